@@ -1,0 +1,72 @@
+"""Find music and sounds by how they sound.
+
+Names are loaded when they are first used, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from audiosearch.errors import (
+    AudioError,
+    AudiosearchError,
+    DownloadError,
+    IndexNotFound,
+    IndexUnwritable,
+    LibraryError,
+    ModelError,
+    ModelMismatch,
+    ModelUnavailable,
+    TrackNotFound,
+    UsageError,
+    WeightsError,
+)
+
+if TYPE_CHECKING:
+    from audiosearch.ingest import add
+    from audiosearch.library.index import Index
+    from audiosearch.search import similar
+    from audiosearch.sound.embedder import Embedder
+    from audiosearch.sound.mel import log_mel_patches
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Embedder": "audiosearch.sound.embedder",
+    "Index": "audiosearch.library.index",
+    "add": "audiosearch.ingest",
+    "log_mel_patches": "audiosearch.sound.mel",
+    "similar": "audiosearch.search",
+}
+
+__all__ = [
+    "AudioError",
+    "AudiosearchError",
+    "DownloadError",
+    "Embedder",
+    "Index",
+    "IndexNotFound",
+    "IndexUnwritable",
+    "LibraryError",
+    "ModelError",
+    "ModelMismatch",
+    "ModelUnavailable",
+    "TrackNotFound",
+    "UsageError",
+    "WeightsError",
+    "add",
+    "log_mel_patches",
+    "similar",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,88 @@
+"""``audiosearch add``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, Excerpt, IndexDir, ModelName, Weights
+
+if TYPE_CHECKING:
+    from audiosearch.ingest import Ingest, Outcome
+
+
+def register(app: typer.Typer) -> None:
+    """Put the command into the application."""
+    app.command()(add)
+
+
+def add(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Audio files and folders of them.")
+    ],
+    index_dir: IndexDir = DEFAULT_INDEX,
+    model: ModelName = "auto",
+    weights: Weights = None,
+    excerpt: Excerpt = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 1 when any file failed.")] = False,
+) -> None:
+    """Add files and folders to the index; unchanged files are skipped."""
+    from audiosearch.cli.console import model_progress
+    from audiosearch.ingest import Ingest, Status
+
+    with model_progress() as progress:
+        ingest = Ingest(
+            index_dir,
+            paths,
+            model=model,
+            weights=weights,
+            excerpt_seconds=excerpt,
+            progress=progress,
+        )
+    outcomes = run(ingest)
+    n_failed = sum(outcome.status is Status.FAILED for outcome in outcomes)
+    if n_failed == len(outcomes) or (strict and n_failed):
+        raise typer.Exit(1)
+
+
+def run(ingest: Ingest) -> list[Outcome]:
+    """Add the files under a progress bar, and report on standard error."""
+    from time import perf_counter
+
+    from audiosearch.cli.console import say, stderr
+    from audiosearch.cli.progress import IngestProgress
+
+    outcomes: list[Outcome] = []
+    started = perf_counter()
+    try:
+        with IngestProgress(stderr(), ingest.paths) as bar:
+            for outcome in ingest:
+                outcomes.append(outcome)
+                bar.advance(outcome)
+    except KeyboardInterrupt:
+        _report(outcomes, perf_counter() - started)
+        say("Interrupted: what was added is kept; the same command goes on from there.")
+        raise typer.Exit(130) from None
+    _report(outcomes, perf_counter() - started)
+    return outcomes
+
+
+def _report(outcomes: list[Outcome], wall_seconds: float) -> None:
+    from audiosearch.cli.console import say, warn
+    from audiosearch.cli.output import clock
+    from audiosearch.ingest import Status
+
+    for outcome in outcomes:
+        if outcome.status is Status.FAILED:
+            say(f"{outcome.path}: {outcome.message}", label="failed: ", style="bold red")
+        elif outcome.message:
+            warn(f"{outcome.path}: {outcome.message}")
+    counts = ", ".join(
+        f"{sum(outcome.status is status for outcome in outcomes)} {status.value}"
+        for status in Status
+    )
+    sound = sum(outcome.seconds for outcome in outcomes)
+    pace = f" ({clock(sound)} of sound, {sound / wall_seconds:.0f} times real time)"
+    say(counts + (pace if sound else ""))

@@ -1,0 +1,101 @@
+"""The application: its commands, and the one place that turns errors into sentences."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from audiosearch import __version__
+from audiosearch.errors import AudiosearchError
+
+
+class Commands(TyperGroup):
+    """Commands whose failures end in one sentence and a hint on standard error."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command line and exit: 1 for what a user can cause, 2 for usage."""
+        from audiosearch.cli.console import say_error, say_failure
+
+        try:
+            status = super().main(*args, standalone_mode=False, **extra)
+        except AudiosearchError as exc:
+            say_failure(exc)
+            status = exc.exit_code
+        except typer.TyperException as exc:
+            context = getattr(exc, "ctx", None)
+            command = context.command_path if context else "audiosearch"
+            say_error(exc.format_message(), f"`{command} --help` shows what it takes.")
+            status = exc.exit_code
+        except typer.Abort:
+            status = 130
+        status = status if isinstance(status, int) else 0
+        if standalone_mode:
+            sys.exit(status)
+        return status
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Find music and sounds by how they sound.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"audiosearch {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    from audiosearch.cli.console import LogHandler
+
+    log = logging.getLogger("audiosearch")
+    if not any(isinstance(handler, LogHandler) for handler in log.handlers):
+        log.addHandler(LogHandler())
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Run the command line, as the entry point does."""
+    _keep_stderr_for_python()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app()
+
+
+def _keep_stderr_for_python() -> None:
+    """Let only Python write to standard error.
+
+    libmpg123, LiteRT and FFmpeg write to file descriptor 2 from C, whatever they are told.
+    ``AUDIOSEARCH_DEBUG=1`` lets them.
+    """
+    if os.environ.get("AUDIOSEARCH_DEBUG"):
+        return
+    try:
+        ours = os.dup(2)
+    except OSError:  # closed by whoever started us
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    sys.stderr = open(ours, "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115
+
+
+from audiosearch.cli import add, demo, embed, model, query, tracks  # noqa: E402
+
+for register in (add, query, embed, tracks, model, demo):
+    register.register(app)

@@ -1,0 +1,90 @@
+"""What goes to standard error: messages, warnings and progress."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from audiosearch.errors import AudiosearchError
+    from audiosearch.models.download import Progress
+
+
+@cache
+def stderr() -> Console:
+    """Return the one console on standard error, which keeps messages and progress apart."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str, *, style: str = "", label: str = "") -> None:
+    """Print a message on standard error."""
+    from rich.text import Text
+
+    stderr().print(Text.assemble((label, style), printable(message)))
+
+
+def say_error(message: str, hint: str) -> None:
+    """Print a failure and the way out."""
+    say(message, label="error: ", style="bold red")
+    say(hint, label="hint: ", style="cyan")
+
+
+def say_failure(error: AudiosearchError) -> None:
+    """Print one of our own errors."""
+    say_error(str(error), error.hint)
+
+
+def warn(message: str) -> None:
+    """Print a warning."""
+    say(message, label="warning: ", style="yellow")
+
+
+def printable(text: str) -> str:
+    """Spell out what a terminal could not show, or would obey.
+
+    Examples
+    --------
+    >>> printable("tab\\there")
+    'tab\\\\there'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+class LogHandler(logging.Handler):
+    """Shows the library's warnings."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        warn(record.getMessage())
+
+
+@contextlib.contextmanager
+def model_progress() -> Iterator[Progress]:
+    """Give a callback that shows a download or a conversion, and clears it away at the end."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    console = stderr()
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True,
+        disable=not console.is_terminal,
+    ) as bars:  # fmt: skip
+        tasks: dict[str, int] = {}
+
+        def progress(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+                say(f"{what} ...")
+            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield progress

@@ -1,0 +1,94 @@
+"""``audiosearch embed``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from audiosearch.cli.options import Excerpt, ModelName, Pca, Weights
+from audiosearch.errors import AudiosearchError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+def register(app: typer.Typer) -> None:
+    """Put the command into the application."""
+    app.command()(embed)
+
+
+def embed(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Audio files.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            metavar="FILE.npy",
+            help="Write a NumPy array: (128,) for one file, (n, 128) for several or per patch.",
+        ),
+    ] = None,
+    pooling: Annotated[
+        Literal["mean", "sum"], typer.Option(help="How patches become one vector.")
+    ] = "mean",
+    normalize: Annotated[
+        bool, typer.Option("--normalize/--no-normalize", help="Scale vectors to length 1.")
+    ] = True,
+    postprocess: Annotated[
+        bool, typer.Option("--postprocess", help="Apply VGGish's PCA and 8-bit quantisation.")
+    ] = False,
+    per_patch: Annotated[
+        bool,
+        typer.Option("--per-patch", help="The network's own values, a vector for each 0.96 s."),
+    ] = False,
+    model: ModelName = "auto",
+    weights: Weights = None,
+    pca: Pca = None,
+    excerpt: Excerpt = None,
+) -> None:
+    """Print what files sound like as vectors, without an index."""
+    import numpy as np
+
+    from audiosearch.cli.console import model_progress, warn
+    from audiosearch.cli.output import print_json
+    from audiosearch.models import registry
+    from audiosearch.sound.embedder import Embedder
+    from audiosearch.sound.pooling import Pooling, postprocessor_for
+
+    with model_progress() as progress:
+        chosen = registry.choose(model, weights=weights, progress=progress)
+        post = postprocessor_for(chosen, pca, progress) if postprocess or pca else None
+    embedder = Embedder(chosen, excerpt_seconds=excerpt, postprocess=post)
+    arrays = []
+    for file in files:
+        if per_patch:
+            embedding = embedder.embed_patches(file)
+        else:
+            embedding = embedder.embed(file, pooling=Pooling(pooling), normalize=normalize)
+        arrays.append(embedding.vector)
+        if embedding.warning:
+            warn(f"{file}: {embedding.warning}")
+    if out is not None:
+        join = np.concatenate if per_patch else np.stack
+        is_single = len(arrays) == 1 and not per_patch
+        _save(out, arrays[0] if is_single else join(arrays))
+        return
+    rows = [
+        {"path": str(file), "embedding": array.tolist()}
+        for file, array in zip(files, arrays, strict=True)
+    ]
+    print_json({"model": chosen.name, "embeddings": rows})
+
+
+def _save(out: Path, array: npt.NDArray[np.generic]) -> None:
+    import numpy as np
+
+    try:
+        with out.open("wb") as file:
+            np.save(file, array)
+    except OSError as exc:
+        raise AudiosearchError(
+            f"{out} cannot be written: {exc.strerror}.", hint="Name another file with -o."
+        ) from exc

@@ -1,0 +1,92 @@
+"""``audiosearch model``: status, fetch, verify, path."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from audiosearch.cli.options import ModelName, OutputFormat, Pca, Weights
+from audiosearch.cli.output import Format, show_facts
+
+commands = typer.Typer(help="The models: what is at hand, download, check.", no_args_is_help=True)
+
+
+class Fetchable(str, Enum):
+    """What can be downloaded."""
+
+    VGGISH = "vggish"
+    PCA = "pca"
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands into the application."""
+    app.add_typer(commands, name="model")
+
+
+@commands.command()
+def status(output: OutputFormat = Format.TABLE) -> None:
+    """Say which models are at hand, and where."""
+    from audiosearch.models import registry
+
+    show_facts(registry.status(), output)
+
+
+@commands.command()
+def fetch(
+    what: Annotated[Fetchable, typer.Argument(help="What to download.")] = Fetchable.VGGISH,
+) -> None:
+    """Download VGGish (288 MB) and convert it, or its PCA parameters."""
+    from audiosearch.cli.console import model_progress, say
+    from audiosearch.models import registry
+
+    with model_progress() as progress:
+        if what is Fetchable.PCA:
+            path = registry.VGGISH_PCA.fetch(progress)
+        else:
+            path = registry.fetched_vggish(progress).path
+    say(f"{what.value} is at hand: {path}")
+
+
+@commands.command()
+def verify(weights: Weights = None, pca: Pca = None) -> None:
+    """Check by Google's smoke test that VGGish's weights are the published ones.
+
+    3 s of a 1 kHz sine must give the published mean and standard deviation within 10 %, and
+    post-processed too where the PCA parameters are at hand.
+    """
+    from audiosearch.cli.console import model_progress, warn
+    from audiosearch.errors import DownloadError, WeightsError
+    from audiosearch.models import registry
+    from audiosearch.smoketest import smoke_test
+    from audiosearch.sound.pooling import postprocessor_for
+
+    with model_progress() as progress:
+        model = registry.choose(registry.VGGISH, weights=weights, progress=progress)
+        try:
+            post = postprocessor_for(model, pca, progress)
+        except DownloadError as exc:
+            warn(f"{exc} Only the weights are checked.")
+            post = None
+    checks = smoke_test(model.load(), post)
+    for check in checks:
+        verdict = "ok" if check.passed else "differs"
+        typer.echo(f"{check.name}\t{check.value:.6g}\t{check.expected:.6g}\t{verdict}")
+    if not all(check.passed for check in checks):
+        raise WeightsError(
+            f"{registry.describe(model.name, model.fingerprint)} fails Google's smoke test: these "
+            "are not the published weights.",
+            hint="`audiosearch model fetch` downloads the published ones.",
+        )
+
+
+@commands.command()
+def path(model: ModelName = "vggish", weights: Weights = None) -> None:
+    """Print where the model's LiteRT file is."""
+    from audiosearch.cli.console import model_progress
+    from audiosearch.models import registry
+
+    with model_progress() as progress:
+        chosen = registry.choose(model, weights=weights, progress=progress)
+    typer.echo(chosen.path)

@@ -1,0 +1,144 @@
+"""What goes to standard output: data, in the format that was asked for."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+class Format(str, Enum):
+    """Output formats."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    PATHS = "paths"
+
+
+def show_rows(
+    rows: Sequence[Row],
+    *,
+    key: str,
+    columns: Sequence[str],
+    output: Format,
+    null: bool = False,
+    about: Row | None = None,
+) -> None:
+    """Print rows.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        All with the same keys, "path" among them.
+    key : str
+        What the rows are called in JSON: ``{**about, key: rows}``.
+    columns : sequence of str
+        What a table shows of them, in order.
+    output : Format
+    null : bool
+        Print NUL-separated paths, whatever the format.
+    about : mapping, optional
+        What JSON says besides the rows.
+    """
+    if null:
+        _write_paths(rows, end=b"\0")
+    elif output is Format.PATHS:
+        _write_paths(rows, end=b"\n")
+    elif output is Format.JSON:
+        print_json({**(about or {}), key: list(rows)})
+    elif output is Format.JSONL:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+    elif output is Format.CSV:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    elif sys.stdout.isatty():
+        _print_table(rows, columns)
+    else:
+        for row in rows:
+            print("\t".join(_cell(column, row[column]) for column in columns))
+
+
+def show_facts(facts: Row, output: Format) -> None:
+    """Print one thing's facts: an object in JSON, else a line a fact."""
+    if output in (Format.JSON, Format.JSONL):
+        print_json(facts)
+        return
+    rows = [{"fact": name, "value": value} for name, value in facts.items()]
+    if output is Format.TABLE and sys.stdout.isatty():
+        _print_table(rows, ["fact", "value"], header=False)
+    else:
+        show_rows(rows, key="facts", columns=["fact", "value"], output=output)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON; a path's stray bytes become escapes that JSON readers turn back."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
+    sys.stdout.flush()
+    for row in rows:
+        sys.stdout.buffer.write(os.fsencode(row["path"]) + end)
+    sys.stdout.buffer.flush()
+
+
+def _print_table(rows: Sequence[Row], columns: Sequence[str], *, header: bool = True) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = [c for c in columns if not rows or any(row[c] is not None for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD, show_header=header, pad_edge=False)
+    for column in shown:
+        is_number = any(type(row[column]) in (int, float) for row in rows)
+        justify: Any = "right" if is_number and header else "left"
+        table.add_column(column.replace("_", " "), justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(column, row[column], for_people=True)) for column in shown))
+    Console().print(table)
+
+
+def _cell(column: str, value: Any, *, for_people: bool = False) -> str:
+    from audiosearch.cli.console import printable
+
+    if value is None:
+        return ""
+    if column == "seconds":
+        return clock(value) if for_people else f"{value:.2f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if column == "path" and for_people:
+        value = _short_path(value)
+    if isinstance(value, float):
+        return f"{value:.3f}" if for_people else f"{value:.6f}"
+    return printable(str(value))
+
+
+def _short_path(path: str) -> str:
+    """Return a path as one would type it here."""
+    here = os.getcwd() + os.sep
+    return path[len(here) :] if path.startswith(here) else path
+
+
+def clock(seconds: float) -> str:
+    """Write a length of time as a player does.
+
+    Examples
+    --------
+    >>> clock(3.4), clock(225), clock(3_725)
+    ('0:03', '3:45', '1:02:05')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,72 @@
+"""``audiosearch list``, ``info`` and ``remove``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexDir, NullSeparated, OutputFormat
+from audiosearch.cli.output import Format, show_facts, show_rows
+
+COLUMNS = ("id", "title", "artist", "album", "seconds", "path")
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands into the application."""
+    app.command("list")(list_tracks)
+    app.command()(info)
+    app.command()(remove)
+
+
+def list_tracks(
+    index_dir: IndexDir = DEFAULT_INDEX,
+    output: OutputFormat = Format.TABLE,
+    null: NullSeparated = False,
+) -> None:
+    """List the tracks of the index."""
+    from audiosearch.library.index import Index
+
+    with Index(index_dir) as index:
+        rows = [{"id": track.id, **asdict(track)} for track in index]
+    show_rows(rows, key="tracks", columns=COLUMNS, output=output, null=null)
+
+
+def info(index_dir: IndexDir = DEFAULT_INDEX, output: OutputFormat = Format.TABLE) -> None:
+    """Say what the index holds, and which model made it."""
+    from audiosearch.cli.output import clock
+    from audiosearch.library.index import Index
+
+    with Index(index_dir) as index:
+        totals, identity = index.totals(), index.identity
+    facts = {
+        "index": str(index_dir.absolute()),
+        "tracks": totals.tracks,
+        "seconds": totals.seconds,
+        "length": clock(totals.seconds),
+        "failures": totals.failures,
+        "model": identity.model,
+        "fingerprint": identity.fingerprint,
+        "excerpt_seconds": identity.excerpt_seconds,
+        "database_bytes": totals.database_bytes,
+        "faiss_bytes": totals.faiss_bytes,
+    }
+    show_facts(facts, output)
+
+
+def remove(
+    tracks: Annotated[
+        list[str], typer.Argument(metavar="TRACK...", help="Paths or #IDs of tracks, or folders.")
+    ],
+    index_dir: IndexDir = DEFAULT_INDEX,
+) -> None:
+    """Forget tracks, or all tracks in folders; no audio file is touched."""
+    from audiosearch.cli.console import say
+    from audiosearch.library.index import Index
+
+    with Index(index_dir) as index:
+        found = {track.id: track for name in tracks for track in index.find(name)}
+        index.remove(found.values())
+        index.catch_up()
+    say(f"{len(found)} removed")

@@ -1,0 +1,198 @@
+"""Synthesised sounds of eight kinds, to try a search on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from audiosearch.params import Float32
+
+    Samples = np.ndarray[Any, np.dtype[np.float64]]
+
+RATE_HZ = 22_050
+SECONDS = 3.0
+N_VARIANTS = 5
+
+Synthesizer = Callable[[np.random.Generator], "Samples"]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSound:
+    """One sound of the demo, on disk."""
+
+    kind: str
+    path: Path
+
+
+def write_sounds(folder: Path) -> tuple[list[DemoSound], list[DemoSound]]:
+    """Write the demo's sounds as 16-bit wav files; files that are there as they should be stay.
+
+    Returns
+    -------
+    sounds : list of DemoSound
+        Five variants of each kind, in ``sounds/KIND/``.
+    queries : list of DemoSound
+        A further variant of each kind, in ``queries/``.
+    """
+    sounds, queries = [], []
+    for number, (kind, synthesize) in enumerate(KINDS.items()):
+        for variant in range(N_VARIANTS + 1):
+            waveform = synthesize(np.random.default_rng([number, variant]))
+            if variant:
+                path = folder / "sounds" / kind / f"{kind}-{variant}.wav"
+                sounds.append(DemoSound(kind, path))
+            else:
+                path = folder / "queries" / f"{kind}.wav"
+                queries.append(DemoSound(kind, path))
+            _write(path, _finished(waveform))
+    return sounds, queries
+
+
+def _finished(waveform: Samples) -> Float32:
+    """Scale to a peak of 0.8 and fade out the last 50 ms."""
+    fade = int(0.05 * RATE_HZ)
+    waveform[-fade:] *= np.linspace(1.0, 0.0, fade)
+    return (0.8 * waveform / np.abs(waveform).max()).astype(np.float32)
+
+
+def _write(path: Path, waveform: Float32) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new.wav")
+    soundfile.write(draft, waveform, RATE_HZ, subtype="PCM_16")
+    if path.exists() and path.read_bytes() == draft.read_bytes():
+        draft.unlink()
+    else:
+        os.replace(draft, path)
+
+
+def _times() -> Samples:
+    return np.arange(int(SECONDS * RATE_HZ)) / RATE_HZ
+
+
+def _strike(waveform: Samples, sound: Samples, at_seconds: float) -> None:
+    """Add a sound to a waveform from a moment on, as far as there is room."""
+    start = int(at_seconds * RATE_HZ)
+    end = min(len(waveform), start + len(sound))
+    waveform[start:end] += sound[: end - start]
+
+
+def _low_passed(noise: Samples, cutoff_hz: float) -> Samples:
+    spectrum = np.fft.rfft(noise)
+    hertz = np.fft.rfftfreq(len(noise), 1 / RATE_HZ)
+    return np.fft.irfft(spectrum / (1 + (hertz / cutoff_hz) ** 4), len(noise))
+
+
+def pluck(rng: np.random.Generator) -> Samples:
+    """Pluck a string, note after note: Karplus and Strong's averaging delay line."""
+    waveform = np.zeros_like(_times())
+    root_hz = rng.uniform(110, 220)
+    for step, semitones in enumerate(rng.choice([0, 3, 5, 7, 10, 12], size=6)):
+        period = int(RATE_HZ / (root_hz * 2 ** (semitones / 12)))
+        line = rng.uniform(-1, 1, period)
+        note = []
+        for _ in range(int(1.2 * RATE_HZ / period)):
+            note.append(line)
+            line = 0.498 * (line + np.roll(line, 1))
+        _strike(waveform, np.concatenate(note), step * 0.5)
+    return waveform
+
+
+def organ(rng: np.random.Generator) -> Samples:
+    """Hold a chord of pipes, each with its octaves and twelfth."""
+    t = _times()
+    root_hz = rng.uniform(130, 260)
+    chord = root_hz * np.array([1.0, rng.choice([1.2, 1.25]), 1.5])
+    stops = [(1, 1.0), (2, 0.7), (3, 0.4), (4, 0.35), (6, 0.2), (8, 0.15)]
+    pipes = [a * np.sin(2 * np.pi * hz * n * t) for hz in chord for n, a in stops]
+    return np.sum(pipes, axis=0) * (1 + 0.05 * np.sin(2 * np.pi * 6 * t)) * np.minimum(1, t / 0.05)
+
+
+def drum(rng: np.random.Generator) -> Samples:
+    """Beat a drum: a falling tone under a burst of noise."""
+    waveform = np.zeros_like(_times())
+    t = np.arange(int(0.4 * RATE_HZ)) / RATE_HZ
+    low_hz, beat_seconds = rng.uniform(50, 80), rng.uniform(0.3, 0.45)
+    for i in range(int(SECONDS / beat_seconds)):
+        tone = np.sin(2 * np.pi * (low_hz * t + 6 * (1 - np.exp(-t * 30)) / 3)) * np.exp(-t * 12)
+        snare = rng.standard_normal(len(t)) * np.exp(-t * 35) * (0.7 if i % 2 else 0.15)
+        _strike(waveform, tone + snare, i * beat_seconds)
+    return waveform
+
+
+def bell(rng: np.random.Generator) -> Samples:
+    """Strike a bell: partials out of tune, the high ones dying first."""
+    waveform = np.zeros_like(_times())
+    t = np.arange(int(2.5 * RATE_HZ)) / RATE_HZ
+    strike_hz = rng.uniform(500, 900)
+    ratios = np.array([0.5, 1.0, 1.19, 1.56, 2.0, 2.51, 2.66, 3.01, 4.1])
+    partials = [
+        np.exp(-t * (0.8 + 0.9 * r)) * np.sin(2 * np.pi * strike_hz * r * t) / r for r in ratios
+    ]
+    for at_seconds in (0.0, rng.uniform(1.2, 1.6)):
+        _strike(waveform, np.sum(partials, axis=0), at_seconds)
+    return waveform
+
+
+def siren(rng: np.random.Generator) -> Samples:
+    """Wail up and down between two pitches."""
+    t = _times()
+    low_hz, high_hz = rng.uniform(500, 650), rng.uniform(1_100, 1_400)
+    swing = 0.5 - 0.5 * np.cos(2 * np.pi * rng.uniform(0.5, 0.9) * t)
+    phase = 2 * np.pi * np.cumsum(low_hz + (high_hz - low_hz) * swing) / RATE_HZ
+    return np.sin(phase) + 0.4 * np.sin(2 * phase) + 0.25 * np.sin(3 * phase)
+
+
+def birds(rng: np.random.Generator) -> Samples:
+    """Chirp: short falling and rising whistles with gaps between."""
+    waveform = 0.003 * rng.standard_normal(len(_times()))
+    at_seconds = 0.05
+    while at_seconds < SECONDS - 0.2:
+        t = np.arange(int(rng.uniform(0.06, 0.15) * RATE_HZ)) / RATE_HZ
+        start_hz, end_hz = rng.uniform(2_500, 5_500, size=2)
+        bend = start_hz * t + (end_hz - start_hz) * t**2 / (2 * t[-1])
+        _strike(waveform, np.sin(2 * np.pi * bend) * np.hanning(len(t)), at_seconds)
+        at_seconds += rng.uniform(0.1, 0.3)
+    return waveform
+
+
+def rain(rng: np.random.Generator) -> Samples:
+    """Rain: steady soft noise with drops in it."""
+    n_samples = len(_times())
+    hiss = rng.standard_normal(n_samples)
+    waveform = 0.3 * (hiss - _low_passed(hiss, rng.uniform(800, 1_500)))
+    t = np.arange(int(0.02 * RATE_HZ)) / RATE_HZ
+    for at_seconds in rng.uniform(0, SECONDS, size=int(rng.uniform(80, 160))):
+        drop = np.sin(2 * np.pi * rng.uniform(1_500, 4_000) * t) * np.exp(-t * 300)
+        _strike(waveform, rng.uniform(0.3, 1.0) * drop, at_seconds)
+    return waveform
+
+
+def engine(rng: np.random.Generator) -> Samples:
+    """Idle: a low hum of many harmonics, beating with the strokes."""
+    t = _times()
+    hum_hz = rng.uniform(35, 55)
+    drift = 1 + 0.01 * np.sin(2 * np.pi * rng.uniform(0.3, 0.8) * t)
+    phase = 2 * np.pi * np.cumsum(hum_hz * drift) / RATE_HZ
+    hum = np.sum([np.sin(n * phase + rng.uniform(0, 6)) / n**0.8 for n in range(1, 16)], axis=0)
+    strokes = 1 + 0.5 * np.sin(phase / 2)
+    return hum * strokes + 0.5 * _low_passed(rng.standard_normal(len(t)), 400)
+
+
+KINDS: dict[str, Synthesizer] = {
+    "pluck": pluck,
+    "organ": organ,
+    "drum": drum,
+    "bell": bell,
+    "siren": siren,
+    "birds": birds,
+    "rain": rain,
+    "engine": engine,
+}

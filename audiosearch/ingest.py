@@ -1,0 +1,235 @@
+"""Adding files to an index: walk, decode, embed, store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import AudioError
+from audiosearch.library.index import Failure, Identity, Index, Track
+from audiosearch.models import registry
+from audiosearch.models.download import Progress, no_progress
+from audiosearch.sound.decode import SUFFIXES
+from audiosearch.sound.embedder import Embedder
+from audiosearch.sound.tags import read_tags
+
+if TYPE_CHECKING:
+    from audiosearch.params import Float32
+    from audiosearch.sound.embedder import Embedding
+
+StrPath = str | os.PathLike[str]
+
+
+class Status(str, Enum):
+    """What became of a file."""
+
+    ADDED = "added"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of the sound that was added; 0 for a file that was not.
+    message : str or None
+        Why the file failed, or why it was added only in part.
+    """
+
+    path: str
+    status: Status
+    seconds: float = 0.0
+    message: str | None = None
+
+
+class Ingest:
+    """Files about to be added to an index.
+
+    Everything that can be refused is refused here, before the first file is decoded.
+    Iterating adds file after file and yields what became of each.
+
+    Parameters
+    ----------
+    directory : str or path-like
+        The index; made with the first file that can be embedded, where there is none.
+    paths : iterable of str or path-like
+        Files, whatever their suffix, and folders, searched for audio files.
+    model, weights
+        As for `audiosearch.models.registry.choose`; an index that exists keeps its own.
+    excerpt_seconds : float, optional
+        Embed only about that much of each file.
+    progress : callable, optional
+        Told about a download or a conversion.
+
+    Raises
+    ------
+    AudioError
+        Where there is no audio file to add.
+    ModelMismatch, IndexUnwritable, LibraryError
+        Where the index cannot take the files.
+    ModelError
+        Where the model cannot be had.
+    """
+
+    def __init__(
+        self,
+        directory: StrPath,
+        paths: Iterable[StrPath],
+        *,
+        model: str = registry.AUTO,
+        weights: Path | None = None,
+        excerpt_seconds: float | None = None,
+        progress: Progress = no_progress,
+    ) -> None:
+        self._directory = directory
+        self.paths = find_audio(paths)
+        Index.check_writable(directory)
+        self._index = Index(directory) if Index.exists(directory) else None
+        if self._index is None:
+            self._model = registry.choose(
+                model, weights=weights, may_fetch=True, progress=progress
+            )
+            self.identity = Identity(self._model.name, self._model.fingerprint, excerpt_seconds)
+            return
+        own = self._index.identity
+        self._model = registry.choose_again(
+            own.model, own.fingerprint, requested=model, weights=weights, progress=progress
+        )
+        excerpt_seconds = own.excerpt_seconds if excerpt_seconds is None else excerpt_seconds
+        self.identity = Identity(self._model.name, self._model.fingerprint, excerpt_seconds)
+        self._index.require(self.identity)
+
+    def __len__(self) -> int:
+        """Return how many files there are."""
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        """Add the files, and yield what became of each."""
+        known = self._index.unchanged() if self._index else {}
+        embedder: Embedder | None = None
+        failures = []
+        for path in self.paths:
+            try:
+                size, mtime_ns = _size_and_time(path)
+                if known.get(path) == (size, mtime_ns):
+                    yield Outcome(path, Status.UNCHANGED)
+                    continue
+                if embedder is None:
+                    excerpt = self.identity.excerpt_seconds
+                    embedder = Embedder(self._model, excerpt_seconds=excerpt)
+                embedding = embedder.embed(path)
+                track = _track(path, size, mtime_ns, embedding)
+            except AudioError as exc:
+                if os.path.isfile(path):
+                    failures.append(Failure(path, exc.reason, *_size_and_time(path)))
+                yield Outcome(path, Status.FAILED, message=exc.reason)
+                continue
+            self._store(track, embedding.vector)
+            yield Outcome(path, Status.ADDED, embedding.seconds, embedding.warning)
+        if self._index is not None:
+            for failure in failures:
+                self._index.add_failure(failure)
+            self._index.catch_up()
+
+    def _store(self, track: Track, vector: Float32) -> None:
+        if self._index is None:
+            self._index = Index(self._directory, identity=self.identity)
+        self._index.add(track, vector)
+
+
+def add(
+    directory: StrPath,
+    paths: Iterable[StrPath],
+    *,
+    model: str = registry.AUTO,
+    weights: Path | None = None,
+    excerpt_seconds: float | None = None,
+) -> list[Outcome]:
+    """Add files and folders to an index, and return what became of each file.
+
+    Parameters and errors are those of `Ingest`.
+    """
+    return list(
+        Ingest(directory, paths, model=model, weights=weights, excerpt_seconds=excerpt_seconds)
+    )
+
+
+def find_audio(paths: Iterable[StrPath]) -> list[str]:
+    """Return the absolute paths of files, and of the audio files in folders, each once.
+
+    Folders are searched recursively, through links, in alphabetical order; hidden files and
+    folders are passed over. A path that does not exist is returned as it is: its turn is
+    when files are opened.
+
+    Raises
+    ------
+    AudioError
+        Where folders were named and not one audio file is in them.
+    """
+    found: dict[str, None] = {}
+    given = [os.path.abspath(os.fspath(path)) for path in paths]
+    for path in given:
+        found |= dict.fromkeys(_walk(path) if os.path.isdir(path) else [path])
+    if not found:
+        raise AudioError(
+            ", ".join(given),
+            "no audio file is in there",
+            hint="Audio is known by suffixes such as .mp3, .flac, .ogg, .m4a and .wav.",
+        )
+    return list(found)
+
+
+def _walk(folder: str) -> Iterator[str]:
+    seen = set()
+    for current, folders, names in os.walk(folder, followlinks=True):
+        status = os.stat(current)
+        if (status.st_dev, status.st_ino) in seen:  # a link back up
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."):
+                yield os.path.join(current, name)
+
+
+def _size_and_time(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError as exc:
+        raise AudioError(path, "there is no such file", hint="Check the path.") from exc
+    return status.st_size, status.st_mtime_ns
+
+
+def _track(path: str, size: int, mtime_ns: int, embedding: Embedding) -> Track:
+    return Track(
+        path=path,
+        size=size,
+        mtime_ns=mtime_ns,
+        content_hash=_content_hash(path),
+        seconds=embedding.seconds,
+        sample_rate_hz=embedding.info.sample_rate_hz,
+        channels=embedding.info.channels,
+        format=embedding.info.format,
+        **asdict(read_tags(path)),
+    )
+
+
+def _content_hash(path: str) -> str:
+    """Return BLAKE2b of a file's bytes, as 32 hexadecimal digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+

@@ -1,0 +1,324 @@
+"""SQLite, the truth of an index: tracks, their vectors, failures and settings."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sqlite3
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlite_utils import Database
+
+from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError
+from audiosearch.library.migrations import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from audiosearch.params import Float32
+
+FILE_NAME = "audiosearch.db"
+_BUSY_SECONDS = 60
+_VARIABLES_AT_A_TIME = 500  # SQLite bounds how many values one statement may take
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What an index knows of one audio file, besides its vector.
+
+    Attributes
+    ----------
+    path : str
+        Absolute; bytes that are not UTF-8 are kept by ``surrogateescape``.
+    size : int
+        In bytes.
+    mtime_ns : int
+        Time of last change, in nanoseconds since 1970.
+    content_hash : str
+        BLAKE2b of the file's bytes, 32 hexadecimal digits.
+    seconds : float
+        Length of the sound.
+    id : int
+        Also the vector's id in FAISS; 0 until the track is stored.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    content_hash: str
+    seconds: float
+    sample_rate_hz: int
+    channels: int
+    format: str
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    album_artist: str | None = None
+    genre: str | None = None
+    year: int | None = None
+    track_number: int | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be embedded, as it was then, and why."""
+
+    path: str
+    reason: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class VectorChanges:
+    """How vectors differ from what they were at an earlier revision.
+
+    Attributes
+    ----------
+    revision : int
+        The revision these changes lead to.
+    ids : ndarray of int64, shape (n,)
+        Every stored track's id, ascending.
+    new_ids : ndarray of int64, shape (m,)
+        Those whose vectors were written since.
+    new_vectors : ndarray of float32, shape (m, 128)
+    """
+
+    revision: int
+    ids: np.ndarray[Any, np.dtype[np.int64]]
+    new_ids: np.ndarray[Any, np.dtype[np.int64]]
+    new_vectors: Float32
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Track))
+
+
+class Catalog:
+    """One SQLite database of tracks.
+
+    Every method that writes does so in one transaction, which a crash at any instant leaves
+    whole or absent.
+
+    Raises
+    ------
+    IndexNotFound
+        On opening, where there is none and ``create`` is false.
+    IndexUnwritable, LibraryError
+        Where the database cannot be written, or is damaged.
+    """
+
+    def __init__(self, directory: Path, *, create: bool = False) -> None:
+        self.path = directory / FILE_NAME
+        if not create and not self.path.exists():
+            raise IndexNotFound(
+                f"There is no index in {directory}.",
+                hint="`audiosearch add FOLDER` makes one; --index DIR names another place.",
+            )
+        with self._errors():
+            directory.mkdir(parents=True, exist_ok=True)
+            self._db = Database(self._connect())
+            self._migrate()
+        self.library_id = self.settings()["library_id"]
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if not self.path.exists():
+                raise
+            # On a medium that cannot be written, nobody else writes either.
+            uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
+            connection = sqlite3.connect(uri, uri=True)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _migrate(self) -> None:
+        if not migrations.pending(self._db):
+            return
+        with self._transaction():  # another process may be at the same
+            migrations.apply(self._db)
+            if not self._db["settings"].count:
+                self._db["settings"].insert({"key": "library_id", "value": uuid.uuid4().hex})
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Put SQLite's and the file system's failures into sentences."""
+        try:
+            yield
+        except (sqlite3.OperationalError, OSError) as exc:
+            raise IndexUnwritable(
+                f"The index in {self.path.parent} cannot be opened or written: {exc}.",
+                hint="Check that the folder is yours to write and its disk is not full, or name "
+                "another with --index DIR.",
+            ) from exc
+        except sqlite3.DatabaseError as exc:
+            raise LibraryError(
+                f"The index in {self.path.parent} is damaged: {exc}.",
+                hint="Restore it from a backup, or move it away and add your files again.",
+            ) from exc
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write all or nothing; claim the right to write first, so that no one overtakes."""
+        with self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.rollback()
+                raise
+            self._db.commit()
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        with self._errors():
+            return list(self._db.query(sql, values))
+
+    # Settings
+
+    def settings(self) -> dict[str, str]:
+        """Return all settings."""
+        return {row["key"]: row["value"] for row in self._rows("SELECT key, value FROM settings")}
+
+    def set_settings(self, settings: dict[str, str]) -> None:
+        """Write settings; those of other names stay as they are."""
+        rows = [{"key": key, "value": value} for key, value in settings.items()]
+        with self._transaction():
+            self._db["settings"].upsert_all(rows, pk="key")
+
+    # Tracks
+
+    def put(self, track: Track, vector: Float32) -> Track:
+        """Store a track with its vector, in place of any under its path, and return it.
+
+        A track that was stored keeps its id. A failure recorded under the path is forgotten.
+
+        Parameters
+        ----------
+        track : Track
+        vector : ndarray of float32, shape (128,)
+            Of unit length.
+        """
+        row = dataclasses.asdict(track) | {"path": os.fsencode(track.path)}
+        del row["id"]
+        with self._transaction():
+            known = self._db.execute("SELECT id FROM tracks WHERE path = ?", [row["path"]])
+            found = known.fetchone()
+            if found:
+                track_id = found[0]
+                self._db["tracks"].update(track_id, row)
+            else:
+                track_id = self._db["tracks"].insert(row).last_pk
+            vector_row = {
+                "track_id": track_id,
+                "revision": self._next_revision(),
+                "embedding": vector.astype("<f4").tobytes(),
+            }
+            self._db["vectors"].upsert(vector_row, pk="track_id")
+            self._db["failures"].delete_where("path = ?", [row["path"]])
+        return dataclasses.replace(track, id=track_id)
+
+    def remove(self, ids: Iterable[int]) -> None:
+        """Forget tracks and their vectors."""
+        with self._transaction():
+            for track_id in ids:
+                self._db.execute("DELETE FROM tracks WHERE id = ?", [track_id])
+            self._next_revision()
+
+    def _next_revision(self) -> int:
+        sql = "UPDATE revision SET number = number + 1 RETURNING number"
+        return int(self._db.execute(sql).fetchone()[0])
+
+    def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
+        """Yield tracks in the order of their ids; all of them unless some are named."""
+        if ids is None:
+            with self._errors():
+                for row in self._db.query(f"SELECT {', '.join(_FIELDS)} FROM tracks ORDER BY id"):
+                    yield _track(row)
+            return
+        for start in range(0, len(ids), _VARIABLES_AT_A_TIME):
+            some = sorted(ids)[start : start + _VARIABLES_AT_A_TIME]
+            yield from self._tracks_where(f"id IN ({', '.join('?' * len(some))})", some)
+
+    def track_at(self, path: str) -> Track | None:
+        """Return the track stored under a path, to the letter."""
+        return next(self._tracks_where("path = ?", [os.fsencode(path)]), None)
+
+    def tracks_under(self, folder: str) -> list[Track]:
+        """Return the tracks whose paths lie in a folder or its subfolders."""
+        prefix = os.fsencode(folder.rstrip(os.sep) + os.sep)
+        where = "substr(path, 1, ?) = ?"
+        return list(self._tracks_where(where, [len(prefix), prefix]))
+
+    def _tracks_where(self, where: str, values: Sequence[Any]) -> Iterator[Track]:
+        sql = f"SELECT {', '.join(_FIELDS)} FROM tracks WHERE {where} ORDER BY id"
+        return map(_track, self._rows(sql, values))
+
+    def unchanged(self) -> dict[str, tuple[int, int]]:
+        """Return size and time of change of every stored track, by path."""
+        rows = self._rows("SELECT path, size, mtime_ns FROM tracks")
+        return {os.fsdecode(row["path"]): (row["size"], row["mtime_ns"]) for row in rows}
+
+    def totals(self) -> tuple[int, float, int]:
+        """Return the number of tracks, their seconds in all, and the number of failures."""
+        sql = (
+            "SELECT count(*) AS tracks, total(seconds) AS seconds, "
+            "(SELECT count(*) FROM failures) AS failures FROM tracks"
+        )
+        (row,) = self._rows(sql)
+        return row["tracks"], row["seconds"], row["failures"]
+
+    # Failures
+
+    def put_failure(self, failure: Failure) -> None:
+        """Record a file that could not be embedded."""
+        row = dataclasses.asdict(failure) | {"path": os.fsencode(failure.path)}
+        with self._transaction():
+            self._db["failures"].upsert(row, pk="path")
+
+    # Vectors
+
+    def revision(self) -> int:
+        """Return a number that grows with every change of the vectors."""
+        return int(self._rows("SELECT number FROM revision")[0]["number"])
+
+    def vector(self, track_id: int) -> Float32:
+        """Return a track's vector: float32, shape (128,)."""
+        rows = self._rows("SELECT embedding FROM vectors WHERE track_id = ?", [track_id])
+        return np.frombuffer(rows[0]["embedding"], dtype="<f4")
+
+    def changes_since(self, revision: int) -> VectorChanges:
+        """Return how vectors have changed since a revision; 0 stands for the beginning."""
+        with self._errors():
+            self._db.execute("BEGIN")  # one instant for all three
+            try:
+                current = self.revision()
+                ids = self._rows("SELECT track_id FROM vectors ORDER BY track_id")
+                new = self._rows(
+                    "SELECT track_id, embedding FROM vectors WHERE revision > ? ORDER BY track_id",
+                    [revision],
+                )
+            finally:
+                self._db.rollback()
+        blob = b"".join(row["embedding"] for row in new)
+        return VectorChanges(
+            revision=current,
+            ids=np.array([row["track_id"] for row in ids], dtype=np.int64),
+            new_ids=np.array([row["track_id"] for row in new], dtype=np.int64),
+            new_vectors=np.frombuffer(blob, dtype="<f4").reshape(len(new), -1),
+        )
+
+
+def _track(row: dict[str, Any]) -> Track:
+    return Track(**row | {"path": os.fsdecode(row["path"])})

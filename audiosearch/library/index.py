@@ -1,0 +1,266 @@
+"""The index: tracks and their vectors, stored and searched."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import IndexUnwritable, LibraryError, ModelMismatch, TrackNotFound
+from audiosearch.library.catalog import FILE_NAME, Catalog, Failure, Track
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import TracebackType
+
+    from audiosearch.library.vectors import VectorSearch
+    from audiosearch.params import Float32
+
+__all__ = ["Failure", "Identity", "Index", "Totals", "Track"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes embeddings comparable: one index holds those of one identity only.
+
+    Attributes
+    ----------
+    model : str
+        The model's name.
+    fingerprint : str
+        The digest of its weights and front end.
+    excerpt_seconds : float or None
+        How much of each file was embedded; None for all of it.
+    """
+
+    model: str
+    fingerprint: str
+    excerpt_seconds: float | None = None
+
+    def __str__(self) -> str:
+        excerpt = self.excerpt_seconds
+        how_much = "whole files" if excerpt is None else f"excerpts of {excerpt:g} s"
+        return f"{self.model} (fingerprint {self.fingerprint[:12]}, {how_much})"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """An index in numbers; sizes in bytes."""
+
+    tracks: int
+    seconds: float
+    failures: int
+    database_bytes: int
+    faiss_bytes: int
+
+
+class Index:
+    """Tracks with their embeddings, in a folder.
+
+    Parameters
+    ----------
+    directory : str or path-like
+    identity : Identity, optional
+        Makes an index for such embeddings where there is none; where there is one, it must
+        be of this identity.
+
+    Raises
+    ------
+    IndexNotFound
+        Where there is no index, and no identity to make one with.
+    ModelMismatch
+        Where the index is of another identity.
+    IndexUnwritable, LibraryError
+        Where the folder cannot be written, or the index is damaged.
+    """
+
+    def __init__(
+        self, directory: str | os.PathLike[str] = "index", *, identity: Identity | None = None
+    ) -> None:
+        self.directory = Path(directory)
+        self._catalog = Catalog(self.directory, create=identity is not None)
+        self._search: VectorSearch | None = None
+        if identity is not None and "model" not in self._catalog.settings():
+            self._catalog.set_settings(_to_settings(identity))
+        self.identity = self._read_identity()
+        if identity is not None:
+            self.require(identity)
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._catalog.close()
+
+    @staticmethod
+    def exists(directory: str | os.PathLike[str]) -> bool:
+        """Return whether a folder holds an index."""
+        return (Path(directory) / FILE_NAME).exists()
+
+    @staticmethod
+    def check_writable(directory: str | os.PathLike[str]) -> None:
+        """Check that an index can be made or changed in a folder, without touching it.
+
+        Raises
+        ------
+        IndexUnwritable
+            Where it cannot.
+        """
+        path = Path(directory).absolute()
+        existing = next(p for p in (path, *path.parents) if p.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK):
+            raise IndexUnwritable(
+                f"An index cannot be written in {directory}.",
+                hint="Name a folder that is yours to write with --index DIR.",
+            )
+
+    def require(self, identity: Identity) -> None:
+        """Check that embeddings of an identity may be compared with those here.
+
+        Raises
+        ------
+        ModelMismatch
+            Where they may not.
+        """
+        if identity != self.identity:
+            raise ModelMismatch(
+                f"The index in {self.directory} was made with {self.identity}, "
+                f"not with {identity}.",
+                hint="Leave out the option to use the index's own, or start another index with "
+                "--index DIR.",
+            )
+
+    # Tracks
+
+    def add(self, track: Track, vector: Float32) -> Track:
+        """Store a track with its vector of unit length, in place of any under its path.
+
+        Returns
+        -------
+        Track
+            With its id; one that was stored keeps its own.
+        """
+        return self._catalog.put(track, vector)
+
+    def add_failure(self, failure: Failure) -> None:
+        """Record a file that could not be embedded."""
+        self._catalog.put_failure(failure)
+
+    def remove(self, tracks: Iterable[Track]) -> None:
+        """Forget tracks."""
+        self._catalog.remove(track.id for track in tracks)
+
+    def stored(self, name: str) -> Track | None:
+        """Return the track that a name stands for; None where there is none.
+
+        Parameters
+        ----------
+        name : str
+            In this order: a stored path to the letter, a stored path once made absolute,
+            ``#ID``.
+        """
+        track = self._catalog.track_at(name) or self._catalog.track_at(os.path.abspath(name))
+        if track is None and name.startswith("#") and name[1:].isdecimal():
+            return next(self._catalog.tracks([int(name[1:])]), None)
+        return track
+
+    def find(self, name: str) -> list[Track]:
+        """Return the track that a name stands for, or else the tracks in the folder it names.
+
+        Raises
+        ------
+        TrackNotFound
+            Where there is none.
+        """
+        track = self.stored(name)
+        found = [track] if track else self._catalog.tracks_under(os.path.abspath(name))
+        if not found:
+            raise TrackNotFound(
+                f"Nothing is stored under {name} in {self.directory}.",
+                hint="`audiosearch list` shows the tracks with their paths and ids.",
+            )
+        return found
+
+    def __iter__(self) -> Iterator[Track]:
+        """Yield every track, in the order of their ids."""
+        return self._catalog.tracks()
+
+    def unchanged(self) -> dict[str, tuple[int, int]]:
+        """Return size and time of change (ns) of every stored track, by path."""
+        return self._catalog.unchanged()
+
+    def totals(self) -> Totals:
+        """Return the index in numbers."""
+        tracks, seconds, failures = self._catalog.totals()
+        database = self.directory / FILE_NAME
+        parts = [database, database.with_name(f"{FILE_NAME}-wal")]
+        database_bytes = sum(path.stat().st_size for path in parts if path.exists())
+        faiss_bytes = sum(path.stat().st_size for path in self.directory.glob("*.faiss"))
+        return Totals(tracks, seconds, failures, database_bytes, faiss_bytes)
+
+    # Vectors
+
+    def vector(self, track: Track) -> Float32:
+        """Return a track's vector: float32 of unit length, shape (128,)."""
+        return self._catalog.vector(track.id)
+
+    def nearest(
+        self, vector: Float32, k: int, *, exclude: Sequence[Track] = ()
+    ) -> list[tuple[Track, float]]:
+        """Return the tracks whose vectors are nearest, best first, with their cosines.
+
+        Parameters
+        ----------
+        vector : ndarray of float32, shape (128,)
+            Of unit length.
+        k : int
+            How many; fewer where the index holds fewer.
+        exclude : sequence of Track
+            Tracks to leave out.
+        """
+        found = self._up_to_date().nearest(vector, k, exclude=[track.id for track in exclude])
+        tracks = {track.id: track for track in self._catalog.tracks([i for i, _ in found])}
+        # A track removed meanwhile, by another process, is no answer any more.
+        return [(tracks[i], similarity) for i, similarity in found if i in tracks]
+
+    def catch_up(self) -> None:
+        """Bring the search file up to date, so that the next query need not."""
+        self._up_to_date()
+
+    def _up_to_date(self) -> VectorSearch:
+        from audiosearch.library import vectors  # FAISS: for searching only
+
+        if self._search is None:
+            path = self.directory / vectors.FILE_NAME
+            self._search = vectors.VectorSearch(self._catalog, path)
+        else:
+            self._search.refresh()
+        return self._search
+
+    def _read_identity(self) -> Identity:
+        settings = self._catalog.settings()
+        try:
+            excerpt = settings["excerpt_seconds"]
+            return Identity(
+                settings["model"], settings["fingerprint"], float(excerpt) if excerpt else None
+            )
+        except (KeyError, ValueError) as exc:
+            raise LibraryError(
+                f"The index in {self.directory} does not say which model it was made with.",
+                hint="Move it away and add your files again.",
+            ) from exc
+
+
+def _to_settings(identity: Identity) -> dict[str, str]:
+    excerpt = identity.excerpt_seconds
+    return {
+        "model": identity.model,
+        "fingerprint": identity.fingerprint,
+        "excerpt_seconds": "" if excerpt is None else repr(excerpt),
+    }

@@ -1,0 +1,70 @@
+"""The schema of ``audiosearch.db``, one step after another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+migrations = Migrations("audiosearch")
+
+
+@migrations()
+def m001_create_settings(db: Database) -> None:
+    """Names and texts, among them whose embeddings the index holds."""
+    db["settings"].create({"key": str, "value": str}, pk="key", not_null={"value"})
+
+
+@migrations()
+def m002_create_tracks(db: Database) -> None:
+    """One row a file; ``id`` is also the vector's id in FAISS and is never used again."""
+    db.execute(
+        """
+        CREATE TABLE tracks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            path BLOB NOT NULL UNIQUE,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            content_hash TEXT NOT NULL,
+            seconds REAL NOT NULL,
+            sample_rate_hz INTEGER NOT NULL,
+            channels INTEGER NOT NULL,
+            format TEXT NOT NULL,
+            title TEXT,
+            artist TEXT,
+            album TEXT,
+            album_artist TEXT,
+            genre TEXT,
+            year INTEGER,
+            track_number INTEGER
+        )
+        """
+    )
+    db["tracks"].create_index(["content_hash"])
+
+
+@migrations()
+def m003_create_vectors(db: Database) -> None:
+    """128 little-endian float32 of unit length a track, and the revision that wrote them."""
+    db.execute(
+        """
+        CREATE TABLE vectors (
+            track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
+            revision INTEGER NOT NULL,
+            embedding BLOB NOT NULL
+        )
+        """
+    )
+    db["vectors"].create_index(["revision"])
+    db.execute("CREATE TABLE revision (number INTEGER NOT NULL)")
+    db.execute("INSERT INTO revision VALUES (0)")
+
+
+@migrations()
+def m004_create_failures(db: Database) -> None:
+    """Files that could not be embedded, as they were then."""
+    columns = {"path": bytes, "reason": str, "size": int, "mtime_ns": int}
+    db["failures"].create(columns, pk="path", not_null=set(columns))

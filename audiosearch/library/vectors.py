@@ -1,0 +1,144 @@
+"""FAISS, searching the catalog's vectors: derived, kept in a file, rebuilt when in doubt."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import faiss
+import numpy as np
+
+from audiosearch.params import EMBEDDING_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from audiosearch.library.catalog import Catalog
+    from audiosearch.params import Float32
+
+FILE_NAME = "vectors.faiss"
+
+# The file is what FAISS writes, then a line of JSON padded to this many bytes. FAISS, which
+# reads no further than its own part, opens the file as it is.
+_SEAL_BYTES = 256
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    """What the file ends with: whose vectors these are, as of when, and that none is damaged."""
+
+    library_id: str
+    revision: int
+    sha256: str
+
+    def to_bytes(self) -> bytes:
+        text = json.dumps({slot: getattr(self, slot) for slot in self.__slots__})
+        return text.encode().ljust(_SEAL_BYTES - 1) + b"\n"
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> _Seal:
+        return cls(**json.loads(content))
+
+
+class VectorSearch:
+    """Exact inner-product search over a catalog's vectors.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        The truth; what the file holds is brought up to date with it.
+    path : Path
+        Where the derived index is kept.
+    """
+
+    def __init__(self, catalog: Catalog, path: Path) -> None:
+        self._catalog = catalog
+        self._path = path
+        self._faiss, self._revision = self._read()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Catch up with the catalog, and keep the result where its folder can be written."""
+        if self._revision == self._catalog.revision():
+            return
+        changes = self._catalog.changes_since(self._revision)
+        held = faiss.vector_to_array(self._faiss.id_map) if self._faiss.ntotal else changes.ids[:0]
+        outdated = np.concatenate([np.setdiff1d(held, changes.ids), changes.new_ids])
+        if len(outdated) and len(held):
+            self._faiss.remove_ids(faiss.IDSelectorBatch(outdated))
+        if len(changes.new_ids):
+            self._faiss.add_with_ids(changes.new_vectors, changes.new_ids)
+        self._revision = changes.revision
+        with contextlib.suppress(OSError):  # derived: a full or read-only disk costs only time
+            self._write()
+
+    def nearest(
+        self, vector: Float32, k: int, *, exclude: Sequence[int] = ()
+    ) -> list[tuple[int, float]]:
+        """Return the ids of the nearest vectors with their inner products, best first.
+
+        Parameters
+        ----------
+        vector : ndarray of float32, shape (128,)
+            Of unit length, so that inner products are cosines.
+        k : int
+            How many; fewer where the index holds fewer.
+        exclude : sequence of int
+            Ids to leave out.
+        """
+        parameters = None
+        if exclude:
+            unwanted = faiss.IDSelectorBatch(np.array(exclude, dtype=np.int64))
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorNot(unwanted))
+        k = min(k, self._faiss.ntotal)
+        if not k:
+            return []
+        similarities, ids = self._faiss.search(vector[np.newaxis], k, params=parameters)
+        found = zip(ids[0].tolist(), similarities[0].tolist(), strict=True)
+        return [(i, float(np.clip(s, -1.0, 1.0))) for i, s in found if i != -1]
+
+    def _read(self) -> tuple[Any, int]:
+        """Return the kept index and its revision; an empty one where none can be trusted."""
+        empty = faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_SIZE))
+        try:
+            content = self._path.read_bytes()
+            seal = _Seal.from_bytes(content[-_SEAL_BYTES:])
+        except FileNotFoundError:
+            return empty, 0
+        except (OSError, ValueError, TypeError):
+            log.warning("%s is damaged; it is rebuilt from the database.", self._path)
+            return empty, 0
+        body = memoryview(content)[:-_SEAL_BYTES]
+        if hashlib.sha256(body).hexdigest() != seal.sha256:
+            log.warning("%s is damaged; it is rebuilt from the database.", self._path)
+            return empty, 0
+        if seal.library_id != self._catalog.library_id or seal.revision > self._catalog.revision():
+            log.warning("%s is another index's; it is rebuilt from the database.", self._path)
+            return empty, 0
+        return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8)), seal.revision
+
+    def _write(self) -> None:
+        body = faiss.serialize_index(self._faiss).tobytes()
+        digest = hashlib.sha256(body).hexdigest()
+        seal = _Seal(self._catalog.library_id, self._revision, digest)
+        handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(body)
+                file.write(seal.to_bytes())
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(draft, 0o644)
+            os.replace(draft, self._path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(draft)

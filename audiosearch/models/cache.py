@@ -1,0 +1,101 @@
+"""The user's cache folder: downloads, converted models, and what is known of local files.
+
+::
+
+    <cache>/downloads/<sha512, 16 digits>/<name>   verified downloads
+    <cache>/models/<fingerprint>.tflite            models ready to run
+    <cache>/known/<digest of a key>                fingerprints of weights seen before
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def cache_dir() -> Path:
+    """Return the cache folder: ``AUDIOSEARCH_CACHE``, or the platform's usual place."""
+    named = os.environ.get("AUDIOSEARCH_CACHE")
+    if named:
+        return Path(named).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("audiosearch", appauthor=False)
+
+
+def model_path(fingerprint: str) -> Path:
+    """Return where the model with that fingerprint is kept, once it is there."""
+    return cache_dir() / "models" / f"{fingerprint}.tflite"
+
+
+def known_fingerprint(key: str) -> str | None:
+    """Return the fingerprint remembered under a key."""
+    try:
+        return _known_path(key).read_text(encoding="ascii").strip() or None
+    except OSError:
+        return None
+
+
+def remember_fingerprint(key: str, fingerprint: str) -> None:
+    """Remember a fingerprint under a key."""
+    with atomic_path(_known_path(key)) as draft:
+        draft.write_text(fingerprint + "\n", encoding="ascii")
+
+
+def files_key(paths: Sequence[Path]) -> str:
+    """Return a key for files as they are now, from their paths, sizes and times of change.
+
+    Raises
+    ------
+    OSError
+        Where one of them cannot be found.
+    """
+    stats = [(path.resolve(), path.stat()) for path in paths]
+    return "\n".join(f"{path}|{stat.st_size}|{stat.st_mtime_ns}" for path, stat in stats)
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` that takes its place when the block succeeds.
+
+    Raises
+    ------
+    ModelError
+        Where the cache cannot be written: no space, no right.
+    """
+    draft = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        draft = Path(name)
+        yield draft
+        draft.chmod(0o644)
+        draft.replace(path)
+    except OSError as exc:
+        raise unwritable(exc) from exc
+    finally:
+        if draft is not None:
+            draft.unlink(missing_ok=True)
+
+
+def unwritable(error: OSError) -> ModelError:
+    """Put a failure to write the cache into a sentence."""
+    return ModelError(
+        f"The cache folder {cache_dir()} cannot be written: {error.strerror or error}.",
+        hint="Make room there, or set AUDIOSEARCH_CACHE to a folder with space for 600 MB.",
+    )
+
+
+def _known_path(key: str) -> Path:
+    name = hashlib.sha256(os.fsencode(key)).hexdigest()
+    return cache_dir() / "known" / name

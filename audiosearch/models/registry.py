@@ -1,0 +1,299 @@
+"""The models there are: how a name becomes a network that runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import (
+    DownloadError,
+    ModelMismatch,
+    ModelUnavailable,
+    UsageError,
+    WeightsError,
+)
+from audiosearch.models.cache import atomic_path, model_path
+from audiosearch.models.download import Progress, RemoteFile, no_progress
+
+if TYPE_CHECKING:
+    from audiosearch.models.runtime import Network
+
+AUTO, VGGISH, COMPACT = "auto", "vggish", "compact"
+
+#: Licence of both files: Apache-2.0.
+VGGISH_CHECKPOINT = RemoteFile(
+    key="VGGISH",
+    title="VGGish's checkpoint (288 MB)",
+    published_url="https://storage.googleapis.com/audioset/vggish_model.ckpt",
+    published_sha512="4e320f1b148f7ae8e08a8df17b102582e57fd8a9688ec17ce8f6077f062ce8fc"
+    "aea711933c1b80192f3c2a9f7a09b40d6616e04b0f22a68d217ff1ec8ef0376f",
+    option="--weights FILE",
+)
+VGGISH_PCA = RemoteFile(
+    key="PCA",
+    title="VGGish's PCA parameters",
+    published_url="https://storage.googleapis.com/audioset/vggish_pca_params.npz",
+    published_sha512="3728bcbc45cb05b4cff527434a069f990e110f1fc9687f74fce55dc204da6aa0"
+    "f0f96cb4466a96fc056c32743c63830022c839072cc501a3f14bfb44928a701c",
+    option="--pca FILE",
+)
+
+_GET_VGGISH = "`audiosearch model fetch` downloads VGGish (288 MB); --weights FILE uses a local one."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A network on this machine, ready to load.
+
+    Attributes
+    ----------
+    name : str
+        "vggish", "compact", or a .tflite file's name.
+    fingerprint : str
+        64 hexadecimal digits; embeddings can be compared where it is the same.
+    path : Path
+        The LiteRT file.
+    """
+
+    name: str
+    fingerprint: str
+    path: Path
+
+    def load(self) -> Network:
+        """Load the network."""
+        from audiosearch.models.runtime import Network
+
+        return Network(self.path)
+
+
+def compact() -> Model:
+    """Return the model that ships with the package."""
+    from audiosearch.models.fingerprint import file_fingerprint
+
+    path = Path(__file__).with_name("compact.tflite")
+    return Model(COMPACT, file_fingerprint(path), path)
+
+
+def choose(
+    name: str = AUTO,
+    *,
+    weights: Path | None = None,
+    may_fetch: bool = False,
+    progress: Progress = no_progress,
+) -> Model:
+    """Return the model that a name stands for, converting and fetching as it takes.
+
+    Parameters
+    ----------
+    name : str
+        "vggish", "compact", the path of a .tflite file, or "auto": VGGish where its weights
+        are at hand or may be fetched, else compact, with a warning in the log.
+    weights : Path, optional
+        A VGGish checkpoint; ``AUDIOSEARCH_WEIGHTS`` where not given.
+    may_fetch : bool
+        Download VGGish's published checkpoint where it is not at hand.
+
+    Raises
+    ------
+    UsageError
+        Where ``weights`` are given for a model that takes none.
+    ModelUnavailable, DownloadError, WeightsError, ModelError
+        Where "vggish", or what was named, cannot be had.
+    """
+    if weights is not None and name not in (AUTO, VGGISH):
+        raise UsageError(
+            f"--weights are for vggish, not for {name}.", hint="Leave out one of the two."
+        )
+    if name == COMPACT:
+        return compact()
+    if name not in (AUTO, VGGISH):
+        return _own_model(Path(name))
+    model = vggish_at_hand(weights, progress)
+    if model is not None:
+        return model
+    if may_fetch:
+        try:
+            return fetched_vggish(progress)
+        except DownloadError as exc:
+            if name == VGGISH:
+                raise
+            _warn_of_compact(str(exc))
+            return compact()
+    if name == VGGISH:
+        raise ModelUnavailable("VGGish's weights are not on this machine.", hint=_GET_VGGISH)
+    _warn_of_compact("VGGish's weights are not on this machine.")
+    return compact()
+
+
+def vggish_at_hand(weights: Path | None = None, progress: Progress = no_progress) -> Model | None:
+    """Return VGGish by weights on this machine; None where there are none.
+
+    Weights that are named, by argument or ``AUDIOSEARCH_WEIGHTS``, come before downloaded
+    ones.
+
+    Raises
+    ------
+    WeightsError
+        Where the weights named are not a VGGish checkpoint.
+    """
+    named = os.environ.get("AUDIOSEARCH_WEIGHTS")
+    checkpoint = weights or (Path(named).expanduser() if named else None)
+    if checkpoint is not None:
+        return _vggish(checkpoint, progress)
+    return downloaded_vggish(progress)
+
+
+def downloaded_vggish(progress: Progress = no_progress) -> Model | None:
+    """Return VGGish by the checkpoint in the cache; None where it was not fetched."""
+    path = VGGISH_CHECKPOINT.path
+    return _vggish(path, progress) if path.exists() else None
+
+
+def choose_again(
+    name: str,
+    fingerprint: str,
+    *,
+    requested: str = AUTO,
+    weights: Path | None = None,
+    progress: Progress = no_progress,
+) -> Model:
+    """Return the model that an index was made with, or the other one that was asked for.
+
+    Parameters
+    ----------
+    name, fingerprint : str
+        The index's model.
+    requested : str
+        As for `choose`; "auto" stands for the index's own.
+    weights : Path, optional
+        As for `choose`.
+
+    Raises
+    ------
+    ModelMismatch
+        Where "vggish" is asked for and the index's model is no VGGish at all.
+    ModelUnavailable, WeightsError, ModelError
+        Where the model cannot be had.
+    """
+    if weights is None and requested in (AUTO, name):
+        return by_fingerprint(name, fingerprint, progress)
+    if weights is None and requested == VGGISH:
+        raise ModelMismatch(
+            f"The index was made with {describe(name, fingerprint)}, not with vggish.",
+            hint="Leave out --model to use the index's own, or start another with --index DIR.",
+        )
+    return choose(requested, weights=weights, progress=progress)
+
+
+def fetched_vggish(progress: Progress = no_progress) -> Model:
+    """Return VGGish by its published checkpoint, downloading it where need be.
+
+    Raises
+    ------
+    DownloadError, WeightsError, ModelError
+        Where it cannot be downloaded, read or converted.
+    """
+    return _vggish(VGGISH_CHECKPOINT.fetch(progress), progress)
+
+
+def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress) -> Model:
+    """Return the model with a fingerprint, as an index recorded it.
+
+    Raises
+    ------
+    ModelUnavailable
+        Where it is not on this machine.
+    """
+    cached = model_path(fingerprint)
+    if cached.exists():
+        return Model(name, fingerprint, cached)
+    if name == COMPACT:
+        candidates = [compact]
+    else:
+        candidates = [lambda: vggish_at_hand(None, progress), lambda: downloaded_vggish(progress)]
+    for candidate in candidates:
+        model = candidate()
+        if model is not None and model.fingerprint == fingerprint:
+            return model
+    raise ModelUnavailable(
+        f"The model {describe(name, fingerprint)} is not on this machine.",
+        hint=_GET_VGGISH if name == VGGISH else "Name its file with --model FILE.tflite, or "
+        "make the index anew with the model that is here.",
+    )
+
+
+def status() -> dict[str, str | None]:
+    """Return what is at hand and where, None for what is not; nothing is fetched or converted."""
+    from audiosearch.models.cache import cache_dir
+
+    checkpoint, pca = VGGISH_CHECKPOINT.path, VGGISH_PCA.path
+    named = os.environ.get("AUDIOSEARCH_WEIGHTS")
+    fingerprint = _known_vggish(Path(named).expanduser() if named else checkpoint)
+    shipped = compact()
+    return {
+        "compact": str(shipped.path),
+        "compact_fingerprint": shipped.fingerprint,
+        "vggish": str(model_path(fingerprint)) if fingerprint else None,
+        "vggish_fingerprint": fingerprint,
+        "vggish_checkpoint": named or (str(checkpoint) if checkpoint.exists() else None),
+        "vggish_pca": str(pca) if pca.exists() else None,
+        "cache": str(cache_dir()),
+    }
+
+
+def _known_vggish(checkpoint: Path) -> str | None:
+    from audiosearch.models.vggish import converted_already
+
+    try:
+        return converted_already(checkpoint)
+    except WeightsError:
+        return None
+
+
+def describe(name: str, fingerprint: str) -> str:
+    """Name a model so that two of the same name can be told apart.
+
+    Examples
+    --------
+    >>> describe("vggish", "de0c06254967dca2bfa704cb7f2c")
+    'vggish (fingerprint de0c06254967)'
+    """
+    return f"{name} (fingerprint {fingerprint[:12]})"
+
+
+def _vggish(checkpoint: Path, progress: Progress) -> Model:
+    from audiosearch.models.vggish import converted
+
+    fingerprint = converted(checkpoint, progress)
+    return Model(VGGISH, fingerprint, model_path(fingerprint))
+
+
+def _own_model(path: Path) -> Model:
+    """Return a user's own LiteRT file, after copying it into the cache for later queries."""
+    if path.suffix != ".tflite" or not path.is_file():
+        raise WeightsError(
+            f"There is no model {path}.", hint="--model takes vggish, compact, or a .tflite file."
+        )
+    from audiosearch.models.fingerprint import tflite_fingerprint
+
+    fingerprint, is_vggish = tflite_fingerprint(path)
+    model = Model(VGGISH if is_vggish else path.name, fingerprint, path)
+    model.load()
+    if not model_path(fingerprint).exists():
+        with atomic_path(model_path(fingerprint)) as draft:
+            shutil.copyfile(path, draft)
+    return model
+
+
+def _warn_of_compact(reason: str) -> None:
+    log.warning(
+        "%s Using the model that ships with audiosearch, `compact`, instead: it knows less about "
+        "sound. Once VGGish is here (`audiosearch model fetch`), a new index will use it.",
+        reason,
+    )

@@ -1,0 +1,242 @@
+"""VGGish as TF-slim defines it, its checkpoints, and their conversion to LiteRT.
+
+The only module that imports TensorFlow. It takes seconds to import and gigabytes to convert
+with, so the rest of audiosearch runs it as a program of its own::
+
+    python -m audiosearch.models.vggish CHECKPOINT
+
+which converts the checkpoint into the cache and prints its fingerprint, or, with exit
+status 1, the reason why not, as JSON.
+
+References
+----------
+.. [1] Hershey et al., "CNN Architectures for Large-Scale Audio Classification",
+   ICASSP 2017.
+.. [2] ``vggish_slim.py`` in github.com/tensorflow/models, research/audioset/vggish, as of
+   2023: the embedding layer has no activation.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audiosearch.errors import ModelError, WeightsError
+from audiosearch.models.cache import (
+    atomic_path,
+    cache_dir,
+    files_key,
+    known_fingerprint,
+    model_path,
+    remember_fingerprint,
+    unwritable,
+)
+from audiosearch.models.download import Progress, no_progress
+from audiosearch.models.fingerprint import VGGISH_SHAPES, arrays_fingerprint
+from audiosearch.params import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
+
+if TYPE_CHECKING:
+    from audiosearch.params import Float32
+
+_LAYERS = (
+    *("conv1", "conv2", "conv3/conv3_1", "conv3/conv3_2", "conv4/conv4_1", "conv4/conv4_2"),
+    *("fc1/fc1_1", "fc1/fc1_2", "fc2"),
+)
+
+#: The variables of a VGGish checkpoint and their shapes, in the order of the layers.
+VARIABLES: dict[str, tuple[int, ...]] = {
+    f"vggish/{layer}/{kind}": shape
+    for layer, weights in zip(_LAYERS, VGGISH_SHAPES, strict=True)
+    for kind, shape in (("weights", weights), ("biases", weights[-1:]))
+}
+
+
+def converted(checkpoint: Path, progress: Progress = no_progress) -> str:
+    """Convert a checkpoint into the cache, unless that was done, and return its fingerprint.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        A V1 checkpoint file, or the prefix (or ``.index`` file) of a V2 checkpoint.
+
+    Raises
+    ------
+    WeightsError
+        Where there is no such checkpoint, or it is not VGGish's.
+    ModelError
+        Where the conversion fails, or the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    lock = cache_dir() / "models" / "lock"
+    try:
+        if (fingerprint := converted_already(checkpoint)) is not None:
+            return fingerprint
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        progress("Converting VGGish, once (about half a minute)", 0, None)
+        with FileLock(lock):
+            fingerprint = converted_already(checkpoint)
+            if fingerprint is None:
+                prefix, files = _checkpoint_files(checkpoint)
+                fingerprint = _convert_apart(prefix)
+                remember_fingerprint(files_key(files), fingerprint)
+    except OSError as exc:
+        raise unwritable(exc) from exc
+    return fingerprint
+
+
+def converted_already(checkpoint: Path) -> str | None:
+    """Return a checkpoint's fingerprint where it was converted before; None where it was not.
+
+    Raises
+    ------
+    WeightsError
+        Where there is no such checkpoint.
+    """
+    _, files = _checkpoint_files(checkpoint)
+    fingerprint = known_fingerprint(files_key(files))
+    return fingerprint if fingerprint and model_path(fingerprint).exists() else None
+
+
+def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
+    """Return what TensorFlow calls a checkpoint, and the files it consists of."""
+    if checkpoint.suffix == ".index":
+        checkpoint = checkpoint.with_suffix("")
+    if checkpoint.is_file():
+        return checkpoint, [checkpoint]
+    files = sorted(checkpoint.parent.glob(f"{checkpoint.name}.data-*"))
+    index = checkpoint.with_name(f"{checkpoint.name}.index")
+    if index.is_file() and files:
+        return checkpoint, [index, *files]
+    raise WeightsError(
+        f"There is no checkpoint {checkpoint}.",
+        hint="Name a VGGish checkpoint: a .ckpt file, or the part before .index of a newer one.",
+    )
+
+
+def _convert_apart(checkpoint: Path) -> str:
+    command = [sys.executable, "-m", "audiosearch.models.vggish", str(checkpoint)]
+    run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    try:
+        answer = json.loads(run.stdout)
+    except ValueError:
+        last_words = run.stderr.strip().rpartition("\n")[2]
+        raise ModelError(
+            f"Converting {checkpoint} failed: {last_words or f'exit status {run.returncode}'}.",
+            hint="Converting takes about 4 GB of memory and 600 MB of disk.",
+        ) from None
+    if run.returncode:
+        kind = WeightsError if answer["is_weights"] else ModelError
+        raise kind(answer["message"], hint=answer["hint"])
+    return str(answer["fingerprint"])
+
+
+def read_checkpoint(checkpoint: Path) -> dict[str, Float32]:
+    """Read VGGish's variables from a checkpoint, by name, in the order of the layers.
+
+    Raises
+    ------
+    WeightsError
+        Where it is no checkpoint, or variables are missing or have other shapes.
+    """
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(checkpoint))
+        shapes = reader.get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError, RuntimeError) as exc:
+        raise WeightsError(
+            f"{checkpoint} is not a TensorFlow checkpoint, or is damaged.",
+            hint="Copy or download it again; `audiosearch model fetch` gets the published one.",
+        ) from exc
+    wrong = [
+        f"{name} is missing" if name not in shapes else f"{name} has shape {found}, not {shape}"
+        for name, shape in VARIABLES.items()
+        if (found := tuple(shapes.get(name, ()))) != shape
+    ]
+    if wrong:
+        more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise WeightsError(
+            f"{checkpoint} is not a VGGish checkpoint: {'; '.join(wrong[:3])}{more}.",
+            hint="VGGish's variables are vggish/conv1/weights to vggish/fc2/biases.",
+        )
+    try:
+        return {name: reader.get_tensor(name) for name in VARIABLES}
+    except tf.errors.OpError as exc:
+        raise WeightsError(f"{checkpoint} is damaged.", hint="Copy or download it again.") from exc
+
+
+def slim_network(patches: Any) -> Any:
+    """Define VGGish in the current graph.
+
+    Parameters
+    ----------
+    patches : tf.Tensor of float32, shape (n_patches, 96, 64)
+
+    Returns
+    -------
+    tf.Tensor of float32, shape (n_patches, 128)
+        Embeddings before any activation.
+    """
+    import tensorflow as tf
+    import tf_slim as slim
+
+    convolutions = slim.arg_scope([slim.conv2d], kernel_size=3, stride=1, padding="SAME")
+    pools = slim.arg_scope([slim.max_pool2d], kernel_size=2, stride=2, padding="SAME")
+    with tf.compat.v1.variable_scope("vggish"), convolutions, pools:
+        net = tf.reshape(patches, [-1, PATCH_FRAMES, N_BANDS, 1])
+        net = slim.max_pool2d(slim.conv2d(net, 64, scope="conv1"))
+        net = slim.max_pool2d(slim.conv2d(net, 128, scope="conv2"))
+        net = slim.max_pool2d(slim.repeat(net, 2, slim.conv2d, 256, scope="conv3"))
+        net = slim.max_pool2d(slim.repeat(net, 2, slim.conv2d, 512, scope="conv4"))
+        net = slim.repeat(slim.flatten(net), 2, slim.fully_connected, 4_096, scope="fc1")
+        return slim.fully_connected(net, EMBEDDING_SIZE, activation_fn=None, scope="fc2")
+
+
+def convert(checkpoint: Path) -> str:
+    """Convert a checkpoint into the cache, in this process, and return its fingerprint.
+
+    Raises
+    ------
+    WeightsError
+        Where it is not a VGGish checkpoint.
+    ModelError
+        Where the cache cannot be written.
+    """
+    import tensorflow as tf
+
+    arrays = read_checkpoint(checkpoint)
+    fingerprint = arrays_fingerprint(arrays.values())
+    if model_path(fingerprint).exists():
+        return fingerprint
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        patches = v1.placeholder(tf.float32, (None, PATCH_FRAMES, N_BANDS), name="patches")
+        embeddings = slim_network(patches)
+        for variable in v1.global_variables():
+            variable.load(arrays.pop(variable.op.name), session)
+        converter = v1.lite.TFLiteConverter.from_session(session, [patches], [embeddings])
+        content = converter.convert()
+    with atomic_path(model_path(fingerprint)) as draft:
+        draft.write_bytes(content)
+    return fingerprint
+
+
+def main() -> int:
+    """Convert the checkpoint named on the command line, for `converted`."""
+    try:
+        answer = {"fingerprint": convert(Path(sys.argv[1]))}
+        status = 0
+    except ModelError as exc:
+        is_weights = isinstance(exc, WeightsError)
+        answer = {"message": str(exc), "hint": exc.hint, "is_weights": is_weights}
+        status = 1
+    sys.stdout.write(json.dumps(answer))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""From a file to its embedding, in two halves: patches of a file, vectors of patches."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.errors import AudioError
+from audiosearch.models import registry
+from audiosearch.models.registry import Model
+from audiosearch.params import (
+    PATCH_HOP_SECONDS,
+    PATCH_SAMPLES,
+    SAMPLE_RATE_HZ,
+)
+from audiosearch.sound.decode import mono_blocks, open_recording, patch_waveform
+from audiosearch.sound.mel import log_mel_patches, patch_stream
+from audiosearch.sound.pooling import PcaPostprocessor, Pooling, RunningPool, unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+    from audiosearch.params import Float32, UInt8
+    from audiosearch.sound.recording import AudioInfo
+
+#: As many patches go through the network at a time: more is no faster, only larger.
+BATCH_PATCHES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """What a file sounds like.
+
+    Attributes
+    ----------
+    vector : ndarray of float32, shape (128,)
+        Of unit length, unless asked for otherwise; shape (n_patches, 128) from
+        `Embedder.embed_patches`, and uint8 there where post-processed.
+    info : AudioInfo
+        What the decoder says of the file.
+    seconds : float
+        Length in seconds: as declared, or as far as the file decoded.
+    warning : str or None
+        Why the vector stands for less than the whole file, where it does.
+    """
+
+    vector: Float32 | UInt8
+    info: AudioInfo
+    seconds: float
+    warning: str | None
+
+
+class PatchReader:
+    """A file as a stream of log-mel patches, read once from start to end.
+
+    ``seconds`` and ``warning`` are known when the stream has ended.
+
+    Parameters
+    ----------
+    path : str or path-like
+    excerpt_seconds : float, optional
+        Read only about that much, in patches evenly spaced over the file, by seeking.
+
+    Raises
+    ------
+    AudioError
+        On opening or on reading, where the file cannot be decoded.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, excerpt_seconds: float | None = None
+    ) -> None:
+        self.path = os.fspath(path)
+        self._recording = open_recording(self.path)
+        self._excerpt_seconds = excerpt_seconds
+        self.info = self._recording.info
+        self.seconds = self.info.seconds or 0.0
+        self.warning: str | None = None
+
+    def __enter__(self) -> PatchReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._recording.close()
+
+    def __iter__(self) -> Iterator[Float32]:
+        """Yield float32 patches of shape (n_patches, 96, 64), at least one in all.
+
+        Raises
+        ------
+        AudioError
+            Where not one sample decodes, or a sample is not finite.
+        """
+        starts = self._excerpt_starts()
+        n_patches = 0
+        for patches in self._excerpt(starts) if starts else patch_stream(self._waveform()):
+            n_patches += len(patches)
+            yield patches
+        damage = self._recording.damage
+        if not n_patches:
+            raise AudioError(
+                self.path,
+                f"nothing of it decodes ({damage or 'it holds no samples'})",
+                hint="Copy or download it again.",
+            )
+        if damage:
+            used = "its readable parts" if starts else f"its first {self.seconds:.1f} s"
+            self.warning = f"{damage}; {used} stand for it"
+
+    def _waveform(self) -> Iterator[Float32]:
+        n_samples = 0
+        for block in mono_blocks(self._recording, self.path):
+            n_samples += len(block)
+            yield block
+        self.seconds = n_samples / SAMPLE_RATE_HZ
+
+    def _excerpt_starts(self) -> list[float]:
+        """Return where each patch of the excerpt begins, in seconds; none for the whole file."""
+        excerpt, whole = self._excerpt_seconds, self.info.seconds
+        if excerpt is None or whole is None or whole <= excerpt:
+            return []
+        n_patches = max(1, int(excerpt / PATCH_HOP_SECONDS))
+        patch_seconds = PATCH_SAMPLES / SAMPLE_RATE_HZ
+        step = whole / n_patches
+        return [
+            max(0.0, (i + 0.5) * step - patch_seconds / 2) for i in range(n_patches)
+        ]
+
+    def _excerpt(self, starts: list[float]) -> Iterator[Float32]:
+        for start in starts:
+            waveform = patch_waveform(self._recording, self.path, at_seconds=start)
+            if len(waveform):
+                padding = PATCH_SAMPLES - len(waveform)
+                yield log_mel_patches(np.pad(waveform, (0, padding)))
+
+
+class Embedder:
+    """Files in, vectors out, by one network that is loaded once.
+
+    Parameters
+    ----------
+    model : str or Model
+        A model, or its name as for `audiosearch.models.registry.choose`.
+    weights : path-like, optional
+        A VGGish checkpoint, for a model given by name.
+    excerpt_seconds : float, optional
+        Embed only about that much of each file, in evenly spaced patches.
+    postprocess : PcaPostprocessor, optional
+        Applied to each patch's embedding before pooling.
+
+    Raises
+    ------
+    ModelError
+        Where the model cannot be had.
+
+    Examples
+    --------
+    >>> embedder = Embedder("compact")
+    >>> patches = np.zeros((3, 96, 64), dtype=np.float32)
+    >>> next(embedder.vectors([patches])).shape
+    (3, 128)
+    """
+
+    def __init__(
+        self,
+        model: str | Model = registry.AUTO,
+        *,
+        weights: str | os.PathLike[str] | None = None,
+        excerpt_seconds: float | None = None,
+        postprocess: PcaPostprocessor | None = None,
+    ) -> None:
+        if isinstance(model, str):
+            model = registry.choose(model, weights=None if weights is None else Path(weights))
+        self.model = model
+        self._network = model.load()
+        self.excerpt_seconds = excerpt_seconds
+        self._postprocess = postprocess
+
+    def embed(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        pooling: Pooling = Pooling.MEAN,
+        normalize: bool = True,
+    ) -> Embedding:
+        """Embed a file.
+
+        Parameters
+        ----------
+        path : str or path-like
+        pooling : {"mean", "sum"}
+        normalize : bool
+            Scale the vector to length 1.
+
+        Raises
+        ------
+        AudioError
+            Where the file cannot become a finite vector with a direction.
+        """
+        pool = RunningPool()
+        with PatchReader(path, excerpt_seconds=self.excerpt_seconds) as reader:
+            for embeddings in self.vectors(reader):
+                pool.add(embeddings)
+        pooled = pool.pooled(Pooling(pooling))
+        try:
+            direction = unit(pooled)
+        except ValueError as exc:
+            raise AudioError(
+                reader.path,
+                "its samples are too extreme to embed",
+                hint="Samples should lie between -1 and 1: export it again.",
+            ) from exc
+        return Embedding(
+            vector=direction if normalize else pooled,
+            info=reader.info,
+            seconds=reader.seconds,
+            warning=reader.warning,
+        )
+
+    def embed_patches(self, path: str | os.PathLike[str]) -> Embedding:
+        """Embed each patch of a file: the network's own values, neither pooled nor normalised.
+
+        Raises
+        ------
+        AudioError
+            Where the file cannot be decoded.
+        """
+        with PatchReader(path, excerpt_seconds=self.excerpt_seconds) as reader:
+            vectors = np.concatenate(list(self.vectors(reader)))
+        return Embedding(vectors, reader.info, reader.seconds, reader.warning)
+
+    def vectors(self, patches: Iterable[Float32]) -> Iterator[Float32 | UInt8]:
+        """Turn a stream of patches into a stream of their embeddings, batch by batch.
+
+        Parameters
+        ----------
+        patches : iterable of ndarray of float32, shape (n_patches, 96, 64)
+
+        Yields
+        ------
+        ndarray of float32 (of uint8 where post-processed), shape (n_patches, 128)
+        """
+        for batch in _batches(patches):
+            embeddings = self._network(batch)
+            yield self._postprocess(embeddings) if self._postprocess else embeddings
+
+
+def _batches(patches: Iterable[Float32]) -> Iterator[Float32]:
+    """Regroup patches into batches of 32, the last one smaller."""
+    waiting: list[Float32] = []
+    for group in patches:
+        for patch in group:
+            waiting.append(patch)
+            if len(waiting) == BATCH_PATCHES:
+                yield np.stack(waiting)
+                waiting = []
+    if waiting:
+        yield np.stack(waiting)

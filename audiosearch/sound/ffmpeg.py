@@ -1,0 +1,164 @@
+"""Decoding by FFmpeg's libraries, through PyAV: aac, alac, wma, webm and the rest."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+
+from audiosearch.sound.recording import BLOCK_FRAMES, AudioInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from av.container import InputContainer
+
+    from audiosearch.params import Float32
+
+#: Demuxers that read sound from the one file they are given. None of them follows a
+#: reference to another file or address, as playlists (concat, hls, dash, sdp ...) do.
+DEMUXERS = (
+    *("aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "eac3"),
+    *("flac", "flv", "matroska", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "ogg", "qoa"),
+    *("shn", "tak", "truehd", "tta", "voc", "w64", "wav", "webm", "wv"),
+)
+_GUESSES_LENGTH = {"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts", "dts"}
+_TOLERANCE_SECONDS = 0.5
+
+
+class FfmpegRecording:
+    """A file that FFmpeg reads.
+
+    Raises
+    ------
+    av.FFmpegError
+        On opening, where no allowed demuxer knows the format.
+    LookupError
+        On opening, where the file holds no sound.
+    """
+
+    def __init__(self, path: str) -> None:
+        with contextlib.ExitStack() as opened:
+            self._container = opened.enter_context(_opened(path))
+            if not self._container.streams.audio:
+                raise LookupError("no audio stream")
+            self._stream = self._container.streams.audio[0]
+            self._stream.thread_type = "AUTO"
+            self._close = opened.pop_all().close
+        self.info = AudioInfo(
+            sample_rate_hz=self._stream.sample_rate,
+            channels=self._stream.channels,
+            seconds=self._declared_seconds(),
+            format=self._stream.codec_context.codec.canonical_name,
+        )
+        self._start_seconds = 0.0
+        self._is_lost = False  # a seek failed: where the file stands is unknown
+        self.damage: str | None = None
+
+    def _declared_seconds(self) -> float | None:
+        if self._container.format.name in _GUESSES_LENGTH:
+            return None
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        if self._container.duration is not None and len(self._container.streams) == 1:
+            return self._container.duration / av.time_base
+        return None
+
+    def blocks(self) -> Iterator[Float32]:
+        """Yield samples from here on: float32 in [-1, 1], shape (n_frames, channels)."""
+        if self._is_lost:
+            return
+        waiting: list[Float32] = []
+        n_waiting = 0
+        end_seconds = self._start_seconds
+        for frame in self._frames():
+            samples = frame.to_ndarray().T
+            end_seconds = _start_of(frame, default=end_seconds) + len(samples) / frame.sample_rate
+            skip = round((self._start_seconds - _start_of(frame, default=0.0)) * frame.sample_rate)
+            if skip >= len(samples):
+                continue
+            waiting.append(samples[max(0, skip) :])
+            n_waiting += len(waiting[-1])
+            if n_waiting >= BLOCK_FRAMES:
+                yield np.concatenate(waiting)
+                waiting, n_waiting = [], 0
+        if waiting:
+            yield np.concatenate(waiting)
+        if self.info.seconds and end_seconds < self.info.seconds - _TOLERANCE_SECONDS:
+            self.damage = "the file is cut short"
+
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        """Yield decoded frames as planar float32, stepping over damaged packets."""
+        to_float = av.AudioResampler(format="fltp")
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+                for decoded in packet.decode():
+                    yield from to_float.resample(decoded)
+            except StopIteration:
+                return
+            except (av.FFmpegError, ValueError):
+                # A damaged packet, or a stream that changes its rate or channels midway.
+                if self.damage:
+                    return
+                self.damage = "its data is damaged"
+
+    def seek(self, seconds: float) -> None:
+        """Move to that many seconds from the start."""
+        try:
+            self._container.seek(int(seconds * av.time_base))
+        except av.FFmpegError:
+            self._is_lost = True
+            self.damage = "its data is damaged"
+        else:
+            self._is_lost = False
+            self._stream.codec_context.flush_buffers()
+            self._start_seconds = seconds
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._close()
+
+
+def metadata(path: str) -> dict[str, str]:
+    """Return a file's metadata by lower-case name, its audio stream's before its own.
+
+    Raises
+    ------
+    av.FFmpegError
+        Where no allowed demuxer knows the format.
+    """
+    with _opened(path) as container:
+        found = dict(container.metadata)
+        for stream in container.streams.audio[:1]:
+            found |= stream.metadata
+    return {name.lower(): value for name, value in found.items()}
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[InputContainer]:
+    """Open a file here and hand it over as an object, with a list of allowed demuxers.
+
+    A path would let FFmpeg open whatever else the content names.
+    """
+    options = {"format_whitelist": ",".join(DEMUXERS)}
+    with (
+        open(path, "rb") as file,
+        av.open(_Nameless(file), options=options, metadata_errors="ignore") as container,
+    ):
+        yield container
+
+
+class _Nameless:
+    """A file without a name, so that FFmpeg goes by its content alone."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _start_of(frame: av.AudioFrame, *, default: float) -> float:
+    return default if frame.time is None else frame.time

@@ -1,0 +1,47 @@
+"""What every decoder offers: facts about a file, and its samples in blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from audiosearch.params import Float32
+
+#: Blocks are about this long: small beside memory, large beside the cost of a call.
+BLOCK_FRAMES = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a decoder says of a file."""
+
+    sample_rate_hz: int
+    channels: int
+    seconds: float | None  # as the file declares it; None where it does not
+    format: str  # the codec's usual name, in lower case: "flac", "mp3", "aac"
+
+
+class Recording(Protocol):
+    """An open audio file.
+
+    ``damage`` says, once ``blocks`` has ended, what kept the file from decoding to its end;
+    None where nothing did.
+    """
+
+    info: AudioInfo
+    damage: str | None
+
+    def blocks(self) -> Iterator[Float32]:
+        """Yield samples from here on: float32 in [-1, 1], shape (n_frames, channels)."""
+        ...
+
+    def seek(self, seconds: float) -> None:
+        """Move to that many seconds from the start."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
