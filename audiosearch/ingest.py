@@ -43,12 +43,15 @@ class Outcome:
         Length of the sound that was added; 0 for a file that was not.
     message : str or None
         Why the file failed, or why it was added only in part.
+    hint : str or None
+        For a file that failed, what may help.
     """
 
     path: str
     status: Status
     seconds: float = 0.0
     message: str | None = None
+    hint: str | None = None
 
 
 class Ingest:
@@ -131,7 +134,7 @@ class Ingest:
             except AudioError as exc:
                 if os.path.isfile(path):
                     failures.append(Failure(path, exc.reason, *_size_and_time(path)))
-                yield Outcome(path, Status.FAILED, message=exc.reason)
+                yield Outcome(path, Status.FAILED, message=exc.reason, hint=exc.hint)
                 continue
             self._store(track, embedding.vector)
             yield Outcome(path, Status.ADDED, embedding.seconds, embedding.warning)

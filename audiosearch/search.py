@@ -132,7 +132,7 @@ class _Seeds:
             return
         if not os.path.exists(clip):
             raise TrackNotFound(
-                f"{clip} is neither a track in {self._index.directory} nor a file.",
+                f"{clip} is neither a track of the index {self._index.directory} nor a file.",
                 hint="Name an audio file, or a path or #ID that `audiosearch list` shows.",
             )
         if self._embedder is None:

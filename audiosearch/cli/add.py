@@ -79,6 +79,8 @@ def _report(outcomes: list[Outcome], wall_seconds: float) -> None:
             say(f"{outcome.path}: {outcome.message}", label="failed: ", style="bold red")
         elif outcome.message:
             warn(f"{outcome.path}: {outcome.message}")
+    for hint in dict.fromkeys(outcome.hint for outcome in outcomes if outcome.hint):
+        say(hint, label="hint: ", style="cyan")
     counts = ", ".join(
         f"{sum(outcome.status is status for outcome in outcomes)} {status.value}"
         for status in Status

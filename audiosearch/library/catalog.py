@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError
 from audiosearch.library.migrations import migrations
+from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -117,7 +118,7 @@ class Catalog:
         self.path = directory / FILE_NAME
         if not create and not self.path.exists():
             raise IndexNotFound(
-                f"There is no index in {directory}.",
+                f"There is no index {directory.absolute()}.",
                 hint="`audiosearch add FOLDER` makes one; --index DIR names another place.",
             )
         with self._errors():
@@ -159,13 +160,13 @@ class Catalog:
             yield
         except (sqlite3.OperationalError, OSError) as exc:
             raise IndexUnwritable(
-                f"The index in {self.path.parent} cannot be opened or written: {exc}.",
+                f"The index {self.path.parent.absolute()} cannot be opened or written: {exc}.",
                 hint="Check that the folder is yours to write and its disk is not full, or name "
                 "another with --index DIR.",
             ) from exc
         except sqlite3.DatabaseError as exc:
             raise LibraryError(
-                f"The index in {self.path.parent} is damaged: {exc}.",
+                f"The index {self.path.parent.absolute()} is damaged: {exc}.",
                 hint="Restore it from a backup, or move it away and add your files again.",
             ) from exc
 
@@ -316,7 +317,7 @@ class Catalog:
             revision=current,
             ids=np.array([row["track_id"] for row in ids], dtype=np.int64),
             new_ids=np.array([row["track_id"] for row in new], dtype=np.int64),
-            new_vectors=np.frombuffer(blob, dtype="<f4").reshape(len(new), -1),
+            new_vectors=np.frombuffer(blob, dtype="<f4").reshape(-1, EMBEDDING_SIZE),
         )
 
 

@@ -78,7 +78,7 @@ class Index:
     def __init__(
         self, directory: str | os.PathLike[str] = "index", *, identity: Identity | None = None
     ) -> None:
-        self.directory = Path(directory)
+        self.directory = Path(directory).absolute()
         self._catalog = Catalog(self.directory, create=identity is not None)
         self._search: VectorSearch | None = None
         if identity is not None and "model" not in self._catalog.settings():
@@ -116,7 +116,7 @@ class Index:
         existing = next(p for p in (path, *path.parents) if p.exists())
         if not existing.is_dir() or not os.access(existing, os.W_OK):
             raise IndexUnwritable(
-                f"An index cannot be written in {directory}.",
+                f"An index cannot be written to {path}.",
                 hint="Name a folder that is yours to write with --index DIR.",
             )
 
@@ -130,7 +130,7 @@ class Index:
         """
         if identity != self.identity:
             raise ModelMismatch(
-                f"The index in {self.directory} was made with {self.identity}, "
+                f"The index {self.directory} was made with {self.identity}, "
                 f"not with {identity}.",
                 hint="Leave out the option to use the index's own, or start another index with "
                 "--index DIR.",
@@ -182,7 +182,7 @@ class Index:
         found = [track] if track else self._catalog.tracks_under(os.path.abspath(name))
         if not found:
             raise TrackNotFound(
-                f"Nothing is stored under {name} in {self.directory}.",
+                f"Nothing is stored under {name} in the index {self.directory}.",
                 hint="`audiosearch list` shows the tracks with their paths and ids.",
             )
         return found
@@ -252,7 +252,7 @@ class Index:
             )
         except (KeyError, ValueError) as exc:
             raise LibraryError(
-                f"The index in {self.directory} does not say which model it was made with.",
+                f"The index {self.directory} does not say which model it was made with.",
                 hint="Move it away and add your files again.",
             ) from exc
 

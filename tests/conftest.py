@@ -1,0 +1,102 @@
+"""Fixtures: a cache of its own for every test, no network, and checkpoints made once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sounds import melody, noise, tone, write
+from typer.testing import CliRunner, Result
+
+from audiosearch.cli import app
+
+HERE = Path(__file__).parent
+SHARED = HERE.parents[1] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder, with an empty cache, and with nobody answering downloads."""
+    for name in list(os.environ):
+        if name.startswith("AUDIOSEARCH_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AUDIOSEARCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("AUDIOSEARCH_VGGISH_URL", "http://127.0.0.1:1/vggish.ckpt")
+    monkeypatch.setenv("AUDIOSEARCH_PCA_URL", "http://127.0.0.1:1/pca.npz")
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(home)
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """A folder of five sounds, one of them in a subfolder."""
+    folder = tmp_path / "music"
+    (folder / "deep").mkdir(parents=True)
+    write(folder / "low.wav", tone(220))
+    write(folder / "high.wav", tone(3_000))
+    write(folder / "hiss.flac", noise())
+    write(folder / "tune.ogg", melody(), format="OGG", subtype="VORBIS")
+    write(folder / "deep" / "hiss2.wav", noise(seed=1))
+    return folder
+
+
+@pytest.fixture
+def run():
+    """Run a command line in this process."""
+
+    def invoke(*arguments: object) -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Checkpoints of the same seeded weights, and a cache in which they were converted."""
+
+    v1: Path
+    v2: Path
+    few: Path
+    odd: Path
+    cache: Path
+
+
+@pytest.fixture(scope="session")
+def made_checkpoints(request: pytest.FixtureRequest) -> Checkpoints:
+    folder = Path(request.config.cache.mkdir("checkpoints"))
+    made = Checkpoints(*(folder / n for n in ("v1.ckpt", "v2", "few", "odd")), folder / "cache")
+    done = folder / "done"
+    if not done.exists():
+        subprocess.run([sys.executable, HERE / "make_checkpoint.py", folder], check=True)
+        done.touch()
+    return made
+
+
+@pytest.fixture
+def checkpoints(made_checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> Checkpoints:
+    """Seeded checkpoints, with the cache that keeps what was converted of them."""
+    monkeypatch.setenv("AUDIOSEARCH_CACHE", str(made_checkpoints.cache))
+    return made_checkpoints
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference values, which is no part of the project."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder of reference values, ../shared, is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden(shared: Path):
+    """What Google's own code computes."""
+    return np.load(shared / "reference" / "golden.npz")

@@ -1,0 +1,63 @@
+"""Synthesised sounds for tests, and files of them in every format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+
+
+def tone(hertz: float = 440.0, seconds: float = 3.0, rate: int = 16_000) -> np.ndarray:
+    """A sine at half of full scale: float32, shape (n_samples,)."""
+    t = np.arange(int(seconds * rate)) / rate
+    return (0.5 * np.sin(2 * np.pi * hertz * t)).astype(np.float32)
+
+
+def noise(seconds: float = 3.0, rate: int = 16_000, seed: int = 0) -> np.ndarray:
+    """White noise: float32, shape (n_samples,)."""
+    samples = np.random.default_rng(seed).standard_normal(int(seconds * rate))
+    return (0.1 * samples).astype(np.float32)
+
+
+def melody(seconds: float = 3.0, rate: int = 16_000, seed: int = 0) -> np.ndarray:
+    """A sound that changes all the time: tones in a row over noise."""
+    rng = np.random.default_rng(seed)
+    notes = [
+        tone(hertz, min(0.25, seconds), rate) for hertz in rng.uniform(150, 3_000, int(4 * seconds))
+    ]
+    line = np.concatenate(notes)
+    return line + 0.2 * noise(len(line) / rate, rate, seed)[: len(line)]
+
+
+def write(path: Path, samples: np.ndarray, rate: int = 16_000, **options: str) -> Path:
+    """Write samples, shape (n,) or (n, channels), by libsndfile, in blocks."""
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    with soundfile.SoundFile(path, "w", rate, channels, **options) as file:
+        for start in range(0, len(samples), 65_536):
+            file.write(samples[start : start + 65_536])
+    return path
+
+
+def encode(
+    path: Path, samples: np.ndarray, rate: int, *, container: str, codec: str, **tags: str
+) -> Path:
+    """Write mono samples by FFmpeg."""
+    with av.open(str(path), "w", format=container) as output:
+        stream = output.add_stream(codec, rate=rate, layout="mono", bit_rate=96_000)
+        output.metadata.update(tags)
+        resampler = av.AudioResampler(stream.codec_context.format, "mono", rate)
+        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
+        frame.sample_rate = rate
+        for converted in resampler.resample(frame):
+            output.mux(stream.encode(converted))
+        output.mux(stream.encode(None))
+    return path
+
+
+def cut(path: Path, share: float = 0.6) -> Path:
+    """Keep only the first part of a file's bytes."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    return path

@@ -1,0 +1,196 @@
+"""Any audio file becomes mono at 16 kHz; what is no sound is refused."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+from sounds import cut, encode, melody, tone, write
+
+from audiosearch.errors import AudioError
+from audiosearch.sound.decode import mono_blocks, open_recording
+from audiosearch.sound.embedder import PatchReader
+
+
+def decoded(path):
+    recording = open_recording(os.fspath(path))
+    try:
+        return np.concatenate(list(mono_blocks(recording, os.fspath(path)))), recording.info
+    finally:
+        recording.close()
+
+
+def hertz_of(waveform):
+    """The loudest frequency of a waveform at 16 kHz."""
+    spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform))))
+    return spectrum.argmax() * 16_000 / len(waveform)
+
+
+SNDFILE_FORMATS = [
+    pytest.param("a.wav", {"subtype": "PCM_U8"}, "wav", 2e-2, id="wav 8 bit"),
+    pytest.param("a.wav", {"subtype": "PCM_16"}, "wav", 1e-3, id="wav 16 bit"),
+    pytest.param("a.wav", {"subtype": "PCM_24"}, "wav", 1e-3, id="wav 24 bit"),
+    pytest.param("a.wav", {"subtype": "PCM_32"}, "wav", 1e-3, id="wav 32 bit"),
+    pytest.param("a.wav", {"subtype": "FLOAT"}, "wav", 1e-3, id="wav float"),
+    pytest.param("a.wav", {"subtype": "DOUBLE"}, "wav", 1e-3, id="wav double"),
+    pytest.param("a.aiff", {"subtype": "PCM_16"}, "aiff", 1e-3, id="aiff"),
+    pytest.param("a.flac", {"subtype": "PCM_24"}, "flac", 1e-3, id="flac"),
+    pytest.param("a.ogg", {"format": "OGG", "subtype": "VORBIS"}, "vorbis", 0.05, id="vorbis"),
+    pytest.param("a.opus", {"format": "OGG", "subtype": "OPUS"}, "opus", 0.1, id="opus"),
+    pytest.param("a.mp3", {"format": "MP3"}, "mp3", 0.1, id="mp3"),
+]
+FFMPEG_FORMATS = [
+    pytest.param("a.m4a", "ipod", "aac", "aac", id="m4a"),
+    pytest.param("a.aac", "adts", "aac", "aac", id="raw aac"),
+    pytest.param("a.m4a", "ipod", "alac", "alac", id="alac"),
+    pytest.param("a.wma", "asf", "wmav2", "wmav2", id="wma"),
+    pytest.param("a.webm", "webm", "libopus", "opus", id="webm"),
+    pytest.param("a.mka", "matroska", "aac", "aac", id="mka"),
+    pytest.param("a.wv", "wv", "wavpack", "wavpack", id="wavpack"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "codec", "tolerance"), SNDFILE_FORMATS)
+def test_libsndfile_formats_decode_to_what_was_written(tmp_path, name, options, codec, tolerance):
+    rate = 48_000
+    waveform, info = decoded(write(tmp_path / name, tone(1_000, 2.0, rate), rate, **options))
+    assert info.format == codec
+    assert (info.sample_rate_hz, info.channels) == (rate, 1)
+    assert info.seconds == pytest.approx(2.0, abs=0.1)
+    assert len(waveform) == pytest.approx(32_000, abs=1_600)
+    assert hertz_of(waveform) == pytest.approx(1_000, abs=2)
+    middle = waveform[8_000:24_000]
+    assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(0.5, rel=0.05 + tolerance)
+
+
+@pytest.mark.parametrize(("name", "container", "encoder", "codec"), FFMPEG_FORMATS)
+def test_ffmpeg_formats_decode_to_what_was_written(tmp_path, name, container, encoder, codec):
+    path = tmp_path / name
+    encode(path, tone(1_000, 2.0, 48_000), 48_000, container=container, codec=encoder)
+    waveform, info = decoded(path)
+    assert info.format == codec
+    assert (info.sample_rate_hz, info.channels) == (48_000, 1)
+    assert len(waveform) == pytest.approx(32_000, abs=1_600)
+    assert hertz_of(waveform) == pytest.approx(1_000, abs=2)
+    assert np.sqrt(2 * np.mean(waveform[8_000:24_000] ** 2)) == pytest.approx(0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 96_000, 192_000])
+def test_any_rate_becomes_16_khz(tmp_path, rate):
+    waveform, _ = decoded(write(tmp_path / "a.wav", tone(1_000, 2.0, rate), rate))
+    assert len(waveform) == pytest.approx(32_000, abs=2)
+    assert hertz_of(waveform) == pytest.approx(1_000, abs=1)
+
+
+@pytest.mark.parametrize("channels", range(1, 9))
+def test_channels_are_averaged(tmp_path, channels):
+    samples = np.zeros((16_000, channels), dtype=np.float32)
+    samples[:, channels - 1] = tone(500, 1.0)
+    waveform, info = decoded(write(tmp_path / "a.wav", samples, subtype="FLOAT"))
+    assert info.channels == channels
+    np.testing.assert_allclose(waveform, tone(500, 1.0) / channels, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param("a.wav", {}, id="wav"),
+        pytest.param("a.aiff", {}, id="aiff"),
+        pytest.param("a.flac", {}, id="flac"),
+        pytest.param("a.ogg", {"format": "OGG", "subtype": "VORBIS"}, id="ogg"),
+        pytest.param("a.opus", {"format": "OGG", "subtype": "OPUS"}, id="opus"),
+        pytest.param("a.mp3", {"format": "MP3"}, id="mp3"),
+    ],
+)
+def test_a_cut_file_is_read_as_far_as_it_goes(tmp_path, name, options):
+    path = write(tmp_path / name, melody(20.0, 48_000), 48_000, **options)
+    with PatchReader(path) as reader:
+        whole = sum(map(len, reader))
+        assert reader.warning is None
+    with PatchReader(cut(path)) as reader:
+        part = sum(map(len, reader))
+        assert reader.warning is not None
+        assert f"{reader.seconds:.1f} s" in reader.warning
+    assert whole == 20
+    assert 6 <= part <= 13
+
+
+@pytest.mark.parametrize(("container", "codec"), [("asf", "wmav2"), ("matroska", "aac")])
+def test_a_file_cut_by_ffmpegs_measure_says_so(tmp_path, container, codec):
+    path = tmp_path / "a"
+    encode(path, melody(20.0, 48_000), 48_000, container=container, codec=codec)
+    with PatchReader(cut(path)) as reader:
+        assert 6 <= sum(map(len, reader)) <= 16
+        assert reader.warning is not None
+
+
+def test_a_streamed_wav_of_unknown_length_is_not_called_cut(tmp_path):
+    path = write(tmp_path / "a.wav", melody(2.0))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    with PatchReader(path) as reader:
+        assert sum(map(len, reader)) == 2
+        assert reader.warning is None
+
+
+PLAYLISTS = [
+    pytest.param("ffconcat version 1.0\nfile secret.wav\n", id="ffconcat"),
+    pytest.param(
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nsecret.wav\n"
+        "#EXT-X-ENDLIST\n",
+        id="hls",
+    ),
+    pytest.param("v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=audio 5004 RTP/AVP 0\n", id="sdp"),
+    pytest.param("words and words\n" * 200, id="text"),
+    pytest.param("\0" * 100_000, id="zeros"),
+]
+
+
+@pytest.mark.parametrize("content", PLAYLISTS)
+def test_what_is_no_sound_is_refused(tmp_path, content):
+    write(tmp_path / "secret.wav", tone())
+    path = tmp_path / "a.mp3"
+    path.write_text(content)
+    with pytest.raises(AudioError, match="no sound that can be decoded"):
+        open_recording(os.fspath(path))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers_are_refused(tmp_path, value):
+    samples = tone()
+    samples[20_000] = value
+    path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
+    with pytest.raises(AudioError, match="not finite"):
+        decoded(path)
+
+
+def test_an_empty_file_a_folder_and_a_missing_one_are_refused(tmp_path):
+    (tmp_path / "empty.wav").touch()
+    for name, reason in (("empty.wav", "empty"), ("", "not a file"), ("none.wav", "no such file")):
+        with pytest.raises(AudioError, match=reason):
+            open_recording(os.fspath(tmp_path / name))
+
+
+def test_a_file_of_no_samples_is_refused(tmp_path):
+    path = write(tmp_path / "a.wav", np.zeros(0, dtype=np.float32))
+    with pytest.raises(AudioError, match="no samples"), PatchReader(path) as reader:
+        list(reader)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    with pytest.raises(AudioError, match="not a file"):
+        open_recording(os.fspath(tmp_path / "a.wav"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps any bytes in names")
+@pytest.mark.parametrize("name", [b"caf\xe9.wav", "\N{SNOWMAN}\n.wav".encode()])
+def test_names_may_be_any_bytes(tmp_path, name):
+    path = os.path.join(os.fsencode(tmp_path), name)
+    write(tmp_path / "a.wav", tone())
+    os.rename(tmp_path / "a.wav", path)
+    waveform, _ = decoded(os.fsdecode(path))
+    assert len(waveform) == 48_000

@@ -1,0 +1,259 @@
+"""Downloads: whole and verified under their name, or not there at all."""
+
+import hashlib
+import http.server
+import os
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from audiosearch.errors import DownloadError, ModelError
+from audiosearch.models import download
+from audiosearch.models.download import RemoteFile
+
+CONTENT = os.urandom(3_000_000)
+SHA512 = hashlib.sha512(CONTENT).hexdigest()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves ``content`` at /good, and misbehaves elsewhere."""
+
+    content: bytes | Path = CONTENT
+    requests = 0
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self):
+        self.server.requests += 1
+        name = self.path.rpartition("/")[2]
+        if name == "gone":
+            self.send_error(404)
+            return
+        if name == "mute":
+            time.sleep(2)
+            return
+        content = self.server.content
+        content = content.read_bytes() if isinstance(content, Path) else content
+        if name == "bad":
+            content = content[:-1] + b"?"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if name == "slow":
+            time.sleep(0.3)
+        self.wfile.write(content[: len(content) // 2] if name == "cut" else content)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    with Server(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def address(server, name):
+    return f"http://127.0.0.1:{server.server_port}/{name}"
+
+
+@pytest.fixture
+def remote(server, monkeypatch):
+    def at(name):
+        monkeypatch.setenv("AUDIOSEARCH_TEST_URL", address(server, name))
+        return RemoteFile("TEST", "The test file", "http://127.0.0.1:1/x.bin", SHA512, "--file F")
+
+    return at
+
+
+def left_behind(file):
+    return sorted(p.name for p in file.path.parent.iterdir() if p.name != "lock")
+
+
+def test_a_good_download_arrives(remote):
+    steps = []
+    path = remote("good").fetch(lambda *step: steps.append(step))
+    assert path.read_bytes() == CONTENT
+    assert steps[-1] == ("Downloading The test file", len(CONTENT), len(CONTENT))
+
+
+def test_what_is_here_is_not_fetched_again(remote, server):
+    remote("good").fetch()
+    remote("good").fetch()
+    assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("bad", "another SHA-512"),
+        ("cut", "the connection broke off"),
+        ("gone", "the server answers 404"),
+    ],
+)
+def test_a_bad_download_leaves_nothing_and_can_be_repeated(remote, name, reason):
+    file = remote(name)
+    with pytest.raises(DownloadError, match=reason):
+        file.fetch()
+    assert left_behind(file) == []
+    assert remote("good").fetch().read_bytes() == CONTENT
+
+
+def test_what_a_killed_download_left_is_swept_away(remote):
+    file = remote("good")
+    file.path.parent.mkdir(parents=True)
+    (file.path.parent / "tmp1234").write_bytes(b"half")
+    file.fetch()
+    assert left_behind(file) == [file.path.name]
+
+
+def test_nobody_there_is_no_connection(monkeypatch):
+    monkeypatch.delenv("AUDIOSEARCH_TEST_URL", raising=False)
+    file = RemoteFile("TEST", "The test file", "http://127.0.0.1:1/x.bin", SHA512, "--file F")
+    with pytest.raises(DownloadError, match="no connection") as caught:
+        file.fetch()
+    assert "--file F" in caught.value.hint
+    assert "AUDIOSEARCH_TEST_URL" in caught.value.hint
+
+
+def test_a_server_that_never_answers_is_given_up(remote, monkeypatch):
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
+    with pytest.raises(DownloadError, match="no answer in time"):
+        remote("mute").fetch()
+
+
+def test_a_name_that_never_resolves_is_given_up(remote, monkeypatch):
+    # A resolver cannot be made to hang without one: this is the call that hangs then.
+    hanging = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hanging.wait(5))
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
+    started = time.perf_counter()
+    with pytest.raises(DownloadError, match="no answer in time"):
+        remote("good").fetch()
+    assert time.perf_counter() - started < 3
+    assert download.__dict__["ANSWER_SECONDS"] < 10
+    hanging.set()
+
+
+def test_the_wait_for_an_answer_leaves_room_within_ten_seconds():
+    assert download.ANSWER_SECONDS <= 8
+
+
+def test_two_fetches_at_once_download_once(remote, server):
+    file = remote("slow")
+    with ThreadPoolExecutor(2) as pool:
+        paths = list(pool.map(lambda _: file.fetch(), range(2)))
+    assert paths[0] == paths[1]
+    assert paths[0].read_bytes() == CONTENT
+    assert server.requests == 1
+
+
+def test_a_cache_that_cannot_be_written_is_said(remote, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AUDIOSEARCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(ModelError, match="cannot be written"):
+        remote("good").fetch()
+
+
+def audiosearch(*arguments, limit_bytes=None, **environment):
+    def limit():
+        if limit_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+
+    return subprocess.run(
+        [sys.executable, "-m", "audiosearch", *map(str, arguments)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limit,
+    )
+
+
+class TestCommand:
+    """``audiosearch model fetch``, each time in a process of its own."""
+
+    @pytest.fixture
+    def mirror(self, checkpoints, server, tmp_path, monkeypatch):
+        """The made checkpoint on a mirror, and an empty cache."""
+        server.content = checkpoints.v1
+        digest = hashlib.sha512(checkpoints.v1.read_bytes()).hexdigest()
+        monkeypatch.setenv("AUDIOSEARCH_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("AUDIOSEARCH_VGGISH_SHA512", digest)
+
+        def at(name):
+            monkeypatch.setenv("AUDIOSEARCH_VGGISH_URL", address(server, name))
+
+        return at
+
+    def files(self, tmp_path):
+        return [p.name for p in (tmp_path / "cache").rglob("*") if p.is_file() and p.name != "lock"]
+
+    @pytest.mark.checkpoint
+    def test_the_whole_road_from_a_mirror(self, mirror, server, tmp_path, music):
+        mirror("good")
+        first, second = (
+            subprocess.Popen(
+                [sys.executable, "-m", "audiosearch", "model", "fetch"],
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        )
+        errors = [process.communicate()[1] for process in (first, second)]
+        assert (first.returncode, second.returncode) == (0, 0), errors
+        assert server.requests == 1
+        path = audiosearch("model", "path")
+        assert Path(path.stdout.strip()).stat().st_size > 280_000_000
+        added = audiosearch("add", music)
+        assert added.returncode == 0, added.stderr
+        assert "compact" not in added.stderr
+        assert '"model": "vggish"' in audiosearch("info", "--format", "json").stdout
+        status = audiosearch("model", "status", "--format", "json").stdout
+        assert str(tmp_path / "cache") in status
+
+    @pytest.mark.checkpoint
+    def test_a_full_disk(self, mirror, tmp_path):
+        mirror("good")
+        result = audiosearch("model", "fetch", limit_bytes=1_000_000)
+        assert result.returncode == 1
+        assert "cannot be written: File too large" in result.stderr
+        assert "Traceback" not in result.stderr
+        assert self.files(tmp_path) == []
+
+    @pytest.mark.checkpoint
+    @pytest.mark.parametrize("name", ["bad", "cut", "gone"])
+    def test_a_bad_download(self, mirror, tmp_path, name):
+        mirror(name)
+        result = audiosearch("model", "fetch")
+        assert result.returncode == 1
+        assert result.stderr.count("error: ") == 1
+        assert "hint: " in result.stderr
+        assert self.files(tmp_path) == []
+
+    def test_no_network_falls_back_to_compact_and_says_so(self, music):
+        added = audiosearch("add", music)
+        assert added.returncode == 0
+        assert "warning: " in added.stderr
+        assert "compact" in added.stderr
+        assert '"model": "compact"' in audiosearch("info", "--format", "json").stdout
+
+    def test_no_network_and_vggish_alone_fails_in_a_sentence(self, music, tmp_path):
+        added = audiosearch("add", music, "--model", "vggish")
+        assert added.returncode == 1
+        assert "no connection" in added.stderr
+        assert "hint: " in added.stderr
+        assert not Path("index").exists()

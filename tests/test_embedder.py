@@ -1,0 +1,94 @@
+"""A file becomes one vector."""
+
+import time
+
+import numpy as np
+import pytest
+from sounds import encode, melody, noise, tone, write
+
+from audiosearch import AudioError, Embedder
+from audiosearch.sound.embedder import PatchReader
+from audiosearch.sound.mel import log_mel_patches
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return Embedder("compact")
+
+
+def test_a_vector_has_128_values_and_length_1(tmp_path, embedder):
+    embedding = embedder.embed(write(tmp_path / "a.wav", melody()))
+    assert embedding.vector.shape == (128,)
+    assert embedding.vector.dtype == np.float32
+    assert np.linalg.norm(embedding.vector) == pytest.approx(1.0, abs=1e-6)
+    assert embedding.seconds == pytest.approx(3.0)
+    assert embedding.warning is None
+
+
+def test_it_is_the_pooled_vector_of_the_file_s_patches(tmp_path, embedder):
+    path = write(tmp_path / "a.wav", melody(40.0))
+    patches = embedder.embed_patches(path).vector
+    assert patches.shape == (41, 128)
+    pooled = embedder.embed(path, normalize=False).vector
+    summed = embedder.embed(path, pooling="sum", normalize=False).vector
+    np.testing.assert_allclose(pooled, patches.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(summed, patches.sum(axis=0), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("n", [1, 2, 31, 32, 33])
+def test_a_patch_s_vector_does_not_depend_on_its_batch(embedder, n):
+    patches = log_mel_patches(melody(33.0))[:n]
+    together = np.concatenate(list(embedder.vectors([patches])))
+    alone = np.concatenate([next(embedder.vectors([patch[np.newaxis]])) for patch in patches])
+    np.testing.assert_allclose(together, alone, atol=1e-5 * np.abs(alone).max())
+
+
+def test_a_clip_shorter_than_a_patch_still_has_a_sound(tmp_path, embedder):
+    hit = write(tmp_path / "hit.wav", noise(0.1))
+    long = write(tmp_path / "long.wav", np.pad(noise(0.1), (0, 14_000)))
+    vectors = [embedder.embed(path).vector for path in (hit, long)]
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
+
+
+def test_samples_beyond_all_bounds_are_refused(tmp_path, embedder):
+    path = write(tmp_path / "a.wav", (3e38 * tone() / 0.5).astype(np.float32), subtype="FLOAT")
+    with pytest.raises(AudioError, match="too extreme"):
+        embedder.embed(path)
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a"])
+def test_an_excerpt_is_evenly_spaced_over_the_file(tmp_path, kind):
+    rate = 44_100
+    # Each quarter of the file has a pitch of its own.
+    pitches = [300, 900, 2_000, 5_000]
+    samples = np.concatenate([tone(hertz, 15.0, rate) for hertz in pitches])
+    path = tmp_path / f"a.{kind}"
+    if kind == "m4a":
+        encode(path, samples, rate, container="ipod", codec="aac")
+    else:
+        write(path, samples, rate)
+    with PatchReader(path, excerpt_seconds=8.0) as reader:
+        patches = np.concatenate(list(reader))
+    assert len(patches) == 8
+    loudest = patches.mean(axis=1).argmax(axis=1)
+    expected = [log_mel_patches(tone(hertz, 1.0))[0].mean(axis=0).argmax() for hertz in pitches]
+    np.testing.assert_array_equal(loudest, np.repeat(expected, 2))
+
+
+def test_an_excerpt_of_a_file_no_longer_than_it_is_the_file(tmp_path):
+    path = write(tmp_path / "a.wav", melody(5.0))
+    whole = Embedder("compact").embed(path).vector
+    excerpt = Embedder("compact", excerpt_seconds=5.0).embed(path).vector
+    np.testing.assert_array_equal(whole, excerpt)
+
+
+def test_an_excerpt_reads_only_what_it_embeds(tmp_path):
+    path = write(tmp_path / "a.flac", melody(600.0))
+
+    def wall_seconds(excerpt):
+        started = time.perf_counter()
+        with PatchReader(path, excerpt_seconds=excerpt) as reader:
+            list(reader)
+        return time.perf_counter() - started
+
+    assert min(wall_seconds(5.0) for _ in range(3)) < wall_seconds(None) / 3

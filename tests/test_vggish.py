@@ -1,0 +1,181 @@
+"""VGGish: the checkpoint, its conversion, and the numbers it gives."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sounds import melody, write
+
+from audiosearch import Embedder, WeightsError
+from audiosearch.models import registry
+from audiosearch.models.cache import model_path
+from audiosearch.models.fingerprint import tflite_fingerprint
+from audiosearch.models.vggish import converted
+from audiosearch.sound.mel import log_mel_patches
+
+pytestmark = pytest.mark.checkpoint
+
+GOLDEN = ["sine_1khz_3s", "chirp_noise_5s", "one_patch_15600", "one_short_30959", "silence_2s"]
+
+# What the original does with a checkpoint, without any of our conversion.
+PLAIN_SESSION = """
+import sys, numpy as np, tensorflow as tf
+from audiosearch.models.vggish import slim_network
+v1 = tf.compat.v1
+with tf.Graph().as_default(), v1.Session() as session:
+    patches = v1.placeholder(tf.float32, (None, 96, 64))
+    embeddings = slim_network(patches)
+    v1.train.Saver().restore(session, sys.argv[1])
+    np.save(sys.argv[3], session.run(embeddings, {patches: np.load(sys.argv[2])}))
+"""
+
+
+def plain_session(checkpoint, patches, folder):
+    np.save(folder / "patches.npy", patches)
+    arguments = [checkpoint, folder / "patches.npy", folder / "embeddings.npy"]
+    subprocess.run(
+        [sys.executable, "-c", PLAIN_SESSION, *arguments], check=True, capture_output=True
+    )
+    return np.load(folder / "embeddings.npy")
+
+
+def test_litert_computes_what_a_tf_slim_session_does(checkpoints, tmp_path):
+    patches = log_mel_patches(melody(5.0))
+    expected = plain_session(checkpoints.v1, patches, tmp_path)
+    found = registry.choose("vggish", weights=checkpoints.v1).load()(patches)
+    assert found.shape == (5, 128)
+    assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+    assert (expected < 0).any()  # no activation after the last layer
+
+
+def test_one_set_of_weights_has_one_fingerprint_in_any_file(checkpoints):
+    fingerprint = converted(checkpoints.v1)
+    assert converted(checkpoints.v2) == fingerprint
+    assert converted(checkpoints.v2.with_name("v2.index")) == fingerprint
+    assert tflite_fingerprint(model_path(fingerprint)) == (fingerprint, True)
+    assert registry.choose(str(model_path(fingerprint))).name == "vggish"
+
+
+def test_a_checkpoint_is_converted_once(checkpoints):
+    stages = []
+    for _ in range(2):
+        converted(checkpoints.v1)
+    converted(checkpoints.v1, lambda *stage: stages.append(stage))
+    assert stages == []
+
+
+def test_missing_variables_are_named(checkpoints):
+    with pytest.raises(WeightsError, match=r"vggish/conv3/conv3_1/weights is missing.* and 11 more"):
+        converted(checkpoints.few)
+
+
+def test_wrong_shapes_are_named(checkpoints):
+    with pytest.raises(WeightsError, match=r"conv1/weights has shape \(3, 3, 1, 32\), not"):
+        converted(checkpoints.odd)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint at all" * 100])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="not a TensorFlow checkpoint"):
+        converted(path)
+
+
+def test_a_cut_checkpoint_is_refused(checkpoints, tmp_path):
+    path = tmp_path / "cut.ckpt"
+    with checkpoints.v1.open("rb") as whole:
+        path.write_bytes(whole.read(50_000_000))
+    with pytest.raises(WeightsError, match=r"cut\.ckpt"):
+        converted(path)
+
+
+def test_a_missing_checkpoint_is_refused(tmp_path):
+    with pytest.raises(WeightsError, match="There is no checkpoint"):
+        converted(tmp_path / "none.ckpt")
+
+
+def test_an_index_finds_its_model_without_the_checkpoint(checkpoints, music, run, monkeypatch):
+    added = run("add", music, "--model", "vggish", "--weights", checkpoints.v1)
+    assert added.exit_code == 0, added.stderr
+    monkeypatch.setenv("AUDIOSEARCH_WEIGHTS", "/nowhere/gone.ckpt")
+    unseen = write(music.parent / "unseen.wav", melody(seed=5))
+    assert run("query", unseen).exit_code == 0
+
+
+def test_an_index_of_other_weights_is_refused_naming_both(checkpoints, music, run):
+    run("add", music, "--model", "compact")
+    refused = run("add", music, "--weights", checkpoints.v1)
+    assert refused.exit_code == 1
+    assert "made with compact (fingerprint" in refused.stderr
+    assert "not with vggish (fingerprint" in refused.stderr
+
+
+def test_random_weights_fail_the_smoke_test(checkpoints, run):
+    result = run("model", "verify", "--weights", checkpoints.v1)
+    assert result.exit_code == 1
+    assert "embedding mean" in result.stdout
+    assert "fails Google's smoke test" in result.stderr
+
+
+class TestGolden:
+    """Against what Google's own code computes with the reference checkpoint."""
+
+    @pytest.fixture(scope="class")
+    def checkpoint(self, shared, request):
+        path = request.config.cache.mkdir("reference") / "vggish_model.ckpt"
+        if not path.exists():
+            script = shared / "reference" / "make_checkpoint.py"
+            draft = path.with_suffix(".draft")
+            subprocess.run([sys.executable, script, draft], check=True, capture_output=True)
+            draft.rename(path)
+        return path
+
+    @pytest.fixture
+    def embedder(self, checkpoint, checkpoints):
+        return Embedder("vggish", weights=checkpoint)
+
+    @pytest.mark.parametrize("name", GOLDEN)
+    def test_embeddings(self, golden, embedder, name):
+        expected = golden[f"{name}/embeddings"]
+        found = np.concatenate(list(embedder.vectors([golden[f"{name}/patches"]])))
+        assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+
+    @pytest.mark.parametrize("name", GOLDEN)
+    def test_pooled_vectors(self, golden, embedder, name, tmp_path):
+        path = write(tmp_path / "a.wav", golden[f"{name}/waveform"], subtype="FLOAT")
+        for pooling in ("mean", "sum"):
+            vector = embedder.embed(path, pooling=pooling).vector
+            np.testing.assert_allclose(vector, golden[f"{name}/{pooling}"], atol=1e-5)
+        total = golden[f"{name}/embeddings"].sum(axis=0)
+        summed = embedder.embed(path, pooling="sum", normalize=False).vector
+        assert np.abs(summed - total).max() <= 1e-4 * np.abs(total).max()
+
+    def test_post_processed_bytes(self, golden, checkpoint, checkpoints, run, tmp_path):
+        np.savez(tmp_path / "pca.npz", **{n: golden[n] for n in golden.files if n.startswith("pca")})
+        options = ("--model", "vggish", "--weights", checkpoint, "--per-patch", "--postprocess")
+        differences = []
+        for name in GOLDEN:
+            path = write(tmp_path / "a.wav", golden[f"{name}/waveform"], subtype="FLOAT")
+            out = tmp_path / "out.npy"
+            result = run("embed", path, *options, "--pca", tmp_path / "pca.npz", "-o", out)
+            assert result.exit_code == 0, result.stderr
+            found = np.load(out)
+            assert found.dtype == np.uint8
+            differences.append(found.astype(int) - golden[f"{name}/postprocessed"])
+        apart = np.concatenate(differences)
+        assert np.abs(apart).max() <= 1
+        assert np.count_nonzero(apart) <= apart.size / 200
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("guitar.wav", "birds1.wav", "applause.wav", "rain.wav", "piano.wav", "dog.wav"),
+            *("jazz_guitar.wav", "car-horn.wav"),
+        ],
+    )
+    def test_real_recordings(self, golden, shared, embedder, name):
+        path = shared / "audio" / name
+        assert len(embedder.embed_patches(path).vector) == golden[f"wav/{name}/n_patches"]
+        assert embedder.embed(path).vector @ golden[f"wav/{name}/mean"] >= 0.9999
