@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -13,15 +13,13 @@ import soundfile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audiosearch.params import Float32
-
-    Samples = np.ndarray[Any, np.dtype[np.float64]]
+    from audiosearch.params import Float32, Float64
 
 RATE_HZ = 22_050
 SECONDS = 3.0
 N_VARIANTS = 5
 
-Synthesizer = Callable[[np.random.Generator], "Samples"]
+Synthesizer = Callable[[np.random.Generator], "Float64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +54,11 @@ def write_sounds(folder: Path) -> tuple[list[DemoSound], list[DemoSound]]:
     return sounds, queries
 
 
-def _finished(waveform: Samples) -> Float32:
+def _finished(waveform: Float64) -> Float32:
     """Scale to a peak of 0.8 and fade out the last 50 ms."""
     fade = int(0.05 * RATE_HZ)
     waveform[-fade:] *= np.linspace(1.0, 0.0, fade)
-    return (0.8 * waveform / np.abs(waveform).max()).astype(np.float32)
+    return np.asarray(0.8 * waveform / np.abs(waveform).max(), dtype=np.float32)
 
 
 def _write(path: Path, waveform: Float32) -> None:
@@ -73,24 +71,24 @@ def _write(path: Path, waveform: Float32) -> None:
         os.replace(draft, path)
 
 
-def _times() -> Samples:
+def _times() -> Float64:
     return np.arange(int(SECONDS * RATE_HZ)) / RATE_HZ
 
 
-def _strike(waveform: Samples, sound: Samples, at_seconds: float) -> None:
+def _strike(waveform: Float64, sound: Float64, at_seconds: float) -> None:
     """Add a sound to a waveform from a moment on, as far as there is room."""
     start = int(at_seconds * RATE_HZ)
     end = min(len(waveform), start + len(sound))
     waveform[start:end] += sound[: end - start]
 
 
-def _low_passed(noise: Samples, cutoff_hz: float) -> Samples:
+def _low_passed(noise: Float64, cutoff_hz: float) -> Float64:
     spectrum = np.fft.rfft(noise)
     hertz = np.fft.rfftfreq(len(noise), 1 / RATE_HZ)
     return np.fft.irfft(spectrum / (1 + (hertz / cutoff_hz) ** 4), len(noise))
 
 
-def pluck(rng: np.random.Generator) -> Samples:
+def pluck(rng: np.random.Generator) -> Float64:
     """Pluck a string, note after note: Karplus and Strong's averaging delay line."""
     waveform = np.zeros_like(_times())
     root_hz = rng.uniform(110, 220)
@@ -105,17 +103,18 @@ def pluck(rng: np.random.Generator) -> Samples:
     return waveform
 
 
-def organ(rng: np.random.Generator) -> Samples:
+def organ(rng: np.random.Generator) -> Float64:
     """Hold a chord of pipes, each with its octaves and twelfth."""
     t = _times()
     root_hz = rng.uniform(130, 260)
     chord = root_hz * np.array([1.0, rng.choice([1.2, 1.25]), 1.5])
     stops = [(1, 1.0), (2, 0.7), (3, 0.4), (4, 0.35), (6, 0.2), (8, 0.15)]
     pipes = [a * np.sin(2 * np.pi * hz * n * t) for hz in chord for n, a in stops]
-    return np.sum(pipes, axis=0) * (1 + 0.05 * np.sin(2 * np.pi * 6 * t)) * np.minimum(1, t / 0.05)
+    chord_of_pipes: Float64 = np.sum(pipes, axis=0)
+    return chord_of_pipes * (1 + 0.05 * np.sin(2 * np.pi * 6 * t)) * np.minimum(1, t / 0.05)
 
 
-def drum(rng: np.random.Generator) -> Samples:
+def drum(rng: np.random.Generator) -> Float64:
     """Beat a drum: a falling tone under a burst of noise."""
     waveform = np.zeros_like(_times())
     t = np.arange(int(0.4 * RATE_HZ)) / RATE_HZ
@@ -127,7 +126,7 @@ def drum(rng: np.random.Generator) -> Samples:
     return waveform
 
 
-def bell(rng: np.random.Generator) -> Samples:
+def bell(rng: np.random.Generator) -> Float64:
     """Strike a bell: partials out of tune, the high ones dying first."""
     waveform = np.zeros_like(_times())
     t = np.arange(int(2.5 * RATE_HZ)) / RATE_HZ
@@ -141,7 +140,7 @@ def bell(rng: np.random.Generator) -> Samples:
     return waveform
 
 
-def siren(rng: np.random.Generator) -> Samples:
+def siren(rng: np.random.Generator) -> Float64:
     """Wail up and down between two pitches."""
     t = _times()
     low_hz, high_hz = rng.uniform(500, 650), rng.uniform(1_100, 1_400)
@@ -150,7 +149,7 @@ def siren(rng: np.random.Generator) -> Samples:
     return np.sin(phase) + 0.4 * np.sin(2 * phase) + 0.25 * np.sin(3 * phase)
 
 
-def birds(rng: np.random.Generator) -> Samples:
+def birds(rng: np.random.Generator) -> Float64:
     """Chirp: short falling and rising whistles with gaps between."""
     waveform = 0.003 * rng.standard_normal(len(_times()))
     at_seconds = 0.05
@@ -163,7 +162,7 @@ def birds(rng: np.random.Generator) -> Samples:
     return waveform
 
 
-def rain(rng: np.random.Generator) -> Samples:
+def rain(rng: np.random.Generator) -> Float64:
     """Rain: steady soft noise with drops in it."""
     n_samples = len(_times())
     hiss = rng.standard_normal(n_samples)
@@ -175,13 +174,15 @@ def rain(rng: np.random.Generator) -> Samples:
     return waveform
 
 
-def engine(rng: np.random.Generator) -> Samples:
+def engine(rng: np.random.Generator) -> Float64:
     """Idle: a low hum of many harmonics, beating with the strokes."""
     t = _times()
     hum_hz = rng.uniform(35, 55)
     drift = 1 + 0.01 * np.sin(2 * np.pi * rng.uniform(0.3, 0.8) * t)
     phase = 2 * np.pi * np.cumsum(hum_hz * drift) / RATE_HZ
-    hum = np.sum([np.sin(n * phase + rng.uniform(0, 6)) / n**0.8 for n in range(1, 16)], axis=0)
+    hum: Float64 = np.sum(
+        [np.sin(n * phase + rng.uniform(0, 6)) / n**0.8 for n in range(1, 16)], axis=0
+    )
     strokes = 1 + 0.5 * np.sin(phase / 2)
     return hum * strokes + 0.5 * _low_passed(rng.standard_normal(len(t)), 400)
 

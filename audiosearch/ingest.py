@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudioError
@@ -19,6 +17,9 @@ from audiosearch.sound.embedder import Embedder
 from audiosearch.sound.tags import read_tags
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
     from audiosearch.params import Float32
     from audiosearch.sound.embedder import Embedding
 
@@ -98,9 +99,7 @@ class Ingest:
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
         if self._index is None:
-            self._model = registry.choose(
-                model, weights=weights, may_fetch=True, progress=progress
-            )
+            self._model = registry.choose(model, weights=weights, may_fetch=True, progress=progress)
             self.identity = Identity(self._model.name, self._model.fingerprint, excerpt_seconds)
             return
         own = self._index.identity
@@ -234,5 +233,3 @@ def _content_hash(path: str) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    Float64 = npt.NDArray[np.float64]
     Float32 = npt.NDArray[np.float32]
     UInt8 = npt.NDArray[np.uint8]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +14,9 @@ from audiosearch.models import registry
 from audiosearch.models.download import Progress, no_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from audiosearch.params import Float32
     from audiosearch.sound.embedder import Embedder
 
@@ -112,9 +113,7 @@ def similar(
 class _Seeds:
     """Clips as vectors: those of stored tracks from the index, others by its model."""
 
-    def __init__(
-        self, index: Index, model: str, weights: Path | None, progress: Progress
-    ) -> None:
+    def __init__(self, index: Index, model: str, weights: Path | None, progress: Progress) -> None:
         self._index = index
         self._request = (model, weights, progress)
         self._embedder: Embedder | None = None
@@ -155,8 +154,7 @@ class _Seeds:
                 "The clips cancel each other out: nothing lies between them.",
                 hint="Search with one of them at a time.",
             )
-        centroid: Float32 = (mean / length).astype(np.float32)
-        return centroid
+        return np.asarray(mean / length, dtype=np.float32)
 
     def _model(self) -> registry.Model:
         requested, weights, progress = self._request

@@ -66,7 +66,9 @@ def test_a_checkpoint_is_converted_once(checkpoints):
 
 
 def test_missing_variables_are_named(checkpoints):
-    with pytest.raises(WeightsError, match=r"vggish/conv3/conv3_1/weights is missing.* and 11 more"):
+    with pytest.raises(
+        WeightsError, match=r"vggish/conv3/conv3_1/weights is missing.* and 11 more"
+    ):
         converted(checkpoints.few)
 
 
@@ -119,22 +121,24 @@ def test_random_weights_fail_the_smoke_test(checkpoints, run):
     assert "fails Google's smoke test" in result.stderr
 
 
+@pytest.fixture(scope="session")
+def reference_checkpoint(shared, request):
+    """The checkpoint that the golden values belong to."""
+    path = request.config.cache.mkdir("reference") / "vggish_model.ckpt"
+    if not path.exists():
+        script = shared / "reference" / "make_checkpoint.py"
+        draft = path.with_suffix(".draft")
+        subprocess.run([sys.executable, script, draft], check=True, capture_output=True)
+        draft.rename(path)
+    return path
+
+
 class TestGolden:
     """Against what Google's own code computes with the reference checkpoint."""
 
-    @pytest.fixture(scope="class")
-    def checkpoint(self, shared, request):
-        path = request.config.cache.mkdir("reference") / "vggish_model.ckpt"
-        if not path.exists():
-            script = shared / "reference" / "make_checkpoint.py"
-            draft = path.with_suffix(".draft")
-            subprocess.run([sys.executable, script, draft], check=True, capture_output=True)
-            draft.rename(path)
-        return path
-
     @pytest.fixture
-    def embedder(self, checkpoint, checkpoints):
-        return Embedder("vggish", weights=checkpoint)
+    def embedder(self, reference_checkpoint, checkpoints):
+        return Embedder("vggish", weights=reference_checkpoint)
 
     @pytest.mark.parametrize("name", GOLDEN)
     def test_embeddings(self, golden, embedder, name):
@@ -152,9 +156,18 @@ class TestGolden:
         summed = embedder.embed(path, pooling="sum", normalize=False).vector
         assert np.abs(summed - total).max() <= 1e-4 * np.abs(total).max()
 
-    def test_post_processed_bytes(self, golden, checkpoint, checkpoints, run, tmp_path):
-        np.savez(tmp_path / "pca.npz", **{n: golden[n] for n in golden.files if n.startswith("pca")})
-        options = ("--model", "vggish", "--weights", checkpoint, "--per-patch", "--postprocess")
+    def test_post_processed_bytes(self, golden, reference_checkpoint, checkpoints, run, tmp_path):
+        np.savez(
+            tmp_path / "pca.npz", **{n: golden[n] for n in golden.files if n.startswith("pca")}
+        )
+        options = (
+            "--model",
+            "vggish",
+            "--weights",
+            reference_checkpoint,
+            "--per-patch",
+            "--postprocess",
+        )
         differences = []
         for name in GOLDEN:
             path = write(tmp_path / "a.wav", golden[f"{name}/waveform"], subtype="FLOAT")

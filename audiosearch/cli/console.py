@@ -48,12 +48,12 @@ def warn(message: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Spell out what a terminal could not show, or would obey.
+    r"""Spell out what a terminal could not show, or would obey.
 
     Examples
     --------
-    >>> printable("tab\\there")
-    'tab\\\\there'
+    >>> print(printable("a" + chr(9) + "b"))
+    a\tb
     """
     if text.isprintable():
         return text

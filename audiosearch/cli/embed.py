@@ -67,7 +67,8 @@ def embed(
             embedding = embedder.embed_patches(file)
         else:
             embedding = embedder.embed(file, pooling=Pooling(pooling), normalize=normalize)
-        arrays.append(embedding.vector)
+        is_bytes = per_patch and post is not None
+        arrays.append(embedding.vector.astype(np.uint8) if is_bytes else embedding.vector)
         if embedding.warning:
             warn(f"{file}: {embedding.warning}")
     if out is not None:

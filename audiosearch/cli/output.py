@@ -127,8 +127,7 @@ def _cell(column: str, value: Any, *, for_people: bool = False) -> str:
 
 def _short_path(path: str) -> str:
     """Return a path as one would type it here."""
-    here = os.getcwd() + os.sep
-    return path[len(here) :] if path.startswith(here) else path
+    return path.removeprefix(os.getcwd() + os.sep)
 
 
 def clock(seconds: float) -> str:

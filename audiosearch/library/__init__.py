@@ -1,0 +1,1 @@
+"""What is kept: tracks, vectors and settings; knows nothing of sound."""

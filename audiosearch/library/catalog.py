@@ -8,7 +8,6 @@ import os
 import sqlite3
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from audiosearch.params import Float32
 
@@ -146,8 +146,8 @@ class Catalog:
             return
         with self._transaction():  # another process may be at the same
             migrations.apply(self._db)
-            if not self._db["settings"].count:
-                self._db["settings"].insert({"key": "library_id", "value": uuid.uuid4().hex})
+            if not self._db.table("settings").count:
+                self._db.table("settings").insert({"key": "library_id", "value": uuid.uuid4().hex})
 
     def close(self) -> None:
         """Close the database."""
@@ -196,7 +196,7 @@ class Catalog:
         """Write settings; those of other names stay as they are."""
         rows = [{"key": key, "value": value} for key, value in settings.items()]
         with self._transaction():
-            self._db["settings"].upsert_all(rows, pk="key")
+            self._db.table("settings").upsert_all(rows, pk="key")
 
     # Tracks
 
@@ -218,16 +218,16 @@ class Catalog:
             found = known.fetchone()
             if found:
                 track_id = found[0]
-                self._db["tracks"].update(track_id, row)
+                self._db.table("tracks").update(track_id, row)
             else:
-                track_id = self._db["tracks"].insert(row).last_pk
+                track_id = self._db.table("tracks").insert(row).last_pk
             vector_row = {
                 "track_id": track_id,
                 "revision": self._next_revision(),
                 "embedding": vector.astype("<f4").tobytes(),
             }
-            self._db["vectors"].upsert(vector_row, pk="track_id")
-            self._db["failures"].delete_where("path = ?", [row["path"]])
+            self._db.table("vectors").upsert(vector_row, pk="track_id")
+            self._db.table("failures").delete_where("path = ?", [row["path"]])
         return dataclasses.replace(track, id=track_id)
 
     def remove(self, ids: Iterable[int]) -> None:
@@ -286,7 +286,7 @@ class Catalog:
         """Record a file that could not be embedded."""
         row = dataclasses.asdict(failure) | {"path": os.fsencode(failure.path)}
         with self._transaction():
-            self._db["failures"].upsert(row, pk="path")
+            self._db.table("failures").upsert(row, pk="path")
 
     # Vectors
 

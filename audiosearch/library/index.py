@@ -130,8 +130,7 @@ class Index:
         """
         if identity != self.identity:
             raise ModelMismatch(
-                f"The index {self.directory} was made with {self.identity}, "
-                f"not with {identity}.",
+                f"The index {self.directory} was made with {self.identity}, not with {identity}.",
                 hint="Leave out the option to use the index's own, or start another index with "
                 "--index DIR.",
             )

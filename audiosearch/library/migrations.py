@@ -15,7 +15,7 @@ migrations = Migrations("audiosearch")
 @migrations()
 def m001_create_settings(db: Database) -> None:
     """Names and texts, among them whose embeddings the index holds."""
-    db["settings"].create({"key": str, "value": str}, pk="key", not_null={"value"})
+    db.table("settings").create({"key": str, "value": str}, pk="key", not_null={"value"})
 
 
 @migrations()
@@ -43,7 +43,7 @@ def m002_create_tracks(db: Database) -> None:
         )
         """
     )
-    db["tracks"].create_index(["content_hash"])
+    db.table("tracks").create_index(["content_hash"])
 
 
 @migrations()
@@ -58,7 +58,7 @@ def m003_create_vectors(db: Database) -> None:
         )
         """
     )
-    db["vectors"].create_index(["revision"])
+    db.table("vectors").create_index(["revision"])
     db.execute("CREATE TABLE revision (number INTEGER NOT NULL)")
     db.execute("INSERT INTO revision VALUES (0)")
 
@@ -67,4 +67,4 @@ def m003_create_vectors(db: Database) -> None:
 def m004_create_failures(db: Database) -> None:
     """Files that could not be embedded, as they were then."""
     columns = {"path": bytes, "reason": str, "size": int, "mtime_ns": int}
-    db["failures"].create(columns, pk="path", not_null=set(columns))
+    db.table("failures").create(columns, pk="path", not_null=set(columns))

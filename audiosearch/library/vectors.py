@@ -98,7 +98,7 @@ class VectorSearch:
         parameters = None
         if exclude:
             unwanted = faiss.IDSelectorBatch(np.array(exclude, dtype=np.int64))
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorNot(unwanted))
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorNot(unwanted))  # type: ignore[call-arg]
         k = min(k, self._faiss.ntotal)
         if not k:
             return []

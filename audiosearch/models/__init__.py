@@ -1,0 +1,1 @@
+"""Networks: how weights become something that runs."""

@@ -8,14 +8,15 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from audiosearch.errors import DownloadError, ModelError
+from audiosearch.errors import DownloadError
 from audiosearch.models.cache import cache_dir, unwritable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import requests
 
 #: Called with what is being done, how much of it is done, and how much there is, if known.
@@ -147,7 +148,7 @@ def _first_answer(url: str) -> requests.Response:
         try:
             timeouts = (ANSWER_SECONDS, _STALL_SECONDS)
             answers.put(requests.get(url, stream=True, timeout=timeouts))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001  (raised again by the asking thread)
             answers.put(exc)
 
     threading.Thread(target=ask, daemon=True).start()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from audiosearch.params import Float32
+    from audiosearch.params import Float32, UInt8
 
 _CONVOLUTION, _FULLY_CONNECTED = 3, 9  # operator codes of the TensorFlow Lite schema
 
@@ -34,7 +34,7 @@ def arrays_fingerprint(arrays: Iterable[Float32]) -> str:
     digest = _new_digest()
     for array in arrays:
         digest.update(repr(array.shape).encode())
-        digest.update(np.ascontiguousarray(array, dtype="<f4"))
+        digest.update(np.ascontiguousarray(array, dtype="<f4").data)
     return digest.hexdigest()
 
 
@@ -52,7 +52,7 @@ def tflite_fingerprint(path: Path) -> tuple[str, bool]:
     content = np.fromfile(path, dtype=np.uint8)
     try:
         layers = _layers(content)
-    except Exception as exc:  # the generated reader raises whatever a wild offset leads to
+    except Exception as exc:  # the generated reader raises what wild offsets lead to
         raise WeightsError(
             f"{path} is not a LiteRT model.",
             hint="--model takes vggish, compact, or a .tflite file.",
@@ -74,7 +74,7 @@ def _new_digest() -> hashlib._Hash:
     return hashlib.sha256(FRONT_END_VERSION.encode())
 
 
-def _layers(content: np.ndarray) -> list[Float32]:  # type: ignore[type-arg]
+def _layers(content: UInt8) -> list[Float32]:
     """Return weights and biases of the layers of a LiteRT file, laid out as in a checkpoint."""
     from ai_edge_litert import schema_py_generated as schema
 

@@ -20,6 +20,8 @@ from audiosearch.models.cache import atomic_path, model_path
 from audiosearch.models.download import Progress, RemoteFile, no_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from audiosearch.models.runtime import Network
 
 AUTO, VGGISH, COMPACT = "auto", "vggish", "compact"
@@ -42,7 +44,9 @@ VGGISH_PCA = RemoteFile(
     option="--pca FILE",
 )
 
-_GET_VGGISH = "`audiosearch model fetch` downloads VGGish (288 MB); --weights FILE uses a local one."
+_GET_VGGISH = (
+    "`audiosearch model fetch` downloads VGGish (288 MB); --weights FILE uses a local one."
+)
 
 log = logging.getLogger(__name__)
 
@@ -213,19 +217,21 @@ def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress
     cached = model_path(fingerprint)
     if cached.exists():
         return Model(name, fingerprint, cached)
-    if name == COMPACT:
-        candidates = [compact]
-    else:
-        candidates = [lambda: vggish_at_hand(None, progress), lambda: downloaded_vggish(progress)]
-    for candidate in candidates:
-        model = candidate()
+    for model in (compact(),) if name == COMPACT else _every_vggish(progress):
         if model is not None and model.fingerprint == fingerprint:
             return model
     raise ModelUnavailable(
         f"The model {describe(name, fingerprint)} is not on this machine.",
-        hint=_GET_VGGISH if name == VGGISH else "Name its file with --model FILE.tflite, or "
+        hint=_GET_VGGISH
+        if name == VGGISH
+        else "Name its file with --model FILE.tflite, or "
         "make the index anew with the model that is here.",
     )
+
+
+def _every_vggish(progress: Progress) -> Iterator[Model | None]:
+    yield vggish_at_hand(None, progress)
+    yield downloaded_vggish(progress)
 
 
 def status() -> dict[str, str | None]:

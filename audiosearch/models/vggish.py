@@ -228,7 +228,7 @@ def convert(checkpoint: Path) -> str:
 def main() -> int:
     """Convert the checkpoint named on the command line, for `converted`."""
     try:
-        answer = {"fingerprint": convert(Path(sys.argv[1]))}
+        answer: dict[str, str | bool] = {"fingerprint": convert(Path(sys.argv[1]))}
         status = 0
     except ModelError as exc:
         is_weights = isinstance(exc, WeightsError)

@@ -1,0 +1,1 @@
+"""A file becomes one embedding; knows nothing of storage."""

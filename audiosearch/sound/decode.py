@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 #: Suffixes by which a file in a folder is taken for audio.
 SUFFIXES = frozenset(
-    ".3gp .aac .ac3 .aif .aifc .aiff .amr .ape .asf .au .caf .dsf .dts .flac .m4a .m4b .mka .mkv "
-    ".mov .mp2 .mp3 .mp4 .mpc .oga .ogg .opus .qoa .shn .snd .spx .tak .tta .voc .w64 .wav .wave "
-    ".webm .wma .wv".split()
+    {
+        *(".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".caf"),
+        *(".dsf", ".dts", ".flac", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4"),
+        *(".mpc", ".oga", ".ogg", ".opus", ".qoa", ".shn", ".snd", ".spx", ".tak", ".tta", ".voc"),
+        *(".w64", ".wav", ".wave", ".webm", ".wma", ".wv"),
+    }
 )
 
 _QUALITY = "HQ"

@@ -11,7 +11,6 @@ import numpy as np
 
 from audiosearch.errors import AudioError
 from audiosearch.models import registry
-from audiosearch.models.registry import Model
 from audiosearch.params import (
     PATCH_HOP_SECONDS,
     PATCH_SAMPLES,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from audiosearch.params import Float32, UInt8
+    from audiosearch.params import Float32
     from audiosearch.sound.recording import AudioInfo
 
 #: As many patches go through the network at a time: more is no faster, only larger.
@@ -39,8 +38,8 @@ class Embedding:
     Attributes
     ----------
     vector : ndarray of float32, shape (128,)
-        Of unit length, unless asked for otherwise; shape (n_patches, 128) from
-        `Embedder.embed_patches`, and uint8 there where post-processed.
+        Of unit length, unless asked for otherwise. From `Embedder.embed_patches`, the
+        patches' own vectors: shape (n_patches, 128).
     info : AudioInfo
         What the decoder says of the file.
     seconds : float
@@ -49,7 +48,7 @@ class Embedding:
         Why the vector stands for less than the whole file, where it does.
     """
 
-    vector: Float32 | UInt8
+    vector: Float32
     info: AudioInfo
     seconds: float
     warning: str | None
@@ -132,9 +131,7 @@ class PatchReader:
         n_patches = max(1, int(excerpt / PATCH_HOP_SECONDS))
         patch_seconds = PATCH_SAMPLES / SAMPLE_RATE_HZ
         step = whole / n_patches
-        return [
-            max(0.0, (i + 0.5) * step - patch_seconds / 2) for i in range(n_patches)
-        ]
+        return [max(0.0, (i + 0.5) * step - patch_seconds / 2) for i in range(n_patches)]
 
     def _excerpt(self, starts: list[float]) -> Iterator[Float32]:
         for start in starts:
@@ -156,7 +153,8 @@ class Embedder:
     excerpt_seconds : float, optional
         Embed only about that much of each file, in evenly spaced patches.
     postprocess : PcaPostprocessor, optional
-        Applied to each patch's embedding before pooling.
+        Applied to each patch's embedding before pooling; its 8-bit values are counted as
+        float32 from there on.
 
     Raises
     ------
@@ -173,7 +171,7 @@ class Embedder:
 
     def __init__(
         self,
-        model: str | Model = registry.AUTO,
+        model: str | registry.Model = registry.AUTO,
         *,
         weights: str | os.PathLike[str] | None = None,
         excerpt_seconds: float | None = None,
@@ -239,7 +237,7 @@ class Embedder:
             vectors = np.concatenate(list(self.vectors(reader)))
         return Embedding(vectors, reader.info, reader.seconds, reader.warning)
 
-    def vectors(self, patches: Iterable[Float32]) -> Iterator[Float32 | UInt8]:
+    def vectors(self, patches: Iterable[Float32]) -> Iterator[Float32]:
         """Turn a stream of patches into a stream of their embeddings, batch by batch.
 
         Parameters
@@ -248,11 +246,13 @@ class Embedder:
 
         Yields
         ------
-        ndarray of float32 (of uint8 where post-processed), shape (n_patches, 128)
+        ndarray of float32, shape (n_patches, 128)
         """
         for batch in _batches(patches):
             embeddings = self._network(batch)
-            yield self._postprocess(embeddings) if self._postprocess else embeddings
+            if self._postprocess:
+                embeddings = self._postprocess(embeddings).astype(np.float32)
+            yield embeddings
 
 
 def _batches(patches: Iterable[Float32]) -> Iterator[Float32]:

@@ -46,7 +46,7 @@ class FfmpegRecording:
             if not self._container.streams.audio:
                 raise LookupError("no audio stream")
             self._stream = self._container.streams.audio[0]
-            self._stream.thread_type = "AUTO"
+            self._stream.codec_context.thread_type = "AUTO"
             self._close = opened.pop_all().close
         self.info = AudioInfo(
             sample_rate_hz=self._stream.sample_rate,

@@ -25,7 +25,7 @@ from audiosearch.params import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from audiosearch.params import Float32
+    from audiosearch.params import Float32, Float64
 
 
 def log_mel_patches(waveform: Float32) -> Float32:
@@ -58,8 +58,9 @@ def log_mel_patches(waveform: Float32) -> Float32:
         return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
     n_samples = (n_patches - 1) * PATCH_HOP_SAMPLES + PATCH_SAMPLES
     frames = sliding_window_view(waveform[:n_samples], WINDOW_SAMPLES)[::HOP_SAMPLES]
-    spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
-    log_mel = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
+    with np.errstate(over="ignore", invalid="ignore"):  # pooling refuses what is not finite
+        spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
+        log_mel: Float32 = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
     return log_mel.reshape(n_patches, PATCH_FRAMES, N_BANDS)
 
 
@@ -125,14 +126,14 @@ def mel_weights() -> Float32:
     falling = (upper - bins) / (upper - center)
     weights = np.maximum(0.0, np.minimum(rising, falling))
     weights[0] = 0.0
-    return weights.astype(np.float32)
+    return np.asarray(weights, dtype=np.float32)
 
 
 @cache
 def _periodic_hann() -> Float32:
     phase = 2 * np.pi / WINDOW_SAMPLES * np.arange(WINDOW_SAMPLES)
-    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    return np.asarray(0.5 - 0.5 * np.cos(phase), dtype=np.float32)
 
 
-def _hertz_to_mel(hertz: float | np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    return 1127.0 * np.log1p(np.asarray(hertz) / 700.0)
+def _hertz_to_mel(hertz: float | Float64) -> Float64:
+    return np.asarray(1127.0 * np.log1p(np.asarray(hertz) / 700.0))

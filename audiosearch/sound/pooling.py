@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from audiosearch.models.download import Progress
-    from audiosearch.params import Float32, UInt8
+    from audiosearch.params import Float32, Float64, UInt8
 
 
 class Pooling(str, Enum):
@@ -40,10 +40,10 @@ class RunningPool:
     """
 
     def __init__(self) -> None:
-        self._total: np.ndarray | float = 0.0  # type: ignore[type-arg]
+        self._total: Float64 | float = 0.0
         self.n_patches = 0
 
-    def add(self, embeddings: Float32 | UInt8) -> None:
+    def add(self, embeddings: Float32) -> None:
         """Take in embeddings of shape (n_patches, 128)."""
         self._total = self._total + embeddings.sum(axis=0, dtype=np.float64)
         self.n_patches += len(embeddings)
@@ -139,7 +139,8 @@ class PcaPostprocessor:
         projected = (self.eigen_vectors @ (embeddings.T - self.means)).T
         clipped = np.clip(projected, QUANTIZE_MIN, QUANTIZE_MAX)
         scale = np.float32(255.0 / (QUANTIZE_MAX - QUANTIZE_MIN))
-        return ((clipped - np.float32(QUANTIZE_MIN)) * scale).astype(np.uint8)
+        quantized: UInt8 = ((clipped - np.float32(QUANTIZE_MIN)) * scale).astype(np.uint8)
+        return quantized
 
 
 def postprocessor_for(

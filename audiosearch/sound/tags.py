@@ -30,7 +30,7 @@ def read_tags(path: str) -> Tags:
         tag = TinyTag.get(path, duration=False)
     except (TinyTagException, OSError):
         return _from_ffmpeg(path)
-    except Exception:  # tinytag raises what damaged headers lead it to
+    except Exception:  # noqa: BLE001  (tinytag raises what damaged headers lead it to)
         return Tags()
     return Tags(
         title=_text(tag.title),

@@ -1,0 +1,1 @@
+"""How compact.tflite was made; never imported by the rest."""

@@ -151,7 +151,7 @@ def _cosines() -> Float32:
     cosines = np.cos(np.pi / N_BANDS * bands * np.arange(N_COEFFICIENTS))
     cosines *= np.sqrt(2 / N_BANDS)
     cosines[:, 0] /= np.sqrt(2)
-    return cosines.astype(np.float32)
+    return np.asarray(cosines, dtype=np.float32)
 
 
 def main(arguments: list[str]) -> None:

@@ -1,0 +1,251 @@
+"""The command line: what it prints, where, and how it exits."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sounds import cut, melody, tone, write
+
+
+@pytest.fixture
+def index(music, run):
+    assert run("add", music, "--model", "compact").exit_code == 0
+    return music
+
+
+def audiosearch(*arguments, **options):
+    """Run the entry point in a process of its own."""
+    command = [sys.executable, "-m", "audiosearch", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, **options)
+
+
+def test_help_starts_without_numpy_faiss_or_tensorflow():
+    check = (
+        "import sys\n"
+        "from audiosearch.cli import app\n"
+        "app(sys.argv[1:], standalone_mode=False)\n"
+        "sys.exit(bool({'numpy', 'faiss', 'tensorflow', 'sqlite_utils'} & set(sys.modules)))\n"
+    )
+    for arguments in (["--help"], ["add", "--help"], ["model", "--help"]):
+        subprocess.run([sys.executable, "-c", check, *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("by", ["path", "file"])
+def test_a_query_loads_no_tensorflow(index, tmp_path, by):
+    clip = index / "low.wav" if by == "path" else write(tmp_path / "unseen.wav", melody())
+    check = (
+        "import sys\n"
+        "from audiosearch.cli import app\n"
+        "app(sys.argv[1:], standalone_mode=False)\n"
+        "sys.exit('tensorflow' in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", check, "query", clip], check=True, capture_output=True)
+
+
+def test_add_reports_on_standard_error(music, run):
+    (music / "bad.mp3").write_text("no sound")
+    result = run("add", music, "--model", "compact")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "5 added, 0 unchanged, 1 failed" in result.stderr
+    assert "bad.mp3: it holds no sound that can be decoded" in result.stderr
+    assert "hint: " in result.stderr
+    again = run("add", music)
+    assert "0 added, 5 unchanged, 1 failed" in again.stderr
+    assert again.exit_code == 0
+
+
+def test_strict_add_exits_with_1_when_any_file_failed(music, run):
+    (music / "bad.mp3").write_text("no sound")
+    assert run("add", music, "--model", "compact", "--strict").exit_code == 1
+
+
+def test_query_in_json(index, run):
+    answer = json.loads(run("query", index / "hiss.flac", "-k", 2, "--format", "json").stdout)
+    assert answer["model"] == "compact"
+    assert list(answer["hits"][0]) == [
+        *("rank", "similarity", "id", "path", "title", "artist", "album", "seconds")
+    ]
+    assert answer["hits"][0]["path"] == str(index / "deep" / "hiss2.wav")
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2]
+
+
+def test_piped_tables_are_tab_separated_columns(index, run):
+    lines = run("query", index / "hiss.flac", "-k", 3).stdout.splitlines()
+    cells = [line.split("\t") for line in lines]
+    assert [len(row) for row in cells] == [8, 8, 8]
+    assert cells[0][0] == "1"
+    assert cells[0][-1] == str(index / "deep" / "hiss2.wav")
+
+
+def test_the_other_formats_say_the_same(index, run):
+    ask = ("query", index / "hiss.flac", "--format")
+    hits = json.loads(run(*ask, "json").stdout)["hits"]
+    assert [json.loads(line) for line in run(*ask, "jsonl").stdout.splitlines()] == hits
+    rows = list(csv.DictReader(io.StringIO(run(*ask, "csv").stdout)))
+    assert [row["path"] for row in rows] == [hit["path"] for hit in hits]
+    paths = run(*ask, "paths").stdout.splitlines()
+    assert paths == [hit["path"] for hit in hits]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps any bytes in names")
+def test_paths_of_any_bytes_survive_every_format(tmp_path):
+    name = os.path.join(os.fsencode(tmp_path), b"caf\xe9\t\n.wav")
+    write(tmp_path / "a.wav", tone())
+    os.rename(tmp_path / "a.wav", name)
+    added = audiosearch("add", os.fsdecode(name), "--model", "compact")
+    assert added.returncode == 0, added.stderr
+    assert audiosearch("list", "-0").stdout == name + b"\0"
+    listed = json.loads(audiosearch("list", "--format", "json").stdout)
+    assert os.fsencode(listed["tracks"][0]["path"]) == name
+    assert len(audiosearch("list").stdout.splitlines()) == 1
+
+
+def test_list_info_and_remove(index, run):
+    tracks = json.loads(run("list", "--format", "json").stdout)["tracks"]
+    assert [track["id"] for track in tracks] == [1, 2, 3, 4, 5]
+    info = json.loads(run("info", "--format", "json").stdout)
+    assert (info["tracks"], info["model"], info["failures"]) == (5, "compact", 0)
+    assert info["seconds"] == pytest.approx(15.0)
+    assert len(info["fingerprint"]) == 64
+    assert run("remove", "#1", index / "deep").exit_code == 0
+    assert len(run("list").stdout.splitlines()) == 3
+
+
+def test_embed_prints_json_without_an_index(music, run):
+    files = [music / "low.wav", music / "high.wav"]
+    printed = json.loads(run("embed", *files, "--model", "compact").stdout)
+    assert printed["model"] == "compact"
+    assert [row["path"] for row in printed["embeddings"]] == [str(file) for file in files]
+    assert np.linalg.norm(printed["embeddings"][0]["embedding"]) == pytest.approx(1.0)
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "shape"),
+    [
+        (["low.wav"], [], (128,)),
+        (["low.wav", "high.wav"], [], (2, 128)),
+        (["low.wav"], ["--per-patch"], (3, 128)),
+        (["low.wav", "high.wav"], ["--per-patch"], (6, 128)),
+    ],
+)
+def test_embed_writes_arrays(music, run, tmp_path, files, options, shape):
+    out = tmp_path / "out.npy"
+    result = run("embed", *(music / f for f in files), "--model", "compact", "-o", out, *options)
+    assert result.exit_code == 0, result.stderr
+    array = np.load(out)
+    assert (array.shape, array.dtype) == (shape, np.float32)
+
+
+def test_embed_pools_as_asked(music, run, tmp_path):
+    def embed(*options):
+        out = tmp_path / "out.npy"
+        run("embed", music / "tune.ogg", "--model", "compact", "-o", out, *options)
+        return np.load(out)
+
+    patches = embed("--per-patch")
+    np.testing.assert_allclose(embed("--no-normalize"), patches.mean(axis=0), atol=1e-4)
+    summed = embed("--pooling", "sum", "--no-normalize")
+    np.testing.assert_allclose(summed, patches.sum(axis=0), rtol=1e-4, atol=1e-3)
+
+
+def test_embed_warns_of_a_cut_file_and_says_nothing_of_a_whole_one(music, run):
+    assert run("embed", music / "hiss.flac", "--model", "compact").stderr == ""
+    path = cut(write(music / "long.flac", melody(20.0)))
+    assert "warning: " in run("embed", path, "--model", "compact").stderr
+
+
+BAD = [
+    pytest.param(["add", "none.wav"], 1, "no such file", id="a missing path"),
+    pytest.param(["add", "empty.mp3"], 1, "empty", id="an empty file"),
+    pytest.param(["add", "text.mp3"], 1, "no sound", id="a text"),
+    pytest.param(["add", "nan.wav"], 1, "not finite", id="samples that are no numbers"),
+    pytest.param(["add", "nothing"], 1, "no audio file", id="a folder without audio"),
+    pytest.param(["add", "low.wav", "--model", "vggish"], 1, "not with vggish", id="model"),
+    pytest.param(["add", "low.wav", "--index", "/proc/x"], 1, "/proc/x", id="unwritable"),
+    pytest.param(["add", "low.wav", "--model", "x.tflite"], 1, "x.tflite", id="no such model"),
+    pytest.param(
+        ["add", "low.wav", "--index", "new", "--weights", "none.ckpt"], 1, "none.ckpt", id="weights"
+    ),
+    pytest.param(["add"], 2, "PATH", id="add nothing"),
+    pytest.param(["query", "low.wav", "-k", "0"], 2, "-k", id="no hits"),
+    pytest.param(["query", "none.wav"], 1, "none.wav", id="an unknown clip"),
+    pytest.param(["query", "text.mp3"], 1, "text.mp3", id="a clip that is no sound"),
+    pytest.param(["query", "#77"], 1, "#77", id="an unknown id"),
+    pytest.param(["query", "low.wav", "--index", "gone"], 1, "no index", id="no index"),
+    pytest.param(["query", "low.wav", "--format", "xml"], 2, "xml", id="an unknown format"),
+    pytest.param(["remove", "nowhere"], 1, "nowhere", id="remove nothing"),
+    pytest.param(["embed", "low.wav", "-o", "gone/x.npy"], 1, "gone/x.npy", id="output"),
+    pytest.param(
+        ["embed", "low.wav", "--model", "compact", "--postprocess"], 2, "PCA", id="pca of another"
+    ),
+    pytest.param(["model", "verify"], 1, "not on this machine", id="nothing to verify"),
+    pytest.param(["fly"], 2, "fly", id="an unknown command"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "status", "words"), BAD)
+def test_bad_input_ends_in_a_sentence_and_a_hint(index, run, monkeypatch, arguments, status, words):
+    samples = tone()
+    samples[100] = np.nan
+    write(index / "nan.wav", samples, subtype="FLOAT")
+    (index / "empty.mp3").touch()
+    (index / "text.mp3").write_text("no sound")
+    (index / "nothing").mkdir()
+    monkeypatch.setenv("AUDIOSEARCH_INDEX", os.path.abspath("index"))
+    before = run("list", "--format", "json").stdout
+    monkeypatch.chdir(index)
+    result = run(*arguments)
+    assert result.exit_code == status
+    assert words in result.stderr
+    assert result.stderr.count("hint: ") == 1
+    assert result.stdout == ""
+    assert run("list", "--format", "json").stdout == before
+
+
+def test_standard_error_holds_no_librarys_chatter(music, index):
+    cut(write(music / "cut.mp3", melody(20.0), format="MP3"))
+    result = audiosearch("add", music)
+    warning, summary = result.stderr.decode().splitlines()
+    assert warning.startswith("warning: ")
+    assert summary.startswith("1 added, 5 unchanged, 0 failed")
+
+
+def test_a_reader_that_leaves_is_no_traceback(index):
+    command = f"{sys.executable} -m audiosearch list | head -1"
+    result = subprocess.run(command, shell=True, capture_output=True, check=False, text=True)
+    assert "Traceback" not in result.stderr
+
+
+def test_every_command_has_help(run):
+    commands = ["add", "query", "embed", "list", "info", "remove", "demo"]
+    commands += [f"model {name}" for name in ("status", "fetch", "verify", "path")]
+    for command in commands:
+        assert len(run(*command.split(), "--help").stdout.splitlines()) > 5
+
+
+def test_the_model_path_of_compact_is_a_file(run):
+    assert os.path.isfile(run("model", "path", "--model", "compact").stdout.strip())
+
+
+def test_model_status_without_vggish(run):
+    status = json.loads(run("model", "status", "--format", "json").stdout)
+    assert status["vggish"] is None
+    assert os.path.isfile(status["compact"])
+
+
+def test_the_demo_finds_its_own_kinds(run):
+    result = run("demo", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    queries = json.loads(result.stdout)["queries"]
+    assert len(queries) == 8
+    assert sum(query["own_kind_first"] for query in queries) >= 7
+    assert sorted(os.listdir("audiosearch-demo")) == ["index", "queries", "sounds"]
+    assert not os.path.exists("index")
+    assert json.loads(run("demo", "--format", "json").stdout)["queries"] == queries

@@ -1,0 +1,278 @@
+"""The index: SQLite is the truth, FAISS follows."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+
+import faiss
+import numpy as np
+import pytest
+
+from audiosearch import (
+    Index,
+    IndexNotFound,
+    IndexUnwritable,
+    LibraryError,
+    ModelMismatch,
+    TrackNotFound,
+)
+from audiosearch.library.index import Failure, Identity, Track
+from audiosearch.library.vectors import FILE_NAME
+
+IDENTITY = Identity("compact", "f" * 64)
+
+
+def some_track(number, folder="/music"):
+    return Track(
+        path=f"{folder}/{number}.mp3",
+        size=number,
+        mtime_ns=1,
+        content_hash="0" * 32,
+        seconds=10.0,
+        sample_rate_hz=44_100,
+        channels=2,
+        format="mp3",
+        title=f"Song {number}",
+    )
+
+
+def unit_vectors(n, seed=0):
+    vectors = np.random.default_rng(seed).standard_normal((n, 128)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def index(tmp_path):
+    with Index(tmp_path / "index", identity=IDENTITY) as opened:
+        yield opened
+
+
+@pytest.fixture
+def filled(index):
+    vectors = unit_vectors(50)
+    for number, vector in enumerate(vectors):
+        index.add(some_track(number), vector)
+    return index, vectors
+
+
+def reopened(index):
+    return Index(index.directory)
+
+
+def test_a_track_comes_back_as_it_went_in(index):
+    added = index.add(some_track(1), unit_vectors(1)[0])
+    assert added.id == 1
+    assert list(index) == [added]
+    assert index.stored("/music/1.mp3") == added
+    assert index.stored("#1") == added
+    np.testing.assert_array_equal(index.vector(added), unit_vectors(1)[0])
+
+
+def test_paths_of_any_bytes_come_back(index):
+    path = os.fsdecode(b"/music/caf\xe9\n.mp3")
+    track = index.add(some_track(1).__class__(**_fields(some_track(1)) | {"path": path}), unit())
+    assert index.stored(path) == track
+    assert next(iter(index)).path == path
+
+
+def _fields(track):
+    return {name: getattr(track, name) for name in track.__slots__}
+
+
+def unit():
+    return unit_vectors(1)[0]
+
+
+def test_adding_a_path_again_keeps_its_id_and_takes_the_new_vector(filled):
+    index, vectors = filled
+    before = index.stored("/music/3.mp3")
+    index.nearest(vectors[3], 1)
+    again = index.add(some_track(3), -vectors[3])
+    assert again.id == before.id
+    assert len(list(index)) == 50
+    ((found, similarity),) = index.nearest(-vectors[3], 1)
+    assert (found.id, similarity) == (again.id, pytest.approx(1.0))
+
+
+def test_ids_are_not_used_again(filled):
+    index, _ = filled
+    index.remove([index.stored("#50")])
+    assert index.add(some_track(99), unit()).id == 51
+
+
+def test_nearest_is_numpys_exact_cosine(filled):
+    index, vectors = filled
+    for query in unit_vectors(20, seed=1):
+        cosines = vectors @ query
+        expected = np.argsort(-cosines)[:7]
+        found = index.nearest(query, 7)
+        assert [track.size for track, _ in found] == list(expected)
+        np.testing.assert_allclose([s for _, s in found], cosines[expected], atol=1e-6)
+
+
+def test_excluded_tracks_are_left_out_and_k_is_still_filled(filled):
+    index, vectors = filled
+    first = [track for track, _ in index.nearest(vectors[0], 3)]
+    rest = index.nearest(vectors[0], 47, exclude=first)
+    assert len(rest) == 47
+    assert not {track.id for track in first} & {track.id for track, _ in rest}
+
+
+def test_more_hits_than_tracks_are_all_tracks(filled):
+    index, vectors = filled
+    assert len(index.nearest(vectors[0], 1_000)) == 50
+
+
+def test_an_empty_index_has_no_hits(index):
+    assert index.nearest(unit(), 5) == []
+
+
+def test_removed_tracks_are_gone_from_both(filled):
+    index, vectors = filled
+    index.nearest(vectors[0], 1)
+    index.remove(index.find("/music/0.mp3"))
+    with reopened(index) as again:
+        assert again.stored("/music/0.mp3") is None
+        assert "/music/0.mp3" not in {track.path for track, _ in again.nearest(vectors[0], 50)}
+
+
+def test_a_folder_stands_for_what_is_in_it(index):
+    for number, folder in enumerate(["/music/a", "/music/a/b", "/music/ab"]):
+        index.add(some_track(number, folder), unit())
+    assert [track.size for track in index.find("/music/a")] == [0, 1]
+    with pytest.raises(TrackNotFound, match="/music/c"):
+        index.find("/music/c")
+
+
+def test_a_failure_is_forgotten_when_its_file_is_added(index):
+    index.add_failure(Failure("/music/1.mp3", "it is empty", 0, 1))
+    assert index.totals().failures == 1
+    index.add(some_track(1), unit())
+    assert index.totals().failures == 0
+
+
+def damage_cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def damage_flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def damage_junk(path):
+    path.write_bytes(os.urandom(10_000))
+
+
+@pytest.mark.parametrize("damage", [damage_cut, damage_flip, damage_junk])
+def test_a_damaged_search_file_is_rebuilt_with_a_word(filled, damage, caplog):
+    index, vectors = filled
+    expected = index.nearest(vectors[5], 10)
+    damage(index.directory / FILE_NAME)
+    with reopened(index) as again:
+        assert again.nearest(vectors[5], 10) == expected
+    assert "rebuilt from the database" in caplog.text
+
+
+def test_a_missing_search_file_is_rebuilt(filled):
+    index, vectors = filled
+    expected = index.nearest(vectors[5], 10)
+    (index.directory / FILE_NAME).unlink()
+    with reopened(index) as again:
+        assert again.nearest(vectors[5], 10) == expected
+    assert (index.directory / FILE_NAME).exists()
+
+
+def test_an_older_search_file_is_brought_up_to_date(filled):
+    index, vectors = filled
+    index.catch_up()
+    old = (index.directory / FILE_NAME).read_bytes()
+    index.remove(index.find("#1"))
+    index.add(some_track(77), vectors[0])
+    index.add(some_track(5), -vectors[5])
+    index.catch_up()
+    (index.directory / FILE_NAME).write_bytes(old)
+    with reopened(index) as again:
+        ((track, similarity),) = again.nearest(vectors[0], 1)
+        assert (track.size, similarity) == (77, pytest.approx(1.0))
+        assert again.nearest(vectors[5], 1)[0][1] < 0.9
+        assert len(again.nearest(vectors[0], 100)) == 50
+
+
+def test_another_index_s_search_file_is_not_believed(filled, tmp_path, caplog):
+    index, _ = filled
+    index.catch_up()
+    with Index(tmp_path / "other", identity=IDENTITY) as other:
+        for number, vector in enumerate(unit_vectors(50, seed=9)):
+            other.add(some_track(number), vector)
+        (other.directory / FILE_NAME).write_bytes((index.directory / FILE_NAME).read_bytes())
+        assert other.nearest(unit_vectors(50, seed=9)[3], 1)[0][1] == pytest.approx(1.0)
+    assert "another index's" in caplog.text
+
+
+def test_the_search_file_is_one_that_faiss_reads(filled):
+    index, vectors = filled
+    index.catch_up()
+    read = faiss.read_index(str(index.directory / FILE_NAME))
+    assert read.ntotal == len(vectors)
+
+
+def test_no_index_is_said_and_none_is_made(tmp_path):
+    with pytest.raises(IndexNotFound, match="nowhere"):
+        Index(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(Identity("vggish", "a" * 64), id="another model"),
+        pytest.param(Identity("compact", "a" * 64), id="other weights"),
+        pytest.param(Identity("compact", "f" * 64, 30.0), id="an excerpt"),
+    ],
+)
+def test_another_identity_is_refused_naming_both(index, other):
+    with pytest.raises(ModelMismatch) as refused:
+        Index(index.directory, identity=other)
+    assert str(IDENTITY) in str(refused.value)
+    assert str(other) in str(refused.value)
+
+
+def test_a_database_that_is_none_is_said(tmp_path):
+    (tmp_path / "audiosearch.db").write_bytes(b"no database at all" * 1_000)
+    with pytest.raises(LibraryError, match="damaged"):
+        Index(tmp_path)
+
+
+@pytest.mark.parametrize("where", ["/proc/index", "/dev/null/index"])
+def test_a_place_that_cannot_be_written_is_said(where):
+    with pytest.raises(IndexUnwritable):
+        Index(where, identity=IDENTITY)
+
+
+def test_a_crash_before_the_commit_loses_nothing_that_was_committed(filled):
+    index, vectors = filled
+    crash = (
+        "import os, sys\n"
+        "from sqlite_utils import Database\n"
+        "db = Database(sys.argv[1])\n"
+        "db.execute('BEGIN IMMEDIATE')\n"
+        "db.execute('DELETE FROM tracks')\n"
+        "os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", crash, index.directory / "audiosearch.db"], check=False)
+    with reopened(index) as again:
+        assert len(again.nearest(vectors[0], 100)) == 50
+
+
+def test_the_database_is_one_that_anyone_can_read(filled):
+    index, vectors = filled
+    connection = sqlite3.connect(index.directory / "audiosearch.db")
+    blob, path = connection.execute(
+        "SELECT embedding, path FROM vectors JOIN tracks ON tracks.id = track_id WHERE track_id = 8"
+    ).fetchone()
+    connection.close()
+    assert path == b"/music/7.mp3"
+    np.testing.assert_array_equal(np.frombuffer(blob, dtype="<f4"), vectors[7])

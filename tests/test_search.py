@@ -1,0 +1,171 @@
+"""Adding files and finding what sounds like them."""
+
+import os
+
+import numpy as np
+import pytest
+from sounds import cut, encode, melody, noise, tone, write
+
+from audiosearch import (
+    AudioError,
+    Index,
+    IndexUnwritable,
+    ModelMismatch,
+    TrackNotFound,
+    UsageError,
+    add,
+    similar,
+)
+from audiosearch.ingest import Status, find_audio
+
+
+@pytest.fixture
+def index(music):
+    add("index", [music], model="compact")
+    return "index"
+
+
+def names(answer):
+    return [os.path.basename(hit.track.path) for hit in answer.hits]
+
+
+def test_folders_are_searched_for_audio_by_suffix_and_files_taken_as_they_are(music, tmp_path):
+    (music / "notes.txt").write_text("no sound")
+    (music / ".hidden.wav").write_bytes((music / "low.wav").read_bytes())
+    odd = tmp_path / "odd.name"
+    odd.write_bytes((music / "low.wav").read_bytes())
+    (music / "deep" / "up").symlink_to(music)
+    found = [os.path.basename(path) for path in find_audio([music, odd, music / "low.wav"])]
+    assert found == ["high.wav", "hiss.flac", "low.wav", "tune.ogg", "hiss2.wav", "odd.name"]
+
+
+def test_a_folder_without_audio_is_refused_and_no_index_made(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AudioError, match="no audio file"):
+        add("index", [tmp_path / "empty"], model="compact")
+    assert not os.path.exists("index")
+
+
+def test_what_cannot_be_embedded_makes_no_index(tmp_path):
+    (tmp_path / "text.mp3").write_text("no sound")
+    (outcome,) = add("index", [tmp_path / "text.mp3"], model="compact")
+    assert outcome.status is Status.FAILED
+    assert not os.path.exists("index")
+
+
+def test_unchanged_files_are_skipped_and_changed_ones_embedded_again(music, index):
+    assert {outcome.status for outcome in add(index, [music])} == {Status.UNCHANGED}
+    write(music / "low.wav", noise(4.0))
+    changed = [o.path for o in add(index, [music]) if o.status is Status.ADDED]
+    assert changed == [str(music / "low.wav")]
+    assert names(similar(index, music / "low.wav", k=1)) in (["hiss.flac"], ["hiss2.wav"])
+
+
+def test_one_bad_file_costs_only_itself(music):
+    (music / "bad.mp3").write_text("no sound")
+    outcomes = add("index", [music], model="compact")
+    assert sum(outcome.status is Status.ADDED for outcome in outcomes) == 5
+    with Index("index") as index:
+        assert index.totals().failures == 1
+
+
+def test_a_cut_file_is_added_with_a_warning(tmp_path):
+    path = cut(write(tmp_path / "a.flac", melody(20.0)))
+    (outcome,) = add("index", [path], model="compact")
+    assert outcome.status is Status.ADDED
+    assert "stand for it" in outcome.message
+
+
+def test_tags_and_facts_are_kept(tmp_path):
+    tags = {"title": "Song", "artist": "Band", "album": "LP", "genre": "Rock", "date": "1997"}
+    tags |= {"album_artist": "Various", "track": "3/12"}
+    sound = tone(rate=48_000)
+    paths = [
+        encode(tmp_path / "a.m4a", sound, 48_000, container="ipod", codec="aac", **tags),
+        encode(tmp_path / "a.webm", sound, 48_000, container="webm", codec="libopus", **tags),
+    ]
+    add("index", paths, model="compact")
+    with Index("index") as index:
+        for track in index:
+            assert (track.title, track.artist, track.album) == ("Song", "Band", "LP")
+            assert (track.genre, track.year, track.track_number) == ("Rock", 1997, 3)
+            assert track.album_artist == "Various"
+            assert track.seconds == pytest.approx(3.0, abs=0.1)
+            assert track.channels == 1
+            assert len(track.content_hash) == 32
+        assert [track.format for track in index] == ["aac", "opus"]
+
+
+def test_a_clip_finds_its_like(music, index, tmp_path):
+    unseen = write(tmp_path / "unseen.wav", noise(seed=7))
+    assert set(names(similar(index, unseen, k=2))) == {"hiss.flac", "hiss2.wav"}
+
+
+def test_a_clip_is_a_stored_path_an_absolute_one_an_id_or_a_file(music, index, monkeypatch):
+    by_path = similar(index, music / "hiss.flac").hits
+    with Index(index) as opened:
+        track = opened.stored(str(music / "hiss.flac"))
+    absolute = os.path.abspath(index)
+    monkeypatch.chdir(music)
+    assert similar(absolute, "hiss.flac").hits == by_path
+    assert similar(absolute, f"#{track.id}").hits == by_path
+    assert by_path[0].rank == 1
+
+
+def test_a_stored_track_needs_neither_its_file_nor_the_model(music, index, monkeypatch):
+    (music / "hiss.flac").unlink()
+    assert names(similar(index, music / "hiss.flac", k=1)) == ["hiss2.wav"]
+
+
+def test_the_clip_itself_is_left_out_unless_asked_for(music, index):
+    assert "hiss.flac" not in names(similar(index, music / "hiss.flac"))
+    first = similar(index, music / "hiss.flac", include_self=True).hits[0]
+    assert (first.track.path, first.similarity) == (str(music / "hiss.flac"), pytest.approx(1.0))
+
+
+def test_several_clips_stand_for_their_centroid(music, index):
+    clips = [music / "low.wav", music / "hiss.flac"]
+    with Index(index) as opened:
+        mean = sum(opened.vector(opened.stored(str(clip))) for clip in clips)
+        expected = mean / np.linalg.norm(mean)
+        for hit in similar(opened, clips).hits:
+            cosine = float(opened.vector(hit.track) @ expected)
+            assert hit.similarity == pytest.approx(cosine, abs=1e-5)
+
+
+def test_an_index_keeps_its_excerpt(music):
+    add("index", [music], model="compact", excerpt_seconds=2.0)
+    with Index("index") as index:
+        assert index.identity.excerpt_seconds == 2.0
+    assert {outcome.status for outcome in add("index", [music])} == {Status.UNCHANGED}
+    with pytest.raises(ModelMismatch, match=r"excerpts of 2 s.* excerpts of 9 s"):
+        add("index", [music], excerpt_seconds=9.0)
+
+
+def test_another_model_is_refused_by_name_before_it_is_looked_for(music, index):
+    for act in (lambda: add(index, [music], model="vggish"),
+                lambda: similar(index, music / "low.wav", model="vggish")):  # fmt: skip
+        with pytest.raises(ModelMismatch, match=r"compact \(fingerprint \w+\), not with vggish"):
+            act()
+
+
+@pytest.mark.parametrize(
+    ("clip", "k", "error"),
+    [
+        pytest.param("low.wav", 0, UsageError, id="no hits"),
+        pytest.param("none.wav", 5, TrackNotFound, id="no such file"),
+        pytest.param("#999", 5, TrackNotFound, id="no such id"),
+        pytest.param("deep", 5, AudioError, id="a folder"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(music, index, clip, k, error, monkeypatch):
+    absolute = os.path.abspath(index)
+    monkeypatch.chdir(music)
+    with pytest.raises(error) as refused:
+        similar(absolute, clip, k=k)
+    assert refused.value.hint
+
+
+def test_an_index_where_none_can_be_is_refused_before_anything_is_embedded(music):
+    with pytest.raises(IndexUnwritable):
+        add(music / "low.wav", [music], model="compact")
