@@ -56,15 +56,15 @@ def test_samples_beyond_all_bounds_are_refused(tmp_path, embedder):
         embedder.embed(path)
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a", "aac"])
 def test_an_excerpt_is_evenly_spaced_over_the_file(tmp_path, kind):
     rate = 44_100
     # Each quarter of the file has a pitch of its own.
     pitches = [300, 900, 2_000, 5_000]
     samples = np.concatenate([tone(hertz, 15.0, rate) for hertz in pitches])
     path = tmp_path / f"a.{kind}"
-    if kind == "m4a":
-        encode(path, samples, rate, container="ipod", codec="aac")
+    if kind in {"m4a", "aac"}:
+        encode(path, samples, rate, container={"m4a": "ipod"}.get(kind, "adts"), codec="aac")
     else:
         write(path, samples, rate)
     with PatchReader(path, excerpt_seconds=8.0) as reader:

@@ -125,9 +125,12 @@ class PatchReader:
 
     def _excerpt_starts(self) -> list[float]:
         """Return where each patch of the excerpt begins, in seconds; none for the whole file."""
-        excerpt, whole = self._excerpt_seconds, self.info.seconds
-        if excerpt is None or whole is None or whole <= excerpt:
+        if self._excerpt_seconds is None:
             return []
+        excerpt, whole = self._excerpt_seconds, self._recording.measured_seconds()
+        if whole <= excerpt:
+            return []
+        self.seconds = whole
         n_patches = max(1, int(excerpt / PATCH_HOP_SECONDS))
         patch_seconds = PATCH_SAMPLES / SAMPLE_RATE_HZ
         step = whole / n_patches

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -27,6 +28,7 @@ DEMUXERS = (
 )
 _GUESSES_LENGTH = {"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts", "dts"}
 _TOLERANCE_SECONDS = 0.5
+_PREROLL_SECONDS = 0.5  # decoders need some packets before the one that is wanted
 
 
 class FfmpegRecording:
@@ -54,6 +56,7 @@ class FfmpegRecording:
             seconds=self._declared_seconds(),
             format=self._stream.codec_context.codec.canonical_name,
         )
+        self._tick_seconds = float(self._stream.time_base or 0)  # Fractions are slow
         self._start_seconds = 0.0
         self._is_lost = False  # a seek failed: where the file stands is unknown
         self.damage: str | None = None
@@ -97,6 +100,8 @@ class FfmpegRecording:
         while True:
             try:
                 packet = next(packets)
+                if self._time_of(packet) < self._start_seconds - _PREROLL_SECONDS:
+                    continue  # an index of few entries made the seek end far before
                 for decoded in packet.decode():
                     yield from to_float.resample(decoded)
             except StopIteration:
@@ -106,6 +111,22 @@ class FfmpegRecording:
                 if self.damage:
                     return
                 self.damage = "its data is damaged"
+
+    def measured_seconds(self) -> float:
+        """Return the length as declared, or else as the packets add up, without decoding."""
+        if self.info.seconds is not None:
+            return self.info.seconds
+        end = 0.0
+        with contextlib.suppress(av.FFmpegError):
+            for packet in self._container.demux(self._stream):
+                if packet.pts is not None:
+                    end = self._time_of(packet) + (packet.duration or 0) * self._tick_seconds
+        self.seek(0.0)
+        return end
+
+    def _time_of(self, packet: av.Packet[Any]) -> float:
+        """Return when a packet begins; as late as can be for one that does not say."""
+        return math.inf if packet.pts is None else packet.pts * self._tick_seconds
 
     def seek(self, seconds: float) -> None:
         """Move to that many seconds from the start."""

@@ -38,6 +38,10 @@ class Recording(Protocol):
         """Yield samples from here on: float32 in [-1, 1], shape (n_frames, channels)."""
         ...
 
+    def measured_seconds(self) -> float:
+        """Return the length by the file's own account, or else by going through it."""
+        ...
+
     def seek(self, seconds: float) -> None:
         """Move to that many seconds from the start."""
         ...

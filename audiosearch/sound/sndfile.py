@@ -73,6 +73,10 @@ class SndfileRecording:
         if missing > _TOLERANCE_SECONDS:
             self.damage = "the file is cut short"
 
+    def measured_seconds(self) -> float:
+        """Return the length, which libsndfile always knows."""
+        return float(self._file.frames / self.info.sample_rate_hz)
+
     def seek(self, seconds: float) -> None:
         """Move to that many seconds from the start."""
         frame = min(int(seconds * self.info.sample_rate_hz), self._file.frames)

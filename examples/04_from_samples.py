@@ -1,0 +1,12 @@
+"""Embed samples from memory: a synthesiser's, a microphone's, another library's."""
+
+import numpy as np
+
+from audiosearch import Embedder, log_mel_patches
+
+seconds = np.arange(3 * 16_000) / 16_000  # mono, 16 kHz
+waveform = np.sin(2 * np.pi * 440 * seconds).astype(np.float32)
+
+patches = log_mel_patches(waveform)
+vectors = np.concatenate(list(Embedder("compact").vectors([patches])))
+print(f"patches {patches.shape}, one vector each: {vectors.shape}")

@@ -1,0 +1,145 @@
+"""Print how fast a query starts and an excerpt is, as ratios measured in one run.
+
+Usage: python tests/speed.py [--weights CHECKPOINT] [--rounds N]
+
+Without --weights, a checkpoint of seeded random weights is made first: speed does not depend
+on the values. Nothing here asserts: machines differ, and are noisy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from sounds import encode, melody, write
+
+from audiosearch import Index
+from audiosearch.library.index import Identity, Track
+from audiosearch.models import registry
+
+HERE = Path(__file__).parent
+
+# The plain way: each time, the graph, the restored checkpoint, a session.
+PLAIN = """
+import sys, numpy as np, soundfile, soxr, tensorflow as tf
+from audiosearch.models.vggish import slim_network
+from audiosearch.sound.mel import log_mel_patches
+samples, rate = soundfile.read(sys.argv[2], dtype="float32", always_2d=True)
+waveform = soxr.resample(samples.mean(axis=1), rate, 16_000)
+v1 = tf.compat.v1
+with tf.Graph().as_default(), v1.Session() as session:
+    patches = v1.placeholder(tf.float32, (None, 96, 64))
+    embeddings = slim_network(patches)
+    v1.train.Saver().restore(session, sys.argv[1])
+    vector = session.run(embeddings, {patches: log_mel_patches(waveform)}).mean(axis=0)
+print(vector / np.linalg.norm(vector))
+"""
+BARE = "import numpy, faiss, sqlite_utils, rich, typer"
+
+
+def wall_seconds(*command: object) -> float:
+    started = time.perf_counter()
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def report(title: str, rounds: int, **commands: tuple[object, ...]) -> dict[str, float]:
+    """Time commands by turns, and print their medians and ratios to the last one."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            times[name].append(wall_seconds(*command))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    base = list(medians.values())[-1]
+    print(f"\n{title}")
+    for name, median in medians.items():
+        print(f"  {name:24} {median:7.3f} s   {median / base:6.2f}")
+    return medians
+
+
+def made_checkpoint(folder: Path) -> Path:
+    subprocess.run([sys.executable, HERE / "make_checkpoint.py", folder], check=True)
+    return folder / "v1.ckpt"
+
+
+def fill(directory: Path, model: registry.Model, n_tracks: int) -> None:
+    vectors = np.random.default_rng(0).standard_normal((n_tracks, 128)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    with Index(directory, identity=Identity(model.name, model.fingerprint)) as index:
+        for number, vector in enumerate(vectors):
+            track = Track(f"/music/{number}.mp3", 1, 1, "0" * 32, 30.0, 44_100, 2, "mp3")
+            index.add(track, vector)
+        index.catch_up()
+
+
+def long_file(path: Path, minutes: int) -> Path:
+    """Write stereo music of that length at 44.1 kHz, a minute at a time."""
+    minute = np.stack([melody(60.0, 44_100), melody(60.0, 44_100, seed=1)], axis=1)
+    import soundfile
+
+    with soundfile.SoundFile(path, "w", 44_100, 2) as file:
+        for _ in range(minutes):
+            for start in range(0, len(minute), 65_536):
+                file.write(minute[start : start + 65_536])
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        weights = arguments.weights or made_checkpoint(folder)
+        model = registry.choose("vggish", weights=weights)
+        index = folder / "index"
+        fill(index, model, 1_000)
+        clip = write(folder / "clip.wav", melody(30.0, 44_100), 44_100)
+        audiosearch = (sys.executable, "-m", "audiosearch")
+        query = (*audiosearch, "query", "--index", index)
+        os.environ.pop("AUDIOSEARCH_WEIGHTS", None)
+        report(
+            "an unseen 30 s clip, process start to answer (1,000 tracks, VGGish)",
+            arguments.rounds,
+            tf_slim_session=(sys.executable, "-c", PLAIN, weights, clip),
+            query=(*query, clip),
+        )
+        report(
+            "an indexed track, process start to answer (1,000 tracks)",
+            arguments.rounds * 2,
+            query=(*query, "#500"),
+            bare_imports=(sys.executable, "-c", BARE),
+        )
+        report("help", arguments.rounds, help=(*audiosearch, "--help"))
+        embed = (*audiosearch, "embed", "--model", "compact", "--excerpt", 30)
+        for suffix in ("wav", "flac", "ogg", "mp3"):
+            report(
+                f"an excerpt of 30 s, {suffix}",
+                arguments.rounds,
+                of_3_hours=(*embed, long_file(folder / f"long.{suffix}", 180)),
+                of_30_s=(*embed, write(folder / f"short.{suffix}", melody(30.0, 44_100), 44_100)),
+            )
+            (folder / f"long.{suffix}").unlink()
+        samples = melody(60.0, 44_100)
+        long = encode(
+            folder / "l.m4a", np.tile(samples, 180), 44_100, container="ipod", codec="aac"
+        )
+        short = encode(folder / "s.m4a", samples[: 30 * 44_100], 44_100, container="ipod", codec="aac")
+        report(
+            "an excerpt of 30 s, m4a",
+            arguments.rounds,
+            of_3_hours=(*embed, long),
+            of_30_s=(*embed, short),
+        )
+
+
+if __name__ == "__main__":
+    main()
