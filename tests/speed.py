@@ -132,7 +132,9 @@ def main() -> None:
         long = encode(
             folder / "l.m4a", np.tile(samples, 180), 44_100, container="ipod", codec="aac"
         )
-        short = encode(folder / "s.m4a", samples[: 30 * 44_100], 44_100, container="ipod", codec="aac")
+        short = encode(
+            folder / "s.m4a", samples[: 30 * 44_100], 44_100, container="ipod", codec="aac"
+        )
         report(
             "an excerpt of 30 s, m4a",
             arguments.rounds,

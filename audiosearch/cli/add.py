@@ -20,13 +20,15 @@ def register(app: typer.Typer) -> None:
 
 def add(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Audio files and folders of them.")
+        list[Path], typer.Argument(metavar="PATH", help="Audio files and folders of them.")
     ],
     index_dir: IndexDir = DEFAULT_INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
     excerpt: Excerpt = None,
-    strict: Annotated[bool, typer.Option(help="Exit with 1 when any file failed.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when any file failed.")
+    ] = False,
 ) -> None:
     """Add files and folders to the index; unchanged files are skipped."""
     from audiosearch.cli.console import model_progress

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from audiosearch.cli.progress import DownloadBars
     from audiosearch.errors import AudiosearchError
     from audiosearch.models.download import Progress
 
@@ -71,20 +72,14 @@ class LogHandler(logging.Handler):
 @contextlib.contextmanager
 def model_progress() -> Iterator[Progress]:
     """Give a callback that shows a download or a conversion, and clears it away at the end."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    console = stderr()
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, transient=True,
-        disable=not console.is_terminal,
-    ) as bars:  # fmt: skip
-        tasks: dict[str, int] = {}
+    with contextlib.ExitStack() as open_bars:
+        bars: list[DownloadBars] = []
 
         def progress(what: str, done: int, total: int | None) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-                say(f"{what} ...")
-            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+            if not bars:
+                from audiosearch.cli.progress import DownloadBars
+
+                bars.append(open_bars.enter_context(DownloadBars(stderr())))
+            bars[0].show(what, done, total)
 
         yield progress

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def embed(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Audio files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Audio files.")],
     out: Annotated[
         Path | None,
         typer.Option(

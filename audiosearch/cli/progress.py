@@ -1,4 +1,4 @@
-"""The progress bar of ``add``."""
+"""Progress bars: of files that are added, of downloads and conversions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
 
-from audiosearch.cli.console import printable
+from audiosearch.cli.console import printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,3 +71,38 @@ class IngestProgress:
 
     def _file(self, i: int) -> str:
         return printable(os.path.basename(self._paths[i])) if i < len(self._paths) else ""
+
+
+class DownloadBars:
+    """One bar a download or conversion; off a terminal, one line at its start."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> DownloadBars:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def show(self, what: str, done: int, total: int | None) -> None:
+        """Show how far something is."""
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=total)
+            say(f"{what} ...")
+        self._bars.update(self._tasks[what], completed=done, total=total)

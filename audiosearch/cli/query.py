@@ -28,7 +28,7 @@ def query(
     clips: Annotated[
         list[str],
         typer.Argument(
-            metavar="CLIP...",
+            metavar="CLIP",
             help="A track's path or #ID, or any audio file; several stand for their centroid.",
         ),
     ],

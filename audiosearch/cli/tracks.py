@@ -57,7 +57,7 @@ def info(index_dir: IndexDir = DEFAULT_INDEX, output: OutputFormat = Format.TABL
 
 def remove(
     tracks: Annotated[
-        list[str], typer.Argument(metavar="TRACK...", help="Paths or #IDs of tracks, or folders.")
+        list[str], typer.Argument(metavar="TRACK", help="Paths or #IDs of tracks, or folders.")
     ],
     index_dir: IndexDir = DEFAULT_INDEX,
 ) -> None:
