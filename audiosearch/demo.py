@@ -91,7 +91,7 @@ def _low_passed(noise: Float64, cutoff_hz: float) -> Float64:
 def pluck(rng: np.random.Generator) -> Float64:
     """Pluck a string, note after note: Karplus and Strong's averaging delay line."""
     waveform = np.zeros_like(_times())
-    root_hz = rng.uniform(110, 220)
+    root_hz = rng.uniform(140, 170)
     for step, semitones in enumerate(rng.choice([0, 3, 5, 7, 10, 12], size=6)):
         period = int(RATE_HZ / (root_hz * 2 ** (semitones / 12)))
         line = rng.uniform(-1, 1, period)
@@ -106,7 +106,7 @@ def pluck(rng: np.random.Generator) -> Float64:
 def organ(rng: np.random.Generator) -> Float64:
     """Hold a chord of pipes, each with its octaves and twelfth."""
     t = _times()
-    root_hz = rng.uniform(130, 260)
+    root_hz = rng.uniform(180, 220)
     chord = root_hz * np.array([1.0, rng.choice([1.2, 1.25]), 1.5])
     stops = [(1, 1.0), (2, 0.7), (3, 0.4), (4, 0.35), (6, 0.2), (8, 0.15)]
     pipes = [a * np.sin(2 * np.pi * hz * n * t) for hz in chord for n, a in stops]

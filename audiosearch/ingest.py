@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from dataclasses import asdict, dataclass
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudioError
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from audiosearch.params import Float32
     from audiosearch.sound.embedder import Embedding
 
 StrPath = str | os.PathLike[str]
@@ -59,7 +60,7 @@ class Ingest:
     """Files about to be added to an index.
 
     Everything that can be refused is refused here, before the first file is decoded.
-    Iterating adds file after file and yields what became of each.
+    Iterating, which can be done once, adds file after file and yields what became of each.
 
     Parameters
     ----------
@@ -98,17 +99,27 @@ class Ingest:
         self.paths = find_audio(paths)
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
-        if self._index is None:
-            self._model = registry.choose(model, weights=weights, may_fetch=True, progress=progress)
+        self._known = self._index.unchanged() if self._index else {}
+        self._failures: list[Failure] = []
+        try:
+            self._model = self._chosen(model, weights, progress)
+            own = self._index.identity.excerpt_seconds if self._index else None
+            excerpt_seconds = own if excerpt_seconds is None else excerpt_seconds
             self.identity = Identity(self._model.name, self._model.fingerprint, excerpt_seconds)
-            return
+            if self._index is not None:
+                self._index.require(self.identity)
+        except BaseException:
+            if self._index is not None:
+                self._index.close()
+            raise
+
+    def _chosen(self, model: str, weights: Path | None, progress: Progress) -> registry.Model:
+        if self._index is None:
+            return registry.choose(model, weights=weights, may_fetch=True, progress=progress)
         own = self._index.identity
-        self._model = registry.choose_again(
+        return registry.choose_again(
             own.model, own.fingerprint, requested=model, weights=weights, progress=progress
         )
-        excerpt_seconds = own.excerpt_seconds if excerpt_seconds is None else excerpt_seconds
-        self.identity = Identity(self._model.name, self._model.fingerprint, excerpt_seconds)
-        self._index.require(self.identity)
 
     def __len__(self) -> int:
         """Return how many files there are."""
@@ -116,36 +127,40 @@ class Ingest:
 
     def __iter__(self) -> Iterator[Outcome]:
         """Add the files, and yield what became of each."""
-        known = self._index.unchanged() if self._index else {}
-        embedder: Embedder | None = None
-        failures = []
-        for path in self.paths:
-            try:
-                size, mtime_ns = _size_and_time(path)
-                if known.get(path) == (size, mtime_ns):
-                    yield Outcome(path, Status.UNCHANGED)
-                    continue
-                if embedder is None:
-                    excerpt = self.identity.excerpt_seconds
-                    embedder = Embedder(self._model, excerpt_seconds=excerpt)
-                embedding = embedder.embed(path)
-                track = _track(path, size, mtime_ns, embedding)
-            except AudioError as exc:
-                if os.path.isfile(path):
-                    failures.append(Failure(path, exc.reason, *_size_and_time(path)))
-                yield Outcome(path, Status.FAILED, message=exc.reason, hint=exc.hint)
-                continue
-            self._store(track, embedding.vector)
-            yield Outcome(path, Status.ADDED, embedding.seconds, embedding.warning)
-        if self._index is not None:
-            for failure in failures:
-                self._index.add_failure(failure)
-            self._index.catch_up()
+        try:
+            for path in self.paths:
+                yield self._outcome(path)
+            self._record_failures()
+        finally:
+            if self._index is not None:
+                self._index.catch_up()
+                self._index.close()
 
-    def _store(self, track: Track, vector: Float32) -> None:
+    def _outcome(self, path: str) -> Outcome:
+        """Add one file, unless it is unchanged, and return what became of it."""
+        try:
+            size, mtime_ns = _size_and_time(path)
+            if self._known.get(path) == (size, mtime_ns):
+                return Outcome(path, Status.UNCHANGED)
+            embedding = self._embedder.embed(path)
+            track = _track(path, size, mtime_ns, embedding)
+        except AudioError as exc:
+            if os.path.isfile(path):
+                self._failures.append(Failure(path, exc.reason, *_size_and_time(path)))
+            return Outcome(path, Status.FAILED, message=exc.reason, hint=exc.hint)
         if self._index is None:
             self._index = Index(self._directory, identity=self.identity)
-        self._index.add(track, vector)
+        self._index.add(track, embedding.vector)
+        return Outcome(path, Status.ADDED, embedding.seconds, embedding.warning)
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return Embedder(self._model, excerpt_seconds=self.identity.excerpt_seconds)
+
+    def _record_failures(self) -> None:
+        if self._index is not None:
+            for failure in self._failures:
+                self._index.add_failure(failure)
 
 
 def add(
@@ -192,7 +207,8 @@ def find_audio(paths: Iterable[StrPath]) -> list[str]:
 
 def _walk(folder: str) -> Iterator[str]:
     seen = set()
-    for current, folders, names in os.walk(folder, followlinks=True):
+    unreadable: list[OSError] = []
+    for current, folders, names in os.walk(folder, followlinks=True, onerror=unreadable.append):
         status = os.stat(current)
         if (status.st_dev, status.st_ino) in seen:  # a link back up
             folders.clear()
@@ -202,6 +218,7 @@ def _walk(folder: str) -> Iterator[str]:
         for name in sorted(names):
             if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."):
                 yield os.path.join(current, name)
+    yield from (error.filename for error in unreadable)
 
 
 def _size_and_time(path: str) -> tuple[int, int]:
@@ -209,6 +226,9 @@ def _size_and_time(path: str) -> tuple[int, int]:
         status = os.stat(path)
     except OSError as exc:
         raise AudioError(path, "there is no such file", hint="Check the path.") from exc
+    if stat.S_ISDIR(status.st_mode):
+        hint = "Check that you may read it."
+        raise AudioError(path, "this folder cannot be opened", hint=hint)
     return status.st_size, status.st_mtime_ns
 
 

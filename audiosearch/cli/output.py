@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from audiosearch.errors import UsageError
+
 Row = Mapping[str, Any]
 
 
@@ -58,7 +60,8 @@ def show_rows(
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))
     elif output is Format.CSV:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else columns)
+        fields = list(rows[0]) if rows else columns
+        writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     elif sys.stdout.isatty():
@@ -69,14 +72,21 @@ def show_rows(
 
 
 def show_facts(facts: Row, output: Format) -> None:
-    """Print one thing's facts: an object in JSON, else a line a fact."""
-    if output in (Format.JSON, Format.JSONL):
+    """Print one thing's facts: an object or a row, in a table a line a fact.
+
+    Raises
+    ------
+    UsageError
+        Where paths are asked for.
+    """
+    if output is Format.PATHS:
+        raise UsageError("These are facts, not paths.", hint="Use --format table, json or csv.")
+    if output is Format.JSON:
         print_json(facts)
-        return
-    rows = [{"fact": name, "value": value} for name, value in facts.items()]
-    if output is Format.TABLE and sys.stdout.isatty():
-        _print_table(rows, ["fact", "value"], header=False)
+    elif output is not Format.TABLE:
+        show_rows([facts], key="facts", columns=list(facts), output=output)
     else:
+        rows = [{"fact": name, "value": value} for name, value in facts.items()]
         show_rows(rows, key="facts", columns=["fact", "value"], output=output)
 
 
@@ -92,17 +102,17 @@ def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _print_table(rows: Sequence[Row], columns: Sequence[str], *, header: bool = True) -> None:
+def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     shown = [c for c in columns if not rows or any(row[c] is not None for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD, show_header=header, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in shown:
-        is_number = any(type(row[column]) in (int, float) for row in rows)
-        justify: Any = "right" if is_number and header else "left"
+        is_number = all(type(row[column]) in (int, float, type(None)) for row in rows)
+        justify: Any = "right" if is_number else "left"
         table.add_column(column.replace("_", " "), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(column, row[column], for_people=True)) for column in shown))

@@ -124,15 +124,20 @@ class Catalog:
         with self._errors():
             directory.mkdir(parents=True, exist_ok=True)
             self._db = Database(self._connect())
-            self._migrate()
-        self.library_id = self.settings()["library_id"]
+            try:
+                self._migrate()
+                self.library_id = self.settings()["library_id"]
+            except BaseException:
+                self._db.close()
+                raise
 
     def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
         try:
-            connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
-            if not self.path.exists():
+            connection.close()
+            if not self.path.exists() or os.access(self.path.parent, os.W_OK):
                 raise
             # On a medium that cannot be written, nobody else writes either.
             uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"

@@ -81,11 +81,15 @@ class Index:
         self.directory = Path(directory).absolute()
         self._catalog = Catalog(self.directory, create=identity is not None)
         self._search: VectorSearch | None = None
-        if identity is not None and "model" not in self._catalog.settings():
-            self._catalog.set_settings(_to_settings(identity))
-        self.identity = self._read_identity()
-        if identity is not None:
-            self.require(identity)
+        try:
+            if identity is not None and "model" not in self._catalog.settings():
+                self._catalog.set_settings(_to_settings(identity))
+            self.identity = self._read_identity()
+            if identity is not None:
+                self.require(identity)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Index:
         return self
@@ -96,6 +100,10 @@ class Index:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index."""
         self._catalog.close()
 
     @staticmethod

@@ -217,7 +217,7 @@ def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress
     cached = model_path(fingerprint)
     if cached.exists():
         return Model(name, fingerprint, cached)
-    for model in (compact(),) if name == COMPACT else _every_vggish(progress):
+    for model in _of_name(name, progress):
         if model is not None and model.fingerprint == fingerprint:
             return model
     raise ModelUnavailable(
@@ -229,9 +229,12 @@ def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress
     )
 
 
-def _every_vggish(progress: Progress) -> Iterator[Model | None]:
-    yield vggish_at_hand(None, progress)
-    yield downloaded_vggish(progress)
+def _of_name(name: str, progress: Progress) -> Iterator[Model | None]:
+    if name == COMPACT:
+        yield compact()
+    elif name == VGGISH:
+        yield vggish_at_hand(None, progress)
+        yield downloaded_vggish(progress)
 
 
 def status() -> dict[str, str | None]:
