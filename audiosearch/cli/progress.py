@@ -12,16 +12,17 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from audiosearch.cli.console import printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from rich.console import Console
 
@@ -53,12 +54,7 @@ class IngestProgress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
     def advance(self, outcome: Outcome) -> None:
@@ -73,6 +69,13 @@ class IngestProgress:
         return printable(os.path.basename(self._paths[i])) if i < len(self._paths) else ""
 
 
+class _SizeIfKnown(DownloadColumn):
+    """Bytes done of bytes there are; nothing for a conversion, which counts none."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None else super().render(task)
+
+
 class DownloadBars:
     """One bar a download or conversion; off a terminal, one line at its start."""
 
@@ -80,8 +83,8 @@ class DownloadBars:
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
+            _SizeIfKnown(),
+            TimeRemainingColumn(elapsed_when_finished=True),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -92,17 +95,13 @@ class DownloadBars:
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._bars.stop()
 
     def show(self, what: str, done: int, total: int | None) -> None:
         """Show how far something is."""
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=total)
-            say(f"{what} ...")
+            if self._bars.disable:
+                say(f"{what} ...")
         self._bars.update(self._tasks[what], completed=done, total=total)

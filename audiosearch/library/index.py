@@ -12,7 +12,6 @@ from audiosearch.library.catalog import FILE_NAME, Catalog, Failure, Track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from types import TracebackType
 
     from audiosearch.library.vectors import VectorSearch
     from audiosearch.params import Float32
@@ -94,12 +93,7 @@ class Index:
     def __enter__(self) -> Index:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -22,7 +22,6 @@ from audiosearch.sound.pooling import PcaPostprocessor, Pooling, RunningPool, un
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
     from audiosearch.params import Float32
     from audiosearch.sound.recording import AudioInfo
@@ -84,12 +83,7 @@ class PatchReader:
     def __enter__(self) -> PatchReader:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._recording.close()
 
     def __iter__(self) -> Iterator[Float32]:
