@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
+
+from audiosearch.atomic import atomic_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,12 +65,11 @@ def _finished(waveform: Float64) -> Float32:
 
 def _write(path: Path, waveform: Float32) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".new.wav")
-    soundfile.write(draft, waveform, RATE_HZ, subtype="PCM_16")
-    if path.exists() and path.read_bytes() == draft.read_bytes():
-        draft.unlink()
-    else:
-        os.replace(draft, path)
+    content = io.BytesIO()
+    soundfile.write(content, waveform, RATE_HZ, subtype="PCM_16", format="WAV")
+    if not path.exists() or path.read_bytes() != content.getvalue():
+        with atomic_path(path) as draft:
+            draft.write_bytes(content.getvalue())
 
 
 def _times() -> Float64:

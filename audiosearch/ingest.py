@@ -15,7 +15,7 @@ from audiosearch.library.index import Failure, Identity, Index, Track
 from audiosearch.models import registry
 from audiosearch.models.download import Progress, no_progress
 from audiosearch.sound.decode import SUFFIXES
-from audiosearch.sound.embedder import Embedder
+from audiosearch.sound.embedder import Embedder, check_excerpt
 from audiosearch.sound.tags import read_tags
 
 if TYPE_CHECKING:
@@ -96,11 +96,14 @@ class Ingest:
         progress: Progress = no_progress,
     ) -> None:
         self._directory = directory
+        check_excerpt(excerpt_seconds)
         self.paths = find_audio(paths)
+        if not any(map(os.path.lexists, self.paths)):
+            raise AudioError(", ".join(self.paths), "there is no such file", hint="Check the path.")
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
         self._known = self._index.unchanged() if self._index else {}
-        self._failures: list[Failure] = []
+        self._early_failures: list[Failure] = []  # before there is an index
         try:
             self._model = self._chosen(model, weights, progress)
             own = self._index.identity.excerpt_seconds if self._index else None
@@ -130,11 +133,10 @@ class Ingest:
         try:
             for path in self.paths:
                 yield self._outcome(path)
-            self._record_failures()
         finally:
             if self._index is not None:
-                self._index.catch_up()
-                self._index.close()
+                with self._index:
+                    self._index.catch_up()
 
     def _outcome(self, path: str) -> Outcome:
         """Add one file, unless it is unchanged, and return what became of it."""
@@ -145,11 +147,12 @@ class Ingest:
             embedding = self._embedder.embed(path)
             track = _track(path, size, mtime_ns, embedding)
         except AudioError as exc:
-            if os.path.isfile(path):
-                self._failures.append(Failure(path, exc.reason, *_size_and_time(path)))
+            self._record_failure(path, exc.reason)
             return Outcome(path, Status.FAILED, message=exc.reason, hint=exc.hint)
         if self._index is None:
             self._index = Index(self._directory, identity=self.identity)
+            for failure in self._early_failures:
+                self._index.add_failure(failure)
         self._index.add(track, embedding.vector)
         return Outcome(path, Status.ADDED, embedding.seconds, embedding.warning)
 
@@ -157,10 +160,16 @@ class Ingest:
     def _embedder(self) -> Embedder:
         return Embedder(self._model, excerpt_seconds=self.identity.excerpt_seconds)
 
-    def _record_failures(self) -> None:
-        if self._index is not None:
-            for failure in self._failures:
-                self._index.add_failure(failure)
+    def _record_failure(self, path: str, reason: str) -> None:
+        try:
+            status = os.stat(path)
+        except OSError:  # nothing is there that could be tried again
+            return
+        failure = Failure(path, reason, status.st_size, status.st_mtime_ns)
+        if self._index is None:
+            self._early_failures.append(failure)
+        else:
+            self._index.add_failure(failure)
 
 
 def add(
@@ -224,8 +233,11 @@ def _walk(folder: str) -> Iterator[str]:
 def _size_and_time(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)
-    except OSError as exc:
+    except FileNotFoundError as exc:
         raise AudioError(path, "there is no such file", hint="Check the path.") from exc
+    except OSError as exc:
+        hint = "Check that you may read it."
+        raise AudioError(path, "it cannot be opened", hint=hint) from exc
     if stat.S_ISDIR(status.st_mode):
         hint = "Check that you may read it."
         raise AudioError(path, "this folder cannot be opened", hint=hint)
@@ -249,7 +261,10 @@ def _track(path: str, size: int, mtime_ns: int, embedding: Embedding) -> Track:
 def _content_hash(path: str) -> str:
     """Return BLAKE2b of a file's bytes, as 32 hexadecimal digits."""
     digest = hashlib.blake2b(digest_size=16)
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as exc:
+        raise AudioError(path, "it is gone", hint="Add it again when it is back.") from exc
     return digest.hexdigest()

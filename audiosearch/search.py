@@ -118,7 +118,7 @@ class _Seeds:
         self._request = (model, weights, progress)
         self._embedder: Embedder | None = None
         self._vectors: list[Float32] = []
-        self.tracks: list[Track] = []
+        self.tracks: list[Track] = []  # that are the clips themselves
         self.warnings: list[str] = []
         if model != registry.AUTO or weights is not None:
             self._model()  # a model that was asked for must be the index's own
@@ -139,6 +139,9 @@ class _Seeds:
 
             excerpt = self._index.identity.excerpt_seconds
             self._embedder = Embedder(self._model(), excerpt_seconds=excerpt)
+        behind_link = self._index.stored(os.path.realpath(clip))
+        if behind_link is not None:
+            self.tracks.append(behind_link)
         embedding = self._embedder.embed(clip)
         self._vectors.append(embedding.vector)
         if embedding.warning:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -31,7 +32,7 @@ def melody(seconds: float = 3.0, rate: int = 16_000, seed: int = 0) -> np.ndarra
     return line + 0.2 * noise(len(line) / rate, rate, seed)[: len(line)]
 
 
-def write(path: Path, samples: np.ndarray, rate: int = 16_000, **options: str) -> Path:
+def write(path: Path, samples: np.ndarray, rate: int = 16_000, **options: Any) -> Path:
     """Write samples, shape (n,) or (n, channels), by libsndfile, in blocks."""
     channels = 1 if samples.ndim == 1 else samples.shape[1]
     with soundfile.SoundFile(path, "w", rate, channels, **options) as file:

@@ -6,10 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sounds import cut, melody, tone, write
+
+from audiosearch import Index
+from audiosearch.cli import app
+from audiosearch.library.index import Identity, Track
 
 
 @pytest.fixture
@@ -180,6 +185,9 @@ BAD = [
     pytest.param(["query", "#77"], 1, "#77", id="an unknown id"),
     pytest.param(["query", "low.wav", "--index", "gone"], 1, "no index", id="no index"),
     pytest.param(["query", "low.wav", "--format", "xml"], 2, "xml", id="an unknown format"),
+    pytest.param(["query", "#" + "9" * 30], 1, "neither", id="an id beyond all bounds"),
+    pytest.param(["add", "low.wav", "--excerpt", "nan"], 2, "excerpt", id="an excerpt of nan"),
+    pytest.param(["remove", ""], 2, "empty name", id="remove an empty name"),
     pytest.param(["remove", "nowhere"], 1, "nowhere", id="remove nothing"),
     pytest.param(["embed", "low.wav", "-o", "gone/x.npy"], 1, "gone/x.npy", id="output"),
     pytest.param(
@@ -217,17 +225,49 @@ def test_standard_error_holds_no_librarys_chatter(music, index):
     assert summary.startswith("1 added, 5 unchanged, 0 failed")
 
 
-def test_a_reader_that_leaves_is_no_traceback(index):
+def test_a_reader_that_leaves_is_no_traceback(music):
+    with Index("index", identity=Identity("compact", "0" * 64)) as index:
+        for number in range(2_000):
+            track = Track(f"/{'long' * 20}/{number}.mp3", 1, 1, "", 1.0, 8_000, 1, "mp3")
+            index.add(track, np.eye(128, dtype=np.float32)[0])
     command = f"{sys.executable} -m audiosearch list | head -1"
     result = subprocess.run(command, shell=True, capture_output=True, check=False, text=True)
-    assert "Traceback" not in result.stderr
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""
 
 
-def test_every_command_has_help(run):
-    commands = ["add", "query", "embed", "list", "info", "remove", "demo"]
-    commands += [f"model {name}" for name in ("status", "fetch", "verify", "path")]
-    for command in commands:
-        assert len(run(*command.split(), "--help").stdout.splitlines()) > 5
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a full device")
+def test_a_full_output_is_a_sentence(index):
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "audiosearch", "list"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert result.returncode == 1
+    assert b"no space is left" in result.stderr
+    assert b"Traceback" not in result.stderr
+
+
+def commands():
+    """Every command there is, as one types it."""
+    for command in app.registered_commands:
+        yield command.name or command.callback.__name__
+    for group in app.registered_groups:
+        for command in group.typer_instance.registered_commands:
+            yield f"{group.name} {command.name or command.callback.__name__}"
+
+
+def test_every_command_has_help_and_is_in_the_readme(run):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert len(list(commands())) >= 11
+    for command in commands():
+        assert f" {command} [OPTIONS]" in run(*command.split(), "--help").stdout
+        assert f"<summary><code>audiosearch {command}</code></summary>" in readme
+
+
+def test_a_group_without_a_command_shows_its_help(run):
+    for arguments in ([], ["model"]):
+        result = run(*arguments)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert "Usage: " in result.stdout
 
 
 def test_the_model_path_of_compact_is_a_file(run):

@@ -2,10 +2,11 @@
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-from sounds import cut, encode, melody, tone, write
+from sounds import cut, encode, melody, noise, tone, write
 
 from audiosearch.errors import AudioError
 from audiosearch.sound.decode import mono_blocks, open_recording
@@ -122,6 +123,66 @@ def test_a_file_cut_by_ffmpegs_measure_says_so(tmp_path, container, codec):
     with PatchReader(cut(path)) as reader:
         assert 6 <= sum(map(len, reader)) <= 16
         assert reader.warning is not None
+
+
+def test_a_damaged_flac_is_read_up_to_the_damage(tmp_path):
+    path = cut(write(tmp_path / "a.flac", melody(3.0, 44_100), 44_100), 0.5)
+    waveform, _ = decoded(path)
+    assert len(waveform) / 16_000 > 1.2  # of 1.5: within a FLAC frame or two
+
+
+def test_joined_mp3s_are_read_to_the_end(tmp_path):
+    one = write(tmp_path / "a.mp3", melody(20.0, 44_100), 44_100, format="MP3")
+    both = tmp_path / "both.mp3"
+    both.write_bytes(one.read_bytes() * 2)
+    waveform, info = decoded(both)
+    assert info.format == "mp3"
+    assert len(waveform) / 16_000 == pytest.approx(40.0, abs=0.5)
+
+
+def test_an_mp3_that_does_not_say_how_long_it_is_is_read_to_the_end(tmp_path):
+    # Quiet at first: libmpg123 would take the whole file's bit rate from that.
+    samples = np.concatenate([0.001 * tone(100, 5.0, 44_100), noise(25.0, 44_100)])
+    path = write(tmp_path / "a.mp3", samples, 44_100, format="MP3", compression_level=0.5)
+    content = path.read_bytes()
+    for name in (b"Xing", b"Info"):
+        content = content.replace(name, b"\0\0\0\0", 1)
+    path.write_bytes(content)
+    waveform, _ = decoded(path)
+    assert len(waveform) / 16_000 == pytest.approx(30.0, abs=0.5)
+
+
+def test_a_program_is_no_mp3(tmp_path):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(Path(sys.executable).resolve().read_bytes()[:200_000])
+    with pytest.raises(AudioError):
+        decoded(path)
+
+
+def test_a_stream_without_a_decoder_is_refused(tmp_path):
+    path = tmp_path / "a.mka"
+    encode(path, tone(rate=48_000), 48_000, container="matroska", codec="aac")
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    with pytest.raises(AudioError, match="no sound that can be decoded"):
+        open_recording(os.fspath(path))
+
+
+def test_a_rate_that_no_sound_has_is_refused(tmp_path):
+    path = write(tmp_path / "a.wav", tone(), 20)
+    with pytest.raises(AudioError, match="20 Hz"):
+        open_recording(os.fspath(path))
+
+
+def test_a_wav_may_be_called_raw(tmp_path):
+    path = write(tmp_path / "a.wav", tone()).rename(tmp_path / "a.raw")
+    assert len(decoded(path)[0]) == 48_000
+
+
+def test_tags_that_are_not_utf_8_do_no_harm(tmp_path):
+    path = tmp_path / "a.mka"
+    encode(path, tone(rate=48_000), 48_000, container="matroska", codec="aac", title="caf_")
+    path.write_bytes(path.read_bytes().replace(b"caf_", b"caf\xe9"))
+    assert len(decoded(path)[0]) == pytest.approx(48_000, abs=1_600)
 
 
 def test_a_streamed_wav_of_unknown_length_is_not_called_cut(tmp_path):

@@ -144,7 +144,6 @@ def test_a_name_that_never_resolves_is_given_up(remote, monkeypatch):
     with pytest.raises(DownloadError, match="no answer in time"):
         remote("good").fetch()
     assert time.perf_counter() - started < 3
-    assert download.__dict__["ANSWER_SECONDS"] < 10
     hanging.set()
 
 

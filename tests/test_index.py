@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import faiss
 import numpy as np
@@ -16,6 +17,7 @@ from audiosearch import (
     LibraryError,
     ModelMismatch,
     TrackNotFound,
+    UsageError,
 )
 from audiosearch.library.index import Failure, Identity, Track
 from audiosearch.library.vectors import FILE_NAME
@@ -143,6 +145,8 @@ def test_a_folder_stands_for_what_is_in_it(index):
     assert [track.size for track in index.find("/music/a")] == [0, 1]
     with pytest.raises(TrackNotFound, match="/music/c"):
         index.find("/music/c")
+    with pytest.raises(UsageError):
+        index.find("")
 
 
 def test_a_failure_is_forgotten_when_its_file_is_added(index):
@@ -209,7 +213,51 @@ def test_another_index_s_search_file_is_not_believed(filled, tmp_path, caplog):
             other.add(some_track(number), vector)
         (other.directory / FILE_NAME).write_bytes((index.directory / FILE_NAME).read_bytes())
         assert other.nearest(unit_vectors(50, seed=9)[3], 1)[0][1] == pytest.approx(1.0)
-    assert "another index's" in caplog.text
+    assert "another database's" in caplog.text
+
+
+def test_a_newer_search_file_is_not_believed_by_a_database_out_of_a_backup(filled, caplog):
+    index, vectors = filled
+    index.catch_up()
+    with sqlite3.connect(index.directory / "audiosearch.db") as connection:
+        backup = sqlite3.connect(index.directory / "backup")
+        connection.backup(backup)
+        backup.close()
+    connection.close()
+    index.add(some_track(90), -vectors[1])
+    index.add(some_track(91), -vectors[2])
+    index.catch_up()
+    index.close()
+    for name in ("audiosearch.db-wal", "audiosearch.db-shm"):
+        (index.directory / name).unlink(missing_ok=True)
+    os.replace(index.directory / "backup", index.directory / "audiosearch.db")
+    with Index(index.directory) as restored:
+        restored.add(some_track(92), unit_vectors(3, seed=5)[0])
+        restored.add(some_track(93), unit_vectors(3, seed=5)[1])
+        ((track, similarity),) = restored.nearest(unit_vectors(3, seed=5)[0], 1)
+        assert (track.size, similarity) == (92, pytest.approx(1.0))
+    assert "another database's" in caplog.text
+
+
+def test_two_that_make_an_index_at_once_agree_on_its_model(tmp_path):
+    other = Identity("vggish", "a" * 64)
+    outcomes = []
+
+    def make(identity):
+        try:
+            with Index(tmp_path / "index", identity=identity) as made:
+                outcomes.append(made.identity)
+        except ModelMismatch:
+            outcomes.append(None)
+
+    threads = [threading.Thread(target=make, args=[i]) for i in (IDENTITY, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count(None) == 1
+    with Index(tmp_path / "index") as index:
+        assert index.identity in outcomes
 
 
 def test_the_search_file_is_one_that_faiss_reads(filled):

@@ -16,7 +16,7 @@ from audiosearch import (
     add,
     similar,
 )
-from audiosearch.ingest import Status, find_audio
+from audiosearch.ingest import Ingest, Status, find_audio
 
 
 @pytest.fixture
@@ -121,6 +121,22 @@ def test_the_clip_itself_is_left_out_unless_asked_for(music, index):
     assert "hiss.flac" not in names(similar(index, music / "hiss.flac"))
     first = similar(index, music / "hiss.flac", include_self=True).hits[0]
     assert (first.track.path, first.similarity) == (str(music / "hiss.flac"), pytest.approx(1.0))
+
+
+def test_the_clip_itself_is_left_out_behind_a_link_too(music, index, tmp_path):
+    link = tmp_path / "link.flac"
+    link.symlink_to(music / "hiss.flac")
+    assert "hiss.flac" not in names(similar(index, link))
+
+
+def test_a_file_that_vanishes_midway_costs_only_itself(music, monkeypatch):
+    ingest = Ingest("index", [music], model="compact")
+    outcomes = []
+    for outcome in ingest:
+        (music / "low.wav").unlink(missing_ok=True)
+        outcomes.append((os.path.basename(outcome.path), outcome.status))
+    assert dict(outcomes)["low.wav"] is Status.FAILED
+    assert dict(outcomes)["hiss2.wav"] is Status.ADDED
 
 
 def test_several_clips_stand_for_their_centroid(music, index):

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from sounds import melody, write
 
 from audiosearch import Embedder, WeightsError
@@ -55,6 +56,29 @@ def test_one_set_of_weights_has_one_fingerprint_in_any_file(checkpoints):
     assert converted(checkpoints.v2.with_name("v2.index")) == fingerprint
     assert tflite_fingerprint(model_path(fingerprint)) == (fingerprint, True)
     assert registry.choose(str(model_path(fingerprint))).name == "vggish"
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+def test_a_network_without_vggish_s_activations_is_not_taken_for_it(checkpoints, tmp_path):
+    path = tmp_path / "changed.tflite"
+    content = model_path(converted(checkpoints.v1)).read_bytes()
+    path.write_bytes(without_activation(content))
+    fingerprint, is_vggish = tflite_fingerprint(path)
+    assert not is_vggish
+    assert fingerprint != converted(checkpoints.v1)
+
+
+def without_activation(content):
+    """Take the ReLU off one fully connected layer of a LiteRT file."""
+    changed = bytearray(content)
+    model = schema.Model.GetRootAsModel(changed, 0)
+    graph = model.Subgraphs(0)
+    operator = graph.Operators(graph.OperatorsLength() - 2)
+    table = operator.BuiltinOptions()
+    offset = table.Offset(4)  # the first field, the fused activation
+    assert changed[table.Pos + offset] == 1
+    changed[table.Pos + offset] = 0
+    return bytes(changed)
 
 
 def test_a_checkpoint_is_converted_once(checkpoints):

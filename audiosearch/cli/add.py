@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def add(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Audio files and folders of them.")
+        list[Path], typer.Argument(metavar="PATH...", help="Audio files and folders of them.")
     ],
     index_dir: IndexDir = DEFAULT_INDEX,
     model: ModelName = "auto",
@@ -64,10 +64,10 @@ def run(ingest: Ingest) -> list[Outcome]:
                 outcomes.append(outcome)
                 bar.advance(outcome)
     except KeyboardInterrupt:
-        _report(outcomes, perf_counter() - started)
         say("Interrupted: what was added is kept; the same command goes on from there.")
         raise typer.Exit(130) from None
-    _report(outcomes, perf_counter() - started)
+    finally:
+        _report(outcomes, perf_counter() - started)
     return outcomes
 
 
@@ -76,12 +76,15 @@ def _report(outcomes: list[Outcome], wall_seconds: float) -> None:
     from audiosearch.cli.output import clock
     from audiosearch.ingest import Status
 
+    failures: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.status is Status.FAILED:
-            say(f"{outcome.path}: {outcome.message}", label="failed: ", style="bold red")
+            failures.setdefault(outcome.hint or "", []).append(outcome)
         elif outcome.message:
             warn(f"{outcome.path}: {outcome.message}")
-    for hint in dict.fromkeys(outcome.hint for outcome in outcomes if outcome.hint):
+    for hint, alike in failures.items():
+        for outcome in alike:
+            say(f"{outcome.path}: {outcome.message}", label="failed: ", style="bold red")
         say(hint, label="hint: ", style="cyan")
     counts = ", ".join(
         f"{sum(outcome.status is status for outcome in outcomes)} {status.value}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from audiosearch import __version__
+from audiosearch.cli.options import help_without_command
 from audiosearch.errors import AudiosearchError
 
 
@@ -26,6 +28,7 @@ class Commands(TyperGroup):
 
         try:
             status = super().main(args, standalone_mode=False, **extra)
+            sys.stdout.flush()
         except AudiosearchError as exc:
             say_failure(exc)
             status = exc.exit_code
@@ -36,6 +39,11 @@ class Commands(TyperGroup):
             status = exc.exit_code
         except typer.Abort:
             status = 130
+        except OSError as exc:
+            if exc.errno != errno.ENOSPC:
+                raise
+            say_error("The output cannot be written: no space is left.", "Write it elsewhere.")
+            status = 1
         status = status if isinstance(status, int) else 0
         if standalone_mode:
             sys.exit(status)
@@ -70,15 +78,18 @@ def _root(
     log = logging.getLogger("audiosearch")
     if not any(isinstance(handler, LogHandler) for handler in log.handlers):
         log.addHandler(LogHandler())
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+    help_without_command(context)
 
 
 def main() -> None:
     """Run the command line, as the entry point does."""
     _keep_stderr_for_python()
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if sys.stdout is None:  # closed by whoever started us
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    # What a program reads is UTF-8 everywhere; a terminal gets what it understands.
+    encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+    sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
+    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     app()
 
 

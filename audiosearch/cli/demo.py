@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import OutputFormat
+from audiosearch.cli.options import OutputFormat, Weights
 from audiosearch.cli.output import Format, show_rows
 
 COLUMNS = ("unheard", "sounds_most_like", "own_kind_first")
@@ -23,15 +23,17 @@ def demo(
     folder: Annotated[
         Path, typer.Option("--folder", metavar="DIR", help="Where to put sounds and index.")
     ] = Path("audiosearch-demo"),
+    weights: Weights = None,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Take a tour: synthesise 40 sounds, index them, and search with unheard ones."""
     from audiosearch.cli.add import run
-    from audiosearch.cli.console import say
+    from audiosearch.cli.console import model_progress, say
     from audiosearch.demo import write_sounds
     from audiosearch.errors import AudiosearchError
     from audiosearch.ingest import Ingest
     from audiosearch.library.index import Index
+    from audiosearch.models import registry
     from audiosearch.search import similar
 
     try:
@@ -43,9 +45,17 @@ def demo(
         ) from exc
     say(f"Wrote {len(sounds)} sounds of {len(queries)} kinds to {folder / 'sounds'}; adding them.")
     index_dir = folder / "index"
-    # An index that an earlier demo made keeps its own model.
-    model = "auto" if Index.exists(index_dir) else _model_at_hand()
-    run(Ingest(index_dir, [folder / "sounds"], model=model))
+    with model_progress() as progress:
+        if Index.exists(index_dir):
+            model = registry.AUTO  # an earlier demo's
+        elif registry.vggish_at_hand(weights, progress) is None:
+            model = registry.COMPACT
+        else:
+            model = registry.VGGISH
+        ingest = Ingest(
+            index_dir, [folder / "sounds"], model=model, weights=weights, progress=progress
+        )
+    run(ingest)
 
     rows = []
     for query in queries:
@@ -67,9 +77,3 @@ def demo(
     say(f"{n_right} of {len(rows)} unheard sounds found their own kind first.")
     say(f"Listen: {folder / 'queries'} beside {folder / 'sounds'}. The index: {index_dir}.")
     say("Try: audiosearch add ~/Music && audiosearch query some-song.mp3")
-
-
-def _model_at_hand() -> str:
-    from audiosearch.models import registry
-
-    return registry.COMPACT if registry.vggish_at_hand() is None else registry.VGGISH

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def embed(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Audio files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Audio files.")],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -37,7 +37,11 @@ def embed(
         bool, typer.Option("--normalize/--no-normalize", help="Scale vectors to length 1.")
     ] = True,
     postprocess: Annotated[
-        bool, typer.Option("--postprocess", help="Apply VGGish's PCA and 8-bit quantisation.")
+        bool,
+        typer.Option(
+            "--postprocess",
+            help="Apply VGGish's PCA and 8-bit quantisation; --pca FILE implies it.",
+        ),
     ] = False,
     per_patch: Annotated[
         bool,
@@ -80,7 +84,7 @@ def embed(
         {"path": str(file), "embedding": array.tolist()}
         for file, array in zip(files, arrays, strict=True)
     ]
-    print_json({"model": chosen.name, "embeddings": rows})
+    print_json({"model": chosen.name, "embeddings": rows}, indent=None)
 
 
 def _save(out: Path, array: npt.NDArray[np.generic]) -> None:

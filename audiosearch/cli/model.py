@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import ModelName, OutputFormat, Pca, Weights
+from audiosearch.cli.options import (
+    ModelName,
+    OutputFormat,
+    Pca,
+    Weights,
+    help_without_command,
+)
 from audiosearch.cli.output import Format, show_facts
 
-commands = typer.Typer(help="The models: what is at hand, download, check.", no_args_is_help=True)
+commands = typer.Typer(help="The models: what is at hand, download, check.")
+commands.callback(invoke_without_command=True)(help_without_command)
 
 
 class Fetchable(str, Enum):
@@ -54,7 +61,7 @@ def verify(weights: Weights = None, pca: Pca = None) -> None:
     """Check by Google's smoke test that VGGish's weights are the published ones.
 
     3 s of a 1 kHz sine must give the published mean and standard deviation within 10 %, and
-    post-processed too where the PCA parameters are at hand.
+    post-processed too where the PCA parameters can be had.
     """
     from audiosearch.cli.console import model_progress, warn
     from audiosearch.errors import DownloadError, WeightsError

@@ -23,7 +23,7 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         metavar="auto|vggish|compact|FILE.tflite",
-        help="What listens; auto is the index's own, else VGGish where it can be had.",
+        help="What listens. auto: the index's own, or else VGGish where it can be had.",
     ),
 ]
 Weights = Annotated[
@@ -53,3 +53,9 @@ NullSeparated = Annotated[
 ]
 
 DEFAULT_INDEX = Path("index")
+
+
+def help_without_command(context: typer.Context) -> None:
+    """Print a group's help where none of its commands was named."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -90,12 +90,18 @@ def show_facts(facts: Row, output: Format) -> None:
         show_rows(rows, key="facts", columns=["fact", "value"], output=output)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print JSON; a path's stray bytes become escapes that JSON readers turn back."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
 
 
 def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
+    from audiosearch.cli.console import printable
+
+    if sys.stdout.isatty():
+        for row in rows:
+            print(printable(row["path"]))
+        return
     sys.stdout.flush()
     for row in rows:
         sys.stdout.buffer.write(os.fsencode(row["path"]) + end)
@@ -108,15 +114,33 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
     shown = [c for c in columns if not rows or any(row[c] is not None for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     for column in shown:
         is_number = all(type(row[column]) in (int, float, type(None)) for row in rows)
         justify: Any = "right" if is_number else "left"
         table.add_column(column.replace("_", " "), justify=justify, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(column, row[column], for_people=True)) for column in shown))
-    Console().print(table)
+    cells = [[_cell(column, row[column], for_people=True) for column in shown] for row in rows]
+    if "path" in shown:
+        _shorten_paths(cells, shown, console.width)
+    for row_cells in cells:
+        table.add_row(*map(Text, row_cells))
+    console.print(table)
+
+
+def _shorten_paths(cells: list[list[str]], columns: Sequence[str], width: int) -> None:
+    """Cut paths on the left, where they say least, so that a row stays on one line."""
+    at = columns.index("path")
+    others = [
+        max(len(column), *(len(row[i]) for row in cells)) + 2
+        for i, column in enumerate(columns)
+        if i != at and cells
+    ]
+    room = max(20, width - sum(others) - 2)
+    for row in cells:
+        if len(row[at]) > room:
+            row[at] = "…" + row[at][1 - room :]
 
 
 def _cell(column: str, value: Any, *, for_people: bool = False) -> str:

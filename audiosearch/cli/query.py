@@ -28,7 +28,7 @@ def query(
     clips: Annotated[
         list[str],
         typer.Argument(
-            metavar="CLIP",
+            metavar="CLIP...",
             help="A track's path or #ID, or any audio file; several stand for their centroid.",
         ),
     ],
@@ -58,6 +58,8 @@ def query(
         )
     for warning in answer.warnings:
         warn(warning)
+    if not answer.hits:
+        warn("There are no hits: the index holds no other track.")
     rows = [
         {
             "rank": hit.rank,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import Annotated
 
@@ -41,7 +42,7 @@ def info(index_dir: IndexDir = DEFAULT_INDEX, output: OutputFormat = Format.TABL
     with Index(index_dir) as index:
         totals, identity = index.totals(), index.identity
     facts = {
-        "index": str(index_dir.absolute()),
+        "index": os.path.abspath(index_dir),
         "tracks": totals.tracks,
         "seconds": totals.seconds,
         "length": clock(totals.seconds),
@@ -57,7 +58,7 @@ def info(index_dir: IndexDir = DEFAULT_INDEX, output: OutputFormat = Format.TABL
 
 def remove(
     tracks: Annotated[
-        list[str], typer.Argument(metavar="TRACK", help="Paths or #IDs of tracks, or folders.")
+        list[str], typer.Argument(metavar="TRACK...", help="Paths or #IDs of tracks, or folders.")
     ],
     index_dir: IndexDir = DEFAULT_INDEX,
 ) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import os
 import sqlite3
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -106,17 +105,24 @@ class Catalog:
     Every method that writes does so in one transaction, which a crash at any instant leaves
     whole or absent.
 
+    Parameters
+    ----------
+    directory : Path
+    settings : dict, optional
+        Makes a database with these settings where there is none; those of one that exists
+        stay as they are.
+
     Raises
     ------
     IndexNotFound
-        On opening, where there is none and ``create`` is false.
+        On opening, where there is none and no settings are given.
     IndexUnwritable, LibraryError
         Where the database cannot be written, or is damaged.
     """
 
-    def __init__(self, directory: Path, *, create: bool = False) -> None:
+    def __init__(self, directory: Path, *, settings: dict[str, str] | None = None) -> None:
         self.path = directory / FILE_NAME
-        if not create and not self.path.exists():
+        if settings is None and not os.path.exists(self.path):
             raise IndexNotFound(
                 f"There is no index {directory.absolute()}.",
                 hint="`audiosearch add FOLDER` makes one; --index DIR names another place.",
@@ -125,8 +131,7 @@ class Catalog:
             directory.mkdir(parents=True, exist_ok=True)
             self._db = Database(self._connect())
             try:
-                self._migrate()
-                self.library_id = self.settings()["library_id"]
+                self._migrate(settings or {})
             except BaseException:
                 self._db.close()
                 raise
@@ -137,22 +142,25 @@ class Catalog:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
             connection.close()
-            if not self.path.exists() or os.access(self.path.parent, os.W_OK):
+            if os.access(self.path.parent, os.W_OK) or self._wal_path().exists():
                 raise
-            # On a medium that cannot be written, nobody else writes either.
+            # In a folder that cannot be written, only a database that nobody writes can be read.
             uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
             connection = sqlite3.connect(uri, uri=True)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
-    def _migrate(self) -> None:
+    def _wal_path(self) -> Path:
+        return self.path.with_name(f"{FILE_NAME}-wal")
+
+    def _migrate(self, settings: dict[str, str]) -> None:
         if not migrations.pending(self._db):
             return
         with self._transaction():  # another process may be at the same
             migrations.apply(self._db)
             if not self._db.table("settings").count:
-                self._db.table("settings").insert({"key": "library_id", "value": uuid.uuid4().hex})
+                self._put_settings(settings)
 
     def close(self) -> None:
         """Close the database."""
@@ -199,9 +207,16 @@ class Catalog:
 
     def set_settings(self, settings: dict[str, str]) -> None:
         """Write settings; those of other names stay as they are."""
-        rows = [{"key": key, "value": value} for key, value in settings.items()]
         with self._transaction():
-            self._db.table("settings").upsert_all(rows, pk="key")
+            self._put_settings(settings)
+
+    def _put_settings(self, settings: dict[str, str]) -> None:
+        rows = [{"key": key, "value": value} for key, value in settings.items()]
+        self._db.table("settings").upsert_all(rows, pk="key")
+
+    def file_bytes(self) -> int:
+        """Return the size of the database with its write-ahead log."""
+        return sum(p.stat().st_size for p in (self.path, self._wal_path()) if p.exists())
 
     # Tracks
 
@@ -243,8 +258,8 @@ class Catalog:
             self._next_revision()
 
     def _next_revision(self) -> int:
-        sql = "UPDATE revision SET number = number + 1 RETURNING number"
-        return int(self._db.execute(sql).fetchone()[0])
+        self._db.execute("UPDATE revision SET number = number + 1")
+        return self.revision()
 
     def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
         """Yield tracks in the order of their ids; all of them unless some are named."""

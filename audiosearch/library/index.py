@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiosearch.errors import IndexUnwritable, LibraryError, ModelMismatch, TrackNotFound
+from audiosearch.errors import (
+    IndexUnwritable,
+    LibraryError,
+    ModelMismatch,
+    TrackNotFound,
+    UsageError,
+)
 from audiosearch.library.catalog import FILE_NAME, Catalog, Failure, Track
 
 if TYPE_CHECKING:
@@ -78,11 +85,10 @@ class Index:
         self, directory: str | os.PathLike[str] = "index", *, identity: Identity | None = None
     ) -> None:
         self.directory = Path(directory).absolute()
-        self._catalog = Catalog(self.directory, create=identity is not None)
+        settings = None if identity is None else _to_settings(identity)
+        self._catalog = Catalog(self.directory, settings=settings)
         self._search: VectorSearch | None = None
         try:
-            if identity is not None and "model" not in self._catalog.settings():
-                self._catalog.set_settings(_to_settings(identity))
             self.identity = self._read_identity()
             if identity is not None:
                 self.require(identity)
@@ -103,7 +109,7 @@ class Index:
     @staticmethod
     def exists(directory: str | os.PathLike[str]) -> bool:
         """Return whether a folder holds an index."""
-        return (Path(directory) / FILE_NAME).exists()
+        return os.path.exists(os.path.join(directory, FILE_NAME))
 
     @staticmethod
     def check_writable(directory: str | os.PathLike[str]) -> None:
@@ -115,8 +121,8 @@ class Index:
             Where it cannot.
         """
         path = Path(directory).absolute()
-        existing = next(p for p in (path, *path.parents) if p.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK):
+        existing = next(p for p in (path, *path.parents) if os.path.exists(p))
+        if not os.path.isdir(existing) or not os.access(existing, os.W_OK):
             raise IndexUnwritable(
                 f"An index cannot be written to {path}.",
                 hint="Name a folder that is yours to write with --index DIR.",
@@ -167,7 +173,7 @@ class Index:
             ``#ID``.
         """
         track = self._catalog.track_at(name) or self._catalog.track_at(os.path.abspath(name))
-        if track is None and name.startswith("#") and name[1:].isdecimal():
+        if track is None and re.fullmatch(r"#[0-9]{1,18}", name):
             return next(self._catalog.tracks([int(name[1:])]), None)
         return track
 
@@ -179,6 +185,8 @@ class Index:
         TrackNotFound
             Where there is none.
         """
+        if not name:
+            raise UsageError("An empty name stands for no track.", hint="Name a path, or an #ID.")
         track = self.stored(name)
         found = [track] if track else self._catalog.tracks_under(os.path.abspath(name))
         if not found:
@@ -199,11 +207,8 @@ class Index:
     def totals(self) -> Totals:
         """Return the index in numbers."""
         tracks, seconds, failures = self._catalog.totals()
-        database = self.directory / FILE_NAME
-        parts = [database, database.with_name(f"{FILE_NAME}-wal")]
-        database_bytes = sum(path.stat().st_size for path in parts if path.exists())
         faiss_bytes = sum(path.stat().st_size for path in self.directory.glob("*.faiss"))
-        return Totals(tracks, seconds, failures, database_bytes, faiss_bytes)
+        return Totals(tracks, seconds, failures, self._catalog.file_bytes(), faiss_bytes)
 
     # Vectors
 

@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
-import tempfile
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
 
+from audiosearch.atomic import atomic_path
+from audiosearch.errors import IndexUnwritable
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
@@ -28,16 +29,21 @@ FILE_NAME = "vectors.faiss"
 # The file is what FAISS writes, then a line of JSON padded to this many bytes. FAISS, which
 # reads no further than its own part, opens the file as it is.
 _SEAL_BYTES = 256
+_TOKEN = "faiss_token"  # noqa: S105  (the name of a setting)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seal:
-    """What the file ends with: whose vectors these are, as of when, and that none is damaged."""
+    """What the file ends with: as of when, written for whom, and that nothing is damaged.
 
-    library_id: str
+    The database keeps the token of the file that was last written for it, so that another
+    database's file, or one that is newer than a database out of a backup, is not believed.
+    """
+
     revision: int
+    token: str
     sha256: str
 
     def to_bytes(self) -> bytes:
@@ -78,7 +84,8 @@ class VectorSearch:
         if len(changes.new_ids):
             self._faiss.add_with_ids(changes.new_vectors, changes.new_ids)
         self._revision = changes.revision
-        with contextlib.suppress(OSError):  # derived: a full or read-only disk costs only time
+        # Derived: on a full or read-only disk it costs only the time to do it again.
+        with contextlib.suppress(OSError, IndexUnwritable):
             self._write()
 
     def nearest(
@@ -121,24 +128,20 @@ class VectorSearch:
         if hashlib.sha256(body).hexdigest() != seal.sha256:
             log.warning("%s is damaged; it is rebuilt from the database.", self._path)
             return empty, 0
-        if seal.library_id != self._catalog.library_id or seal.revision > self._catalog.revision():
-            log.warning("%s is another index's; it is rebuilt from the database.", self._path)
+        if seal.token != self._catalog.settings().get(_TOKEN):
+            log.warning("%s is another database's; it is rebuilt from this one.", self._path)
             return empty, 0
-        return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8)), seal.revision
+        try:
+            return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8)), seal.revision
+        except RuntimeError:
+            log.warning("%s cannot be read by FAISS; it is rebuilt.", self._path)
+            return empty, 0
 
     def _write(self) -> None:
         body = faiss.serialize_index(self._faiss).tobytes()
         digest = hashlib.sha256(body).hexdigest()
-        seal = _Seal(self._catalog.library_id, self._revision, digest)
-        handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(body)
-                file.write(seal.to_bytes())
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(draft, 0o644)
-            os.replace(draft, self._path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(draft)
+        seal = _Seal(self._revision, uuid.uuid4().hex, digest)
+        with atomic_path(self._path) as draft, draft.open("wb") as file:
+            file.write(body)
+            file.write(seal.to_bytes())
+        self._catalog.set_settings({_TOKEN: seal.token})

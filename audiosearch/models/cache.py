@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audiosearch.atomic import atomic_path
 from audiosearch.errors import ModelError
 
 if TYPE_CHECKING:
@@ -33,7 +34,16 @@ def cache_dir() -> Path:
 
 
 def model_path(fingerprint: str) -> Path:
-    """Return where the model with that fingerprint is kept, once it is there."""
+    """Return where the model with that fingerprint is kept, once it is there.
+
+    Raises
+    ------
+    ValueError
+        Where it is no fingerprint: not 64 hexadecimal digits.
+    """
+    if not re.fullmatch("[0-9a-f]{64}", fingerprint):
+        message = f"{fingerprint!r} is no fingerprint"
+        raise ValueError(message)
     return cache_dir() / "models" / f"{fingerprint}.tflite"
 
 
@@ -47,7 +57,7 @@ def known_fingerprint(key: str) -> str | None:
 
 def remember_fingerprint(key: str, fingerprint: str) -> None:
     """Remember a fingerprint under a key."""
-    with atomic_path(_known_path(key)) as draft:
+    with cached_file(_known_path(key)) as draft:
         draft.write_text(fingerprint + "\n", encoding="ascii")
 
 
@@ -64,28 +74,20 @@ def files_key(paths: Sequence[Path]) -> str:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its place when the block succeeds.
+def cached_file(path: Path) -> Iterator[Path]:
+    """Give a path whose file becomes ``path``, in the cache, when the block succeeds.
 
     Raises
     ------
     ModelError
         Where the cache cannot be written: no space, no right.
     """
-    draft = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        draft = Path(name)
-        yield draft
-        draft.chmod(0o644)
-        draft.replace(path)
+        with atomic_path(path) as draft:
+            yield draft
     except OSError as exc:
         raise unwritable(exc) from exc
-    finally:
-        if draft is not None:
-            draft.unlink(missing_ok=True)
 
 
 def unwritable(error: OSError) -> ModelError:

@@ -77,7 +77,7 @@ class RemoteFile:
         """
         from filelock import FileLock
 
-        if self.path.exists():
+        if os.path.exists(self.path):
             return self.path
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,11 +100,15 @@ class RemoteFile:
             what = f"Downloading {self.title}"
             with contextlib.closing(_first_answer(url)) as answer, open(output_file, "wb") as file:
                 answer.raise_for_status()
-                total = int(answer.headers.get("content-length", 0)) or None
+                length = answer.headers.get("content-length", "")
+                total = int(length) if length.isdecimal() else None
                 done = 0
-                for chunk in answer.iter_content(_CHUNK_BYTES):
-                    done += file.write(chunk)
-                    progress(what, done, total)
+                try:
+                    for chunk in answer.iter_content(_CHUNK_BYTES):
+                        done += file.write(chunk)
+                        progress(what, done, total)
+                except requests.RequestException as exc:
+                    raise _BrokenOff from exc
 
         try:
             pooch.retrieve(
@@ -114,7 +118,7 @@ class RemoteFile:
                 path=self.path.parent,
                 downloader=write,
             )
-        except requests.RequestException as exc:
+        except (requests.RequestException, _BrokenOff) as exc:
             raise self._failed(_reason(exc)) from exc
         except ValueError as exc:  # pooch's word for a wrong digest
             raise self._failed("what it serves has another SHA-512 than expected") from exc
@@ -125,6 +129,10 @@ class RemoteFile:
             hint=f"Check the network, name a local file with {self.option}, or a mirror with "
             f"AUDIOSEARCH_{self.key}_URL (and AUDIOSEARCH_{self.key}_SHA512).",
         )
+
+
+class _BrokenOff(OSError):
+    """An answer that began, and did not end."""
 
 
 def _remove_all_but(kept: Path) -> None:
@@ -162,14 +170,16 @@ def _first_answer(url: str) -> requests.Response:
     return answer
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: requests.RequestException | _BrokenOff) -> str:
     import requests
 
     if isinstance(error, requests.HTTPError):
         return f"the server answers {error.response.status_code} {error.response.reason}".rstrip()
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate cannot be trusted"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, _BrokenOff):
         return "the connection broke off"
     if isinstance(error, requests.ConnectionError):
         return "no connection"

@@ -11,22 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.errors import WeightsError
+from audiosearch.models.tflite_graph import vggish_arrays
 from audiosearch.params import FRONT_END_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from audiosearch.params import Float32, UInt8
-
-_CONVOLUTION, _FULLY_CONNECTED = 3, 9  # operator codes of the TensorFlow Lite schema
-
-#: Shapes of VGGish's nine weight arrays; a bias of the last axis's length follows each.
-VGGISH_SHAPES = (
-    *((3, 3, 1, 64), (3, 3, 64, 128), (3, 3, 128, 256), (3, 3, 256, 256)),
-    *((3, 3, 256, 512), (3, 3, 512, 512), (12_288, 4_096), (4_096, 4_096), (4_096, 128)),
-)
+    from audiosearch.params import Float32
 
 
 def arrays_fingerprint(arrays: Iterable[Float32]) -> str:
@@ -41,26 +33,18 @@ def arrays_fingerprint(arrays: Iterable[Float32]) -> str:
 def tflite_fingerprint(path: Path) -> tuple[str, bool]:
     """Return the fingerprint of a LiteRT file, and whether it is VGGish's network.
 
-    A file of VGGish's network has the fingerprint of the checkpoint it was converted from;
-    any other file one of its bytes.
+    A file that computes VGGish as its conversion does has the fingerprint of the checkpoint
+    it was converted from; any other file one of its bytes.
 
     Raises
     ------
-    WeightsError
-        Where it is no LiteRT file.
+    OSError
+        Where the file cannot be read.
     """
-    content = np.fromfile(path, dtype=np.uint8)
-    try:
-        layers = _layers(content)
-    except Exception as exc:  # the generated reader raises what wild offsets lead to
-        raise WeightsError(
-            f"{path} is not a LiteRT model.",
-            hint="--model takes vggish, compact, or a .tflite file.",
-        ) from exc
-    shapes = [array.shape for array in layers]
-    if shapes == [shape for w in VGGISH_SHAPES for shape in (w, w[-1:])]:
-        return arrays_fingerprint(layers), True
-    return file_fingerprint(path), False
+    arrays = vggish_arrays(path.read_bytes())
+    if arrays is None:
+        return file_fingerprint(path), False
+    return arrays_fingerprint(arrays), True
 
 
 def file_fingerprint(path: Path) -> str:
@@ -72,30 +56,3 @@ def file_fingerprint(path: Path) -> str:
 
 def _new_digest() -> hashlib._Hash:
     return hashlib.sha256(FRONT_END_VERSION.encode())
-
-
-def _layers(content: UInt8) -> list[Float32]:
-    """Return weights and biases of the layers of a LiteRT file, laid out as in a checkpoint."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    if bytes(content[4:8]) != b"TFL3":
-        message = "no TensorFlow Lite identifier"
-        raise ValueError(message)
-    model = schema.Model.GetRootAsModel(content, 0)
-    graph = model.Subgraphs(0)
-    arrays = []
-    for i in range(graph.OperatorsLength()):
-        operator = graph.Operators(i)
-        code = model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
-        if code not in (_CONVOLUTION, _FULLY_CONNECTED) or operator.InputsLength() < 3:
-            continue
-        for j in (1, 2):
-            tensor = graph.Tensors(operator.Inputs(j))
-            values = model.Buffers(tensor.Buffer()).DataAsNumpy().view("<f4")
-            arrays.append(_as_in_checkpoint(values.reshape(tensor.ShapeAsNumpy())))
-    return arrays
-
-
-def _as_in_checkpoint(array: Float32) -> Float32:
-    """Move the output axis, first in LiteRT's layers, to the end, as TensorFlow has it."""
-    return np.moveaxis(array, 0, -1)

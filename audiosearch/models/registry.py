@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import (
-    DownloadError,
+    ModelError,
     ModelMismatch,
     ModelUnavailable,
     UsageError,
     WeightsError,
 )
-from audiosearch.models.cache import atomic_path, model_path
+from audiosearch.models.cache import cached_file, model_path
 from audiosearch.models.download import Progress, RemoteFile, no_progress
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def choose(
     if may_fetch:
         try:
             return fetched_vggish(progress)
-        except DownloadError as exc:
+        except ModelError as exc:
             if name == VGGISH:
                 raise
             _warn_of_compact(str(exc))
@@ -156,7 +157,7 @@ def vggish_at_hand(weights: Path | None = None, progress: Progress = no_progress
 def downloaded_vggish(progress: Progress = no_progress) -> Model | None:
     """Return VGGish by the checkpoint in the cache; None where it was not fetched."""
     path = VGGISH_CHECKPOINT.path
-    return _vggish(path, progress) if path.exists() else None
+    return _vggish(path, progress) if os.path.exists(path) else None
 
 
 def choose_again(
@@ -185,7 +186,7 @@ def choose_again(
     ModelUnavailable, WeightsError, ModelError
         Where the model cannot be had.
     """
-    if weights is None and requested in (AUTO, name):
+    if weights is None and (requested == AUTO or requested == name in (VGGISH, COMPACT)):
         return by_fingerprint(name, fingerprint, progress)
     if weights is None and requested == VGGISH:
         raise ModelMismatch(
@@ -214,9 +215,9 @@ def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress
     ModelUnavailable
         Where it is not on this machine.
     """
-    cached = model_path(fingerprint)
-    if cached.exists():
-        return Model(name, fingerprint, cached)
+    with contextlib.suppress(ValueError):  # a name that was given to imported vectors
+        if os.path.exists(cached := model_path(fingerprint)):
+            return Model(name, fingerprint, cached)
     for model in _of_name(name, progress):
         if model is not None and model.fingerprint == fingerprint:
             return model
@@ -241,16 +242,17 @@ def status() -> dict[str, str | None]:
     """Return what is at hand and where, None for what is not; nothing is fetched or converted."""
     from audiosearch.models.cache import cache_dir
 
-    checkpoint, pca = VGGISH_CHECKPOINT.path, VGGISH_PCA.path
     named = os.environ.get("AUDIOSEARCH_WEIGHTS")
-    fingerprint = _known_vggish(Path(named).expanduser() if named else checkpoint)
+    checkpoint = Path(named).expanduser() if named else VGGISH_CHECKPOINT.path
+    pca = VGGISH_PCA.path
+    fingerprint = _known_vggish(checkpoint)
     shipped = compact()
     return {
         "compact": str(shipped.path),
         "compact_fingerprint": shipped.fingerprint,
         "vggish": str(model_path(fingerprint)) if fingerprint else None,
         "vggish_fingerprint": fingerprint,
-        "vggish_checkpoint": named or (str(checkpoint) if checkpoint.exists() else None),
+        "vggish_checkpoint": str(checkpoint) if os.path.exists(checkpoint) else None,
         "vggish_pca": str(pca) if pca.exists() else None,
         "cache": str(cache_dir()),
     }
@@ -291,11 +293,16 @@ def _own_model(path: Path) -> Model:
         )
     from audiosearch.models.fingerprint import tflite_fingerprint
 
-    fingerprint, is_vggish = tflite_fingerprint(path)
+    try:
+        fingerprint, is_vggish = tflite_fingerprint(path)
+    except OSError as exc:
+        raise WeightsError(
+            f"{path} cannot be read: {exc.strerror}.", hint="Check that you may read it."
+        ) from exc
     model = Model(VGGISH if is_vggish else path.name, fingerprint, path)
-    model.load()
-    if not model_path(fingerprint).exists():
-        with atomic_path(model_path(fingerprint)) as draft:
+    model.load().try_out()
+    if not os.path.exists(model_path(fingerprint)):
+        with cached_file(model_path(fingerprint)) as draft:
             shutil.copyfile(path, draft)
     return model
 

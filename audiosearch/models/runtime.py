@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from audiosearch.errors import WeightsError
 from audiosearch.params import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
 
@@ -44,13 +46,17 @@ class Network:
                 f"{path} is not a LiteRT model that runs here.",
                 hint="--model takes vggish, compact, or a .tflite file.",
             ) from exc
-        signature = [[tuple(d["shape"][1:]) for d in side] for side in (inputs, outputs)]
-        if signature != [[(PATCH_FRAMES, N_BANDS)], [(EMBEDDING_SIZE,)]]:
+        signature = [
+            [(tuple(d["shape"][1:]), d["dtype"]) for d in side] for side in (inputs, outputs)
+        ]
+        wanted = [[((PATCH_FRAMES, N_BANDS), np.float32)], [((EMBEDDING_SIZE,), np.float32)]]
+        if signature != wanted:
             raise WeightsError(
                 f"{path} does not turn log-mel patches into embeddings of {EMBEDDING_SIZE}.",
-                hint="A model needs one input of shape (n, 96, 64) and one output (n, 128).",
+                hint="A model needs one input (n, 96, 64) and one output (n, 128), both float32.",
             )
         self._interpreter = interpreter
+        self._path = path
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._n_patches = 0
 
@@ -74,3 +80,20 @@ class Network:
         self._interpreter.invoke()
         embeddings: Float32 = self._interpreter.get_tensor(self._output)
         return embeddings
+
+    def try_out(self) -> None:
+        """Run two patches, then one, of silence.
+
+        Raises
+        ------
+        WeightsError
+            Where the network does not take batches of any size.
+        """
+        try:
+            for n_patches in (2, 1):
+                self(np.zeros((n_patches, PATCH_FRAMES, N_BANDS), dtype=np.float32))
+        except (ValueError, RuntimeError) as exc:
+            raise WeightsError(
+                f"{self._path} cannot run on several patches at a time.",
+                hint="Convert it with a batch of unknown size: shape (None, 96, 64).",
+            ) from exc

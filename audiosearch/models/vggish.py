@@ -1,7 +1,7 @@
 """VGGish as TF-slim defines it, its checkpoints, and their conversion to LiteRT.
 
-The only module that imports TensorFlow. It takes seconds to import and gigabytes to convert
-with, so the rest of audiosearch runs it as a program of its own::
+The only module that imports TensorFlow, but for those that made `compact`. It takes seconds to
+import and gigabytes to convert with, so the rest of audiosearch runs it as a program::
 
     python -m audiosearch.models.vggish CHECKPOINT
 
@@ -18,16 +18,19 @@ References
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiosearch.atomic import remove_drafts
 from audiosearch.errors import ModelError, WeightsError
 from audiosearch.models.cache import (
-    atomic_path,
     cache_dir,
+    cached_file,
     files_key,
     known_fingerprint,
     model_path,
@@ -35,7 +38,8 @@ from audiosearch.models.cache import (
     unwritable,
 )
 from audiosearch.models.download import Progress, no_progress
-from audiosearch.models.fingerprint import VGGISH_SHAPES, arrays_fingerprint
+from audiosearch.models.fingerprint import arrays_fingerprint
+from audiosearch.models.tflite_graph import VGGISH_SHAPES
 from audiosearch.params import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
 
 if TYPE_CHECKING:
@@ -78,6 +82,7 @@ def converted(checkpoint: Path, progress: Progress = no_progress) -> str:
         lock.parent.mkdir(parents=True, exist_ok=True)
         progress("Converting VGGish, once (about half a minute)", 0, None)
         with FileLock(lock):
+            remove_drafts(lock.parent)
             fingerprint = converted_already(checkpoint)
             if fingerprint is None:
                 prefix, files = _checkpoint_files(checkpoint)
@@ -107,9 +112,9 @@ def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
         checkpoint = checkpoint.with_suffix("")
     if checkpoint.is_file():
         return checkpoint, [checkpoint]
-    files = sorted(checkpoint.parent.glob(f"{checkpoint.name}.data-*"))
-    index = checkpoint.with_name(f"{checkpoint.name}.index")
-    if index.is_file() and files:
+    index = checkpoint.parent / f"{checkpoint.name}.index"
+    files = sorted(checkpoint.parent.glob(f"{glob.escape(checkpoint.name)}.data-*"))
+    if checkpoint.name and index.is_file() and files:
         return checkpoint, [index, *files]
     raise WeightsError(
         f"There is no checkpoint {checkpoint}.",
@@ -118,8 +123,16 @@ def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
 
 
 def _convert_apart(checkpoint: Path) -> str:
-    command = [sys.executable, "-m", "audiosearch.models.vggish", str(checkpoint)]
-    run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    command = [sys.executable, "-m", "audiosearch.models.vggish", str(checkpoint.absolute())]
+    run = subprocess.run(
+        command,
+        cwd=cache_dir(),  # from where Python may import: not a folder of anybody else's files
+        env=os.environ | {"AUDIOSEARCH_CACHE": str(cache_dir().absolute())},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     try:
         answer = json.loads(run.stdout)
     except ValueError:
@@ -220,7 +233,7 @@ def convert(checkpoint: Path) -> str:
             variable.load(arrays.pop(variable.op.name), session)
         converter = v1.lite.TFLiteConverter.from_session(session, [patches], [embeddings])
         content = converter.convert()
-    with atomic_path(model_path(fingerprint)) as draft:
+    with cached_file(model_path(fingerprint)) as draft:
         draft.write_bytes(content)
     return fingerprint
 

@@ -12,7 +12,8 @@ import soxr
 
 from audiosearch.errors import AudioError
 from audiosearch.params import PATCH_SAMPLES, SAMPLE_RATE_HZ
-from audiosearch.sound.sndfile import SndfileRecording
+from audiosearch.sound.mp3 import declares_its_length
+from audiosearch.sound.sndfile import MPEG_FORMATS, SndfileRecording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,11 +27,12 @@ SUFFIXES = frozenset(
         *(".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".caf"),
         *(".dsf", ".dts", ".flac", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4"),
         *(".mpc", ".oga", ".ogg", ".opus", ".qoa", ".shn", ".snd", ".spx", ".tak", ".tta", ".voc"),
-        *(".w64", ".wav", ".wave", ".webm", ".wma", ".wv"),
+        *(".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wv"),
     }
 )
 
 _QUALITY = "HQ"
+_PLAUSIBLE_RATES_HZ = range(1_000, 1_000_001)
 
 
 def open_recording(path: str) -> Recording:
@@ -42,12 +44,32 @@ def open_recording(path: str) -> Recording:
         Where there is no such file, or no decoder knows what is in it.
     """
     _check_regular_file(path)
+    recording = _by_libsndfile(path) or _by_ffmpeg(path)
+    rate = recording.info.sample_rate_hz
+    if rate not in _PLAUSIBLE_RATES_HZ:
+        recording.close()
+        raise AudioError(
+            path,
+            f"it claims a sample rate of {rate} Hz",
+            hint="Export it again from the program that made it.",
+        )
+    return recording
+
+
+def _by_libsndfile(path: str) -> Recording | None:
     try:
-        return SndfileRecording(path)
-    except soundfile.LibsndfileError:
-        pass
-    except (OSError, TypeError) as exc:
+        recording = SndfileRecording(path)
+        if recording.info.format in MPEG_FORMATS and not declares_its_length(path):
+            recording.close()
+            return None
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw
+        return None
+    except OSError as exc:
         raise _unreadable(path) from exc
+    return recording
+
+
+def _by_ffmpeg(path: str) -> Recording:
     import av  # costs 0.1 s, and few files need it
 
     from audiosearch.sound.ffmpeg import FfmpegRecording

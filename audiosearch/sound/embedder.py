@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.errors import AudioError
+from audiosearch.errors import AudioError, UsageError
 from audiosearch.models import registry
 from audiosearch.params import (
     PATCH_HOP_SECONDS,
@@ -174,6 +175,7 @@ class Embedder:
         excerpt_seconds: float | None = None,
         postprocess: PcaPostprocessor | None = None,
     ) -> None:
+        check_excerpt(excerpt_seconds)
         if isinstance(model, str):
             model = registry.choose(model, weights=None if weights is None else Path(weights))
         self.model = model
@@ -210,11 +212,7 @@ class Embedder:
         try:
             direction = unit(pooled)
         except ValueError as exc:
-            raise AudioError(
-                reader.path,
-                "its samples are too extreme to embed",
-                hint="Samples should lie between -1 and 1: export it again.",
-            ) from exc
+            raise _unusable(reader.path) from exc
         return Embedding(
             vector=direction if normalize else pooled,
             info=reader.info,
@@ -232,6 +230,8 @@ class Embedder:
         """
         with PatchReader(path, excerpt_seconds=self.excerpt_seconds) as reader:
             vectors = np.concatenate(list(self.vectors(reader)))
+        if not np.isfinite(vectors).all():
+            raise _unusable(reader.path)
         return Embedding(vectors, reader.info, reader.seconds, reader.warning)
 
     def vectors(self, patches: Iterable[Float32]) -> Iterator[Float32]:
@@ -250,6 +250,28 @@ class Embedder:
             if self._postprocess:
                 embeddings = self._postprocess(embeddings).astype(np.float32)
             yield embeddings
+
+
+def _unusable(path: str) -> AudioError:
+    return AudioError(
+        path,
+        "its samples give no usable embedding",
+        hint="Samples should lie between -1 and 1: export it again.",
+    )
+
+
+def check_excerpt(seconds: float | None) -> None:
+    """Check that an excerpt's length makes sense.
+
+    Raises
+    ------
+    UsageError
+        Where it is below a second, or no number.
+    """
+    if seconds is not None and not 1.0 <= seconds < math.inf:
+        raise UsageError(
+            f"An excerpt of {seconds:g} s was asked for.", hint="Ask for a second or more."
+        )
 
 
 def _batches(patches: Iterable[Float32]) -> Iterator[Float32]:

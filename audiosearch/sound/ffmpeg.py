@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from audiosearch.sound.recording import BLOCK_FRAMES, AudioInfo
+from audiosearch.sound.recording import BLOCK_SAMPLES, CUT_SHORT, DAMAGED, AudioInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,10 @@ DEMUXERS = (
     *("shn", "tak", "truehd", "tta", "voc", "w64", "wav", "webm", "wv"),
 )
 _GUESSES_LENGTH = {"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts", "dts"}
+# Tags need not be UTF-8; from PyAV 19 on, they may be anything without being asked.
+_TOLERANT: dict[str, Any] = (
+    {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
 _TOLERANCE_SECONDS = 0.5
 _PREROLL_SECONDS = 0.5  # decoders need some packets before the one that is wanted
 
@@ -48,6 +52,8 @@ class FfmpegRecording:
             if not self._container.streams.audio:
                 raise LookupError("no audio stream")
             self._stream = self._container.streams.audio[0]
+            if self._stream.codec_context is None:
+                raise LookupError("no decoder for its codec")
             self._stream.codec_context.thread_type = "AUTO"
             self._close = opened.pop_all().close
         self.info = AudioInfo(
@@ -57,6 +63,7 @@ class FfmpegRecording:
             format=self._stream.codec_context.codec.canonical_name,
         )
         self._tick_seconds = float(self._stream.time_base or 0)  # Fractions are slow
+        self._origin_seconds = (self._stream.start_time or 0) * self._tick_seconds
         self._start_seconds = 0.0
         self._is_lost = False  # a seek failed: where the file stands is unknown
         self.damage: str | None = None
@@ -79,19 +86,20 @@ class FfmpegRecording:
         end_seconds = self._start_seconds
         for frame in self._frames():
             samples = frame.to_ndarray().T
-            end_seconds = _start_of(frame, default=end_seconds) + len(samples) / frame.sample_rate
-            skip = round((self._start_seconds - _start_of(frame, default=0.0)) * frame.sample_rate)
+            start_seconds = self._start_of(frame, default=end_seconds)
+            end_seconds = start_seconds + len(samples) / frame.sample_rate
+            skip = round((self._start_seconds - start_seconds) * frame.sample_rate)
             if skip >= len(samples):
                 continue
             waiting.append(samples[max(0, skip) :])
             n_waiting += len(waiting[-1])
-            if n_waiting >= BLOCK_FRAMES:
+            if n_waiting * self.info.channels >= BLOCK_SAMPLES:
                 yield np.concatenate(waiting)
                 waiting, n_waiting = [], 0
         if waiting:
             yield np.concatenate(waiting)
         if self.info.seconds and end_seconds < self.info.seconds - _TOLERANCE_SECONDS:
-            self.damage = "the file is cut short"
+            self.damage = CUT_SHORT
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         """Yield decoded frames as planar float32, stepping over damaged packets."""
@@ -110,7 +118,7 @@ class FfmpegRecording:
                 # A damaged packet, or a stream that changes its rate or channels midway.
                 if self.damage:
                     return
-                self.damage = "its data is damaged"
+                self.damage = DAMAGED
 
     def measured_seconds(self) -> float:
         """Return the length as declared, or else as the packets add up, without decoding."""
@@ -126,15 +134,20 @@ class FfmpegRecording:
 
     def _time_of(self, packet: av.Packet[Any]) -> float:
         """Return when a packet begins; as late as can be for one that does not say."""
-        return math.inf if packet.pts is None else packet.pts * self._tick_seconds
+        if packet.pts is None:
+            return math.inf
+        return packet.pts * self._tick_seconds - self._origin_seconds
+
+    def _start_of(self, frame: av.AudioFrame, *, default: float) -> float:
+        return default if frame.time is None else frame.time - self._origin_seconds
 
     def seek(self, seconds: float) -> None:
         """Move to that many seconds from the start."""
         try:
-            self._container.seek(int(seconds * av.time_base))
+            self._container.seek(int((seconds + self._origin_seconds) * av.time_base))
         except av.FFmpegError:
             self._is_lost = True
-            self.damage = "its data is damaged"
+            self.damage = DAMAGED
         else:
             self._is_lost = False
             self._stream.codec_context.flush_buffers()
@@ -169,7 +182,7 @@ def _opened(path: str) -> Iterator[InputContainer]:
     options = {"format_whitelist": ",".join(DEMUXERS)}
     with (
         open(path, "rb") as file,
-        av.open(_Nameless(file), options=options, metadata_errors="ignore") as container,
+        av.open(_Nameless(file), "r", options=options, **_TOLERANT) as container,
     ):
         yield container
 
@@ -179,7 +192,3 @@ class _Nameless:
 
     def __init__(self, file: BinaryIO) -> None:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
-
-
-def _start_of(frame: av.AudioFrame, *, default: float) -> float:
-    return default if frame.time is None else frame.time

@@ -117,7 +117,15 @@ class PcaPostprocessor:
         try:
             with np.load(path) as archive:
                 arrays = {name: archive[name].astype(np.float32) for name in shapes}
-        except (OSError, ValueError, KeyError, AttributeError, EOFError, zipfile.BadZipFile) as exc:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            TypeError,
+            EOFError,
+            zipfile.BadZipFile,
+        ) as exc:
             raise WeightsError(f"{path} cannot be read as PCA parameters.", hint=hint) from exc
         for name, shape in shapes.items():
             if arrays[name].shape != shape:

@@ -10,8 +10,12 @@ if TYPE_CHECKING:
 
     from audiosearch.params import Float32
 
-#: Blocks are about this long: small beside memory, large beside the cost of a call.
-BLOCK_FRAMES = 32_768
+#: Blocks hold about as many samples, all channels together: small beside memory, large
+#: beside the cost of a call.
+BLOCK_SAMPLES = 65_536
+
+CUT_SHORT = "it is cut short"
+DAMAGED = "it is cut short or damaged"
 
 
 @dataclass(frozen=True, slots=True)

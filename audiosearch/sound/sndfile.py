@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -9,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import soundfile
 
-from audiosearch.sound.recording import BLOCK_FRAMES, AudioInfo
+from audiosearch.sound.recording import BLOCK_SAMPLES, CUT_SHORT, DAMAGED, AudioInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from audiosearch.params import Float32
 
-_CODECS = {"MPEG_LAYER_I": "mp1", "MPEG_LAYER_II": "mp2", "MPEG_LAYER_III": "mp3"}
-_CODECS |= {"VORBIS": "vorbis", "OPUS": "opus"}
+_MPEG = {"MPEG_LAYER_I": "mp1", "MPEG_LAYER_II": "mp2", "MPEG_LAYER_III": "mp3"}
+_CODECS = _MPEG | {"VORBIS": "vorbis", "OPUS": "opus"}
+MPEG_FORMATS = frozenset(_MPEG.values())
 
 # How libsndfile's log of opening a file speaks of one that was cut short.
 _CHUNK_TOO_LONG = re.compile(r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -26,6 +28,7 @@ _STREAMED_CHUNK_BYTES = 0x7FFF_0000  # writers to a pipe declare sizes from here
 
 #: A decoder's padding may cost this much of the declared length without anything missing.
 _TOLERANCE_SECONDS = 0.25
+_SALVAGED_FRAMES = 1_024
 
 
 class SndfileRecording:
@@ -38,8 +41,8 @@ class SndfileRecording:
     """
 
     def __init__(self, path: str) -> None:
-        name = path if sys.platform == "win32" else os.fsencode(path)
-        self._file = soundfile.SoundFile(name)
+        self._name = path if sys.platform == "win32" else os.fsencode(path)
+        self._file = soundfile.SoundFile(self._name)
         self.info = AudioInfo(
             sample_rate_hz=self._file.samplerate,
             channels=self._file.channels,
@@ -58,20 +61,31 @@ class SndfileRecording:
         if self._is_lost:
             return
         position = self._file.tell()
+        n_frames = max(_SALVAGED_FRAMES, BLOCK_SAMPLES // self.info.channels)
         while True:
             try:
-                block = self._file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+                block = self._file.read(n_frames, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError:
-                self.damage = "its data is damaged"
+                self.damage = DAMAGED
+                yield from self._salvage(position)
                 return
             position += len(block)
             if len(block):
                 yield block
-            if len(block) < BLOCK_FRAMES:
+            if len(block) < n_frames:
                 break
         missing = (self._file.frames - position) / self.info.sample_rate_hz
         if missing > _TOLERANCE_SECONDS:
-            self.damage = "the file is cut short"
+            self.damage = CUT_SHORT
+
+    def _salvage(self, position: int) -> Iterator[Float32]:
+        """Yield what comes before the damage, of the block that it made fail as a whole."""
+        self._file.close()
+        self._file = soundfile.SoundFile(self._name)  # the other is past all seeking
+        with contextlib.suppress(soundfile.LibsndfileError):
+            self._file.seek(position)
+            while len(block := self._file.read(_SALVAGED_FRAMES, "float32", always_2d=True)):
+                yield block
 
     def measured_seconds(self) -> float:
         """Return the length, which libsndfile always knows."""
@@ -85,7 +99,7 @@ class SndfileRecording:
             self._is_lost = False
         except soundfile.LibsndfileError:
             self._is_lost = True
-            self.damage = "its data is damaged"
+            self.damage = DAMAGED
 
     def close(self) -> None:
         """Let go of the file."""
@@ -95,4 +109,4 @@ class SndfileRecording:
 def _cut_short(log: str) -> str | None:
     chunk = _CHUNK_TOO_LONG.search(log)
     is_cut = chunk and int(chunk[2]) < int(chunk[1]) < _STREAMED_CHUNK_BYTES
-    return "the file is cut short" if is_cut or _OGG_CUT in log else None
+    return CUT_SHORT if is_cut or _OGG_CUT in log else None
