@@ -140,9 +140,10 @@ class Catalog:
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError as exc:
             connection.close()
-            if os.access(self.path.parent, os.W_OK) or self._wal_path().exists():
+            is_writable = os.access(self.path.parent, os.W_OK) or self._wal_path().exists()
+            if is_writable or not isinstance(exc, sqlite3.OperationalError):
                 raise
             # In a folder that cannot be written, only a database that nobody writes can be read.
             uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
