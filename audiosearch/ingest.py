@@ -20,11 +20,9 @@ from audiosearch.sound.tags import read_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
+    from audiosearch.params import StrPath
     from audiosearch.sound.embedder import Embedding
-
-StrPath = str | os.PathLike[str]
 
 
 class Status(str, Enum):
@@ -91,7 +89,7 @@ class Ingest:
         paths: Iterable[StrPath],
         *,
         model: str = registry.AUTO,
-        weights: Path | None = None,
+        weights: StrPath | None = None,
         excerpt_seconds: float | None = None,
         progress: Progress = no_progress,
     ) -> None:
@@ -116,7 +114,7 @@ class Ingest:
                 self._index.close()
             raise
 
-    def _chosen(self, model: str, weights: Path | None, progress: Progress) -> registry.Model:
+    def _chosen(self, model: str, weights: StrPath | None, progress: Progress) -> registry.Model:
         if self._index is None:
             return registry.choose(model, weights=weights, may_fetch=True, progress=progress)
         own = self._index.identity
@@ -177,7 +175,7 @@ def add(
     paths: Iterable[StrPath],
     *,
     model: str = registry.AUTO,
-    weights: Path | None = None,
+    weights: StrPath | None = None,
     excerpt_seconds: float | None = None,
 ) -> list[Outcome]:
     """Add files and folders to an index, and return what became of each file.

@@ -9,6 +9,7 @@ References
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     Float64 = npt.NDArray[np.float64]
     Float32 = npt.NDArray[np.float32]
     UInt8 = npt.NDArray[np.uint8]
+
+StrPath = str | os.PathLike[str]
 
 SAMPLE_RATE_HZ: Final = 16_000
 

@@ -15,12 +15,9 @@ from audiosearch.models.download import Progress, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-    from audiosearch.params import Float32
+    from audiosearch.params import Float32, StrPath
     from audiosearch.sound.embedder import Embedder
-
-StrPath = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def similar(
     k: int = 10,
     include_self: bool = False,
     model: str = registry.AUTO,
-    weights: Path | None = None,
+    weights: StrPath | None = None,
     progress: Progress = no_progress,
 ) -> Answer:
     """Find the tracks that sound most like one clip, or like several taken together.
@@ -113,7 +110,9 @@ def similar(
 class _Seeds:
     """Clips as vectors: those of stored tracks from the index, others by its model."""
 
-    def __init__(self, index: Index, model: str, weights: Path | None, progress: Progress) -> None:
+    def __init__(
+        self, index: Index, model: str, weights: StrPath | None, progress: Progress
+    ) -> None:
         self._index = index
         self._request = (model, weights, progress)
         self._embedder: Embedder | None = None

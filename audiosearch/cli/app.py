@@ -84,8 +84,9 @@ def _root(
 def main() -> None:
     """Run the command line, as the entry point does."""
     _keep_stderr_for_python()
-    if sys.stdout is None:  # closed by whoever started us
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     # What a program reads is UTF-8 everywhere; a terminal gets what it understands.
     encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
     sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from audiosearch.library.vectors import VectorSearch
-    from audiosearch.params import Float32
+    from audiosearch.params import Float32, StrPath
 
 __all__ = ["Failure", "Identity", "Index", "Totals", "Track"]
 
@@ -81,9 +81,7 @@ class Index:
         Where the folder cannot be written, or the index is damaged.
     """
 
-    def __init__(
-        self, directory: str | os.PathLike[str] = "index", *, identity: Identity | None = None
-    ) -> None:
+    def __init__(self, directory: StrPath = "index", *, identity: Identity | None = None) -> None:
         self.directory = Path(directory).absolute()
         settings = None if identity is None else _to_settings(identity)
         self._catalog = Catalog(self.directory, settings=settings)
@@ -107,12 +105,12 @@ class Index:
         self._catalog.close()
 
     @staticmethod
-    def exists(directory: str | os.PathLike[str]) -> bool:
+    def exists(directory: StrPath) -> bool:
         """Return whether a folder holds an index."""
         return os.path.exists(os.path.join(directory, FILE_NAME))
 
     @staticmethod
-    def check_writable(directory: str | os.PathLike[str]) -> None:
+    def check_writable(directory: StrPath) -> None:
         """Check that an index can be made or changed in a folder, without touching it.
 
         Raises

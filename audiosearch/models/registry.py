@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from audiosearch.models.runtime import Network
+    from audiosearch.params import StrPath
 
 AUTO, VGGISH, COMPACT = "auto", "vggish", "compact"
 
@@ -88,7 +89,7 @@ def compact() -> Model:
 def choose(
     name: str = AUTO,
     *,
-    weights: Path | None = None,
+    weights: StrPath | None = None,
     may_fetch: bool = False,
     progress: Progress = no_progress,
 ) -> Model:
@@ -136,7 +137,9 @@ def choose(
     return compact()
 
 
-def vggish_at_hand(weights: Path | None = None, progress: Progress = no_progress) -> Model | None:
+def vggish_at_hand(
+    weights: StrPath | None = None, progress: Progress = no_progress
+) -> Model | None:
     """Return VGGish by weights on this machine; None where there are none.
 
     Weights that are named, by argument or ``AUDIOSEARCH_WEIGHTS``, come before downloaded
@@ -148,9 +151,10 @@ def vggish_at_hand(weights: Path | None = None, progress: Progress = no_progress
         Where the weights named are not a VGGish checkpoint.
     """
     named = os.environ.get("AUDIOSEARCH_WEIGHTS")
-    checkpoint = weights or (Path(named).expanduser() if named else None)
-    if checkpoint is not None:
-        return _vggish(checkpoint, progress)
+    if weights is not None:
+        return _vggish(Path(weights), progress)
+    if named:
+        return _vggish(Path(named).expanduser(), progress)
     return downloaded_vggish(progress)
 
 
@@ -165,7 +169,7 @@ def choose_again(
     fingerprint: str,
     *,
     requested: str = AUTO,
-    weights: Path | None = None,
+    weights: StrPath | None = None,
     progress: Progress = no_progress,
 ) -> Model:
     """Return the model that an index was made with, or the other one that was asked for.

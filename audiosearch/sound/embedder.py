@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +23,7 @@ from audiosearch.sound.pooling import PcaPostprocessor, Pooling, RunningPool, un
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from audiosearch.params import Float32
+    from audiosearch.params import Float32, StrPath
     from audiosearch.sound.recording import AudioInfo
 
 #: As many patches go through the network at a time: more is no faster, only larger.
@@ -71,9 +70,7 @@ class PatchReader:
         On opening or on reading, where the file cannot be decoded.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], *, excerpt_seconds: float | None = None
-    ) -> None:
+    def __init__(self, path: StrPath, *, excerpt_seconds: float | None = None) -> None:
         self.path = os.fspath(path)
         self._recording = open_recording(self.path)
         self._excerpt_seconds = excerpt_seconds
@@ -171,13 +168,13 @@ class Embedder:
         self,
         model: str | registry.Model = registry.AUTO,
         *,
-        weights: str | os.PathLike[str] | None = None,
+        weights: StrPath | None = None,
         excerpt_seconds: float | None = None,
         postprocess: PcaPostprocessor | None = None,
     ) -> None:
         check_excerpt(excerpt_seconds)
         if isinstance(model, str):
-            model = registry.choose(model, weights=None if weights is None else Path(weights))
+            model = registry.choose(model, weights=weights)
         self.model = model
         self._network = model.load()
         self.excerpt_seconds = excerpt_seconds
@@ -185,7 +182,7 @@ class Embedder:
 
     def embed(
         self,
-        path: str | os.PathLike[str],
+        path: StrPath,
         *,
         pooling: Pooling = Pooling.MEAN,
         normalize: bool = True,
@@ -220,7 +217,7 @@ class Embedder:
             warning=reader.warning,
         )
 
-    def embed_patches(self, path: str | os.PathLike[str]) -> Embedding:
+    def embed_patches(self, path: StrPath) -> Embedding:
         """Embed each patch of a file: the network's own values, neither pooled nor normalised.
 
         Raises

@@ -1,0 +1,37 @@
+"""The public names: there, and costing nothing until they are used."""
+
+import subprocess
+import sys
+
+import pytest
+
+import audiosearch
+
+
+@pytest.mark.parametrize("name", audiosearch.__all__)
+def test_every_public_name_has_a_docstring(name):
+    assert getattr(audiosearch, name).__doc__
+
+
+def test_importing_loads_nothing_but_the_errors():
+    check = (
+        "import sys\n"
+        "import audiosearch\n"
+        "sys.exit(sorted(n for n in sys.modules if n.startswith('audiosearch.') or n == 'numpy'))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=False
+    )
+    assert result.stderr.strip() == "['audiosearch.errors']"
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="nonsense"):
+        audiosearch.nonsense  # noqa: B018
+
+
+def test_the_changelog_s_top_version_is_the_package_s(request):
+    changelog = (request.config.rootpath / "CHANGELOG.md").read_text(encoding="utf-8")
+    pyproject = (request.config.rootpath / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'\nversion = "{audiosearch.__version__}"\n' in pyproject
+    assert changelog.split("\n## ")[1].split()[0] == audiosearch.__version__
