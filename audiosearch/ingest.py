@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ class Status(str, Enum):
     """What became of a file."""
 
     ADDED = "added"
+    MOVED = "moved"
     UNCHANGED = "unchanged"
     FAILED = "failed"
 
@@ -70,6 +71,8 @@ class Ingest:
         As for `audiosearch.models.registry.choose`; an index that exists keeps its own.
     excerpt_seconds : float, optional
         Embed only about that much of each file.
+    retry : bool
+        Try files again that failed before and have not changed since.
     progress : callable, optional
         Told about a download or a conversion.
 
@@ -91,6 +94,7 @@ class Ingest:
         model: str = registry.AUTO,
         weights: StrPath | None = None,
         excerpt_seconds: float | None = None,
+        retry: bool = False,
         progress: Progress = no_progress,
     ) -> None:
         self._directory = directory
@@ -101,6 +105,7 @@ class Ingest:
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
         self._known = self._index.unchanged() if self._index else {}
+        self._failed = {} if retry or not self._index else _by_path(self._index.failures())
         self._early_failures: list[Failure] = []  # before there is an index
         try:
             self._model = self._chosen(model, weights, progress)
@@ -142,8 +147,15 @@ class Ingest:
             size, mtime_ns = _size_and_time(path)
             if self._known.get(path) == (size, mtime_ns):
                 return Outcome(path, Status.UNCHANGED)
+            failure = self._failed.get(path)
+            if failure and (failure.size, failure.mtime_ns) == (size, mtime_ns):
+                hint = "Files that failed are tried again once they change, or with --retry."
+                return Outcome(path, Status.FAILED, message=failure.reason, hint=hint)
+            content_hash = _content_hash(path)
+            if self._index and (twins := self._index.tracks_of(content_hash)):
+                return _same_content(self._index, path, size, mtime_ns, twins)
             embedding = self._embedder.embed(path)
-            track = _track(path, size, mtime_ns, embedding)
+            track = _track(path, size, mtime_ns, content_hash, embedding)
         except AudioError as exc:
             self._record_failure(path, exc.reason)
             return Outcome(path, Status.FAILED, message=exc.reason, hint=exc.hint)
@@ -177,14 +189,21 @@ def add(
     model: str = registry.AUTO,
     weights: StrPath | None = None,
     excerpt_seconds: float | None = None,
+    retry: bool = False,
 ) -> list[Outcome]:
     """Add files and folders to an index, and return what became of each file.
 
     Parameters and errors are those of `Ingest`.
     """
-    return list(
-        Ingest(directory, paths, model=model, weights=weights, excerpt_seconds=excerpt_seconds)
+    ingest = Ingest(
+        directory,
+        paths,
+        model=model,
+        weights=weights,
+        excerpt_seconds=excerpt_seconds,
+        retry=retry,
     )
+    return list(ingest)
 
 
 def find_audio(paths: Iterable[StrPath]) -> list[str]:
@@ -228,6 +247,10 @@ def _walk(folder: str) -> Iterator[str]:
     yield from (error.filename for error in unreadable)
 
 
+def _by_path(failures: Iterable[Failure]) -> dict[str, Failure]:
+    return {failure.path: failure for failure in failures}
+
+
 def _size_and_time(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)
@@ -242,12 +265,27 @@ def _size_and_time(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _track(path: str, size: int, mtime_ns: int, embedding: Embedding) -> Track:
+def _same_content(index: Index, path: str, size: int, mtime_ns: int, twins: list[Track]) -> Outcome:
+    """Take over what is known of a file whose content is stored: nothing is embedded."""
+    here = next((twin for twin in twins if twin.path == path), None)
+    gone = next((twin for twin in twins if not os.path.lexists(twin.path)), None)
+    track = replace(here or gone or twins[0], path=path, size=size, mtime_ns=mtime_ns)
+    if here:
+        index.update(track)
+        return Outcome(path, Status.UNCHANGED)
+    if gone and index.track_at(path) is None:
+        index.update(track)
+        return Outcome(path, Status.MOVED)
+    index.add(track, index.vector(track))
+    return Outcome(path, Status.ADDED, track.seconds)
+
+
+def _track(path: str, size: int, mtime_ns: int, content_hash: str, embedding: Embedding) -> Track:
     return Track(
         path=path,
         size=size,
         mtime_ns=mtime_ns,
-        content_hash=_content_hash(path),
+        content_hash=content_hash,
         seconds=embedding.seconds,
         sample_rate_hz=embedding.info.sample_rate_hz,
         channels=embedding.info.channels,

@@ -122,6 +122,18 @@ def test_list_info_and_remove(index, run):
     assert len(run("list").stdout.splitlines()) == 3
 
 
+def test_failures_are_listed_with_their_reasons(index, run):
+    (index / "bad.mp3").write_text("no sound")
+    run("add", index)
+    (failure,) = json.loads(run("failures", "--format", "json").stdout)["failures"]
+    assert failure["path"] == str(index / "bad.mp3")
+    assert "no sound" in failure["reason"]
+    assert run("failures", "--format", "paths").stdout == f"{index / 'bad.mp3'}\n"
+    again = run("add", index)
+    assert "0 added, 5 unchanged, 1 failed" in again.stderr
+    assert "--retry" in again.stderr
+
+
 def test_embed_prints_json_without_an_index(music, run):
     files = [music / "low.wav", music / "high.wav"]
     printed = json.loads(run("embed", *files, "--model", "compact").stdout)

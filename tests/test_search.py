@@ -25,6 +25,11 @@ def index(music):
     return "index"
 
 
+def tracks(index):
+    with Index(index) as opened:
+        return list(opened)
+
+
 def names(answer):
     return [os.path.basename(hit.track.path) for hit in answer.hits]
 
@@ -61,12 +66,70 @@ def test_unchanged_files_are_skipped_and_changed_ones_embedded_again(music, inde
     assert names(similar(index, music / "low.wav", k=1)) in (["hiss.flac"], ["hiss2.wav"])
 
 
+def test_a_moved_file_keeps_its_id_and_is_not_embedded_again(music, index):
+    before = tracks(index)
+    (music / "deep" / "hiss2.wav").rename(music / "renamed.wav")
+    moved = [outcome for outcome in add(index, [music]) if outcome.status is Status.MOVED]
+    assert [outcome.path for outcome in moved] == [str(music / "renamed.wav")]
+    after = tracks(index)
+    assert {t.id for t in after} == {t.id for t in before}
+    assert str(music / "deep" / "hiss2.wav") not in {t.path for t in after}
+
+
+def test_a_moved_folder_is_moved_without_a_decoder(music, index, monkeypatch):
+    before = [(t.id, os.path.basename(t.path)) for t in tracks(index)]
+    elsewhere = music.rename(music.with_name("elsewhere"))
+    monkeypatch.setattr("audiosearch.ingest.Embedder", None)  # nothing is embedded
+    assert {outcome.status for outcome in add(index, [elsewhere])} == {Status.MOVED}
+    assert [(t.id, os.path.basename(t.path)) for t in tracks(index)] == before
+    assert all(t.path.startswith(str(elsewhere)) for t in tracks(index))
+
+
+def test_the_same_bytes_twice_are_two_tracks_and_one_embedding(music, index, monkeypatch):
+    copy = music / "copy.wav"
+    copy.write_bytes((music / "low.wav").read_bytes())
+    monkeypatch.setattr("audiosearch.ingest.Embedder", None)  # nothing is embedded
+    assert [o.path for o in add(index, [music]) if o.status is Status.ADDED] == [str(copy)]
+    hit = similar(index, copy, k=1).hits[0]
+    assert (hit.track.path, hit.similarity) == (str(music / "low.wav"), pytest.approx(1.0))
+
+
+def test_a_file_that_was_only_touched_is_unchanged(music, index, monkeypatch):
+    os.utime(music / "low.wav", (1, 1))
+    monkeypatch.setattr("audiosearch.ingest.Embedder", None)  # nothing is embedded
+    for _ in range(2):
+        assert {outcome.status for outcome in add(index, [music])} == {Status.UNCHANGED}
+
+
+def test_a_file_that_takes_another_s_place_takes_its_vector(music, index):
+    os.replace(music / "hiss.flac", music / "low.wav")
+    (outcome,) = (o for o in add(index, [music]) if o.status is not Status.UNCHANGED)
+    assert outcome.status is Status.ADDED
+    assert names(similar(index, music / "low.wav", k=2)) == ["hiss.flac", "hiss2.wav"]
+
+
 def test_one_bad_file_costs_only_itself(music):
     (music / "bad.mp3").write_text("no sound")
     outcomes = add("index", [music], model="compact")
     assert sum(outcome.status is Status.ADDED for outcome in outcomes) == 5
     with Index("index") as index:
         assert index.totals().failures == 1
+
+
+def test_a_file_that_failed_is_tried_again_when_it_changes_or_on_request(music, monkeypatch):
+    bad = music / "bad.mp3"
+    bad.write_text("no sound")
+    add("index", [music], model="compact")
+    with monkeypatch.context() as patched:
+        patched.setattr("audiosearch.ingest.Embedder", None)  # nothing is embedded
+        (again,) = add("index", [bad])
+        assert (again.status, "--retry" in again.hint) == (Status.FAILED, True)
+        with pytest.raises(TypeError):  # for it would be
+            add("index", [bad], retry=True)
+    bad.write_bytes((music / "low.wav").read_bytes()[:-2])
+    assert [outcome.status for outcome in add("index", [bad])] == [Status.ADDED]
+    with Index("index") as index:
+        assert index.failures() == []
 
 
 def test_a_cut_file_is_added_with_a_warning(tmp_path):

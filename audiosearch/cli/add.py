@@ -26,6 +26,9 @@ def add(
     model: ModelName = "auto",
     weights: Weights = None,
     excerpt: Excerpt = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try files again that failed and have not changed.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when any file failed.")
     ] = False,
@@ -41,6 +44,7 @@ def add(
             model=model,
             weights=weights,
             excerpt_seconds=excerpt,
+            retry=retry,
             progress=progress,
         )
     outcomes = run(ingest)
@@ -87,8 +91,10 @@ def _report(outcomes: list[Outcome], wall_seconds: float) -> None:
             say(f"{outcome.path}: {outcome.message}", label="failed: ", style="bold red")
         say(hint, label="hint: ", style="cyan")
     counts = ", ".join(
-        f"{sum(outcome.status is status for outcome in outcomes)} {status.value}"
+        f"{count} {status.value}"
         for status in Status
+        if (count := sum(outcome.status is status for outcome in outcomes))
+        or status is not Status.MOVED
     )
     sound = sum(outcome.seconds for outcome in outcomes)
     pace = f" ({clock(sound)} of sound, {sound / wall_seconds:.0f} times real time)"

@@ -1,4 +1,4 @@
-"""``audiosearch list``, ``info`` and ``remove``."""
+"""``audiosearch list``, ``info``, ``remove`` and ``failures``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("list")(list_tracks)
     app.command()(info)
     app.command()(remove)
+    app.command()(failures)
 
 
 def list_tracks(
@@ -71,3 +72,16 @@ def remove(
         index.remove(found.values())
         index.catch_up()
     say(f"{len(found)} removed")
+
+
+def failures(
+    index_dir: IndexDir = DEFAULT_INDEX,
+    output: OutputFormat = Format.TABLE,
+    null: NullSeparated = False,
+) -> None:
+    """List the files that could not be added, and why; `add --retry` tries them again."""
+    from audiosearch.library.index import Index
+
+    with Index(index_dir) as index:
+        rows = [{"path": failure.path, "reason": failure.reason} for failure in index.failures()]
+    show_rows(rows, key="failures", columns=("reason", "path"), output=output, null=null)

@@ -251,6 +251,14 @@ class Catalog:
             self._db.table("failures").delete_where("path = ?", [row["path"]])
         return dataclasses.replace(track, id=track_id)
 
+    def update(self, track: Track) -> None:
+        """Write a stored track's fields anew, its path among them; its vector stays."""
+        row = dataclasses.asdict(track) | {"path": os.fsencode(track.path)}
+        del row["id"]
+        with self._transaction():
+            self._db.table("tracks").update(track.id, row)
+            self._db.table("failures").delete_where("path = ?", [row["path"]])
+
     def remove(self, ids: Iterable[int]) -> None:
         """Forget tracks and their vectors."""
         with self._transaction():
@@ -276,6 +284,10 @@ class Catalog:
     def track_at(self, path: str) -> Track | None:
         """Return the track stored under a path, to the letter."""
         return next(self._tracks_where("path = ?", [os.fsencode(path)]), None)
+
+    def tracks_of(self, content_hash: str) -> list[Track]:
+        """Return the tracks whose files had that content."""
+        return list(self._tracks_where("content_hash = ?", [content_hash]))
 
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks whose paths lie in a folder or its subfolders."""
@@ -308,6 +320,18 @@ class Catalog:
         row = dataclasses.asdict(failure) | {"path": os.fsencode(failure.path)}
         with self._transaction():
             self._db.table("failures").upsert(row, pk="path")
+
+    def failures(self) -> list[Failure]:
+        """Return the files that could not be embedded, by path."""
+        rows = self._rows("SELECT path, reason, size, mtime_ns FROM failures ORDER BY path")
+        return [Failure(**row | {"path": os.fsdecode(row["path"])}) for row in rows]
+
+    def remove_failures(self, failures: Iterable[Failure]) -> None:
+        """Forget failures."""
+        with self._transaction():
+            for failure in failures:
+                path = os.fsencode(failure.path)
+                self._db.table("failures").delete_where("path = ?", [path])
 
     # Vectors
 

@@ -153,9 +153,21 @@ class Index:
         """
         return self._catalog.put(track, vector)
 
+    def update(self, track: Track) -> None:
+        """Write a stored track's fields anew, its path among them; its vector stays."""
+        self._catalog.update(track)
+
     def add_failure(self, failure: Failure) -> None:
         """Record a file that could not be embedded."""
         self._catalog.put_failure(failure)
+
+    def failures(self) -> list[Failure]:
+        """Return the files that could not be embedded, by path."""
+        return self._catalog.failures()
+
+    def remove_failures(self, failures: Iterable[Failure]) -> None:
+        """Forget failures."""
+        self._catalog.remove_failures(failures)
 
     def remove(self, tracks: Iterable[Track]) -> None:
         """Forget tracks."""
@@ -175,6 +187,10 @@ class Index:
             return next(self._catalog.tracks([int(name[1:])]), None)
         return track
 
+    def track_at(self, path: str) -> Track | None:
+        """Return the track stored under a path, to the letter; None where there is none."""
+        return self._catalog.track_at(path)
+
     def find(self, name: str) -> list[Track]:
         """Return the track that a name stands for, or else the tracks in the folder it names.
 
@@ -193,6 +209,10 @@ class Index:
                 hint="`audiosearch list` shows the tracks with their paths and ids.",
             )
         return found
+
+    def tracks_of(self, content_hash: str) -> list[Track]:
+        """Return the tracks whose files had that content."""
+        return self._catalog.tracks_of(content_hash)
 
     def __iter__(self) -> Iterator[Track]:
         """Yield every track, in the order of their ids."""
