@@ -37,8 +37,8 @@ class Commands(TyperGroup):
             command = context.command_path if context else "audiosearch"
             say_error(exc.format_message(), f"`{command} --help` shows what it takes.")
             status = exc.exit_code
-        except typer.Abort:
-            status = 130
+        except typer.Abort:  # a question was answered with no, or not at all
+            status = 1
         except OSError as exc:
             if exc.errno != errno.ENOSPC:
                 raise
@@ -111,7 +111,7 @@ def _keep_stderr_for_python() -> None:
     sys.stderr = open(ours, "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115
 
 
-from audiosearch.cli import add, demo, embed, model, query, tracks  # noqa: E402
+from audiosearch.cli import add, demo, embed, model, query, tracks, upkeep  # noqa: E402
 
-for register in (add, query, embed, tracks, model, demo):
+for register in (add, query, embed, tracks, upkeep, model, demo):
     register.register(app)

@@ -251,13 +251,14 @@ class Catalog:
             self._db.table("failures").delete_where("path = ?", [row["path"]])
         return dataclasses.replace(track, id=track_id)
 
-    def update(self, track: Track) -> None:
-        """Write a stored track's fields anew, its path among them; its vector stays."""
-        row = dataclasses.asdict(track) | {"path": os.fsencode(track.path)}
-        del row["id"]
+    def update(self, tracks: Iterable[Track]) -> None:
+        """Write stored tracks' fields anew, their paths among them; their vectors stay."""
         with self._transaction():
-            self._db.table("tracks").update(track.id, row)
-            self._db.table("failures").delete_where("path = ?", [row["path"]])
+            for track in tracks:
+                row = dataclasses.asdict(track) | {"path": os.fsencode(track.path)}
+                del row["id"]
+                self._db.table("tracks").update(track.id, row)
+                self._db.table("failures").delete_where("path = ?", [row["path"]])
 
     def remove(self, ids: Iterable[int]) -> None:
         """Forget tracks and their vectors."""

@@ -153,9 +153,9 @@ class Index:
         """
         return self._catalog.put(track, vector)
 
-    def update(self, track: Track) -> None:
-        """Write a stored track's fields anew, its path among them; its vector stays."""
-        self._catalog.update(track)
+    def update(self, *tracks: Track) -> None:
+        """Write stored tracks' fields anew, their paths among them; their vectors stay."""
+        self._catalog.update(tracks)
 
     def add_failure(self, failure: Failure) -> None:
         """Record a file that could not be embedded."""

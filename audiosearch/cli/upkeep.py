@@ -1,0 +1,63 @@
+"""``audiosearch prune``, ``relocate`` and ``refresh``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexDir
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands into the application."""
+    app.command()(prune)
+    app.command()(relocate)
+    app.command()(refresh)
+
+
+def prune(
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if every file is gone.")] = False,
+    index_dir: IndexDir = DEFAULT_INDEX,
+) -> None:
+    """Forget the tracks whose files are gone."""
+    from audiosearch import upkeep
+    from audiosearch.cli.console import say
+    from audiosearch.library.index import Index
+
+    with Index(index_dir) as index:
+        missing = upkeep.gone(index)
+        for track in missing.tracks:
+            say(track.path, label="gone: ", style="yellow")
+        if missing.tracks and not yes:
+            typer.confirm(f"Forget {len(missing.tracks)} tracks?", abort=True, err=True)
+        upkeep.prune(index, missing, force=force)
+    say(f"{len(missing.tracks)} forgotten")
+
+
+def relocate(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The folder as it was.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The folder as it is now.")],
+    index_dir: IndexDir = DEFAULT_INDEX,
+) -> None:
+    """Follow a folder that moved, without reading a file."""
+    from audiosearch import upkeep
+    from audiosearch.cli.console import say
+    from audiosearch.library.index import Index
+
+    with Index(index_dir) as index:
+        n_tracks = upkeep.relocate(index, old, new)
+    say(f"{n_tracks} relocated")
+
+
+def refresh(index_dir: IndexDir = DEFAULT_INDEX) -> None:
+    """Read the files' tags anew, and embed nothing."""
+    from audiosearch import upkeep
+    from audiosearch.cli.console import say
+    from audiosearch.library.index import Index
+
+    with Index(index_dir) as index:
+        n_changed = sum(1 for _ in upkeep.refresh(index))
+    say(f"{n_changed} changed")

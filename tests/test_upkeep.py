@@ -1,0 +1,97 @@
+"""An index stays true to its files."""
+
+import os
+
+import pytest
+from sounds import encode, tone
+
+from audiosearch import Index, LibraryError, TrackNotFound, add, similar
+from audiosearch.upkeep import gone, prune, refresh, relocate
+
+
+@pytest.fixture
+def index(music):
+    (music / "bad.mp3").write_text("no sound")
+    add("index", [music], model="compact")
+    with Index("index") as opened:
+        yield opened
+
+
+def test_what_is_gone_is_found_and_forgotten(music, index):
+    (music / "low.wav").unlink()
+    (music / "bad.mp3").unlink()
+    missing = gone(index)
+    assert [os.path.basename(track.path) for track in missing.tracks] == ["low.wav"]
+    prune(index, missing)
+    totals = index.totals()
+    assert (totals.tracks, totals.failures) == (4, 0)
+    hits = similar(index, music / "high.wav").hits
+    assert str(music / "low.wav") not in [hit.track.path for hit in hits]
+
+
+def test_an_index_is_not_emptied_because_a_disk_is_not_mounted(music, index):
+    music.rename(music.with_name("unmounted"))
+    with pytest.raises(LibraryError, match="not mounted"):
+        prune(index, gone(index))
+    assert index.totals().tracks == 5
+    prune(index, gone(index), force=True)
+    assert index.totals().tracks == 0
+
+
+def test_a_folder_is_relocated_without_reading_a_file(music, index):
+    vectors = {track.id: index.vector(track).tobytes() for track in index}
+    elsewhere = music.with_name("elsewhere")  # nothing is there
+    assert relocate(index, music, elsewhere) == 5
+    assert {track.id: index.vector(track).tobytes() for track in index} == vectors
+    assert all(track.path.startswith(f"{elsewhere}{os.sep}") for track in index)
+    assert index.stored(str(elsewhere / "deep" / "hiss2.wav"))
+
+
+def test_relocation_takes_no_other_track_s_place(music, index):
+    copy = music.with_name("copy")
+    copy.mkdir()
+    (copy / "low.wav").write_bytes((music / "low.wav").read_bytes())
+    add("index", [copy])
+    with pytest.raises(LibraryError, match=r"1 of the tracks.*low\.wav"):
+        relocate(index, copy, music)
+    assert index.totals().tracks == 6
+
+
+def test_only_a_stored_folder_can_be_relocated(music, index):
+    for name in ("nowhere", str(music / "low.wav")):
+        with pytest.raises(TrackNotFound):
+            relocate(index, name, "elsewhere")
+
+
+def test_tags_are_read_anew_and_nothing_else(music, index):
+    path = music / "song.m4a"
+
+    def tagged(title):
+        sound = tone(rate=48_000)
+        encode(path, sound, 48_000, container="ipod", codec="aac", title=title)
+
+    tagged("Before")
+    add("index", [path])
+    before = index.stored(str(path))
+    tagged("After")
+    (changed,) = refresh(index)
+    assert (changed.id, changed.title) == (before.id, "After")
+    assert (changed.mtime_ns, changed.content_hash) == (before.mtime_ns, before.content_hash)
+    assert list(refresh(index)) == []
+
+
+def test_prune_asks_first(music, run):
+    run("add", music, "--model", "compact")
+    (music / "low.wav").unlink()
+    refused = run("prune")
+    assert refused.exit_code == 1
+    assert str(music / "low.wav") in refused.stderr
+    assert len(run("list").stdout.splitlines()) == 5
+    assert "1 forgotten" in run("prune", "-y").stderr
+    assert len(run("list").stdout.splitlines()) == 4
+
+
+def test_relocate_and_refresh_say_what_they_did(music, run):
+    run("add", music, "--model", "compact")
+    assert "5 relocated" in run("relocate", music, "/elsewhere").stderr
+    assert "0 changed" in run("refresh").stderr
