@@ -9,6 +9,9 @@ import av
 import numpy as np
 import soundfile
 
+#: FFmpeg's names for so many channels.
+LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
 
 def tone(hertz: float = 440.0, seconds: float = 3.0, rate: int = 16_000) -> np.ndarray:
     """A sine at half of full scale: float32, shape (n_samples,)."""
@@ -44,12 +47,14 @@ def write(path: Path, samples: np.ndarray, rate: int = 16_000, **options: Any) -
 def encode(
     path: Path, samples: np.ndarray, rate: int, *, container: str, codec: str, **tags: str
 ) -> Path:
-    """Write mono samples by FFmpeg."""
+    """Write samples, shape (n,) or (n, channels), by FFmpeg."""
+    layout = LAYOUTS[1 if samples.ndim == 1 else samples.shape[1]]
     with av.open(str(path), "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate, layout="mono", bit_rate=96_000)
+        stream = output.add_stream(codec, rate=rate, layout=layout, bit_rate=96_000)
         output.metadata.update(tags)
-        resampler = av.AudioResampler(stream.codec_context.format, "mono", rate)
-        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
+        frame_size = stream.codec_context.frame_size or 1_024
+        resampler = av.AudioResampler(stream.codec_context.format, layout, rate, frame_size)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout=layout)
         frame.sample_rate = rate
         for converted in resampler.resample(frame):
             output.mux(stream.encode(converted))

@@ -92,6 +92,17 @@ def test_channels_are_averaged(tmp_path, channels):
     np.testing.assert_allclose(waveform, tone(500, 1.0) / channels, atol=1e-6)
 
 
+@pytest.mark.parametrize("channels", range(1, 9))
+def test_channels_are_averaged_by_ffmpeg_too(tmp_path, channels):
+    samples = np.zeros((96_000, channels), dtype=np.float32)
+    samples[:, 0] = tone(500, 2.0, 48_000)
+    path = encode(tmp_path / "a.mka", samples, 48_000, container="matroska", codec="pcm_s16le")
+    waveform, info = decoded(path)
+    assert info.channels == channels
+    assert len(waveform) == pytest.approx(32_000, abs=400)
+    assert np.sqrt(2 * np.mean(waveform**2)) == pytest.approx(0.5 / channels, rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [

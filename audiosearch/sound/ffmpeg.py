@@ -85,7 +85,8 @@ class FfmpegRecording:
         n_waiting = 0
         end_seconds = self._start_seconds
         for frame in self._frames():
-            samples = frame.to_ndarray().T
+            samples: Float32 = np.asarray(frame.to_ndarray(), dtype=np.float32)
+            samples = samples.reshape(-1, frame.layout.nb_channels)
             start_seconds = self._start_of(frame, default=end_seconds)
             end_seconds = start_seconds + len(samples) / frame.sample_rate
             skip = round((self._start_seconds - start_seconds) * frame.sample_rate)
@@ -102,8 +103,11 @@ class FfmpegRecording:
             self.damage = CUT_SHORT
 
     def _frames(self) -> Iterator[av.AudioFrame]:
-        """Yield decoded frames as planar float32, stepping over damaged packets."""
-        to_float = av.AudioResampler(format="fltp")
+        """Yield decoded frames as interleaved float32, stepping over damaged packets.
+
+        Interleaved, for PyAV crashes on reading eight planes.
+        """
+        to_float = av.AudioResampler(format="flt", rate=self.info.sample_rate_hz)
         packets = self._container.demux(self._stream)
         while True:
             try:
