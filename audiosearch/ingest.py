@@ -262,6 +262,8 @@ def _size_and_time(path: str) -> tuple[int, int]:
     if stat.S_ISDIR(status.st_mode):
         hint = "Check that you may read it."
         raise AudioError(path, "this folder cannot be opened", hint=hint)
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
+        raise AudioError(path, "it is not a file", hint="Name an audio file.")
     return status.st_size, status.st_mtime_ns
 
 

@@ -1,11 +1,17 @@
 """The command line: what it prints, where, and how it exits."""
 
+import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +92,26 @@ def test_piped_tables_are_tab_separated_columns(index, run):
     assert [len(row) for row in cells] == [8, 8, 8]
     assert cells[0][0] == "1"
     assert cells[0][-1] == str(index / "deep" / "hiss2.wav")
+
+
+def test_on_a_terminal_a_hit_is_one_line_and_ends_in_its_name(index, tmp_path):
+    terminal, ours = pty.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    command = [sys.executable, "-m", "audiosearch", "query", str(index / "hiss.flac"), "-k", "3"]
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | {"TERM": "xterm"}
+    subprocess.run(command, stdin=ours, stdout=ours, stderr=ours, env=environment, check=True)
+    os.close(ours)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while chunk := os.read(terminal, 65_536):
+            shown += chunk
+    os.close(terminal)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in shown.decode().splitlines()]
+    hits = [line for line in lines if re.match(r" +[123] ", line)]
+    assert len(hits) == 3
+    assert hits[0].rstrip().endswith("deep/hiss2.wav")
+    assert all(len(line.rstrip()) <= 80 for line in lines)
+    assert len([line for line in lines if line.strip()]) == 5  # with the header and its rule
 
 
 def test_the_other_formats_say_the_same(index, run):

@@ -1,6 +1,7 @@
 """Adding files and finding what sounds like them."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -106,6 +107,14 @@ def test_a_file_that_takes_another_s_place_takes_its_vector(music, index):
     (outcome,) = (o for o in add(index, [music]) if o.status is not Status.UNCHANGED)
     assert outcome.status is Status.ADDED
     assert names(similar(index, music / "low.wav", k=2)) == ["hiss.flac", "hiss2.wav"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_in_a_folder_keeps_nobody_waiting(music):
+    os.mkfifo(music / "pipe.wav")
+    outcomes = {o.path: o.status for o in add("index", [music], model="compact")}
+    assert outcomes[str(music / "pipe.wav")] is Status.FAILED
+    assert list(outcomes.values()).count(Status.ADDED) == 5
 
 
 def test_one_bad_file_costs_only_itself(music):

@@ -133,11 +133,11 @@ def _shorten_paths(cells: list[list[str]], columns: Sequence[str], width: int) -
     """Cut paths on the left, where they say least, so that a row stays on one line."""
     at = columns.index("path")
     others = [
-        max(len(column), *(len(row[i]) for row in cells)) + 2
+        max(len(column), *(len(row[i]) for row in cells)) + 3
         for i, column in enumerate(columns)
         if i != at and cells
     ]
-    room = max(20, width - sum(others) - 2)
+    room = max(20, width - sum(others) - 3)
     for row in cells:
         if len(row[at]) > room:
             row[at] = "…" + row[at][1 - room :]
