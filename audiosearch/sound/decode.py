@@ -132,7 +132,8 @@ def _head(blocks: Iterable[Float32], n_samples: int) -> Float32:
 
 def _finite_mono(block: Float32, path: str) -> Float32:
     n_channels = block.shape[1]
-    mono = block @ np.full(n_channels, 1 / n_channels, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mono = block @ np.full(n_channels, 1 / n_channels, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise AudioError(
             path,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -118,7 +119,7 @@ class FfmpegRecording:
                     yield from to_float.resample(decoded)
             except StopIteration:
                 return
-            except (av.FFmpegError, ValueError):
+            except (av.FFmpegError, OSError, ValueError):
                 # A damaged packet, or a stream that changes its rate or channels midway.
                 if self.damage:
                     return
@@ -129,7 +130,7 @@ class FfmpegRecording:
         if self.info.seconds is not None:
             return self.info.seconds
         end = 0.0
-        with contextlib.suppress(av.FFmpegError):
+        with contextlib.suppress(av.FFmpegError, OSError):
             for packet in self._container.demux(self._stream):
                 if packet.pts is not None:
                     end = self._time_of(packet) + (packet.duration or 0) * self._tick_seconds
@@ -149,7 +150,7 @@ class FfmpegRecording:
         """Move to that many seconds from the start."""
         try:
             self._container.seek(int((seconds + self._origin_seconds) * av.time_base))
-        except av.FFmpegError:
+        except (av.FFmpegError, OSError):
             self._is_lost = True
             self.damage = DAMAGED
         else:
@@ -195,4 +196,12 @@ class _Nameless:
     """A file without a name, so that FFmpeg goes by its content alone."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Seek; -1, FFmpeg's word for a failure, where a damaged file sends it nowhere."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -1
