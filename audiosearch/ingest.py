@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -14,12 +15,12 @@ from audiosearch.errors import AudioError
 from audiosearch.library.index import Failure, Identity, Index, Track
 from audiosearch.models import registry
 from audiosearch.models.download import Progress, no_progress
-from audiosearch.sound.decode import SUFFIXES
 from audiosearch.sound.embedder import Embedder, check_excerpt
 from audiosearch.sound.tags import read_tags
+from audiosearch.sound.walk import find_audio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from audiosearch.params import StrPath
     from audiosearch.sound.embedder import Embedding
@@ -55,6 +56,53 @@ class Outcome:
     hint: str | None = None
 
 
+class Redo(Enum):
+    """Which files to embed again, of those that are known."""
+
+    CHANGED = "changed"
+    FAILED = "failed"  # and those that failed before
+    ALL = "all"
+
+
+class State(str, Enum):
+    """What an index knows of a file, before it is opened."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"  # before, and not changed since
+
+
+class _Known:
+    """What an index knows of files: all of it in memory, for a look-up each."""
+
+    def __init__(self, index: Index | None) -> None:
+        self._tracks = index.unchanged() if index else {}
+        self.failures = {f.path: f for f in index.failures()} if index else {}
+
+    def state(self, path: str, size: int, mtime_ns: int) -> State:
+        if self._tracks.get(path) == (size, mtime_ns):
+            return State.UNCHANGED
+        failure = self.failures.get(path)
+        if failure and (failure.size, failure.mtime_ns) == (size, mtime_ns):
+            return State.FAILED
+        return State.CHANGED if path in self._tracks else State.NEW
+
+
+def states(directory: StrPath, paths: Iterable[str]) -> Iterator[tuple[str, State]]:
+    """Yield what an index, if there is one, knows of files, without opening them.
+
+    Files that do not exist are passed over.
+    """
+    index = Index(directory) if Index.exists(directory) else None
+    known = _Known(index)
+    if index is not None:
+        index.close()
+    for path in paths:
+        with contextlib.suppress(AudioError):
+            yield path, known.state(path, *_size_and_time(path))
+
+
 class Ingest:
     """Files about to be added to an index.
 
@@ -65,14 +113,14 @@ class Ingest:
     ----------
     directory : str or path-like
         The index; made with the first file that can be embedded, where there is none.
-    paths : iterable of str or path-like
-        Files, whatever their suffix, and folders, searched for audio files.
+    paths : sequence of str
+        Absolute paths of files, as `audiosearch.sound.walk.find_audio` finds them.
     model, weights
         As for `audiosearch.models.registry.choose`; an index that exists keeps its own.
     excerpt_seconds : float, optional
         Embed only about that much of each file.
-    retry : bool
-        Try files again that failed before and have not changed since.
+    redo : Redo
+        Which files to embed again that are known.
     progress : callable, optional
         Told about a download or a conversion.
 
@@ -89,23 +137,23 @@ class Ingest:
     def __init__(
         self,
         directory: StrPath,
-        paths: Iterable[StrPath],
+        paths: Sequence[str],
         *,
         model: str = registry.AUTO,
         weights: StrPath | None = None,
         excerpt_seconds: float | None = None,
-        retry: bool = False,
+        redo: Redo = Redo.CHANGED,
         progress: Progress = no_progress,
     ) -> None:
         self._directory = directory
         check_excerpt(excerpt_seconds)
-        self.paths = find_audio(paths)
+        self.paths = paths
         if not any(map(os.path.lexists, self.paths)):
             raise AudioError(", ".join(self.paths), "there is no such file", hint="Check the path.")
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
-        self._known = self._index.unchanged() if self._index else {}
-        self._failed = {} if retry or not self._index else _by_path(self._index.failures())
+        self._known = _Known(self._index)
+        self._redo = redo
         self._early_failures: list[Failure] = []  # before there is an index
         try:
             self._model = self._chosen(model, weights, progress)
@@ -145,15 +193,18 @@ class Ingest:
         """Add one file, unless it is unchanged, and return what became of it."""
         try:
             size, mtime_ns = _size_and_time(path)
-            if self._known.get(path) == (size, mtime_ns):
+            state = self._known.state(path, size, mtime_ns)
+            if state is State.UNCHANGED and self._redo is not Redo.ALL:
                 return Outcome(path, Status.UNCHANGED)
-            failure = self._failed.get(path)
-            if failure and (failure.size, failure.mtime_ns) == (size, mtime_ns):
+            if state is State.FAILED and self._redo is Redo.CHANGED:
                 hint = "Files that failed are tried again once they change, or with --retry."
-                return Outcome(path, Status.FAILED, message=failure.reason, hint=hint)
+                reason = self._known.failures[path].reason
+                return Outcome(path, Status.FAILED, message=reason, hint=hint)
             content_hash = _content_hash(path)
-            if self._index and (twins := self._index.tracks_of(content_hash)):
-                return _same_content(self._index, path, size, mtime_ns, twins)
+            if self._index and self._redo is not Redo.ALL:
+                twins = self._index.tracks_of(content_hash)
+                if twins:
+                    return _same_content(self._index, path, size, mtime_ns, twins)
             embedding = self._embedder.embed(path)
             track = _track(path, size, mtime_ns, content_hash, embedding)
         except AudioError as exc:
@@ -189,66 +240,28 @@ def add(
     model: str = registry.AUTO,
     weights: StrPath | None = None,
     excerpt_seconds: float | None = None,
-    retry: bool = False,
+    redo: Redo = Redo.CHANGED,
 ) -> list[Outcome]:
     """Add files and folders to an index, and return what became of each file.
 
-    Parameters and errors are those of `Ingest`.
+    The other parameters, and the errors, are those of `Ingest`.
+
+    Parameters
+    ----------
+    directory : str or path-like
+        The index; made where there is none.
+    paths : iterable of str or path-like
+        Files, whatever their suffix, and folders, searched for audio files.
     """
     ingest = Ingest(
         directory,
-        paths,
+        find_audio(paths),
         model=model,
         weights=weights,
         excerpt_seconds=excerpt_seconds,
-        retry=retry,
+        redo=redo,
     )
     return list(ingest)
-
-
-def find_audio(paths: Iterable[StrPath]) -> list[str]:
-    """Return the absolute paths of files, and of the audio files in folders, each once.
-
-    Folders are searched recursively, through links, in alphabetical order; hidden files and
-    folders are passed over. A path that does not exist is returned as it is: its turn is
-    when files are opened.
-
-    Raises
-    ------
-    AudioError
-        Where folders were named and not one audio file is in them.
-    """
-    found: dict[str, None] = {}
-    given = [os.path.abspath(os.fspath(path)) for path in paths]
-    for path in given:
-        found |= dict.fromkeys(_walk(path) if os.path.isdir(path) else [path])
-    if not found:
-        raise AudioError(
-            ", ".join(given),
-            "no audio file is in there",
-            hint="Audio is known by suffixes such as .mp3, .flac, .ogg, .m4a and .wav.",
-        )
-    return list(found)
-
-
-def _walk(folder: str) -> Iterator[str]:
-    seen = set()
-    unreadable: list[OSError] = []
-    for current, folders, names in os.walk(folder, followlinks=True, onerror=unreadable.append):
-        status = os.stat(current)
-        if (status.st_dev, status.st_ino) in seen:  # a link back up
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."):
-                yield os.path.join(current, name)
-    yield from (error.filename for error in unreadable)
-
-
-def _by_path(failures: Iterable[Failure]) -> dict[str, Failure]:
-    return {failure.path: failure for failure in failures}
 
 
 def _size_and_time(path: str) -> tuple[int, int]:

@@ -71,6 +71,20 @@ def test_add_reports_on_standard_error(music, run):
     assert again.exit_code == 0
 
 
+def test_a_dry_run_lists_what_would_be_added_and_makes_nothing(music, run):
+    planned = run("add", music, "--dry-run", "--exclude", "deep/", "--ext", "wav,OGG")
+    assert planned.exit_code == 0
+    assert planned.stderr == ""  # nothing was fetched, nothing is missing
+    assert planned.stdout.splitlines() == [
+        f"new\t{music / name}" for name in ("high.wav", "low.wav", "tune.ogg")
+    ]
+    assert os.listdir() == []
+    run("add", music, "--model", "compact")
+    write(music / "low.wav", melody(2.0))
+    assert run("add", music, "--dry-run").stdout == f"changed\t{music / 'low.wav'}\n"
+    assert len(run("add", music, "--dry-run", "--force").stdout.splitlines()) == 5
+
+
 def test_strict_add_exits_with_1_when_any_file_failed(music, run):
     (music / "bad.mp3").write_text("no sound")
     assert run("add", music, "--model", "compact", "--strict").exit_code == 1

@@ -17,7 +17,8 @@ from audiosearch import (
     add,
     similar,
 )
-from audiosearch.ingest import Ingest, Status, find_audio
+from audiosearch.ingest import Ingest, Redo, Status
+from audiosearch.sound.walk import find_audio
 
 
 @pytest.fixture
@@ -43,6 +44,40 @@ def test_folders_are_searched_for_audio_by_suffix_and_files_taken_as_they_are(mu
     (music / "deep" / "up").symlink_to(music)
     found = [os.path.basename(path) for path in find_audio([music, odd, music / "low.wav"])]
     assert found == ["high.wav", "hiss.flac", "low.wav", "tune.ogg", "hiss2.wav", "odd.name"]
+
+
+def relative(paths, folder):
+    return [os.path.relpath(path, folder) for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        (["*.wav"], ["hiss.flac", "tune.ogg"]),
+        (["deep/"], ["high.wav", "hiss.flac", "low.wav", "tune.ogg"]),
+        (["/hiss*", "tune.*"], ["high.wav", "low.wav", "deep/hiss2.wav"]),
+        (["*", "!*.ogg"], ["tune.ogg"]),
+    ],
+)
+def test_what_is_excluded_is_not_found(music, exclude, left):
+    assert relative(find_audio([music], exclude=exclude), music) == left
+
+
+def test_ignore_files_hold_for_their_folder(music):
+    (music / "deep" / ".audiosearchignore").write_text("# no noise\n*2.wav\n")
+    (music / ".audiosearchignore").write_text("tune.ogg\n")
+    assert relative(find_audio([music]), music) == ["high.wav", "hiss.flac", "low.wav"]
+
+
+def test_only_some_suffixes_are_found_on_request(music):
+    found = find_audio([music], suffixes={".flac", ".ogg"})
+    assert relative(found, music) == ["hiss.flac", "tune.ogg"]
+
+
+def test_unchanged_files_are_embedded_again_on_request(music, index):
+    before = tracks(index)
+    assert {o.status for o in add(index, [music], redo=Redo.ALL)} == {Status.ADDED}
+    assert tracks(index) == before
 
 
 def test_a_folder_without_audio_is_refused_and_no_index_made(tmp_path):
@@ -134,7 +169,7 @@ def test_a_file_that_failed_is_tried_again_when_it_changes_or_on_request(music, 
         (again,) = add("index", [bad])
         assert (again.status, "--retry" in again.hint) == (Status.FAILED, True)
         with pytest.raises(TypeError):  # for it would be
-            add("index", [bad], retry=True)
+            add("index", [bad], redo=Redo.FAILED)
     bad.write_bytes((music / "low.wav").read_bytes()[:-2])
     assert [outcome.status for outcome in add("index", [bad])] == [Status.ADDED]
     with Index("index") as index:
@@ -202,7 +237,7 @@ def test_the_clip_itself_is_left_out_behind_a_link_too(music, index, tmp_path):
 
 
 def test_a_file_that_vanishes_midway_costs_only_itself(music, monkeypatch):
-    ingest = Ingest("index", [music], model="compact")
+    ingest = Ingest("index", find_audio([music]), model="compact")
     outcomes = []
     for outcome in ingest:
         (music / "low.wav").unlink(missing_ok=True)

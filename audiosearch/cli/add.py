@@ -10,7 +10,7 @@ import typer
 from audiosearch.cli.options import DEFAULT_INDEX, Excerpt, IndexDir, ModelName, Weights
 
 if TYPE_CHECKING:
-    from audiosearch.ingest import Ingest, Outcome
+    from audiosearch.ingest import Ingest, Outcome, Redo
 
 
 def register(app: typer.Typer) -> None:
@@ -29,28 +29,75 @@ def add(
     retry: Annotated[
         bool, typer.Option("--retry", help="Try files again that failed and have not changed.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Embed unchanged files again too.")
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Leave out what matches, as in a .gitignore; .audiosearchignore files hold more.",
+        ),
+    ] = None,
+    extensions: Annotated[
+        str | None,
+        typer.Option("--ext", metavar="mp3,flac,...", help="Only files of these suffixes."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be added, and why.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when any file failed.")
     ] = False,
 ) -> None:
     """Add files and folders to the index; unchanged files are skipped."""
     from audiosearch.cli.console import model_progress
-    from audiosearch.ingest import Ingest, Status
+    from audiosearch.ingest import Ingest, Redo, Status
+    from audiosearch.sound.decode import SUFFIXES
+    from audiosearch.sound.walk import find_audio
 
+    suffixes = _suffixes(extensions) if extensions else SUFFIXES
+    files = find_audio(paths, exclude=exclude or (), suffixes=suffixes)
+    redo = Redo.ALL if force else Redo.FAILED if retry else Redo.CHANGED
+    if dry_run:
+        _show_plan(index_dir, files, redo)
+        return
     with model_progress() as progress:
         ingest = Ingest(
             index_dir,
-            paths,
+            files,
             model=model,
             weights=weights,
             excerpt_seconds=excerpt,
-            retry=retry,
+            redo=redo,
             progress=progress,
         )
     outcomes = run(ingest)
     n_failed = sum(outcome.status is Status.FAILED for outcome in outcomes)
     if n_failed == len(outcomes) or (strict and n_failed):
         raise typer.Exit(1)
+
+
+def _suffixes(extensions: str) -> set[str]:
+    names = extensions.replace(",", " ").split()
+    return {f".{name.lstrip('*').lstrip('.').lower()}" for name in names}
+
+
+def _show_plan(index_dir: Path, files: list[str], redo: Redo) -> None:
+    from audiosearch.cli.output import Format, show_rows
+    from audiosearch.ingest import Redo, State, states
+
+    left_alone = {
+        Redo.CHANGED: {State.UNCHANGED, State.FAILED},
+        Redo.FAILED: {State.UNCHANGED},
+        Redo.ALL: set(),
+    }[redo]
+    rows = [
+        {"path": path, "state": state.value}
+        for path, state in states(index_dir, files)
+        if state not in left_alone
+    ]
+    show_rows(rows, key="files", columns=("state", "path"), output=Format.TABLE)
 
 
 def run(ingest: Ingest) -> list[Outcome]:

@@ -53,7 +53,11 @@ def demo(
         else:
             model = registry.VGGISH
         ingest = Ingest(
-            index_dir, [folder / "sounds"], model=model, weights=weights, progress=progress
+            index_dir,
+            [str(sound.path.absolute()) for sound in sounds],
+            model=model,
+            weights=weights,
+            progress=progress,
         )
     run(ingest)
 

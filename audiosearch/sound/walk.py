@@ -1,0 +1,107 @@
+"""Which files in a folder are audio files that somebody wants."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pathspec import GitIgnoreSpec
+
+from audiosearch.errors import AudioError
+from audiosearch.sound.decode import SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from audiosearch.params import StrPath
+
+IGNORE_FILE = ".audiosearchignore"
+
+
+def find_audio(
+    paths: Iterable[StrPath],
+    *,
+    exclude: Sequence[str] = (),
+    suffixes: AbstractSet[str] = SUFFIXES,
+) -> list[str]:
+    """Return the absolute paths of files, and of the audio files in folders, each once.
+
+    Folders are searched recursively, through links, in alphabetical order; hidden files and
+    folders are passed over. A file that was named is returned whatever it is called, and even
+    where there is none: its turn is when files are opened.
+
+    Parameters
+    ----------
+    paths : iterable of str or path-like
+        Files and folders.
+    exclude : sequence of str
+        Patterns as in ``.gitignore``, relative to each folder, of what to leave out. A file
+        ``.audiosearchignore`` in a folder holds more of them, for that folder.
+    suffixes : set of str
+        In lower case, with their dots: what audio files' names end in.
+
+    Raises
+    ------
+    AudioError
+        Where folders were named and not one such file is in them.
+    """
+    found: dict[str, None] = {}
+    given = [os.path.abspath(os.fspath(path)) for path in paths]
+    for path in given:
+        found |= dict.fromkeys(_walk(path, exclude, suffixes) if os.path.isdir(path) else [path])
+    if not found:
+        raise AudioError(
+            ", ".join(given),
+            "no audio file is in there",
+            hint="Audio is known by suffixes such as .mp3, .flac, .ogg, .m4a and .wav.",
+        )
+    return list(found)
+
+
+def _walk(root: str, exclude: Sequence[str], suffixes: AbstractSet[str]) -> Iterator[str]:
+    seen = set()
+    unreadable: list[OSError] = []
+    ignored = {root: [_Ignored(root, exclude)]}
+    for current, folders, names in os.walk(root, followlinks=True, onerror=unreadable.append):
+        status = os.stat(current)
+        if (status.st_dev, status.st_ino) in seen:  # a link back up
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        rules = ignored.pop(current)
+        if IGNORE_FILE in names:
+            rules = [*rules, _Ignored(current, _lines(os.path.join(current, IGNORE_FILE)))]
+
+        def is_wanted(name: str, path: str, rules: list[_Ignored] = rules) -> bool:
+            return not name.startswith(".") and not any(path in rule for rule in rules)
+
+        folders[:] = sorted(
+            name for name in folders if is_wanted(name, os.path.join(current, name, ""))
+        )
+        ignored |= {os.path.join(current, name): rules for name in folders}
+        for name in sorted(names):
+            path = os.path.join(current, name)
+            if os.path.splitext(name)[1].lower() in suffixes and is_wanted(name, path):
+                yield path
+    yield from (error.filename for error in unreadable)
+
+
+class _Ignored:
+    """Patterns that hold in one folder and below."""
+
+    def __init__(self, folder: str, patterns: Iterable[str]) -> None:
+        self._prefix = os.path.join(folder, "")
+        self._spec = GitIgnoreSpec.from_lines(patterns)
+
+    def __contains__(self, path: str) -> bool:
+        return self._spec.match_file(path.removeprefix(self._prefix))
+
+
+def _lines(path: str) -> list[str]:
+    """Return the patterns of an ignore file; of one that cannot be read, an error's way out."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read().splitlines()
+    except OSError as exc:
+        raise AudioError(path, "it cannot be read", hint="Check that you may read it.") from exc
