@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,7 @@ def demo(
             model = registry.VGGISH
         ingest = Ingest(
             index_dir,
-            [str(sound.path.absolute()) for sound in sounds],
+            [os.path.abspath(sound.path) for sound in sounds],
             model=model,
             weights=weights,
             progress=progress,
@@ -72,7 +73,7 @@ def demo(
                     f"{Path(hit.track.path).stem} ({hit.similarity:.2f})" for hit in hits
                 ),
                 "own_kind_first": Path(hits[0].track.path).parent.name == query.kind,
-                "path": str(query.path.absolute()),
+                "path": os.path.abspath(query.path),
                 "hits": found,
             }
         )
