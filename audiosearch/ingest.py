@@ -17,7 +17,7 @@ from audiosearch.models import registry
 from audiosearch.models.download import Progress, no_progress
 from audiosearch.sound.embedder import Embedder, check_excerpt
 from audiosearch.sound.tags import read_tags
-from audiosearch.sound.walk import find_audio
+from audiosearch.sound.walk import find_audio, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -148,8 +148,6 @@ class Ingest:
         self._directory = directory
         check_excerpt(excerpt_seconds)
         self.paths = paths
-        if not any(map(os.path.lexists, self.paths)):
-            raise AudioError(", ".join(self.paths), "there is no such file", hint="Check the path.")
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
         self._known = _Known(self._index)
@@ -207,9 +205,14 @@ class Ingest:
                     return _same_content(self._index, path, size, mtime_ns, twins)
             embedding = self._embedder.embed(path)
             track = _track(path, size, mtime_ns, content_hash, embedding)
+        except OSError as exc:
+            hint = "Add it again when it is back."
+            return Outcome(path, Status.FAILED, message=f"it is gone ({exc.strerror})", hint=hint)
         except AudioError as exc:
             self._record_failure(path, exc.reason)
-            return Outcome(path, Status.FAILED, message=exc.reason, hint=exc.hint)
+            known = self._index is not None and self._index.track_at(path) is not None
+            message = f"{exc.reason}; the index keeps what it was before" if known else exc.reason
+            return Outcome(path, Status.FAILED, message=message, hint=exc.hint)
         if self._index is None:
             self._index = Index(self._directory, identity=self.identity)
             for failure in self._early_failures:
@@ -226,6 +229,8 @@ class Ingest:
             status = os.stat(path)
         except OSError:  # nothing is there that could be tried again
             return
+        if not os.access(path, os.R_OK):  # what may change without the file's changing
+            return
         failure = Failure(path, reason, status.st_size, status.st_mtime_ns)
         if self._index is None:
             self._early_failures.append(failure)
@@ -235,7 +240,7 @@ class Ingest:
 
 def add(
     directory: StrPath,
-    paths: Iterable[StrPath],
+    paths: StrPath | Iterable[StrPath],
     *,
     model: str = registry.AUTO,
     weights: StrPath | None = None,
@@ -250,7 +255,7 @@ def add(
     ----------
     directory : str or path-like
         The index; made where there is none.
-    paths : iterable of str or path-like
+    paths : str, path-like, or iterable of them
         Files, whatever their suffix, and folders, searched for audio files.
     """
     ingest = Ingest(
@@ -283,7 +288,7 @@ def _size_and_time(path: str) -> tuple[int, int]:
 def _same_content(index: Index, path: str, size: int, mtime_ns: int, twins: list[Track]) -> Outcome:
     """Take over what is known of a file whose content is stored: nothing is embedded."""
     here = next((twin for twin in twins if twin.path == path), None)
-    gone = next((twin for twin in twins if not os.path.lexists(twin.path)), None)
+    gone = next((twin for twin in twins if is_gone(twin.path)), None)
     track = replace(here or gone or twins[0], path=path, size=size, mtime_ns=mtime_ns)
     if here:
         index.update(track)
@@ -316,6 +321,9 @@ def _content_hash(path: str) -> str:
         with open(path, "rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
-    except OSError as exc:
+    except FileNotFoundError as exc:
         raise AudioError(path, "it is gone", hint="Add it again when it is back.") from exc
+    except OSError as exc:
+        reason = f"it cannot be read ({exc.strerror})"
+        raise AudioError(path, reason, hint="Check that you may read it.") from exc
     return digest.hexdigest()

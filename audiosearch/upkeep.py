@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import LibraryError, TrackNotFound
 from audiosearch.sound.tags import read_tags
+from audiosearch.sound.walk import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +26,15 @@ class Gone:
     failures: list[Failure]
 
 
+#: Folders in which systems mount disks.
+_MOUNT_FOLDERS = ("/media/*", "/run/media/*", "/mnt", "/Volumes")
+
+
 def gone(index: Index) -> Gone:
     """Find the tracks, and the failures, whose files are gone."""
     return Gone(
-        [track for track in index if not os.path.lexists(track.path)],
-        [failure for failure in index.failures() if not os.path.lexists(failure.path)],
+        [track for track in index if is_gone(track.path)],
+        [failure for failure in index.failures() if is_gone(failure.path)],
     )
 
 
@@ -46,18 +52,35 @@ def prune(index: Index, missing: Gone, *, force: bool = False) -> None:
     Raises
     ------
     LibraryError
-        Where every track is gone, as when a disk is not mounted, and ``force`` is false.
+        Where ``force`` is false and a disk seems not to be mounted: every track is gone, or a
+        folder in which disks are mounted, or one that is empty, has lost what was in it.
     """
-    n_tracks = index.totals().tracks
-    if n_tracks and len(missing.tracks) == n_tracks and not force:
-        folder = os.path.commonpath([os.path.dirname(track.path) for track in missing.tracks])
+    folders = {_highest_missing(track.path) for track in missing.tracks}
+    unmounted = next((folder for folder in sorted(folders) if _seems_unmounted(folder)), None)
+    if missing.tracks and len(missing.tracks) == index.totals().tracks:
+        unmounted = unmounted or min(folders)
+    if unmounted and not force:
         raise LibraryError(
-            f"Every file of the index is gone: is {folder} on a disk that is not mounted?",
+            f"{unmounted} is gone with all that was in it: is it on a disk that is not mounted?",
             hint="Mount it; or use `audiosearch relocate` if it moved, or --force if it is gone.",
         )
     index.remove(missing.tracks)
     index.remove_failures(missing.failures)
     index.catch_up()
+
+
+def _highest_missing(path: str) -> str:
+    """Return the first part of a path that is not there."""
+    while not os.path.lexists(parent := os.path.dirname(path)):
+        path = parent
+    return path
+
+
+def _seems_unmounted(missing: str) -> bool:
+    parent = os.path.dirname(missing)
+    if any(fnmatch.fnmatch(parent, pattern) for pattern in _MOUNT_FOLDERS):
+        return True
+    return os.path.isdir(parent) and not os.listdir(parent)
 
 
 def relocate(index: Index, old: StrPath, new: StrPath) -> int:
@@ -79,22 +102,25 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
     tracks = index.find(old_root)
     if any(track.path == old_root for track in tracks):
         raise TrackNotFound(f"{old_root} is a file.", hint="Name the folder that moved.")
-    moved = [replace(t, path=os.path.join(new_root, t.path[len(old_root) + 1 :])) for t in tracks]
-    taken = [track.path for track in moved if index.track_at(track.path)]
+    paths = [os.path.join(new_root, os.path.relpath(track.path, old_root)) for track in tracks]
+    taken = [path for path in paths if index.track_at(path)]
     if taken:
         raise LibraryError(
             f"{len(taken)} of the tracks are stored at their new place too, such as {taken[0]}.",
-            hint=f"`audiosearch remove` one of the two folders: {old_root} or {new_root}.",
+            hint="`audiosearch remove` those, at one place or the other, and relocate the rest.",
         )
-    index.update(*moved)
-    return len(moved)
+    index.move(zip(tracks, paths, strict=True))
+    return len(tracks)
 
 
 def refresh(index: Index) -> Iterator[Track]:
-    """Read the tags of every file that is there anew, and yield the tracks that changed."""
+    """Read the tags of every file that can be read anew, and yield the tracks that changed."""
     for track in list(index):
-        if os.path.isfile(track.path):
-            fresh = replace(track, **asdict(read_tags(track.path)))
-            if fresh != track:
-                index.update(fresh)
-                yield fresh
+        try:
+            tags = asdict(read_tags(track.path))
+        except OSError:  # gone, or not ours to read
+            continue
+        fresh = replace(track, **tags)
+        if fresh != track:
+            index.set_tags(track, tags)
+            yield fresh

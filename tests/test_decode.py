@@ -1,6 +1,7 @@
 """Any audio file becomes mono at 16 kHz; what is no sound is refused."""
 
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sounds import cut, encode, melody, noise, tone, write
 from audiosearch.errors import AudioError
 from audiosearch.sound.decode import mono_blocks, open_recording
 from audiosearch.sound.embedder import PatchReader
+from audiosearch.sound.mp3 import declares_its_length
 
 
 def decoded(path):
@@ -143,12 +145,23 @@ def test_a_damaged_flac_is_read_up_to_the_damage(tmp_path):
 
 
 def test_joined_mp3s_are_read_to_the_end(tmp_path):
-    one = write(tmp_path / "a.mp3", melody(20.0, 44_100), 44_100, format="MP3")
-    both = tmp_path / "both.mp3"
-    both.write_bytes(one.read_bytes() * 2)
-    waveform, info = decoded(both)
-    assert info.format == "mp3"
-    assert len(waveform) / 16_000 == pytest.approx(40.0, abs=0.5)
+    for seconds in (4.0, 20.0):
+        one = write(tmp_path / "a.mp3", melody(seconds, 44_100), 44_100, format="MP3")
+        both = tmp_path / "both.mp3"
+        both.write_bytes(one.read_bytes() * 2)
+        waveform, info = decoded(both)
+        assert info.format == "mp3"
+        assert len(waveform) / 16_000 == pytest.approx(2 * seconds, abs=0.5)
+
+
+def test_tags_at_the_end_of_an_mp3_are_not_taken_for_sound(tmp_path):
+    path = write(tmp_path / "a.mp3", melody(4.0, 44_100), 44_100, format="MP3")
+    content = path.read_bytes()
+    ape = bytes(20_000) + b"APETAGEX" + struct.pack("<IIII8x", 2_000, 20_032, 1, 0)
+    path.write_bytes(content + ape + b"TAG".ljust(128, b"\0"))
+    assert declares_its_length(str(path))
+    path.write_bytes(content + bytes(20_000))
+    assert not declares_its_length(str(path))
 
 
 def test_an_mp3_that_does_not_say_how_long_it_is_is_read_to_the_end(tmp_path):

@@ -73,9 +73,19 @@ def random_bytes(content, rng, _):
 
 @pytest.mark.parametrize("excerpt_seconds", [None, 1.0])
 @pytest.mark.parametrize(
-    "damaged", [cut, flipped, with_a_wild_header, spliced, with_a_gap, random_bytes]
+    ("damaged", "at_least_embedded", "at_least_refused"),
+    [
+        pytest.param(cut, 10, 1, id="cut"),
+        pytest.param(flipped, 10, 1, id="bits flipped"),
+        pytest.param(with_a_wild_header, 10, 1, id="a wild header"),
+        pytest.param(spliced, 1, 1, id="another file's head"),
+        pytest.param(with_a_gap, 10, 1, id="a gap"),
+        pytest.param(random_bytes, 0, 40, id="random bytes"),
+    ],
 )
-def test_damage_costs_no_more_than_the_file(originals, tmp_path, damaged, excerpt_seconds):
+def test_damage_costs_no_more_than_the_file(
+    originals, tmp_path, damaged, at_least_embedded, at_least_refused, excerpt_seconds
+):
     rng = np.random.default_rng(N_FILES)
     embedder = Embedder("compact", excerpt_seconds=excerpt_seconds)
     n_embedded = n_refused = 0
@@ -92,4 +102,5 @@ def test_damage_costs_no_more_than_the_file(originals, tmp_path, damaged, excerp
         else:
             n_embedded += 1
             assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
-    assert n_embedded + n_refused == N_FILES // 12
+    assert n_embedded >= at_least_embedded
+    assert n_refused >= at_least_refused

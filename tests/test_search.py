@@ -69,6 +69,18 @@ def test_ignore_files_hold_for_their_folder(music):
     assert relative(find_audio([music]), music) == ["high.wav", "hiss.flac", "low.wav"]
 
 
+@pytest.mark.parametrize("pattern", ["!", "a\\", "[z-a]"])
+def test_a_pattern_that_is_none_is_said(music, pattern):
+    with pytest.raises(UsageError, match="pattern"):
+        find_audio([music], exclude=[pattern])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_an_ignore_file_that_is_a_pipe_keeps_nobody_waiting(music):
+    os.mkfifo(music / ".audiosearchignore")
+    assert len(find_audio(music)) == 5
+
+
 def test_only_some_suffixes_are_found_on_request(music):
     found = find_audio([music], suffixes={".flac", ".ogg"})
     assert relative(found, music) == ["hiss.flac", "tune.ogg"]
@@ -135,6 +147,13 @@ def test_a_file_that_was_only_touched_is_unchanged(music, index, monkeypatch):
     monkeypatch.setattr("audiosearch.ingest.Embedder", None)  # nothing is embedded
     for _ in range(2):
         assert {outcome.status for outcome in add(index, [music])} == {Status.UNCHANGED}
+
+
+def test_a_track_whose_file_became_no_sound_is_kept_and_said_so(music, index):
+    (music / "low.wav").write_text("no sound")
+    (failed,) = (o for o in add(index, [music]) if o.status is Status.FAILED)
+    assert "keeps what it was before" in failed.message
+    assert len(tracks(index)) == 5
 
 
 def test_a_file_that_takes_another_s_place_takes_its_vector(music, index):

@@ -38,6 +38,33 @@ def test_an_index_is_not_emptied_because_a_disk_is_not_mounted(music, index):
     assert index.totals().tracks == 0
 
 
+@pytest.mark.parametrize("leaves_the_mount_point", [True, False])
+def test_part_of_an_index_is_not_emptied_because_its_disk_is_not_mounted(
+    tmp_path, music, index, leaves_the_mount_point, monkeypatch
+):
+    disks = tmp_path / "disks"
+    monkeypatch.setattr("audiosearch.upkeep._MOUNT_FOLDERS", (str(disks),))
+    disk = disks / "one"
+    disk.mkdir(parents=True)
+    other = disk / "Album"
+    music.joinpath("deep").rename(other)
+    add("index", [other])
+    assert index.totals().tracks == 5
+    other.rename(tmp_path / "unmounted")
+    if not leaves_the_mount_point:
+        disk.rmdir()
+    with pytest.raises(LibraryError, match=f"{disk}.*not mounted"):
+        prune(index, gone(index))
+    prune(index, gone(index), force=True)
+    assert index.totals().tracks == 4
+
+
+def test_even_the_root_of_all_folders_is_relocated(music, index):
+    before = [track.path for track in index]
+    assert relocate(index, "/", "/backup") == 5
+    assert [track.path for track in index] == [f"/backup{path}" for path in before]
+
+
 def test_a_folder_is_relocated_without_reading_a_file(music, index):
     vectors = {track.id: index.vector(track).tobytes() for track in index}
     elsewhere = music.with_name("elsewhere")  # nothing is there

@@ -36,12 +36,14 @@ def add(
         list[str] | None,
         typer.Option(
             metavar="GLOB",
-            help="Leave out what matches, as in a .gitignore; .audiosearchignore files hold more.",
+            help="Leave this out of folders, as in a .gitignore; .audiosearchignore holds more.",
         ),
     ] = None,
     extensions: Annotated[
         str | None,
-        typer.Option("--ext", metavar="mp3,flac,...", help="Only files of these suffixes."),
+        typer.Option(
+            "--ext", metavar="mp3,flac,...", help="Of folders, only files of these suffixes."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list what would be added, and why.")

@@ -38,6 +38,7 @@ class Commands(TyperGroup):
             say_error(exc.format_message(), f"`{command} --help` shows what it takes.")
             status = exc.exit_code
         except typer.Abort:  # a question was answered with no, or not at all
+            say_error("Nothing was changed.", "-y answers yes beforehand.")
             status = 1
         except OSError as exc:
             if exc.errno != errno.ENOSPC:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlite_utils import Database
 
-from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError
+from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, TrackNotFound
 from audiosearch.library.migrations import migrations
 from audiosearch.params import EMBEDDING_SIZE
 
@@ -178,6 +178,11 @@ class Catalog:
                 hint="Check that the folder is yours to write and its disk is not full, or name "
                 "another with --index DIR.",
             ) from exc
+        except sqlite3.IntegrityError as exc:
+            raise LibraryError(
+                f"Another process changed the index {self.path.parent.absolute()} meanwhile.",
+                hint="Run the same command again.",
+            ) from exc
         except sqlite3.DatabaseError as exc:
             raise LibraryError(
                 f"The index {self.path.parent.absolute()} is damaged: {exc}.",
@@ -251,20 +256,35 @@ class Catalog:
             self._db.table("failures").delete_where("path = ?", [row["path"]])
         return dataclasses.replace(track, id=track_id)
 
-    def update(self, tracks: Iterable[Track]) -> None:
-        """Write stored tracks' fields anew, their paths among them; their vectors stay."""
+    def update(self, track: Track) -> None:
+        """Write a stored track's fields anew, its path among them; its vector stays."""
+        row = dataclasses.asdict(track) | {"path": os.fsencode(track.path)}
+        with self._transaction():
+            self._set(row, "id = :id")
+            self._db.table("failures").delete_where("path = ?", [row["path"]])
+
+    def set_tags(self, track: Track, tags: dict[str, Any]) -> None:
+        """Write some of a track's fields, unless its file was embedded anew meanwhile."""
+        condition = {"id": track.id, "content_hash": track.content_hash}
+        with self._transaction():
+            self._set(tags | condition, "id = :id AND content_hash = :content_hash")
+
+    def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
+        """Give tracks new paths: all of them, or none."""
+        with self._transaction():
+            for track, path in tracks:
+                self._set({"id": track.id, "path": os.fsencode(path)}, "id = :id")
+
+    def _set(self, row: dict[str, Any], where: str) -> None:
+        columns = ", ".join(f"{name} = :{name}" for name in row if name != "id")
+        self._db.execute(f"UPDATE tracks SET {columns} WHERE {where}", row)
+
+    def remove(self, tracks: Iterable[Track]) -> None:
+        """Forget tracks and their vectors; not those that have moved meanwhile."""
         with self._transaction():
             for track in tracks:
-                row = dataclasses.asdict(track) | {"path": os.fsencode(track.path)}
-                del row["id"]
-                self._db.table("tracks").update(track.id, row)
-                self._db.table("failures").delete_where("path = ?", [row["path"]])
-
-    def remove(self, ids: Iterable[int]) -> None:
-        """Forget tracks and their vectors."""
-        with self._transaction():
-            for track_id in ids:
-                self._db.execute("DELETE FROM tracks WHERE id = ?", [track_id])
+                key = [track.id, os.fsencode(track.path)]
+                self._db.execute("DELETE FROM tracks WHERE id = ? AND path = ?", key)
             self._next_revision()
 
     def _next_revision(self) -> int:
@@ -341,8 +361,19 @@ class Catalog:
         return int(self._rows("SELECT number FROM revision")[0]["number"])
 
     def vector(self, track_id: int) -> Float32:
-        """Return a track's vector: float32, shape (128,)."""
+        """Return a track's vector: float32, shape (128,).
+
+        Raises
+        ------
+        TrackNotFound
+            Where another process has removed it.
+        """
         rows = self._rows("SELECT embedding FROM vectors WHERE track_id = ?", [track_id])
+        if not rows:
+            raise TrackNotFound(
+                f"Track #{track_id} is no longer in the index.",
+                hint="`audiosearch list` shows the tracks there are.",
+            )
         return np.frombuffer(rows[0]["embedding"], dtype="<f4")
 
     def changes_since(self, revision: int) -> VectorChanges:

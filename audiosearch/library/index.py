@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import (
     IndexUnwritable,
@@ -134,7 +134,8 @@ class Index:
         ModelMismatch
             Where they may not.
         """
-        if identity != self.identity:
+        own = (self.identity.fingerprint, self.identity.excerpt_seconds)
+        if (identity.fingerprint, identity.excerpt_seconds) != own:
             raise ModelMismatch(
                 f"The index {self.directory} was made with {self.identity}, not with {identity}.",
                 hint="Leave out the option to use the index's own, or start another index with "
@@ -153,9 +154,17 @@ class Index:
         """
         return self._catalog.put(track, vector)
 
-    def update(self, *tracks: Track) -> None:
-        """Write stored tracks' fields anew, their paths among them; their vectors stay."""
-        self._catalog.update(tracks)
+    def update(self, track: Track) -> None:
+        """Write a stored track's fields anew, its path among them; its vector stays."""
+        self._catalog.update(track)
+
+    def set_tags(self, track: Track, tags: dict[str, Any]) -> None:
+        """Write some of a track's fields, unless its file was embedded anew meanwhile."""
+        self._catalog.set_tags(track, tags)
+
+    def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
+        """Give tracks new paths: all of them, or none."""
+        self._catalog.move(tracks)
 
     def add_failure(self, failure: Failure) -> None:
         """Record a file that could not be embedded."""
@@ -170,8 +179,8 @@ class Index:
         self._catalog.remove_failures(failures)
 
     def remove(self, tracks: Iterable[Track]) -> None:
-        """Forget tracks."""
-        self._catalog.remove(track.id for track in tracks)
+        """Forget tracks, but for those that have moved meanwhile."""
+        self._catalog.remove(tracks)
 
     def stored(self, name: str) -> Track | None:
         """Return the track that a name stands for; None where there is none.

@@ -125,11 +125,11 @@ class VectorSearch:
             log.warning("%s is damaged; it is rebuilt from the database.", self._path)
             return empty, 0
         body = memoryview(content)[:-_SEAL_BYTES]
-        if hashlib.sha256(body).hexdigest() != seal.sha256:
+        if _digest(body, seal.revision) != seal.sha256:
             log.warning("%s is damaged; it is rebuilt from the database.", self._path)
             return empty, 0
         if seal.token != self._catalog.settings().get(_TOKEN):
-            log.warning("%s is another database's; it is rebuilt from this one.", self._path)
+            log.warning("%s is not what this database wrote last; it is rebuilt.", self._path)
             return empty, 0
         try:
             return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8)), seal.revision
@@ -139,9 +139,14 @@ class VectorSearch:
 
     def _write(self) -> None:
         body = faiss.serialize_index(self._faiss).tobytes()
-        digest = hashlib.sha256(body).hexdigest()
-        seal = _Seal(self._revision, uuid.uuid4().hex, digest)
+        seal = _Seal(self._revision, uuid.uuid4().hex, _digest(body, self._revision))
         with atomic_path(self._path) as draft, draft.open("wb") as file:
             file.write(body)
             file.write(seal.to_bytes())
         self._catalog.set_settings({_TOKEN: seal.token})
+
+
+def _digest(body: bytes | memoryview, revision: int) -> str:
+    digest = hashlib.sha256(body)
+    digest.update(str(revision).encode())
+    return digest.hexdigest()

@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
+
+
 def cache_dir() -> Path:
     """Return the cache folder: ``AUDIOSEARCH_CACHE``, or the platform's usual place."""
     named = os.environ.get("AUDIOSEARCH_CACHE")
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     from platformdirs import user_cache_path
 
     return user_cache_path("audiosearch", appauthor=False)
@@ -41,7 +44,7 @@ def model_path(fingerprint: str) -> Path:
     ValueError
         Where it is no fingerprint: not 64 hexadecimal digits.
     """
-    if not re.fullmatch("[0-9a-f]{64}", fingerprint):
+    if not _FINGERPRINT.fullmatch(fingerprint):
         message = f"{fingerprint!r} is no fingerprint"
         raise ValueError(message)
     return cache_dir() / "models" / f"{fingerprint}.tflite"
@@ -50,9 +53,10 @@ def model_path(fingerprint: str) -> Path:
 def known_fingerprint(key: str) -> str | None:
     """Return the fingerprint remembered under a key."""
     try:
-        return _known_path(key).read_text(encoding="ascii").strip() or None
-    except OSError:
+        text = _known_path(key).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
         return None
+    return text if _FINGERPRINT.fullmatch(text) else None
 
 
 def remember_fingerprint(key: str, fingerprint: str) -> None:

@@ -154,7 +154,7 @@ def vggish_at_hand(
     if weights is not None:
         return _vggish(Path(weights), progress)
     if named:
-        return _vggish(Path(named).expanduser(), progress)
+        return _vggish(Path(os.path.expanduser(named)), progress)
     return downloaded_vggish(progress)
 
 
@@ -247,7 +247,7 @@ def status() -> dict[str, str | None]:
     from audiosearch.models.cache import cache_dir
 
     named = os.environ.get("AUDIOSEARCH_WEIGHTS")
-    checkpoint = Path(named).expanduser() if named else VGGISH_CHECKPOINT.path
+    checkpoint = Path(os.path.expanduser(named)) if named else VGGISH_CHECKPOINT.path
     pca = VGGISH_PCA.path
     fingerprint = _known_vggish(checkpoint)
     shipped = compact()

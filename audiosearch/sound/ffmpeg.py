@@ -33,6 +33,7 @@ _TOLERANT: dict[str, Any] = (
     {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
 _TOLERANCE_SECONDS = 0.5
+_MOST_DAMAGED = 100  # packets, before the rest is given up
 _PREROLL_SECONDS = 0.5  # decoders need some packets before the one that is wanted
 
 
@@ -110,6 +111,7 @@ class FfmpegRecording:
         """
         to_float = av.AudioResampler(format="flt", rate=self.info.sample_rate_hz)
         packets = self._container.demux(self._stream)
+        n_damaged = 0
         while True:
             try:
                 packet = next(packets)
@@ -120,10 +122,11 @@ class FfmpegRecording:
             except StopIteration:
                 return
             except (av.FFmpegError, OSError, ValueError):
-                # A damaged packet, or a stream that changes its rate or channels midway.
-                if self.damage:
-                    return
+                # A damaged packet, or a stream that changes its channels midway.
                 self.damage = DAMAGED
+                n_damaged += 1
+                if n_damaged > _MOST_DAMAGED:
+                    return
 
     def measured_seconds(self) -> float:
         """Return the length as declared, or else as the packets add up, without decoding."""

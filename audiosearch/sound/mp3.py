@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 
 _SCANNED_BYTES = 4_096
-_SLACK_BYTES = 65_536  # tags that may follow the sound
+_SLACK_BYTES = 4_096  # a quarter of a second at a usual rate
+_ID3V1_BYTES, _APE_FOOTER_BYTES = 128, 32
 _HAS_FRAMES, _HAS_BYTES = 1, 2
 
 
@@ -26,8 +27,10 @@ def declares_its_length(path: str) -> bool:
         start = _skip_id3(file.read(10))
         file.seek(start)
         head = file.read(_SCANNED_BYTES)
+        file.seek(max(0, size - _ID3V1_BYTES - _APE_FOOTER_BYTES))
+        end = size - _tag_bytes(file.read())
     declared = _declared_bytes(head)
-    return declared is not None and size - start <= declared * 1.02 + _SLACK_BYTES
+    return declared is not None and end - start <= declared + _SLACK_BYTES
 
 
 def _skip_id3(head: bytes) -> int:
@@ -38,6 +41,16 @@ def _skip_id3(head: bytes) -> int:
     for byte in head[6:10]:
         size = size << 7 | byte & 0x7F
     return 10 + size
+
+
+def _tag_bytes(tail: bytes) -> int:
+    """Return the size of the ID3v1 and APE tags at the end, by a file's last 160 bytes."""
+    size = _ID3V1_BYTES if tail[-_ID3V1_BYTES : -_ID3V1_BYTES + 3] == b"TAG" else 0
+    footer = tail[: len(tail) - size][-_APE_FOOTER_BYTES:]
+    if footer[:8] == b"APETAGEX":
+        has_header = footer[23] & 0x80
+        size += int.from_bytes(footer[12:16], "little") + (_APE_FOOTER_BYTES if has_header else 0)
+    return size
 
 
 def _declared_bytes(head: bytes) -> int | None:

@@ -25,7 +25,14 @@ def read_tags(path: str) -> Tags:
     """Read a file's tags, by tinytag or, for what it does not know, by FFmpeg.
 
     A file without readable tags has none: no error.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be opened.
     """
+    with open(path, "rb"):
+        pass
     try:
         tag = TinyTag.get(path, duration=False)
     except (TinyTagException, OSError):

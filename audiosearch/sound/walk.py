@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from typing import TYPE_CHECKING
 
 from pathspec import GitIgnoreSpec
 
-from audiosearch.errors import AudioError
+from audiosearch.errors import AudioError, UsageError
 from audiosearch.sound.decode import SUFFIXES
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ IGNORE_FILE = ".audiosearchignore"
 
 
 def find_audio(
-    paths: Iterable[StrPath],
+    paths: StrPath | Iterable[StrPath],
     *,
     exclude: Sequence[str] = (),
     suffixes: AbstractSet[str] = SUFFIXES,
@@ -29,11 +31,11 @@ def find_audio(
 
     Folders are searched recursively, through links, in alphabetical order; hidden files and
     folders are passed over. A file that was named is returned whatever it is called, and even
-    where there is none: its turn is when files are opened.
+    where others are and it is not: its turn is when files are opened.
 
     Parameters
     ----------
-    paths : iterable of str or path-like
+    paths : str, path-like, or iterable of them
         Files and folders.
     exclude : sequence of str
         Patterns as in ``.gitignore``, relative to each folder, of what to leave out. A file
@@ -44,9 +46,14 @@ def find_audio(
     Raises
     ------
     AudioError
-        Where folders were named and not one such file is in them.
+        Where folders were named and not one such file is in them, or nothing is where a file
+        was named.
+    UsageError
+        Where a pattern is none.
     """
     found: dict[str, None] = {}
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
     given = [os.path.abspath(os.fspath(path)) for path in paths]
     for path in given:
         found |= dict.fromkeys(_walk(path, exclude, suffixes) if os.path.isdir(path) else [path])
@@ -56,7 +63,20 @@ def find_audio(
             "no audio file is in there",
             hint="Audio is known by suffixes such as .mp3, .flac, .ogg, .m4a and .wav.",
         )
+    if all(map(is_gone, found)):
+        raise AudioError(", ".join(found), "there is no such file", hint="Check the path.")
     return list(found)
+
+
+def is_gone(path: str) -> bool:
+    """Return whether nothing is at a path; what cannot be looked at is not gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _walk(root: str, exclude: Sequence[str], suffixes: AbstractSet[str]) -> Iterator[str]:
@@ -70,7 +90,7 @@ def _walk(root: str, exclude: Sequence[str], suffixes: AbstractSet[str]) -> Iter
             continue
         seen.add((status.st_dev, status.st_ino))
         rules = ignored.pop(current)
-        if IGNORE_FILE in names:
+        if os.path.isfile(os.path.join(current, IGNORE_FILE)):
             rules = [*rules, _Ignored(current, _lines(os.path.join(current, IGNORE_FILE)))]
 
         def is_wanted(name: str, path: str, rules: list[_Ignored] = rules) -> bool:
@@ -92,7 +112,16 @@ class _Ignored:
 
     def __init__(self, folder: str, patterns: Iterable[str]) -> None:
         self._prefix = os.path.join(folder, "")
-        self._spec = GitIgnoreSpec.from_lines(patterns)
+        lines = list(patterns)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of patterns that future versions will refuse
+                self._spec = GitIgnoreSpec.from_lines(lines)
+        except (ValueError, re.error) as exc:
+            raise UsageError(
+                f"One of the patterns for {folder} is none: {', '.join(lines)}.",
+                hint=f"--exclude and {IGNORE_FILE} take patterns as in a .gitignore.",
+            ) from exc
 
     def __contains__(self, path: str) -> bool:
         return self._spec.match_file(path.removeprefix(self._prefix))
