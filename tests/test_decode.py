@@ -12,7 +12,7 @@ from sounds import cut, encode, melody, noise, tone, write
 from audiosearch.errors import AudioError
 from audiosearch.sound.decode import mono_blocks, open_recording
 from audiosearch.sound.embedder import PatchReader
-from audiosearch.sound.mp3 import declares_its_length
+from audiosearch.sound.mp3 import length_is_known
 
 
 def decoded(path):
@@ -154,14 +154,25 @@ def test_joined_mp3s_are_read_to_the_end(tmp_path):
         assert len(waveform) / 16_000 == pytest.approx(2 * seconds, abs=0.5)
 
 
+@pytest.mark.parametrize("rate", [44_100, 22_050, 11_025])
+def test_an_mp3_of_one_bit_rate_needs_no_header(tmp_path, rate):
+    path = write(
+        tmp_path / "a.mp3", melody(20.0, rate), rate, format="MP3", bitrate_mode="CONSTANT"
+    )
+    path.write_bytes(path.read_bytes().replace(b"Info", b"\0\0\0\0", 1))
+    assert length_is_known(str(path))
+    waveform, _ = decoded(path)
+    assert len(waveform) / 16_000 == pytest.approx(20.0, abs=0.5)
+
+
 def test_tags_at_the_end_of_an_mp3_are_not_taken_for_sound(tmp_path):
     path = write(tmp_path / "a.mp3", melody(4.0, 44_100), 44_100, format="MP3")
     content = path.read_bytes()
     ape = bytes(20_000) + b"APETAGEX" + struct.pack("<IIII8x", 2_000, 20_032, 1, 0)
     path.write_bytes(content + ape + b"TAG".ljust(128, b"\0"))
-    assert declares_its_length(str(path))
+    assert length_is_known(str(path))
     path.write_bytes(content + bytes(20_000))
-    assert not declares_its_length(str(path))
+    assert not length_is_known(str(path))
 
 
 def test_an_mp3_that_does_not_say_how_long_it_is_is_read_to_the_end(tmp_path):
@@ -172,6 +183,7 @@ def test_an_mp3_that_does_not_say_how_long_it_is_is_read_to_the_end(tmp_path):
     for name in (b"Xing", b"Info"):
         content = content.replace(name, b"\0\0\0\0", 1)
     path.write_bytes(content)
+    assert not length_is_known(str(path))
     waveform, _ = decoded(path)
     assert len(waveform) / 16_000 == pytest.approx(30.0, abs=0.5)
 

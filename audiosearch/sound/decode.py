@@ -12,7 +12,7 @@ import soxr
 
 from audiosearch.errors import AudioError
 from audiosearch.params import PATCH_SAMPLES, SAMPLE_RATE_HZ
-from audiosearch.sound.mp3 import declares_its_length
+from audiosearch.sound.mp3 import length_is_known
 from audiosearch.sound.sndfile import MPEG_FORMATS, SndfileRecording
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def open_recording(path: str) -> Recording:
 def _by_libsndfile(path: str) -> Recording | None:
     try:
         recording = SndfileRecording(path)
-        if recording.info.format in MPEG_FORMATS and not declares_its_length(path):
+        if recording.info.format in MPEG_FORMATS and not length_is_known(path):
             recording.close()
             return None
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw
