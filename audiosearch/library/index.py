@@ -15,7 +15,8 @@ from audiosearch.errors import (
     TrackNotFound,
     UsageError,
 )
-from audiosearch.library.catalog import FILE_NAME, Catalog, Failure, Track
+from audiosearch.library.catalog import FILE_NAME, Catalog
+from audiosearch.library.records import Failure, Track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

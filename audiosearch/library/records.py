@@ -1,0 +1,80 @@
+"""What the library keeps, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from audiosearch.params import Float32
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What an index knows of one audio file, besides its vector.
+
+    Attributes
+    ----------
+    path : str
+        Absolute; bytes that are not UTF-8 are kept by ``surrogateescape``.
+    size : int
+        In bytes.
+    mtime_ns : int
+        Time of last change, in nanoseconds since 1970.
+    content_hash : str
+        BLAKE2b of the file's bytes, 32 hexadecimal digits.
+    seconds : float
+        Length of the sound.
+    id : int
+        Also the vector's id in FAISS; 0 until the track is stored.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    content_hash: str
+    seconds: float
+    sample_rate_hz: int
+    channels: int
+    format: str
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    album_artist: str | None = None
+    genre: str | None = None
+    year: int | None = None
+    track_number: int | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be embedded, as it was then, and why."""
+
+    path: str
+    reason: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class VectorChanges:
+    """How vectors differ from what they were at an earlier revision.
+
+    Attributes
+    ----------
+    revision : int
+        The revision these changes lead to.
+    ids : ndarray of int64, shape (n,)
+        Every stored track's id, ascending.
+    new_ids : ndarray of int64, shape (m,)
+        Those whose vectors were written since.
+    new_vectors : ndarray of float32, shape (m, 128)
+    """
+
+    revision: int
+    ids: np.ndarray[Any, np.dtype[np.int64]]
+    new_ids: np.ndarray[Any, np.dtype[np.int64]]
+    new_vectors: Float32
