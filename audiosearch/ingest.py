@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 from dataclasses import asdict, dataclass, replace
@@ -14,9 +13,8 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import AudioError
 from audiosearch.library.index import Failure, Identity, Index, Track
 from audiosearch.models import registry
-from audiosearch.models.download import Progress, no_progress
-from audiosearch.sound.embedder import Embedder, check_excerpt
-from audiosearch.sound.tags import read_tags
+from audiosearch.sound.embedder import check_excerpt
+from audiosearch.sound.pipeline import Pipeline
 from audiosearch.sound.walk import find_audio, is_gone
 
 if TYPE_CHECKING:
@@ -24,6 +22,12 @@ if TYPE_CHECKING:
 
     from audiosearch.params import StrPath
     from audiosearch.sound.embedder import Embedding
+    from audiosearch.sound.pipeline import Reading
+    from audiosearch.sound.tags import Tags
+    from audiosearch.sound.worker import Found
+
+
+_AUTO = registry.Request()
 
 
 class Status(str, Enum):
@@ -107,7 +111,8 @@ class Ingest:
     """Files about to be added to an index.
 
     Everything that can be refused is refused here, before the first file is decoded.
-    Iterating, which can be done once, adds file after file and yields what became of each.
+    Iterating, which can be done once, adds them, several at a time, and yields what became of
+    each, in the order in which they are done.
 
     Parameters
     ----------
@@ -115,14 +120,14 @@ class Ingest:
         The index; made with the first file that can be embedded, where there is none.
     paths : sequence of str
         Absolute paths of files, as `audiosearch.sound.walk.find_audio` finds them.
-    model, weights
-        As for `audiosearch.models.registry.choose`; an index that exists keeps its own.
+    request : Request
+        The model for a new index; an index that exists keeps its own, and takes no other.
     excerpt_seconds : float, optional
         Embed only about that much of each file.
     redo : Redo
         Which files to embed again that are known.
-    progress : callable, optional
-        Told about a download or a conversion.
+    n_jobs : int, optional
+        How many processes decode; as many as there are cores, unless given.
 
     Raises
     ------
@@ -139,11 +144,10 @@ class Ingest:
         directory: StrPath,
         paths: Sequence[str],
         *,
-        model: str = registry.AUTO,
-        weights: StrPath | None = None,
+        request: registry.Request = _AUTO,
         excerpt_seconds: float | None = None,
         redo: Redo = Redo.CHANGED,
-        progress: Progress = no_progress,
+        n_jobs: int | None = None,
     ) -> None:
         self._directory = directory
         check_excerpt(excerpt_seconds)
@@ -152,9 +156,11 @@ class Ingest:
         self._index = Index(directory) if Index.exists(directory) else None
         self._known = _Known(self._index)
         self._redo = redo
+        self._n_jobs = n_jobs
+        self._unread: list[str] = []
         self._early_failures: list[Failure] = []  # before there is an index
         try:
-            self._model = self._chosen(model, weights, progress)
+            self._model = self._chosen(request)
             own = self._index.identity.excerpt_seconds if self._index else None
             excerpt_seconds = own if excerpt_seconds is None else excerpt_seconds
             self.identity = Identity(self._model.name, self._model.fingerprint, excerpt_seconds)
@@ -165,64 +171,94 @@ class Ingest:
                 self._index.close()
             raise
 
-    def _chosen(self, model: str, weights: StrPath | None, progress: Progress) -> registry.Model:
-        if self._index is None:
-            return registry.choose(model, weights=weights, may_fetch=True, progress=progress)
-        own = self._index.identity
-        return registry.choose_again(
-            own.model, own.fingerprint, requested=model, weights=weights, progress=progress
+    def _chosen(self, request: registry.Request) -> registry.Model:
+        if self._index is not None:
+            own = self._index.identity
+            return registry.choose_again(own.model, own.fingerprint, request)
+        return registry.choose(
+            request.model, weights=request.weights, may_fetch=True, progress=request.progress
         )
 
     def __len__(self) -> int:
         """Return how many files there are."""
         return len(self.paths)
 
+    @property
+    def heard_seconds(self) -> float:
+        """How much sound was embedded so far, that of files still being read included."""
+        return self._pipeline.heard_seconds
+
     def __iter__(self) -> Iterator[Outcome]:
-        """Add the files, and yield what became of each."""
+        """Add the files, and yield what became of each; those that take no reading first."""
         try:
             for path in self.paths:
-                yield self._outcome(path)
+                outcome = self._at_first_sight(path)
+                if outcome is None:
+                    self._unread.append(path)
+                else:
+                    yield outcome
+            if self._unread:
+                with contextlib.closing(iter(self._pipeline)) as batches:
+                    for readings in batches:
+                        yield from self._stored(readings)
         finally:
             if self._index is not None:
                 with self._index:
                     self._index.catch_up()
 
-    def _outcome(self, path: str) -> Outcome:
-        """Add one file, unless it is unchanged, and return what became of it."""
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        known: set[str] = set()
+        if self._index is not None and self._redo is not Redo.ALL:
+            known = self._index.content_hashes()
+        return Pipeline(
+            self._unread,
+            self._model,
+            excerpt_seconds=self.identity.excerpt_seconds,
+            n_jobs=self._n_jobs,
+            is_known=known.__contains__,
+        )
+
+    def _at_first_sight(self, path: str) -> Outcome | None:
+        """Return what becomes of a file that need not be opened; None for one that must."""
         try:
-            size, mtime_ns = _size_and_time(path)
-            state = self._known.state(path, size, mtime_ns)
-            if state is State.UNCHANGED and self._redo is not Redo.ALL:
-                return Outcome(path, Status.UNCHANGED)
-            if state is State.FAILED and self._redo is Redo.CHANGED:
-                hint = "Files that failed are tried again once they change, or with --retry."
-                reason = self._known.failures[path].reason
-                return Outcome(path, Status.FAILED, message=reason, hint=hint)
-            content_hash = _content_hash(path)
-            if self._index and self._redo is not Redo.ALL:
-                twins = self._index.tracks_of(content_hash)
-                if twins:
-                    return _same_content(self._index, path, size, mtime_ns, twins)
-            embedding = self._embedder.embed(path)
-            track = _track(path, size, mtime_ns, content_hash, embedding)
-        except OSError as exc:
-            hint = "Add it again when it is back."
-            return Outcome(path, Status.FAILED, message=f"it is gone ({exc.strerror})", hint=hint)
+            state = self._known.state(path, *_size_and_time(path))
         except AudioError as exc:
-            self._record_failure(path, exc.reason)
-            known = self._index is not None and self._index.track_at(path) is not None
-            message = f"{exc.reason}; the index keeps what it was before" if known else exc.reason
-            return Outcome(path, Status.FAILED, message=message, hint=exc.hint)
-        if self._index is None:
+            return self._failed(exc)
+        if state is State.UNCHANGED and self._redo is not Redo.ALL:
+            return Outcome(path, Status.UNCHANGED)
+        if state is State.FAILED and self._redo is Redo.CHANGED:
+            hint = "Files that failed are tried again once they change, or with --retry."
+            reason = self._known.failures[path].reason
+            return Outcome(path, Status.FAILED, message=reason, hint=hint)
+        return None
+
+    def _stored(self, readings: list[Reading]) -> list[Outcome]:
+        """Write what came of some files, in one transaction."""
+        if self._index is None and any(reading.embedding for reading in readings):
             self._index = Index(self._directory, identity=self.identity)
             for failure in self._early_failures:
                 self._index.add_failure(failure)
-        self._index.add(track, embedding.vector)
-        return Outcome(path, Status.ADDED, embedding.seconds, embedding.warning)
+        together = self._index.together() if self._index else contextlib.nullcontext()
+        with together:
+            return [self._outcome(reading) for reading in readings]
 
-    @cached_property
-    def _embedder(self) -> Embedder:
-        return Embedder(self._model, excerpt_seconds=self.identity.excerpt_seconds)
+    def _outcome(self, reading: Reading) -> Outcome:
+        found, index = reading.found, self._index
+        if reading.error is not None or found is None or index is None:
+            return self._failed(reading.error or _lost(reading.path))
+        if reading.embedding is None:
+            return _same_content(index, reading, found)
+        embedding = reading.embedding
+        index.add(_track(reading.path, found, embedding, reading.tags), embedding.vector)
+        return Outcome(reading.path, Status.ADDED, embedding.seconds, embedding.warning)
+
+    def _failed(self, error: AudioError) -> Outcome:
+        path, message = error.path, error.reason
+        self._record_failure(path, message)
+        if self._index is not None and self._index.track_at(path) is not None:
+            message += "; the index keeps what it was before"
+        return Outcome(path, Status.FAILED, message=message, hint=error.hint)
 
     def _record_failure(self, path: str, reason: str) -> None:
         try:
@@ -246,10 +282,12 @@ def add(
     weights: StrPath | None = None,
     excerpt_seconds: float | None = None,
     redo: Redo = Redo.CHANGED,
+    n_jobs: int | None = None,
 ) -> list[Outcome]:
     """Add files and folders to an index, and return what became of each file.
 
-    The other parameters, and the errors, are those of `Ingest`.
+    The other parameters, and the errors, are those of `Ingest` and
+    `audiosearch.models.registry.Request`.
 
     Parameters
     ----------
@@ -261,10 +299,10 @@ def add(
     ingest = Ingest(
         directory,
         find_audio(paths),
-        model=model,
-        weights=weights,
+        request=registry.Request(model, weights),
         excerpt_seconds=excerpt_seconds,
         redo=redo,
+        n_jobs=n_jobs,
     )
     return list(ingest)
 
@@ -285,45 +323,38 @@ def _size_and_time(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _same_content(index: Index, path: str, size: int, mtime_ns: int, twins: list[Track]) -> Outcome:
+def _same_content(index: Index, reading: Reading, found: Found) -> Outcome:
     """Take over what is known of a file whose content is stored: nothing is embedded."""
-    here = next((twin for twin in twins if twin.path == path), None)
-    gone = next((twin for twin in twins if is_gone(twin.path)), None)
-    track = replace(here or gone or twins[0], path=path, size=size, mtime_ns=mtime_ns)
-    if here:
+    path = reading.path
+    alike = index.tracks_of(found.content_hash)
+    here, twin = index.track_at(path), reading.twin and index.track_at(reading.twin)
+    if not alike:
+        return Outcome(path, Status.FAILED, message=_lost(path).reason, hint=_lost(path).hint)
+    gone = next((track for track in alike if is_gone(track.path)), None)
+    known = twin or (here if here in alike else None) or gone or alike[0]
+    track = replace(known, path=path, size=found.size, mtime_ns=found.mtime_ns)
+    if known is here:
         index.update(track)
         return Outcome(path, Status.UNCHANGED)
-    if gone and index.track_at(path) is None:
+    if known is gone and here is None:
         index.update(track)
         return Outcome(path, Status.MOVED)
-    index.add(track, index.vector(track))
+    index.add(track, index.vector(known))
     return Outcome(path, Status.ADDED, track.seconds)
 
 
-def _track(path: str, size: int, mtime_ns: int, content_hash: str, embedding: Embedding) -> Track:
+def _lost(path: str) -> AudioError:
+    reason = "the track with the same content was removed meanwhile"
+    return AudioError(path, reason, hint="Add it again.")
+
+
+def _track(path: str, found: Found, embedding: Embedding, tags: Tags) -> Track:
     return Track(
         path=path,
-        size=size,
-        mtime_ns=mtime_ns,
-        content_hash=content_hash,
+        **asdict(found),
         seconds=embedding.seconds,
         sample_rate_hz=embedding.info.sample_rate_hz,
         channels=embedding.info.channels,
         format=embedding.info.format,
-        **asdict(read_tags(path)),
+        **asdict(tags),
     )
-
-
-def _content_hash(path: str) -> str:
-    """Return BLAKE2b of a file's bytes, as 32 hexadecimal digits."""
-    digest = hashlib.blake2b(digest_size=16)
-    try:
-        with open(path, "rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    except FileNotFoundError as exc:
-        raise AudioError(path, "it is gone", hint="Add it again when it is back.") from exc
-    except OSError as exc:
-        reason = f"it cannot be read ({exc.strerror})"
-        raise AudioError(path, reason, hint="Check that you may read it.") from exc
-    return digest.hexdigest()

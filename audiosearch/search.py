@@ -98,7 +98,7 @@ def similar(
                 weights=weights,
                 progress=progress,
             )
-    seeds = _Seeds(index, model, weights, progress)
+    seeds = _Seeds(index, registry.Request(model, weights, progress))
     for clip in [clips] if isinstance(clips, (str, os.PathLike)) else clips:
         seeds.add(os.fspath(clip))
     exclude = [] if include_self else seeds.tracks
@@ -110,16 +110,14 @@ def similar(
 class _Seeds:
     """Clips as vectors: those of stored tracks from the index, others by its model."""
 
-    def __init__(
-        self, index: Index, model: str, weights: StrPath | None, progress: Progress
-    ) -> None:
+    def __init__(self, index: Index, request: registry.Request) -> None:
         self._index = index
-        self._request = (model, weights, progress)
+        self._request = request
         self._embedder: Embedder | None = None
         self._vectors: list[Float32] = []
         self.tracks: list[Track] = []  # that are the clips themselves
         self.warnings: list[str] = []
-        if model != registry.AUTO or weights is not None:
+        if request.model != registry.AUTO or request.weights is not None:
             self._model()  # a model that was asked for must be the index's own
 
     def add(self, clip: str) -> None:
@@ -159,10 +157,7 @@ class _Seeds:
         return np.asarray(mean / length, dtype=np.float32)
 
     def _model(self) -> registry.Model:
-        requested, weights, progress = self._request
         own = self._index.identity
-        model = registry.choose_again(
-            own.model, own.fingerprint, requested=requested, weights=weights, progress=progress
-        )
+        model = registry.choose_again(own.model, own.fingerprint, self._request)
         self._index.require(Identity(model.name, model.fingerprint, own.excerpt_seconds))
         return model

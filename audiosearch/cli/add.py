@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, Excerpt, IndexDir, ModelName, Weights
+from audiosearch.cli.options import DEFAULT_INDEX, Excerpt, IndexDir, Jobs, ModelName, Weights
 
 if TYPE_CHECKING:
     from audiosearch.ingest import Ingest, Outcome, Redo
@@ -26,6 +26,7 @@ def add(
     model: ModelName = "auto",
     weights: Weights = None,
     excerpt: Excerpt = None,
+    jobs: Jobs = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try files again that failed and have not changed.")
     ] = False,
@@ -55,6 +56,7 @@ def add(
     """Add files and folders to the index; unchanged files are skipped."""
     from audiosearch.cli.console import model_progress
     from audiosearch.ingest import Ingest, Redo, Status
+    from audiosearch.models.registry import Request
     from audiosearch.sound.decode import SUFFIXES
     from audiosearch.sound.walk import find_audio
 
@@ -68,11 +70,10 @@ def add(
         ingest = Ingest(
             index_dir,
             files,
-            model=model,
-            weights=weights,
+            request=Request(model, weights, progress),
             excerpt_seconds=excerpt,
             redo=redo,
-            progress=progress,
+            n_jobs=jobs,
         )
     outcomes = run(ingest)
     n_failed = sum(outcome.status is Status.FAILED for outcome in outcomes)
@@ -112,10 +113,10 @@ def run(ingest: Ingest) -> list[Outcome]:
     outcomes: list[Outcome] = []
     started = perf_counter()
     try:
-        with IngestProgress(stderr(), ingest.paths) as bar:
+        with IngestProgress(stderr(), len(ingest), lambda: ingest.heard_seconds) as bar:
             for outcome in ingest:
                 outcomes.append(outcome)
-                bar.advance(outcome)
+                bar.advance(outcome.path)
     except KeyboardInterrupt:
         say("Interrupted: what was added is kept; the same command goes on from there.")
         raise typer.Exit(130) from None

@@ -56,9 +56,7 @@ def demo(
         ingest = Ingest(
             index_dir,
             [os.path.abspath(sound.path) for sound in sounds],
-            model=model,
-            weights=weights,
-            progress=progress,
+            request=registry.Request(model, weights, progress),
         )
     run(ingest)
 

@@ -45,6 +45,16 @@ Excerpt = Annotated[
         help="Embed only about that much of each file, evenly spaced over it.",
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j",
+        "--jobs",
+        min=1,
+        metavar="N",
+        help="How many processes decode, and threads embed; as many as there are cores.",
+    ),
+]
 OutputFormat = Annotated[
     Format, typer.Option("--format", help="A table is tab-separated columns when piped.")
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from rich.progress import (
@@ -11,6 +11,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     Task,
     TaskID,
@@ -22,33 +23,41 @@ from rich.text import Text
 from audiosearch.cli.console import printable, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from rich.console import Console
 
-    from audiosearch.ingest import Outcome
+
+class _Pace(ProgressColumn):
+    """Files a second, and how many times faster than it plays the sound was heard."""
+
+    def __init__(self, heard_seconds: Callable[[], float]) -> None:
+        super().__init__()
+        self._heard_seconds = heard_seconds
+
+    def render(self, task: Task) -> Text:
+        elapsed = task.elapsed or math.inf
+        return Text(
+            f"{task.completed / elapsed:.1f} files/s, {self._heard_seconds() / elapsed:.0f}x"
+        )
 
 
 class IngestProgress:
-    """Count, rate, times real time, time left and current file, on a terminal only."""
+    """Count, rate, times real time, time left and the file done last, on a terminal only."""
 
-    def __init__(self, console: Console, paths: Sequence[str]) -> None:
+    def __init__(self, console: Console, n_files: int, heard_seconds: Callable[[], float]) -> None:
         self._bar = Progress(
             SpinnerColumn(),
             MofNCompleteColumn(),
             BarColumn(bar_width=20),
-            TextColumn("{task.fields[pace]}"),
+            _Pace(heard_seconds),
             TimeRemainingColumn(),
             TextColumn("{task.fields[file]}", markup=False),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self._paths = paths
-        self._task = self._bar.add_task("add", total=len(paths), pace="", file=self._file(0))
-        self._started = perf_counter()
-        self._n_done = 0
-        self._sound_seconds = 0.0
+        self._task = self._bar.add_task("add", total=n_files, file="")
 
     def __enter__(self) -> IngestProgress:
         self._bar.start()
@@ -57,16 +66,9 @@ class IngestProgress:
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
-    def advance(self, outcome: Outcome) -> None:
+    def advance(self, path: str) -> None:
         """Count one file."""
-        self._n_done += 1
-        self._sound_seconds += outcome.seconds
-        elapsed = perf_counter() - self._started
-        pace = f"{self._n_done / elapsed:.1f} files/s, {self._sound_seconds / elapsed:.0f}x"
-        self._bar.update(self._task, advance=1, pace=pace, file=self._file(self._n_done))
-
-    def _file(self, i: int) -> str:
-        return printable(os.path.basename(self._paths[i])) if i < len(self._paths) else ""
+        self._bar.update(self._task, advance=1, file=printable(os.path.basename(path)))
 
 
 class _SizeIfKnown(DownloadColumn):

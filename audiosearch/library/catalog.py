@@ -124,6 +124,9 @@ class Catalog:
     def _transaction(self) -> Iterator[None]:
         """Write all or nothing; claim the right to write first, so that no one overtakes."""
         with self._errors():
+            if self._db.conn.in_transaction:  # that of `together`
+                yield
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -131,6 +134,12 @@ class Catalog:
                 self._db.rollback()
                 raise
             self._db.commit()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all that is written inside in one transaction."""
+        with self._transaction():
+            yield
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         with self._errors():
@@ -250,6 +259,11 @@ class Catalog:
     def _tracks_where(self, where: str, values: Sequence[Any]) -> Iterator[Track]:
         sql = f"SELECT {', '.join(_FIELDS)} FROM tracks WHERE {where} ORDER BY id"
         return map(_track, self._rows(sql, values))
+
+    def content_hashes(self) -> set[str]:
+        """Return the hashes of the stored tracks' files, as far as they are known."""
+        rows = self._rows("SELECT DISTINCT content_hash FROM tracks WHERE content_hash <> ''")
+        return {row["content_hash"] for row in rows}
 
     def unchanged(self) -> dict[str, tuple[int, int]]:
         """Return size and time of change of every stored track, by path."""

@@ -20,6 +20,7 @@ from audiosearch.library.records import Failure, Track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from audiosearch.library.vectors import VectorSearch
     from audiosearch.params import Float32, StrPath
@@ -155,6 +156,10 @@ class Index:
         """
         return self._catalog.put(track, vector)
 
+    def together(self) -> AbstractContextManager[None]:
+        """Write all that is written inside in one transaction: all of it, or nothing."""
+        return self._catalog.together()
+
     def update(self, track: Track) -> None:
         """Write a stored track's fields anew, its path among them; its vector stays."""
         self._catalog.update(track)
@@ -227,6 +232,10 @@ class Index:
     def __iter__(self) -> Iterator[Track]:
         """Yield every track, in the order of their ids."""
         return self._catalog.tracks()
+
+    def content_hashes(self) -> set[str]:
+        """Return the hashes of the stored tracks' files, as far as they are known."""
+        return self._catalog.content_hashes()
 
     def unchanged(self) -> dict[str, tuple[int, int]]:
         """Return size and time of change (ns) of every stored track, by path."""

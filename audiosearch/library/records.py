@@ -24,7 +24,7 @@ class Track:
     mtime_ns : int
         Time of last change, in nanoseconds since 1970.
     content_hash : str
-        BLAKE2b of the file's bytes, 32 hexadecimal digits.
+        BLAKE3 of the file's bytes, 32 hexadecimal digits.
     seconds : float
         Length of the sound.
     id : int

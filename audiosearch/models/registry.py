@@ -71,11 +71,30 @@ class Model:
     fingerprint: str
     path: Path
 
-    def load(self) -> Network:
-        """Load the network."""
+    def load(self, *, n_threads: int | None = None) -> Network:
+        """Load the network, to run on so many threads; as many as there are cores, unless given."""
         from audiosearch.models.runtime import Network
 
-        return Network(self.path)
+        return Network(self.path, n_threads=n_threads)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The model that was asked for.
+
+    Attributes
+    ----------
+    model : str
+        "vggish", "compact", the path of a .tflite file, or "auto".
+    weights : str, path-like or None
+        A VGGish checkpoint; ``AUDIOSEARCH_WEIGHTS`` where not given.
+    progress : callable
+        Told about a download or a conversion.
+    """
+
+    model: str = AUTO
+    weights: StrPath | None = None
+    progress: Progress = no_progress
 
 
 def compact() -> Model:
@@ -164,24 +183,15 @@ def downloaded_vggish(progress: Progress = no_progress) -> Model | None:
     return _vggish(path, progress) if os.path.exists(path) else None
 
 
-def choose_again(
-    name: str,
-    fingerprint: str,
-    *,
-    requested: str = AUTO,
-    weights: StrPath | None = None,
-    progress: Progress = no_progress,
-) -> Model:
+def choose_again(name: str, fingerprint: str, request: Request) -> Model:
     """Return the model that an index was made with, or the other one that was asked for.
 
     Parameters
     ----------
     name, fingerprint : str
         The index's model.
-    requested : str
-        As for `choose`; "auto" stands for the index's own.
-    weights : Path, optional
-        As for `choose`.
+    request : Request
+        Where "auto" stands for the index's own.
 
     Raises
     ------
@@ -190,14 +200,15 @@ def choose_again(
     ModelUnavailable, WeightsError, ModelError
         Where the model cannot be had.
     """
-    if weights is None and (requested == AUTO or requested == name in (VGGISH, COMPACT)):
+    wanted, weights, progress = request.model, request.weights, request.progress
+    if weights is None and (wanted == AUTO or wanted == name in (VGGISH, COMPACT)):
         return by_fingerprint(name, fingerprint, progress)
-    if weights is None and requested == VGGISH:
+    if weights is None and wanted == VGGISH:
         raise ModelMismatch(
             f"The index was made with {describe(name, fingerprint)}, not with vggish.",
             hint="Leave out --model to use the index's own, or start another with --index DIR.",
         )
-    return choose(requested, weights=weights, progress=progress)
+    return choose(wanted, weights=weights, progress=progress)
 
 
 def fetched_vggish(progress: Progress = no_progress) -> Model:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from audiosearch.params import Float32
 
 
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Network:
     """A LiteRT model from patches to embeddings, loaded once.
 
@@ -39,7 +46,7 @@ class Network:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            interpreter = Interpreter(os.fspath(path), num_threads=n_threads or os.cpu_count())
+            interpreter = Interpreter(os.fspath(path), num_threads=n_threads or n_cores())
             inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         except (ValueError, RuntimeError) as exc:
             raise WeightsError(

@@ -205,17 +205,9 @@ class Embedder:
         with PatchReader(path, excerpt_seconds=self.excerpt_seconds) as reader:
             for embeddings in self.vectors(reader):
                 pool.add(embeddings)
-        pooled = pool.pooled(Pooling(pooling))
-        try:
-            direction = unit(pooled)
-        except ValueError as exc:
-            raise _unusable(reader.path) from exc
-        return Embedding(
-            vector=direction if normalize else pooled,
-            info=reader.info,
-            seconds=reader.seconds,
-            warning=reader.warning,
-        )
+        direction = pooled_vector(reader.path, pool)
+        vector = direction if normalize else pool.pooled(Pooling(pooling))
+        return Embedding(vector, reader.info, reader.seconds, reader.warning)
 
     def embed_patches(self, path: StrPath) -> Embedding:
         """Embed each patch of a file: the network's own values, neither pooled nor normalised.
@@ -247,6 +239,20 @@ class Embedder:
             if self._postprocess:
                 embeddings = self._postprocess(embeddings).astype(np.float32)
             yield embeddings
+
+
+def pooled_vector(path: str, pool: RunningPool) -> Float32:
+    """Return the vector, of unit length, of a file whose patches were pooled.
+
+    Raises
+    ------
+    AudioError
+        Where they add up to no finite vector with a direction.
+    """
+    try:
+        return unit(pool.pooled())
+    except ValueError as exc:
+        raise _unusable(path) from exc
 
 
 def _unusable(path: str) -> AudioError:

@@ -1,0 +1,318 @@
+"""Many files at a time: read by processes apart, embedded in batches that span them.
+
+Each *line* is a thread with a `Worker`, a process that decodes one file after another into
+patches. One more thread fills batches with what comes of all lines and runs the network,
+which lets go of Python's lock while it computes. What waits between them is bounded, so that
+memory does not grow with the length or the number of files.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.errors import AudioError
+from audiosearch.models.runtime import n_cores
+from audiosearch.params import PATCH_HOP_SECONDS
+from audiosearch.sound.embedder import BATCH_PATCHES, Embedding, pooled_vector
+from audiosearch.sound.isolation import PATIENCE_SECONDS, Worker
+from audiosearch.sound.pooling import RunningPool
+from audiosearch.sound.tags import Tags
+from audiosearch.sound.worker import Ended, Found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from audiosearch.models.registry import Model
+    from audiosearch.models.runtime import Network
+    from audiosearch.params import Float32
+
+_LINGER_SECONDS = 0.25  # so long a part-filled batch waits for more
+_WAITING_MESSAGES = 64  # from all lines, of up to 8 patches (200 KB) each
+_NO_TAGS = Tags()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of one file.
+
+    Attributes
+    ----------
+    path : str
+    found : Found or None
+        The file as it was; None where it could not even be opened.
+    embedding : Embedding or None
+        None where it failed, or where its content is known.
+    tags : Tags
+        Read where there is an embedding.
+    twin : str or None
+        The file of the same content that was embedded in its place.
+    error : AudioError or None
+        Why it failed.
+    """
+
+    path: str
+    found: Found | None = None
+    embedding: Embedding | None = None
+    tags: Tags = _NO_TAGS
+    twin: str | None = None
+    error: AudioError | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A file on its way: what was pooled of it, and how much waits for the network."""
+
+    path: str
+    found: Found | None = None
+    pool: RunningPool = field(default_factory=RunningPool)
+    n_waiting: int = 0
+    end: Ended | AudioError | None = None
+
+    def reading(self) -> Reading:
+        end = self.end
+        if not isinstance(end, Ended):
+            return Reading(self.path, self.found, error=end)
+        try:
+            vector = pooled_vector(self.path, self.pool)
+        except AudioError as exc:
+            return Reading(self.path, self.found, error=exc)
+        embedding = Embedding(vector, end.info, end.seconds, end.warning)
+        return Reading(self.path, self.found, embedding, end.tags)
+
+
+class Pipeline:
+    """Files in, embeddings out, in the order in which they are done.
+
+    Iterating, which can be done once, yields lists of readings: all that are ready.
+
+    Parameters
+    ----------
+    paths : iterable of str
+    model : Model
+    excerpt_seconds : float, optional
+        Embed only about that much of each file.
+    n_jobs : int, optional
+        How many processes read, and on how many threads the network runs: as many as there
+        are cores, unless given.
+    is_known : callable, optional
+        Whether a file need not be embedded, by its content's hash. Of files of the same
+        content in one run, only the first is, whatever this says.
+    patience_seconds : float
+        What a file may take, besides as long as it lasts.
+
+    Raises
+    ------
+    ModelError
+        On iterating, where the model cannot be run.
+    AudiosearchError
+        On iterating, where no process can be started.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str],
+        model: Model,
+        *,
+        excerpt_seconds: float | None = None,
+        n_jobs: int | None = None,
+        is_known: Callable[[str], bool] = lambda _: False,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._paths = iter(paths)
+        self._model = model
+        self._excerpt_seconds = excerpt_seconds
+        self._n_jobs = n_jobs or n_cores()
+        self._is_known = is_known
+        self._patience_seconds = patience_seconds
+        self._batches = _Batches(self._network, self._finish)
+        self._lock = threading.Lock()
+        self._is_stopping = False
+        self._twins: dict[str, list[Reading]] = {}  # of contents that are on their way
+        self._heard: dict[str, str] = {}  # content hash to path
+        self._workers: list[Worker] = []
+        self._for_network: queue.Queue[tuple[_Job, Float32 | Ended | AudioError] | None]
+        self._for_network = queue.Queue(_WAITING_MESSAGES)
+        self._done: queue.SimpleQueue[Reading | BaseException | None] = queue.SimpleQueue()
+
+    @property
+    def heard_seconds(self) -> float:
+        """How much sound went through the network so far."""
+        return self._batches.n_done * PATCH_HOP_SECONDS
+
+    def __iter__(self) -> Generator[list[Reading], None, None]:
+        """Embed the files."""
+        threads = [threading.Thread(target=self._line, daemon=True) for _ in range(self._n_jobs)]
+        threads.append(threading.Thread(target=self._embed_all, daemon=True))
+        for thread in threads:
+            thread.start()
+        try:
+            while readings := self._ready():
+                yield readings
+        finally:
+            self._is_stopping = True
+            for worker in self._workers:
+                worker.close()
+            for thread in threads:
+                thread.join()
+
+    def _ready(self) -> list[Reading]:
+        """Wait for a reading, and return it with those behind it; none at the end."""
+        readings: list[Reading] = []
+        while not readings or not self._done.empty():
+            item = self._done.get()
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                self._done.put(None)
+                break
+            readings.append(item)
+        return readings
+
+    # One thread a line
+
+    def _line(self) -> None:
+        worker = None
+        try:
+            while (path := self._next_path()) is not None:
+                worker = worker or self._hired()
+                self._read(worker, path)
+        except BaseException as exc:  # noqa: BLE001  (for whoever iterates)
+            self._done.put(exc)
+        finally:
+            if worker is not None:
+                worker.close()
+            self._for_network.put(None)
+
+    def _next_path(self) -> str | None:
+        with self._lock:
+            return None if self._is_stopping else next(self._paths, None)
+
+    def _hired(self) -> Worker:
+        worker = Worker(patience_seconds=self._patience_seconds)
+        self._workers.append(worker)
+        if self._is_stopping:
+            worker.close()
+        return worker
+
+    def _read(self, worker: Worker, path: str) -> None:
+        job = _Job(path)
+
+        def wanted(found: Found) -> bool:
+            reading = Reading(path, found)
+            with self._lock:
+                twins = self._twins.get(found.content_hash)
+                heard = self._heard.get(found.content_hash)
+                if twins is not None:
+                    twins.append(reading)
+                elif heard is not None or self._is_known(found.content_hash):
+                    self._done.put(replace(reading, twin=heard))
+                else:
+                    self._twins[found.content_hash] = []
+                    job.found = found
+            return job.found is not None
+
+        try:
+            for message in worker.read(path, excerpt_seconds=self._excerpt_seconds, wanted=wanted):
+                self._for_network.put((job, message))
+        except AudioError as exc:
+            self._for_network.put((job, exc))
+
+    # One thread for the network
+
+    def _network(self) -> Network:
+        return self._model.load(n_threads=self._n_jobs)
+
+    def _embed_all(self) -> None:
+        batches = self._batches
+        n_lines = self._n_jobs
+        try:
+            while n_lines:
+                try:
+                    linger = _LINGER_SECONDS if batches.n_waiting else None
+                    item = self._for_network.get(timeout=linger)
+                except queue.Empty:
+                    batches.flush()
+                    continue
+                if item is None:
+                    n_lines -= 1
+                elif not self._is_stopping:
+                    batches.add(*item)
+            batches.flush()
+        except BaseException as exc:  # noqa: BLE001  (for whoever iterates, who stops the lines)
+            self._done.put(exc)
+            while n_lines:
+                n_lines -= self._for_network.get() is None
+        self._done.put(None)
+
+    def _finish(self, job: _Job) -> None:
+        reading = job.reading()
+        self._done.put(reading)
+        if job.found is None:
+            return
+        with self._lock:
+            twins = self._twins.pop(job.found.content_hash)
+            if reading.embedding is not None:
+                self._heard[job.found.content_hash] = job.path
+        for twin in twins:
+            error = reading.error
+            if error is not None:
+                error = AudioError(twin.path, error.reason, hint=error.hint)
+            self._done.put(replace(twin, twin=job.path, error=error))
+
+
+class _Batches:
+    """Patches of many files on their way through the network, 32 at a time."""
+
+    def __init__(self, load: Callable[[], Network], finished: Callable[[_Job], None]) -> None:
+        self._load = load
+        self._finished = finished
+        self._waiting: deque[tuple[_Job, Float32]] = deque()
+        self.n_waiting = 0
+        self.n_done = 0
+
+    @cached_property
+    def _network(self) -> Network:
+        return self._load()
+
+    def add(self, job: _Job, message: Float32 | Ended | AudioError) -> None:
+        if isinstance(message, np.ndarray):
+            self._waiting.append((job, message))
+            job.n_waiting += len(message)
+            self.n_waiting += len(message)
+            while self.n_waiting >= BATCH_PATCHES:
+                self._run(BATCH_PATCHES)
+        else:
+            job.end = message
+            if not job.n_waiting:
+                self._finished(job)
+
+    def flush(self) -> None:
+        """Run what waits, though it fills no batch."""
+        if self.n_waiting:
+            self._run(self.n_waiting)
+
+    def _run(self, n_patches: int) -> None:
+        parts: list[tuple[_Job, Float32]] = []
+        n_missing = n_patches
+        while n_missing:
+            job, patches = self._waiting.popleft()
+            if len(patches) > n_missing:
+                self._waiting.appendleft((job, patches[n_missing:]))
+            parts.append((job, patches[:n_missing]))
+            n_missing -= len(parts[-1][1])
+        embeddings = self._network(np.concatenate([patches for _, patches in parts]))
+        self.n_waiting -= n_patches
+        self.n_done += n_patches
+        for job, patches in parts:
+            own, embeddings = np.split(embeddings, [len(patches)])
+            job.pool.add(own)
+            job.n_waiting -= len(patches)
+            if job.end is not None and not job.n_waiting:
+                self._finished(job)
