@@ -13,7 +13,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import audiosearch
 from audiosearch.errors import AudioError, AudiosearchError
 from audiosearch.sound.worker import Ended, Found, Opened, Request
 
@@ -126,7 +125,7 @@ class Worker:
                 [sys.executable, "-c", _PROGRAM, str(fd)],
                 pass_fds=[fd],
                 env=os.environ | _ONE_THREAD,
-                cwd=Path(audiosearch.__file__).parents[1],  # Python may import from there
+                cwd=Path(__file__).parents[2],  # Python may import from there
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
