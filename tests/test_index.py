@@ -21,7 +21,7 @@ from audiosearch import (
     UsageError,
 )
 from audiosearch.library.index import Failure, Identity, Track
-from audiosearch.library.vectors import FILE_NAME
+from audiosearch.library.search_file import FILE_NAME
 
 IDENTITY = Identity("compact", "f" * 64)
 

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from networks import mean_bands, tflite
 from sounds import melody, write
 
 from audiosearch import ModelUnavailable, UsageError, WeightsError
@@ -12,19 +12,6 @@ from audiosearch.models import registry
 from audiosearch.models.tflite_graph import vggish_arrays
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own
-
-
-def tflite(path, embed, *, patches=None, shape=(None, 96, 64)):
-    """Write a LiteRT model of a function of patches."""
-    signature = [tf.TensorSpec(shape, tf.float32)]
-    function = tf.function(embed, input_signature=signature)
-    concrete = [function.get_concrete_function()]
-    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions(concrete).convert())
-    return path
-
-
-def mean_bands(patches):
-    return tf.concat([tf.reduce_mean(patches, axis=1), tf.reduce_max(patches, axis=1)], axis=1)
 
 
 def test_a_model_of_one_s_own_is_found_again_without_its_file(music, run, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from sounds import encode, tone
 
 from audiosearch import Index, LibraryError, TrackNotFound, add, similar
-from audiosearch.upkeep import gone, prune, refresh, relocate
+from audiosearch.upkeep.files import gone, prune, refresh, relocate
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_part_of_an_index_is_not_emptied_because_its_disk_is_not_mounted(
     tmp_path, music, index, leaves_the_mount_point, monkeypatch
 ):
     disks = tmp_path / "disks"
-    monkeypatch.setattr("audiosearch.upkeep._MOUNT_FOLDERS", (str(disks),))
+    monkeypatch.setattr("audiosearch.upkeep.files._MOUNT_FOLDERS", (str(disks),))
     disk = disks / "one"
     disk.mkdir(parents=True)
     other = disk / "Album"

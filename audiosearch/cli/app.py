@@ -112,7 +112,18 @@ def _keep_stderr_for_python() -> None:
     sys.stderr = open(ours, "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115
 
 
-from audiosearch.cli import add, demo, embed, model, query, tracks, upkeep  # noqa: E402
+from audiosearch.cli import (  # noqa: E402
+    add,
+    demo,
+    doctor,
+    embed,
+    model,
+    query,
+    reembed,
+    tracks,
+    transfer,
+    upkeep,
+)
 
-for register in (add, query, embed, tracks, upkeep, model, demo):
+for register in (add, query, embed, tracks, upkeep, reembed, doctor, transfer, model, demo):
     register.register(app)

@@ -149,7 +149,7 @@ def _cell(column: str, value: Any, *, for_people: bool = False) -> str:
     if value is None:
         return ""
     if column == "seconds":
-        return clock(value) if for_people else f"{value:.2f}"
+        return f"{value:.2f}" if not for_people else clock(value) if value else ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if column == "path" and for_people:

@@ -42,6 +42,7 @@ def info(index_dir: IndexDir = DEFAULT_INDEX, output: OutputFormat = Format.TABL
 
     with Index(index_dir) as index:
         totals, identity = index.totals(), index.identity
+        pending_model, pending_tracks = index.pending()
     facts = {
         "index": os.path.abspath(index_dir),
         "tracks": totals.tracks,
@@ -51,6 +52,8 @@ def info(index_dir: IndexDir = DEFAULT_INDEX, output: OutputFormat = Format.TABL
         "model": identity.model,
         "fingerprint": identity.fingerprint,
         "excerpt_seconds": identity.excerpt_seconds,
+        "pending_model": pending_model,
+        "pending_tracks": pending_tracks,
         "database_bytes": totals.database_bytes,
         "faiss_bytes": totals.faiss_bytes,
     }

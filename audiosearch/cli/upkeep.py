@@ -23,17 +23,17 @@ def prune(
     index_dir: IndexDir = DEFAULT_INDEX,
 ) -> None:
     """Forget the tracks whose files are gone."""
-    from audiosearch import upkeep
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
+    from audiosearch.upkeep import files
 
     with Index(index_dir) as index:
-        missing = upkeep.gone(index)
+        missing = files.gone(index)
         for track in missing.tracks:
             say(track.path, label="gone: ", style="yellow")
         if missing.tracks and not yes:
             typer.confirm(f"Forget {len(missing.tracks)} tracks?", abort=True, err=True)
-        upkeep.prune(index, missing, force=force)
+        files.prune(index, missing, force=force)
     say(f"{len(missing.tracks)} forgotten")
 
 
@@ -43,21 +43,21 @@ def relocate(
     index_dir: IndexDir = DEFAULT_INDEX,
 ) -> None:
     """Follow a folder that moved, without reading a file."""
-    from audiosearch import upkeep
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
+    from audiosearch.upkeep import files
 
     with Index(index_dir) as index:
-        n_tracks = upkeep.relocate(index, old, new)
+        n_tracks = files.relocate(index, old, new)
     say(f"{n_tracks} relocated")
 
 
 def refresh(index_dir: IndexDir = DEFAULT_INDEX) -> None:
     """Read the files' tags anew, and embed nothing."""
-    from audiosearch import upkeep
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
+    from audiosearch.upkeep import files
 
     with Index(index_dir) as index:
-        n_changed = sum(1 for _ in upkeep.refresh(index))
+        n_changed = sum(1 for _ in files.refresh(index))
     say(f"{n_changed} changed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -15,41 +16,19 @@ from audiosearch.errors import (
     TrackNotFound,
     UsageError,
 )
-from audiosearch.library.catalog import FILE_NAME, Catalog
-from audiosearch.library.records import Failure, Track
+from audiosearch.library import store
+from audiosearch.library.catalog import Catalog
+from audiosearch.library.records import Failure, Identity, Track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from audiosearch.library.succession import Succession
     from audiosearch.library.vectors import VectorSearch
     from audiosearch.params import Float32, StrPath
 
 __all__ = ["Failure", "Identity", "Index", "Totals", "Track"]
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What makes embeddings comparable: one index holds those of one identity only.
-
-    Attributes
-    ----------
-    model : str
-        The model's name.
-    fingerprint : str
-        The digest of its weights and front end.
-    excerpt_seconds : float or None
-        How much of each file was embedded; None for all of it.
-    """
-
-    model: str
-    fingerprint: str
-    excerpt_seconds: float | None = None
-
-    def __str__(self) -> str:
-        excerpt = self.excerpt_seconds
-        how_much = "whole files" if excerpt is None else f"excerpts of {excerpt:g} s"
-        return f"{self.model} (fingerprint {self.fingerprint[:12]}, {how_much})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +64,7 @@ class Index:
 
     def __init__(self, directory: StrPath = "index", *, identity: Identity | None = None) -> None:
         self.directory = Path(directory).absolute()
-        settings = None if identity is None else _to_settings(identity)
+        settings = None if identity is None else identity.to_settings()
         self._catalog = Catalog(self.directory, settings=settings)
         self._search: VectorSearch | None = None
         try:
@@ -109,7 +88,7 @@ class Index:
     @staticmethod
     def exists(directory: StrPath) -> bool:
         """Return whether a folder holds an index."""
-        return os.path.exists(os.path.join(directory, FILE_NAME))
+        return store.exists(Path(directory))
 
     @staticmethod
     def check_writable(directory: StrPath) -> None:
@@ -131,11 +110,18 @@ class Index:
     def require(self, identity: Identity) -> None:
         """Check that embeddings of an identity may be compared with those here.
 
+        An index that knows its model by name only, as of imported vectors, takes the first
+        identity of that name for its own.
+
         Raises
         ------
         ModelMismatch
             Where they may not.
         """
+        if self.identity.may_be(identity):
+            self.identity = identity
+            with contextlib.suppress(IndexUnwritable):  # and so again the next time
+                self._catalog.set_settings(identity.to_settings())
         own = (self.identity.fingerprint, self.identity.excerpt_seconds)
         if (identity.fingerprint, identity.excerpt_seconds) != own:
             raise ModelMismatch(
@@ -154,11 +140,13 @@ class Index:
         Track
             With its id; one that was stored keeps its own.
         """
-        return self._catalog.put(track, vector)
+        with self._catalog.transaction():
+            self._check_identity()
+            return self._catalog.put(track, vector)
 
     def together(self) -> AbstractContextManager[None]:
         """Write all that is written inside in one transaction: all of it, or nothing."""
-        return self._catalog.together()
+        return self._catalog.transaction()
 
     def update(self, track: Track) -> None:
         """Write a stored track's fields anew, its path among them; its vector stays."""
@@ -247,11 +235,54 @@ class Index:
         faiss_bytes = sum(path.stat().st_size for path in self.directory.glob("*.faiss"))
         return Totals(tracks, seconds, failures, self._catalog.file_bytes(), faiss_bytes)
 
+    # Soundness
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the database itself: nothing, of one that is whole."""
+        return self._catalog.problems()
+
+    def without_vectors(self) -> list[Track]:
+        """Return the tracks that have no vector: none, but for damage."""
+        return self._catalog.without_vectors()
+
+    def search_file_problem(self) -> str | None:
+        """Return what is wrong with the file for searching; None where it is in step."""
+        from audiosearch.library.vectors import problem
+
+        return problem(self._catalog, self.directory)
+
+    def forget_search_file(self) -> None:
+        """Remove the file for searching; it is made anew when it is next needed."""
+        from audiosearch.library.search_file import FILE_NAME
+
+        self._search = None
+        self.directory.joinpath(FILE_NAME).unlink(missing_ok=True)
+
+    # Another model's vectors
+
+    def succession(self, identity: Identity) -> Succession:
+        """Begin to put another identity's vectors in the place of those here, or go on with it."""
+        from audiosearch.library.succession import Succession
+
+        return Succession(self._catalog, identity)
+
+    def pending(self) -> tuple[str | None, int]:
+        """Return the model whose vectors are to succeed, if any, and how many there are."""
+        from audiosearch.library.succession import pending
+
+        return pending(self._catalog)
+
     # Vectors
 
     def vector(self, track: Track) -> Float32:
         """Return a track's vector: float32 of unit length, shape (128,)."""
         return self._catalog.vector(track.id)
+
+    def all_with_vectors(
+        self,
+    ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
+        """Give the number of tracks, and all of them with their vectors, as of one instant."""
+        return self._catalog.all_with_vectors()
 
     def nearest(
         self, vector: Float32, k: int, *, exclude: Sequence[Track] = ()
@@ -269,6 +300,7 @@ class Index:
         """
         found = self._up_to_date().nearest(vector, k, exclude=[track.id for track in exclude])
         tracks = {track.id: track for track in self._catalog.tracks([i for i, _ in found])}
+        self._check_identity()
         # A track removed meanwhile, by another process, is no answer any more.
         return [(tracks[i], similarity) for i, similarity in found if i in tracks]
 
@@ -276,34 +308,30 @@ class Index:
         """Bring the search file up to date, so that the next query need not."""
         self._up_to_date()
 
+    def _check_identity(self) -> None:
+        """Check that no other process gave the index to another model meanwhile."""
+        now = self._read_identity()
+        if now != self.identity and not now.may_be(self.identity):
+            raise ModelMismatch(
+                f"The index {self.directory} was made anew with {now} meanwhile.",
+                hint="Run the same command again.",
+            )
+
     def _up_to_date(self) -> VectorSearch:
-        from audiosearch.library import vectors  # FAISS: for searching only
+        from audiosearch.library.search_file import FILE_NAME  # FAISS: for searching only
+        from audiosearch.library.vectors import VectorSearch
 
         if self._search is None:
-            path = self.directory / vectors.FILE_NAME
-            self._search = vectors.VectorSearch(self._catalog, path)
+            self._search = VectorSearch(self._catalog, self.directory / FILE_NAME)
         else:
             self._search.refresh()
         return self._search
 
     def _read_identity(self) -> Identity:
-        settings = self._catalog.settings()
         try:
-            excerpt = settings["excerpt_seconds"]
-            return Identity(
-                settings["model"], settings["fingerprint"], float(excerpt) if excerpt else None
-            )
+            return Identity.from_settings(self._catalog.settings())
         except (KeyError, ValueError) as exc:
             raise LibraryError(
                 f"The index {self.directory} does not say which model it was made with.",
                 hint="Move it away and add your files again.",
             ) from exc
-
-
-def _to_settings(identity: Identity) -> dict[str, str]:
-    excerpt = identity.excerpt_seconds
-    return {
-        "model": identity.model,
-        "fingerprint": identity.fingerprint,
-        "excerpt_seconds": "" if excerpt is None else repr(excerpt),
-    }

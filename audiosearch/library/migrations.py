@@ -68,3 +68,16 @@ def m004_create_failures(db: Database) -> None:
     """Files that could not be embedded, as they were then."""
     columns = {"path": bytes, "reason": str, "size": int, "mtime_ns": int}
     db.table("failures").create(columns, pk="path", not_null=set(columns))
+
+
+@migrations()
+def m005_create_pending_vectors(db: Database) -> None:
+    """Another model's vectors, until there is one for every track."""
+    db.execute(
+        """
+        CREATE TABLE pending_vectors (
+            track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
+            embedding BLOB NOT NULL
+        )
+        """
+    )

@@ -12,6 +12,53 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes embeddings comparable: one index holds those of one identity only.
+
+    Attributes
+    ----------
+    model : str
+        The model's name.
+    fingerprint : str
+        The digest of its weights and front end; the name again where that is all that is known.
+    excerpt_seconds : float or None
+        How much of each file was embedded; None for all of it.
+    """
+
+    model: str
+    fingerprint: str
+    excerpt_seconds: float | None = None
+
+    def __str__(self) -> str:
+        excerpt = self.excerpt_seconds
+        how_much = "whole files" if excerpt is None else f"excerpts of {excerpt:g} s"
+        if self.fingerprint == self.model:
+            return f"{self.model} ({how_much})"
+        return f"{self.model} (fingerprint {self.fingerprint[:12]}, {how_much})"
+
+    def may_be(self, other: Identity) -> bool:
+        """Return whether a model known by name only may be the other one."""
+        names = {name.removesuffix(".tflite") for name in (self.model, other.model)}
+        is_known = self.fingerprint != self.model
+        return not is_known and len(names) == 1 and self.excerpt_seconds == other.excerpt_seconds
+
+    def to_settings(self) -> dict[str, str]:
+        """Return the identity as a database's settings."""
+        excerpt = self.excerpt_seconds
+        return {
+            "model": self.model,
+            "fingerprint": self.fingerprint,
+            "excerpt_seconds": "" if excerpt is None else repr(excerpt),
+        }
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, str]) -> Identity:
+        """Return the identity that a database's settings tell; KeyError, ValueError where none."""
+        excerpt = settings["excerpt_seconds"]
+        return cls(settings["model"], settings["fingerprint"], float(excerpt) if excerpt else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """What an index knows of one audio file, besides its vector.
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
-import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import faiss
 import numpy as np
 
-from audiosearch.atomic import atomic_path
 from audiosearch.errors import IndexUnwritable
+from audiosearch.library.search_file import FILE_NAME, SearchFile, Untrusted
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
@@ -24,35 +20,7 @@ if TYPE_CHECKING:
     from audiosearch.library.catalog import Catalog
     from audiosearch.params import Float32
 
-FILE_NAME = "vectors.faiss"
-
-# The file is what FAISS writes, then a line of JSON padded to this many bytes. FAISS, which
-# reads no further than its own part, opens the file as it is.
-_SEAL_BYTES = 256
-_TOKEN = "faiss_token"  # noqa: S105  (the name of a setting)
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seal:
-    """What the file ends with: as of when, written for whom, and that nothing is damaged.
-
-    The database keeps the token of the file that was last written for it, so that another
-    database's file, or one that is newer than a database out of a backup, is not believed.
-    """
-
-    revision: int
-    token: str
-    sha256: str
-
-    def to_bytes(self) -> bytes:
-        text = json.dumps({slot: getattr(self, slot) for slot in self.__slots__})
-        return text.encode().ljust(_SEAL_BYTES - 1) + b"\n"
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> _Seal:
-        return cls(**json.loads(content))
 
 
 class VectorSearch:
@@ -68,8 +36,13 @@ class VectorSearch:
 
     def __init__(self, catalog: Catalog, path: Path) -> None:
         self._catalog = catalog
-        self._path = path
-        self._faiss, self._revision = self._read()
+        self._file = SearchFile(catalog, path)
+        try:
+            self._faiss, self._revision = self._file.read()
+        except Untrusted as exc:
+            if exc.args:
+                log.warning("%s %s; it is rebuilt from the database.", path, exc)
+            self._faiss, self._revision = faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_SIZE)), 0
         self.refresh()
 
     def refresh(self) -> None:
@@ -86,7 +59,7 @@ class VectorSearch:
         self._revision = changes.revision
         # Derived: on a full or read-only disk it costs only the time to do it again.
         with contextlib.suppress(OSError, IndexUnwritable):
-            self._write()
+            self._file.write(self._faiss, self._revision)
 
     def nearest(
         self, vector: Float32, k: int, *, exclude: Sequence[int] = ()
@@ -113,40 +86,24 @@ class VectorSearch:
         found = zip(ids[0].tolist(), similarities[0].tolist(), strict=True)
         return [(i, float(np.clip(s, -1.0, 1.0))) for i, s in found if i != -1]
 
-    def _read(self) -> tuple[Any, int]:
-        """Return the kept index and its revision; an empty one where none can be trusted."""
-        empty = faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_SIZE))
-        try:
-            content = self._path.read_bytes()
-            seal = _Seal.from_bytes(content[-_SEAL_BYTES:])
-        except FileNotFoundError:
-            return empty, 0
-        except (OSError, ValueError, TypeError):
-            log.warning("%s is damaged; it is rebuilt from the database.", self._path)
-            return empty, 0
-        body = memoryview(content)[:-_SEAL_BYTES]
-        if _digest(body, seal.revision) != seal.sha256:
-            log.warning("%s is damaged; it is rebuilt from the database.", self._path)
-            return empty, 0
-        if seal.token != self._catalog.settings().get(_TOKEN):
-            log.warning("%s is not what this database wrote last; it is rebuilt.", self._path)
-            return empty, 0
-        try:
-            return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8)), seal.revision
-        except RuntimeError:
-            log.warning("%s cannot be read by FAISS; it is rebuilt.", self._path)
-            return empty, 0
 
-    def _write(self) -> None:
-        body = faiss.serialize_index(self._faiss).tobytes()
-        seal = _Seal(self._revision, uuid.uuid4().hex, _digest(body, self._revision))
-        with atomic_path(self._path) as draft, draft.open("wb") as file:
-            file.write(body)
-            file.write(seal.to_bytes())
-        self._catalog.set_settings({_TOKEN: seal.token})
+def problem(catalog: Catalog, directory: Path) -> str | None:
+    """Return what is wrong with the file for searching; None where it is in step.
 
-
-def _digest(body: bytes | memoryview, revision: int) -> str:
-    digest = hashlib.sha256(body)
-    digest.update(str(revision).encode())
-    return digest.hexdigest()
+    A file that is behind the catalog is not wrong: it catches up with the next search.
+    """
+    try:
+        index, revision = SearchFile(catalog, directory / FILE_NAME).read()
+    except Untrusted as exc:
+        return str(exc) or ("it was never written" if catalog.totals()[0] else None)
+    changes = catalog.changes_since(0)
+    if revision != changes.revision:
+        return None
+    held = faiss.vector_to_array(index.id_map) if index.ntotal else changes.ids[:0]
+    order = np.argsort(held)
+    if not np.array_equal(held[order], changes.ids):
+        return "holds other tracks than the database"
+    vectors = index.index.reconstruct_n(0, index.ntotal) if index.ntotal else changes.new_vectors
+    if not np.array_equal(vectors[order], changes.new_vectors):
+        return "holds other vectors than the database"
+    return None

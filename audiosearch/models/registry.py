@@ -223,7 +223,7 @@ def fetched_vggish(progress: Progress = no_progress) -> Model:
 
 
 def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress) -> Model:
-    """Return the model with a fingerprint, as an index recorded it.
+    """Return the model with a fingerprint, as an index recorded it: the name, where not known.
 
     Raises
     ------
@@ -234,7 +234,7 @@ def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress
         if os.path.exists(cached := model_path(fingerprint)):
             return Model(name, fingerprint, cached)
     for model in _of_name(name, progress):
-        if model is not None and model.fingerprint == fingerprint:
+        if model is not None and fingerprint in (model.fingerprint, name):
             return model
     raise ModelUnavailable(
         f"The model {describe(name, fingerprint)} is not on this machine.",
@@ -290,7 +290,7 @@ def describe(name: str, fingerprint: str) -> str:
     >>> describe("vggish", "de0c06254967dca2bfa704cb7f2c")
     'vggish (fingerprint de0c06254967)'
     """
-    return f"{name} (fingerprint {fingerprint[:12]})"
+    return name if fingerprint == name else f"{name} (fingerprint {fingerprint[:12]})"
 
 
 def _vggish(checkpoint: Path, progress: Progress) -> Model:

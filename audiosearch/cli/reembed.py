@@ -1,0 +1,53 @@
+"""``audiosearch reembed``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexDir, Jobs, Weights
+
+
+def register(app: typer.Typer) -> None:
+    """Put the command into the application."""
+    app.command()(reembed)
+
+
+def reembed(
+    model: Annotated[
+        str,
+        typer.Option("--model", metavar="vggish|compact|FILE.tflite", help="Which to use."),
+    ],
+    weights: Weights = None,
+    jobs: Jobs = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Forget tracks that cannot be embedded anew.")
+    ] = False,
+    index_dir: IndexDir = DEFAULT_INDEX,
+) -> None:
+    """Embed the whole index by another model; until that is done, the old one answers."""
+    from audiosearch.cli.console import model_progress, say, stderr
+    from audiosearch.cli.progress import IngestProgress
+    from audiosearch.models.registry import Request
+    from audiosearch.reembed import Reembedding
+
+    with model_progress() as progress:
+        reembedding = Reembedding(index_dir, Request(model, weights, progress), n_jobs=jobs)
+    n_embedded = 0
+    with reembedding:
+        try:
+            with IngestProgress(
+                stderr(), len(reembedding), lambda: reembedding.heard_seconds
+            ) as bar:
+                for path, error in reembedding:
+                    bar.advance(path)
+                    if error is not None:
+                        say(str(error), label="failed: ", style="bold red")
+                    n_embedded += error is None
+        except KeyboardInterrupt:
+            say("Interrupted: what was embedded is kept; the same command goes on from there.")
+            raise typer.Exit(130) from None
+        lost = reembedding.succeed(force=force)
+    forgotten = f", {len(lost)} forgotten" if lost else ""
+    say(f"{n_embedded} embedded{forgotten}; the index answers by {reembedding.identity}")

@@ -1,0 +1,72 @@
+"""``audiosearch export`` and ``import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexDir
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands into the application."""
+    app.command()(export)
+    app.command("import")(import_vectors)
+
+
+def export(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder, made where need be.")],
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="Write OUT/tracks.parquet, all in one.")
+    ] = False,
+    index_dir: IndexDir = DEFAULT_INDEX,
+) -> None:
+    """Write OUT/vectors.npy and OUT/tracks.jsonl, which `import` reads."""
+    from audiosearch.cli.console import say
+    from audiosearch.library.index import Index
+    from audiosearch.upkeep import transfer
+
+    with Index(index_dir) as index:
+        n_tracks = (transfer.export_parquet if parquet else transfer.export)(index, out)
+        say(f"{n_tracks} exported; they are vectors of {index.identity}")
+
+
+def import_vectors(
+    vectors: Annotated[
+        Path, typer.Argument(metavar="VECTORS.npy", help="Vectors of any length, shape (n, 128).")
+    ],
+    fields: Annotated[
+        Path, typer.Argument(metavar="FIELDS", help="JSON, JSON lines or CSV, a row a vector.")
+    ],
+    index_dir: IndexDir = DEFAULT_INDEX,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Whose vectors they are: the index's own; for a new index, vggish.",
+        ),
+    ] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="THEIRS=OURS", help="Which field is which of `list --format json`."
+        ),
+    ] = None,
+) -> None:
+    """Put vectors from elsewhere into the index, with what is known of their tracks."""
+    from audiosearch.cli.console import say
+    from audiosearch.upkeep import transfer
+
+    pairs = [name.partition("=") for name in names or ()]
+    if not all(separator for _, separator, _ in pairs):
+        raise typer.BadParameter("--map takes THEIRS=OURS, such as song=title.")
+    tracks = transfer.import_vectors(
+        index_dir,
+        vectors,
+        fields,
+        model=model,
+        names={theirs: ours for theirs, _, ours in pairs},
+    )
+    say(f"{len(tracks)} imported")

@@ -1,0 +1,124 @@
+"""The file that keeps what FAISS searches: sealed, so that a damaged one is never believed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import faiss
+import numpy as np
+
+from audiosearch.atomic import atomic_path, remove_drafts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from audiosearch.library.store import Store
+
+FILE_NAME = "vectors.faiss"
+
+# The file is what FAISS writes, then a line of JSON padded to this many bytes. FAISS, which
+# reads no further than its own part, opens the file as it is.
+_SEAL_BYTES = 256
+_TOKEN = "faiss_token"  # noqa: S105  (the name of a setting)
+_WRITING_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    """What the file ends with: as of when, written for whom, and that nothing is damaged.
+
+    The database keeps the token of the file that was last written for it, so that another
+    database's file, or one that is newer than a database out of a backup, is not believed.
+    """
+
+    revision: int
+    token: str
+    sha256: str
+
+    def to_bytes(self) -> bytes:
+        text = json.dumps({slot: getattr(self, slot) for slot in self.__slots__})
+        return text.encode().ljust(_SEAL_BYTES - 1) + b"\n"
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> _Seal:
+        return cls(**json.loads(content))
+
+
+class Untrusted(Exception):
+    """What is wrong with the file; nothing, where there was none before."""
+
+
+class SearchFile:
+    """A FAISS index on disk.
+
+    Parameters
+    ----------
+    store : Store
+        The database whose vectors it holds, which keeps the token of the last one written.
+    path : Path
+    """
+
+    def __init__(self, store: Store, path: Path) -> None:
+        self._store = store
+        self._path = path
+
+    def read(self) -> tuple[Any, int]:
+        """Return the FAISS index and its revision.
+
+        Raises
+        ------
+        Untrusted
+            Where the file is not whole, or not this database's own.
+        """
+        body, seal = self._unsealed()
+        if seal.token != self._expected_token():
+            time.sleep(_WRITING_SECONDS)  # another process may be about to say that it is its own
+            body, seal = self._unsealed()
+        if seal.token != self._expected_token():
+            raise Untrusted("is not what this database wrote last")
+        try:
+            return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8)), seal.revision
+        except RuntimeError as exc:
+            raise Untrusted("cannot be read by FAISS") from exc
+
+    def _unsealed(self) -> tuple[memoryview, _Seal]:
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError as exc:
+            raise Untrusted(*["is gone"] if self._expected_token() else []) from exc
+        except OSError as exc:
+            raise Untrusted(f"cannot be read ({exc.strerror})") from exc
+        body = memoryview(content)[:-_SEAL_BYTES]
+        try:
+            seal = _Seal.from_bytes(content[-_SEAL_BYTES:])
+        except (ValueError, TypeError) as exc:
+            raise Untrusted("is damaged") from exc
+        if _digest(body, seal.revision) != seal.sha256:
+            raise Untrusted("is damaged")
+        return body, seal
+
+    def _expected_token(self) -> str | None:
+        return self._store.settings().get(_TOKEN)
+
+    def write(self, index: Any, revision: int) -> None:
+        """Keep a FAISS index that is up to date with a revision."""
+        body = faiss.serialize_index(index).tobytes()
+        seal = _Seal(revision, uuid.uuid4().hex, _digest(body, revision))
+        # In one transaction, so that of two processes one comes after the other.
+        with self._store.transaction(), atomic_path(self._path) as draft:
+            remove_drafts(self._path.parent)
+            with draft.open("wb") as file:
+                file.write(body)
+                file.write(seal.to_bytes())
+            self._store.set_settings({_TOKEN: seal.token})
+
+
+def _digest(body: bytes | memoryview, revision: int) -> str:
+    digest = hashlib.sha256(body)
+    digest.update(str(revision).encode())
+    return digest.hexdigest()

@@ -1,0 +1,102 @@
+"""Another model's vectors on their way to take the place of an index's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from audiosearch.library.catalog import Catalog
+    from audiosearch.library.records import Failure, Identity, Track
+    from audiosearch.params import Float32
+
+_PREFIX = "pending_"  # of the settings that say whose vectors they are
+
+
+def pending(catalog: Catalog) -> tuple[str | None, int]:
+    """Return the name of the model whose vectors are on their way, and how many there are."""
+    (row,) = catalog.rows("SELECT count(*) AS number FROM pending_vectors")
+    return catalog.settings().get(f"{_PREFIX}model"), row["number"]
+
+
+class Succession:
+    """The vectors of one identity, kept beside an index's own until there is one for each track.
+
+    Those that an earlier, interrupted succession of the same identity left are its beginning;
+    another identity's are discarded.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    identity : Identity
+        Whose vectors the index is to hold.
+    """
+
+    def __init__(self, catalog: Catalog, identity: Identity) -> None:
+        self._catalog = catalog
+        self._settings = identity.to_settings()
+        ours = {_PREFIX + name: value for name, value in self._settings.items()}
+        with catalog.transaction():
+            if not ours.items() <= catalog.settings().items():
+                catalog.db.execute("DELETE FROM pending_vectors")
+                catalog.set_settings(ours)
+
+    def missing(self) -> list[Track]:
+        """Return the tracks that have no such vector yet."""
+        return list(self._catalog.tracks_where("id NOT IN (SELECT track_id FROM pending_vectors)"))
+
+    def vectors_by_content(self) -> dict[str, int]:
+        """Return for each content that was embedded, by its hash, the id of a track with it."""
+        rows = self._catalog.rows(
+            "SELECT content_hash, id FROM tracks JOIN pending_vectors ON id = track_id "
+            "WHERE content_hash <> ''"
+        )
+        return {row["content_hash"]: row["id"] for row in rows}
+
+    def put(self, track: Track, vector: Float32) -> None:
+        """Keep a track's vector, unless the track changed or was removed meanwhile."""
+        with self._catalog.transaction():
+            self._catalog.db.execute(
+                "INSERT OR REPLACE INTO pending_vectors "
+                "SELECT id, ? FROM tracks WHERE id = ? AND content_hash = ?",
+                [vector.astype("<f4").tobytes(), track.id, track.content_hash],
+            )
+
+    def vector(self, track_id: int) -> Float32 | None:
+        """Return the vector that is kept for a track: float32, shape (128,)."""
+        sql = "SELECT embedding FROM pending_vectors WHERE track_id = ?"
+        rows = self._catalog.rows(sql, [track_id])
+        return np.frombuffer(rows[0]["embedding"], dtype="<f4") if rows else None
+
+    def succeed(self, lost: Iterable[tuple[Track, Failure]]) -> bool:
+        """Put the vectors in the place of the index's own, in one transaction.
+
+        Parameters
+        ----------
+        lost : iterable of (Track, Failure)
+            Tracks that become failures, for want of a vector.
+
+        Returns
+        -------
+        bool
+            Whether it was done; not while tracks are missing, such as new ones.
+        """
+        catalog = self._catalog
+        with catalog.transaction():
+            for track, failure in lost:
+                catalog.remove([track])
+                catalog.put_failure(failure)
+            if self.missing():
+                return False
+            catalog.db.execute(
+                "UPDATE vectors SET revision = ?, embedding = (SELECT embedding "
+                "FROM pending_vectors WHERE pending_vectors.track_id = vectors.track_id)",
+                [catalog.next_revision()],
+            )
+            catalog.db.execute("DELETE FROM pending_vectors")
+            catalog.db.execute("DELETE FROM settings WHERE key LIKE ?", [f"{_PREFIX}%"])
+            catalog.set_settings(self._settings)
+        return True

@@ -1,0 +1,151 @@
+"""A whole index by another model: the old one answers until the new one is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import AudioError, LibraryError
+from audiosearch.library.index import Failure, Index, Track
+from audiosearch.models import registry
+from audiosearch.sound.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from audiosearch.params import StrPath
+    from audiosearch.sound.pipeline import Reading
+
+
+class Reembedding:
+    """The tracks of an index on their way to another model's vectors.
+
+    Iterating, which can be done once, embeds them, several at a time, and yields for each its
+    path and why it failed, or None. What was embedded is kept whatever happens, and taken up
+    by the next of the same model. `succeed` ends it.
+
+    Parameters
+    ----------
+    directory : str or path-like
+    request : Request
+        The other model.
+    n_jobs : int, optional
+        How many processes decode; as many as there are cores, unless given.
+
+    Raises
+    ------
+    IndexNotFound, IndexUnwritable, LibraryError
+        Where there is no index that can be written, or it holds that model's vectors already.
+    ModelError
+        Where the model cannot be had.
+    """
+
+    def __init__(
+        self, directory: StrPath, request: registry.Request, *, n_jobs: int | None = None
+    ) -> None:
+        self._index = Index(directory)
+        Index.check_writable(directory)
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(self._index.close)
+            model = registry.choose(
+                request.model, weights=request.weights, may_fetch=True, progress=request.progress
+            )
+            self.identity = replace(
+                self._index.identity, model=model.name, fingerprint=model.fingerprint
+            )
+            if self.identity == self._index.identity:
+                raise LibraryError(
+                    f"The index {self._index.directory} already holds vectors of {self.identity}.",
+                    hint="Name another model with --model, or other weights with --weights.",
+                )
+            self._succession = self._index.succession(self.identity)
+            on_failure.pop_all()
+        self._tracks = {track.path: track for track in self._succession.missing()}
+        self._embedded = self._succession.vectors_by_content()
+        self._lost: list[tuple[Track, Failure]] = []
+        self._pipeline = Pipeline(
+            list(self._tracks),
+            model,
+            excerpt_seconds=self.identity.excerpt_seconds,
+            n_jobs=n_jobs,
+            is_known=self._embedded.__contains__,
+        )
+
+    def __len__(self) -> int:
+        """Return how many tracks have no vector by the model yet."""
+        return len(self._tracks)
+
+    def __enter__(self) -> Reembedding:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._index.close()
+
+    @property
+    def heard_seconds(self) -> float:
+        """How much sound was embedded so far."""
+        return self._pipeline.heard_seconds
+
+    def __iter__(self) -> Iterator[tuple[str, AudioError | None]]:
+        """Embed the tracks."""
+        with contextlib.closing(iter(self._pipeline)) as batches:
+            for readings in batches:
+                with self._index.together():
+                    for reading in readings:
+                        self._keep(reading)
+                for reading in readings:
+                    yield reading.path, reading.error
+
+    def _keep(self, reading: Reading) -> None:
+        track = self._tracks[reading.path]
+        if reading.error is not None:
+            size, mtime_ns = track.size, track.mtime_ns
+            failure = Failure(track.path, reading.error.reason, size, mtime_ns)
+            self._lost.append((track, failure))
+            return
+        if reading.embedding is not None:
+            self._succession.put(track, reading.embedding.vector)
+            return
+        twin = reading.twin and self._tracks[reading.twin].id
+        content = reading.found.content_hash if reading.found else ""
+        vector = self._succession.vector(twin or self._embedded[content])
+        if vector is not None:
+            self._succession.put(track, vector)
+
+    def succeed(self, *, force: bool = False) -> list[Failure]:
+        """Put the new vectors in the place of the old ones.
+
+        Parameters
+        ----------
+        force : bool
+            Let tracks that cannot be embedded become failures.
+
+        Returns
+        -------
+        list of Failure
+            Those tracks.
+
+        Raises
+        ------
+        LibraryError
+            Where tracks are missing; the index is as it was, and the new vectors are kept.
+        """
+        path = self._index.directory
+        if self._lost and not force:
+            gone = sum(not os.path.exists(track.path) for track, _ in self._lost)
+            raise LibraryError(
+                f"{len(self._lost)} tracks cannot be embedded anew, {gone} of them because their "
+                f"files are gone; the index {path} still answers by {self._index.identity}.",
+                hint="Bring the files back and run it again, or forget them with --force.",
+            )
+        if not self._succession.succeed(self._lost):
+            raise LibraryError(
+                f"Tracks were added to the index {path} meanwhile; it still answers by "
+                f"{self._index.identity}.",
+                hint="Run the same command again: it embeds only those.",
+            )
+        self._index.identity = self.identity
+        self._index.catch_up()
+        return [failure for _, failure in self._lost]

@@ -1,0 +1,1 @@
+"""Keeping an index whole, portable, and true to the files it speaks of."""

@@ -1,0 +1,183 @@
+"""Whether an index is whole, and what can be done where it is not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, ModelError
+from audiosearch.library.index import Identity, Index
+from audiosearch.library.salvage import salvage
+from audiosearch.models import registry
+from audiosearch.params import UNIT_TOLERANCE
+from audiosearch.sound.walk import is_gone
+
+if TYPE_CHECKING:
+    from audiosearch.library.index import Track
+    from audiosearch.params import Float32, StrPath
+
+
+class State(str, Enum):
+    """How serious a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"  # it works, but not for all
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    check: str
+    state: State
+    detail: str
+
+
+def examine(directory: StrPath) -> list[Finding]:
+    """Check an index, without changing it.
+
+    Returns
+    -------
+    list of Finding
+        One a check: of the database, the vectors, the search file, the audio files and the
+        model; of a database that cannot be read, only that.
+
+    Raises
+    ------
+    IndexNotFound, IndexUnwritable
+        Where there is none, or it may not be opened.
+    """
+    try:
+        with Index(directory) as index:
+            problems = index.problems()
+            if problems:
+                return [Finding("database", State.ERROR, "; ".join(problems).replace("\n", "; "))]
+            return [
+                Finding("database", State.OK, f"{index.totals().tracks} tracks"),
+                _vectors(index),
+                _search_file(index),
+                _files(index),
+                _model(index),
+            ]
+    except (IndexNotFound, IndexUnwritable):
+        raise
+    except LibraryError as exc:
+        return [Finding("database", State.ERROR, str(exc))]
+
+
+def repair(directory: StrPath, *, model: str | None = None) -> list[str]:
+    """Mend an index, and return what was done.
+
+    A damaged database is kept under another name, and every row that can be read of it goes
+    into a new one. Vectors are scaled to length 1; tracks without a usable one are forgotten.
+    The search file is made anew.
+
+    Parameters
+    ----------
+    directory : str or path-like
+    model : str, optional
+        Whose vectors they are, where a damaged database does not say it any more.
+
+    Raises
+    ------
+    LibraryError
+        Where it cannot be mended; the index stays as it is.
+    """
+    done = []
+    if _is_damaged(directory):
+        identity = None if model is None else _named(model)
+        saved = salvage(Path(directory).absolute(), identity=identity)
+        done.append(f"{saved.tracks} tracks saved; the damaged database is kept as {saved.kept}")
+        if saved.without_vectors:
+            done.append(f"{saved.without_vectors} tracks lost their vectors: add their files again")
+    with Index(directory) as index:
+        done += _mend_vectors(index)
+        problem = index.search_file_problem()
+        if problem:
+            index.forget_search_file()
+            index.catch_up()
+            done.append("the search file was made anew")
+    return done
+
+
+def _is_damaged(directory: StrPath) -> bool:
+    return any(
+        finding.check == "database" and finding.state is State.ERROR
+        for finding in examine(directory)
+    )
+
+
+def _named(model: str) -> Identity:
+    is_compact = model == registry.COMPACT
+    return Identity(model, registry.compact().fingerprint if is_compact else model)
+
+
+def _unfit(index: Index) -> tuple[list[Track], list[tuple[Track, Float32]]]:
+    """Return the tracks without a usable vector, and those whose vector is not of length 1."""
+    useless, odd = index.without_vectors(), []
+    with index.all_with_vectors() as (_, rows):
+        for track, vector in rows:
+            length = float(np.linalg.norm(vector.astype(np.float64)))
+            if not 0.0 < length < np.inf:
+                useless.append(track)
+            elif abs(length - 1.0) > UNIT_TOLERANCE:
+                odd.append((track, vector / np.float32(length)))
+    return useless, odd
+
+
+def _vectors(index: Index) -> Finding:
+    useless, odd = _unfit(index)
+    if useless:
+        return Finding("vectors", State.ERROR, f"{len(useless)} tracks have no usable vector")
+    if odd:
+        return Finding("vectors", State.ERROR, f"{len(odd)} are not of length 1")
+    return Finding("vectors", State.OK, "finite, of length 1")
+
+
+def _mend_vectors(index: Index) -> list[str]:
+    useless, odd = _unfit(index)
+    done = []
+    with index.together():
+        for track, vector in odd:
+            index.add(track, vector)
+        if odd:
+            done.append(f"{len(odd)} vectors were scaled to length 1")
+        if useless:
+            index.remove(useless)
+            done.append(
+                f"{len(useless)} tracks without a usable vector were forgotten: add their files "
+                "again"
+            )
+    return done
+
+
+def _search_file(index: Index) -> Finding:
+    problem = index.search_file_problem()
+    if problem:
+        detail = f"{problem}; it is made anew with the next search"
+        return Finding("search file", State.WARNING, detail)
+    return Finding("search file", State.OK, "in step with the database")
+
+
+def _files(index: Index) -> Finding:
+    gone = [track.path for track in index if is_gone(track.path)]
+    if gone:
+        detail = f"{len(gone)} are gone, such as {min(gone)}: prune forgets them, relocate follows"
+        return Finding("files", State.WARNING, detail)
+    return Finding("files", State.OK, "all there")
+
+
+def _model(index: Index) -> Finding:
+    own = index.identity
+    try:
+        model = registry.by_fingerprint(own.model, own.fingerprint)
+        model.load()
+    except ModelError as exc:
+        return Finding("model", State.WARNING, f"{exc} Tracks can be searched with, clips not.")
+    return Finding("model", State.OK, f"{own} at {os.fspath(model.path)}")

@@ -1,0 +1,247 @@
+"""Whether an index is whole, and what can be saved of one that is not."""
+
+import json
+import os
+import random
+import sqlite3
+import struct
+
+import numpy as np
+import pytest
+
+from audiosearch import Index, LibraryError, add, similar
+from audiosearch.library.index import Failure, Identity, Track
+from audiosearch.library.pages import Pages
+from audiosearch.models.registry import compact
+from audiosearch.upkeep.doctor import State, examine, repair
+
+N_TRACKS = 600
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    found = np.random.default_rng(0).standard_normal((N_TRACKS, 128)).astype(np.float32)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def database(tmp_path, vectors):
+    """Fill an index, remove one track, and return the path of its database."""
+    directory = tmp_path / "index"
+    with Index(directory, identity=Identity("compact", compact().fingerprint)) as index:
+        with index.together():
+            for number, vector in enumerate(vectors):
+                title = "long " * 2_000 if number == 7 else f"song {number}"
+                path = os.fsdecode(f"/music/{number} ".encode() + b"\xff.mp3")
+                seconds = number / 4
+                track = Track(path, 1, number, f"{number:032x}", seconds, 44_100, 2, "mp3", title)
+                index.add(track, vector)
+            index.add_failure(Failure("/music/bad.mp3", "no sound", 3, 4))
+            index.remove(index.find("#500"))
+        index.catch_up()
+    return directory / "audiosearch.db"
+
+
+def contents(directory):
+    with Index(directory) as index, index.all_with_vectors() as (_, rows):
+        return {track: vector.tobytes() for track, vector in rows}
+
+
+def page_1(content):
+    content[:4096] = bytes(4096)
+
+
+def header(content):
+    content[:100] = b"junk" * 25
+
+
+def inner_pages(content):
+    """Wipe what leads to the leaves: every page but those of rows."""
+    for at in range(4096, len(content), 4096):
+        if content[at] in (2, 5):
+            content[at : at + 4096] = bytes(4096)
+
+
+@pytest.mark.parametrize("damage", [page_1, header, inner_pages])
+def test_rows_are_saved_though_nothing_leads_to_them(database, damage):
+    before = contents(database.parent)
+    content = bytearray(database.read_bytes())
+    damage(content)
+    database.write_bytes(content)
+    (finding,) = examine(database.parent)
+    assert (finding.check, finding.state) == ("database", State.ERROR)
+    done = repair(database.parent)
+    assert f"{N_TRACKS - 1} tracks saved" in done[0]
+    assert contents(database.parent) == before
+    assert (database.parent / "audiosearch.db.damaged-1").read_bytes() == content
+    assert {finding.state for finding in examine(database.parent)} <= {State.OK, State.WARNING}
+    with Index(database.parent) as index:
+        assert [failure.reason for failure in index.failures()] == ["no sound"]
+        new = index.add(Track("/new", 1, 1, "", 1.0, 1, 1, "wav"), index.vector(next(iter(index))))
+        assert new.id > N_TRACKS - 1
+
+
+def test_of_damaged_pages_every_row_elsewhere_is_saved(database):
+    before = contents(database.parent)
+    content = bytearray(database.read_bytes())
+    rng = random.Random(0)
+    for page in rng.sample(range(5, len(content) // 4096), 12):
+        content[page * 4096 : page * 4096 + 4096] = rng.randbytes(4096)
+    database.write_bytes(content)
+    done = repair(database.parent)
+    after = contents(database.parent)
+    assert after.items() <= before.items()
+    assert len(after) > N_TRACKS - 12 * 30
+    assert any("lost their vectors: add their files again" in deed for deed in done)
+
+
+def test_a_database_that_was_cut_keeps_what_is_left(database):
+    before = contents(database.parent)
+    os.truncate(database, database.stat().st_size * 2 // 3 + 100)
+    repair(database.parent)
+    after = contents(database.parent)
+    assert after.items() <= before.items()
+    assert len(after) > N_TRACKS // 4
+
+
+def test_what_is_still_in_the_log_is_saved_too(database, vectors):
+    writer = Index(database.parent)
+    writer.add(Track("/late", 1, 1, "", 1.0, 1, 1, "wav"), vectors[0])
+    log = database.with_name("audiosearch.db-wal").read_bytes()
+    content = bytearray(database.read_bytes())
+    writer.close()
+    page_1(content)
+    database.write_bytes(content)
+    database.with_name("audiosearch.db-wal").write_bytes(log)
+    rows = list(Pages(database.read_bytes(), log).rows())
+    assert any(b"/late" in values for _, values in rows)
+
+
+def test_a_database_that_cannot_say_its_model_is_told_it(database):
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM settings")
+    connection.close()
+    content = bytearray(database.read_bytes())
+    content = content.replace(compact().fingerprint.encode(), b"x" * 64)
+    inner_pages(content)
+    database.write_bytes(content)
+    with pytest.raises(LibraryError, match="not which model"):
+        repair(database.parent)
+    assert database.read_bytes() == content
+    repair(database.parent, model="compact")
+    with Index(database.parent) as index:
+        assert index.identity.fingerprint == compact().fingerprint
+
+
+def test_the_rows_of_a_whole_database_are_those_sqlite_reads(tmp_path):
+    path = tmp_path / "x.db"
+    values = [None, 0, 1, -1, 127, 40_000, -(2**23), 2**31, -(2**47), 2**62, 0.5, "", "é" * 9_000]
+    values += [b"", b"x" * 50_000]
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE t (a, b)")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", [(v, v) for v in values])
+    connection.close()
+    found = [row for _, row in Pages(path.read_bytes()).rows() if len(row) == 2]
+    assert found == [[value, value] for value in values]
+
+
+def test_rows_that_were_removed_do_not_come_back(database):
+    with Index(database.parent) as index:
+        index.remove(list(index)[:400])
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = bytearray(database.read_bytes())
+    for at in range(4096, len(content), 4096):
+        if content[at] == 5:
+            content[at : at + 4096] = bytes(4096)
+    database.write_bytes(content)
+    repair(database.parent)
+    assert len(contents(database.parent)) == N_TRACKS - 401
+
+
+@pytest.fixture
+def whole(music):
+    add("index", [music], model="compact")
+    return "index"
+
+
+def test_a_whole_index_passes_every_check(whole):
+    findings = examine(whole)
+    assert [finding.check for finding in findings] == [
+        "database", "vectors", "search file", "files", "model"
+    ]  # fmt: skip
+    assert {finding.state for finding in findings} == {State.OK}
+    assert repair(whole) == []
+
+
+def states(directory):
+    return {finding.check: finding.state for finding in examine(directory)}
+
+
+def corrupt(directory, embedding, track=1):
+    with sqlite3.connect(os.path.join(directory, "audiosearch.db")) as connection:
+        connection.execute(
+            "UPDATE vectors SET embedding = ?, revision = revision + 100 WHERE track_id = ?",
+            [embedding, track],
+        )
+    connection.close()
+
+
+def test_vectors_of_another_length_are_scaled(whole):
+    with Index(whole) as index:
+        vector = index.vector(index.stored("#1"))
+    corrupt(whole, (3 * vector).tobytes())
+    assert states(whole)["vectors"] is State.ERROR
+    assert "1 vectors were scaled to length 1" in repair(whole)
+    assert states(whole)["vectors"] is State.OK
+    with Index(whole) as index:
+        np.testing.assert_allclose(index.vector(index.stored("#1")), vector, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "embedding",
+    [
+        struct.pack("<128f", *[np.nan] * 128),
+        struct.pack("<128f", *[0.0] * 128),
+        struct.pack("<128f", *[3e38] * 127, np.inf),
+        b"short",
+    ],
+)
+def test_tracks_without_a_usable_vector_are_forgotten_to_be_added_again(whole, music, embedding):
+    corrupt(whole, embedding)
+    assert states(whole)["vectors"] is State.ERROR
+    assert "1 tracks without a usable vector" in repair(whole)[0]
+    assert states(whole)["vectors"] is State.OK
+    assert [outcome.status.value for outcome in add(whole, [music])].count("added") == 1
+
+
+def test_a_search_file_that_is_not_in_step_is_told_and_made_anew(whole, music):
+    (music.parent / "home" / whole / "vectors.faiss").write_bytes(b"junk")
+    assert states(whole)["search file"] is State.WARNING
+    assert repair(whole) == ["the search file was made anew"]
+    assert states(whole)["search file"] is State.OK
+    assert len(similar(whole, music / "low.wav").hits) == 4
+
+
+def test_files_that_are_gone_and_a_model_that_is_not_here_are_warnings(whole, music):
+    (music / "low.wav").unlink()
+    with sqlite3.connect(os.path.join(whole, "audiosearch.db")) as connection:
+        connection.execute("UPDATE settings SET value = 'x' WHERE key IN ('model', 'fingerprint')")
+    connection.close()
+    found = states(whole)
+    assert (found["files"], found["model"]) == (State.WARNING, State.WARNING)
+    assert (found["database"], found["vectors"]) == (State.OK, State.OK)
+
+
+def test_the_command_exits_with_1_for_errors_and_names_the_way_out(whole, run):
+    assert run("doctor").exit_code == 0
+    with open(os.path.join(whole, "audiosearch.db"), "r+b") as file:
+        file.write(b"junk")
+    for command in ("list", "info", "doctor"):
+        result = run(command)
+        assert result.exit_code == 1
+        assert "`audiosearch doctor --repair`" in result.stderr
+    assert run("doctor", "--repair").exit_code == 0
+    checks = json.loads(run("doctor", "--format", "json").stdout)["checks"]
+    assert {check["check"]: check["state"] for check in checks}["database"] == "ok"

@@ -1,0 +1,132 @@
+"""A whole index by another model, while the old one answers."""
+
+import os
+
+import numpy as np
+import pytest
+from networks import mean_bands, tflite
+from sounds import noise, tone, write
+
+from audiosearch import Embedder, Index, LibraryError, ModelMismatch, add, similar
+from audiosearch.models.registry import Request, compact
+from audiosearch.reembed import Reembedding
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory):
+    return str(tflite(tmp_path_factory.mktemp("model") / "other.tflite", mean_bands))
+
+
+@pytest.fixture
+def index(music):
+    (music / "twin.wav").write_bytes((music / "low.wav").read_bytes())
+    add("index", [music], model="compact")
+    return "index"
+
+
+def reembed(model, *, force=False):
+    with Reembedding("index", Request(model)) as reembedding:
+        outcomes = dict(reembedding)
+        return outcomes, reembedding.succeed(force=force)
+
+
+def vectors():
+    with Index("index") as index:
+        return {track.path: index.vector(track) for track in index}
+
+
+def test_every_track_has_the_other_model_s_vector_and_keeps_its_id(index, other):
+    with Index("index") as opened:
+        before = {track.path: track.id for track in opened}
+    outcomes, lost = reembed(other)
+    assert (set(outcomes), set(outcomes.values()), lost) == (set(before), {None}, [])
+    embedder = Embedder(other)
+    for path, vector in vectors().items():
+        np.testing.assert_allclose(vector, embedder.embed(path).vector, atol=1e-6)
+    with Index("index") as opened:
+        assert opened.identity.model == "other.tflite"
+        assert {track.path: track.id for track in opened} == before
+        assert opened.pending() == (None, 0)
+        track, similarity = opened.nearest(vectors()[min(before)], 1)[0]
+        assert (track.path, similarity) == (min(before), pytest.approx(1.0))
+
+
+def test_until_all_are_embedded_the_old_model_answers_and_what_is_done_is_kept(index, other, music):
+    before = vectors()
+    with Reembedding("index", Request(other)) as reembedding:
+        iterator = iter(reembedding)
+        first = next(iterator)
+        iterator.close()
+    assert vectors().keys() == before.keys()
+    for path, vector in vectors().items():
+        np.testing.assert_array_equal(vector, before[path])
+    assert len(similar("index", music / "low.wav", model="compact").hits) == 5
+    with Index("index") as opened:
+        model, n_done = opened.pending()
+    assert (model, n_done >= 1) == ("other.tflite", True)
+    with Reembedding("index", Request(other)) as again:
+        assert len(again) == 6 - n_done
+        assert first[0] not in dict(again)
+        again.succeed()
+    with Index("index") as opened:
+        assert opened.identity.model == "other.tflite"
+
+
+def test_files_that_are_gone_hold_it_up_unless_they_may_be_forgotten(index, other, music):
+    (music / "high.wav").unlink()
+    before = vectors()
+    with pytest.raises(LibraryError, match="1 tracks cannot be embedded anew, 1 of them"):
+        reembed(other)
+    assert vectors().keys() == before.keys()
+    outcomes, lost = reembed(other, force=True)
+    assert list(outcomes) == [failure.path for failure in lost] == [str(music / "high.wav")]
+    assert len(vectors()) == 5
+    with Index("index") as opened:
+        assert [failure.path for failure in opened.failures()] == [str(music / "high.wav")]
+
+
+def test_tracks_that_are_added_or_changed_meanwhile_are_embedded_too(index, other, music):
+    with Reembedding("index", Request(other)) as reembedding:
+        assert set(dict(reembedding).values()) == {None}
+        write(music / "low.wav", tone(500))
+        write(music / "new.wav", noise(seed=5))
+        add("index", [music])
+        with pytest.raises(LibraryError, match="added"):
+            reembedding.succeed()
+    outcomes, _ = reembed(other)
+    assert {os.path.basename(path) for path in outcomes} == {"low.wav", "new.wav"}
+    expected = Embedder(other).embed(music / "low.wav").vector
+    np.testing.assert_allclose(vectors()[str(music / "low.wav")], expected, atol=1e-6)
+
+
+def test_one_that_had_the_index_open_mixes_nothing(index, other, music):
+    with Index("index") as opened:
+        track = next(iter(opened))
+        vector = opened.vector(track)
+        reembed(other)
+        with pytest.raises(ModelMismatch, match="meanwhile"):
+            opened.add(track, vector)
+        with pytest.raises(ModelMismatch, match="meanwhile"):
+            opened.nearest(vector, 1)
+
+
+def test_a_third_model_starts_from_nothing(index, other, tmp_path):
+    with Reembedding("index", Request(other)) as reembedding:
+        dict(reembedding)
+    third = tflite(tmp_path / "third.tflite", lambda patches: mean_bands(patches) + 1)
+    with Reembedding("index", Request(str(third))) as reembedding:
+        assert len(reembedding) == 6
+
+
+def test_an_index_is_not_embedded_anew_by_its_own_model(index):
+    with pytest.raises(LibraryError, match="already"):
+        reembed("compact")
+
+
+def test_the_command_says_what_it_did(index, other, run):
+    result = run("reembed", "--model", other)
+    assert result.exit_code == 0
+    assert "6 embedded; the index answers by other.tflite" in result.stderr
+    assert run("reembed", "--model", compact().name).exit_code == 0
