@@ -150,8 +150,8 @@ def test_processes_leave_when_whoever_started_them_is_killed(tmp_path, faulty):
     folder.mkdir()
     write(folder / "hang.wav", tone(440))
     command = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", str(folder)]
-    adding = psutil.Popen(command)
-    children = wait_for(adding.children)
+    adding = subprocess.Popen(command)
+    children = wait_for(psutil.Process(adding.pid).children)
     adding.kill()
     adding.wait()
     assert not psutil.wait_procs(children, timeout=20)[1]

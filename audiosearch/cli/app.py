@@ -114,6 +114,7 @@ def _keep_stderr_for_python() -> None:
 
 from audiosearch.cli import (  # noqa: E402
     add,
+    bench,
     demo,
     doctor,
     embed,
@@ -125,5 +126,7 @@ from audiosearch.cli import (  # noqa: E402
     upkeep,
 )
 
-for register in (add, query, embed, tracks, upkeep, reembed, doctor, transfer, model, demo):
+_GROUPS = (add, query, embed, tracks, upkeep, reembed, doctor, transfer, bench, model, demo)
+
+for register in _GROUPS:
     register.register(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -26,10 +27,13 @@ PATIENCE_SECONDS = 60.0
 
 _SLOWEST_DISK = 10e6  # bytes a second
 _LOWEST_BELIEVED, _ASSUMED = 125.0, 2_000.0  # bytes a second of sound
+_SENT_BYTES = 1 << 20  # two messages, so that a process need not wait until one is taken
 _HINT = "Export it again from a program that plays it, or try it once more with --retry."
 _PROGRAM = "from audiosearch.sound.worker import main; main()"  # no -m: names must be the same
-# Workers share the cores among them. OpenBLAS, left alone, takes ten times the time it saves.
-_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# Workers share the cores among them. OpenBLAS, left alone, takes ten times the time it saves;
+# glibc gives large arrays back to the system at once, and asking anew costs a fifth of all time.
+ENVIRONMENT = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ENVIRONMENT |= dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(64 << 20))
 
 
 class Worker:
@@ -109,7 +113,7 @@ class Worker:
     def _receive(self, path: str, left_seconds: float) -> tuple[Any, float]:
         """Return the next message, and what is left of a file's time after waiting for it."""
         started = time.monotonic()
-        if not self._connection.poll(max(0.0, left_seconds)):
+        if not self._answers.poll(max(0.0, 1e3 * left_seconds)):
             self._stop()
             raise AudioError(path, "decoding it takes too long", hint=_HINT)
         message = self._connection.recv()
@@ -117,19 +121,23 @@ class Worker:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_BYTES)
         with theirs, self._closing:
             if self._is_closed:
+                ours.close()
                 raise ConnectionAbortedError
             fd = theirs.fileno()
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, str(fd)],
                 pass_fds=[fd],
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | ENVIRONMENT,
                 cwd=Path(__file__).parents[2],  # Python may import from there
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
             )
+        self._answers = select.poll()  # once: `Connection.poll` makes one for each message
+        self._answers.register(ours, select.POLLIN)
         self._connection = Connection(ours.detach())
         try:
             self._connection.recv()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from audiosearch.params import Float32
 
 _LINGER_SECONDS = 0.25  # so long a part-filled batch waits for more
-_WAITING_MESSAGES = 64  # from all lines, of up to 8 patches (200 KB) each
+_WAITING_MESSAGES = 32  # from all lines, of up to 16 patches (400 KB) each
 _NO_TAGS = Tags()
 
 
@@ -307,12 +307,13 @@ class _Batches:
                 self._waiting.appendleft((job, patches[n_missing:]))
             parts.append((job, patches[:n_missing]))
             n_missing -= len(parts[-1][1])
-        embeddings = self._network(np.concatenate([patches for _, patches in parts]))
+        batch = [patches for _, patches in parts]
+        embeddings = self._network(batch[0] if len(batch) == 1 else np.concatenate(batch))
         self.n_waiting -= n_patches
         self.n_done += n_patches
         for job, patches in parts:
-            own, embeddings = np.split(embeddings, [len(patches)])
-            job.pool.add(own)
+            job.pool.add(embeddings[: len(patches)])
+            embeddings = embeddings[len(patches) :]
             job.n_waiting -= len(patches)
             if job.end is not None and not job.n_waiting:
                 self._finished(job)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from audiosearch.sound.recording import AudioInfo
 
 #: As many patches travel together: enough to make sending cheap, few enough to keep moving.
-MESSAGE_PATCHES = 8
+MESSAGE_PATCHES = 16
 
 _MOST_BYTES = 2 << 30  # of memory; decoders take a hundredth of it, unless a file leads them on
 _HASH_BYTES = 1 << 18
