@@ -261,13 +261,9 @@ class Ingest:
         return Outcome(path, Status.FAILED, message=message, hint=error.hint)
 
     def _record_failure(self, path: str, reason: str) -> None:
-        try:
-            status = os.stat(path)
-        except OSError:  # nothing is there that could be tried again
+        if not os.path.lexists(path):  # nothing is there that could be tried again
             return
-        if not os.access(path, os.R_OK):  # what may change without the file's changing
-            return
-        failure = Failure(path, reason, status.st_size, status.st_mtime_ns)
+        failure = Failure(path, reason, *_size_and_time_if_readable(path))
         if self._index is None:
             self._early_failures.append(failure)
         else:
@@ -321,6 +317,15 @@ def _size_and_time(path: str) -> tuple[int, int]:
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
         raise AudioError(path, "it is not a file", hint="Name an audio file.")
     return status.st_size, status.st_mtime_ns
+
+
+def _size_and_time_if_readable(path: str) -> tuple[int, int]:
+    """Return what no file has where it may be read one day without having changed."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return -1, -1
+    return (status.st_size, status.st_mtime_ns) if os.access(path, os.R_OK) else (-1, -1)
 
 
 def _same_content(index: Index, reading: Reading, found: Found) -> Outcome:

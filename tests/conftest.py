@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,15 @@ from audiosearch.cli import app
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of what takes long: a little, unless asked for more."""
+    long = parser.getgroup("audiosearch", "long tests, made longer")
+    long.addoption("--kills", type=int, default=6, help="how often adding is killed")
+    long.addoption("--kills-files", type=int, default=60, help="... over how many files")
+    long.addoption("--together-seconds", type=float, default=5, help="two add while one asks")
+    long.addoption("--mutations", type=int, default=500, help="damaged files that are added")
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +68,21 @@ def run():
         return result
 
     return invoke
+
+
+@pytest.fixture
+def start():
+    """Start a process whose standard error is kept, and which ends with the test."""
+    with contextlib.ExitStack() as processes:
+
+        def started(*command: object, **options: Any) -> subprocess.Popen[str]:
+            arguments = [str(part) for part in command]
+            process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, **options)
+            processes.enter_context(process)
+            processes.callback(process.kill)
+            return process
+
+        yield started
 
 
 @dataclass(frozen=True)

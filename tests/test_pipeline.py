@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -145,12 +144,12 @@ def test_no_process_outlives_a_run_that_is_left(tmp_path):
     assert not any(child.is_running() for child in children)
 
 
-def test_processes_leave_when_whoever_started_them_is_killed(tmp_path, faulty):
+def test_processes_leave_when_whoever_started_them_is_killed(tmp_path, faulty, start):
     folder = tmp_path / "music"
     folder.mkdir()
     write(folder / "hang.wav", tone(440))
     command = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", str(folder)]
-    adding = subprocess.Popen(command)
+    adding = start(*command)
     children = wait_for(psutil.Process(adding.pid).children)
     adding.kill()
     adding.wait()
@@ -158,20 +157,15 @@ def test_processes_leave_when_whoever_started_them_is_killed(tmp_path, faulty):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_ctrl_c_keeps_what_was_added_and_says_how_to_go_on(tmp_path, faulty):
+def test_ctrl_c_keeps_what_was_added_and_says_how_to_go_on(tmp_path, faulty, start):
     folder = tmp_path / "music"
     folder.mkdir()
     for i in range(3):
         write(folder / f"{i}.wav", noise(seed=i))
     hanging = write(folder / "z hang.wav", tone(440))
     command = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", str(folder)]
-    adding = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    wait_for(lambda: os.path.exists("index/audiosearch.db") and n_tracks() == 3)
+    adding = start(*command, start_new_session=True)
+    wait_for(lambda: Index.exists("index") and n_tracks() == 3)
     os.killpg(adding.pid, signal.SIGINT)
     _, said = adding.communicate(timeout=20)
     assert adding.returncode == 130

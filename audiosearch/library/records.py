@@ -98,7 +98,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be embedded, as it was then, and why."""
+    """A file that could not be embedded, as it was then, and why.
+
+    Size and time of change are -1 for one that could not be read at all.
+    """
 
     path: str
     reason: str

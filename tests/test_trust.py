@@ -1,0 +1,141 @@
+"""Killed at any instant, two at once, on a full disk: nothing is lost, and nothing wrong."""
+
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from sounds import tone, write
+
+from audiosearch import Index
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+ADD = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", "-j", "2"]
+QUERY = [sys.executable, "-m", "audiosearch", "query", "-k", "1000", "--format", "json"]
+
+
+def sounds(folder, n_files):
+    folder.mkdir()
+    for i in range(n_files):
+        write(folder / f"{i}.wav", tone(100 + 7 * i, 1.5))
+    return folder
+
+
+def vectors(directory):
+    with Index(directory) as index, index.all_with_vectors() as (_, rows):
+        return {track.path: vector for track, vector in rows}
+
+
+def revisions(directory):
+    """Return for each stored path the revision that wrote its vector."""
+    with sqlite3.connect(os.path.join(directory, "audiosearch.db")) as connection:
+        sql = "SELECT path, revision FROM tracks JOIN vectors ON id = track_id"
+        found = dict(connection.execute(sql).fetchall())
+    connection.close()
+    return found
+
+
+def test_killed_at_any_instant_and_run_again_it_ends_as_if_undisturbed(tmp_path, request, start):
+    n_files, n_kills = (
+        request.config.getoption("--kills-files"),
+        request.config.getoption("--kills"),
+    )
+    folder = sounds(tmp_path / "music", n_files)
+    started = time.monotonic()
+    subprocess.run([*ADD, folder, "--index", "undisturbed"], check=True)
+    run_seconds = time.monotonic() - started
+    rng = random.Random(0)
+    committed = {}
+    for _ in range(n_kills):
+        adding = start(*ADD, folder)
+        time.sleep(rng.uniform(0, 1.2 * run_seconds))
+        adding.kill()
+        said = adding.communicate()[1]
+        assert "error" not in said
+        if Index.exists("index"):
+            now = revisions("index")
+            assert committed.items() <= now.items()  # nothing lost, nothing embedded again
+            committed = now
+            if len(now) == n_files:  # the next ones have something to do again
+                with Index("index") as index:
+                    index.remove(list(index))
+                committed = {}
+    subprocess.run([*ADD, folder], check=True)
+    assert committed.items() <= revisions("index").items()
+    expected, found = vectors("undisturbed"), vectors("index")
+    assert found.keys() == expected.keys()
+    for path, vector in found.items():
+        np.testing.assert_allclose(vector, expected[path], atol=1e-6)
+    hits = json.loads(
+        subprocess.run([*QUERY, folder / "0.wav"], check=True, capture_output=True).stdout
+    )
+    assert len(hits["hits"]) == min(n_files, 1_001) - 1
+    assert sorted(os.listdir("index")) == ["audiosearch.db", "vectors.faiss"]
+
+
+def test_two_that_add_and_one_that_asks_disturb_each_other_in_nothing(tmp_path, request, start):
+    seconds = request.config.getoption("--together-seconds")
+    first, second = sounds(tmp_path / "a", 20), sounds(tmp_path / "b", 30)
+    subprocess.run([*ADD, first / "0.wav", second / "1.wav"], check=True)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        adding = [start(*ADD, "--force", folder) for folder in (first, second)]
+        while any(process.poll() is None for process in adding):
+            asked = start(*QUERY, first / "0.wav", stdout=subprocess.PIPE)
+            answer, said = asked.communicate()
+            assert (asked.returncode, said) == (0, "")
+            hits = {hit["path"] for hit in json.loads(answer)["hits"]}
+            assert hits <= vectors("index").keys()
+        for process in adding:
+            said = process.communicate()[1]
+            assert (process.returncode, "0 failed" in said) == (0, True), said
+    everything = {str(path) for folder in (first, second) for path in folder.iterdir()}
+    assert vectors("index").keys() == everything
+    asked = subprocess.run([*QUERY, first / "0.wav"], capture_output=True, text=True, check=True)
+    hits = {hit["path"] for hit in json.loads(asked.stdout)["hits"]}
+    # The same tones are in both folders: both paths answer.
+    assert hits == everything - {str(first / "0.wav")}
+
+
+def test_on_a_full_disk_what_was_added_is_kept_and_said(tmp_path, start):
+    folder = sounds(tmp_path / "music", 300)
+    limits = (150_000, 150_000)
+    adding = start(sys.executable, "-c", LIMITED.format(limits=limits), *ADD[3:], folder)
+    said = adding.communicate()[1]
+    assert adding.returncode == 1
+    assert "Traceback" not in said
+    assert "disk is not full" in said
+    before = vectors("index") if Index.exists("index") else {}
+    assert len(before) < 300
+    subprocess.run([*ADD, folder], check=True)
+    after = vectors("index")
+    assert len(after) == 300
+    assert before.keys() <= after.keys()
+
+
+# Files may grow to a size and no further, as on a full disk; workers write none.
+LIMITED = """
+import resource, signal, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, {limits})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from audiosearch.cli import main
+main()
+"""
+
+
+def test_an_index_left_in_the_making_is_no_obstacle(tmp_path):
+    folder = sounds(tmp_path / "music", 2)
+    os.mkdir("index")
+    sqlite3.connect("index/audiosearch.db").close()
+    for content in (b"", None):
+        if content is not None:
+            with open("index/audiosearch.db", "wb") as file:
+                file.write(content)
+        subprocess.run([*ADD, folder], check=True)
+        assert len(vectors("index")) == 2
