@@ -126,8 +126,8 @@ class Index:
         if (identity.fingerprint, identity.excerpt_seconds) != own:
             raise ModelMismatch(
                 f"The index {self.directory} was made with {self.identity}, not with {identity}.",
-                hint="Leave out the option to use the index's own, or start another index with "
-                "--index DIR.",
+                hint="Leave out the option to use the index's own, start another index with "
+                "--index DIR, or change this one's model with `audiosearch reembed`.",
             )
 
     # Tracks

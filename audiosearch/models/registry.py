@@ -206,7 +206,7 @@ def choose_again(name: str, fingerprint: str, request: Request) -> Model:
     if weights is None and wanted == VGGISH:
         raise ModelMismatch(
             f"The index was made with {describe(name, fingerprint)}, not with vggish.",
-            hint="Leave out --model to use the index's own, or start another with --index DIR.",
+            hint="Leave out --model to use the index's own; `audiosearch reembed` changes it.",
         )
     return choose(wanted, weights=weights, progress=progress)
 
@@ -325,6 +325,7 @@ def _own_model(path: Path) -> Model:
 def _warn_of_compact(reason: str) -> None:
     log.warning(
         "%s Using the model that ships with audiosearch, `compact`, instead: it knows less about "
-        "sound. Once VGGish is here (`audiosearch model fetch`), a new index will use it.",
+        "sound. Once VGGish is here (`audiosearch model fetch`), an index gets its vectors by "
+        "`audiosearch reembed --model vggish`.",
         reason,
     )

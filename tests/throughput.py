@@ -1,0 +1,193 @@
+"""Print how fast and how large `add` is, as ratios measured in one run.
+
+Usage: python tests/throughput.py [--weights CHECKPOINT] [PART ...]
+
+Parts, all of them unless some are named:
+
+ceiling     end to end beside what its parts allow, mp3 and flac, VGGish's network and compact
+plain       clips of 30 s beside the plain way: a fresh graph, session and restore a file
+short       10,000 sounds of 1 s beside one long mix, patch for patch
+memory      12 hours in one file, and 20,000 short files, beside one file of 30 s
+
+Without --weights, a checkpoint of seeded random weights is made first: speed does not depend
+on the values. Nothing here asserts: machines differ, and are noisy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import psutil
+import soundfile
+from sounds import melody, noise, write
+from speed import made_checkpoint
+
+from audiosearch.models import registry
+from audiosearch.sound.pipeline import Pipeline
+
+AUDIOSEARCH = [sys.executable, "-m", "audiosearch"]
+
+# The plain way, warm: for each file the graph, the restored checkpoint, a session.
+PLAIN = """
+import json, sys, time
+from audiosearch.models.vggish import slim_network
+from audiosearch.sound.mel import log_mel_patches
+import numpy as np, soundfile, soxr, tensorflow as tf
+v1, times = tf.compat.v1, []
+for path in sys.argv[2:]:
+    started = time.perf_counter()
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    waveform = soxr.resample(samples.mean(axis=1), rate, 16_000)
+    with tf.Graph().as_default(), v1.Session() as session:
+        patches = v1.placeholder(tf.float32, (None, 96, 64))
+        embeddings = slim_network(patches)
+        v1.train.Saver().restore(session, sys.argv[1])
+        session.run(embeddings, {patches: log_mel_patches(waveform)})
+    times.append(time.perf_counter() - started)
+print(json.dumps(times[1:]))
+"""
+
+
+def ceiling(folder: Path, weights: Path) -> None:
+    for name, options in {"vggish": ["--weights", weights], "compact": []}.items():
+        command = [*AUDIOSEARCH, "bench", "--model", name, *options, "--rounds", 5]
+        run = subprocess.run(
+            [*map(str, command), "--format", "json"], check=True, capture_output=True
+        )
+        print(f"\nend to end and its ceiling, {name} (`audiosearch bench --rounds 5`)")
+        for figure in json.loads(run.stdout)["figures"]:
+            if figure["part"] not in ("search", "network") or "sgemm" in figure["what"]:
+                print(f"  {figure['part']:8} {figure['what']:22}", end="")
+                print(f"{figure['value']:9.3f} {figure['unit']}")
+
+
+def clips(folder: Path, n_clips: int) -> list[str]:
+    return [
+        str(write(folder / f"clip{i}.mp3", melody(30.0, 44_100, seed=i), 44_100))
+        for i in range(n_clips)
+    ]
+
+
+def seconds_a_file(paths: list[str], model: registry.Model) -> tuple[float, float]:
+    """Return wall seconds a file and a patch, from the first that is done."""
+    pipeline = Pipeline(paths, model)
+    points = []
+    n_files = 0
+    for readings in pipeline:
+        n_files += len(readings)
+        assert all(reading.embedding for reading in readings)
+        points.append((time.perf_counter(), n_files, pipeline.heard_seconds / 0.96))
+    (start, before, patches_before), (end, after, patches) = points[0], points[-1]
+    return (end - start) / (after - before), (end - start) / (patches - patches_before)
+
+
+def plain(folder: Path, weights: Path) -> None:
+    model = registry.choose("vggish", weights=weights)
+    paths = clips(folder, 40)
+    ours, theirs = [], []
+    for _ in range(3):
+        ours.append(seconds_a_file(paths, model)[0])
+        command = [sys.executable, "-c", PLAIN, weights, *paths[:5]]
+        run = subprocess.run([*map(str, command)], check=True, capture_output=True)
+        theirs += json.loads(run.stdout)
+    print("\nclips of 30 s (mp3, 44.1 kHz), VGGish's network, start-up left out of both")
+    print(f"  the plain way {1 / median(theirs):8.3f} files/s")
+    print(f"  add           {1 / median(ours):8.3f} files/s", end="")
+    print(f"   {median(theirs) / median(ours):.2f} times")
+
+
+def short(folder: Path, weights: Path) -> None:
+    long = long_file(folder / "mix.flac", hours=0.5)
+    for name, options in {"vggish": {"weights": weights}, "compact": {}}.items():
+        n_short = 10_000 if name == "compact" else 1_000
+        paths = short_files(folder / f"short {name}", n_short, seconds=1.0)
+        model = registry.choose(name, **options)
+        short_times, long_times = [], []
+        for _ in range(3):
+            short_times.append(seconds_a_file(paths, model)[1])
+            started = time.perf_counter()
+            pipeline = Pipeline([str(long)], model)
+            assert all(reading.embedding for readings in pipeline for reading in readings)
+            wall = time.perf_counter() - started
+            long_times.append(wall / (pipeline.heard_seconds / 0.96))
+        print(f"\n{n_short:,} sounds of 1 s (wav) beside one mix of 30 min (flac), {name}")
+        print(f"  short {1 / median(short_times):9.1f} patches/s")
+        print(f"  long  {1 / median(long_times):9.1f} patches/s", end="")
+        print(f"   {median(long_times) / median(short_times):.2f} times")
+
+
+def short_files(folder: Path, n_files: int, *, seconds: float) -> list[str]:
+    folder.mkdir()
+    sound = noise(seconds + n_files / 16_000)
+    return [
+        str(write(folder / f"{i}.wav", sound[i : i + int(seconds * 16_000)]))
+        for i in range(n_files)
+    ]
+
+
+def long_file(path: Path, *, hours: float) -> Path:
+    minute = melody(60.0, 22_050)
+    with soundfile.SoundFile(path, "w", 22_050, 1) as file:
+        for _ in range(int(60 * hours)):
+            for start in range(0, len(minute), 65_536):
+                file.write(minute[start : start + 65_536])
+    return path
+
+
+def memory(folder: Path, weights: Path) -> None:
+    cases = {
+        "one file of 30 s": write(folder / "short.flac", melody(30.0, 22_050), 22_050),
+        "one file of 12 hours": long_file(folder / "long.flac", hours=12),
+        "20,000 files of 0.5 s": folder / "many",
+    }
+    short_files(folder / "many", 20_000, seconds=0.5)
+    print("\npeak resident memory of all processes of `add`, compact")
+    base = 0.0
+    for number, (title, path) in enumerate(cases.items()):
+        index = folder / f"index {number}"
+        command = [*AUDIOSEARCH, "add", "--model", "compact", "--index", index, path]
+        peak, wall = peak_bytes([str(part) for part in command])
+        base = base or peak
+        print(f"  {title:22} {peak / 2**20:7.1f} MB, {(peak - base) / 2**20:+7.1f}; {wall:.1f} s")
+
+
+def peak_bytes(command: list[str]) -> tuple[float, float]:
+    """Return the most memory a program and its children have together, and its wall seconds."""
+    peak, started = 0, time.perf_counter()
+    program = psutil.Popen(command, stderr=subprocess.DEVNULL)
+    while program.poll() is None:
+        total = 0
+        for process in [program, *program.children(recursive=True)]:
+            try:
+                total += process.memory_info().rss
+            except psutil.Error:  # it has just ended
+                continue
+        peak = max(peak, total)
+        time.sleep(0.02)
+    assert program.returncode == 0
+    return peak, time.perf_counter() - started
+
+
+PARTS = {"ceiling": ceiling, "plain": plain, "short": short, "memory": memory}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
+    arguments = parser.parse_args()
+    for part in arguments.parts or PARTS:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            PARTS[part](folder, arguments.weights or made_checkpoint(folder))
+
+
+if __name__ == "__main__":
+    main()
