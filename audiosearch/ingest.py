@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudioError
 from audiosearch.library.index import Failure, Identity, Index, Track
+from audiosearch.library.known import Known, State
 from audiosearch.models import registry
 from audiosearch.sound.embedder import check_excerpt
 from audiosearch.sound.pipeline import Pipeline
@@ -68,38 +69,13 @@ class Redo(Enum):
     ALL = "all"
 
 
-class State(str, Enum):
-    """What an index knows of a file, before it is opened."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    FAILED = "failed"  # before, and not changed since
-
-
-class _Known:
-    """What an index knows of files: all of it in memory, for a look-up each."""
-
-    def __init__(self, index: Index | None) -> None:
-        self._tracks = index.unchanged() if index else {}
-        self.failures = {f.path: f for f in index.failures()} if index else {}
-
-    def state(self, path: str, size: int, mtime_ns: int) -> State:
-        if self._tracks.get(path) == (size, mtime_ns):
-            return State.UNCHANGED
-        failure = self.failures.get(path)
-        if failure and (failure.size, failure.mtime_ns) == (size, mtime_ns):
-            return State.FAILED
-        return State.CHANGED if path in self._tracks else State.NEW
-
-
 def states(directory: StrPath, paths: Iterable[str]) -> Iterator[tuple[str, State]]:
     """Yield what an index, if there is one, knows of files, without opening them.
 
     Files that do not exist are passed over.
     """
     index = Index(directory) if Index.exists(directory) else None
-    known = _Known(index)
+    known = Known(index)
     if index is not None:
         index.close()
     for path in paths:
@@ -154,7 +130,7 @@ class Ingest:
         self.paths = paths
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
-        self._known = _Known(self._index)
+        self._known = Known(self._index)
         self._redo = redo
         self._n_jobs = n_jobs
         self._unread: list[str] = []

@@ -6,7 +6,7 @@ import pytest
 from sounds import encode, tone
 
 from audiosearch import Index, LibraryError, TrackNotFound, add, similar
-from audiosearch.upkeep.files import gone, prune, refresh, relocate
+from audiosearch.upkeep.files import forget, gone, prune, refresh, relocate
 
 
 @pytest.fixture
@@ -122,3 +122,11 @@ def test_relocate_and_refresh_say_what_they_did(music, run):
     run("add", music, "--model", "compact")
     assert "5 relocated" in run("relocate", music, "/elsewhere").stderr
     assert "0 changed" in run("refresh").stderr
+
+
+def test_failures_move_and_go_with_their_folder(music, index):
+    elsewhere = music.rename(music.with_name("elsewhere"))
+    relocate(index, music, elsewhere)
+    assert [failure.path for failure in index.failures()] == [str(elsewhere / "bad.mp3")]
+    assert forget(index, [str(elsewhere)]) == 5
+    assert (index.failures(), index.totals().tracks) == ([], 0)

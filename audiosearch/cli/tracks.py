@@ -69,12 +69,11 @@ def remove(
     """Forget tracks, or all tracks in folders; no audio file is touched."""
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
+    from audiosearch.upkeep.files import forget
 
     with Index(index_dir) as index:
-        found = {track.id: track for name in tracks for track in index.find(name)}
-        index.remove(found.values())
-        index.catch_up()
-    say(f"{len(found)} removed")
+        n_tracks = forget(index, tracks)
+    say(f"{n_tracks} removed")
 
 
 def failures(

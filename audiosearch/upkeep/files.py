@@ -12,7 +12,7 @@ from audiosearch.sound.tags import read_tags
 from audiosearch.sound.walk import is_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from audiosearch.library.index import Failure, Index, Track
     from audiosearch.params import StrPath
@@ -83,6 +83,39 @@ def _seems_unmounted(missing: str) -> bool:
     return os.path.isdir(parent) and not os.listdir(parent)
 
 
+def forget(index: Index, names: Iterable[str]) -> int:
+    """Forget tracks, or all that is in folders, failures too; no audio file is touched.
+
+    Parameters
+    ----------
+    index : Index
+    names : iterable of str
+        Paths or #IDs of tracks, or folders.
+
+    Returns
+    -------
+    int
+        How many tracks there were.
+
+    Raises
+    ------
+    TrackNotFound
+        Where a name stands for none.
+    """
+    tracks = {}
+    for name in names:
+        tracks |= {track.id: track for track in index.find(name)}
+        index.remove_failures(_failures_under(index, os.path.abspath(name)))
+    index.remove(tracks.values())
+    index.catch_up()
+    return len(tracks)
+
+
+def _failures_under(index: Index, folder: str) -> list[Failure]:
+    prefix = os.path.join(folder, "")
+    return [failure for failure in index.failures() if failure.path.startswith(prefix)]
+
+
 def relocate(index: Index, old: StrPath, new: StrPath) -> int:
     """Let the tracks under one folder be those under another, without reading a file.
 
@@ -102,14 +135,23 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
     tracks = index.find(old_root)
     if any(track.path == old_root for track in tracks):
         raise TrackNotFound(f"{old_root} is a file.", hint="Name the folder that moved.")
-    paths = [os.path.join(new_root, os.path.relpath(track.path, old_root)) for track in tracks]
+
+    def moved(path: str) -> str:
+        return os.path.join(new_root, os.path.relpath(path, old_root))
+
+    paths = [moved(track.path) for track in tracks]
     taken = [path for path in paths if index.track_at(path)]
     if taken:
         raise LibraryError(
             f"{len(taken)} of the tracks are stored at their new place too, such as {taken[0]}.",
             hint="`audiosearch remove` those, at one place or the other, and relocate the rest.",
         )
-    index.move(zip(tracks, paths, strict=True))
+    failures = _failures_under(index, old_root)
+    with index.together():
+        index.move(zip(tracks, paths, strict=True))
+        index.remove_failures(failures)
+        for failure in failures:
+            index.add_failure(replace(failure, path=moved(failure.path)))
     return len(tracks)
 
 
