@@ -88,7 +88,8 @@ def _suffixes(extensions: str) -> set[str]:
 
 def _show_plan(index_dir: Path, files: list[str], redo: Redo) -> None:
     from audiosearch.cli.output import Format, show_rows
-    from audiosearch.ingest import Redo, State, states
+    from audiosearch.ingest import Redo, states
+    from audiosearch.library.known import State
 
     left_alone = {
         Redo.CHANGED: {State.UNCHANGED, State.FAILED},

@@ -102,7 +102,7 @@ def forget(index: Index, names: Iterable[str]) -> int:
     TrackNotFound
         Where a name stands for none.
     """
-    tracks = {}
+    tracks: dict[int, Track] = {}
     for name in names:
         tracks |= {track.id: track for track in index.find(name)}
         index.remove_failures(_failures_under(index, os.path.abspath(name)))
