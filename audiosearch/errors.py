@@ -4,6 +4,7 @@
 
     AudiosearchError
     ├── UsageError                 the request itself makes no sense (exit 2)
+    │   └── AmbiguousTrack         words that name several tracks
     ├── AudioError                 one file cannot become an embedding
     ├── ModelError                 a model cannot be had, or cannot be run
     │   ├── DownloadError          a file cannot be fetched, or is not what was promised
@@ -47,6 +48,14 @@ class UsageError(AudiosearchError):
     """What was asked for makes no sense, whatever the files hold."""
 
     exit_code = 2
+
+
+class AmbiguousTrack(UsageError):
+    """Words that name several tracks; ``candidates`` are a line each, best first."""
+
+    def __init__(self, message: str, *, hint: str, candidates: list[str]) -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = candidates
 
 
 class AudioError(AudiosearchError):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Float64 = npt.NDArray[np.float64]
     Float32 = npt.NDArray[np.float32]
+    Int64 = npt.NDArray[np.int64]
     UInt8 = npt.NDArray[np.uint8]
 
 StrPath = str | os.PathLike[str]

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.errors import TrackNotFound, UsageError
+from audiosearch.errors import AmbiguousTrack, TrackNotFound, UsageError
+from audiosearch.formats import SUFFIXES, read_playlist
+from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.library.index import Identity, Index, Track
 from audiosearch.models import registry
-from audiosearch.models.download import Progress, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from audiosearch.params import Float32, StrPath
+    from audiosearch.library.vectors import VectorSearch
+    from audiosearch.params import Float32, Int64, StrPath
     from audiosearch.sound.embedder import Embedder
+
+_UNLIKE_WEIGHT = 0.5  # of what to avoid, beside 1 of what to find
+_MOST_CANDIDATES = 20  # that are listed for words that name several tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,29 @@ class Hit:
 
     rank: int  # from 1
     track: Track
-    similarity: float  # cosine, in [-1, 1]
+    similarity: float  # cosine to the clips, in [-1, 1], whatever ranked it
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Which tracks may be hits, and what puts them in order.
+
+    Attributes
+    ----------
+    filters : Filters
+        What hits must be.
+    whiten : bool
+        Rank in a space fitted to the library, where its vectors crowd less.
+    min_similarity : float or None
+        The least cosine of a hit.
+    include_self : bool
+        Let tracks that are among the clips be hits too.
+    """
+
+    filters: Filters = EVERYTHING
+    whiten: bool = False
+    min_similarity: float | None = None
+    include_self: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +75,19 @@ class Answer:
     warnings: list[str]
 
 
+_BY_COSINE = Ranking()
+_OWN_MODEL = registry.Request()
+
+
 def similar(
     index: Index | StrPath,
-    clips: StrPath | Iterable[StrPath],
+    clips: StrPath | Iterable[StrPath] = (),
     *,
+    named: Iterable[str] = (),
+    unlike: Iterable[StrPath] = (),
     k: int = 10,
-    include_self: bool = False,
-    model: str = registry.AUTO,
-    weights: StrPath | None = None,
-    progress: Progress = no_progress,
+    ranking: Ranking = _BY_COSINE,
+    request: registry.Request = _OWN_MODEL,
 ) -> Answer:
     """Find the tracks that sound most like one clip, or like several taken together.
 
@@ -66,18 +97,23 @@ def similar(
         An open index, or the folder of one.
     clips : str, path-like, or iterable of them
         Each is, in this order: a stored path as given, a stored path once made absolute,
-        ``#ID``, or a file on disk. Several stand for their centroid.
+        ``#ID``, a playlist, or a file of sound. Several stand for their centroid.
+    named : iterable of str
+        Words of artist, title, album or path, each of which names one more such track.
+    unlike : iterable of str or path-like
+        What hits should not sound like: as for ``clips``.
     k : int
         How many hits.
-    include_self : bool
-        Let tracks that are among the clips be hits too.
-    model, weights
-        As for `audiosearch.models.registry.choose`; the index's own unless given.
+    ranking : Ranking
+    request : Request
+        The index's own model unless given.
 
     Raises
     ------
     UsageError
         Where there is no clip, or ``k`` is below 1.
+    AmbiguousTrack
+        Where words name several tracks.
     IndexNotFound, ModelMismatch, LibraryError
         Where the index cannot answer.
     TrackNotFound
@@ -90,41 +126,181 @@ def similar(
     if not isinstance(index, Index):
         with Index(index) as opened:
             return similar(
-                opened,
-                clips,
-                k=k,
-                include_self=include_self,
-                model=model,
-                weights=weights,
-                progress=progress,
+                opened, clips, named=named, unlike=unlike, k=k, ranking=ranking, request=request
             )
-    seeds = _Seeds(index, registry.Request(model, weights, progress))
-    for clip in [clips] if isinstance(clips, (str, os.PathLike)) else clips:
-        seeds.add(os.fspath(clip))
-    exclude = [] if include_self else seeds.tracks
-    found = index.nearest(seeds.centroid(), k, exclude=exclude)
-    hits = [Hit(rank, track, cosine) for rank, (track, cosine) in enumerate(found, start=1)]
-    return Answer(index.identity, hits, seeds.warnings)
+    seeds, shunned = Seeds(index, request), Seeds(index, request)
+    seeds.add_all(clips)
+    for words in named:
+        seeds.add_track(named_track(index, words))
+    shunned.add_all(unlike)
+    exclude = [] if ranking.include_self else [*seeds.tracks, *shunned.tracks]
+    hits = _ranked(index, seeds, shunned, k, ranking, [track.id for track in exclude])
+    return Answer(index.identity, hits, seeds.warnings + shunned.warnings)
 
 
-class _Seeds:
-    """Clips as vectors: those of stored tracks from the index, others by its model."""
+def _ranked(
+    index: Index, seeds: Seeds, shunned: Seeds, k: int, ranking: Ranking, exclude: list[int]
+) -> list[Hit]:
+    center = centroid(seeds.vectors)
+    space = index.space(whiten=ranking.whiten)
+    query = centroid(space.compared(np.stack(seeds.vectors)))
+    if shunned.vectors:
+        query = query - _UNLIKE_WEIGHT * centroid(space.compared(np.stack(shunned.vectors)))
+    among = allowed_ids(index, space, ranking, center)
+    if exclude:
+        among = np.setdiff1d(space.ids if among is None else among, exclude)
+    ids, products = space.nearest(query, k, among=among)
+    is_cosine = not ranking.whiten and not shunned.vectors
+    cosines = products if is_cosine else index.space().vectors_of(ids) @ center
+    tracks = index.by_id(ids.tolist())
+    # A track removed meanwhile, by another process, is no answer any more.
+    found = [(i, c) for i, c in zip(ids.tolist(), cosines.tolist(), strict=True) if i in tracks]
+    return [
+        Hit(rank, tracks[i], float(np.clip(cosine, -1.0, 1.0)))
+        for rank, (i, cosine) in enumerate(found, start=1)
+    ]
+
+
+def allowed_ids(
+    index: Index, space: VectorSearch, ranking: Ranking, center: Float32
+) -> Int64 | None:
+    """Return the ids of the tracks that may be hits; None where all may.
+
+    Parameters
+    ----------
+    index : Index
+    space : VectorSearch
+        Where is searched: what is not there, such as a track added just now, cannot be found.
+    ranking : Ranking
+    center : ndarray of float32, shape (128,)
+        What the least cosine is to.
+    """
+    among = None
+    if ranking.filters != EVERYTHING:
+        among = np.intersect1d(index.ids(ranking.filters), space.ids)
+    if ranking.min_similarity is not None:
+        plain = index.space()
+        near = plain.ids[plain.vectors @ center >= ranking.min_similarity]
+        among = np.intersect1d(near, space.ids if among is None else among)
+    return among
+
+
+def named_track(index: Index, words: str) -> Track:
+    """Return the one track that words of its tags or path name.
+
+    Raises
+    ------
+    TrackNotFound
+        Where there is none.
+    AmbiguousTrack
+        Where there are several, none of which has just these words for artist and title.
+    """
+    found = index.named(words, limit=_MOST_CANDIDATES)
+    if not found:
+        raise TrackNotFound(
+            f"No track has all of the words {words!r} in its tags or path.",
+            hint="`audiosearch list` shows the tracks there are.",
+        )
+    exact = [track for track in found if _is_named(track, words)] or found
+    contents = {track.content_hash or track.path for track in exact}
+    if len(contents) == 1:
+        return exact[0]
+    raise AmbiguousTrack(
+        f"{words!r} names several tracks.",
+        hint="Add words, or name one by its #ID.",
+        candidates=[
+            f"#{track.id}  {' - '.join(filter(None, (track.artist, track.title))) or track.path}"
+            for track in found
+        ],
+    )
+
+
+def _is_named(track: Track, words: str) -> bool:
+    """Return whether words are a track's title, or its artist and title, in any order."""
+    title = sorted((track.title or "").casefold().split())
+    artist = sorted((track.artist or "").casefold().split())
+    return sorted(words.casefold().split()) in (title, sorted(title + artist))
+
+
+def centroid(vectors: Float32 | list[Float32]) -> Float32:
+    """Return the direction of the mean of unit vectors: float32 of unit length, shape (128,).
+
+    Raises
+    ------
+    UsageError
+        Where there are none, or they cancel each other out.
+    """
+    if not len(vectors):
+        raise UsageError("No clip was named.", hint="Name a file to search with.")
+    mean = np.mean(vectors, axis=0, dtype=np.float64)
+    length = np.linalg.norm(mean)
+    if length < 1e-6:
+        raise UsageError(
+            "The clips cancel each other out: nothing lies between them.",
+            hint="Search with one of them at a time.",
+        )
+    return np.asarray(mean / length, dtype=np.float32)
+
+
+class Seeds:
+    """Clips as vectors: those of stored tracks from the index, others by its model.
+
+    Parameters
+    ----------
+    index : Index
+    request : Request
+        A model that was asked for must be the index's own.
+
+    Attributes
+    ----------
+    vectors : list of ndarray of float32, shape (128,)
+    tracks : list of Track
+        Those that are the clips themselves.
+    warnings : list of str
+        What kept a clip from being heard to its end.
+    """
 
     def __init__(self, index: Index, request: registry.Request) -> None:
         self._index = index
         self._request = request
         self._embedder: Embedder | None = None
-        self._vectors: list[Float32] = []
-        self.tracks: list[Track] = []  # that are the clips themselves
+        self.vectors: list[Float32] = []
+        self.tracks: list[Track] = []
         self.warnings: list[str] = []
         if request.model != registry.AUTO or request.weights is not None:
-            self._model()  # a model that was asked for must be the index's own
+            self._model()
 
-    def add(self, clip: str) -> None:
+    def add_all(self, clips: StrPath | Iterable[StrPath]) -> None:
+        """Add clips, and the tracks in playlists; errors as of `similar`."""
+        for clip in [clips] if isinstance(clips, (str, os.PathLike)) else clips:
+            name = os.fspath(clip)
+            if os.path.splitext(name)[1].lower() in SUFFIXES and os.path.isfile(name):
+                self._add_playlist(name)
+            else:
+                self._add(name)
+
+    def add_track(self, track: Track) -> None:
+        """Add a stored track."""
+        self.tracks.append(track)
+        self.vectors.append(self._index.vector(track))
+
+    def _add_playlist(self, path: str) -> None:
+        n_before = len(self.vectors)
+        for entry in read_playlist(path):
+            if self._index.stored(entry.path) or os.path.exists(entry.path):
+                self._add(entry.path)
+            else:
+                self.warnings.append(f"{path}: {entry.path} is neither a track nor a file")
+        if len(self.vectors) == n_before:
+            raise TrackNotFound(
+                f"{path} names no track of the index {self._index.directory}, and no file.",
+                hint="Add its files first, or name another playlist.",
+            )
+
+    def _add(self, clip: str) -> None:
         track = self._index.stored(clip)
         if track is not None:
-            self.tracks.append(track)
-            self._vectors.append(self._index.vector(track))
+            self.add_track(track)
             return
         if not os.path.exists(clip):
             raise TrackNotFound(
@@ -140,21 +316,9 @@ class _Seeds:
         if behind_link is not None:
             self.tracks.append(behind_link)
         embedding = self._embedder.embed(clip)
-        self._vectors.append(embedding.vector)
+        self.vectors.append(embedding.vector)
         if embedding.warning:
             self.warnings.append(f"{clip}: {embedding.warning}")
-
-    def centroid(self) -> Float32:
-        if not self._vectors:
-            raise UsageError("No clip was named.", hint="Name a file to search with.")
-        mean = np.mean(self._vectors, axis=0, dtype=np.float64)
-        length = np.linalg.norm(mean)
-        if length < 1e-6:
-            raise UsageError(
-                "The clips cancel each other out: nothing lies between them.",
-                hint="Search with one of them at a time.",
-            )
-        return np.asarray(mean / length, dtype=np.float32)
 
     def _model(self) -> registry.Model:
         own = self._index.identity

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from audiosearch import Index, add, similar
 from audiosearch.demo import write_sounds
+from audiosearch.search import Ranking
 
 with tempfile.TemporaryDirectory() as folder:
     write_sounds(Path(folder))
@@ -12,7 +13,7 @@ with tempfile.TemporaryDirectory() as folder:
 
     with Index(Path(folder) / "index") as index:
         seed = Path(folder) / "sounds" / "drum" / "drum-1.wav"
-        answer = similar(index, seed, k=5, include_self=True)
+        answer = similar(index, seed, k=5, ranking=Ranking(include_self=True))
 
     lines = ["#EXTM3U"]
     for hit in answer.hits:

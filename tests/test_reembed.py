@@ -62,7 +62,7 @@ def test_until_all_are_embedded_the_old_model_answers_and_what_is_done_is_kept(i
     assert vectors().keys() == before.keys()
     for path, vector in vectors().items():
         np.testing.assert_array_equal(vector, before[path])
-    assert len(similar("index", music / "low.wav", model="compact").hits) == 5
+    assert len(similar("index", music / "low.wav", request=Request("compact")).hits) == 5
     with Index("index") as opened:
         model, n_done = opened.pending()
     assert (model, n_done >= 1) == ("other.tflite", True)

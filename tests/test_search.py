@@ -19,6 +19,7 @@ from audiosearch import (
 )
 from audiosearch.ingest import Ingest, Redo, Status
 from audiosearch.models.registry import Request
+from audiosearch.search import Ranking
 from audiosearch.sound.walk import find_audio
 
 
@@ -244,7 +245,7 @@ def test_a_stored_track_needs_neither_its_file_nor_the_model(music, index, monke
 
 def test_the_clip_itself_is_left_out_unless_asked_for(music, index):
     assert "hiss.flac" not in names(similar(index, music / "hiss.flac"))
-    first = similar(index, music / "hiss.flac", include_self=True).hits[0]
+    first = similar(index, music / "hiss.flac", ranking=Ranking(include_self=True)).hits[0]
     assert (first.track.path, first.similarity) == (str(music / "hiss.flac"), pytest.approx(1.0))
 
 
@@ -283,7 +284,7 @@ def test_an_index_keeps_its_excerpt(music):
 
 def test_another_model_is_refused_by_name_before_it_is_looked_for(music, index):
     for act in (lambda: add(index, [music], model="vggish"),
-                lambda: similar(index, music / "low.wav", model="vggish")):  # fmt: skip
+                lambda: similar(index, music / "low.wav", request=Request("vggish"))):  # fmt: skip
         with pytest.raises(ModelMismatch, match=r"compact \(fingerprint \w+\), not with vggish"):
             act()
 

@@ -40,6 +40,8 @@ def say_error(message: str, hint: str) -> None:
 
 def say_failure(error: AudiosearchError) -> None:
     """Print one of our own errors."""
+    for candidate in getattr(error, "candidates", ()):
+        say(candidate)
     say_error(str(error), error.hint)
 
 

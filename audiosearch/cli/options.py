@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from audiosearch.cli.output import Format
+from audiosearch.library.filters import Filters, Range
 
 IndexDir = Annotated[
     Path,
@@ -62,7 +66,70 @@ NullSeparated = Annotated[
     bool, typer.Option("-0", "--null", help="Only paths, separated by NUL, as for xargs -0.")
 ]
 
+Whiten = Annotated[
+    bool,
+    typer.Option(
+        "--whiten/--no-whiten",
+        envvar="AUDIOSEARCH_WHITEN",
+        help="Rank in a space fitted to the library, where its vectors crowd less.",
+    ),
+]
+
 DEFAULT_INDEX = Path("index")
+
+# What the options that filter take, and say; each has a counterpart that excludes.
+_FILTERS = {
+    "artist": ("NAME", "by this artist"),
+    "album": ("NAME", "on this album"),
+    "genre": ("NAME", "of this genre"),
+    "year": ("1990..1999", "of these years"),
+    "seconds": ("60..600", "of this length"),
+    "under": ("FOLDER", "in this folder, or below"),
+}
+
+
+def with_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that filter; it gets what they ask for as ``which``."""
+    signature = inspect.signature(command, eval_str=True)
+    parameters = [p for name, p in signature.parameters.items() if name != "which"]
+    for prefix, word in (("", "Only"), ("not_", "Not")):
+        for name, (metavar, meaning) in _FILTERS.items():
+            option = typer.Option(
+                f"--{prefix}{name}".replace("_", "-"),
+                metavar=metavar,
+                help=f"{word} {meaning}.",
+                rich_help_panel="Which tracks (each as often as you like)",
+            )
+            annotation = Annotated[list[str] | None, option]
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters.append(
+                inspect.Parameter(prefix + name, kind, default=None, annotation=annotation)
+            )
+
+    @functools.wraps(command)
+    def with_which(**given: Any) -> None:
+        which = _filters({name: given.pop(name) for name in list(given) if _is_filter(name)})
+        command(**given, which=which)
+
+    with_which.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_which.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_which
+
+
+def _is_filter(name: str) -> bool:
+    return name.removeprefix("not_") in _FILTERS
+
+
+def _filters(given: dict[str, list[str] | None]) -> Filters:
+    def values(prefix: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in _FILTERS:
+            parsed = Range.parsed if name in ("year", "seconds") else str
+            found[name] = tuple(map(parsed, given[prefix + name] or ()))
+        return found
+
+    unless = values("not_")
+    return Filters(**values(""), unless=Filters(**unless) if any(unless.values()) else None)
 
 
 def help_without_command(context: typer.Context) -> None:

@@ -13,26 +13,42 @@ from audiosearch.cli.options import (
     NullSeparated,
     OutputFormat,
     Weights,
+    Whiten,
+    with_filters,
 )
 from audiosearch.cli.output import Format, show_rows
+from audiosearch.library.filters import EVERYTHING, Filters
 
 COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "path")
 
 
 def register(app: typer.Typer) -> None:
     """Put the command into the application."""
-    app.command()(query)
+    app.command()(with_filters(query))
 
 
 def query(
     clips: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="CLIP...",
-            help="A track's path or #ID, or any audio file; several stand for their centroid.",
+            help="A track's path or #ID, any audio file, or a playlist; several stand for their "
+            "centroid.",
         ),
-    ],
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many hits.")] = 10,
+    tracks: Annotated[
+        list[str] | None,
+        typer.Option("--track", metavar="WORDS", help="One more clip: the track with these words."),
+    ] = None,
+    unlike: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLIP", help="What hits should not sound like."),
+    ] = None,
+    whiten: Whiten = False,
+    min_similarity: Annotated[
+        float | None, typer.Option(metavar="COSINE", help="The least similarity of a hit.")
+    ] = None,
     include_self: Annotated[
         bool, typer.Option("--include-self", help="Let the clips themselves be hits.")
     ] = False,
@@ -41,25 +57,27 @@ def query(
     weights: Weights = None,
     output: OutputFormat = Format.TABLE,
     null: NullSeparated = False,
+    which: Filters = EVERYTHING,
 ) -> None:
     """Find the tracks that sound most like CLIP."""
     from audiosearch.cli.console import model_progress, warn
-    from audiosearch.search import similar
+    from audiosearch.models.registry import Request
+    from audiosearch.search import Ranking, similar
 
     with model_progress() as progress:
         answer = similar(
             index_dir,
-            clips,
+            clips or (),
+            named=tracks or (),
+            unlike=unlike or (),
             k=k,
-            include_self=include_self,
-            model=model,
-            weights=weights,
-            progress=progress,
+            ranking=Ranking(which, whiten, min_similarity, include_self),
+            request=Request(model, weights, progress),
         )
     for warning in answer.warnings:
         warn(warning)
     if not answer.hits:
-        warn("There are no hits: the index holds no other track.")
+        warn("There are no hits: the index holds no other track that fits.")
     rows = [
         {
             "rank": hit.rank,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import TrackNotFound
+from audiosearch.library.filters import SQL_FUNCTIONS, Filters
 from audiosearch.library.records import Failure, Track, VectorChanges
 from audiosearch.library.store import Store
 from audiosearch.params import EMBEDDING_SIZE
@@ -130,6 +131,28 @@ class Catalog(Store):
         """Return the hashes of the stored tracks' files, as far as they are known."""
         rows = self.rows("SELECT DISTINCT content_hash FROM tracks WHERE content_hash <> ''")
         return {row["content_hash"] for row in rows}
+
+    def ids(self, filters: Filters) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
+        for name, function in SQL_FUNCTIONS.items():
+            self.db.conn.create_function(name, function.__code__.co_argcount, function)
+        where, values = filters.to_sql()
+        rows = self.rows(f"SELECT id FROM tracks WHERE {where} ORDER BY id", values)
+        return np.array([row["id"] for row in rows], dtype=np.int64)
+
+    def named(self, words: str, limit: int) -> list[Track]:
+        """Return tracks in whose tags or path every word occurs, or begins one; best first."""
+        quoted = [word.replace('"', '""') for word in words.split()]
+        if not quoted:
+            return []
+        query = " ".join(f'"{word}" *' for word in quoted)
+        rows = self.rows(
+            f"SELECT {', '.join(_FIELDS)} FROM tracks JOIN (SELECT rowid AS found, rank AS place "
+            "FROM texts WHERE texts MATCH ? ORDER BY rank LIMIT ?) ON found = id "
+            "ORDER BY place, id",
+            [query, limit],
+        )
+        return [_track(row) for row in rows]
 
     def unchanged(self) -> dict[str, tuple[int, int]]:
         """Return size and time of change of every stored track, by path."""

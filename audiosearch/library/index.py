@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from audiosearch.errors import (
     IndexUnwritable,
     LibraryError,
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from audiosearch.library.filters import Filters
     from audiosearch.library.succession import Succession
     from audiosearch.library.vectors import VectorSearch
-    from audiosearch.params import Float32, StrPath
+    from audiosearch.params import Float32, Int64, StrPath
 
 __all__ = ["Failure", "Identity", "Index", "Totals", "Track"]
 
@@ -66,7 +69,7 @@ class Index:
         self.directory = Path(directory).absolute()
         settings = None if identity is None else identity.to_settings()
         self._catalog = Catalog(self.directory, settings=settings)
-        self._search: VectorSearch | None = None
+        self._spaces: dict[bool, VectorSearch] = {}  # by whether they are whitened
         try:
             self.identity = self._read_identity()
             if identity is not None:
@@ -221,6 +224,14 @@ class Index:
         """Yield every track, in the order of their ids."""
         return self._catalog.tracks()
 
+    def ids(self, filters: Filters) -> Int64:
+        """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
+        return self._catalog.ids(filters)
+
+    def named(self, words: str, *, limit: int = 20) -> list[Track]:
+        """Return tracks in whose tags or path every word occurs, or begins one; best first."""
+        return self._catalog.named(words, limit)
+
     def content_hashes(self) -> set[str]:
         """Return the hashes of the stored tracks' files, as far as they are known."""
         return self._catalog.content_hashes()
@@ -255,7 +266,7 @@ class Index:
         """Remove the file for searching; it is made anew when it is next needed."""
         from audiosearch.library.search_file import FILE_NAME
 
-        self._search = None
+        self._spaces.clear()
         self.directory.joinpath(FILE_NAME).unlink(missing_ok=True)
 
     # Another model's vectors
@@ -298,15 +309,41 @@ class Index:
         exclude : sequence of Track
             Tracks to leave out.
         """
-        found = self._up_to_date().nearest(vector, k, exclude=[track.id for track in exclude])
-        tracks = {track.id: track for track in self._catalog.tracks([i for i, _ in found])}
-        self._check_identity()
+        space = self.space()
+        among = None
+        if exclude:
+            among = np.setdiff1d(space.ids, [track.id for track in exclude])
+        ids, cosines = space.nearest(vector, k, among=among)
+        tracks = self.by_id(ids.tolist())
         # A track removed meanwhile, by another process, is no answer any more.
-        return [(tracks[i], similarity) for i, similarity in found if i in tracks]
+        found = zip(ids.tolist(), cosines.tolist(), strict=True)
+        return [(tracks[i], min(cosine, 1.0)) for i, cosine in found if i in tracks]
+
+    def by_id(self, ids: Sequence[int]) -> dict[int, Track]:
+        """Return those of some tracks that are still there, by their ids."""
+        tracks = {track.id: track for track in self._catalog.tracks(ids)}
+        self._check_identity()
+        return tracks
+
+    def space(self, *, whiten: bool = False) -> VectorSearch:
+        """Return the vectors to search among, up to date: as they are, or whitened.
+
+        Raises
+        ------
+        LibraryError
+            Where there are too few tracks to whiten.
+        """
+        from audiosearch.library.vectors import VectorSearch  # FAISS: for searching only
+
+        if whiten in self._spaces:
+            self._spaces[whiten].refresh()
+        else:
+            self._spaces[whiten] = VectorSearch(self._catalog, self.directory, whiten=whiten)
+        return self._spaces[whiten]
 
     def catch_up(self) -> None:
         """Bring the search file up to date, so that the next query need not."""
-        self._up_to_date()
+        self.space()
 
     def _check_identity(self) -> None:
         """Check that no other process gave the index to another model meanwhile."""
@@ -316,16 +353,6 @@ class Index:
                 f"The index {self.directory} was made anew with {now} meanwhile.",
                 hint="Run the same command again.",
             )
-
-    def _up_to_date(self) -> VectorSearch:
-        from audiosearch.library.search_file import FILE_NAME  # FAISS: for searching only
-        from audiosearch.library.vectors import VectorSearch
-
-        if self._search is None:
-            self._search = VectorSearch(self._catalog, self.directory / FILE_NAME)
-        else:
-            self._search.refresh()
-        return self._search
 
     def _read_identity(self) -> Identity:
         try:

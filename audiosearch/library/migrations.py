@@ -81,3 +81,26 @@ def m005_create_pending_vectors(db: Database) -> None:
         )
         """
     )
+
+
+@migrations()
+def m006_create_texts(db: Database) -> None:
+    """Tags and path for full-text search, kept in step by triggers."""
+    names = "title, artist, album, album_artist"
+    values = "new.id, new.title, new.artist, new.album, new.album_artist, CAST(new.path AS TEXT)"
+    insert = f"INSERT INTO texts (rowid, {names}, path) VALUES ({values});"
+    delete = "DELETE FROM texts WHERE rowid = old.id;"
+    db.execute(
+        f"CREATE VIRTUAL TABLE texts USING fts5({names}, path, "
+        "tokenize = 'unicode61 remove_diacritics 2')"
+    )
+    for name, event, deeds in (
+        ("inserted", "INSERT", insert),
+        ("removed", "DELETE", delete),
+        ("changed", f"UPDATE OF {names}, path", f"{delete} {insert}"),
+    ):
+        db.execute(f"CREATE TRIGGER texts_{name} AFTER {event} ON tracks BEGIN {deeds} END")
+    db.execute(
+        f"INSERT INTO texts (rowid, {names}, path) "
+        f"SELECT id, {names}, CAST(path AS TEXT) FROM tracks"
+    )

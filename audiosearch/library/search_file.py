@@ -24,7 +24,6 @@ FILE_NAME = "vectors.faiss"
 # The file is what FAISS writes, then a line of JSON padded to this many bytes. FAISS, which
 # reads no further than its own part, opens the file as it is.
 _SEAL_BYTES = 256
-_TOKEN = "faiss_token"  # noqa: S105  (the name of a setting)
 _WRITING_SECONDS = 0.2
 
 
@@ -66,6 +65,7 @@ class SearchFile:
     def __init__(self, store: Store, path: Path) -> None:
         self._store = store
         self._path = path
+        self._token = f"{path.stem}_token"  # the name of the setting
 
     def read(self) -> tuple[Any, int]:
         """Return the FAISS index and its revision.
@@ -103,7 +103,7 @@ class SearchFile:
         return body, seal
 
     def _expected_token(self) -> str | None:
-        return self._store.settings().get(_TOKEN)
+        return self._store.settings().get(self._token)
 
     def write(self, index: Any, revision: int) -> None:
         """Keep a FAISS index that is up to date with a revision."""
@@ -115,7 +115,7 @@ class SearchFile:
             with draft.open("wb") as file:
                 file.write(body)
                 file.write(seal.to_bytes())
-            self._store.set_settings({_TOKEN: seal.token})
+            self._store.set_settings({self._token: seal.token})
 
 
 def _digest(body: bytes | memoryview, revision: int) -> str:

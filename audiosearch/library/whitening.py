@@ -1,0 +1,45 @@
+"""A space in which a library's vectors crowd less: directions they share weigh less."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import faiss
+
+from audiosearch.params import EMBEDDING_SIZE
+
+if TYPE_CHECKING:
+    from audiosearch.params import Float32
+
+#: Fewer tracks say too little of how vectors spread.
+LEAST_TRACKS = 300
+
+# Eigenvalues to this power; -0.5 would make all directions alike, and noise as loud as the rest.
+_EIGEN_POWER = -0.35
+# The covariance is shrunk towards its mean eigenvalue, the more the fewer the tracks: by half
+# at as many as this.
+_SHRINKAGE_TRACKS = 64
+
+
+def whitened_index(vectors: Float32) -> Any:
+    """Return an empty FAISS index with ids, whose transform was fitted on vectors.
+
+    It subtracts the mean, turns to the principal axes, scales each by a power of its variance,
+    and scales to length 1.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, 128)
+        At least `LEAST_TRACKS`.
+    """
+    pca = faiss.PCAMatrix(EMBEDDING_SIZE, EMBEDDING_SIZE, _EIGEN_POWER)
+    pca.train(vectors)
+    share = min(0.5, _SHRINKAGE_TRACKS / len(vectors))
+    mean_variance = float(faiss.vector_to_array(pca.eigenvalues).mean())
+    # Up to a factor, which the length takes away, this is (1 - share) C + share * mean(C) I.
+    pca.epsilon = share / (1 - share) * mean_variance
+    pca.prepare_Ab()
+    exact = faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_SIZE))
+    index = faiss.IndexPreTransform(faiss.NormalizationTransform(EMBEDDING_SIZE), exact)
+    index.prepend_transform(pca)
+    return index
