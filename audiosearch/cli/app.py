@@ -118,6 +118,7 @@ from audiosearch.cli import (  # noqa: E402
     demo,
     doctor,
     embed,
+    evaluate,
     model,
     query,
     reembed,
@@ -126,7 +127,20 @@ from audiosearch.cli import (  # noqa: E402
     upkeep,
 )
 
-_GROUPS = (add, query, embed, tracks, upkeep, reembed, doctor, transfer, bench, model, demo)
+_GROUPS = (
+    add,
+    query,
+    embed,
+    tracks,
+    upkeep,
+    reembed,
+    doctor,
+    transfer,
+    evaluate,
+    bench,
+    model,
+    demo,
+)
 
 for register in _GROUPS:
     register.register(app)

@@ -11,7 +11,7 @@ import numpy as np
 
 from audiosearch.errors import IndexUnwritable, LibraryError
 from audiosearch.library.search_file import FILE_NAME, SearchFile, Untrusted
-from audiosearch.library.whitening import LEAST_TRACKS, whitened_index
+from audiosearch.library.whitening import LEAST_TRACKS, transformed, whitened_index
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
@@ -122,11 +122,7 @@ class VectorSearch:
 
     def compared(self, vectors: Float32) -> Float32:
         """Return vectors as they are compared: (n, 128) as (n, 128), of unit length."""
-        if not self._whiten:
-            return vectors
-        for number in range(self._faiss.chain.size()):
-            vectors = self._faiss.chain.at(number).apply(np.ascontiguousarray(vectors))
-        return vectors
+        return transformed(self._faiss, vectors) if self._whiten else vectors
 
     def vectors_of(self, ids: Int64) -> Float32:
         """Return the vectors of tracks, as they are compared: float32, shape (n, 128)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import faiss
+import numpy as np
 
 from audiosearch.params import EMBEDDING_SIZE
 
@@ -43,3 +44,10 @@ def whitened_index(vectors: Float32) -> Any:
     index = faiss.IndexPreTransform(faiss.NormalizationTransform(EMBEDDING_SIZE), exact)
     index.prepend_transform(pca)
     return index
+
+
+def transformed(index: Any, vectors: Float32) -> Float32:
+    """Return vectors as an index with transforms compares them: (n, 128) as (n, 128)."""
+    for number in range(index.chain.size()):
+        vectors = index.chain.at(number).apply(np.ascontiguousarray(vectors))
+    return vectors

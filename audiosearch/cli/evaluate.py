@@ -1,0 +1,45 @@
+"""``audiosearch evaluate``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexDir, OutputFormat
+from audiosearch.cli.output import Format, print_json, show_rows
+
+
+def register(app: typer.Typer) -> None:
+    """Put the command into the application."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    by: Annotated[
+        Literal["artist", "album", "genre", "folder"],
+        typer.Option(help="What neighbours should have in common."),
+    ],
+    index_dir: IndexDir = DEFAULT_INDEX,
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """Measure how well neighbours share the library's own labels, plain and whitened."""
+    from audiosearch.cli.console import say
+    from audiosearch.evaluate import Label
+    from audiosearch.evaluate import evaluate as evaluated
+    from audiosearch.library.index import Index
+
+    with Index(index_dir) as index:
+        evaluation = evaluated(index, Label(by)).to_json()
+    if output is Format.JSON:
+        print_json(evaluation)
+        return
+    whitened = evaluation["whitened"] or {}
+    rows = [
+        {"score": name, "plain": value, "whitened": whitened.get(name)}
+        for name, value in evaluation["plain"].items()
+    ]
+    say(f"{evaluation['tracks']} tracks, {evaluation['labels']} labels with two or more")
+    if not whitened:
+        say("The library is too small to whiten.")
+    show_rows(rows, key="scores", columns=("score", "plain", "whitened"), output=output)
