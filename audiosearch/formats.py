@@ -104,7 +104,7 @@ def playlist_text(entries: Sequence[Entry], name: str, kind: PlaylistFormat) -> 
 
 
 def read_playlist(path: str) -> list[Entry]:
-    """Read a playlist; relative paths become absolute from where it is.
+    """Read a playlist; its paths are as they are written: see `beside`.
 
     Raises
     ------
@@ -120,11 +120,12 @@ def read_playlist(path: str) -> list[Entry]:
             f"{path} cannot be read as a playlist ({kind.value}): {exc}.",
             hint="Playlists are .m3u8, .xspf or .jspf files.",
         ) from exc
-    folder = os.path.dirname(os.path.abspath(path))
-    return [
-        Entry(os.path.normpath(os.path.join(folder, e.path)), e.title, e.artist, e.album, e.seconds)
-        for e in entries
-    ]
+    return entries
+
+
+def beside(playlist: str, path: str) -> str:
+    """Return the absolute path of what a playlist names, relative to where that is."""
+    return os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(playlist)), path))
 
 
 # M3U8

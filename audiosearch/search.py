@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiosearch.errors import AmbiguousTrack, TrackNotFound, UsageError
-from audiosearch.formats import SUFFIXES, read_playlist
+from audiosearch.formats import SUFFIXES, beside, read_playlist
 from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.library.index import Identity, Index, Track
 from audiosearch.models import registry
@@ -287,8 +287,10 @@ class Seeds:
     def _add_playlist(self, path: str) -> None:
         n_before = len(self.vectors)
         for entry in read_playlist(path):
-            if self._index.stored(entry.path) or os.path.exists(entry.path):
-                self._add(entry.path)
+            names = (entry.path, beside(path, entry.path))
+            name = next((name for name in names if self._index.stored(name)), names[1])
+            if self._index.stored(name) or os.path.exists(name):
+                self._add(name)
             else:
                 self.warnings.append(f"{path}: {entry.path} is neither a track nor a file")
         if len(self.vectors) == n_before:

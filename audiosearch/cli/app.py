@@ -120,6 +120,7 @@ from audiosearch.cli import (  # noqa: E402
     embed,
     evaluate,
     model,
+    playlist,
     query,
     reembed,
     tracks,
@@ -127,20 +128,8 @@ from audiosearch.cli import (  # noqa: E402
     upkeep,
 )
 
-_GROUPS = (
-    add,
-    query,
-    embed,
-    tracks,
-    upkeep,
-    reembed,
-    doctor,
-    transfer,
-    evaluate,
-    bench,
-    model,
-    demo,
-)
+_SEARCH = (add, query, playlist, evaluate, embed, tracks)
+_UPKEEP = (upkeep, reembed, doctor, transfer, bench, model, demo)
 
-for register in _GROUPS:
+for register in (*_SEARCH, *_UPKEEP):
     register.register(app)
