@@ -36,7 +36,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
             draft.unlink()
 
 
-def remove_drafts(folder: Path) -> None:
-    """Remove what processes that were killed have left; for when no other can be writing."""
-    for draft in folder.glob(f".*{_SUFFIX}"):
+def remove_drafts(folder: Path, name: str = "*") -> None:
+    """Remove what processes that were killed have left; for when no other can be writing.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Whose drafts: a file's name, or all.
+    """
+    for draft in folder.glob(f".{name}*{_SUFFIX}"):
         draft.unlink(missing_ok=True)

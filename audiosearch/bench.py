@@ -121,7 +121,9 @@ class Bench:
         parts = _front_end(sounds.paths(4 * n_cores()))
         for part, seconds in parts.items():
             self._note(suffix, part, 1e3 * seconds, "ms of a core per second of sound")
-        ceiling = n_cores() / (parts["front end"] * PATCH_HOP_SECONDS + network_seconds)
+        ceiling = min(n_cores(), self._n_jobs) / (
+            parts["front end"] * PATCH_HOP_SECONDS + network_seconds
+        )
         n_files = max(8, round(ceiling * _RUN_SECONDS * PATCH_HOP_SECONDS / _FILE_SECONDS))
         rate = self._end_to_end(sounds.paths(n_files))
         self._note(suffix, "end to end", rate, "patches/s")

@@ -7,7 +7,6 @@ import os
 import stat
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudioError
@@ -134,7 +133,9 @@ class Ingest:
         self._redo = redo
         self._n_jobs = n_jobs
         self._unread: list[str] = []
-        self._early_failures: list[Failure] = []  # before there is an index
+        self._new_failures: list[Failure] = []  # that are yet to be written
+        self._pipeline: Pipeline | None = None
+        self._heard_before = 0.0
         try:
             self._model = self._chosen(request)
             own = self._index.identity.excerpt_seconds if self._index else None
@@ -162,7 +163,7 @@ class Ingest:
     @property
     def heard_seconds(self) -> float:
         """How much sound was embedded so far, that of files still being read included."""
-        return self._pipeline.heard_seconds
+        return self._heard_before + (self._pipeline.heard_seconds if self._pipeline else 0.0)
 
     def __iter__(self) -> Iterator[Outcome]:
         """Add the files, and yield what became of each; those that take no reading first."""
@@ -173,17 +174,21 @@ class Ingest:
                     self._unread.append(path)
                 else:
                     yield outcome
-            if self._unread:
+            self._write_failures()
+            while self._unread:
+                self._pipeline = self._fresh_pipeline()
+                self._unread = []
                 with contextlib.closing(iter(self._pipeline)) as batches:
                     for readings in batches:
                         yield from self._stored(readings)
+                self._heard_before = self.heard_seconds
+                self._pipeline = None
         finally:
             if self._index is not None:
                 with self._index:
                     self._index.catch_up()
 
-    @cached_property
-    def _pipeline(self) -> Pipeline:
+    def _fresh_pipeline(self) -> Pipeline:
         known: set[str] = set()
         if self._index is not None and self._redo is not Redo.ALL:
             known = self._index.content_hashes()
@@ -213,18 +218,25 @@ class Ingest:
         """Write what came of some files, in one transaction."""
         if self._index is None and any(reading.embedding for reading in readings):
             self._index = Index(self._directory, identity=self.identity)
-            for failure in self._early_failures:
-                self._index.add_failure(failure)
         together = self._index.together() if self._index else contextlib.nullcontext()
         with together:
-            return [self._outcome(reading) for reading in readings]
+            outcomes = [self._outcome(reading) for reading in readings]
+            self._write_failures()
+        return [outcome for outcome in outcomes if outcome is not None]
 
-    def _outcome(self, reading: Reading) -> Outcome:
+    def _outcome(self, reading: Reading) -> Outcome | None:
+        """Store what came of a file; None where it must be read once more."""
         found, index = reading.found, self._index
-        if reading.error is not None or found is None or index is None:
-            return self._failed(reading.error or _lost(reading.path))
+        if reading.error is not None:
+            return self._failed(reading.error)
+        if found is None or index is None:
+            message = "a reading without an error is of a file that was found"
+            raise ValueError(message)
         if reading.embedding is None:
-            return _same_content(index, reading, found)
+            outcome = _same_content(index, reading, found)
+            if outcome is None:  # the track that had its content has another one by now
+                self._unread.append(reading.path)
+            return outcome
         embedding = reading.embedding
         index.add(_track(reading.path, found, embedding, reading.tags), embedding.vector)
         return Outcome(reading.path, Status.ADDED, embedding.seconds, embedding.warning)
@@ -240,10 +252,15 @@ class Ingest:
         if not os.path.lexists(path):  # nothing is there that could be tried again
             return
         failure = Failure(path, reason, *_size_and_time_if_readable(path))
-        if self._index is None:
-            self._early_failures.append(failure)
-        else:
-            self._index.add_failure(failure)
+        self._new_failures.append(failure)
+
+    def _write_failures(self) -> None:
+        if self._index is None or not self._new_failures:
+            return
+        with self._index.together():
+            for failure in self._new_failures:
+                self._index.add_failure(failure)
+        self._new_failures.clear()
 
 
 def add(
@@ -304,13 +321,16 @@ def _size_and_time_if_readable(path: str) -> tuple[int, int]:
     return (status.st_size, status.st_mtime_ns) if os.access(path, os.R_OK) else (-1, -1)
 
 
-def _same_content(index: Index, reading: Reading, found: Found) -> Outcome:
-    """Take over what is known of a file whose content is stored: nothing is embedded."""
+def _same_content(index: Index, reading: Reading, found: Found) -> Outcome | None:
+    """Take over what is known of a file whose content is stored: nothing is embedded.
+
+    None where it is stored no more.
+    """
     path = reading.path
     alike = index.tracks_of(found.content_hash)
     here, twin = index.track_at(path), reading.twin and index.track_at(reading.twin)
     if not alike:
-        return Outcome(path, Status.FAILED, message=_lost(path).reason, hint=_lost(path).hint)
+        return None
     gone = next((track for track in alike if is_gone(track.path)), None)
     known = twin or (here if here in alike else None) or gone or alike[0]
     track = replace(known, path=path, size=found.size, mtime_ns=found.mtime_ns)
@@ -322,11 +342,6 @@ def _same_content(index: Index, reading: Reading, found: Found) -> Outcome:
         return Outcome(path, Status.MOVED)
     index.add(track, index.vector(known))
     return Outcome(path, Status.ADDED, track.seconds)
-
-
-def _lost(path: str) -> AudioError:
-    reason = "the track with the same content was removed meanwhile"
-    return AudioError(path, reason, hint="Add it again.")
 
 
 def _track(path: str, found: Found, embedding: Embedding, tags: Tags) -> Track:

@@ -15,7 +15,7 @@ from audiosearch.sound.pipeline import Pipeline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from audiosearch.params import StrPath
+    from audiosearch.params import Float32, StrPath
     from audiosearch.sound.pipeline import Reading
 
 
@@ -45,8 +45,8 @@ class Reembedding:
     def __init__(
         self, directory: StrPath, request: registry.Request, *, n_jobs: int | None = None
     ) -> None:
-        self._index = Index(directory)
         Index.check_writable(directory)
+        self._index = Index(directory)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._index.close)
             model = registry.choose(
@@ -101,16 +101,18 @@ class Reembedding:
     def _keep(self, reading: Reading) -> None:
         track = self._tracks[reading.path]
         if reading.error is not None:
-            size, mtime_ns = track.size, track.mtime_ns
-            failure = Failure(track.path, reading.error.reason, size, mtime_ns)
-            self._lost.append((track, failure))
+            # Of no size and time: so the file is tried again when it is back.
+            self._lost.append((track, Failure(track.path, reading.error.reason, -1, -1)))
             return
-        if reading.embedding is not None:
-            self._succession.put(track, reading.embedding.vector)
-            return
-        twin = reading.twin and self._tracks[reading.twin].id
         content = reading.found.content_hash if reading.found else ""
-        vector = self._succession.vector(twin or self._embedded[content])
+        if reading.embedding is not None:
+            vector: Float32 | None = reading.embedding.vector
+        else:
+            twin = reading.twin and self._tracks[reading.twin].id
+            vector = self._succession.vector(twin or self._embedded[content])
+        if content != track.content_hash:  # it changed since: the next `add` reads it again
+            self._index.update(replace(track, content_hash=content, mtime_ns=-1))
+            track = replace(track, content_hash=content)
         if vector is not None:
             self._succession.put(track, vector)
 
@@ -142,7 +144,7 @@ class Reembedding:
             )
         if not self._succession.succeed(self._lost):
             raise LibraryError(
-                f"Tracks were added to the index {path} meanwhile; it still answers by "
+                f"Tracks of the index {path} were added or changed meanwhile; it still answers by "
                 f"{self._index.identity}.",
                 hint="Run the same command again: it embeds only those.",
             )

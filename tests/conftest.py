@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3  # before any test imports TensorFlow, whose SQLite has no full-text search
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from sounds import melody, noise, tone, write
 from typer.testing import CliRunner, Result
 
 from audiosearch.cli import app
+
+sqlite3.connect(":memory:").close()  # and so takes its functions from where it should
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from sounds import melody, noise, tone, write
 
-from audiosearch import Embedder, Index, add
+from audiosearch import AudiosearchError, Embedder, Index, add
 from audiosearch.ingest import Status
 from audiosearch.models.registry import compact
 from audiosearch.sound.pipeline import Pipeline
@@ -105,6 +105,41 @@ def test_a_broken_decoder_costs_its_file_and_no_other(tmp_path, faulty, fault):
     found = readings([good[0], bad, *good[1:]], n_jobs=1, patience_seconds=2.0)
     assert found[str(bad)].error.reason == REASONS[fault]
     assert all(found[str(path)].embedding for path in good)
+
+
+def test_a_process_killed_in_the_midst_of_a_message_costs_its_file(tmp_path, monkeypatch):
+    network = compact().load()
+    killed = []
+
+    def slow(patches):
+        """Let messages pile up, and then kill who sends them."""
+        if not killed:
+            time.sleep(1.0)
+            killed.extend(psutil.Process().children())
+            killed[0].kill()
+        return network(patches)
+
+    monkeypatch.setattr("audiosearch.models.registry.Model.load", lambda *_, **__: slow)
+    paths = [write(tmp_path / f"{i}.wav", melody(900.0, seed=i)) for i in range(3)]
+    found = readings(paths, n_jobs=1)
+    reasons = [reading.error.reason for reading in found.values() if reading.error]
+    assert reasons == [REASONS["killed"]]
+
+
+def test_relative_paths_are_those_of_whoever_asks(tmp_path, monkeypatch):
+    write(tmp_path / "here.wav", tone(440))
+    (tmp_path / "random.py").write_text("raise SystemExit('imported from where the user is')")
+    monkeypatch.chdir(tmp_path)
+    assert readings(["here.wav"])["here.wav"].embedding
+
+
+def test_that_no_process_can_be_started_is_a_sentence(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("audiosearch.sound.isolation.subprocess.Popen", refused)
+    with pytest.raises(AudiosearchError, match="Resource temporarily unavailable"):
+        readings([write(tmp_path / "a.wav", tone(440))])
 
 
 def test_twins_of_a_file_that_failed_fail_likewise(tmp_path, faulty):

@@ -130,3 +130,37 @@ def test_the_command_says_what_it_did(index, other, run):
     assert result.exit_code == 0
     assert "6 embedded; the index answers by other.tflite" in result.stderr
     assert run("reembed", "--model", compact().name).exit_code == 0
+
+
+def test_a_file_that_changed_since_gives_no_one_else_its_vector(index, other, music):
+    old = (music / "high.wav").read_bytes()
+    write(music / "high.wav", noise(seed=8))
+    reembed(other)
+    (music / "copy.wav").write_bytes(old)
+    statuses = {os.path.basename(o.path): o.status.value for o in add("index", [music])}
+    assert statuses["copy.wav"] == "added"
+    embedder = Embedder(other)
+    for name in ("high.wav", "copy.wav"):
+        expected = embedder.embed(music / name).vector
+        np.testing.assert_allclose(vectors()[str(music / name)], expected, atol=1e-6)
+
+
+def test_a_file_that_was_gone_is_added_when_it_is_back(index, other, music):
+    away = (music / "high.wav").rename(music.parent / "away.wav")
+    reembed(other, force=True)
+    away.rename(music / "high.wav")
+    added = [o for o in add("index", [music]) if o.status.value == "added"]
+    assert [os.path.basename(o.path) for o in added] == ["high.wav"]
+
+
+def test_what_is_not_done_forgets_nothing(index, other, music):
+    (music / "high.wav").unlink()
+    with Reembedding("index", Request(other)) as reembedding:
+        dict(reembedding)
+        write(music / "new.wav", noise(seed=5))
+        add("index", [music])
+        with pytest.raises(LibraryError, match="added or changed"):
+            reembedding.succeed(force=True)
+    assert str(music / "high.wav") in vectors()
+    with Index("index") as opened:
+        assert opened.failures() == []

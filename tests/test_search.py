@@ -255,6 +255,20 @@ def test_the_clip_itself_is_left_out_behind_a_link_too(music, index, tmp_path):
     assert "hiss.flac" not in names(similar(index, link))
 
 
+def test_files_that_swap_their_names_swap_their_vectors(music, index):
+    with Index(index) as opened:
+        before = {t.path: opened.vector(t) for t in opened}
+    low, high = str(music / "low.wav"), str(music / "high.wav")
+    os.rename(low, music / "x")
+    os.rename(high, low)
+    os.rename(music / "x", high)
+    assert Status.FAILED not in {outcome.status for outcome in add(index, [music])}
+    with Index(index) as opened:
+        for path, other in ((low, high), (high, low)):
+            vector = opened.vector(opened.track_at(path))
+            np.testing.assert_allclose(vector, before[other], atol=1e-6)
+
+
 def test_a_file_that_vanishes_midway_costs_only_itself(music):
     ingest = Ingest("index", find_audio([music]), request=Request("compact"))
     (music / "low.wav").unlink()

@@ -86,6 +86,9 @@ def test_years_and_numbers_are_read_as_they_are_written(tmp_path, npy):
         (lambda v, t: (v, [{"path": "x"}] * 4), "same path"),
         (lambda v, t: (v, [{"path": str(i), "year": "soon"} for i in range(4)]), "year is no num"),
         (lambda v, t: (v, 7), "no list of objects"),
+        (lambda v, t: (v, [{"path": str(i), "year": 1e23} for i in range(4)]), "year is no num"),
+        (lambda v, t: (v, [{"path": f"a\0{i}"} for i in range(4)]), "path holds what no text"),
+        (lambda v, t: (v, [{"path": str(i), "title": "\ud800"} for i in range(4)]), "title holds"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_nothing_kept(tmp_path, vectors, change, reason):

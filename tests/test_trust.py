@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sounds import tone, write
 
-from audiosearch import Index
+from audiosearch import Index, LibraryError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
@@ -127,6 +127,20 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from audiosearch.cli import main
 main()
 """
+
+
+def test_a_database_cut_to_nothing_is_no_new_one(tmp_path):
+    folder = sounds(tmp_path / "music", 3)
+    subprocess.run([*ADD, folder], check=True)
+    with Index("index") as index:
+        index.remove([next(iter(index))])
+        with open("index/audiosearch.db-wal", "rb") as file:
+            log = file.read()
+    with open("index/audiosearch.db", "wb"), open("index/audiosearch.db-wal", "wb") as file:
+        file.write(log)
+    assert Index.exists("index")
+    with pytest.raises(LibraryError):
+        Index("index")
 
 
 def test_an_index_left_in_the_making_is_no_obstacle(tmp_path):

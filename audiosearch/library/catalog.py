@@ -140,19 +140,9 @@ class Catalog(Store):
         rows = self.rows(f"SELECT id FROM tracks WHERE {where} ORDER BY id", values)
         return np.array([row["id"] for row in rows], dtype=np.int64)
 
-    def named(self, words: str, limit: int) -> list[Track]:
-        """Return tracks in whose tags or path every word occurs, or begins one; best first."""
-        quoted = [word.replace('"', '""') for word in words.split()]
-        if not quoted:
-            return []
-        query = " ".join(f'"{word}" *' for word in quoted)
-        rows = self.rows(
-            f"SELECT {', '.join(_FIELDS)} FROM tracks JOIN (SELECT rowid AS found, rank AS place "
-            "FROM texts WHERE texts MATCH ? ORDER BY rank LIMIT ?) ON found = id "
-            "ORDER BY place, id",
-            [query, limit],
-        )
-        return [_track(row) for row in rows]
+    def track_changes(self) -> int:
+        """Return a number that grows with every change of a track."""
+        return int(self.rows("SELECT number FROM track_changes")[0]["number"])
 
     def unchanged(self) -> dict[str, tuple[int, int]]:
         """Return size and time of change of every stored track, by path."""
@@ -215,11 +205,12 @@ class Catalog(Store):
         TrackNotFound
             Where another process has removed it.
         """
-        rows = self.rows("SELECT embedding FROM vectors WHERE track_id = ?", [track_id])
+        sql = f"SELECT embedding FROM vectors WHERE track_id = ? AND {_WHOLE}"
+        rows = self.rows(sql, [track_id])
         if not rows:
             raise TrackNotFound(
-                f"Track #{track_id} is no longer in the index.",
-                hint="`audiosearch list` shows the tracks there are.",
+                f"Track #{track_id} is no longer in the index, or lost its vector.",
+                hint="`audiosearch list` shows the tracks there are, `audiosearch doctor` damage.",
             )
         return np.frombuffer(rows[0]["embedding"], dtype="<f4")
 

@@ -122,9 +122,7 @@ class Index:
             Where they may not.
         """
         if self.identity.may_be(identity):
-            self.identity = identity
-            with contextlib.suppress(IndexUnwritable):  # and so again the next time
-                self._catalog.set_settings(identity.to_settings())
+            self._adopt(identity)
         own = (self.identity.fingerprint, self.identity.excerpt_seconds)
         if (identity.fingerprint, identity.excerpt_seconds) != own:
             raise ModelMismatch(
@@ -132,6 +130,12 @@ class Index:
                 hint="Leave out the option to use the index's own, start another index with "
                 "--index DIR, or change this one's model with `audiosearch reembed`.",
             )
+
+    def _adopt(self, identity: Identity) -> None:
+        self.identity = identity
+        with contextlib.suppress(IndexUnwritable), self._catalog.transaction():
+            if self._read_identity().may_be(identity):  # no other process was first
+                self._catalog.set_settings(identity.to_settings())
 
     # Tracks
 
@@ -230,7 +234,11 @@ class Index:
 
     def named(self, words: str, *, limit: int = 20) -> list[Track]:
         """Return tracks in whose tags or path every word occurs, or begins one; best first."""
-        return self._catalog.named(words, limit)
+        from audiosearch.library import texts
+
+        ids = texts.named(self._catalog, self.directory, words, limit)
+        tracks = {track.id: track for track in self._catalog.tracks(ids)}
+        return [tracks[i] for i in ids if i in tracks]
 
     def content_hashes(self) -> set[str]:
         """Return the hashes of the stored tracks' files, as far as they are known."""
@@ -267,7 +275,13 @@ class Index:
         from audiosearch.library.search_file import FILE_NAME
 
         self._spaces.clear()
-        self.directory.joinpath(FILE_NAME).unlink(missing_ok=True)
+        path = self.directory / FILE_NAME
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as exc:
+            raise IndexUnwritable(
+                f"{path} cannot be removed: {exc.strerror}.", hint="Remove it yourself."
+            ) from exc
 
     # Another model's vectors
 

@@ -84,23 +84,12 @@ def m005_create_pending_vectors(db: Database) -> None:
 
 
 @migrations()
-def m006_create_texts(db: Database) -> None:
-    """Tags and path for full-text search, kept in step by triggers."""
-    names = "title, artist, album, album_artist"
-    values = "new.id, new.title, new.artist, new.album, new.album_artist, CAST(new.path AS TEXT)"
-    insert = f"INSERT INTO texts (rowid, {names}, path) VALUES ({values});"
-    delete = "DELETE FROM texts WHERE rowid = old.id;"
-    db.execute(
-        f"CREATE VIRTUAL TABLE texts USING fts5({names}, path, "
-        "tokenize = 'unicode61 remove_diacritics 2')"
-    )
-    for name, event, deeds in (
-        ("inserted", "INSERT", insert),
-        ("removed", "DELETE", delete),
-        ("changed", f"UPDATE OF {names}, path", f"{delete} {insert}"),
-    ):
-        db.execute(f"CREATE TRIGGER texts_{name} AFTER {event} ON tracks BEGIN {deeds} END")
-    db.execute(
-        f"INSERT INTO texts (rowid, {names}, path) "
-        f"SELECT id, {names}, CAST(path AS TEXT) FROM tracks"
-    )
+def m006_count_changes_of_tracks(db: Database) -> None:
+    """Count changes of tracks, for what is derived from their tags."""
+    db.execute("CREATE TABLE track_changes (number INTEGER NOT NULL)")
+    db.execute("INSERT INTO track_changes VALUES (1)")
+    for name, event in (("inserted", "INSERT"), ("changed", "UPDATE"), ("removed", "DELETE")):
+        db.execute(
+            f"CREATE TRIGGER track_{name} AFTER {event} ON tracks "
+            "BEGIN UPDATE track_changes SET number = number + 1; END"
+        )

@@ -84,7 +84,9 @@ class Pages:
         local = local if local <= usable - 35 else least
         payload = page[at : at + local]
         (number,) = struct.unpack_from(">I", page, at + local)
-        while len(payload) < n_bytes and 0 < number <= self._n_pages:
+        seen: set[int] = set()
+        while len(payload) < n_bytes and 0 < number <= self._n_pages and number not in seen:
+            seen.add(number)
             overflow = self[number]
             (number,) = struct.unpack_from(">I", overflow)
             payload += overflow[4:usable]

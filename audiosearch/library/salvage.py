@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.errors import LibraryError
+from audiosearch.errors import IndexUnwritable, LibraryError
 from audiosearch.library.catalog import Catalog
 from audiosearch.library.pages import Pages
 from audiosearch.library.records import Identity
@@ -103,10 +103,18 @@ def salvage(directory: Path, *, identity: Identity | None = None) -> Salvage:
                 "model it was made with.",
                 hint="Say so with --model NAME, and repair it again.",
             ) from exc
-    with tempfile.TemporaryDirectory(prefix=".repaired-", dir=directory) as folder:
-        n_saved = _write(Path(folder), identity, rows)
-        kept = _put_aside(path)
-        os.replace(Path(folder, FILE_NAME), path)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".repaired-", dir=directory) as folder:
+            n_saved = _write(Path(folder), identity, rows)
+            kept = _kept(path)
+            for suffix in ("-wal", "-shm"):  # or they would be taken for the new one's
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            os.replace(Path(folder, FILE_NAME), path)
+    except OSError as exc:
+        raise IndexUnwritable(
+            f"The index {directory} cannot be written: {exc.strerror or exc}.",
+            hint="Check that the folder is yours to write and its disk is not full.",
+        ) from exc
     return Salvage(n_saved, len(rows.tracks) - n_saved, kept)
 
 
@@ -151,14 +159,13 @@ def _insert(
         catalog.db.execute(sql, row)
 
 
-def _put_aside(path: Path) -> Path:
-    """Rename a database, with what belongs to it, and return its new path."""
+def _kept(path: Path) -> Path:
+    """Give a database, with its log, a second name that stays, and return that."""
     number = 1
     while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-wal", ""):
         beside = path.with_name(path.name + suffix)
         if beside.exists():
-            shutil.move(beside, kept.with_name(kept.name + suffix))
-    shutil.move(path, kept)
+            shutil.copy2(beside, kept.with_name(kept.name + suffix))
     return kept

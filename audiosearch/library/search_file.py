@@ -111,7 +111,7 @@ class SearchFile:
         seal = _Seal(revision, uuid.uuid4().hex, _digest(body, revision))
         # In one transaction, so that of two processes one comes after the other.
         with self._store.transaction(), atomic_path(self._path) as draft:
-            remove_drafts(self._path.parent)
+            remove_drafts(self._path.parent, self._path.name)
             with draft.open("wb") as file:
                 file.write(body)
                 file.write(seal.to_bytes())

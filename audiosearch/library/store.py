@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
@@ -28,6 +29,8 @@ def exists(directory: Path) -> bool:
     path = directory / FILE_NAME
     if not os.path.exists(path):
         return False
+    if not path.stat().st_size:
+        return _wal_path(path).exists()  # a database cut to nothing
     try:
         with contextlib.closing(_connect(path)) as connection:
             return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
@@ -105,6 +108,8 @@ class Store:
                 f"Another process changed the index {self.path.parent.absolute()} meanwhile.",
                 hint="Run the same command again.",
             ) from exc
+        except sqlite3.ProgrammingError:  # a bug of ours
+            raise
         except sqlite3.DatabaseError as exc:
             raise self._damaged(exc) from exc
 
@@ -136,6 +141,9 @@ class Store:
     def snapshot(self) -> Iterator[None]:
         """Read as of one instant, whatever others write meanwhile."""
         with self.errors():
+            if self.db.conn.in_transaction:
+                yield
+                return
             self.db.execute("BEGIN")
             try:
                 yield
@@ -170,7 +178,7 @@ class Store:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
     except sqlite3.DatabaseError as exc:
         connection.close()
         is_writable = os.access(path.parent, os.W_OK) or _wal_path(path).exists()
@@ -186,3 +194,17 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _wal_path(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn on the write-ahead log; for that, SQLite does not wait while others do the same."""
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.05)
+        else:
+            return

@@ -57,7 +57,7 @@ class Succession:
         return {row["content_hash"]: row["id"] for row in rows}
 
     def put(self, track: Track, vector: Float32) -> None:
-        """Keep a track's vector, unless the track changed or was removed meanwhile."""
+        """Keep a track's vector, unless it was embedded anew or removed meanwhile."""
         with self._catalog.transaction():
             self._catalog.db.execute(
                 "INSERT OR REPLACE INTO pending_vectors "
@@ -84,16 +84,16 @@ class Succession:
         bool
             Whether it was done; not while tracks are missing, such as new ones.
         """
-        catalog = self._catalog
+        catalog, gone = self._catalog, dict(lost)
         with catalog.transaction():
-            for track, failure in lost:
+            if not set(self.missing()) <= gone.keys():
+                return False
+            for track, failure in gone.items():
                 catalog.remove([track])
                 catalog.put_failure(failure)
-            if self.missing():
-                return False
             catalog.db.execute(
-                "UPDATE vectors SET revision = ?, embedding = (SELECT embedding "
-                "FROM pending_vectors WHERE pending_vectors.track_id = vectors.track_id)",
+                "INSERT OR REPLACE INTO vectors (track_id, revision, embedding) "
+                "SELECT track_id, ?, embedding FROM pending_vectors",
                 [catalog.next_revision()],
             )
             catalog.db.execute("DELETE FROM pending_vectors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -25,11 +26,17 @@ if TYPE_CHECKING:
 #: A file may take this long, and as much longer as it lasts.
 PATIENCE_SECONDS = 60.0
 
-_SLOWEST_DISK = 10e6  # bytes a second
+_SLOWEST_DISK = 1e6  # bytes a second, for each of many that read at once
+_LONGEST_POLL = 2**31 - 1  # milliseconds
 _LOWEST_BELIEVED, _ASSUMED = 125.0, 2_000.0  # bytes a second of sound
 _SENT_BYTES = 1 << 20  # two messages, so that a process need not wait until one is taken
 _HINT = "Export it again from a program that plays it, or try it once more with --retry."
-_PROGRAM = "from audiosearch.sound.worker import main; main()"  # no -m: names must be the same
+_PACKAGES = os.fspath(Path(__file__).parents[2])
+# No -m: the names of classes must be the same. And nothing is imported from where the user is.
+_PROGRAM = (
+    "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv[2]]; "
+    "from audiosearch.sound.worker import main; main()"
+)
 # Workers share the cores among them. OpenBLAS, left alone, takes ten times the time it saves;
 # glibc gives large arrays back to the system at once, and asking anew costs a fifth of all time.
 ENVIRONMENT = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -84,24 +91,22 @@ class Worker:
             self._start()
         size = _size(path)
         left_seconds = self._patience_seconds + size / _SLOWEST_DISK
-        try:
-            self._connection.send(Request(path, excerpt_seconds))
-            while True:
-                message, left_seconds = self._receive(path, left_seconds)
-                if isinstance(message, AudioError):
-                    raise message
-                if isinstance(message, Found):
-                    self._connection.send(is_wanted := wanted(message))
-                    if not is_wanted:
-                        return
-                elif isinstance(message, Opened):
-                    left_seconds += _plausible_seconds(message.seconds, size)
-                else:
-                    yield message
-                    if isinstance(message, Ended):
-                        return
-        except (EOFError, ConnectionError) as exc:
-            raise AudioError(path, self._last_words(), hint=_HINT) from exc
+        request = Request(os.path.abspath(path), excerpt_seconds)
+        self._send(path, request)
+        while True:
+            message, left_seconds = self._receive(path, left_seconds)
+            if isinstance(message, AudioError):
+                raise AudioError(path, message.reason, hint=message.hint)
+            if isinstance(message, Found):
+                self._send(path, is_wanted := wanted(message))
+                if not is_wanted:
+                    return
+            elif isinstance(message, Opened):
+                left_seconds += _plausible_seconds(message.seconds, size)
+            else:
+                yield message
+                if isinstance(message, Ended):
+                    return
 
     def close(self) -> None:
         """End the process, whatever it is at; to be called from any thread."""
@@ -110,42 +115,60 @@ class Worker:
             self._process.kill()
             self._process.wait()
 
+    def _send(self, path: str, message: object) -> None:
+        try:
+            self._connection.send(message)
+        except OSError as exc:
+            raise AudioError(path, self._last_words(), hint=_HINT) from exc
+
     def _receive(self, path: str, left_seconds: float) -> tuple[Any, float]:
         """Return the next message, and what is left of a file's time after waiting for it."""
         started = time.monotonic()
-        if not self._answers.poll(max(0.0, 1e3 * left_seconds)):
+        if not self._answers.poll(min(max(0.0, 1e3 * left_seconds), _LONGEST_POLL)):
             self._stop()
             raise AudioError(path, "decoding it takes too long", hint=_HINT)
-        message = self._connection.recv()
+        try:
+            message = self._connection.recv()
+        except (EOFError, OSError) as exc:  # OSError: it died in the midst of a message
+            raise AudioError(path, self._last_words(), hint=_HINT) from exc
         return message, left_seconds - (time.monotonic() - started)
 
     def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_BYTES)
-        with theirs, self._closing:
-            if self._is_closed:
-                ours.close()
-                raise ConnectionAbortedError
-            fd = theirs.fileno()
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(fd)],
-                pass_fds=[fd],
-                env=os.environ | ENVIRONMENT,
-                cwd=Path(__file__).parents[2],  # Python may import from there
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
-            )
-        self._answers = select.poll()  # once: `Connection.poll` makes one for each message
-        self._answers.register(ours, select.POLLIN)
-        self._connection = Connection(ours.detach())
+        try:
+            self._launch()
+        except OSError as exc:
+            raise AudiosearchError(
+                f"No process that decodes can be started: {exc.strerror or exc}.",
+                hint="Ask for fewer of them with -j.",
+            ) from exc
         try:
             self._connection.recv()
-        except (EOFError, ConnectionError) as exc:
+        except (EOFError, OSError) as exc:
             raise AudiosearchError(
                 f"The process that decodes does not start: {self._last_words()}.",
                 hint="AUDIOSEARCH_DEBUG=1 shows what it says.",
             ) from exc
+
+    def _launch(self) -> None:
+        ours, theirs = socket.socketpair()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_BYTES)
+        with contextlib.ExitStack() as on_failure, theirs, self._closing:
+            on_failure.callback(ours.close)
+            if self._is_closed:
+                raise ConnectionAbortedError
+            fd = theirs.fileno()
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, str(fd), _PACKAGES],
+                pass_fds=[fd],
+                env=os.environ | ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
+            )
+            on_failure.pop_all()
+        self._answers = select.poll()  # once: `Connection.poll` makes one for each message
+        self._answers.register(ours, select.POLLIN)
+        self._connection = Connection(ours.detach())
 
     def _last_words(self) -> str:
         """Return how the process came to its end."""

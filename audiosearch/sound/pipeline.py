@@ -134,6 +134,7 @@ class Pipeline:
         self._batches = _Batches(self._network, self._finish)
         self._lock = threading.Lock()
         self._is_stopping = False
+        self._failure: BaseException | None = None
         self._twins: dict[str, list[Reading]] = {}  # of contents that are on their way
         self._heard: dict[str, str] = {}  # content hash to path
         self._workers: list[Worker] = []
@@ -166,8 +167,11 @@ class Pipeline:
         """Wait for a reading, and return it with those behind it; none at the end."""
         readings: list[Reading] = []
         while not readings or not self._done.empty():
-            item = self._done.get()
+            item = self._failure or self._done.get()
             if isinstance(item, BaseException):
+                self._failure = item
+                if readings:  # which are not to be lost
+                    break
                 raise item
             if item is None:
                 self._done.put(None)

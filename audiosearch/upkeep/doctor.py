@@ -53,22 +53,24 @@ def examine(directory: StrPath) -> list[Finding]:
     IndexNotFound, IndexUnwritable
         Where there is none, or it may not be opened.
     """
+    database = _database(directory)
+    if database.state is State.ERROR:
+        return [database]
+    with Index(directory) as index:
+        return [database, _vectors(index), _search_file(index), _files(index), _model(index)]
+
+
+def _database(directory: StrPath) -> Finding:
     try:
         with Index(directory) as index:
-            problems = index.problems()
-            if problems:
-                return [Finding("database", State.ERROR, "; ".join(problems).replace("\n", "; "))]
-            return [
-                Finding("database", State.OK, f"{index.totals().tracks} tracks"),
-                _vectors(index),
-                _search_file(index),
-                _files(index),
-                _model(index),
-            ]
+            problems, n_tracks = index.problems(), index.totals().tracks
     except (IndexNotFound, IndexUnwritable):
         raise
     except LibraryError as exc:
-        return [Finding("database", State.ERROR, str(exc))]
+        return Finding("database", State.ERROR, str(exc))
+    if problems:
+        return Finding("database", State.ERROR, "; ".join(problems).replace("\n", "; "))
+    return Finding("database", State.OK, f"{n_tracks} tracks")
 
 
 def repair(directory: StrPath, *, model: str | None = None) -> list[str]:
@@ -90,7 +92,7 @@ def repair(directory: StrPath, *, model: str | None = None) -> list[str]:
         Where it cannot be mended; the index stays as it is.
     """
     done = []
-    if _is_damaged(directory):
+    if _database(directory).state is State.ERROR:
         identity = None if model is None else _named(model)
         saved = salvage(Path(directory).absolute(), identity=identity)
         done.append(f"{saved.tracks} tracks saved; the damaged database is kept as {saved.kept}")
@@ -104,13 +106,6 @@ def repair(directory: StrPath, *, model: str | None = None) -> list[str]:
             index.catch_up()
             done.append("the search file was made anew")
     return done
-
-
-def _is_damaged(directory: StrPath) -> bool:
-    return any(
-        finding.check == "database" and finding.state is State.ERROR
-        for finding in examine(directory)
-    )
 
 
 def _named(model: str) -> Identity:
@@ -141,9 +136,9 @@ def _vectors(index: Index) -> Finding:
 
 
 def _mend_vectors(index: Index) -> list[str]:
-    useless, odd = _unfit(index)
     done = []
     with index.together():
+        useless, odd = _unfit(index)
         for track, vector in odd:
             index.add(track, vector)
         if odd:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import math
+import os
 import re
+import zipfile
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ _ALIASES = {
     "file_name": "path",
 }
 _OWN = {field.name: str(field.type) for field in fields(Track) if field.name != "id"}
+_MOST = 2.0**63  # that SQLite can keep
 _NO_VALUES = {"int": 0, "float": 0.0, "str": ""}
 
 
@@ -83,7 +85,7 @@ def export_parquet(index: Index, folder: Path) -> int:
         from pyarrow import parquet
     except ImportError as exc:
         raise LibraryError(
-            "Parquet needs the package pa.",
+            "Parquet needs the package pyarrow.",
             hint="pip install 'audiosearch[parquet]', or export without --parquet.",
         ) from exc
     kinds = {"int": pa.int64(), "float": pa.float64(), "str": pa.string()}
@@ -204,7 +206,7 @@ def _unit_rows(path: Path) -> Float32:
     hint = "Name a .npy file of shape (n, 128), as numpy.save writes it."
     try:
         vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as exc:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
         raise LibraryError(f"{path} is not an array that NumPy reads: {exc}.", hint=hint) from exc
     if not isinstance(vectors, np.ndarray) or vectors.shape[1:] != (EMBEDDING_SIZE,):
         shape = getattr(vectors, "shape", "none")
@@ -262,14 +264,26 @@ def _track(row: dict[str, Any], where: str) -> Track:
     return Track(**{name: _value(name, row.get(name), where) for name in _OWN})
 
 
+def _text(name: str, text: str, where: str) -> str:
+    try:
+        (os.fsencode if name == "path" else str.encode)(text)
+        if "\0" not in text:
+            return text
+    except UnicodeEncodeError:
+        pass
+    raise LibraryError(
+        f"{where}: {name} holds what no text can: {text!a}.", hint="Mend or leave it out."
+    )
+
+
 def _value(name: str, value: Any, where: str) -> Any:
     kind = _OWN[name]
     if value is None or value == "":
         return None if kind.endswith("None") else _NO_VALUES[kind]
     if kind.startswith("str"):
-        return str(value)
+        return _text(name, str(value), where)
     number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
-    if number is None or not math.isfinite(float(number[0])):
+    if number is None or not abs(float(number[0])) < _MOST:
         raise LibraryError(f"{where}: {name} is no number: {value}.", hint="Mend or leave it out.")
     if kind == "float":
         return float(number[0])
