@@ -135,6 +135,12 @@ class Reembedding:
             Where tracks are missing; the index is as it was, and the new vectors are kept.
         """
         path = self._index.directory
+        if self._lost and len(self._lost) == self._index.totals().tracks:
+            raise LibraryError(
+                f"None of the tracks can be embedded by {self.identity}; the index {path} still "
+                f"answers by {self._index.identity}.",
+                hint="Is their disk mounted, and the model a good one?",
+            )
         if self._lost and not force:
             gone = sum(not os.path.exists(track.path) for track, _ in self._lost)
             raise LibraryError(

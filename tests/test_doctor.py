@@ -88,10 +88,17 @@ def test_of_damaged_pages_every_row_elsewhere_is_saved(database):
     for page in rng.sample(range(5, len(content) // 4096), 12):
         content[page * 4096 : page * 4096 + 4096] = rng.randbytes(4096)
     database.write_bytes(content)
+    search_file = (database.parent / "vectors.faiss").read_bytes()
+    (database.parent / "vectors.faiss").unlink()
     done = repair(database.parent)
     after = contents(database.parent)
     assert after.items() <= before.items()
     assert len(after) > N_TRACKS - 12 * 30
+    database.write_bytes(content)
+    (database.parent / "vectors.faiss").write_bytes(search_file)  # with every vector
+    repair(database.parent)
+    assert contents(database.parent).items() <= before.items()
+    assert len(contents(database.parent)) > len(after)
     assert any("lost their vectors: add their files again" in deed for deed in done)
 
 

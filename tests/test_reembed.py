@@ -164,3 +164,25 @@ def test_what_is_not_done_forgets_nothing(index, other, music):
     assert str(music / "high.wav") in vectors()
     with Index("index") as opened:
         assert opened.failures() == []
+
+
+def test_two_at_once_do_not_mix(index, other, tmp_path):
+    third = tflite(tmp_path / "third.tflite", lambda patches: mean_bands(patches) + 1)
+    with Reembedding("index", Request(other)) as first:
+        with Reembedding("index", Request(str(third))) as second:
+            with pytest.raises(LibraryError, match="Another process"):
+                dict(first)
+            dict(second)
+            second.succeed()
+        with pytest.raises(LibraryError, match="Another process"):
+            first.succeed()
+    embedder = Embedder(str(third))
+    for path, vector in vectors().items():
+        np.testing.assert_allclose(vector, embedder.embed(path).vector, atol=1e-6)
+
+
+def test_an_index_is_not_emptied_for_want_of_a_disk(index, other, music):
+    music.rename(music.with_name("unmounted"))
+    with pytest.raises(LibraryError, match="None of the tracks can be embedded"):
+        reembed(other, force=True)
+    assert len(vectors()) == 6

@@ -195,3 +195,24 @@ def test_songs_have_the_neighbours_that_their_cosines_give_them(shared):
             np.testing.assert_allclose(found, np.sort(cosines[number])[:-11:-1], atol=1e-5)
             best = tracks[int(np.argmax(cosines[number]))]
             assert hits[0].track == best or found[0] - found[1] < 1e-6
+
+
+def test_an_export_says_whose_vectors_it_has(music, tmp_path):
+    add("index", [music], model="compact")
+    with Index("index") as index:
+        export(index, tmp_path / "out")
+    files = (tmp_path / "out" / "vectors.npy", tmp_path / "out" / "tracks.jsonl")
+    import_vectors("other", *files)
+    with Index("other") as index:
+        assert index.identity.fingerprint == compact().fingerprint
+    songs = written(tmp_path / "t.json", rows(path="p"))
+    np.save(tmp_path / "v.npy", np.eye(4, 128))
+    import_vectors("third", tmp_path / "v.npy", songs, model="vggish")
+    with pytest.raises(ModelMismatch):
+        import_vectors("third", *files)
+
+
+def test_a_field_that_is_not_there_is_said(tmp_path, npy):
+    file = written(tmp_path / "t.json", rows(path="p"))
+    with pytest.raises(LibraryError, match="has no field song"):
+        import_vectors("index", npy, file, names={"song": "title"})

@@ -6,6 +6,7 @@ import pytest
 from sounds import encode, tone
 
 from audiosearch import Index, LibraryError, TrackNotFound, add, similar
+from audiosearch.library.index import Track
 from audiosearch.upkeep.files import forget, gone, prune, refresh, relocate
 
 
@@ -130,3 +131,18 @@ def test_failures_move_and_go_with_their_folder(music, index):
     assert [failure.path for failure in index.failures()] == [str(elsewhere / "bad.mp3")]
     assert forget(index, [str(elsewhere)]) == 5
     assert (index.failures(), index.totals().tracks) == ([], 0)
+
+
+def test_imported_paths_are_pruned_like_others(index):
+    vector = index.vector(next(iter(index)))
+    index.add(Track("x/1.mp3", 0, 0, "", 1.0, 0, 0, ""), vector)
+    missing = gone(index)
+    assert [track.path for track in missing.tracks] == ["x/1.mp3"]
+    prune(index, missing)
+    assert index.track_at("x/1.mp3") is None
+
+
+def test_an_album_that_was_emptied_is_no_disk_that_is_not_mounted(music, index):
+    (music / "deep" / "hiss2.wav").unlink()
+    prune(index, gone(index))
+    assert index.totals().tracks == 4

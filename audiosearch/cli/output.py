@@ -50,6 +50,8 @@ def show_rows(
     about : mapping, optional
         What JSON says besides the rows.
     """
+    if (null or output is Format.PATHS) and rows and "path" not in rows[0]:
+        raise UsageError(f"These {key} are no paths.", hint="Use --format table, json or csv.")
     if null:
         _write_paths(rows, end=b"\0")
     elif output is Format.PATHS:

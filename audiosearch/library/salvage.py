@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import faiss
 import numpy as np
 
 from audiosearch.errors import IndexUnwritable, LibraryError
+from audiosearch.library import search_file
 from audiosearch.library.catalog import Catalog
 from audiosearch.library.pages import Pages
 from audiosearch.library.records import Identity
@@ -103,6 +105,7 @@ def salvage(directory: Path, *, identity: Identity | None = None) -> Salvage:
                 "model it was made with.",
                 hint="Say so with --model NAME, and repair it again.",
             ) from exc
+    _add_from_search_file(rows, directory / search_file.FILE_NAME)
     try:
         with tempfile.TemporaryDirectory(prefix=".repaired-", dir=directory) as folder:
             n_saved = _write(Path(folder), identity, rows)
@@ -130,6 +133,21 @@ def _read(path: Path) -> _Rows:
     for rowid, values in pages.rows():
         rows.add(rowid, values)
     return rows
+
+
+def _add_from_search_file(rows: _Rows, path: Path) -> None:
+    """Add vectors that only the search file has, where it is whole and as new as the rest."""
+    last = max((revision for revision, _ in rows.vectors.values()), default=0)
+    try:
+        token = rows.settings.get(search_file.token_setting(path))
+        index, revision = search_file.read_by_token(path, token)
+    except search_file.Untrusted:
+        return
+    if revision < last or not index.ntotal:
+        return
+    vectors = index.index.reconstruct_n(0, index.ntotal)
+    for i, vector in zip(faiss.vector_to_array(index.id_map).tolist(), vectors, strict=True):
+        rows.vectors.setdefault(i, (revision, vector.tobytes()))
 
 
 def _write(folder: Path, identity: Identity, rows: _Rows) -> int:

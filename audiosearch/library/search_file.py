@@ -65,7 +65,7 @@ class SearchFile:
     def __init__(self, store: Store, path: Path) -> None:
         self._store = store
         self._path = path
-        self._token = f"{path.stem}_token"  # the name of the setting
+        self._token = token_setting(path)
 
     def read(self) -> tuple[Any, int]:
         """Return the FAISS index and its revision.
@@ -79,28 +79,12 @@ class SearchFile:
         if seal.token != self._expected_token():
             time.sleep(_WRITING_SECONDS)  # another process may be about to say that it is its own
             body, seal = self._unsealed()
-        if seal.token != self._expected_token():
-            raise Untrusted("is not what this database wrote last")
-        try:
-            return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8)), seal.revision
-        except RuntimeError as exc:
-            raise Untrusted("cannot be read by FAISS") from exc
+        return _trusted(body, seal, self._expected_token())
 
     def _unsealed(self) -> tuple[memoryview, _Seal]:
-        try:
-            content = self._path.read_bytes()
-        except FileNotFoundError as exc:
-            raise Untrusted(*["is gone"] if self._expected_token() else []) from exc
-        except OSError as exc:
-            raise Untrusted(f"cannot be read ({exc.strerror})") from exc
-        body = memoryview(content)[:-_SEAL_BYTES]
-        try:
-            seal = _Seal.from_bytes(content[-_SEAL_BYTES:])
-        except (ValueError, TypeError) as exc:
-            raise Untrusted("is damaged") from exc
-        if _digest(body, seal.revision) != seal.sha256:
-            raise Untrusted("is damaged")
-        return body, seal
+        if not self._path.exists():
+            raise Untrusted(*["is gone"] if self._expected_token() else [])
+        return _unsealed(self._path)
 
     def _expected_token(self) -> str | None:
         return self._store.settings().get(self._token)
@@ -116,6 +100,46 @@ class SearchFile:
                 file.write(body)
                 file.write(seal.to_bytes())
             self._store.set_settings({self._token: seal.token})
+
+
+def read_by_token(path: Path, token: str | None) -> tuple[Any, int]:
+    """Return the FAISS index in a file and its revision, where it has that token.
+
+    Raises
+    ------
+    Untrusted
+        Where the file is not whole, or has another one.
+    """
+    return _trusted(*_unsealed(path), token)
+
+
+def _unsealed(path: Path) -> tuple[memoryview, _Seal]:
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise Untrusted(f"cannot be read ({exc.strerror})") from exc
+    body = memoryview(content)[:-_SEAL_BYTES]
+    try:
+        seal = _Seal.from_bytes(content[-_SEAL_BYTES:])
+    except (ValueError, TypeError) as exc:
+        raise Untrusted("is damaged") from exc
+    if _digest(body, seal.revision) != seal.sha256:
+        raise Untrusted("is damaged")
+    return body, seal
+
+
+def _trusted(body: memoryview, seal: _Seal, token: str | None) -> tuple[Any, int]:
+    if seal.token != token:
+        raise Untrusted("is not what this database wrote last")
+    try:
+        return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8)), seal.revision
+    except RuntimeError as exc:
+        raise Untrusted("cannot be read by FAISS") from exc
+
+
+def token_setting(path: Path) -> str:
+    """Return the name of the setting that keeps the token of a file."""
+    return f"{path.stem}_token"
 
 
 def _digest(body: bytes | memoryview, revision: int) -> str:

@@ -29,8 +29,8 @@ def exists(directory: Path) -> bool:
     path = directory / FILE_NAME
     if not os.path.exists(path):
         return False
-    if not path.stat().st_size:
-        return _wal_path(path).exists()  # a database cut to nothing
+    if not path.stat().st_size:  # never made to its end, or cut to nothing
+        return _wal_path(path).exists() or any(directory.glob("*.faiss"))
     try:
         with contextlib.closing(_connect(path)) as connection:
             return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])

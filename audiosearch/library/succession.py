@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.errors import LibraryError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -38,11 +40,21 @@ class Succession:
     def __init__(self, catalog: Catalog, identity: Identity) -> None:
         self._catalog = catalog
         self._settings = identity.to_settings()
-        ours = {_PREFIX + name: value for name, value in self._settings.items()}
+        self._ours = {_PREFIX + name: value for name, value in self._settings.items()}
         with catalog.transaction():
-            if not ours.items() <= catalog.settings().items():
+            if not self._is_ours():
                 catalog.db.execute("DELETE FROM pending_vectors")
-                catalog.set_settings(ours)
+                catalog.set_settings(self._ours)
+
+    def _is_ours(self) -> bool:
+        return self._ours.items() <= self._catalog.settings().items()
+
+    def _check_ours(self) -> None:
+        if not self._is_ours():
+            raise LibraryError(
+                "Another process gives the index other vectors, or has just done so.",
+                hint="Let one of them end, and run this again.",
+            )
 
     def missing(self) -> list[Track]:
         """Return the tracks that have no such vector yet."""
@@ -59,6 +71,7 @@ class Succession:
     def put(self, track: Track, vector: Float32) -> None:
         """Keep a track's vector, unless it was embedded anew or removed meanwhile."""
         with self._catalog.transaction():
+            self._check_ours()
             self._catalog.db.execute(
                 "INSERT OR REPLACE INTO pending_vectors "
                 "SELECT id, ? FROM tracks WHERE id = ? AND content_hash = ?",
@@ -86,6 +99,7 @@ class Succession:
         """
         catalog, gone = self._catalog, dict(lost)
         with catalog.transaction():
+            self._check_ours()
             if not set(self.missing()) <= gone.keys():
                 return False
             for track, failure in gone.items():

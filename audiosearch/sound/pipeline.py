@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _LINGER_SECONDS = 0.25  # so long a part-filled batch waits for more
 _WAITING_MESSAGES = 32  # from all lines, of up to 16 patches (400 KB) each
+_MOST_JOBS = 256
 _NO_TAGS = Tags()
 
 
@@ -128,7 +129,7 @@ class Pipeline:
         self._paths = iter(paths)
         self._model = model
         self._excerpt_seconds = excerpt_seconds
-        self._n_jobs = n_jobs or n_cores()
+        self._n_jobs = min(n_jobs or n_cores(), _MOST_JOBS)
         self._is_known = is_known
         self._patience_seconds = patience_seconds
         self._batches = _Batches(self._network, self._finish)

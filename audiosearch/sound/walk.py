@@ -130,7 +130,7 @@ class _Ignored:
 def _lines(path: str) -> list[str]:
     """Return the patterns of an ignore file; of one that cannot be read, an error's way out."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read().splitlines()
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            return [line for line in file.read().splitlines() if line not in ("!", "\\")]
     except OSError as exc:
         raise AudioError(path, "it cannot be read", hint="Check that you may read it.") from exc

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from audiosearch.errors import LibraryError, TrackNotFound
+from audiosearch.errors import LibraryError, TrackNotFound, UsageError
 from audiosearch.sound.tags import read_tags
 from audiosearch.sound.walk import is_gone
 
@@ -55,10 +55,12 @@ def prune(index: Index, missing: Gone, *, force: bool = False) -> None:
         Where ``force`` is false and a disk seems not to be mounted: every track is gone, or a
         folder in which disks are mounted, or one that is empty, has lost what was in it.
     """
-    folders = {_highest_missing(track.path) for track in missing.tracks}
-    unmounted = next((folder for folder in sorted(folders) if _seems_unmounted(folder)), None)
-    if missing.tracks and len(missing.tracks) == index.totals().tracks:
-        unmounted = unmounted or min(folders)
+    gone_paths = {track.path for track in missing.tracks}
+    there = [track.path for track in index if track.path not in gone_paths]
+    folders = sorted({_highest_missing(path) for path in gone_paths})
+    unmounted = next(filter(None, (_unmounted(folder, there) for folder in folders)), None)
+    if folders and not there:
+        unmounted = unmounted or folders[0]
     if unmounted and not force:
         raise LibraryError(
             f"{unmounted} is gone with all that was in it: is it on a disk that is not mounted?",
@@ -71,16 +73,22 @@ def prune(index: Index, missing: Gone, *, force: bool = False) -> None:
 
 def _highest_missing(path: str) -> str:
     """Return the first part of a path that is not there."""
-    while not os.path.lexists(parent := os.path.dirname(path)):
+    while (parent := os.path.dirname(path)) and not os.path.lexists(parent):
         path = parent
     return path
 
 
-def _seems_unmounted(missing: str) -> bool:
-    parent = os.path.dirname(missing)
+def _unmounted(missing: str, there: list[str]) -> str | None:
+    """Return the folder that seems to lack its disk, for something to be missing; else None.
+
+    An empty folder seems so, unless other tracks are still there beside it.
+    """
+    parent = os.path.dirname(missing) or os.curdir
     if any(fnmatch.fnmatch(parent, pattern) for pattern in _MOUNT_FOLDERS):
-        return True
-    return os.path.isdir(parent) and not os.listdir(parent)
+        return missing
+    beside = os.path.join(os.path.dirname(parent), "")
+    is_empty = os.path.isdir(parent) and not os.listdir(parent)
+    return parent if is_empty and not any(path.startswith(beside) for path in there) else None
 
 
 def forget(index: Index, names: Iterable[str]) -> int:
@@ -131,6 +139,8 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
     LibraryError
         Where one of their new paths is another track's already.
     """
+    if not os.fspath(old) or not os.fspath(new):
+        raise UsageError("An empty name is no folder.", hint="Name the folder as it was and is.")
     old_root, new_root = (os.path.abspath(os.fspath(folder)) for folder in (old, new))
     tracks = index.find(old_root)
     if any(track.path == old_root for track in tracks):

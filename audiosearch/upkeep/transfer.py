@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.atomic import atomic_path
-from audiosearch.errors import LibraryError, ModelMismatch, UsageError
+from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.index import Identity, Index, Track
 from audiosearch.models import registry
 from audiosearch.params import EMBEDDING_SIZE
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from audiosearch.params import Float32, StrPath
 
 VECTORS, TRACKS, PARQUET = "vectors.npy", "tracks.jsonl", "tracks.parquet"
+IDENTITY = "index.json"  # beside them: whose vectors they are
 
 _ALIASES = {
     "track_name": "title",
@@ -39,6 +40,8 @@ _NO_VALUES = {"int": 0, "float": 0.0, "str": ""}
 
 def export(index: Index, folder: Path) -> int:
     """Write ``vectors.npy``, (n, 128) float32, and ``tracks.jsonl``, a line a row of it.
+
+    And ``index.json``, which says whose vectors they are.
 
     Returns
     -------
@@ -65,6 +68,8 @@ def export(index: Index, folder: Path) -> int:
             for track, vector in rows:
                 vectors.write(vector.tobytes())
                 lines.write(json.dumps(asdict(track), ensure_ascii=False) + "\n")
+        with atomic_path(folder / IDENTITY) as draft:
+            draft.write_text(json.dumps(asdict(index.identity)) + "\n", encoding="utf-8")
     except OSError as exc:
         raise _unwritable(folder, exc) from exc
     return n_tracks
@@ -154,8 +159,9 @@ def import_vectors(
         of `Track`'s fields mean those; ``track_name``, ``artist_name``, ``album_name`` and
         ``file_name`` are the title, artist, album and path. Paths are kept as they are.
     model : str, optional
-        Whose vectors they are: the index's own unless given, "vggish" for a new index. The
-        name stands for its fingerprint until its weights are at hand.
+        Whose vectors they are. Unless given, an export says it; else the index's own, or
+        "vggish" for a new index. A name stands for its fingerprint until its weights are at
+        hand.
     names : mapping of str to str, optional
         Which of the fields means which of ours.
 
@@ -180,26 +186,39 @@ def import_vectors(
         raise LibraryError(
             f"Two rows of {fields_file} have the same path.", hint="A path names one track."
         )
-    with _index(directory, model) as index:
+    with _index(directory, model, vectors_file) as index:
         with index.together():
             stored = [index.add(*row) for row in zip(tracks, vectors, strict=True)]
         index.catch_up()
     return stored
 
 
-def _index(directory: StrPath, model: str | None) -> Index:
+def _index(directory: StrPath, model: str | None, vectors_file: Path) -> Index:
+    is_export = model is None and vectors_file.name == VECTORS
+    exported = _exported_identity(vectors_file.with_name(IDENTITY)) if is_export else None
     if not Index.exists(directory):
-        name = model or registry.VGGISH
-        fingerprint = registry.compact().fingerprint if name == registry.COMPACT else name
-        return Index(directory, identity=Identity(name, fingerprint))
+        return Index(directory, identity=exported or _named(model or registry.VGGISH))
     index = Index(directory)
-    if model not in (None, index.identity.model):
+    try:
+        own = index.identity
+        index.require(exported or (own if model in (None, own.model) else _named(str(model))))
+    except BaseException:
         index.close()
-        raise ModelMismatch(
-            f"The index {index.directory} was made with {index.identity}, not with {model}.",
-            hint="Leave out --model where they are the same, or start another with --index DIR.",
-        )
+        raise
     return index
+
+
+def _named(model: str) -> Identity:
+    is_compact = model == registry.COMPACT
+    return Identity(model, registry.compact().fingerprint if is_compact else model)
+
+
+def _exported_identity(path: Path) -> Identity | None:
+    """Return what an export says of its vectors, if that is one."""
+    try:
+        return Identity(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _unit_rows(path: Path) -> Float32:
@@ -230,7 +249,14 @@ def _renamed(path: Path, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
             f"There is no field {', '.join(sorted(unknown))}.", hint=f"Ours are {', '.join(_OWN)}."
         )
     ours = _ALIASES | {name: name for name in _OWN} | dict(names)
-    for row in _rows(path):
+    rows = _rows(path)
+    missing = [name for name in names if not any(name in row for row in rows)]
+    if missing:
+        raise LibraryError(
+            f"{path} has no field {', '.join(missing)}.",
+            hint=f"It has {', '.join(rows[0]) if rows else 'no rows'}.",
+        )
+    for row in rows:
         yield {ours[name]: value for name, value in row.items() if name in ours}
 
 
