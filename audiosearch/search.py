@@ -147,9 +147,7 @@ def _ranked(
     if shunned.vectors:
         query = query - _UNLIKE_WEIGHT * centroid(space.compared(np.stack(shunned.vectors)))
     among = allowed_ids(index, space, ranking, center)
-    if exclude:
-        among = np.setdiff1d(space.ids if among is None else among, exclude)
-    ids, products = space.nearest(query, k, among=among)
+    ids, products = space.nearest(query, k, among=among, without=exclude)
     is_cosine = not ranking.whiten and not shunned.vectors
     cosines = products if is_cosine else index.space().vectors_of(ids) @ center
     tracks = index.by_id(ids.tolist())

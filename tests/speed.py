@@ -25,6 +25,7 @@ from audiosearch.library.index import Identity, Track
 from audiosearch.models import registry
 
 HERE = Path(__file__).parent
+AUDIOSEARCH = (sys.executable, "-m", "audiosearch")
 
 # The plain way: each time, the graph, the restored checkpoint, a session.
 PLAIN = """
@@ -103,8 +104,7 @@ def main() -> None:
         index = folder / "index"
         fill(index, model, 1_000)
         clip = write(folder / "clip.wav", melody(30.0, 44_100), 44_100)
-        audiosearch = (sys.executable, "-m", "audiosearch")
-        query = (*audiosearch, "query", "--index", index)
+        query = (*AUDIOSEARCH, "query", "--index", index)
         os.environ.pop("AUDIOSEARCH_WEIGHTS", None)
         report(
             "an unseen 30 s clip, process start to answer (1,000 tracks, VGGish)",
@@ -118,8 +118,8 @@ def main() -> None:
             query=(*query, "#500"),
             bare_imports=(sys.executable, "-c", BARE),
         )
-        report("help", arguments.rounds, help=(*audiosearch, "--help"))
-        embed = (*audiosearch, "embed", "--model", "compact", "--excerpt", 30)
+        report("help", arguments.rounds, help=(*AUDIOSEARCH, "--help"))
+        embed = (*AUDIOSEARCH, "embed", "--model", "compact", "--excerpt", 30)
         for suffix in ("wav", "flac", "ogg", "mp3"):
             report(
                 f"an excerpt of 30 s, {suffix}",

@@ -27,12 +27,10 @@ from statistics import median
 import psutil
 import soundfile
 from sounds import melody, noise, write
-from speed import made_checkpoint
+from speed import AUDIOSEARCH, made_checkpoint
 
 from audiosearch.models import registry
 from audiosearch.sound.pipeline import Pipeline
-
-AUDIOSEARCH = [sys.executable, "-m", "audiosearch"]
 
 # The plain way, warm: for each file the graph, the restored checkpoint, a session.
 PLAIN = """

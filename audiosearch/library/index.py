@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from audiosearch.errors import (
     IndexUnwritable,
     LibraryError,
@@ -324,10 +322,7 @@ class Index:
             Tracks to leave out.
         """
         space = self.space()
-        among = None
-        if exclude:
-            among = np.setdiff1d(space.ids, [track.id for track in exclude])
-        ids, cosines = space.nearest(vector, k, among=among)
+        ids, cosines = space.nearest(vector, k, without=[track.id for track in exclude])
         tracks = self.by_id(ids.tolist())
         # A track removed meanwhile, by another process, is no answer any more.
         found = zip(ids.tolist(), cosines.tolist(), strict=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import mmap
 import time
 import uuid
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
+from blake3 import blake3
 
 from audiosearch.atomic import atomic_path, remove_drafts
 
@@ -37,7 +38,7 @@ class _Seal:
 
     revision: int
     token: str
-    sha256: str
+    blake3: str
 
     def to_bytes(self) -> bytes:
         text = json.dumps({slot: getattr(self, slot) for slot in self.__slots__})
@@ -115,15 +116,18 @@ def read_by_token(path: Path, token: str | None) -> tuple[Any, int]:
 
 def _unsealed(path: Path) -> tuple[memoryview, _Seal]:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as exc:
         raise Untrusted(f"cannot be read ({exc.strerror})") from exc
+    except ValueError as exc:
+        raise Untrusted("is empty") from exc
     body = memoryview(content)[:-_SEAL_BYTES]
     try:
         seal = _Seal.from_bytes(content[-_SEAL_BYTES:])
     except (ValueError, TypeError) as exc:
         raise Untrusted("is damaged") from exc
-    if _digest(body, seal.revision) != seal.sha256:
+    if _digest(body, seal.revision) != seal.blake3:
         raise Untrusted("is damaged")
     return body, seal
 
@@ -143,6 +147,6 @@ def token_setting(path: Path) -> str:
 
 
 def _digest(body: bytes | memoryview, revision: int) -> str:
-    digest = hashlib.sha256(body)
+    digest = blake3(body)
     digest.update(str(revision).encode())
     return digest.hexdigest()

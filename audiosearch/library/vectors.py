@@ -15,6 +15,7 @@ from audiosearch.library.whitening import LEAST_TRACKS, transformed, whitened_in
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from audiosearch.library.catalog import Catalog
@@ -130,7 +131,12 @@ class VectorSearch:
         return found
 
     def nearest(
-        self, vector: Float32, k: int, *, among: Int64 | None = None
+        self,
+        vector: Float32,
+        k: int,
+        *,
+        among: Int64 | None = None,
+        without: Sequence[int] = (),
     ) -> tuple[Int64, Float32]:
         """Return the ids of the nearest vectors, and their inner products, best first.
 
@@ -142,13 +148,21 @@ class VectorSearch:
             How many; fewer where there are fewer.
         among : ndarray of int64, optional
             The ids of those that may be found; all of them unless given.
+        without : sequence of int
+            The ids of those that may not.
         """
+        if among is not None:
+            among = np.setdiff1d(among, without)
         k = min(k, self._exact.ntotal if among is None else len(among))
         if not k:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        parameters = None
+        selector: Any = None
         if among is not None:
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))  # type: ignore[call-arg]
+            selector = faiss.IDSelectorBatch(among)
+        elif without:
+            unwanted = faiss.IDSelectorBatch(np.array(without, dtype=np.int64))
+            selector = faiss.IDSelectorNot(unwanted)
+        parameters = selector and faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
         products, ids = self._exact.search(vector[np.newaxis], k, params=parameters)
         found = ids[0] != -1
         return ids[0][found], products[0][found]

@@ -1,0 +1,89 @@
+"""Print how fast playlists are, and a query beside the bare search, on a large index.
+
+Usage: python tests/playlists.py [--tracks 100000] [--playlists 1000]
+
+The vectors are synthetic: clusters that crowd. Nothing here asserts: machines differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from speed import AUDIOSEARCH, report
+
+from audiosearch import Index
+from audiosearch.library.index import Identity, Track
+from audiosearch.models.registry import Request, compact
+from audiosearch.playlist import Caps, Shape, playlist
+from audiosearch.search import Ranking, Seeds
+
+# What a query cannot do without: a process, FAISS, the file, a search.
+BARE = """
+import sys, numpy, sqlite_utils, rich, typer, faiss
+index = faiss.read_index(sys.argv[1])
+print(index.search(index.index.reconstruct(5)[None], 11))
+"""
+
+
+def fill(directory: Path, n_tracks: int) -> None:
+    rng = np.random.default_rng(0)
+    centers = rng.standard_normal((n_tracks // 20 + 1, 128)).repeat(20, axis=0)[:n_tracks]
+    vectors = 2 * np.abs(rng.standard_normal(128)) + 0.5 * centers
+    vectors += 0.4 * rng.standard_normal((n_tracks, 128))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    identity = Identity("compact", compact().fingerprint)
+    with Index(directory, identity=identity) as index:
+        with index.together():
+            for i, vector in enumerate(vectors):
+                names = {
+                    "title": f"Song {i}",
+                    "artist": f"Band {i // 15}",
+                    "album": f"LP {i // 10}",
+                }
+                path = f"/music/{i}.mp3"
+                index.add(Track(path, 1, 1, f"{i:032x}", 200.0, 44_100, 2, "mp3", **names), vector)
+        index.catch_up()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tracks", type=int, default=100_000)
+    parser.add_argument("--playlists", type=int, default=1_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name) / "index"
+        fill(directory, arguments.tracks)
+        rng = np.random.default_rng(1)
+        with Index(directory) as index:
+            for title, shape in {
+                "around": Shape(),
+                "diverse": Shape(diversity=0.3),
+                "drifting": Shape(drift=True),
+            }.items():
+                times = []
+                for seed in rng.integers(1, arguments.tracks, arguments.playlists + 1).tolist():
+                    started = time.perf_counter()
+                    seeds = Seeds(index, Request())
+                    seeds.add_all([f"#{seed}"])
+                    found = playlist(index, seeds, shape, Caps(per_artist=3), Ranking(whiten=True))
+                    times.append(1e3 * (time.perf_counter() - started))
+                    assert len(found.tracks) == 25
+                times = times[1:]  # the first loads the index
+                print(f"{title:10} median {statistics.median(times):6.2f} ms", end="")
+                print(f"   mean {statistics.mean(times):6.2f}   worst {max(times):6.2f}")
+        report(
+            f"an indexed track among {arguments.tracks:,}, process start to answer",
+            7,
+            query=(*AUDIOSEARCH, "query", "--index", directory, "#500"),
+            bare_search=(sys.executable, "-c", BARE, directory / "vectors.faiss"),
+        )
+
+
+if __name__ == "__main__":
+    main()
