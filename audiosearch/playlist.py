@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from copy import copy
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,7 +138,7 @@ class Playlist:
     name: str = "Playlist"
 
 
-def made(
+def playlist(
     directory: StrPath, wishes: Wishes, shape: Shape, caps: Caps, request: Request
 ) -> Playlist:
     """Return the playlist that was asked for.
@@ -161,14 +162,16 @@ def made(
             if whiten is None:
                 whiten = index.totals().tracks >= LEAST_TRACKS
             ranking = Ranking(filters=wishes.filters, whiten=whiten)
-            found = playlist(index, seeds, shape, caps, ranking)
-        first = seeds.tracks[0] if seeds.tracks else None
-        name = " - ".join(filter(None, (first.artist, first.title))) if first else ""
-        return replace(
-            found,
-            name=f"Like {name}" if name else "Sounds like",
-            notes=[*seeds.warnings, *found.notes],
-        )
+            found = around(index, seeds, shape, caps, ranking)
+        notes = [*seeds.warnings, *found.notes]
+        return replace(found, name=_name(seeds.tracks), notes=notes)
+
+
+def _name(seeds: Sequence[Track]) -> str:
+    if not seeds:
+        return "Sounds like a clip"
+    tags = " - ".join(filter(None, (seeds[0].artist, seeds[0].title)))
+    return f"Like {tags or PurePath(seeds[0].path).stem}"
 
 
 def _path_from(index: Index, seeds: Seeds, wishes: Wishes, shape: Shape, caps: Caps) -> Playlist:
@@ -191,7 +194,7 @@ def _path_from(index: Index, seeds: Seeds, wishes: Wishes, shape: Shape, caps: C
     return path(index, waypoints, n_tracks, caps, Ranking(filters=wishes.filters))
 
 
-def playlist(index: Index, seeds: Seeds, shape: Shape, caps: Caps, ranking: Ranking) -> Playlist:
+def around(index: Index, seeds: Seeds, shape: Shape, caps: Caps, ranking: Ranking) -> Playlist:
     """Return tracks that sound like seeds.
 
     Raises

@@ -1,23 +1,23 @@
-"""A "sounds like" playlist: the tracks nearest to one song, as an M3U file for any player."""
+"""A "sounds like" playlist: tracks around one song, as an M3U8 file for any player."""
 
 import tempfile
 from pathlib import Path
 
-from audiosearch import Index, add, similar
+from audiosearch import add
 from audiosearch.demo import write_sounds
-from audiosearch.search import Ranking
+from audiosearch.formats import Entry, PlaylistFormat, playlist_text
+from audiosearch.models.registry import Request
+from audiosearch.playlist import Caps, Shape, Wishes, playlist
 
 with tempfile.TemporaryDirectory() as folder:
     write_sounds(Path(folder))
     add(Path(folder) / "index", [Path(folder) / "sounds"], model="compact")
 
-    with Index(Path(folder) / "index") as index:
-        seed = Path(folder) / "sounds" / "drum" / "drum-1.wav"
-        answer = similar(index, seed, k=5, ranking=Ranking(include_self=True))
+    seed = str(Path(folder) / "sounds" / "drum" / "drum-1.wav")
+    shape = Shape(n_tracks=5, keep_seeds=True)
+    found = playlist(Path(folder) / "index", Wishes(seeds=(seed,)), shape, Caps(), Request())
 
-    lines = ["#EXTM3U"]
-    for hit in answer.hits:
-        lines += [f"#EXTINF:{hit.track.seconds:.0f},{Path(hit.track.path).stem}", hit.track.path]
-    playlist = Path(folder) / "like-drum-1.m3u8"
-    playlist.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(playlist.read_text(encoding="utf-8"))
+    entries = [Entry(track.path, seconds=track.seconds) for track in found.tracks]
+    text = playlist_text(entries, found.name, PlaylistFormat.M3U8)
+    (Path(folder) / "like-drum-1.m3u8").write_bytes(text)
+    print(text.decode())

@@ -20,7 +20,7 @@ from speed import AUDIOSEARCH, report
 from audiosearch import Index
 from audiosearch.library.index import Identity, Track
 from audiosearch.models.registry import Request, compact
-from audiosearch.playlist import Caps, Shape, playlist
+from audiosearch.playlist import Caps, Shape, around
 from audiosearch.search import Ranking, Seeds
 
 # What a query cannot do without: a process, FAISS, the file, a search.
@@ -71,7 +71,7 @@ def main() -> None:
                     started = time.perf_counter()
                     seeds = Seeds(index, Request())
                     seeds.add_all([f"#{seed}"])
-                    found = playlist(index, seeds, shape, Caps(per_artist=3), Ranking(whiten=True))
+                    found = around(index, seeds, shape, Caps(per_artist=3), Ranking(whiten=True))
                     times.append(1e3 * (time.perf_counter() - started))
                     assert len(found.tracks) == 25
                 times = times[1:]  # the first loads the index

@@ -13,7 +13,8 @@ from audiosearch.formats import Entry, PlaylistFormat, playlist_text, read_playl
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import Identity
 from audiosearch.models.registry import Request, compact
-from audiosearch.playlist import Caps, Shape, Wishes, made
+from audiosearch.playlist import Caps, Shape, Wishes
+from audiosearch.playlist import playlist as found_playlist
 from audiosearch.upkeep.transfer import import_vectors
 
 N_TRACKS = 400
@@ -31,7 +32,7 @@ def directory(tmp_path_factory):
 
 def playlist(directory, *seeds, caps=None, waypoints=(), filters=None, whiten=None, **shape):
     wishes = Wishes(seeds=seeds, waypoints=waypoints, filters=filters or Filters(), whiten=whiten)
-    return made(directory, wishes, Shape(**shape), caps or Caps(), Request())
+    return found_playlist(directory, wishes, Shape(**shape), caps or Caps(), Request())
 
 
 def vectors_of(directory, tracks):
@@ -102,7 +103,7 @@ def holds(tracks, caps):
 
 def test_caps_and_gaps_hold_whatever_is_asked_for(directory):
     rng = random.Random(0)
-    for _ in range(200):
+    for _ in range(1_000):
         caps = Caps(
             per_artist=rng.choice([None, 1, 2, 3]),
             per_album=rng.choice([None, 1, 2]),

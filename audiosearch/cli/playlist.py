@@ -119,7 +119,8 @@ def playlist(
     from audiosearch.cli.console import model_progress, warn
     from audiosearch.formats import PathStyle, beside, read_playlist
     from audiosearch.models.registry import Request
-    from audiosearch.playlist import Caps, Shape, Wishes, made
+    from audiosearch.playlist import Caps, Shape, Wishes
+    from audiosearch.playlist import playlist as found_playlist
 
     recent: set[str] = set()
     for file in map(os.fspath, exclude_playlist or ()):
@@ -145,7 +146,7 @@ def playlist(
     if via and not to:
         raise UsageError("--via leads nowhere without --to.", hint="Name where the path ends.")
     with model_progress() as progress:
-        found = made(index_dir, wishes, shape, caps, Request(model, weights, progress))
+        found = found_playlist(index_dir, wishes, shape, caps, Request(model, weights, progress))
     for note in found.notes:
         warn(note)
     folder = output.parent if output is not None else Path()
