@@ -1,0 +1,108 @@
+"""Playlists as they are asked for: seeds and waypoints by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.errors import UsageError
+from audiosearch.library.filters import EVERYTHING, Filters
+from audiosearch.library.index import Index
+from audiosearch.library.whitening import LEAST_TRACKS
+from audiosearch.playlist.around import Shape, around
+from audiosearch.playlist.path import path
+from audiosearch.search import Ranking, Seeds, named_track
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audiosearch.library.index import Track
+    from audiosearch.models.registry import Request
+    from audiosearch.params import StrPath
+    from audiosearch.playlist.chosen import Caps, Playlist
+
+_SONG_SECONDS = 240.0  # where no length is known
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a playlist is to sound like.
+
+    Attributes
+    ----------
+    seeds : tuple of str
+        Clips, as of `audiosearch.search.similar`.
+    named : tuple of str
+        Words, each of which names one more track.
+    waypoints : tuple of str
+        Where a path leads from the seed: paths, #IDs or words of tracks, in order.
+    filters : Filters
+        What the tracks must be.
+    whiten : bool or None
+        Choose in a space fitted to the library; unless said, where it is large enough.
+    """
+
+    seeds: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    waypoints: tuple[str, ...] = ()
+    filters: Filters = EVERYTHING
+    whiten: bool | None = None
+
+
+def playlist(
+    directory: StrPath, wishes: Wishes, shape: Shape, caps: Caps, request: Request
+) -> Playlist:
+    """Return the playlist that was asked for.
+
+    Raises
+    ------
+    UsageError, TrackNotFound, AudioError
+        Where the seeds or the shape make no sense.
+    IndexNotFound, LibraryError, ModelError
+        Where the index cannot answer.
+    """
+    with Index(directory) as index:
+        seeds = Seeds(index, request)
+        seeds.add_all(wishes.seeds)
+        for words in wishes.named:
+            seeds.add_track(named_track(index, words))
+        if wishes.waypoints:
+            found = _path_from(index, seeds, wishes, shape, caps)
+        else:
+            whiten = wishes.whiten
+            if whiten is None:
+                whiten = index.totals().tracks >= LEAST_TRACKS
+            ranking = Ranking(filters=wishes.filters, whiten=whiten)
+            found = around(index, seeds, shape, caps, ranking)
+        notes = [*seeds.warnings, *found.notes]
+        return replace(found, name=_name(seeds.tracks), notes=notes)
+
+
+def _name(seeds: Sequence[Track]) -> str:
+    if not seeds:
+        return "Sounds like a clip"
+    tags = " - ".join(filter(None, (seeds[0].artist, seeds[0].title)))
+    return f"Like {tags or PurePath(seeds[0].path).stem}"
+
+
+def _path_from(index: Index, seeds: Seeds, wishes: Wishes, shape: Shape, caps: Caps) -> Playlist:
+    if len(seeds.tracks) != 1 or len(seeds.vectors) != 1:
+        raise UsageError(
+            "A path starts at one track of the index.", hint="Name one, or add its file first."
+        )
+    if shape.drift or shape.diversity or shape.vary:
+        raise UsageError(
+            "A path neither drifts nor varies.", hint="Leave out --drift, --diversity and --vary."
+        )
+    waypoints = [*seeds.tracks]
+    waypoints += [index.stored(name) or named_track(index, name) for name in wishes.waypoints]
+    n_tracks = shape.n_tracks
+    if shape.seconds is not None:
+        lengths = [track.seconds for track in waypoints if track.seconds]
+        n_tracks = max(
+            len(waypoints), round(shape.seconds / (np.mean(lengths) if lengths else 240))
+        )
+    return path(index, waypoints, n_tracks, caps, Ranking(filters=wishes.filters))
