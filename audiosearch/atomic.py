@@ -45,5 +45,5 @@ def remove_drafts(folder: Path, name: str = "*") -> None:
     name : str
         Whose drafts: a file's name, or all.
     """
-    for draft in folder.glob(f".{name}*{_SUFFIX}"):
+    for draft in folder.glob(f".{name}.*{_SUFFIX}"):
         draft.unlink(missing_ok=True)
