@@ -151,7 +151,7 @@ class VectorSearch:
         without : sequence of int
             The ids of those that may not.
         """
-        if among is not None:
+        if among is not None and without:
             among = np.setdiff1d(among, without)
         k = min(k, self._exact.ntotal if among is None else len(among))
         if not k:

@@ -93,8 +93,8 @@ class _Around:
             raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
         self._plain_center = centroid(seeds.vectors)
         self._center = centroid(self._space.compared(np.stack(seeds.vectors)))
-        among = allowed_ids(index, self._space, ranking, self._plain_center)
-        self._allowed = self._space.ids if among is None else among
+        self._allowed = allowed_ids(index, self._space, ranking, self._plain_center)
+        self._n_allowed = len(self._space.ids if self._allowed is None else self._allowed)
         self._chosen = Chosen(caps, [] if shape.keep_seeds else seeds.tracks)
         self._rng = np.random.default_rng(shape.random_seed)
         self._first = self._kept(seeds) if shape.keep_seeds else []
@@ -111,7 +111,7 @@ class _Around:
             chosen = self._chosen.copy()
             pool = _Pool(self._index, self._space, self._center, size, self._allowed)
             self._fill(chosen, pool)
-            if self._is_full(chosen) or size >= len(self._allowed):
+            if self._is_full(chosen) or size >= self._n_allowed:
                 return Playlist(chosen.tracks, self._notes(chosen, len(pool.tracks)))
             size *= _POOL_GROWTH
 
@@ -179,7 +179,7 @@ class _Pool:
     """Candidates: the nearest tracks, with their vectors as they are compared."""
 
     def __init__(
-        self, index: Index, space: VectorSearch, center: Float32, size: int, allowed: Int64
+        self, index: Index, space: VectorSearch, center: Float32, size: int, allowed: Int64 | None
     ) -> None:
         ids, _ = space.nearest(center, size, among=allowed)
         tracks = index.by_id(ids.tolist())

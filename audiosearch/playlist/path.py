@@ -86,14 +86,16 @@ class _Leg:
         waypoints: Sequence[Track],
     ) -> None:
         self._index, self._space = index, space
-        ids = space.ids if allowed is None else allowed
-        self._allowed = np.setdiff1d(ids, [track.id for track in waypoints])
+        self._allowed = allowed
+        self._waypoints = [track.id for track in waypoints]
 
     def followed(self, chosen: Chosen, points: Float32, goal: tuple[Track, Float32]) -> Chosen:
         """Return what is chosen after the leg, its goal not included."""
         beam = [(0.0, chosen)]
         for number, point in enumerate(points):
-            ids, near = self._space.nearest(point, _PER_POINT, among=self._allowed)
+            ids, near = self._space.nearest(
+                point, _PER_POINT, among=self._allowed, without=self._waypoints
+            )
             if not len(ids):
                 break
             tracks = self._index.by_id(ids.tolist())
