@@ -11,6 +11,7 @@ import numpy as np
 
 from audiosearch.errors import LibraryError
 from audiosearch.library.whitening import LEAST_TRACKS, transformed, whitened_index
+from audiosearch.params import SAME_COSINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _N_FIRST = 10
 _ROWS_AT_A_TIME = 512
-_SAME_COSINE, _SAME_SECONDS = 0.999, 0.01
+_SAME_SECONDS = 0.01  # the share by which the same recording's lengths may differ
 
 
 class Label(str, Enum):
@@ -154,7 +155,7 @@ def _without_duplicates(tracks: list[Track], vectors: Float32) -> list[int]:
         for row, place in enumerate(range(start, start + len(cosines))):
             if is_again[place]:
                 continue
-            alike = np.flatnonzero(cosines[row, place + 1 :] > _SAME_COSINE) + place + 1
+            alike = np.flatnonzero(cosines[row, place + 1 :] > SAME_COSINE) + place + 1
             apart = np.abs(lengths[alike] - lengths[place])
             unknown = (lengths[alike] <= 0) | (lengths[place] <= 0)
             longest = np.maximum(lengths[alike], lengths[place])

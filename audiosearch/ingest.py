@@ -129,7 +129,6 @@ class Ingest:
         self.paths = paths
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
-        self._known = Known(self._index)
         self._redo = redo
         self._n_jobs = n_jobs
         self._unread: list[str] = []
@@ -137,6 +136,7 @@ class Ingest:
         self._pipeline: Pipeline | None = None
         self._heard_before = 0.0
         try:
+            self._known = Known(self._index)
             self._model = self._chosen(request)
             own = self._index.identity.excerpt_seconds if self._index else None
             excerpt_seconds = own if excerpt_seconds is None else excerpt_seconds
@@ -238,6 +238,9 @@ class Ingest:
                 self._unread.append(reading.path)
             return outcome
         embedding = reading.embedding
+        gone = _gone(index.tracks_of(found.content_hash))
+        if gone is not None and index.track_at(reading.path) is None:
+            index.update(replace(gone, path=reading.path))  # it moved, and keeps its id
         index.add(_track(reading.path, found, embedding, reading.tags), embedding.vector)
         return Outcome(reading.path, Status.ADDED, embedding.seconds, embedding.warning)
 
@@ -331,7 +334,7 @@ def _same_content(index: Index, reading: Reading, found: Found) -> Outcome | Non
     here, twin = index.track_at(path), reading.twin and index.track_at(reading.twin)
     if not alike:
         return None
-    gone = next((track for track in alike if is_gone(track.path)), None)
+    gone = _gone(alike)
     known = twin or (here if here in alike else None) or gone or alike[0]
     track = replace(known, path=path, size=found.size, mtime_ns=found.mtime_ns)
     if known is here:
@@ -342,6 +345,10 @@ def _same_content(index: Index, reading: Reading, found: Found) -> Outcome | Non
         return Outcome(path, Status.MOVED)
     index.add(track, index.vector(known))
     return Outcome(path, Status.ADDED, track.seconds)
+
+
+def _gone(tracks: list[Track]) -> Track | None:
+    return next((track for track in tracks if is_gone(track.path)), None)
 
 
 def _track(path: str, found: Found, embedding: Embedding, tags: Tags) -> Track:

@@ -61,9 +61,9 @@ class Reembedding:
                     hint="Name another model with --model, or other weights with --weights.",
                 )
             self._succession = self._index.succession(self.identity)
+            self._tracks = {track.path: track for track in self._succession.missing()}
+            self._embedded = self._succession.vectors_by_content()
             on_failure.pop_all()
-        self._tracks = {track.path: track for track in self._succession.missing()}
-        self._embedded = self._succession.vectors_by_content()
         self._lost: list[tuple[Track, Failure]] = []
         self._pipeline = Pipeline(
             list(self._tracks),
@@ -110,11 +110,8 @@ class Reembedding:
         else:
             twin = reading.twin and self._tracks[reading.twin].id
             vector = self._succession.vector(twin or self._embedded[content])
-        if content != track.content_hash:  # it changed since: the next `add` reads it again
-            self._index.update(replace(track, content_hash=content, mtime_ns=-1))
-            track = replace(track, content_hash=content)
         if vector is not None:
-            self._succession.put(track, vector)
+            self._succession.put(track, content, vector)
 
     def succeed(self, *, force: bool = False) -> list[Failure]:
         """Put the new vectors in the place of the old ones.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,8 @@ def similar(
             return similar(
                 opened, clips, named=named, unlike=unlike, k=k, ranking=ranking, request=request
             )
-    seeds, shunned = Seeds(index, request), Seeds(index, request)
+    seeds = Seeds(index, request)
+    shunned = seeds.others()
     seeds.add_all(clips)
     for words in named:
         seeds.add_track(named_track(index, words))
@@ -261,12 +263,18 @@ class Seeds:
     def __init__(self, index: Index, request: registry.Request) -> None:
         self._index = index
         self._request = request
-        self._embedder: Embedder | None = None
+        self._embedders: list[Embedder] = []  # one, once a clip needs it
         self.vectors: list[Float32] = []
         self.tracks: list[Track] = []
         self.warnings: list[str] = []
         if request.model != registry.AUTO or request.weights is not None:
             self._model()
+
+    def others(self) -> Seeds:
+        """Return seeds that are none yet, heard by the same network."""
+        other = copy(self)
+        other.vectors, other.tracks, other.warnings = [], [], []
+        return other
 
     def add_all(self, clips: StrPath | Iterable[StrPath]) -> None:
         """Add clips, and the tracks in playlists; errors as of `similar`."""
@@ -285,10 +293,12 @@ class Seeds:
     def _add_playlist(self, path: str) -> None:
         n_before = len(self.vectors)
         for entry in read_playlist(path):
-            names = (entry.path, beside(path, entry.path))
-            name = next((name for name in names if self._index.stored(name)), names[1])
-            if self._index.stored(name) or os.path.exists(name):
-                self._add(name)
+            resolved = beside(path, entry.path)
+            track = self._index.stored(entry.path)
+            if track is not None:
+                self.add_track(track)
+            elif self._index.stored(resolved) or os.path.exists(resolved):
+                self._add(resolved)
             else:
                 self.warnings.append(f"{path}: {entry.path} is neither a track nor a file")
         if len(self.vectors) == n_before:
@@ -307,15 +317,15 @@ class Seeds:
                 f"{clip} is neither a track of the index {self._index.directory} nor a file.",
                 hint="Name an audio file, or a path or #ID that `audiosearch list` shows.",
             )
-        if self._embedder is None:
+        if not self._embedders:
             from audiosearch.sound.embedder import Embedder
 
             excerpt = self._index.identity.excerpt_seconds
-            self._embedder = Embedder(self._model(), excerpt_seconds=excerpt)
+            self._embedders.append(Embedder(self._model(), excerpt_seconds=excerpt))
         behind_link = self._index.stored(os.path.realpath(clip))
         if behind_link is not None:
             self.tracks.append(behind_link)
-        embedding = self._embedder.embed(clip)
+        embedding = self._embedders[0].embed(clip)
         self.vectors.append(embedding.vector)
         if embedding.warning:
             self.warnings.append(f"{clip}: {embedding.warning}")

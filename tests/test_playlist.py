@@ -133,10 +133,18 @@ def test_caps_hold_on_paths(directory):
         holds(inner, replace(caps, artist_gap=0))
 
 
+def test_albums_are_capped_without_an_artist_s_name(tmp_path):
+    with Index(tmp_path / "i", identity=Identity("compact", "f")) as index:
+        for number, vector in enumerate(crowd(30)):
+            index.add(replace(a_track(number), artist=None), vector)
+    tracks = playlist(tmp_path / "i", "#9", caps=Caps(per_album=1), n_tracks=10).tracks
+    assert sorted(track.album for track in tracks) == ["LP 0", "LP 1", "LP 2"]
+
+
 def test_what_bound_it_is_said(directory):
     found = playlist(directory, "#8", n_tracks=30, filters=Filters(artist=("Band 3",)))
     assert len(found.tracks) == 5
-    assert "only 5 tracks fit the filters" in found.notes[0]
+    assert "no more tracks fit the filters" in found.notes[0]
     capped = playlist(
         directory, "#8", filters=Filters(album=("LP 3",)), caps=Caps(per_artist=1), n_tracks=8
     )
@@ -224,6 +232,7 @@ def test_what_drifts_does_not_wander_off(songs):
         (["#1", "--length", "soon"], 2, "no length"),
         (["#1", "--year", "x"], 2, "no range"),
         (["#1", "--to", "#2", "-n", "1"], 2, "cannot go through 2"),
+        (["#1", "--to", "#1"], 2, "goes through each track once"),
         (["#1", "--to", "#2", "--drift"], 2, "neither drifts nor varies"),
         (["#1", "--via", "#2"], 2, "--via leads nowhere"),
         (["#1", "--to", "song nowhere"], 1, "No track has all"),

@@ -186,3 +186,14 @@ def test_an_index_is_not_emptied_for_want_of_a_disk(index, other, music):
     with pytest.raises(LibraryError, match="None of the tracks can be embedded"):
         reembed(other, force=True)
     assert len(vectors()) == 6
+
+
+def test_a_file_that_changed_is_embedded_by_the_old_model_where_the_new_one_does_not_succeed(
+    index, other, music
+):
+    write(music / "high.wav", noise(seed=8))
+    with Reembedding("index", Request(other)) as reembedding:
+        assert set(dict(reembedding).values()) == {None}
+    add("index", [music])
+    expected = Embedder("compact").embed(music / "high.wav").vector
+    np.testing.assert_allclose(vectors()[str(music / "high.wav")], expected, atol=1e-6)

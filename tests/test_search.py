@@ -255,6 +255,15 @@ def test_the_clip_itself_is_left_out_behind_a_link_too(music, index, tmp_path):
     assert "hiss.flac" not in names(similar(index, link))
 
 
+def test_a_moved_file_that_is_embedded_again_on_request_keeps_its_id(music, index):
+    with Index(index) as opened:
+        known = opened.track_at(str(music / "low.wav")).id
+    (music / "low.wav").rename(music / "moved.wav")
+    add(index, [music], redo=Redo.ALL)
+    assert {t.path: t.id for t in tracks(index)}[str(music / "moved.wav")] == known
+    assert len(tracks(index)) == 5
+
+
 def test_files_that_swap_their_names_swap_their_vectors(music, index):
     with Index(index) as opened:
         before = {t.path: opened.vector(t) for t in opened}

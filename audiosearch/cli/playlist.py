@@ -62,8 +62,12 @@ def playlist(
     diversity: Annotated[
         float, typer.Option(metavar="0..1", help="How unlike one another the tracks should be.")
     ] = 0.0,
-    max_per_artist: Annotated[int | None, typer.Option(min=1, metavar="N")] = None,
-    max_per_album: Annotated[int | None, typer.Option(min=1, metavar="N")] = None,
+    max_per_artist: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most so many tracks of an artist.")
+    ] = None,
+    max_per_album: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most so many tracks of an album.")
+    ] = None,
     artist_gap: Annotated[
         int, typer.Option(min=0, metavar="N", help="So many others between two of an artist.")
     ] = 0,
@@ -82,7 +86,7 @@ def playlist(
         typer.Option(
             "--whiten/--no-whiten",
             envvar="AUDIOSEARCH_WHITEN",
-            help="Choose in a space fitted to the library; done where it has 300 tracks.",
+            help="Choose in a space fitted to the library: done from 300 tracks on, not on paths.",
         ),
     ] = None,
     output: Annotated[

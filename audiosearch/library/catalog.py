@@ -141,7 +141,7 @@ class Catalog(Store):
         return np.array([row["id"] for row in rows], dtype=np.int64)
 
     def track_changes(self) -> int:
-        """Return a number that grows with every change of a track."""
+        """Return a number that is another one after every change of a track."""
         return int(self.rows("SELECT number FROM track_changes")[0]["number"])
 
     def unchanged(self) -> dict[str, tuple[int, int]]:

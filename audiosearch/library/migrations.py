@@ -77,6 +77,7 @@ def m005_create_pending_vectors(db: Database) -> None:
         """
         CREATE TABLE pending_vectors (
             track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
+            content_hash TEXT NOT NULL,
             embedding BLOB NOT NULL
         )
         """
@@ -85,11 +86,12 @@ def m005_create_pending_vectors(db: Database) -> None:
 
 @migrations()
 def m006_count_changes_of_tracks(db: Database) -> None:
-    """Count changes of tracks, for what is derived from their tags."""
+    """Tell changes of tracks by a random number each, for what is derived from their tags."""
     db.execute("CREATE TABLE track_changes (number INTEGER NOT NULL)")
-    db.execute("INSERT INTO track_changes VALUES (1)")
+    number = "(random() & 2147483647) | 1"  # never 0, and no two databases alike
+    db.execute(f"INSERT INTO track_changes VALUES ({number})")
     for name, event in (("inserted", "INSERT"), ("changed", "UPDATE"), ("removed", "DELETE")):
         db.execute(
             f"CREATE TRIGGER track_{name} AFTER {event} ON tracks "
-            "BEGIN UPDATE track_changes SET number = number + 1; END"
+            f"BEGIN UPDATE track_changes SET number = {number}; END"
         )

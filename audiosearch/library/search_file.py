@@ -92,7 +92,7 @@ class SearchFile:
 
     def write(self, index: Any, revision: int) -> None:
         """Keep a FAISS index that is up to date with a revision."""
-        body = faiss.serialize_index(index).tobytes()
+        body = faiss.serialize_index(index).data
         seal = _Seal(revision, uuid.uuid4().hex, _digest(body, revision))
         # In one transaction, so that of two processes one comes after the other.
         with self._store.transaction(), atomic_path(self._path) as draft:

@@ -62,20 +62,26 @@ class Succession:
 
     def vectors_by_content(self) -> dict[str, int]:
         """Return for each content that was embedded, by its hash, the id of a track with it."""
-        rows = self._catalog.rows(
-            "SELECT content_hash, id FROM tracks JOIN pending_vectors ON id = track_id "
-            "WHERE content_hash <> ''"
-        )
-        return {row["content_hash"]: row["id"] for row in rows}
+        rows = self._catalog.rows("SELECT content_hash, track_id FROM pending_vectors")
+        return {row["content_hash"]: row["track_id"] for row in rows}
 
-    def put(self, track: Track, vector: Float32) -> None:
-        """Keep a track's vector, unless it was embedded anew or removed meanwhile."""
+    def put(self, track: Track, content_hash: str, vector: Float32) -> None:
+        """Keep a track's vector, unless it was embedded anew or removed meanwhile.
+
+        Parameters
+        ----------
+        track : Track
+        content_hash : str
+            Of the file as it is: another one than the track's where it changed since.
+        vector : ndarray of float32, shape (128,)
+            Of unit length.
+        """
         with self._catalog.transaction():
             self._check_ours()
             self._catalog.db.execute(
                 "INSERT OR REPLACE INTO pending_vectors "
-                "SELECT id, ? FROM tracks WHERE id = ? AND content_hash = ?",
-                [vector.astype("<f4").tobytes(), track.id, track.content_hash],
+                "SELECT id, ?, ? FROM tracks WHERE id = ? AND content_hash = ?",
+                [content_hash, vector.astype("<f4").tobytes(), track.id, track.content_hash],
             )
 
     def vector(self, track_id: int) -> Float32 | None:
@@ -109,6 +115,11 @@ class Succession:
                 "INSERT OR REPLACE INTO vectors (track_id, revision, embedding) "
                 "SELECT track_id, ?, embedding FROM pending_vectors",
                 [catalog.next_revision()],
+            )
+            # What is known of files that changed since is old: the next `add` reads them anew.
+            catalog.db.execute(
+                "UPDATE tracks SET content_hash = '', mtime_ns = -1 WHERE content_hash <> "
+                "(SELECT content_hash FROM pending_vectors WHERE track_id = id)"
             )
             catalog.db.execute("DELETE FROM pending_vectors")
             catalog.db.execute("DELETE FROM settings WHERE key LIKE ?", [f"{_PREFIX}%"])

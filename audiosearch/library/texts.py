@@ -47,10 +47,13 @@ def named(catalog: Catalog, directory: Path, words: str, limit: int) -> list[int
 def _up_to_date(catalog: Catalog, path: Path) -> sqlite3.Connection:
     """Open the texts, made anew where tracks have changed; in memory, where need be."""
     for place in (path, ":memory:"):
+        texts = None
         try:
             texts = sqlite3.connect(place, timeout=60.0)
             _fill(texts, catalog)
         except sqlite3.DatabaseError as exc:
+            if texts is not None:
+                texts.close()
             if "fts5" in str(exc):
                 raise LibraryError(
                     "This SQLite has no full-text search.",

@@ -282,6 +282,11 @@ def _known_vggish(checkpoint: Path) -> str | None:
         return None
 
 
+def nominal_fingerprint(name: str) -> str:
+    """Return what stands for a model known by name only: compact's fingerprint, or the name."""
+    return compact().fingerprint if name == COMPACT else name
+
+
 def describe(name: str, fingerprint: str) -> str:
     """Name a model so that two of the same name can be told apart.
 

@@ -12,7 +12,7 @@ from audiosearch.playlist.chosen import Caps, Chosen, Playlist
 from audiosearch.search import Ranking, Seeds, allowed_ids, centroid
 
 if TYPE_CHECKING:
-    from audiosearch.library.index import Index, Track
+    from audiosearch.library.index import Index
     from audiosearch.library.vectors import VectorSearch
     from audiosearch.params import Float32, Int64
 
@@ -97,12 +97,9 @@ class _Around:
         self._n_allowed = len(self._space.ids if self._allowed is None else self._allowed)
         self._chosen = Chosen(caps, [] if shape.keep_seeds else seeds.tracks)
         self._rng = np.random.default_rng(shape.random_seed)
-        self._first = self._kept(seeds) if shape.keep_seeds else []
-
-    def _kept(self, seeds: Seeds) -> list[Track]:
-        for track in seeds.tracks[: self._shape.n_tracks]:
-            self._chosen.add(track, self._index.vector(track))
-        return [*self._chosen.tracks]
+        if shape.keep_seeds:
+            for track in seeds.tracks[: shape.n_tracks]:
+                self._chosen.add(track, index.vector(track))
 
     def playlist(self) -> Playlist:
         """Choose the tracks, out of ever more candidates where few of them fit."""
@@ -112,7 +109,7 @@ class _Around:
             pool = _Pool(self._index, self._space, self._center, size, self._allowed)
             self._fill(chosen, pool)
             if self._is_full(chosen) or size >= self._n_allowed:
-                return Playlist(chosen.tracks, self._notes(chosen, len(pool.tracks)))
+                return Playlist(chosen.tracks, self._notes(chosen))
             size *= _POOL_GROWTH
 
     def _is_full(self, chosen: Chosen) -> bool:
@@ -164,15 +161,12 @@ class _Around:
             scores = (1 - diversity) * scores - diversity * nearest_chosen
         return scores
 
-    def _notes(self, chosen: Chosen, n_candidates: int) -> list[str]:
+    def _notes(self, chosen: Chosen) -> list[str]:
         if self._is_full(chosen):
             return []
-        wanted = f"{self._shape.n_tracks} tracks"
         if self._shape.seconds is not None:
-            wanted = f"{self._shape.seconds / 60:.0f} minutes"
-        bound = ", ".join(f"{reason} ({count})" for reason, count in chosen.refused.most_common())
-        why = f"refused: {bound}" if bound else f"only {n_candidates} tracks fit the filters"
-        return [f"{len(chosen.tracks)} tracks in place of {wanted}; {why}"]
+            return [chosen.note(f"{self._shape.seconds / 60:.0f} minutes")]
+        return [chosen.note(f"{self._shape.n_tracks}")]
 
 
 class _Pool:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.params import SAME_COSINE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from audiosearch.library.index import Track
     from audiosearch.params import Float32
 
-_SAME_COSINE, _SAME_SECONDS = 0.999, 0.01  # of two recordings that are one
+_SAME_SECONDS = 0.01  # the share by which the same recording's lengths may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,12 @@ class Chosen:
             self.refused[reason] += 1
         return reason is not None
 
+    def note(self, wanted: str) -> str:
+        """Say what kept the list from being as long as it was to be."""
+        bound = ", ".join(f"{reason} ({count})" for reason, count in self.refused.most_common())
+        why = f"refused: {bound}" if bound else "no more tracks fit the filters"
+        return f"{len(self.tracks)} tracks in place of {wanted}; {why}"
+
     def _reason(self, track: Track, vector: Float32) -> str | None:
         """Return the first rule that keeps a track out."""
         rules = {
@@ -116,16 +124,14 @@ class Chosen:
 
     def _caps_reached(self, track: Track) -> dict[str, bool]:
         artist, album, caps = _folded(track.artist), _folded(track.album), self._caps
-        if not artist:
-            return {}
         reached = {}
-        if caps.per_artist is not None:
+        if artist and caps.per_artist is not None:
             is_reached = self._per_artist[artist] >= caps.per_artist
             reached[f"more than {caps.per_artist} by an artist"] = is_reached
         if album and caps.per_album is not None:
             is_reached = self._per_album[artist, album] >= caps.per_album
             reached[f"more than {caps.per_album} of an album"] = is_reached
-        last = self._last_of_artist.get(artist)
+        last = self._last_of_artist.get(artist) if artist else None
         is_too_soon = last is not None and len(self.tracks) - last <= caps.artist_gap
         if is_too_soon and not any(reached.values()):
             self.waiting.append(track.id)
@@ -138,7 +144,7 @@ class Chosen:
             return True
         if not self.vectors:
             return False
-        near = np.flatnonzero(np.asarray(self.vectors) @ vector > _SAME_COSINE)
+        near = np.flatnonzero(np.asarray(self.vectors) @ vector > SAME_COSINE)
         return any(_lasts_as_long(track, self.tracks[place]) for place in near)
 
 

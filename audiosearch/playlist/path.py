@@ -31,8 +31,12 @@ def path(
     Raises
     ------
     UsageError
-        Where there are fewer than two waypoints, or more of them than tracks.
+        Where there are fewer than two waypoints, one comes twice, or they are more than tracks.
     """
+    if len({track.id for track in waypoints}) < len(waypoints):
+        raise UsageError(
+            "A path goes through each track once.", hint="Name others for --to and --via."
+        )
     if len(waypoints) < 2 or n_tracks < len(waypoints):
         raise UsageError(
             f"A path of {n_tracks} tracks cannot go through {len(waypoints)} of them.",
@@ -50,10 +54,7 @@ def path(
         leg = _Leg(index, space, allowed, [track for track, _ in later])
         chosen = leg.followed(chosen, points, goal)
         chosen.add(*goal)
-    notes = []
-    if len(chosen.tracks) < n_tracks:
-        bound = ", ".join(reason for reason, _ in chosen.refused.most_common(3))
-        notes = [f"{len(chosen.tracks)} tracks in place of {n_tracks}; refused: {bound}"]
+    notes = [chosen.note(f"{n_tracks}")] if len(chosen.tracks) < n_tracks else []
     return Playlist(chosen.tracks, notes)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from statistics import mean
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
@@ -101,8 +100,6 @@ def _path_from(index: Index, seeds: Seeds, wishes: Wishes, shape: Shape, caps: C
     waypoints += [index.stored(name) or named_track(index, name) for name in wishes.waypoints]
     n_tracks = shape.n_tracks
     if shape.seconds is not None:
-        lengths = [track.seconds for track in waypoints if track.seconds]
-        n_tracks = max(
-            len(waypoints), round(shape.seconds / (np.mean(lengths) if lengths else 240))
-        )
+        lengths = [track.seconds for track in waypoints if track.seconds] or [_SONG_SECONDS]
+        n_tracks = max(len(waypoints), round(shape.seconds / mean(lengths)))
     return path(index, waypoints, n_tracks, caps, Ranking(filters=wishes.filters))

@@ -93,7 +93,7 @@ def repair(directory: StrPath, *, model: str | None = None) -> list[str]:
     """
     done = []
     if _database(directory).state is State.ERROR:
-        identity = None if model is None else _named(model)
+        identity = Identity(model, registry.nominal_fingerprint(model)) if model else None
         saved = salvage(Path(directory).absolute(), identity=identity)
         done.append(f"{saved.tracks} tracks saved; the damaged database is kept as {saved.kept}")
         if saved.without_vectors:
@@ -106,11 +106,6 @@ def repair(directory: StrPath, *, model: str | None = None) -> list[str]:
             index.catch_up()
             done.append("the search file was made anew")
     return done
-
-
-def _named(model: str) -> Identity:
-    is_compact = model == registry.COMPACT
-    return Identity(model, registry.compact().fingerprint if is_compact else model)
 
 
 def _unfit(index: Index) -> tuple[list[Track], list[tuple[Track, Float32]]]:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.params import SAME_COSINE
+
 if TYPE_CHECKING:
     from audiosearch.library.index import Index, Track
 
-_SAME_COSINE, _SAME_SECONDS = 0.999, 2.0
+_SAME_SECONDS = 2.0  # by which the same recording's lengths may differ
 _ROWS_AT_A_TIME = 512
 _LOSSLESS = {"alac", "flac", "wavpack", "ape", "tta", "wav", "aiff", "w64", "caf"}
 
@@ -43,7 +45,7 @@ def duplicates(index: Index) -> list[list[Track]]:
     matrix = np.array(vectors, dtype=np.float32).reshape(len(tracks), -1)
     for start in range(0, len(tracks), _ROWS_AT_A_TIME):
         cosines = matrix[start : start + _ROWS_AT_A_TIME] @ matrix.T
-        for row, column in np.argwhere(cosines > _SAME_COSINE).tolist():
+        for row, column in np.argwhere(cosines > SAME_COSINE).tolist():
             one, other = start + row, column
             if one < other and _last_as_long(tracks[one], tracks[other]):
                 group_of[root(other)] = root(one)

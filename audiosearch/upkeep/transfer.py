@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -105,7 +106,7 @@ def export_parquet(index: Index, folder: Path) -> int:
             parquet.ParquetWriter(draft, schema) as writer,
             index.all_with_vectors() as (n_tracks, rows),
         ):
-            for some in _in_tens_of_thousands(rows):
+            while some := list(itertools.islice(rows, 10_000)):
                 dicts = [_plain(track) | {"embedding": vector} for track, vector in some]
                 writer.write_table(pa.Table.from_pylist(dicts, schema))
     except OSError as exc:
@@ -116,19 +117,6 @@ def export_parquet(index: Index, folder: Path) -> int:
 def _plain(track: Track) -> dict[str, Any]:
     row = asdict(track)
     return row | {"path": track.path.encode(errors="backslashreplace").decode()}
-
-
-def _in_tens_of_thousands(
-    rows: Iterator[tuple[Track, Float32]],
-) -> Iterator[list[tuple[Track, Float32]]]:
-    some: list[tuple[Track, Float32]] = []
-    for row in rows:
-        some.append(row)
-        if len(some) == 10_000:
-            yield some
-            some = []
-    if some:
-        yield some
 
 
 def _unwritable(folder: Path, error: OSError) -> LibraryError:
@@ -196,21 +184,18 @@ def import_vectors(
 def _index(directory: StrPath, model: str | None, vectors_file: Path) -> Index:
     is_export = model is None and vectors_file.name == VECTORS
     exported = _exported_identity(vectors_file.with_name(IDENTITY)) if is_export else None
+    name = model or registry.VGGISH
+    said = exported or Identity(name, registry.nominal_fingerprint(name))
     if not Index.exists(directory):
-        return Index(directory, identity=exported or _named(model or registry.VGGISH))
+        return Index(directory, identity=said)
     index = Index(directory)
     try:
-        own = index.identity
-        index.require(exported or (own if model in (None, own.model) else _named(str(model))))
+        if exported or model not in (None, index.identity.model):
+            index.require(said)
     except BaseException:
         index.close()
         raise
     return index
-
-
-def _named(model: str) -> Identity:
-    is_compact = model == registry.COMPACT
-    return Identity(model, registry.compact().fingerprint if is_compact else model)
 
 
 def _exported_identity(path: Path) -> Identity | None:
