@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Track
     from audiosearch.params import Float32
 
+_THERE = "a seed, or there already"
 _SAME_SECONDS = 0.01  # the share by which the same recording's lengths may differ
 
 
@@ -98,8 +99,8 @@ class Chosen:
     def refuses(self, track: Track, vector: Float32) -> bool:
         """Return whether a track may not follow; the reason is counted."""
         reason = self._reason(track, vector)
-        if reason is not None:
-            self.refused[reason] += 1
+        if reason not in (None, _THERE):  # which is no bound
+            self.refused[str(reason)] += 1
         return reason is not None
 
     def note(self, wanted: str) -> str:
@@ -111,7 +112,7 @@ class Chosen:
     def _reason(self, track: Track, vector: Float32) -> str | None:
         """Return the first rule that keeps a track out."""
         rules = {
-            "a seed, or there already": track.id in self._left_out,
+            _THERE: track.id in self._left_out,
             "in a playlist to exclude": track.path in self._caps.recent,
             "the same title by the same artist": bool(track.title and track.artist)
             and (_folded(track.artist), _folded(track.title)) in self._names,
