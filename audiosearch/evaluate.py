@@ -14,7 +14,7 @@ from audiosearch.library.whitening import LEAST_TRACKS, transformed, whitened_in
 from audiosearch.params import SAME_COSINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from audiosearch.library.index import Index, Track
     from audiosearch.params import Float32, Float64, Int64
@@ -114,9 +114,27 @@ def evaluate(index: Index, by: Label) -> Evaluation:
         everything = list(rows)
     if not everything:
         raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
-    matrix = np.stack([vector for _, vector in everything])
-    kept = _without_duplicates([track for track, _ in everything], matrix)
-    tracks, matrix = [everything[place][0] for place in kept], matrix[kept]
+    tracks, vectors = zip(*everything, strict=True)
+    return evaluate_vectors(tracks, np.stack(vectors), by)
+
+
+def evaluate_vectors(tracks: Sequence[Track], matrix: Float32, by: Label) -> Evaluation:
+    """Do the same with vectors that come from elsewhere.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+    matrix : ndarray of float32, shape (n_tracks, n_values)
+        Their vectors, of unit length.
+    by : Label
+
+    Raises
+    ------
+    LibraryError
+        Where no label has two tracks.
+    """
+    kept = _without_duplicates(tracks, matrix)
+    tracks, matrix = [tracks[place] for place in kept], matrix[kept]
     labels = np.array([_label(track, by) for track in tracks], dtype=object)
     known = np.array([label is not None for label in labels])
     _, numbers, counts = np.unique(
@@ -142,7 +160,7 @@ def _label(track: Track, by: Label) -> str | None:
     return label.strip().casefold() or None if label else None
 
 
-def _without_duplicates(tracks: list[Track], vectors: Float32) -> list[int]:
+def _without_duplicates(tracks: Sequence[Track], vectors: Float32) -> list[int]:
     """Return the places of tracks, but for those that are another one again."""
     is_again = np.zeros(len(tracks), dtype=bool)
     seen: set[str] = set()

@@ -1,14 +1,16 @@
-"""The model that ships: rebuilt from its constants, and good for something."""
+"""The model that ships: what it promises, whatever it was trained on."""
 
 import numpy as np
 import pytest
-from sounds import melody, noise, tone
+from sounds import melody, noise, tone, write
 
+from audiosearch import Embedder
+from audiosearch.demo import write_sounds
+from audiosearch.library.index import Identity, Index, Track
 from audiosearch.models import registry
-from audiosearch.models.runtime import Network
-from audiosearch.sound.embedder import PatchReader
 from audiosearch.sound.mel import log_mel_patches
-from audiosearch.training.compact import N_STATISTICS, Whitening, export, fit, statistics
+from audiosearch.sound.pooling import unit
+from audiosearch.training.free_audio import GENERATED, SOURCES
 
 
 @pytest.fixture(scope="module")
@@ -16,44 +18,92 @@ def shipped():
     return registry.compact().load()
 
 
-@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
-def test_the_committed_file_is_what_the_committed_constants_give(shipped, tmp_path):
-    rebuilt = tmp_path / "compact.tflite"
-    rebuilt.write_bytes(export(Whitening.read()))
-    patches = log_mel_patches(melody(10.0))
-    np.testing.assert_allclose(Network(rebuilt)(patches), shipped(patches), atol=1e-5)
+@pytest.fixture(scope="module")
+def vector(shipped):
+    def embedded(samples):
+        return unit(shipped.embeddings(shipped(log_mel_patches(samples)).mean(axis=0)[None])[0])
+
+    return embedded
+
+
+def test_it_is_small():
+    assert registry.compact().path.stat().st_size <= 4_000_000
 
 
 def test_its_values_are_finite_for_silence(shipped):
     values = shipped(np.full((2, 96, 64), np.log(0.01), dtype=np.float32))
-    assert values.shape == (2, 128)
-    assert np.isfinite(values).all()
-    assert np.linalg.norm(values[0]) > 1
+    embeddings = shipped.embeddings(values)
+    assert embeddings.shape == (2, 128)
+    assert np.isfinite(embeddings).all()
+    assert np.linalg.norm(embeddings[0]) > 1
 
 
-def test_sounds_of_a_kind_are_nearer_than_others(shipped):
-    def vector(samples):
-        pooled = shipped(log_mel_patches(samples)).mean(axis=0)
-        return pooled / np.linalg.norm(pooled)
-
+def test_sounds_of_a_kind_are_nearer_than_others(vector):
     hiss, other_hiss = vector(noise(seed=1)), vector(noise(seed=2))
     assert hiss @ other_hiss > hiss @ vector(tone()) + 0.3
 
 
-@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
-def test_fitting_whitens_what_it_was_fitted_on(music):
-    paths = sorted(music.rglob("*.*"))
-    whitening = fit(paths)
-    assert whitening.matrix.shape == (N_STATISTICS, N_STATISTICS)
-    files = []
-    for path in paths:
-        with PatchReader(path) as reader:
-            values = statistics(np.concatenate(list(reader))).numpy()
-        files.append((values - whitening.mean) @ whitening.matrix)
-    # Every file counts the same; what is left of a correlation is its ridge's share.
-    mean = np.mean([values.mean(axis=0) for values in files], axis=0)
-    covariance = np.mean([values.T @ values / len(values) for values in files], axis=0)
-    np.testing.assert_allclose(mean, 0, atol=1e-3)
-    np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-3)
-    assert (np.diag(covariance) < 1).all()
-    assert np.diag(covariance).max() > 0.9
+def test_a_file_is_more_than_the_sum_of_its_patches(shipped, vector):
+    """Its averages tell a steady sound from one that goes up and down."""
+    steady = melody(8.0)
+    varied = steady * np.repeat(np.float32([0.02, 1.0] * 4), 16_000)
+    assert vector(steady) @ vector(varied) < 0.95
+
+
+@pytest.mark.parametrize("n", [1, 2, 31, 33])
+def test_a_patch_counts_the_same_in_every_batch(shipped, n):
+    patches = log_mel_patches(melody(33.0))[:n]
+    alone = np.concatenate([shipped(patch[np.newaxis]) for patch in patches])
+    together = shipped(patches)
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-5)
+    apart = np.concatenate([shipped.embeddings(values[np.newaxis]) for values in alone])
+    np.testing.assert_allclose(shipped.embeddings(together), apart, rtol=1e-5, atol=1e-5)
+
+
+def test_a_file_is_the_same_in_every_batch(tmp_path):
+    embedder = Embedder("compact")
+    path = write(tmp_path / "a.wav", melody(40.0))
+    first = embedder.embed(path).vector
+    embedder.embed(write(tmp_path / "b.wav", melody(3.0)))
+    np.testing.assert_allclose(embedder.embed(path).vector, first, atol=1e-5)
+
+
+@pytest.mark.parametrize("decibels", [-6, 6])
+def test_louder_or_softer_is_the_same_sound(tmp_path, vector, decibels):
+    import soundfile
+
+    gain = np.float32(10 ** (decibels / 20))
+    sounds, queries = write_sounds(tmp_path)
+    waveforms = [soundfile.read(sound.path, dtype="float32")[0] for sound in sounds + queries]
+    cosines = [vector(waveform) @ vector(gain * waveform) for waveform in waveforms]
+    assert np.mean(cosines) >= 0.95
+
+
+def test_real_sounds_are_the_same_louder_or_softer(shared, vector):
+    from audiosearch.training.corpus import decoded
+
+    waveforms = [decoded(path) for path in sorted((shared / "audio").glob("*.wav"))]
+    gains = [np.float32(10 ** (decibels / 20)) for decibels in (-6, 6)]
+    cosines = [vector(w) @ vector(gain * w) for w in waveforms for gain in gains]
+    assert len(cosines) == 16
+    assert np.mean(cosines) >= 0.95
+
+
+def test_an_index_by_another_version_says_how_to_make_it_anew(run, tmp_path):
+    first = "ee1c73fd6dfa" + "0" * 52
+    track = Track("/music/a.mp3", 1, 1, "0" * 32, 3.0, 44_100, 2, "mp3")
+    with Index("index", identity=Identity("compact", first)) as index:
+        index.add(track, unit(np.ones(128, dtype=np.float32)))
+    clip = write(tmp_path / "clip.wav", melody())
+    for command in (["query", clip], ["add", clip], ["add", clip, "--model", "compact"]):
+        refused = run(*command)
+        assert refused.exit_code == 1
+        assert "compact (fingerprint ee1c73fd6dfa)" in refused.stderr
+        assert "`audiosearch reembed --model compact`" in refused.stderr.replace("\n", " ")
+
+
+def test_its_card_names_every_source_and_licence():
+    card = registry.compact().path.with_suffix(".md").read_text(encoding="utf-8")
+    for source in (*SOURCES, *GENERATED):
+        assert f"| {source.package} |" in card
+        assert source.licence in card

@@ -4,9 +4,11 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from networks import mean_bands, pooled_tflite, tflite
 from sounds import encode, melody, noise, tone, write
 
-from audiosearch import AudioError, Embedder
+from audiosearch import AudioError, Embedder, Index, add
 from audiosearch.sound.embedder import PatchReader
 from audiosearch.sound.mel import log_mel_patches
 
@@ -25,7 +27,9 @@ def test_a_vector_has_128_values_and_length_1(tmp_path, embedder):
     assert embedding.warning is None
 
 
-def test_it_is_the_pooled_vector_of_the_file_s_patches(tmp_path, embedder):
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+def test_it_is_the_pooled_vector_of_the_file_s_patches(tmp_path):
+    embedder = Embedder(str(tflite(tmp_path / "own.tflite", mean_bands)))
     path = write(tmp_path / "a.wav", melody(40.0))
     patches = embedder.embed_patches(path).vector
     assert patches.shape == (41, 128)
@@ -33,6 +37,38 @@ def test_it_is_the_pooled_vector_of_the_file_s_patches(tmp_path, embedder):
     summed = embedder.embed(path, pooling="sum", normalize=False).vector
     np.testing.assert_allclose(pooled, patches.mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(summed, patches.sum(axis=0), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+def test_a_network_may_make_a_file_s_vector_of_its_averages(tmp_path):
+    """Here of means and of means of squares, whose roots do not add up."""
+
+    def values(patches):
+        bands = tf.reshape(patches, [-1, 96 * 64])[:, :128]
+        return tf.concat([bands, bands**2], axis=1)
+
+    def embeddings(averages):
+        mean, square = tf.split(averages, 2, axis=1)
+        return tf.sqrt(tf.nn.relu(square - mean**2)) + 0.1
+
+    model = pooled_tflite(tmp_path / "own.tflite", values, embeddings, n_values=256)
+    embedder = Embedder(str(model))
+    path = write(tmp_path / "a.wav", melody(40.0))
+    with PatchReader(path) as reader:
+        bands = np.concatenate(list(reader)).reshape(-1, 96 * 64)[:, :128]
+    deviation = bands.std(axis=0) + 0.1
+    found = {
+        pooling: embedder.embed(path, pooling=pooling, normalize=False).vector
+        for pooling in ("mean", "sum")
+    }
+    np.testing.assert_allclose(found["mean"], deviation, atol=1e-3)
+    np.testing.assert_allclose(found["sum"], 41 * deviation, rtol=1e-2)
+    vector = deviation / np.linalg.norm(deviation)
+    np.testing.assert_allclose(embedder.embed(path).vector, vector, atol=1e-4)
+    np.testing.assert_allclose(embedder.embed_patches(path).vector, 0.1, atol=0.05)
+    add("index", [path], model=str(model), n_jobs=1)
+    with Index("index") as index:
+        np.testing.assert_allclose(index.vector(index.track_at(str(path))), vector, atol=1e-4)
 
 
 @pytest.mark.parametrize("n", [1, 2, 31, 32, 33])

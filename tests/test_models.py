@@ -4,7 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
-from networks import mean_bands, tflite
+import tensorflow as tf
+from networks import mean_bands, pooled_tflite, tflite
 from sounds import melody, write
 
 from audiosearch import ModelUnavailable, UsageError, WeightsError
@@ -44,6 +45,24 @@ def test_a_copy_of_compact_is_a_model_like_any_other(tmp_path):
 def test_models_of_other_shapes_are_refused(tmp_path, embed, shape, reason):
     path = tflite(tmp_path / "x.tflite", embed, shape=shape)
     with pytest.raises(WeightsError, match=reason):
+        registry.choose(str(path))
+
+
+@pytest.mark.parametrize(
+    ("n_values", "n_pooled", "n_out"),
+    [
+        pytest.param(64, 100, 128, id="averages of another size"),
+        pytest.param(64, 64, 100, id="embeddings of another size"),
+    ],
+)
+def test_second_signatures_of_other_shapes_are_refused(tmp_path, n_values, n_pooled, n_out):
+    path = pooled_tflite(
+        tmp_path / "x.tflite",
+        lambda patches: patches[:, 0, :n_values],
+        lambda averages: tf.tile(averages, [1, 2])[:, :n_out],
+        n_values=n_pooled,
+    )
+    with pytest.raises(WeightsError, match="embeddings of 128"):
         registry.choose(str(path))
 
 

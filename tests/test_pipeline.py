@@ -13,6 +13,7 @@ from sounds import melody, noise, tone, write
 from audiosearch import AudiosearchError, Embedder, Index, add
 from audiosearch.ingest import Status
 from audiosearch.models.registry import compact
+from audiosearch.models.runtime import Network
 from audiosearch.sound.pipeline import Pipeline
 
 # What a decoder does to a file of that name.
@@ -108,18 +109,18 @@ def test_a_broken_decoder_costs_its_file_and_no_other(tmp_path, faulty, fault):
 
 
 def test_a_process_killed_in_the_midst_of_a_message_costs_its_file(tmp_path, monkeypatch):
-    network = compact().load()
+    run = Network.__call__
     killed = []
 
-    def slow(patches):
+    def slow(network, patches):
         """Let messages pile up, and then kill who sends them."""
         if not killed:
             time.sleep(1.0)
             killed.extend(psutil.Process().children())
             killed[0].kill()
-        return network(patches)
+        return run(network, patches)
 
-    monkeypatch.setattr("audiosearch.models.registry.Model.load", lambda *_, **__: slow)
+    monkeypatch.setattr(Network, "__call__", slow)
     paths = [write(tmp_path / f"{i}.wav", melody(900.0, seed=i)) for i in range(3)]
     found = readings(paths, n_jobs=1)
     reasons = [reading.error.reason for reading in found.values() if reading.error]

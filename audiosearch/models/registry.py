@@ -50,6 +50,16 @@ _GET_VGGISH = (
     "`audiosearch model fetch` downloads VGGish (288 MB); --weights FILE uses a local one."
 )
 
+_HINTS = {
+    VGGISH: _GET_VGGISH,
+    COMPACT: "It shipped with another version of audiosearch: `audiosearch reembed --model "
+    "compact` makes the index's vectors anew with this version's.",
+}
+_ANOTHER_MODEL = (
+    "Name its file with --model FILE.tflite, or make the index's vectors anew with a model that "
+    "is here: `audiosearch reembed --model compact`."
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -238,10 +248,7 @@ def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress
             return model
     raise ModelUnavailable(
         f"The model {describe(name, fingerprint)} is not on this machine.",
-        hint=_GET_VGGISH
-        if name == VGGISH
-        else "Name its file with --model FILE.tflite, or "
-        "make the index anew with the model that is here.",
+        hint=_HINTS.get(name, _ANOTHER_MODEL),
     )
 
 

@@ -23,6 +23,7 @@ from audiosearch.sound.pooling import PcaPostprocessor, Pooling, RunningPool, un
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from audiosearch.models.runtime import Network
     from audiosearch.params import Float32, StrPath
     from audiosearch.sound.recording import AudioInfo
 
@@ -203,14 +204,16 @@ class Embedder:
         """
         pool = RunningPool()
         with PatchReader(path, excerpt_seconds=self.excerpt_seconds) as reader:
-            for embeddings in self.vectors(reader):
-                pool.add(embeddings)
-        direction = pooled_vector(reader.path, pool)
-        vector = direction if normalize else pool.pooled(Pooling(pooling))
+            for values in self._values(reader):
+                pool.add(values)
+        whole = pool.mean() if self._postprocess else file_embedding(self._network, pool)
+        vector = unit_vector(reader.path, whole)
+        if not normalize:
+            vector = whole * pool.n_patches if Pooling(pooling) is Pooling.SUM else whole
         return Embedding(vector, reader.info, reader.seconds, reader.warning)
 
     def embed_patches(self, path: StrPath) -> Embedding:
-        """Embed each patch of a file: the network's own values, neither pooled nor normalised.
+        """Embed each patch of a file: neither pooled nor normalised.
 
         Raises
         ------
@@ -234,23 +237,34 @@ class Embedder:
         ------
         ndarray of float32, shape (n_patches, 128)
         """
+        for values in self._values(patches):
+            yield values if self._postprocess else self._network.embeddings(values)
+
+    def _values(self, patches: Iterable[Float32]) -> Iterator[Float32]:
+        """Turn a stream of patches into one of what is to be pooled."""
         for batch in _batches(patches):
-            embeddings = self._network(batch)
+            values = self._network(batch)
             if self._postprocess:
-                embeddings = self._postprocess(embeddings).astype(np.float32)
-            yield embeddings
+                values = self._postprocess(self._network.embeddings(values)).astype(np.float32)
+            yield values
 
 
-def pooled_vector(path: str, pool: RunningPool) -> Float32:
-    """Return the vector, of unit length, of a file whose patches were pooled.
+def file_embedding(network: Network, pool: RunningPool) -> Float32:
+    """Return the embedding of a file whose patches were pooled: float32, shape (128,)."""
+    embedding: Float32 = network.embeddings(pool.mean()[np.newaxis])[0]
+    return embedding
+
+
+def unit_vector(path: str, embedding: Float32) -> Float32:
+    """Scale a file's embedding to length 1.
 
     Raises
     ------
     AudioError
-        Where they add up to no finite vector with a direction.
+        Where it is not finite, or has no direction.
     """
     try:
-        return unit(pool.pooled())
+        return unit(embedding)
     except ValueError as exc:
         raise _unusable(path) from exc
 

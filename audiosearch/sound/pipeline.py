@@ -20,7 +20,7 @@ import numpy as np
 from audiosearch.errors import AudioError
 from audiosearch.models.runtime import n_cores
 from audiosearch.params import PATCH_HOP_SECONDS
-from audiosearch.sound.embedder import BATCH_PATCHES, Embedding, pooled_vector
+from audiosearch.sound.embedder import BATCH_PATCHES, Embedding, file_embedding, unit_vector
 from audiosearch.sound.isolation import PATIENCE_SECONDS, Worker
 from audiosearch.sound.pooling import RunningPool
 from audiosearch.sound.tags import Tags
@@ -76,12 +76,12 @@ class _Job:
     n_waiting: int = 0
     end: Ended | AudioError | None = None
 
-    def reading(self) -> Reading:
+    def reading(self, batches: _Batches) -> Reading:
         end = self.end
         if not isinstance(end, Ended):
             return Reading(self.path, self.found, error=end)
         try:
-            vector = pooled_vector(self.path, self.pool)
+            vector = unit_vector(self.path, file_embedding(batches.network, self.pool))
         except AudioError as exc:
             return Reading(self.path, self.found, error=exc)
         embedding = Embedding(vector, end.info, end.seconds, end.warning)
@@ -257,7 +257,7 @@ class Pipeline:
         self._done.put(None)
 
     def _finish(self, job: _Job) -> None:
-        reading = job.reading()
+        reading = job.reading(self._batches)
         self._done.put(reading)
         if job.found is None:
             return
@@ -283,7 +283,7 @@ class _Batches:
         self.n_done = 0
 
     @cached_property
-    def _network(self) -> Network:
+    def network(self) -> Network:
         return self._load()
 
     def add(self, job: _Job, message: Float32 | Ended | AudioError) -> None:
@@ -313,12 +313,12 @@ class _Batches:
             parts.append((job, patches[:n_missing]))
             n_missing -= len(parts[-1][1])
         batch = [patches for _, patches in parts]
-        embeddings = self._network(batch[0] if len(batch) == 1 else np.concatenate(batch))
+        values = self.network(batch[0] if len(batch) == 1 else np.concatenate(batch))
         self.n_waiting -= n_patches
         self.n_done += n_patches
         for job, patches in parts:
-            job.pool.add(embeddings[: len(patches)])
-            embeddings = embeddings[len(patches) :]
+            job.pool.add(values[: len(patches)])
+            values = values[len(patches) :]
             job.n_waiting -= len(patches)
             if job.end is not None and not job.n_waiting:
                 self._finished(job)

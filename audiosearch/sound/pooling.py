@@ -22,36 +22,35 @@ if TYPE_CHECKING:
 
 
 class Pooling(str, Enum):
-    """How patch embeddings become one; once normalised, both are the same vector."""
+    """How patches become one vector; once normalised, both are the same."""
 
     MEAN = "mean"
     SUM = "sum"
 
 
 class RunningPool:
-    """Patch embeddings added up as they come, in double precision.
+    """Patches' values added up as they come, in double precision.
 
     Examples
     --------
     >>> pool = RunningPool()
     >>> pool.add(np.array([[1, 2], [3, 4]], dtype=np.float32))
-    >>> pool.pooled(Pooling.MEAN), pool.pooled(Pooling.SUM)
-    (array([2., 3.], dtype=float32), array([4., 6.], dtype=float32))
+    >>> pool.mean()
+    array([2., 3.], dtype=float32)
     """
 
     def __init__(self) -> None:
         self._total: Float64 | float = 0.0
         self.n_patches = 0
 
-    def add(self, embeddings: Float32) -> None:
-        """Take in embeddings of shape (n_patches, 128)."""
-        self._total = self._total + embeddings.sum(axis=0, dtype=np.float64)
-        self.n_patches += len(embeddings)
+    def add(self, values: Float32) -> None:
+        """Take in values of shape (n_patches, n_values)."""
+        self._total = self._total + values.sum(axis=0, dtype=np.float64)
+        self.n_patches += len(values)
 
-    def pooled(self, pooling: Pooling = Pooling.MEAN) -> Float32:
-        """Return the mean or the sum so far: float32, shape (128,)."""
-        count = self.n_patches if pooling is Pooling.MEAN else 1
-        return (np.asarray(self._total) / count).astype(np.float32)
+    def mean(self) -> Float32:
+        """Return the mean so far: float32, shape (n_values,)."""
+        return (np.asarray(self._total) / self.n_patches).astype(np.float32)
 
 
 def unit(vector: Float32) -> Float32:

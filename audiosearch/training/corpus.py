@@ -1,0 +1,124 @@
+"""The training audio, decoded once: clips at 16 kHz, each of a class."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.errors import AudioError
+from audiosearch.params import SAMPLE_RATE_HZ
+from audiosearch.sound.decode import mono_blocks, open_recording
+from audiosearch.training.free_audio import Kind, Labelled
+from audiosearch.training.processes import pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from audiosearch.params import Float32, StrPath
+
+CLIP_SECONDS = 10
+N_CLIPS = 6  # of a file, at most
+_INT16 = 32_767
+_SAMPLES, _CLIPS = "samples.i16", "clips.json"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Ten seconds of a file, or the whole of a shorter one.
+
+    Attributes
+    ----------
+    start, length : int
+        Where it is among the corpus's samples.
+    label : str
+    kind : Kind
+    """
+
+    start: int
+    length: int
+    label: str
+    kind: Kind
+
+
+class Corpus:
+    """Clips on disk, mapped into memory.
+
+    Parameters
+    ----------
+    folder : Path
+        Where `write` wrote them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._samples = np.memmap(folder / _SAMPLES, dtype=np.int16, mode="r")
+        self.clips = [
+            Clip(start, length, label, Kind(kind))
+            for start, length, label, kind in json.loads((folder / _CLIPS).read_text())
+        ]
+        self.labels = sorted({clip.label for clip in self.clips})
+
+    def waveform(self, clip: Clip, start: int = 0, length: int | None = None) -> Float32:
+        """Return a clip's samples, or so many from a place on: float32 in [-1, 1] at 16 kHz."""
+        stop = clip.length if length is None else min(clip.length, start + length)
+        samples = self._samples[clip.start + start : clip.start + stop]
+        return np.asarray(samples / np.float32(_INT16), dtype=np.float32)
+
+
+def write(files: Iterable[Labelled], folder: Path) -> Corpus:
+    """Decode files and write their clips; those that do not decode are passed over, with a warning.
+
+    Of a long file six clips are taken, evenly spaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = list(files)
+    clips: list[Clip] = []
+    written = 0
+    with (folder / _SAMPLES).open("wb") as stream, pool() as processes:
+        clips_of = processes.map(_clips, [file.path for file in listed], chunksize=8)
+        for file, pieces in zip(listed, clips_of, strict=True):
+            for piece in pieces:
+                stream.write(piece)
+                clips.append(Clip(written, len(piece) // 2, file.label, file.kind))
+                written += len(piece) // 2
+    rows = [list(asdict(clip).values()) for clip in clips]
+    (folder / _CLIPS).write_text(json.dumps(rows))
+    return Corpus(folder)
+
+
+def decoded(path: StrPath) -> Float32:
+    """Return a whole file's samples: float32 in [-1, 1], mono, at 16 kHz.
+
+    Raises
+    ------
+    AudioError
+        Where it cannot be decoded, or holds no samples.
+    """
+    name = os.fspath(path)
+    with closing(open_recording(name)) as recording:
+        blocks = [block for block in mono_blocks(recording, name) if len(block)]
+    if not blocks:
+        raise AudioError(name, "it holds no samples", hint="Copy or download it again.")
+    return np.concatenate(blocks)
+
+
+def _clips(path: Path) -> list[bytes]:
+    """Return a file's clips as 16-bit samples."""
+    try:
+        waveform = decoded(path)
+    except AudioError as exc:
+        log.warning("%s", exc)
+        return []
+    length = CLIP_SECONDS * SAMPLE_RATE_HZ
+    n_clips = int(np.clip(len(waveform) // length, 1, N_CLIPS))
+    starts = np.linspace(0, max(0, len(waveform) - length), n_clips).astype(int)
+    steps = (np.clip(waveform, -1, 1) * _INT16).astype("<i2")
+    return [steps[start : start + length].tobytes() for start in starts]

@@ -1,0 +1,53 @@
+"""The training files as a model hears them: averages over each, as it is and recoloured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiosearch.params import PATCH_SAMPLES
+from audiosearch.sound.mel import log_mel_patches
+from audiosearch.training.augment import recoloured
+from audiosearch.training.mix import N_VALUES, Mix, fit, patch_values
+
+if TYPE_CHECKING:
+    from audiosearch.params import Float32, Float64, Int64
+    from audiosearch.training.corpus import Corpus
+
+
+def fitted_mix(student: Any, corpus: Corpus) -> Mix:
+    """Fit a mix on a corpus: each kind counts the same, and each class of a kind.
+
+    Parameters
+    ----------
+    student : keras.Model
+    corpus : Corpus
+    """
+    random = np.random.default_rng(0)
+    values = np.empty((2 * len(corpus.clips), N_VALUES), dtype=np.float32)
+    for row, clip in enumerate(corpus.clips):
+        waveform = corpus.waveform(clip)
+        for copy, heard in enumerate((waveform, recoloured(waveform, random))):
+            values[2 * row + copy] = averages(student, heard)
+    labels, weights = _classes(corpus)
+    return fit(values, np.repeat(labels, 2), np.repeat(weights, 2))
+
+
+def averages(student: Any, waveform: Float32) -> Float32:
+    """Return what a waveform's patches give on average: float32, shape (318,)."""
+    padded = np.pad(waveform, (0, max(0, PATCH_SAMPLES - len(waveform))))
+    values = patch_values(student, log_mel_patches(padded)).numpy()
+    return np.asarray(values.mean(axis=0, dtype=np.float64), dtype=np.float32)
+
+
+def _classes(corpus: Corpus) -> tuple[Int64, Float64]:
+    """Return each clip's class, as a number, and its weight."""
+    _, labels, sizes = np.unique(
+        [clip.label for clip in corpus.clips], return_inverse=True, return_counts=True
+    )
+    weights = 1.0 / sizes[labels]
+    kinds = np.array([clip.kind.value for clip in corpus.clips])
+    for kind in np.unique(kinds):
+        weights[kinds == kind] /= weights[kinds == kind].sum()
+    return labels, weights

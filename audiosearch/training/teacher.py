@@ -1,0 +1,79 @@
+"""The teacher: YAMNet, which was trained on the sounds of AudioSet.
+
+References
+----------
+.. [1] Plakal and Ellis, "YAMNet", github.com/tensorflow/models, research/audioset/yamnet
+   (Apache-2.0): a waveform in, the mean of the last layer's activations before the classes.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.params import PATCH_SAMPLES
+
+if TYPE_CHECKING:
+    from audiosearch.params import Float32, StrPath
+
+TEACHER_SIZE = 1_024
+
+
+class Teacher:
+    """YAMNet as a LiteRT file, from a patch's waveform to its embedding.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``yamnet.tflite``: 15,600 samples in, 521 scores out, and inside, the embedding.
+
+    Raises
+    ------
+    ValueError
+        Where the file is no LiteRT model, or has no such layer.
+    """
+
+    def __init__(self, path: StrPath) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a debugging option, which reads inner layers
+            self._interpreter = Interpreter(
+                os.fspath(path), num_threads=1, experimental_preserve_all_tensors=True
+            )
+        self._interpreter.allocate_tensors()
+        (waveform,) = self._interpreter.get_input_details()
+        self._input, self._shape = waveform["index"], waveform["shape"]
+        layers = [
+            tensor
+            for tensor in self._interpreter.get_tensor_details()
+            if "reduce_mean" in tensor["name"] and tensor["shape"][-1] == TEACHER_SIZE
+        ]
+        if len(layers) != 1:
+            message = f"{path} has no layer of {TEACHER_SIZE} means"
+            raise ValueError(message)
+        self._layer = layers[0]["index"]
+        self._scale, self._zero = layers[0]["quantization"]
+
+    def __call__(self, waveform: Float32) -> Float32:
+        """Return the embedding of one patch's waveform.
+
+        Parameters
+        ----------
+        waveform : ndarray of float32, shape (15600,)
+            Mono samples in [-1, 1] at 16 kHz.
+
+        Returns
+        -------
+        ndarray of float32, shape (1024,)
+            At least 0.
+        """
+        samples = np.ascontiguousarray(waveform[:PATCH_SAMPLES], dtype=np.float32)
+        self._interpreter.set_tensor(self._input, samples.reshape(self._shape))
+        self._interpreter.invoke()
+        steps = self._interpreter.get_tensor(self._layer).reshape(-1).astype(np.float32)
+        embedding: Float32 = ((steps - self._zero) * self._scale).astype(np.float32)
+        return embedding

@@ -1,0 +1,267 @@
+"""How compact is made: each part, and all of it on two minutes of sound."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sounds import melody, noise, tone, write
+
+from audiosearch import Embedder
+from audiosearch.models.runtime import Network
+from audiosearch.params import PATCH_SAMPLES
+from audiosearch.sound.mel import log_mel_patches
+from audiosearch.training.augment import augmented, recoloured
+from audiosearch.training.corpus import Clip, Corpus
+from audiosearch.training.examples import SHARES, Sampler
+from audiosearch.training.free_audio import SOURCES, Kind, Split, arrange, labelled, own
+from audiosearch.training.generate import waveforms
+from audiosearch.training.mix import N_VALUES, fit
+from audiosearch.training.teacher import Teacher
+
+
+def source(package, kind):
+    (found,) = [s for s in SOURCES if s.package == package and s.kind is kind]
+    return found
+
+
+def test_no_package_is_both_learnt_from_and_scored_on():
+    splits = {}
+    for one in SOURCES:
+        splits.setdefault(one.package, set()).add(one.split)
+    assert all(len(found) == 1 for found in splits.values())
+    assert {split for found in splits.values() for split in found} == set(Split)
+
+
+@pytest.mark.parametrize(
+    ("package", "kind", "path", "label"),
+    [
+        pytest.param(
+            *("asterisk-core-sounds-en-wav", Kind.SPEECH),
+            *("usr/share/asterisk/sounds/en_US_f_Allison/digits/1.wav",),
+            "asterisk-core-sounds-en-wav",
+            id="a speaker is a package",
+        ),
+        pytest.param(
+            *("asterisk-core-sounds-en-wav", Kind.SPEECH),
+            *("usr/share/asterisk/sounds/en_US_f_Allison/silence/1.wav",),
+            None,
+            id="silence is nobody's",
+        ),
+        pytest.param(
+            *("lmms-common", Kind.INSTRUMENT, "usr/share/lmms/samples/drums/snare01.ogg"),
+            "lmms-common-drums/snare",
+            id="an instrument",
+        ),
+        pytest.param(
+            *("wesnoth-1.16-data", Kind.EFFECT, "usr/share/x/core/sounds/wolf-hit-1.ogg"),
+            "wesnoth-1.16-data-wolf",
+            id="an effect",
+        ),
+        pytest.param(
+            *("wesnoth-1.16-data", Kind.EFFECT, "usr/share/x/core/sounds/wolfish.ogg"),
+            None,
+            id="another word",
+        ),
+    ],
+)
+def test_a_file_s_class_is_told_by_its_path(package, kind, path, label):
+    assert source(package, kind).class_of(path) == label
+
+
+def test_what_scores_are_made_on_is_a_folder_a_class(tmp_path):
+    samples = tmp_path / "packages" / "lmms-common" / "usr" / "share" / "lmms" / "samples"
+    for folder, n_files in (("basses", 40), ("beats", 5), ("bassloops", 4)):
+        (samples / folder).mkdir(parents=True)
+        for number in range(n_files):
+            (samples / folder / f"{number:02d}.ogg").write_bytes(b"%d" % number)
+    (samples / "basses" / "README").touch()
+    assert len(list(labelled(tmp_path / "packages", Split.TEST))) == 49
+    arrange(tmp_path / "packages", Split.TEST, tmp_path / "test")
+    found = {folder.name: len(list(folder.iterdir())) for folder in (tmp_path / "test").iterdir()}
+    assert found == {"lmms-common-basses": 30, "lmms-common-beats": 5}
+
+
+def test_changed_sounds_stay_sounds():
+    random = np.random.default_rng(0)
+    waveform = melody(2.0)
+    changed = [augmented(waveform, noise(0.5), random) for _ in range(200)]
+    for patch in changed:
+        assert patch.shape == (PATCH_SAMPLES,)
+        assert patch.dtype == np.float32
+        assert np.abs(patch).max() <= 1.0 + 1e-6
+    plain = waveform[:PATCH_SAMPLES]
+    cosines = [p @ plain / np.linalg.norm(p) / np.linalg.norm(plain) for p in changed]
+    assert max(cosines) > 0.999  # some are only louder or softer
+    assert min(np.abs(cosines)) < 0.5
+    again = augmented(waveform, noise(0.5), np.random.default_rng(1))
+    np.testing.assert_array_equal(again, augmented(waveform, noise(0.5), np.random.default_rng(1)))
+
+
+def test_a_recoloured_clip_keeps_its_length():
+    random = np.random.default_rng(0)
+    clips = [recoloured(tone(440, 3.0), random) for _ in range(40)]
+    assert {clip.shape for clip in clips} == {(48_000,)}
+    levels = [np.abs(clip).max() for clip in clips]
+    assert max(levels) <= 1.0
+    assert max(levels) / min(levels) > 4
+
+
+def test_rare_kinds_and_classes_are_heard_as_often(tmp_path):
+    rows = [[0, 100, "a speaker", "speech"]] * 50 + [[0, 100, "another", "speech"]]
+    rows += [[0, 100, "a song", "music"]]
+    (tmp_path / "clips.json").write_text(json.dumps(rows))
+    np.zeros(100, dtype=np.int16).tofile(tmp_path / "samples.i16")
+    sampler = Sampler(Corpus(tmp_path), np.random.default_rng(0))
+    drawn = [sampler.draw()[0].label for _ in range(4_000)]
+    speech = SHARES[Kind.SPEECH] / (SHARES[Kind.SPEECH] + SHARES[Kind.MUSIC])
+    assert drawn.count("a song") / 4_000 == pytest.approx(1 - speech, abs=0.03)
+    assert drawn.count("a speaker") / drawn.count("another") == pytest.approx(1, abs=0.15)
+
+
+def test_a_clip_s_samples_are_those_of_its_place(tmp_path):
+    np.arange(100, dtype=np.int16).tofile(tmp_path / "samples.i16")
+    (tmp_path / "clips.json").write_text(json.dumps([[40, 20, "a", "music"]]))
+    corpus = Corpus(tmp_path)
+    assert corpus.clips == [Clip(40, 20, "a", Kind.MUSIC)]
+    found = corpus.waveform(corpus.clips[0], 15, 10) * 32_767
+    np.testing.assert_allclose(found, np.arange(55, 60), rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+def test_a_mix_brings_out_what_tells_classes_apart():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(30), 20)
+    centres = rng.standard_normal((30, N_VALUES))
+    values = 0.5 * centres[labels] + rng.standard_normal((600, N_VALUES))
+    values[:, :3] += 8 * rng.standard_normal((600, 3))  # what differs within classes alone
+    values = np.abs(values).astype(np.float32)  # squares are not negative
+    mix = fit(values, labels, np.ones(600))
+
+    def share_of_class(vectors):
+        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        cosines = vectors @ vectors.T - 2 * np.eye(600)
+        return (labels[cosines.argmax(axis=1)] == labels).mean()
+
+    mixed = mix.embeddings(values).numpy()
+    assert mixed.shape == (600, 128)
+    assert share_of_class(mixed) > share_of_class(values - values.mean(axis=0)) + 0.1
+
+
+def test_the_teacher_tells_a_tone_from_noise(shared):
+    teacher = Teacher(shared / "teacher" / "yamnet.tflite")
+    tones = [teacher(tone(hertz)[:PATCH_SAMPLES]) for hertz in (440, 450)]
+    hiss = teacher(noise()[:PATCH_SAMPLES])
+    assert tones[0].shape == (1_024,)
+    assert min(vector.min() for vector in (*tones, hiss)) >= 0
+    near, far = (np.corrcoef(tones[0], other)[0, 1] for other in (tones[1], hiss))
+    assert near > far + 0.2
+
+
+def test_a_model_that_is_no_teacher_is_refused(shipped_path):
+    with pytest.raises(ValueError, match="no layer of 1024"):
+        Teacher(shipped_path)
+
+
+@pytest.fixture
+def shipped_path():
+    from audiosearch.models import registry
+
+    return registry.compact().path
+
+
+def training(*arguments):
+    command = [sys.executable, "-m", "audiosearch.training", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def trained(shared, tmp_path_factory):
+    """What two minutes of sound, and a few steps, come to."""
+    folder = tmp_path_factory.mktemp("training")
+    audio, work, output = folder / "audio", folder / "work", folder / "output"
+    waveforms(audio)
+    for number, path in enumerate(sorted(audio.glob("*/*.wav"))):
+        if number % 2:
+            path.unlink()
+    (audio / "voice-1").mkdir()
+    write(audio / "voice-1" / "a.wav", melody(5.0))
+    (audio / "voice-1" / "broken.wav").write_bytes(b"no sound")
+    assert sum(1 for _ in own(audio)) == 62
+    teacher = ("--teacher", shared / "teacher" / "yamnet.tflite")
+    output.mkdir()
+    commands = (
+        ("build", work, *teacher, "--audio", audio, "--shards", 1),
+        ("train", work, "--steps", 3),
+        ("export", work, *teacher, "-o", output),
+    )
+    for command in commands:
+        result = training(*command)
+        assert result.returncode == 0, result.stderr
+    return audio, work, output
+
+
+def test_training_goes_all_the_way_to_a_model_that_answers(trained, tmp_path, run):
+    audio, _, output = trained
+    added = run("add", audio, "--model", output / "compact.tflite")
+    assert added.exit_code == 0
+    assert "61 added, 0 unchanged, 1 failed" in added.stderr
+    unseen = write(tmp_path / "unseen.wav", noise(seed=9))
+    assert run("query", unseen, "-k", 3, "--format", "json").exit_code == 0
+    assert "# compact" in (output / "compact.md").read_text()
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+def test_what_is_exported_computes_what_was_trained(trained):
+    from audiosearch.training.mix import Mix, patch_values
+    from audiosearch.training.student import IDENTITY_SIZE, MEANING_SIZE, network
+
+    _, work, output = trained
+    student = network()
+    student.load_weights(work / "student.weights.h5")
+    patches = log_mel_patches(melody(5.0))
+    expected = patch_values(student, patches).numpy()
+    exported = Network(output / "compact.tflite")
+    values = exported(patches)
+    for part in (slice(MEANING_SIZE + IDENTITY_SIZE), slice(MEANING_SIZE + IDENTITY_SIZE, None)):
+        largest = np.abs(expected[:, part]).max()
+        np.testing.assert_allclose(values[:, part], expected[:, part], atol=0.01 * largest)
+    mixed = Mix.read(work / "mix.npz").embeddings(values).numpy()
+    np.testing.assert_allclose(exported.embeddings(values), mixed, atol=0.01 * np.abs(mixed).max())
+
+
+def test_training_goes_on_where_it_was_stopped(trained):
+    _, work, _ = trained
+    again = training("train", work, "--steps", 4)
+    assert again.returncode == 0, again.stderr
+    assert "step 4:" in again.stderr
+    assert "step 3:" not in again.stderr
+
+
+def test_scores_are_printed_as_a_table(trained, shared):
+    audio, _, output = trained
+    model = output / "compact.tflite"
+    teacher = shared / "teacher" / "yamnet.tflite"
+    result = training("score", audio, "--teacher", teacher, "--model", model, "--first", "compact")
+    assert result.returncode == 0, result.stderr
+    rows = [line.split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[1:]] == [
+        "| compact",
+        "| its first version",
+        "| YAMNet, the teacher",
+    ]
+    assert all(0 < float(row[1]) <= 1 for row in rows[1:])
+    assert rows[1][3] == "1.00"
+
+
+def test_embedding_patches_of_compact_gives_each_an_embedding(tmp_path):
+    path = write(tmp_path / "a.wav", melody(5.0))
+    embedder = Embedder("compact")
+    assert embedder.embed_patches(path).vector.shape == (5, 128)
+    one = write(tmp_path / "one.wav", melody(1.0)[:PATCH_SAMPLES])
+    np.testing.assert_allclose(
+        embedder.embed_patches(one).vector[0],
+        embedder.embed(one, normalize=False).vector,
+        rtol=1e-5,
+    )
