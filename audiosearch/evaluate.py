@@ -114,12 +114,14 @@ def evaluate(index: Index, by: Label) -> Evaluation:
         everything = list(rows)
     if not everything:
         raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
-    tracks, vectors = zip(*everything, strict=True)
-    return evaluate_vectors(tracks, np.stack(vectors), by)
+    tracks = [track for track, _ in everything]
+    matrix = np.stack([vector for _, vector in everything])
+    kept = distinct(tracks, matrix)
+    return evaluate_vectors([tracks[place] for place in kept], matrix[kept], by)
 
 
 def evaluate_vectors(tracks: Sequence[Track], matrix: Float32, by: Label) -> Evaluation:
-    """Do the same with vectors that come from elsewhere.
+    """Do as `evaluate` does, with vectors that may come from elsewhere; duplicates count too.
 
     Parameters
     ----------
@@ -133,8 +135,6 @@ def evaluate_vectors(tracks: Sequence[Track], matrix: Float32, by: Label) -> Eva
     LibraryError
         Where no label has two tracks.
     """
-    kept = _without_duplicates(tracks, matrix)
-    tracks, matrix = [tracks[place] for place in kept], matrix[kept]
     labels = np.array([_label(track, by) for track in tracks], dtype=object)
     known = np.array([label is not None for label in labels])
     _, numbers, counts = np.unique(
@@ -160,8 +160,15 @@ def _label(track: Track, by: Label) -> str | None:
     return label.strip().casefold() or None if label else None
 
 
-def _without_duplicates(tracks: Sequence[Track], vectors: Float32) -> list[int]:
-    """Return the places of tracks, but for those that are another one again."""
+def distinct(tracks: Sequence[Track], vectors: Float32) -> list[int]:
+    """Return the places of tracks, but for those that are another one again.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+    vectors : ndarray of float32, shape (n_tracks, n_values)
+        Of unit length.
+    """
     is_again = np.zeros(len(tracks), dtype=bool)
     seen: set[str] = set()
     for place, track in enumerate(tracks):

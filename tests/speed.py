@@ -92,6 +92,23 @@ def long_file(path: Path, minutes: int) -> Path:
     return path
 
 
+def report_networks(rounds: int, **models: registry.Model) -> None:
+    """Run batches of 32 patches through each network by turns, and print their rates."""
+    patches = np.random.default_rng(0).normal(-2, 2, (32, 96, 64)).astype(np.float32)
+    networks = {name: model.load() for name, model in models.items()}
+    times: dict[str, list[float]] = {name: [] for name in networks}
+    for _ in range(20 * rounds):
+        for name, network in networks.items():
+            started = time.perf_counter()
+            network(patches)
+            times[name].append(time.perf_counter() - started)
+    rates = {name: len(patches) / statistics.median(found) for name, found in times.items()}
+    base = list(rates.values())[-1]
+    print("\npatches a second, all cores")
+    for name, rate in rates.items():
+        print(f"  {name:24} {rate:7.0f}     {rate / base:6.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path)
@@ -101,6 +118,7 @@ def main() -> None:
         folder = Path(name)
         weights = arguments.weights or made_checkpoint(folder)
         model = registry.choose("vggish", weights=weights)
+        report_networks(arguments.rounds, compact=registry.compact(), vggish=model)
         index = folder / "index"
         fill(index, model, 1_000)
         clip = write(folder / "clip.wav", melody(30.0, 44_100), 44_100)

@@ -43,8 +43,8 @@ class Network:
     ----------
     path : Path
         A LiteRT file with one input of shape (n, 96, 64) and one output of shape (n, 128),
-        both float32. With a signature ``pooled`` from (n, n_values) to (n, 128), the output's
-        shape is (n, n_values).
+        both float32. With a signature ``pooled`` from (n, n_values) to (n, 128), the first is
+        called ``serving_default``, and its output's shape is (n, n_values).
     n_threads : int, optional
         As many as there are cores, unless given.
 
@@ -70,7 +70,8 @@ class Network:
         if found != [(_PATCHES, values), (values, _EMBEDDINGS)][: len(found)]:
             raise WeightsError(
                 f"{path} does not turn log-mel patches into embeddings of {EMBEDDING_SIZE}.",
-                hint="A model needs one input (n, 96, 64) and one output (n, 128), both float32.",
+                hint="A model needs one input (n, 96, 64) and one output (n, 128), both float32; "
+                "or (n, m), and a signature `pooled` from (n, m) to (n, 128).",
             )
         self._path = path
 
@@ -160,8 +161,7 @@ def _graphs(interpreter: Interpreter) -> tuple[_Graph | _Signature, _Signature |
     names = list(interpreter.get_signature_list())
     if POOLED not in names:
         return _Graph(interpreter), None
-    names.remove(POOLED)
-    return _Signature(interpreter, names[0]), _Signature(interpreter, POOLED)
+    return _Signature(interpreter, "serving_default"), _Signature(interpreter, POOLED)
 
 
 def _described(tensors: Iterable[dict[str, Any]]) -> list[tuple[tuple[int, ...], type]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audiosearch.training import score, student
-from audiosearch.training.free_audio import GENERATED, SOURCES, Split
+from audiosearch.training import student
+from audiosearch.training.free_audio import GENERATED, SOURCES, Source, Split
+from audiosearch.training.mix import N_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from audiosearch.evaluate import Evaluation
+    from audiosearch.training.score import Comparison
 
 _TEXT = """\
 # compact
@@ -22,7 +23,7 @@ own input) to 128 values a file. It is not VGGish, and was not trained on AudioS
 ## What it is
 
 - `serving_default`: (n, 96, 64) to (n, {n_values}): a student of depthwise-separable convolutions
-  ({n_parameters:,} parameters, in half precision) gives {meaning} values that say what is heard and
+  ({n_parameters:,} parameters, single precision) gives {meaning} values that say what is heard and
   {identity} that tell its classes apart; beside them, the means of 42 cepstral coefficients, of
   their squares and of their differences' squares.
 - `pooled`: averages of those over a file to its 128 values. The squares make means and deviations
@@ -34,23 +35,24 @@ own input) to 128 values a file. It is not VGGish, and was not trained on AudioS
 The teacher is YAMNet (Apache-2.0; int8, 1,024 values), which was trained on AudioSet's sounds; the
 student learns its embeddings' first 128 principal components, by distance, angle, and the
 similarities within a batch, and to name the clip's class ({n_steps:,} steps of {batch_size}
-examples). Examples are a patch each, drawn evenly from speech, music, instruments and effects: detuned, mixed,
-filtered, in rooms and noise, at levels from -36 to 0 dB. `python -m audiosearch.training --help`
-makes it anew from this audio and the teacher.
+examples). Examples are a patch each, about as many of speech, music, instruments and effects:
+detuned, mixed, filtered, in rooms and noise, half of them at levels from -36 to 0 dB.
+`python -m audiosearch.training --help` makes it anew from this audio and the teacher.
 
-| package | used to | what for | licence of its audio |
+| package, version | used to | kind | licence of its audio |
 |---|---|---|---|
 {sources}
 
-The audio is Debian's, or made by Debian's programs, and none of it is in the package.
+The audio is Debian 12's, or made by programs of Debian 12, and none of it is in the package.
 
 ## How good it is
 
 Each file of a class is asked for, leaving it out, among all files: the share of nearest neighbours
 of its class (P@1) and the mean average precision (mAP), each averaged over classes. Files of a
-package were used for one of learning, choosing and scoring. A table is made anew by
-`python -m audiosearch.training score FOLDER --teacher yamnet.tflite --first FILE`; its row for
-compact by `audiosearch add FOLDER --model compact` and `audiosearch evaluate --by folder`.
+package were used for one of learning, choosing and scoring: nothing was chosen by the files of
+**test**. `python -m audiosearch.training score WORK/test --teacher yamnet.tflite --beside FILE`
+makes a table anew; `audiosearch add WORK/test --model compact` and
+`audiosearch evaluate --by folder`, compact's own row.
 
 {tables}
 
@@ -63,7 +65,9 @@ near each other whoever speaks.
 """
 
 
-def text(n_parameters: int, recipe: student.Recipe, tables: Sequence[str]) -> str:
+def text(
+    n_parameters: int, recipe: student.Recipe, versions: dict[str, str], tables: Sequence[str]
+) -> str:
     """Return the model card.
 
     Parameters
@@ -72,13 +76,11 @@ def text(n_parameters: int, recipe: student.Recipe, tables: Sequence[str]) -> st
         The student's.
     recipe : Recipe
         By which it learnt.
+    versions : dict of str to str
+        Of the packages, by name.
     tables : sequence of str
         Of scores, as `table` makes them.
     """
-    from audiosearch.training.mix import N_VALUES
-
-    rows = [(s.package, s.split.value, s.kind.value, s.licence) for s in (*SOURCES, *GENERATED)]
-    uses = {Split.TRAIN.value: "learn", Split.VALIDATION.value: "choose", Split.TEST.value: "score"}
     return _TEXT.format(
         n_values=N_VALUES,
         n_parameters=n_parameters,
@@ -86,42 +88,42 @@ def text(n_parameters: int, recipe: student.Recipe, tables: Sequence[str]) -> st
         identity=student.IDENTITY_SIZE,
         n_steps=recipe.n_steps,
         batch_size=recipe.batch_size,
-        sources="\n".join(
-            f"| {name} | {uses[use]} | {kind} | {licence} |" for name, use, kind, licence in rows
-        ),
+        sources="\n".join(_source_row(source, versions) for source in (*SOURCES, *GENERATED)),
         tables="\n\n".join(tables),
     )
 
 
-def table(folder: Path, model: Path | str, teacher: Path, first: Path | None) -> str:
-    """Return the scores on a folder of a folder a class as a table in Markdown.
+_USES = {Split.TRAIN: "learn", Split.VALIDATION: "choose", Split.TEST: "score"}
+
+
+def _source_row(source: Source, versions: dict[str, str]) -> str:
+    name = f"{source.package} {versions.get(source.package, '')}".strip()
+    return f"| {name} | {_USES[source.split]} | {source.kind.value} | {source.licence} |"
+
+
+def table(title: str, comparison: Comparison) -> str:
+    """Return scores as a table in Markdown, with the first model's share of each of the others.
 
     Parameters
     ----------
-    folder : Path
-    model : str or path-like
-    teacher : Path
-        ``yamnet.tflite``.
-    first : Path, optional
-        Another model, for comparison.
+    title : str
+    comparison : Comparison
     """
-    evaluations = {"compact": score.of_model(folder, str(model))}
-    if first is not None:
-        evaluations["its first version"] = score.of_model(folder, str(first))
-    evaluations["YAMNet, the teacher"] = score.of_teacher(folder, teacher)
-    ours = evaluations["compact"]
-    title = f"**{folder.name}**: {ours.tracks} files, {ours.labels} classes"
-    rows = [_row(name, found, ours) for name, found in evaluations.items()]
-    return "\n".join([title, "", *_HEAD, *rows])
-
-
-_HEAD = (
-    "| model | P@1 | mAP | compact's P@1 over it | compact's mAP over it |",
-    "|---|---|---|---|---|",
-)
+    ours = comparison.first
+    about = f"**{title}**: {ours.tracks} files, {ours.labels} classes"
+    if comparison.failed:
+        about += f" ({comparison.failed} more files do not decode)"
+    rows = [_row(name, found, ours) for name, found in comparison.evaluations.items()]
+    name = next(iter(comparison.evaluations))
+    head = f"| model | P@1 | mAP | {name}'s P@1 over it | {name}'s mAP over it |"
+    return "\n".join([about, "", head, "|---|---|---|---|---|", *rows])
 
 
 def _row(name: str, found: Evaluation, ours: Evaluation) -> str:
-    p1, precision = found.plain.precision_1, found.plain.map
-    over = (ours.plain.precision_1 / p1, ours.plain.map / precision)
-    return f"| {name} | {p1:.3f} | {precision:.3f} | {over[0]:.2f} | {over[1]:.2f} |"
+    pairs = [
+        (found.plain.precision_1, ours.plain.precision_1),
+        (found.plain.map, ours.plain.map),
+    ]
+    scores = [f"{theirs:.3f}" for theirs, _ in pairs]
+    ratios = [f"{mine / theirs:.3f}" if theirs else "-" for theirs, mine in pairs]
+    return f"| {' | '.join([name, *scores, *ratios])} |"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.errors import AudioError
-from audiosearch.params import SAMPLE_RATE_HZ
+from audiosearch.errors import AudioError, UsageError
+from audiosearch.params import PATCH_SAMPLES, SAMPLE_RATE_HZ
 from audiosearch.sound.decode import mono_blocks, open_recording
 from audiosearch.training.free_audio import Kind, Labelled
 from audiosearch.training.processes import pool
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CLIP_SECONDS = 10
 N_CLIPS = 6  # of a file, at most
 _INT16 = 32_767
-_SAMPLES, _CLIPS = "samples.i16", "clips.json"
+_SAMPLES, _CLIPS, _FILES = "samples.i16", "clips.json", "files.json"
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +74,25 @@ class Corpus:
 
 
 def write(files: Iterable[Labelled], folder: Path) -> Corpus:
-    """Decode files and write their clips; those that do not decode are passed over, with a warning.
+    """Decode files and write their clips; those that do not decode are left out, with a warning.
 
-    Of a long file six clips are taken, evenly spaced.
+    Of a long file six clips are taken, evenly spaced. A corpus of the same files is left as it is.
+
+    Raises
+    ------
+    UsageError
+        Where the folder holds a corpus of other files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     listed = list(files)
+    names = json.dumps([(str(file.path), file.label, file.kind.value) for file in listed])
+    if (folder / _FILES).exists():
+        if (folder / _FILES).read_text() != names:
+            raise UsageError(
+                f"{folder} was made of other audio.",
+                hint="Name another folder, or remove this one to begin anew.",
+            )
+        return Corpus(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     clips: list[Clip] = []
     written = 0
     with (folder / _SAMPLES).open("wb") as stream, pool() as processes:
@@ -91,6 +104,7 @@ def write(files: Iterable[Labelled], folder: Path) -> Corpus:
                 written += len(piece) // 2
     rows = [list(asdict(clip).values()) for clip in clips]
     (folder / _CLIPS).write_text(json.dumps(rows))
+    (folder / _FILES).write_text(names)  # last: all is there
     return Corpus(folder)
 
 
@@ -108,6 +122,11 @@ def decoded(path: StrPath) -> Float32:
     if not blocks:
         raise AudioError(name, "it holds no samples", hint="Copy or download it again.")
     return np.concatenate(blocks)
+
+
+def at_least_a_patch(waveform: Float32) -> Float32:
+    """Return a waveform, followed by silence where it is shorter than a patch."""
+    return np.pad(waveform, (0, max(0, PATCH_SAMPLES - len(waveform))))
 
 
 def _clips(path: Path) -> list[bytes]:

@@ -15,7 +15,7 @@ from audiosearch.training.augment import MOST_SAMPLES, augmented
 from audiosearch.training.corpus import Clip, Corpus
 from audiosearch.training.free_audio import Kind
 from audiosearch.training.processes import pool
-from audiosearch.training.teacher import TEACHER_SIZE, Teacher
+from audiosearch.training.teacher import TEACHER_SIZE, teacher_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ class Sampler:
 
 
 def _write_shard(path: Path, corpus_folder: Path, teacher_path: Path) -> None:
-    corpus, teacher = _corpus(corpus_folder), _teacher(teacher_path)
+    corpus, teacher = _corpus_in(corpus_folder), teacher_in(teacher_path)
     random = np.random.default_rng(int(path.stem))
     sampler = Sampler(corpus, random)
     places = {label: place for place, label in enumerate(corpus.labels)}
@@ -99,5 +99,4 @@ def _write_shard(path: Path, corpus_folder: Path, teacher_path: Path) -> None:
     draft.replace(path)
 
 
-_corpus = cache(Corpus)
-_teacher = cache(Teacher)
+_corpus_in = cache(Corpus)

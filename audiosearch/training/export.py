@@ -31,8 +31,6 @@ def two_signatures(
 ) -> bytes:
     """Return a LiteRT file of patches to values, and of averages of values to embeddings.
 
-    Weights are stored in half precision; what is computed with them is in single.
-
     Parameters
     ----------
     values : callable
@@ -51,8 +49,6 @@ def two_signatures(
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(model, folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(signatures))
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
         content: bytes = converter.convert()
     return content
 

@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from audiosearch.sound.decode import SUFFIXES
 
@@ -78,8 +79,9 @@ class Labelled:
 
 _GPL = "GPL-2.0-or-later"
 _BY_SA = "CC-BY-SA-3.0"
+_DRUMS = "GPL-2.0, GPL-2.0-or-later, CC-BY-3.0, CC-BY-SA-3.0 and CC0-1.0"
 _HYPERROGUE = "CC-BY-SA-4.0, CC-BY-SA-3.0, CC0-1.0 and CC-BY-3.0"
-_KART = "CC-BY-SA-3.0, CC-BY-3.0, CC0-1.0 and CC-BY-SA-4.0"
+_KART = "CC-BY-SA-3.0, CC-BY-3.0, CC0-1.0, CC-BY-SA-4.0, GPL-2.0-or-later and public domain"
 
 
 def _speech(package: str, split: Split, pattern: str, licence: str) -> Source:
@@ -127,7 +129,7 @@ SOURCES = (
     _speech("hedgewars-data", _VALIDATION, r"/voices/([^/]+)/", "GFDL-1.3"),
     _music("freedroidrpg-data", _VALIDATION, r"/sound/(music)/", _GPL),
     _music("warmux-data", _VALIDATION, r"/(music)/", _GPL),
-    _instrument("hydrogen-drumkits", _VALIDATION, r"/drumkits/([^/]+)/", "GPL-2.0 and CC-BY-3.0"),
+    _instrument("hydrogen-drumkits", _VALIDATION, r"/drumkits/([^/]+)/", _DRUMS),
     _effect("flare-game", _VALIDATION, r"/soundfx/([^/]+)/", _BY_SA),
     _effect("freedroidrpg-data", _VALIDATION, r"/effects/(.+)/", _GPL),
     _effect("warmux-data", _VALIDATION, r"/default/(weapons|voices)/", _GPL),
@@ -173,12 +175,18 @@ def fetch(folder: Path) -> None:
     if missing:
         subprocess.run(["apt-get", "download", *missing], cwd=folder, check=True)
     for archive in sorted(folder.glob("*.deb")):
-        package = archive.name.partition("_")[0]
+        package, version, _ = archive.name.split("_")
         draft = folder / f"{package}.draft"
         shutil.rmtree(draft, ignore_errors=True)
         subprocess.run(["dpkg-deb", "-x", archive, draft], check=True)
+        (folder / f"{package}.version").write_text(unquote(version))
         draft.rename(folder / package)
         archive.unlink()
+
+
+def versions(folder: Path) -> dict[str, str]:
+    """Return the versions of the packages that were fetched, by their names."""
+    return {path.stem: path.read_text() for path in folder.glob("*.version")}
 
 
 def labelled(folder: Path, split: Split) -> Iterator[Labelled]:
@@ -213,8 +221,9 @@ def arrange(folder: Path, split: Split, target: Path) -> None:
     """Copy a split's files into a folder a class, as ``audiosearch evaluate --by folder`` reads.
 
     Classes of fewer than 5 files are left out; of those of more than 30, 30 are taken, evenly
-    spaced.
+    spaced. What was in the folder is removed.
     """
+    shutil.rmtree(target, ignore_errors=True)
     classes: dict[str, list[Path]] = {}
     for file in labelled(folder, split):
         classes.setdefault(file.label, []).append(file.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
+from audiosearch.errors import UsageError
 from audiosearch.params import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from audiosearch.params import Float64
 
+PROGRAMS = ("fluidsynth", "espeak-ng")
 SOUNDFONT = "usr/share/sounds/sf2/FluidR3_GM.sf2"
 N_PROGRAMS = 128
 DRUM_KEYS = range(35, 82)
@@ -37,6 +40,22 @@ N_WAVEFORMS = 12
 _TICKS_PER_SECOND = 960  # mido's 480 ticks a beat at 120 beats a minute
 
 
+def check_programs() -> None:
+    """Check that what makes sound is installed.
+
+    Raises
+    ------
+    UsageError
+        Where it is not.
+    """
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        raise UsageError(
+            f"{' and '.join(missing)} cannot be found.",
+            hint=f"apt-get install {' '.join(missing)}",
+        )
+
+
 def everything(packages: Path, target: Path) -> None:
     """Make all there is to make, unless it is there.
 
@@ -50,13 +69,15 @@ def everything(packages: Path, target: Path) -> None:
     Raises
     ------
     FileNotFoundError
-        Where fluidsynth or espeak-ng is not installed.
+        Where the soundfont is missing.
     subprocess.CalledProcessError
-        Where it fails.
+        Where a program fails.
     """
     finished = target / "finished"
     if not finished.exists():
-        instruments(packages / "fluid-soundfont-gm" / SOUNDFONT, target)
+        soundfont = packages / "fluid-soundfont-gm" / SOUNDFONT
+        soundfont.stat()  # fluidsynth plays silence where it is missing
+        instruments(soundfont, target)
         voices(target)
         waveforms(target)
         finished.touch()
@@ -65,7 +86,7 @@ def everything(packages: Path, target: Path) -> None:
 def instruments(soundfont: Path, target: Path) -> None:
     """Render every General MIDI instrument and drum to a folder of its own, by fluidsynth.
 
-    Each instrument plays single notes over its range at many velocities, then chords and a
+    Each instrument plays single notes of two registers at many velocities, then chords and a
     random melody; each drum is struck in several kits.
 
     Raises

@@ -17,7 +17,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,14 +36,15 @@ COLOUR_SIZE = 64
 #: their differences over two frames.
 N_VALUES = MEANING_SIZE + IDENTITY_SIZE + 3 * N_COEFFICIENTS
 
-LEAST_VARIANCE = 0.01  # of a coefficient
+LEAST_VARIANCE = 0.01  # of a coefficient over a file
+LEAST_SPREAD = 1e-4  # variance of what is the same in all files
 WHITENING_RIDGE = 1.0  # added to the eigenvalues of the correlation matrix, whose mean is 1
 CLASS_RIDGE = 0.3  # added to those of the covariance within classes, as a share of their mean
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
-    """The constants of the way from averages to embeddings: all float32.
+class Scaling:
+    """What makes three blocks of averages comparable: all float32.
 
     Attributes
     ----------
@@ -51,26 +52,58 @@ class Mix:
     identity_mean : ndarray, shape (64,)
     statistics_mean : ndarray, shape (126,)
     whitening : ndarray, shape (126, 64)
-    blocks_mean : ndarray, shape (256,)
-    projection : ndarray, shape (256, 128)
     """
 
     meaning_mean: Float32
     identity_mean: Float32
     statistics_mean: Float32
     whitening: Float32
-    blocks_mean: Float32
+
+    def blocks(self, values: Any) -> Any:
+        """Return the blocks, each of length 1, side by side.
+
+        Parameters
+        ----------
+        values : tf.Tensor of float32, shape (n, 318)
+
+        Returns
+        -------
+        tf.Tensor of float32, shape (n, 256)
+        """
+        import tensorflow as tf
+
+        meaning, identity, rest = _parts(values)
+        colour = (_statistics(rest) - self.statistics_mean) @ self.whitening
+        blocks = (meaning - self.meaning_mean, identity - self.identity_mean, colour)
+        return tf.concat([tf.math.l2_normalize(block, axis=1) for block in blocks], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """The constants of the way from averages to embeddings.
+
+    Attributes
+    ----------
+    scaling : Scaling
+    mean : ndarray of float32, shape (256,)
+    projection : ndarray of float32, shape (256, 128)
+    """
+
+    scaling: Scaling
+    mean: Float32
     projection: Float32
 
     @classmethod
     def read(cls, path: Path) -> Mix:
         """Read the constants from an ``.npz`` file."""
         with np.load(path) as archive:
-            return cls(**archive)
+            arrays = dict(archive)
+        mean, projection = arrays.pop("mean"), arrays.pop("projection")
+        return cls(Scaling(**arrays), mean, projection)
 
     def write(self, path: Path) -> None:
         """Write the constants to an ``.npz`` file."""
-        np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+        np.savez(path, mean=self.mean, projection=self.projection, **asdict(self.scaling))
 
     def embeddings(self, values: Any) -> Any:
         """Return embeddings, not normalised.
@@ -83,8 +116,7 @@ class Mix:
         -------
         tf.Tensor of float32, shape (n, 128)
         """
-        blocks = _blocks(values, self)
-        return (blocks - self.blocks_mean) @ self.projection
+        return (self.scaling.blocks(values) - self.mean) @ self.projection
 
 
 def patch_values(student: Any, patches: Any) -> Any:
@@ -124,18 +156,17 @@ def fit(values: Float32, labels: Int64, weights: Float64) -> Mix:
     weights = weights / weights.sum()
     meaning, identity, rest = _parts(values)
     statistics = _statistics(rest).numpy().astype(np.float64)
-    statistics_mean, whitening = _whitening(statistics, weights)
-    draft = Mix(
+    centred = statistics - weights @ statistics
+    scaling = Scaling(
         meaning_mean=_single(weights @ meaning),
         identity_mean=_single(weights @ identity),
-        statistics_mean=_single(statistics_mean),
-        whitening=_single(whitening),
-        blocks_mean=np.empty(0, dtype=np.float32),
-        projection=np.empty(0, dtype=np.float32),
+        statistics_mean=_single(weights @ statistics),
+        whitening=_single(_whitening(centred, weights)),
     )
-    blocks = _blocks(values, draft).numpy().astype(np.float64)
-    mean, projection = _class_projection(blocks, labels, weights)
-    return replace(draft, blocks_mean=_single(mean), projection=_single(projection))
+    blocks = scaling.blocks(values).numpy().astype(np.float64)
+    mean = weights @ blocks
+    projection = _class_projection(blocks - mean, labels, weights)
+    return Mix(scaling, _single(mean), _single(projection))
 
 
 def _single(values: Any) -> Float32:
@@ -147,16 +178,6 @@ def _parts(values: Any) -> tuple[Any, Any, Any]:
     return values[:, : ends[0]], values[:, ends[0] : ends[1]], values[:, ends[1] :]
 
 
-def _blocks(values: Any, mix: Mix) -> Any:
-    """Return the three blocks, each of length 1, side by side."""
-    import tensorflow as tf
-
-    meaning, identity, rest = _parts(values)
-    colour = (_statistics(rest) - mix.statistics_mean) @ mix.whitening
-    blocks = (meaning - mix.meaning_mean, identity - mix.identity_mean, colour)
-    return tf.concat([tf.math.l2_normalize(block, axis=1) for block in blocks], axis=1)
-
-
 def _statistics(averages: Any) -> Any:
     """Return the cepstra's means, deviations, and deviations of their differences."""
     import tensorflow as tf
@@ -166,32 +187,30 @@ def _statistics(averages: Any) -> Any:
     return tf.concat([mean, *(tf.sqrt(tf.maximum(v, LEAST_VARIANCE)) for v in variances)], axis=1)
 
 
-def _whitening(statistics: Float64, weights: Float64) -> tuple[Float64, Float64]:
-    mean = weights @ statistics
-    centred = statistics - mean
-    deviation = np.sqrt(weights @ centred**2)
+def _whitening(centred: Float64, weights: Float64) -> Float64:
+    """Return what whitens statistics about their mean, and keeps the first 64 components."""
+    deviation = np.sqrt(weights @ centred**2 + LEAST_SPREAD)
     scaled = centred / deviation
     eigenvalues, vectors = np.linalg.eigh((scaled * weights[:, np.newaxis]).T @ scaled)
     matrix = vectors / deviation[:, np.newaxis] / np.sqrt(eigenvalues + WHITENING_RIDGE)
-    return mean, matrix[:, ::-1][:, :COLOUR_SIZE]
+    return np.asarray(matrix[:, ::-1][:, :COLOUR_SIZE])
 
 
-def _class_projection(blocks: Float64, labels: Int64, weights: Float64) -> tuple[Float64, Float64]:
-    """Return the mean, and a projection to the 128 directions in which classes differ most.
+def _class_projection(centred: Float64, labels: Int64, weights: Float64) -> Float64:
+    """Return a projection to the 128 directions in which classes differ most.
 
     That is, after whitening by the covariance within classes.
     """
-    mean = weights @ blocks
-    centred = blocks - mean
     total = np.bincount(labels, weights)
     sums = np.zeros((len(total), centred.shape[1]))
     np.add.at(sums, labels, centred * weights[:, np.newaxis])
     within = centred - (sums / np.maximum(total, 1e-12)[:, np.newaxis])[labels]
     eigenvalues, vectors = np.linalg.eigh((within * weights[:, np.newaxis]).T @ within)
-    whitening = vectors / np.sqrt(eigenvalues + CLASS_RIDGE * eigenvalues.mean())
+    ridge = max(CLASS_RIDGE * eigenvalues.mean(), LEAST_SPREAD / centred.shape[1])
+    whitening = vectors / np.sqrt(np.maximum(eigenvalues, 0.0) + ridge)
     spread = whitening.T @ ((centred * weights[:, np.newaxis]).T @ centred) @ whitening
     directions = np.linalg.eigh(spread)[1][:, ::-1][:, :EMBEDDING_SIZE]
-    return mean, whitening @ directions
+    return np.asarray(whitening @ directions)
 
 
 def _cosines() -> Float32:

@@ -1,60 +1,94 @@
-"""How well classes of files are told apart: a model's vectors, and the teacher's own."""
+"""How well classes of files are told apart: by models, and by the teacher, on the same files."""
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from functools import cache
+from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.evaluate import Evaluation, Label, evaluate, evaluate_vectors
-from audiosearch.ingest import add
+from audiosearch.evaluate import Evaluation, Label, distinct, evaluate_vectors
+from audiosearch.ingest import Status, add
 from audiosearch.library.index import Index
-from audiosearch.models import registry
 from audiosearch.params import PATCH_HOP_SAMPLES, PATCH_SAMPLES
 from audiosearch.sound.pooling import unit
-from audiosearch.training.corpus import decoded
+from audiosearch.training.corpus import at_least_a_patch, decoded
 from audiosearch.training.processes import pool
-from audiosearch.training.teacher import Teacher
+from audiosearch.training.teacher import teacher_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from audiosearch.library.index import Track
     from audiosearch.params import Float32
 
+TEACHER = "YAMNet, the teacher"
 
-def of_model(folder: Path, model: str = registry.COMPACT) -> Evaluation:
-    """Evaluate a model on a folder of a folder a class.
+log = logging.getLogger(__name__)
 
-    The same as ``audiosearch add FOLDER --model MODEL``, ``audiosearch evaluate --by folder``.
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Models, and the teacher last, on the files of one folder."""
+
+    evaluations: dict[str, Evaluation]
+    failed: int  # files that do not decode, and count for nobody
+
+    @property
+    def first(self) -> Evaluation:
+        """The first model's: what the others are compared with."""
+        return next(iter(self.evaluations.values()))
+
+
+def compare(folder: Path, models: dict[str, Path], teacher: Path) -> Comparison:
+    """Evaluate models, and the teacher, on a folder of a folder a class.
+
+    The first model's scores are those of ``audiosearch add FOLDER --model MODEL`` and
+    ``audiosearch evaluate --by folder``. What are duplicates by it are left out for all.
+
+    Parameters
+    ----------
+    folder : Path
+    models : dict of str to Path
+        A ``.tflite`` file each, by what it is to be called.
+    teacher : Path
+        ``yamnet.tflite``.
     """
-    with tempfile.TemporaryDirectory() as index:
-        add(index, folder, model=model)
-        with Index(index) as opened:
-            return evaluate(opened, Label.FOLDER)
-
-
-def of_teacher(folder: Path, teacher: Path) -> Evaluation:
-    """Evaluate the teacher's embeddings, averaged over each file, on the same files."""
-    with tempfile.TemporaryDirectory() as index:
-        add(index, folder, model=registry.COMPACT)
-        with Index(index) as opened:
-            tracks = list(opened)
-    paths = [track.path for track in tracks]
+    kept: list[Track] = []
+    failed = 0
+    evaluations = {}
+    for name, model in models.items():
+        vectors, failed = _vectors(folder, model)
+        if not kept:
+            tracks = [track for track, _ in vectors.values()]
+            matrix = np.stack([vector for _, vector in vectors.values()])
+            kept = [tracks[place] for place in distinct(tracks, matrix)]
+        rows = np.stack([vectors[track.path][1] for track in kept])
+        evaluations[name] = evaluate_vectors(kept, rows, Label.FOLDER)
     with pool() as processes:
-        vectors = list(processes.map(_opinion, paths, repeat(teacher), chunksize=8))
-    return evaluate_vectors(tracks, np.stack(vectors), Label.FOLDER)
+        paths = [track.path for track in kept]
+        opinions = np.stack(list(processes.map(_opinion, paths, repeat(teacher), chunksize=8)))
+    evaluations[TEACHER] = evaluate_vectors(kept, opinions, Label.FOLDER)
+    return Comparison(evaluations, failed)
+
+
+def _vectors(folder: Path, model: Path) -> tuple[dict[str, tuple[Track, Float32]], int]:
+    """Return the tracks of a folder with a model's vectors, by path, and how many files failed."""
+    with tempfile.TemporaryDirectory() as index:
+        outcomes = add(index, folder, model=str(model))
+        failures = [outcome for outcome in outcomes if outcome.status is Status.FAILED]
+        for failure in failures:
+            log.warning("%s", failure.message)
+        with Index(index) as opened, opened.all_with_vectors() as (_, rows):
+            return {track.path: (track, vector) for track, vector in rows}, len(failures)
 
 
 def _opinion(path: str, teacher_path: Path) -> Float32:
     """Return the teacher's embedding of a file, of unit length."""
-    teacher = _teacher(teacher_path)
-    waveform = decoded(path)
-    waveform = np.pad(waveform, (0, max(0, PATCH_SAMPLES - len(waveform))))
+    teacher = teacher_in(teacher_path)
+    waveform = at_least_a_patch(decoded(path))
     starts = range(0, len(waveform) - PATCH_SAMPLES + 1, PATCH_HOP_SAMPLES)
     return unit(np.mean([teacher(waveform[s : s + PATCH_SAMPLES]) for s in starts], axis=0))
-
-
-_teacher = cache(Teacher)

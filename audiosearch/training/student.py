@@ -10,13 +10,17 @@ References
 
 from __future__ import annotations
 
+import json
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch.errors import UsageError
 from audiosearch.params import N_BANDS, PATCH_FRAMES
+from audiosearch.training.examples import SHARD_SIZE
+from audiosearch.training.teacher import TEACHER_SIZE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +51,7 @@ log = logging.getLogger(__name__)
 class Recipe:
     """How long and how fast to learn."""
 
-    n_steps: int = 9_000
+    n_steps: int = 8_000
     batch_size: int = 256
     learning_rate: float = 2e-3
     seed: int = 0
@@ -74,10 +78,15 @@ class Examples:
     def read(cls, folder: Path) -> Examples:
         """Read all the shards of a folder."""
         paths = sorted(folder.glob("*.npz"))
-        shards = [np.load(path) for path in paths]
-        patches = np.concatenate([shard["patches"] for shard in shards])
-        teacher = np.concatenate([shard["teacher"] for shard in shards])
-        labels = np.concatenate([shard["label"] for shard in shards])
+        n_examples = len(paths) * SHARD_SIZE
+        patches = np.empty((n_examples, PATCH_FRAMES, N_BANDS), dtype=np.float16)
+        teacher = np.empty((n_examples, TEACHER_SIZE), dtype=np.float16)
+        labels = np.empty(n_examples, dtype=np.int32)
+        for number, path in enumerate(paths):
+            rows = slice(number * SHARD_SIZE, (number + 1) * SHARD_SIZE)
+            with np.load(path) as shard:
+                patches[rows], teacher[rows] = shard["patches"], shard["teacher"]
+                labels[rows] = shard["label"]
         return cls(patches, _meaning(teacher), labels)
 
     def split(self, n_kept_aside: int) -> tuple[Examples, Examples]:
@@ -141,6 +150,11 @@ def train(examples: Examples, n_classes: int, folder: Path, recipe: Recipe) -> A
     Returns
     -------
     keras.Model
+
+    Raises
+    ------
+    UsageError
+        Where the folder's checkpoints are of another recipe, or of other classes.
     """
     import tensorflow as tf
 
@@ -169,6 +183,7 @@ def train(examples: Examples, n_classes: int, folder: Path, recipe: Recipe) -> A
     checkpoint = tf.train.Checkpoint(
         student=student, classes=classes, optimizer=optimizer, done=done
     )
+    _check_same(folder, recipe, n_classes)
     manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=2)
     manager.restore_or_initialize()
     sums, n_summed = np.zeros(4), 0
@@ -185,6 +200,20 @@ def train(examples: Examples, n_classes: int, folder: Path, recipe: Recipe) -> A
             log.info("step %d: %s, %s", number + 1, sums / n_summed, _cosine(student, aside))
             sums, n_summed = np.zeros(4), 0
     return student
+
+
+def _check_same(folder: Path, recipe: Recipe, n_classes: int) -> None:
+    """Check that what began in a folder is what is asked for, or write down what begins."""
+    path = folder / "recipe.json"
+    asked = asdict(recipe) | {"n_classes": n_classes}
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asked))
+    elif (begun := json.loads(path.read_text())) != asked:
+        raise UsageError(
+            f"{folder} holds the training of another recipe: {begun}.",
+            hint="Ask for the same, or remove that folder to begin anew.",
+        )
 
 
 def _losses(found: Any, meaning: Any, labels: Any, classes: Any) -> Any:
@@ -209,9 +238,9 @@ def _losses(found: Any, meaning: Any, labels: Any, classes: Any) -> Any:
 
 
 def _cosine(student: Any, aside: Examples) -> str:
-    """Say how near the student comes to the teacher on examples it does not learn from."""
+    """Say how near the student comes to the teacher on other examples, of the same clips."""
     said = student.predict(aside.patches.astype(np.float32), batch_size=512, verbose=0)
     said = said[:, :MEANING_SIZE]
     products = (said * aside.meaning).sum(axis=1)
     lengths = np.linalg.norm(said, axis=1) * np.linalg.norm(aside.meaning, axis=1)
-    return f"cosine to the teacher, kept aside: {(products / lengths).mean():.4f}"
+    return f"cosine to the teacher on other examples: {(products / lengths).mean():.4f}"

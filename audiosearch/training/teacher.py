@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,3 +78,7 @@ class Teacher:
         steps = self._interpreter.get_tensor(self._layer).reshape(-1).astype(np.float32)
         embedding: Float32 = ((steps - self._zero) * self._scale).astype(np.float32)
         return embedding
+
+
+#: The teacher in a file, loaded once a process.
+teacher_in = cache(Teacher)

@@ -1,4 +1,4 @@
-"""The training files as a model hears them: averages over each, as it is and recoloured."""
+"""Fitting the mix on the training audio: each clip as it is, and once more recoloured."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.params import PATCH_SAMPLES
 from audiosearch.sound.mel import log_mel_patches
 from audiosearch.training.augment import recoloured
+from audiosearch.training.corpus import at_least_a_patch
 from audiosearch.training.mix import N_VALUES, Mix, fit, patch_values
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def fitted_mix(student: Any, corpus: Corpus) -> Mix:
 
 def averages(student: Any, waveform: Float32) -> Float32:
     """Return what a waveform's patches give on average: float32, shape (318,)."""
-    padded = np.pad(waveform, (0, max(0, PATCH_SAMPLES - len(waveform))))
-    values = patch_values(student, log_mel_patches(padded)).numpy()
+    values = patch_values(student, log_mel_patches(at_least_a_patch(waveform))).numpy()
     return np.asarray(values.mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
