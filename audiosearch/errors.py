@@ -10,6 +10,7 @@
     │   ├── DownloadError          a file cannot be fetched, or is not what was promised
     │   ├── WeightsError           a file is not what its model needs
     │   └── ModelUnavailable       the model's weights are not on this machine
+    ├── MissingExtra               a package that only some commands need is not installed
     └── LibraryError               an index cannot do what was asked of it
         ├── IndexNotFound          no index where one was named
         ├── IndexUnwritable        the index, or its folder, cannot be written
@@ -81,6 +82,24 @@ class WeightsError(ModelError):
 
 class ModelUnavailable(ModelError):
     """A model whose weights are not on this machine."""
+
+
+class MissingExtra(AudiosearchError):
+    """A package that only some commands need, and that is not installed.
+
+    Parameters
+    ----------
+    what : str
+        Who needs it: "`audiosearch map`".
+    extra : str
+        What installs it: ``pip install 'audiosearch[EXTRA]'``.
+    """
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package}, which is not installed.",
+            hint=f"pip install 'audiosearch[{extra}]'",
+        )
 
 
 class LibraryError(AudiosearchError):

@@ -123,12 +123,13 @@ from audiosearch.cli import (  # noqa: E402
     playlist,
     query,
     reembed,
+    soundmap,
     tracks,
     transfer,
     upkeep,
 )
 
-_SEARCH = (add, query, playlist, evaluate, embed, tracks)
+_SEARCH = (add, query, playlist, soundmap, evaluate, embed, tracks)
 _UPKEEP = (upkeep, reembed, doctor, transfer, bench, model, demo)
 
 for register in (*_SEARCH, *_UPKEEP):

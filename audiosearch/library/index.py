@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from audiosearch.library.filters import Filters
     from audiosearch.library.succession import Succession
     from audiosearch.library.vectors import VectorSearch
-    from audiosearch.params import Float32, Int64, StrPath
+    from audiosearch.params import Float32, Float64, Int64, StrPath
 
 __all__ = ["Failure", "Identity", "Index", "Totals", "Track"]
 
@@ -306,6 +306,22 @@ class Index:
     ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
         """Give the number of tracks, and all of them with their vectors, as of one instant."""
         return self._catalog.all_with_vectors()
+
+    def positions(self) -> tuple[Int64, Float64]:
+        """Return the ids of the tracks that have a place on the map, and the places, (n, 2)."""
+        from audiosearch.library.positions import positions
+
+        return positions(self._catalog)
+
+    def put_positions(self, ids: Int64, places: Float64, *, as_of: int) -> None:
+        """Keep places on the map, but for tracks whose vectors changed since a revision."""
+        from audiosearch.library.positions import put_positions
+
+        put_positions(self._catalog, ids, places, as_of=as_of)
+
+    def revision(self) -> int:
+        """Return a number that grows with every change of the vectors."""
+        return self._catalog.revision()
 
     def nearest(
         self, vector: Float32, k: int, *, exclude: Sequence[Track] = ()

@@ -95,3 +95,18 @@ def m006_count_changes_of_tracks(db: Database) -> None:
             f"CREATE TRIGGER track_{name} AFTER {event} ON tracks "
             f"BEGIN UPDATE track_changes SET number = {number}; END"
         )
+
+
+@migrations()
+def m007_create_positions(db: Database) -> None:
+    """Where a track lies on the map, as of the revision that wrote its vector."""
+    db.execute(
+        """
+        CREATE TABLE positions (
+            track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
+            revision INTEGER NOT NULL,
+            x REAL NOT NULL,
+            y REAL NOT NULL
+        )
+        """
+    )
