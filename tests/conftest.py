@@ -129,3 +129,23 @@ def shared() -> Path:
 def golden(shared: Path):
     """What Google's own code computes."""
     return np.load(shared / "reference" / "golden.npz")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--use-gl=swiftshader", "--enable-webgl", "--ignore-gpu-blocklist"]
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def browser_page(browser):
+    """A page of its own for a test."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    yield page
+    page.close()
