@@ -135,6 +135,21 @@ def similar(
     for words in named:
         seeds.add_track(named_track(index, words))
     shunned.add_all(unlike)
+    return answer(index, seeds, shunned, k=k, ranking=ranking)
+
+
+def answer(
+    index: Index, seeds: Seeds, shunned: Seeds, *, k: int, ranking: Ranking = _BY_COSINE
+) -> Answer:
+    """Find the tracks that sound most like seeds, and not like others.
+
+    Raises
+    ------
+    UsageError
+        Where there is no seed.
+    LibraryError
+        Where the index cannot answer.
+    """
     exclude = [] if ranking.include_self else [*seeds.tracks, *shunned.tracks]
     hits = _ranked(index, seeds, shunned, k, ranking, [track.id for track in exclude])
     return Answer(index.identity, hits, seeds.warnings + shunned.warnings)

@@ -123,6 +123,7 @@ from audiosearch.cli import (  # noqa: E402
     playlist,
     query,
     reembed,
+    serve,
     soundmap,
     tracks,
     transfer,
@@ -130,7 +131,7 @@ from audiosearch.cli import (  # noqa: E402
 )
 
 _SEARCH = (add, query, playlist, soundmap, evaluate, embed, tracks)
-_UPKEEP = (upkeep, reembed, doctor, transfer, bench, model, demo)
+_UPKEEP = (serve, upkeep, reembed, doctor, transfer, bench, model, demo)
 
 for register in (*_SEARCH, *_UPKEEP):
     register.register(app)

@@ -52,9 +52,19 @@ class Wishes:
 
 
 def playlist(
-    directory: StrPath, wishes: Wishes, shape: Shape, caps: Caps, request: Request
+    index: Index | StrPath, wishes: Wishes, shape: Shape, caps: Caps, request: Request
 ) -> Playlist:
     """Return the playlist that was asked for.
+
+    Parameters
+    ----------
+    index : Index, str or path-like
+        An open index, or the folder of one.
+    wishes : Wishes
+    shape : Shape
+    caps : Caps
+    request : Request
+        The index's own model, unless it asks for another.
 
     Raises
     ------
@@ -63,21 +73,23 @@ def playlist(
     IndexNotFound, LibraryError, ModelError
         Where the index cannot answer.
     """
-    with Index(directory) as index:
-        seeds = Seeds(index, request)
-        seeds.add_all(wishes.seeds)
-        for words in wishes.named:
-            seeds.add_track(named_track(index, words))
-        if wishes.waypoints:
-            found = _path_from(index, seeds, wishes, shape, caps)
-        else:
-            whiten = wishes.whiten
-            if whiten is None:
-                whiten = index.totals().tracks >= LEAST_TRACKS
-            ranking = Ranking(filters=wishes.filters, whiten=whiten)
-            found = around(index, seeds, shape, caps, ranking)
-        notes = [*seeds.warnings, *found.notes]
-        return replace(found, name=_name(seeds.tracks), notes=notes)
+    if not isinstance(index, Index):
+        with Index(index) as opened:
+            return playlist(opened, wishes, shape, caps, request)
+    seeds = Seeds(index, request)
+    seeds.add_all(wishes.seeds)
+    for words in wishes.named:
+        seeds.add_track(named_track(index, words))
+    if wishes.waypoints:
+        found = _path_from(index, seeds, wishes, shape, caps)
+    else:
+        whiten = wishes.whiten
+        if whiten is None:
+            whiten = index.totals().tracks >= LEAST_TRACKS
+        ranking = Ranking(filters=wishes.filters, whiten=whiten)
+        found = around(index, seeds, shape, caps, ranking)
+    notes = [*seeds.warnings, *found.notes]
+    return replace(found, name=_name(seeds.tracks), notes=notes)
 
 
 def _name(seeds: Sequence[Track]) -> str:

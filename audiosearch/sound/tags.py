@@ -21,6 +21,29 @@ class Tags:
     track_number: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A picture in a file, as one of the kinds that every browser shows."""
+
+    data: bytes
+    media_type: str
+
+
+#: How pictures begin, and what they then are.
+_PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png", b"GIF8": "image/gif"}
+
+
+def read_cover(path: str) -> Cover | None:
+    """Return the picture in a file's tags; None where there is none, or no file."""
+    try:
+        picture = TinyTag.get(path, tags=True, duration=False, image=True).images.any
+    except Exception:  # noqa: BLE001  (tinytag raises what damaged headers lead it to)
+        return None
+    data = picture.data if picture else b""
+    kinds = [kind for start, kind in _PICTURES.items() if data.startswith(start)]
+    return Cover(data, kinds[0]) if kinds else None
+
+
 def read_tags(path: str) -> Tags:
     """Read a file's tags, by tinytag or, for what it does not know, by FFmpeg.
 

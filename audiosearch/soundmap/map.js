@@ -8,6 +8,9 @@ const PALETTE = data.palette;
 const OTHERS = data.others;
 const NONE = "\u2014";
 const FADED = 0.12;
+// Within audiosearch's page, which is told what is clicked and what the lasso holds.
+const isFramed = parent !== window;
+const tell = (message) => isFramed && parent.postMessage(message, "*");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 
 // Plotly reads a little HTML in texts: none of the tags may be taken for it.
@@ -22,6 +25,7 @@ let colors = [];
 let alone = null;
 let matching = null;
 let chosen = null;
+let isLasso = false;
 
 function recolor(field) {
   labels = data[field].map((label) => label || NONE);
@@ -76,7 +80,7 @@ function layout() {
   const back = isDark.matches ? "#14161a" : "#ffffff";
   return {
     paper_bgcolor: back, plot_bgcolor: back, font: { color: front, family: "system-ui, sans-serif" },
-    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest", dragmode: "pan", uirevision: "same",
+    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest", dragmode: isLasso ? "lasso" : "pan", uirevision: "same",
     xaxis: { visible: false }, yaxis: { visible: false, scaleanchor: "x" },
     hoverlabel: { align: "left" },
     annotations: data.regions.map((region) => ({
@@ -170,5 +174,17 @@ recolor(byId("color").value || "cluster");
 find("");
 plot.on("plotly_click", ({ points }) => {
   const point = points.find((one) => one.curveNumber === POINTS);
-  if (point) choose(point.pointNumber);
+  if (!point) return;
+  choose(point.pointNumber);
+  tell({ chosen: data.ids[point.pointNumber] });
 });
+plot.on("plotly_selected", (selection) => {
+  const lasso = (selection?.points || []).filter((one) => one.curveNumber === POINTS);
+  tell({ lasso: lasso.map((one) => data.ids[one.pointNumber]) });
+});
+byId("lasso").hidden = !isFramed;
+byId("lasso").onclick = () => {
+  isLasso = !isLasso;
+  byId("lasso").setAttribute("aria-pressed", String(isLasso));
+  draw();
+};

@@ -1,0 +1,68 @@
+"""``audiosearch serve``."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexDir
+from audiosearch.errors import AudiosearchError, MissingExtra, UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Put the command into the application."""
+    app.command()(serve)
+
+
+def serve(
+    index_dir: IndexDir = DEFAULT_INDEX,
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Where to listen: here only, unless given."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any that is free.")] = 8765,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            envvar="AUDIOSEARCH_API_KEY",
+            show_envvar=True,
+            help="What requests must carry; required where others can call.",
+        ),
+    ] = None,
+) -> None:
+    """Serve a page to find, play and map tracks, and the same over HTTP, until Ctrl-C."""
+    from audiosearch.cli.console import say
+
+    try:
+        import uvicorn
+
+        from audiosearch.web import create_app
+        from audiosearch.web.guard import LOOPBACK
+    except ImportError as exc:
+        raise MissingExtra("`audiosearch serve`", exc.name or "fastapi", "web") from exc
+    is_ours_alone = host in LOOPBACK
+    if not is_ours_alone and not api_key:
+        raise UsageError(
+            f"Others could call a server at {host}.",
+            hint="Set a key for it: AUDIOSEARCH_API_KEY, or --api-key.",
+        )
+    app = create_app(index_dir, api_key=api_key, hosts=LOOPBACK if is_ours_alone else None)
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", server_header=False)
+    server = uvicorn.Server(config)
+    try:
+        listening = config.bind_socket()
+    except SystemExit as exc:
+        raise AudiosearchError(
+            f"{host}:{port} cannot be listened at: another program may do so.",
+            hint="--port 0 takes any port that is free.",
+        ) from exc
+    name = f"[{host}]" if ":" in host else host
+    url = f"http://{name}:{listening.getsockname()[1]}/"
+    say(f"Serving {index_dir} at {url}; Ctrl-C ends it.")
+    if is_ours_alone and sys.stdout.isatty():
+        webbrowser.open(url)
+    server.run(sockets=[listening])

@@ -1,0 +1,5 @@
+"""The same calls over HTTP."""
+
+from audiosearch.web.app import Limits, create_app
+
+__all__ = ["Limits", "create_app"]

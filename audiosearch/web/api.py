@@ -1,0 +1,235 @@
+"""The HTTP interface: each path calls what the command line calls."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
+from fastapi.responses import FileResponse
+
+from audiosearch import __version__
+from audiosearch.errors import TrackNotFound, UsageError
+from audiosearch.formats import Entry, PlaylistFormat, playlist_text
+from audiosearch.library.filters import EVERYTHING
+from audiosearch.library.index import Index, Track
+from audiosearch.models.registry import Request as ModelRequest
+from audiosearch.playlist import Caps, Shape, Wishes
+from audiosearch.playlist import playlist as found_playlist
+from audiosearch.search import Ranking, Seeds, answer
+from audiosearch.sound.tags import read_cover
+from audiosearch.soundmap import sound_map
+from audiosearch.soundmap.page import content
+from audiosearch.web import schemas
+from audiosearch.web.audio import Audio
+from audiosearch.web.hearing import Hearing
+from audiosearch.web.library import Library
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.Problem} for status in (400, 401, 403, 404, 408, 413, 421, 422)
+}
+_MEDIA_TYPES = {
+    "m3u8": "audio/x-mpegurl",
+    "xspf": "application/xspf+xml",
+    "jspf": "application/json",
+}
+
+router = APIRouter(prefix="/api", responses=_PROBLEMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What requests share."""
+
+    library: Library
+    hearing: Hearing
+    audio: Audio
+
+
+def _services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+Shared = Annotated[Services, Depends(_services)]
+Upload = Annotated[UploadFile, File(description="A file of sound, in any format.")]
+TrackId = schemas.TrackId
+
+
+@router.get("/health")
+async def health(shared: Shared) -> schemas.Health:
+    """Say that the server is there, and what it serves."""
+    tracks, model = await shared.library.ask(lambda i: (i.totals().tracks, i.identity.model))
+    return schemas.Health(version=__version__, model=model, tracks=tracks)
+
+
+@router.post("/embed")
+async def embed(shared: Shared, file: Upload) -> schemas.Heard:
+    """Return what a file sounds like: 128 numbers, whose squares add up to 1."""
+    embedding = await shared.hearing.embedding(file.file)
+    model = await shared.library.ask(lambda index: index.identity.model)
+    return schemas.Heard(model=model, embedding=embedding.vector.tolist())
+
+
+@router.post("/query")
+async def query(
+    shared: Shared,
+    file: Annotated[list[UploadFile], File(description="Clips to search with.")] = [],  # noqa: B006
+    track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
+    unlike: Annotated[list[TrackId], Form(description="Tracks that hits are unlike.")] = [],  # noqa: B006
+    k: Annotated[int, Form(ge=1, le=1_000)] = 10,
+    whiten: Annotated[bool, Form()] = False,
+) -> schemas.Hits:
+    """Find the tracks that sound most like clips, or like tracks, taken together."""
+    heard = [await shared.hearing.embedding(one.file) for one in file]
+
+    def found(index: Index) -> schemas.Hits:
+        seeds = Seeds(index, ModelRequest())
+        shunned = seeds.others()
+        for one in tracks_of(index, track):
+            seeds.add_track(one)
+        for one in tracks_of(index, unlike):
+            shunned.add_track(one)
+        seeds.vectors += [embedding.vector for embedding in heard]
+        ranking = Ranking(EVERYTHING, whiten)
+        hits = answer(index, seeds, shunned, k=k, ranking=ranking).hits
+        return schemas.Hits(
+            model=index.identity.model,
+            hits=[
+                schemas.Hit(
+                    rank=hit.rank, similarity=hit.similarity, track=schemas.Track.of(hit.track)
+                )
+                for hit in hits
+            ],
+            warnings=[embedding.warning for embedding in heard if embedding.warning],
+        )
+
+    return await shared.library.ask(found)
+
+
+@router.get("/tracks")
+async def tracks(
+    shared: Shared,
+    words: Annotated[str, Query(max_length=200, description="In tags or path.")] = "",
+    offset: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+) -> schemas.Tracks:
+    """List tracks: those that words name, best first, or all, by id."""
+
+    def found(index: Index) -> schemas.Tracks:
+        total = index.totals().tracks
+        if words.strip():
+            listed = index.named(words, limit=offset + limit)[offset:]
+        else:
+            ids = index.ids(EVERYTHING)[offset : offset + limit].tolist()
+            by_id = index.by_id(ids)
+            listed = [by_id[i] for i in ids if i in by_id]
+        return schemas.Tracks(tracks=[schemas.Track.of(one) for one in listed], total=total)
+
+    return await shared.library.ask(found)
+
+
+@router.get("/tracks/{track_id}")
+async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
+    """Return a track."""
+    (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
+    return schemas.Track.of(found)
+
+
+@router.get(
+    "/tracks/{track_id}/audio",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"audio/*": {}}, "description": "The sound."},
+        206: {"content": {"audio/*": {}}, "description": "A part of it."},
+        416: {"description": "There is no such part."},
+    },
+)
+async def audio(shared: Shared, track_id: TrackId) -> FileResponse:
+    """Return a track's sound, or the part that a Range header asks for."""
+    (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
+    path, media_type = await asyncio.to_thread(shared.audio.playable, found)
+    return FileResponse(path, media_type=media_type)
+
+
+@router.get(
+    "/tracks/{track_id}/cover",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {}}, "description": "A picture."}},
+)
+async def cover(shared: Shared, track_id: TrackId) -> Response:
+    """Return the picture in a track's file."""
+    (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
+    picture = await asyncio.to_thread(read_cover, found.path)
+    if picture is None:
+        raise TrackNotFound(f"Track #{track_id} has no picture.", hint="Tags may hold one.")
+    return Response(picture.data, media_type=picture.media_type)
+
+
+@router.post("/playlist")
+async def playlist(shared: Shared, wanted: schemas.Wanted) -> schemas.Playlist:
+    """Make a playlist of tracks that sound like some, or lead from one to another."""
+    if wanted.via and wanted.to is None:
+        raise UsageError("The way leads nowhere.", hint="Say where it ends: to.")
+    ends = [] if wanted.to is None else [*wanted.via, wanted.to]
+    wishes = Wishes(
+        seeds=tuple(f"#{i}" for i in wanted.tracks),
+        waypoints=tuple(f"#{i}" for i in ends),
+        whiten=wanted.whiten,
+    )
+    shape = Shape(
+        n_tracks=wanted.n,
+        drift=wanted.drift,
+        diversity=wanted.diversity,
+        seconds=None if wanted.minutes is None else 60 * wanted.minutes,
+        keep_seeds=wanted.seeds,
+        vary=wanted.vary,
+    )
+    caps = Caps(wanted.max_per_artist, wanted.max_per_album, wanted.artist_gap)
+    found = await shared.library.ask(
+        lambda index: found_playlist(index, wishes, shape, caps, ModelRequest())
+    )
+    return schemas.Playlist(
+        name=found.name, tracks=[schemas.Track.of(t) for t in found.tracks], notes=found.notes
+    )
+
+
+@router.post(
+    "/playlist/file",
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in _MEDIA_TYPES.values()}}},
+)
+async def playlist_file(shared: Shared, ordered: schemas.Ordered) -> Response:
+    """Write tracks, in the order given, as a playlist file."""
+    found = await shared.library.ask(partial(tracks_of, ids=ordered.tracks))
+    entries = [Entry(t.path, t.title, t.artist, t.album, t.seconds) for t in found]
+    text = playlist_text(entries, ordered.name, PlaylistFormat(ordered.format))
+    disposition = f'attachment; filename="playlist.{ordered.format}"'
+    return Response(
+        text,
+        media_type=_MEDIA_TYPES[ordered.format],
+        headers={"Content-Disposition": disposition},
+    )
+
+
+@router.get("/map")
+async def sound_map_(shared: Shared) -> dict[str, Any]:
+    """Return where each track lies on the map, with its tags and nearest neighbours."""
+    return content(await shared.library.ask(sound_map))
+
+
+def tracks_of(index: Index, ids: list[int]) -> list[Track]:
+    """Return tracks in the order of their ids as given.
+
+    Raises
+    ------
+    TrackNotFound
+        Where one of them is not there.
+    """
+    found = index.by_id(ids)
+    for i in ids:
+        if i not in found:
+            raise TrackNotFound(f"There is no track #{i}.", hint="/api/tracks lists them.")
+    return [found[i] for i in ids]

@@ -1,0 +1,114 @@
+"""The application that serves an index."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from audiosearch import __version__
+from audiosearch.errors import AudioError, AudiosearchError, TrackNotFound, UsageError
+from audiosearch.models import registry
+from audiosearch.web import api, pages
+from audiosearch.web.audio import Audio
+from audiosearch.web.guard import LOOPBACK, Guard, Limits, Refused, refused
+from audiosearch.web.hearing import Hearing
+from audiosearch.web.library import Library
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["Limits", "create_app"]
+
+_STATUSES = ((TrackNotFound, 404), (UsageError, 400), (AudioError, 422), (AudiosearchError, 503))
+
+
+def create_app(
+    directory: Path,
+    *,
+    api_key: str | None = None,
+    hosts: frozenset[str] | None = LOOPBACK,
+    limits: Limits | None = None,
+) -> FastAPI:
+    """Return the application that serves an index.
+
+    Parameters
+    ----------
+    directory : Path
+        The index.
+    api_key : str, optional
+        What every request must carry.
+    hosts : frozenset of str or None
+        The names that the server may be called by; None for any.
+    limits : Limits, optional
+
+    Raises
+    ------
+    LibraryError
+        Where there is no such index.
+    ModelError
+        Where its model is not here.
+    """
+    library = Library(directory)
+    try:
+        identity = library.identity
+        model = registry.by_fingerprint(identity.model, identity.fingerprint)
+    except BaseException:
+        library.close()
+        raise
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        hearing = Hearing(model, identity.excerpt_seconds)
+        with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
+            app.state.services = api.Services(library, hearing, Audio(Path(folder)))
+            try:
+                yield
+            finally:
+                hearing.close()
+                library.close()
+
+    app = FastAPI(
+        title="audiosearch",
+        version=__version__,
+        docs_url=None,  # both load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
+    )
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.add_exception_handler(AudiosearchError, _failed)
+    app.add_exception_handler(HTTPException, _not_served)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_middleware(Guard, hosts=hosts, api_key=api_key, limits=limits or Limits())
+    return app
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    """Answer with what an error says: its status by its kind."""
+    status = next(status for kind, status in _STATUSES if isinstance(error, kind))
+    return refused(status, str(error), getattr(error, "hint", ""))
+
+
+async def _not_served(_: Request, error: Exception) -> Response:
+    if isinstance(error, Refused):
+        return refused(error.status_code, error.detail, error.hint)
+    status, detail = getattr(error, "status_code", 500), getattr(error, "detail", "")
+    return refused(status, f"{detail}.", "/api/openapi.json describes what there is.")
+
+
+async def _not_understood(_: Request, error: Exception) -> Response:
+    """Answer with what is wrong with the first field that is."""
+    first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
+    place = ".".join(str(part) for part in first.get("loc", ())[1:]) or "the request"
+    message = f"{place}: {first.get('msg', 'it is not as it should be')}."
+    return refused(422, message, "/api/openapi.json describes what is expected.")

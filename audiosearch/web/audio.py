@@ -1,0 +1,82 @@
+"""A track's sound, as a browser can play it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import AudioError, TrackNotFound
+
+if TYPE_CHECKING:
+    from audiosearch.library.index import Track
+
+#: What browsers play as it is, by codec: the media type.
+PLAYABLE = {
+    "mp3": "audio/mpeg",
+    "flac": "audio/flac",
+    "vorbis": "audio/ogg",
+    "opus": "audio/ogg",
+    "wav": "audio/wav",
+    "aac": "audio/mp4",
+}
+_CONTAINERS = {".mp3", ".flac", ".ogg", ".oga", ".opus", ".wav", ".m4a", ".mp4"}
+_TRANSCODED = "audio/mpeg"
+_MOST_KEPT = 8
+_SECONDS = 120.0  # that making one may take
+
+
+class Audio:
+    """Tracks' files, or copies of those that browsers do not play, made as mp3 when asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        Where copies are kept, the last eight of them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._copies: OrderedDict[tuple[int, int], Path] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def playable(self, track: Track) -> tuple[Path, str]:
+        """Return a file that can be played, and its media type.
+
+        Raises
+        ------
+        TrackNotFound
+            Where the track's file is gone.
+        AudioError
+            Where it cannot be decoded any more.
+        """
+        path = Path(track.path)
+        if not os.path.isfile(path):
+            raise TrackNotFound(
+                f"The file of track #{track.id} is not there any more.",
+                hint="`audiosearch prune` forgets such tracks, `relocate` finds moved folders.",
+            )
+        if track.format in PLAYABLE and path.suffix.lower() in _CONTAINERS:
+            return path, PLAYABLE[track.format]
+        with self._lock:  # one at a time: several would only wait for each other's cores
+            return self._copy(track, path), _TRANSCODED
+
+    def _copy(self, track: Track, path: Path) -> Path:
+        key = (track.id, path.stat().st_mtime_ns)
+        if key not in self._copies:
+            target = self._folder / f"{key[0]}-{key[1]}.mp3"
+            command = [sys.executable, "-m", "audiosearch.web.transcode", str(path), str(target)]
+            try:
+                subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as exc:
+                hint = "`audiosearch doctor` says more."
+                raise AudioError(f"track #{track.id}", "it cannot be played", hint=hint) from exc
+            self._copies[key] = target
+            if len(self._copies) > _MOST_KEPT:
+                self._copies.popitem(last=False)[1].unlink(missing_ok=True)
+        self._copies.move_to_end(key)
+        return self._copies[key]

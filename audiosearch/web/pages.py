@@ -1,0 +1,57 @@
+"""The page, and the map in a frame of its own."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from audiosearch.soundmap import page, sound_map, telling_color
+from audiosearch.web.api import Shared
+
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_FILES = {"index.html", "page.css", "page.js"}
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "media-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+# Plotly compiles what it draws with: in a frame that is of no origin, and may ask for nothing.
+_MAP_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; frame-ancestors 'self'; sandbox allow-scripts"
+)
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def index() -> Response:
+    """Return the page."""
+    return _file("index.html")
+
+
+@router.get("/page/{name}")
+async def file(name: str) -> Response:
+    """Return a part of the page."""
+    if name not in _FILES:
+        raise HTTPException(404, "There is no such page")
+    return _file(name)
+
+
+@router.get("/map")
+async def map_frame(shared: Shared) -> HTMLResponse:
+    """Return the map, to be shown in a frame."""
+    found = await shared.library.ask(sound_map)
+    title = f"{len(found.tracks)} tracks by how they sound"
+    text = page(found, title=title, color_by=telling_color(found))
+    return HTMLResponse(text, headers={"Content-Security-Policy": _MAP_POLICY})
+
+
+def _file(name: str) -> Response:
+    content = (files("audiosearch.web") / "page" / name).read_bytes()
+    media_type = _TYPES[name[name.rindex(".") :]]
+    headers = {"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-cache"}
+    return Response(content, media_type=media_type, headers=headers)

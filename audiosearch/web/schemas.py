@@ -1,0 +1,119 @@
+"""What is asked and answered, as JSON has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from audiosearch.soundmap.page import name_of
+
+if TYPE_CHECKING:
+    from audiosearch.library.index import Track as StoredTrack
+
+#: The most that SQLite counts to.
+TrackId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class Problem(BaseModel):
+    """Why there is no other answer: a sentence, and a way out."""
+
+    error: str
+    hint: str
+
+
+class Health(BaseModel):
+    """That the server is there, and what it serves."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    model: str
+    tracks: int
+
+
+class Heard(BaseModel):
+    """What a file sounds like."""
+
+    model: str
+    embedding: Annotated[list[float], Field(min_length=128, max_length=128)]
+
+
+class Track(BaseModel):
+    """A track, by its tags; never by its path."""
+
+    id: int
+    name: str
+    title: str | None
+    artist: str | None
+    album: str | None
+    genre: str | None
+    year: int | None
+    seconds: float
+
+    @classmethod
+    def of(cls, track: StoredTrack) -> Track:
+        """Return a stored track."""
+        names = ("id", "title", "artist", "album", "genre", "year", "seconds")
+        fields = {name: getattr(track, name) for name in names}
+        return cls(name=name_of(track), **fields)
+
+
+class Tracks(BaseModel):
+    """Tracks, and how many there are in all where they are not those that words name."""
+
+    tracks: list[Track]
+    total: int
+
+
+class Hit(BaseModel):
+    """An answer to a query, best first."""
+
+    rank: int
+    similarity: float
+    track: Track
+
+
+class Hits(BaseModel):
+    """What a query found, and what kept a clip from being heard to its end."""
+
+    model: str
+    hits: list[Hit]
+    warnings: list[str]
+
+
+class Wanted(BaseModel):
+    """A playlist as it is asked for: the switches of ``audiosearch playlist``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=100)]
+    to: TrackId | None = None
+    via: Annotated[list[TrackId], Field(max_length=20)] = []
+    n: Annotated[int, Field(ge=1, le=1_000)] = 25
+    minutes: Annotated[float, Field(gt=0, le=6_000)] | None = None
+    drift: bool = False
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    max_per_artist: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    max_per_album: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    artist_gap: Annotated[int, Field(ge=0, le=1_000)] = 0
+    vary: bool = False
+    seeds: bool = True
+    whiten: bool | None = None
+
+
+class Playlist(BaseModel):
+    """Tracks in order, and what kept them from being what was asked for."""
+
+    name: str
+    tracks: list[Track]
+    notes: list[str]
+
+
+class Ordered(BaseModel):
+    """Tracks in an order of one's own, to be written as a playlist file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=10_000)]
+    name: Annotated[str, Field(max_length=200)] = "Playlist"
+    format: Literal["m3u8", "xspf", "jspf"] = "m3u8"
