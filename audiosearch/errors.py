@@ -98,7 +98,7 @@ class MissingExtra(AudiosearchError):
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(
             f"{what} needs the package {package}, which is not installed.",
-            hint=f"pip install 'audiosearch[{extra}]'",
+            hint=f"pip install 'audiosearch[{extra}]'; in a checkout, pip install '.[{extra}]'",
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
 
@@ -30,6 +31,22 @@ def say(message: str, *, style: str = "", label: str = "") -> None:
     from rich.text import Text
 
     stderr().print(Text.assemble((label, style), printable(message)))
+
+
+def waiting(message: str) -> AbstractContextManager[object]:
+    """Show that something is being done, on a terminal, for as long as the block takes."""
+    return stderr().status(message)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "track"), counted(2, "track")
+    ('1 track', '2 tracks')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def say_error(message: str, hint: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import webbrowser
 from typing import Annotated
@@ -52,12 +53,12 @@ def serve(
         )
     app = create_app(index_dir, api_key=api_key, hosts=LOOPBACK if is_ours_alone else None)
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", server_header=False)
-    server = uvicorn.Server(config)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = config.bind_socket()
-    except SystemExit as exc:
+        listening = socket.create_server((host, port), family=family)
+    except OSError as exc:
         raise AudiosearchError(
-            f"{host}:{port} cannot be listened at: another program may do so.",
+            f"{host}:{port} cannot be listened at: {exc.strerror or exc}.",
             hint="--port 0 takes any port that is free.",
         ) from exc
     name = f"[{host}]" if ":" in host else host
@@ -65,4 +66,4 @@ def serve(
     say(f"Serving {index_dir} at {url}; Ctrl-C ends it.")
     if is_ours_alone and sys.stdout.isatty():
         webbrowser.open(url)
-    server.run(sockets=[listening])
+    uvicorn.Server(config).run(sockets=[listening])

@@ -35,20 +35,30 @@ def draw_map(
     index_dir: IndexDir = DEFAULT_INDEX,
 ) -> None:
     """Draw all tracks as a map, on which those that sound alike lie side by side."""
-    from audiosearch.cli.console import say
+    from audiosearch.cli.console import counted, say, waiting
     from audiosearch.library.index import Index
-    from audiosearch.soundmap import LEAST_MEASURED, draw, sound_map
+    from audiosearch.soundmap import (
+        LEAST_MEASURED,
+        MOST_MEASURED,
+        check_drawable,
+        draw,
+        kind_of,
+        sound_map,
+    )
 
-    kind = kind or _kind_of(output)
-    output = output or Path(f"map.{kind}")
-    with Index(index_dir) as index:
+    drawn = kind_of(output, kind) if output else kind or "html"
+    output = output or Path(f"map.{drawn}")
+    check_drawable(drawn)
+    with Index(index_dir) as index, waiting("Laying out the tracks ..."):
         found = sound_map(index, anew=anew)
-    draw(found, output, kind=kind, color_by=color_by, title=title)
-    say(f"{output}: {len(found.tracks)} tracks, {len(found.regions)} regions")
-    if len(found.tracks) > LEAST_MEASURED:
-        say(f"trustworthiness at 10 neighbours: {found.trustworthiness():.3f}")
-
-
-def _kind_of(output: Path | None) -> Literal["html", "png", "svg"]:
-    suffix = output.suffix.lower() if output else ""
-    return "png" if suffix == ".png" else "svg" if suffix == ".svg" else "html"
+    draw(found, output, kind=drawn, color_by=color_by, title=title)
+    how = ", all laid out anew" if found.is_anew else ""
+    say(
+        f"{output}: {counted(len(found.tracks), 'track')}{how}, "
+        f"{counted(len(found.regions), 'region')} with a name"
+    )
+    if len(found.tracks) < LEAST_MEASURED:
+        say(f"With {LEAST_MEASURED} tracks or more, it is measured how true the map is.")
+        return
+    of_some = f" (of {MOST_MEASURED} tracks)" if len(found.tracks) > MOST_MEASURED else ""
+    say(f"trustworthiness at 10 neighbours: {found.trustworthiness():.3f}{of_some}")

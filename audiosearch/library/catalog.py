@@ -51,15 +51,17 @@ class Catalog(Store):
                 self.db.table("tracks").update(track_id, row)
             else:
                 track_id = self.db.table("tracks").insert(row).last_pk
-            vector_row = {
-                "track_id": track_id,
-                "revision": self.next_revision(),
-                "embedding": vector.astype("<f4").tobytes(),
-            }
-            self.db.table("vectors").upsert(vector_row, pk="track_id")
+            self._put_vector(track_id, vector.astype("<f4").tobytes())
             self.db.execute("DELETE FROM pending_vectors WHERE track_id = ?", [track_id])
             self.db.table("failures").delete_where("path = ?", [row["path"]])
         return dataclasses.replace(track, id=track_id)
+
+    def _put_vector(self, track_id: int, embedding: bytes) -> None:
+        """Store a vector; one that is there already stays of its revision."""
+        sql = "SELECT 1 FROM vectors WHERE track_id = ? AND embedding = ?"
+        if not self.db.execute(sql, [track_id, embedding]).fetchone():
+            row = {"track_id": track_id, "revision": self.next_revision(), "embedding": embedding}
+            self.db.table("vectors").upsert(row, pk="track_id")
 
     def update(self, track: Track) -> None:
         """Write a stored track's fields anew, its path among them; its vector stays."""

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 _LIST_SEPARATORS = re.compile(r"\s*[;,/|]\s*")
 
+
+def listed(text: str) -> list[str]:
+    """Return what a text lists, such as a genre: "Jazz; Soul" is two."""
+    return _LIST_SEPARATORS.split(text)
+
+
 #: Functions that the conditions use, by their SQL names.
 SQL_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "folded": lambda text: None if text is None else text.casefold(),
     "lists": lambda texts, wanted: (
-        texts is not None
-        and wanted in (texts.casefold(), *_LIST_SEPARATORS.split(texts.casefold()))
+        texts is not None and wanted in (texts.casefold(), *listed(texts.casefold()))
     ),
 }
 

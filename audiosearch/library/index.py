@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from audiosearch.library.filters import Filters
+    from audiosearch.library.positions import Positions
     from audiosearch.library.succession import Succession
     from audiosearch.library.vectors import VectorSearch
-    from audiosearch.params import Float32, Float64, Int64, StrPath
+    from audiosearch.params import Float32, Int64, StrPath
 
 __all__ = ["Failure", "Identity", "Index", "Totals", "Track"]
 
@@ -307,17 +308,17 @@ class Index:
         """Give the number of tracks, and all of them with their vectors, as of one instant."""
         return self._catalog.all_with_vectors()
 
-    def positions(self) -> tuple[Int64, Float64]:
-        """Return the ids of the tracks that have a place on the map, and the places, (n, 2)."""
+    def positions(self) -> Positions:
+        """Return the tracks that have a place on the map, and the places."""
         from audiosearch.library.positions import positions
 
         return positions(self._catalog)
 
-    def put_positions(self, ids: Int64, places: Float64, *, as_of: int) -> None:
-        """Keep places on the map, but for tracks whose vectors changed since a revision."""
+    def put_positions(self, found: Positions, *, as_of: int) -> bool:
+        """Keep places on the map; False where all were laid out anew meanwhile."""
         from audiosearch.library.positions import put_positions
 
-        put_positions(self._catalog, ids, places, as_of=as_of)
+        return put_positions(self._catalog, found, as_of=as_of)
 
     def revision(self) -> int:
         """Return a number that grows with every change of the vectors."""

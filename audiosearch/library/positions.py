@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,40 +12,66 @@ if TYPE_CHECKING:
     from audiosearch.library.catalog import Catalog
     from audiosearch.params import Float64, Int64
 
+_LAYOUT = "layout"  # the setting that names the layout that the positions are of
 
-def positions(catalog: Catalog) -> tuple[Int64, Float64]:
-    """Return the ids of the tracks that have a position, ascending, and the positions.
 
-    A track whose vector is another one since has none.
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """The tracks that have a place on the map.
 
-    Returns
-    -------
+    Attributes
+    ----------
+    layout : str
+        Names the layout that they are of; another after all were laid out anew.
     ids : ndarray of int64, shape (n,)
-    positions : ndarray of float64, shape (n, 2)
+        Ascending.
+    places : ndarray of float64, shape (n, 2)
     """
-    rows = catalog.rows(
-        "SELECT track_id, x, y FROM positions JOIN vectors USING (track_id) "
-        "WHERE positions.revision = vectors.revision ORDER BY track_id"
-    )
+
+    layout: str
+    ids: Int64
+    places: Float64
+
+
+def positions(catalog: Catalog) -> Positions:
+    """Return the places there are, but for tracks whose vectors are others since."""
+    with catalog.snapshot():
+        layout = catalog.settings().get(_LAYOUT, "")
+        rows = catalog.rows(
+            "SELECT track_id, x, y FROM positions JOIN vectors USING (track_id) "
+            "WHERE positions.revision = vectors.revision ORDER BY track_id"
+        )
     ids = np.array([row["track_id"] for row in rows], dtype=np.int64)
-    return ids, np.array([(row["x"], row["y"]) for row in rows]).reshape(-1, 2)
+    places = np.array([(row["x"], row["y"]) for row in rows]).reshape(-1, 2)
+    return Positions(layout, ids, places)
 
 
-def put_positions(catalog: Catalog, ids: Int64, places: Float64, *, as_of: int) -> None:
-    """Keep positions, but for tracks whose vectors have changed.
+def put_positions(catalog: Catalog, found: Positions, *, as_of: int) -> bool:
+    """Keep places, but for tracks whose vectors have changed.
 
     Parameters
     ----------
     catalog : Catalog
-    ids : ndarray of int64, shape (n,)
-    places : ndarray of float64, shape (n, 2)
+    found : Positions
+        Of the layout that is kept already, some more; of the layout "", all there are.
     as_of : int
-        The revision of the vectors that the positions stand for.
+        The revision of the vectors that they stand for.
+
+    Returns
+    -------
+    bool
+        Whether it was done: not where all were laid out anew meanwhile.
     """
-    rows = [(x, y, i, as_of) for i, (x, y) in zip(ids.tolist(), places.tolist(), strict=True)]
+    places = zip(found.ids.tolist(), found.places.tolist(), strict=True)
     with catalog.transaction():
+        if not found.layout:
+            catalog.db.execute("DELETE FROM positions")
+            catalog.set_settings({_LAYOUT: secrets.token_hex(8)})
+        elif catalog.settings().get(_LAYOUT) != found.layout:
+            return False
         catalog.db.conn.executemany(
             "INSERT OR REPLACE INTO positions SELECT track_id, revision, ?, ? FROM vectors "
             "WHERE track_id = ? AND revision <= ?",
-            rows,
+            [(x, y, track_id, as_of) for track_id, (x, y) in places],
         )
+    return True

@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.errors import LibraryError, MissingExtra
+from audiosearch.errors import IndexUnwritable, LibraryError, MissingExtra
+from audiosearch.library.positions import Positions
 from audiosearch.soundmap.regions import Region, clusters_of, regions_of
 
 if TYPE_CHECKING:
@@ -29,13 +31,15 @@ if TYPE_CHECKING:
 
 #: Fewer tracks are laid out by their two principal components.
 LEAST_FOR_UMAP = 50
+#: Trustworthiness at 10 neighbours is defined from so many tracks on.
+LEAST_MEASURED = 21
+MOST_MEASURED = 5_000  # it takes the distances of all to all
 N_NEIGHBOURS = 5  # that are shown of a track, and that a new one is placed among
 
 _UMAP_NEIGHBOURS, _UMAP_DISTANCE, _UMAP_SEED = 15, 0.1, 42
-_ROWS_AT_A_TIME = 1_024
-#: Trustworthiness at 10 neighbours is defined for more than 20 tracks.
-LEAST_MEASURED = 20
-_MOST_MEASURED = 5_000  # tracks for which trustworthiness is measured: it takes all distances
+_LEAST_SHARE = 0.5  # of the tracks that have a place, for the others to be placed among them
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,47 +54,58 @@ class SoundMap:
     clusters : ndarray of int64, shape (n_tracks,)
         The number of the cluster that a track is in.
     regions : list of Region
-        The clusters' names and middles, largest first.
-    neighbours : ndarray of int64, shape (n_tracks, n_neighbours)
-        The rows of the tracks that sound most like each, best first.
+        The clusters that have a name, largest first.
     vectors : ndarray of float32, shape (n_tracks, 128)
+    is_anew : bool
+        Whether all tracks were laid out for it, not only new ones placed.
     """
 
     tracks: list[Track]
     places: Float64
     clusters: Int64
     regions: list[Region]
-    neighbours: Int64
     vectors: Float32
+    is_anew: bool
+
+    def neighbours(self) -> Int64:
+        """Return the rows of the tracks that sound most like each, best first.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_tracks, n_neighbours)
+            Five, or as many as there are others.
+        """
+        n_neighbours = min(N_NEIGHBOURS, len(self.vectors) - 1)
+        nearest, _ = _nearest(self.vectors, self.vectors, n_neighbours + 1)
+        own = np.arange(len(nearest))[:, np.newaxis]
+        # A track is its own nearest, or, where it has twins, may not even be among them.
+        others = np.argsort(nearest == own, axis=1, kind="stable")[:, :n_neighbours]
+        return np.take_along_axis(nearest, others, axis=1)
 
     def trustworthiness(self, n_neighbours: int = 10) -> float:
         """Return how far a track's neighbours on the map are its neighbours by sound, in [0, 1].
 
-        Measured on 5,000 tracks, evenly spaced, where there are more.
+        Of more than 5,000 tracks, 5,000 drawn at random are looked at.
         """
         from sklearn.manifold import trustworthiness
 
-        step = -(-len(self.tracks) // _MOST_MEASURED)
-        return float(
-            trustworthiness(
-                self.vectors[::step],
-                self.places[::step],
-                n_neighbors=n_neighbours,
-                metric="cosine",
-            )
-        )
+        n_tracks = len(self.tracks)
+        rows = np.random.default_rng(0).permutation(n_tracks)[:MOST_MEASURED]
+        vectors, places = self.vectors[rows], self.places[rows]
+        return float(trustworthiness(vectors, places, n_neighbors=n_neighbours, metric="cosine"))
 
 
 def sound_map(index: Index, *, anew: bool = False) -> SoundMap:
     """Lay out an index, and keep where its tracks lie in it.
 
-    Tracks that have a place keep it; new ones are placed among those that sound most like them.
+    Tracks that have a place keep it, and new ones are placed among those that sound most like
+    them; but where fewer than half of all have one, or too few for UMAP, all are laid out.
 
     Parameters
     ----------
     index : Index
     anew : bool
-        Lay out all tracks together, also those that have a place.
+        Lay out all tracks in any case.
 
     Raises
     ------
@@ -99,7 +114,7 @@ def sound_map(index: Index, *, anew: bool = False) -> SoundMap:
     MissingExtra
         Where umap-learn is not installed.
     """
-    revision = index.revision()
+    revision, kept = index.revision(), index.positions()
     with index.all_with_vectors() as (_, rows):
         everything = list(rows)
     if not everything:
@@ -107,19 +122,31 @@ def sound_map(index: Index, *, anew: bool = False) -> SoundMap:
     tracks = [track for track, _ in everything]
     vectors = np.stack([vector for _, vector in everything])
     ids = np.array([track.id for track in tracks], dtype=np.int64)
-    known_ids, known_places = index.positions()
-    is_known = np.isin(ids, known_ids)
-    if anew or not is_known.any():
+    has_place = np.isin(ids, kept.ids)
+    anew = anew or not _is_enough(int(has_place.sum()), len(tracks))
+    if anew:
         places = _laid_out(vectors)
+        new = Positions("", ids, places)
     else:
         places = np.empty((len(tracks), 2))
-        places[is_known] = known_places[np.isin(known_ids, ids)]
-        places[~is_known] = _placed(vectors[~is_known], vectors[is_known], places[is_known])
-    if anew or not is_known.all():
-        index.put_positions(ids, places, as_of=revision)
+        places[has_place] = kept.places[np.isin(kept.ids, ids)]
+        places[~has_place] = _placed(vectors[~has_place], vectors[has_place], places[has_place])
+        new = Positions(kept.layout, ids[~has_place], places[~has_place])
+    try:
+        if len(new.ids) and not index.put_positions(new, as_of=revision):
+            return sound_map(index)  # among the places that another process has just found
+    except IndexUnwritable as exc:
+        log.warning("%s Where tracks lie is not kept.", exc)
     clusters = clusters_of(places)
     regions = regions_of(tracks, places, clusters)
-    return SoundMap(tracks, places, clusters, regions, _neighbours(vectors), vectors)
+    return SoundMap(tracks, places, clusters, regions, vectors, anew)
+
+
+def _is_enough(n_placed: int, n_tracks: int) -> bool:
+    """Return whether so many tracks that have a place can give the others theirs."""
+    return n_placed >= _LEAST_SHARE * n_tracks and (
+        n_placed >= LEAST_FOR_UMAP or n_tracks < LEAST_FOR_UMAP
+    )
 
 
 def _laid_out(vectors: Float32) -> Float64:
@@ -138,8 +165,8 @@ def _umap() -> Any:
     with _without_tensorflow():
         try:
             from umap import UMAP
-        except ImportError as exc:
-            raise MissingExtra("`audiosearch map`", "umap-learn", "map") from exc
+        except ModuleNotFoundError as exc:
+            raise MissingExtra("A map", "umap-learn", "map") from exc
     return UMAP(
         n_neighbors=_UMAP_NEIGHBOURS,
         min_dist=_UMAP_DISTANCE,
@@ -167,31 +194,17 @@ def _without_tensorflow() -> Iterator[None]:
 
 def _placed(new: Float32, known: Float32, places: Float64) -> Float64:
     """Return the middle of the most alike tracks' places, the more alike the heavier."""
-    found = np.empty((len(new), 2))
-    for rows, nearest, cosines in _nearest(new, known, N_NEIGHBOURS):
-        weights = np.exp((cosines - cosines[:, :1]) * 20.0)
-        weights /= weights.sum(axis=1, keepdims=True)
-        found[rows] = (places[nearest] * weights[:, :, np.newaxis]).sum(axis=1)
-    return found
+    if not len(new):
+        return np.empty((0, 2))
+    nearest, cosines = _nearest(new, known, N_NEIGHBOURS)
+    weights = np.exp((cosines - cosines[:, :1]) * 20.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray((places[nearest] * weights[:, :, np.newaxis]).sum(axis=1))
 
 
-def _neighbours(vectors: Float32) -> Int64:
-    found = np.empty((len(vectors), min(N_NEIGHBOURS, len(vectors) - 1)), dtype=np.int64)
-    for rows, nearest, _ in _nearest(vectors, vectors, found.shape[1] + 1):
-        own = np.arange(rows.start, rows.start + len(nearest))[:, np.newaxis]
-        # A track is its own nearest, or, where it has twins, may not even be among them.
-        is_other = np.argsort(nearest == own, axis=1, kind="stable")[:, : found.shape[1]]
-        found[rows] = np.take_along_axis(nearest, is_other, axis=1)
-    return found
+def _nearest(vectors: Float32, among: Float32, k: int) -> tuple[Int64, Float32]:
+    """Return the rows of the nearest of others, best first, and their cosines."""
+    import faiss
 
-
-def _nearest(vectors: Float32, among: Float32, k: int) -> Iterator[tuple[slice, Int64, Float32]]:
-    """Yield some rows at a time, with the nearest of others and their cosines, best first."""
-    k = min(k, len(among))
-    for start in range(0, len(vectors), _ROWS_AT_A_TIME):
-        rows = slice(start, start + _ROWS_AT_A_TIME)
-        cosines = vectors[rows] @ among.T
-        first = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-        order = np.argsort(-np.take_along_axis(cosines, first, axis=1), axis=1, kind="stable")
-        nearest = np.take_along_axis(first, order, axis=1)
-        yield rows, nearest, np.take_along_axis(cosines, nearest, axis=1)
+    cosines, rows = faiss.knn(vectors, among, min(k, len(among)), faiss.METRIC_INNER_PRODUCT)
+    return rows, cosines

@@ -4,75 +4,50 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const rows = data.ids.map((_, row) => row);
-const PALETTE = data.palette;
-const OTHERS = data.others;
-const NONE = "\u2014";
+const FIELDS = ["genre", "artist", "album", "folder", "cluster"];
 const FADED = 0.12;
+const CONFIG = { scrollZoom: true, displaylogo: false, responsive: true, displayModeBar: false };
+const MOST_LISTED = 20; // of the tracks that are found
+const isDark = matchMedia("(prefers-color-scheme: dark)");
 // Within audiosearch's page, which is told what is clicked and what the lasso holds.
 const isFramed = parent !== window;
 const tell = (message) => isFramed && parent.postMessage(message, "*");
-const isDark = matchMedia("(prefers-color-scheme: dark)");
+// Without WebGL, points are drawn one by one: slower, but they are.
+const POINTS_BY = document.createElement("canvas").getContext("webgl") ? "scattergl" : "scatter";
 
 // Plotly reads a little HTML in texts: none of the tags may be taken for it.
 const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 const tagsOf = (row) => [data.artist[row], data.album[row], data.genre[row], data.year[row]].filter(Boolean).join(" · ");
 
-const FIELDS = ["genre", "artist", "album", "folder", "cluster"];
+const plot = byId("map");
+const size = rows.length > 20000 ? 3 : rows.length > 3000 ? 5 : 8;
+const texts = rows.map((row) => [`<b>${plain(short(data.name[row], 60))}</b>`, ...[tagsOf(row), data.folder[row] || ""].filter(Boolean).map((text) => plain(short(text, 80)))].join("<br>"));
+const haystacks = rows.map((row) => [data.name[row], tagsOf(row), data.folder[row], data.file[row], `#${data.ids[row]}`].join(" ").toLowerCase());
+const minutes = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+const detailsOf = (row) => [tagsOf(row), `#${data.ids[row]}`, minutes(data.seconds[row]), data.folder[row], data.file[row]].filter(Boolean).join(" · ");
 
-let labels = [];
+// What is shown, and drawing it: once a frame, however much has changed
+
+let field = "cluster";
 let colors = [];
-let alone = null;
+let alone = null; // the colour that is shown alone
 let matching = null;
 let chosen = null;
 let isLasso = false;
+let view = null; // the ranges of both axes, where they are to change
+let isWaiting = false;
 
-function recolor(field) {
-  labels = data[field].map((label) => label || NONE);
-  const counts = new Map();
-  labels.forEach((label) => counts.set(label, (counts.get(label) || 0) + 1));
-  const ranked = [...counts].filter(([label]) => label !== NONE).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
-  const color = new Map(ranked.slice(0, PALETTE.length).map(([label], i) => [label, PALETTE[i]]));
-  colors = labels.map((label) => color.get(label) || OTHERS);
-  alone = null;
-  const shown = ranked.slice(0, PALETTE.length).map(([label, count]) => [label, count, color.get(label)]);
-  const n_others = rows.length - shown.reduce((sum, entry) => sum + entry[1], 0);
-  byId("legend").replaceChildren(...shown.map(legendEntry), ...(n_others ? [othersEntry(n_others)] : []));
-  draw();
-}
-
-function dot(color) {
-  const element = document.createElement("span");
-  element.className = "dot";
-  element.style.background = color;
-  return element;
-}
-
-function legendEntry([label, count, color]) {
-  const item = document.createElement("li");
-  const button = document.createElement("button");
-  const number = document.createElement("small");
-  number.textContent = count;
-  button.append(dot(color), label, number);
-  button.setAttribute("aria-pressed", "false");
-  button.onclick = () => {
-    alone = alone === label ? null : label;
-    for (const other of byId("legend").querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button && alone !== null));
-    draw();
-  };
-  item.append(button);
-  return item;
-}
-
-function othersEntry(count) {
-  const item = document.createElement("li");
-  const line = document.createElement("button");
-  const number = document.createElement("small");
-  number.textContent = count;
-  line.append(dot(OTHERS), "others", number);
-  line.disabled = true;
-  item.append(line);
-  return item;
+function draw() {
+  if (isWaiting) return;
+  isWaiting = true;
+  requestAnimationFrame(() => {
+    isWaiting = false;
+    Plotly.Fx.unhover(plot);
+    Plotly.react(plot, traces(), layout(), CONFIG);
+    if (view) Plotly.relayout(plot, view);
+    view = null;
+  });
 }
 
 function layout() {
@@ -91,60 +66,114 @@ function layout() {
 }
 
 function traces() {
-  const lit = (row) => (alone === null || labels[row] === alone) && (matching === null || matching.has(row));
+  const front = isDark.matches ? "#ffffff" : "#000000";
+  const accent = isDark.matches ? "#8ab4f8" : "#0b57d0";
+  const lit = (row) => (matching === null ? alone === null || colors[row] === alone : matching.has(row));
   const fades = alone !== null || matching !== null;
-  const size = rows.length > 20000 ? 3 : rows.length > 3000 ? 5 : 8;
+  const outline = size > 3 ? { width: 0.6, color: front } : { width: 0 };
   const points = {
-    type: "scattergl", mode: "markers", x: data.x, y: data.y, text: texts, hovertemplate: "%{text}<extra></extra>",
-    marker: { size, color: colors, opacity: fades ? rows.map((row) => (lit(row) ? 0.95 : FADED)) : 0.85, line: { width: 0 } },
+    type: POINTS_BY, mode: "markers", x: data.x, y: data.y, text: texts, hovertemplate: "%{text}<extra></extra>",
+    marker: { size, color: colors, opacity: fades ? rows.map((row) => (lit(row) ? 0.95 : FADED)) : 0.85, line: outline },
   };
-  const found = matching === null ? [] : [...matching];
-  const ring = { type: "scattergl", mode: "markers", hoverinfo: "skip", x: found.map((row) => data.x[row]), y: found.map((row) => data.y[row]),
-    marker: { size: size + 7, symbol: "circle-open", color: isDark.matches ? "#ffffff" : "#000000", line: { width: 1.5 } } };
+  const at = (some) => ({ type: POINTS_BY, hoverinfo: "skip", x: some.map((row) => (row === null ? null : data.x[row])), y: some.map((row) => (row === null ? null : data.y[row])) });
   const near = chosen === null ? [] : data.neighbours[chosen];
-  const links = { type: "scattergl", mode: "lines", hoverinfo: "skip", line: { width: 1.5, color: isDark.matches ? "#8ab4f8" : "#0b57d0" },
-    x: near.flatMap((row) => [data.x[chosen], data.x[row], null]), y: near.flatMap((row) => [data.y[chosen], data.y[row], null]) };
   const ends = chosen === null ? [] : [chosen, ...near];
-  const marks = { type: "scattergl", mode: "markers", hoverinfo: "skip", x: ends.map((row) => data.x[row]), y: ends.map((row) => data.y[row]),
-    marker: { size: ends.map((_, i) => size + (i ? 4 : 9)), color: ends.map((row) => colors[row]), line: { width: 2, color: isDark.matches ? "#8ab4f8" : "#0b57d0" } } };
-  return [links, points, ring, marks];
+  return [
+    { ...at(near.flatMap((row) => [chosen, row, null])), mode: "lines", line: { width: 1.5, color: accent } },
+    points,
+    { ...at(matching === null ? [] : [...matching]), mode: "markers", marker: { size: size + 7, symbol: "circle-open", color: front, line: { width: 1.5 } } },
+    { ...at(ends), mode: "markers", marker: { size: ends.map((_, i) => size + (i ? 4 : 9)), color: ends.map((row) => colors[row]), line: { width: 2, color: accent } } },
+  ];
 }
-
-const texts = rows.map((row) => `<b>${plain(short(data.name[row], 60))}</b>` + (tagsOf(row) ? `<br>${plain(short(tagsOf(row), 80))}` : "") + (data.folder[row] ? `<br>${plain(short(data.folder[row], 60))}` : ""));
 const POINTS = 1; // the place of the points among the traces
-const plot = byId("map");
 
-function draw() {
-  Plotly.react(plot, traces(), layout(), { scrollZoom: true, displaylogo: false, responsive: true, displayModeBar: false });
+// Beside the map
+
+function entry(text, color, note, pressed, run) {
+  const button = document.createElement("button");
+  const dot = document.createElement("span");
+  const small = document.createElement("small");
+  dot.className = "dot";
+  dot.style.background = color;
+  small.textContent = note;
+  button.type = "button";
+  button.append(dot, text, small);
+  if (pressed !== null) button.setAttribute("aria-pressed", String(pressed));
+  button.onclick = run;
+  const item = document.createElement("li");
+  item.append(button);
+  return item;
 }
 
-function choose(row) {
-  chosen = row;
-  const panel = byId("chosen");
-  panel.hidden = row === null;
-  if (row !== null) {
-    panel.querySelector("h2").textContent = data.name[row];
-    panel.querySelector("p").textContent = tagsOf(row) || data.folder[row];
-    panel.querySelector("ol").replaceChildren(...data.neighbours[row].map((near) => {
-      const item = document.createElement("li");
-      const button = document.createElement("button");
-      const artist = document.createElement("small");
-      artist.textContent = data.artist[near] || "";
-      button.append(dot(colors[near]), data.name[near], artist);
-      button.onclick = () => choose(near);
-      item.append(button);
-      return item;
-    }));
-  }
+const trackEntry = (row) => entry(data.name[row], colors[row], data.artist[row] || data.folder[row] || "", null, () => choose(row));
+
+function showLegend() {
+  const shown = data.colors[field].slice();
+  const rest = rows.length - shown.reduce((sum, [, count]) => sum + count, 0);
+  if (rest) shown.push(["others", rest, data.others]);
+  byId("legend").replaceChildren(...shown.map(([label, count, color]) => entry(label, color, count, alone === color, () => {
+    alone = alone === color ? null : color;
+    const place = [...byId("legend").querySelectorAll("button")].indexOf(document.activeElement);
+    showLegend();
+    byId("legend").querySelectorAll("button")[place]?.focus();
+    draw();
+  })));
+}
+
+function recolor() {
+  field = byId("color").value;
+  const colorOf = new Map(data.colors[field].map(([label, , color]) => [label, color]));
+  colors = data[field].map((label) => colorOf.get(label) || data.others);
+  alone = null;
+  showLegend();
+  showMatches();
+  showChosen();
   draw();
 }
 
-const haystacks = rows.map((row) => [data.name[row], tagsOf(row), data.folder[row]].join(" ").toLowerCase());
+function showMatches() {
+  const panel = byId("matches");
+  panel.hidden = matching === null || !matching.size;
+  panel.querySelector("ul").replaceChildren(...[...(matching || [])].slice(0, MOST_LISTED).map(trackEntry));
+  byId("found").textContent = matching === null ? `${rows.length} tracks` : `${matching.size} of ${rows.length}`;
+}
 
 function find(text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   matching = words.length ? new Set(rows.filter((row) => words.every((word) => haystacks[row].includes(word)))) : null;
-  byId("found").textContent = matching === null ? `${rows.length} tracks` : `${matching.size} of ${rows.length}`;
+  showMatches();
+  draw();
+}
+
+function showChosen() {
+  const panel = byId("chosen");
+  panel.hidden = chosen === null;
+  if (chosen === null) return;
+  panel.querySelector("h2").textContent = data.name[chosen];
+  panel.querySelector("p").textContent = detailsOf(chosen);
+  panel.querySelector("ol").replaceChildren(...data.neighbours[chosen].map(trackEntry));
+}
+
+/** Choose a track, and move it into view where it is not. */
+function choose(row) {
+  chosen = row;
+  showChosen();
+  byId("chosen").querySelector("h2").focus();
+  const { xaxis, yaxis } = plot._fullLayout;
+  const isOutside = (axis, place) => place < Math.min(...axis.range) || place > Math.max(...axis.range);
+  if (isOutside(xaxis, data.x[row]) || isOutside(yaxis, data.y[row])) look(1, data.x[row], data.y[row]);
+  draw();
+}
+
+/** Look from so many times as far, at a place: the one in the middle, unless given. */
+function look(times, x = null, y = null) {
+  const around = (axis, place) => {
+    const [low, high] = axis.range;
+    const middle = place ?? (low + high) / 2;
+    return [middle + (times * (low - high)) / 2, middle + (times * (high - low)) / 2];
+  };
+  const { xaxis, yaxis } = plot._fullLayout;
+  view = { "xaxis.range": around(xaxis, x), "yaxis.range": around(yaxis, y) };
   draw();
 }
 
@@ -152,39 +181,52 @@ byId("find").oninput = (event) => find(event.target.value);
 byId("find").onkeydown = (event) => {
   if (event.key === "Enter" && matching !== null && matching.size) choose([...matching][0]);
 };
-for (const field of FIELDS) {
-  if (data[field].some(Boolean)) byId("color").append(new Option(field, field, false, field === data.color_by));
+for (const name of FIELDS) {
+  if (data[name].some(Boolean)) byId("color").append(new Option(name, name, false, name === data.color_by));
 }
-byId("color").onchange = (event) => recolor(event.target.value);
-document.addEventListener("keydown", (event) => {
-  if (event.key === "/" && event.target !== byId("find")) {
-    event.preventDefault();
-    byId("find").focus();
-  } else if (event.key === "Escape") {
-    byId("find").value = "";
-    matching = null;
-    find("");
-    choose(null);
-  }
-});
-isDark.onchange = draw;
-document.title = data.title;
-document.querySelector("h1").textContent = data.title;
-recolor(byId("color").value || "cluster");
-find("");
-plot.on("plotly_click", ({ points }) => {
-  const point = points.find((one) => one.curveNumber === POINTS);
-  if (!point) return;
-  choose(point.pointNumber);
-  tell({ chosen: data.ids[point.pointNumber] });
-});
-plot.on("plotly_selected", (selection) => {
-  const lasso = (selection?.points || []).filter((one) => one.curveNumber === POINTS);
-  tell({ lasso: lasso.map((one) => data.ids[one.pointNumber]) });
-});
+byId("color").onchange = recolor;
+byId("closer").onclick = () => look(1 / 1.5);
+byId("farther").onclick = () => look(1.5);
+byId("whole").onclick = () => {
+  view = { "xaxis.autorange": true, "yaxis.autorange": true };
+  draw();
+};
 byId("lasso").hidden = !isFramed;
 byId("lasso").onclick = () => {
   isLasso = !isLasso;
   byId("lasso").setAttribute("aria-pressed", String(isLasso));
   draw();
 };
+document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && event.target !== byId("find")) {
+    event.preventDefault();
+    byId("find").focus();
+  } else if (event.key === "Escape") {
+    const isFinding = byId("find").value !== "";
+    byId("find").value = "";
+    find("");
+    if (isFinding) return;
+    chosen = alone = null;
+    showChosen();
+    showLegend();
+  } else if (event.target.closest("input, select") === null && ["+", "-", "0"].includes(event.key)) {
+    byId({ "+": "closer", "-": "farther", 0: "whole" }[event.key]).click();
+  }
+});
+isDark.onchange = draw;
+new ResizeObserver(() => plot._fullLayout && Plotly.Plots.resize(plot)).observe(plot);
+document.title = data.title;
+document.querySelector("h1").textContent = data.title;
+Plotly.newPlot(plot, traces(), layout(), CONFIG).then(() => {
+  plot.on("plotly_click", ({ points }) => {
+    const point = points.find((one) => one.curveNumber === POINTS);
+    if (!point) return;
+    choose(point.pointNumber);
+    tell({ chosen: data.ids[point.pointNumber] });
+  });
+  plot.on("plotly_selected", (selection) => {
+    const held = (selection?.points || []).filter((one) => one.curveNumber === POINTS);
+    if (held.length) tell({ lasso: held.map((one) => data.ids[one.pointNumber]) });
+  });
+  recolor();
+});

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import MissingExtra
-from audiosearch.soundmap.regions import folder_of
+from audiosearch.soundmap.labels import FIELDS, file_of, labels_of, name_of, readable
 
 if TYPE_CHECKING:
-    from audiosearch.library.index import Track
     from audiosearch.soundmap.layout import SoundMap
 
 #: Okabe and Ito's colours, which colour-blind people can tell apart, and a few between.
@@ -37,54 +38,69 @@ def page(found: SoundMap, *, title: str, color_by: str) -> str:
     MissingExtra
         Where Plotly, whose script is put into the page, is not installed.
     """
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as exc:
-        raise MissingExtra("`audiosearch map`", "plotly", "map") from exc
-    looks = {"title": title, "color_by": color_by, "palette": PALETTE, "others": OTHERS}
+    looks = {"title": readable(title), "color_by": color_by}
     here = files("audiosearch.soundmap")
     parts = {
         "STYLE": (here / "map.css").read_text(encoding="utf-8"),
         "SCRIPT": (here / "map.js").read_text(encoding="utf-8"),
         "DATA": _in_html(content(found) | looks),
-        "PLOTLY": get_plotlyjs(),
+        "PLOTLY": plotly_script(),
     }
     text = (here / "map.html").read_text(encoding="utf-8")
-    for name, part in parts.items():
-        text = text.replace(f"/*{name}*/", part)
-    return text
+    return re.sub(r"/\*([A-Z]+)\*/", lambda match: parts[match[1]], text)
+
+
+def plotly_script() -> str:
+    """Return Plotly's script, which draws the page.
+
+    Raises
+    ------
+    MissingExtra
+        Where it is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("A map", "plotly", "map") from exc
+    script: str = get_plotlyjs()
+    return script
 
 
 def content(found: SoundMap) -> dict[str, Any]:
     """Return a map as JSON has it: a list a field, with an entry a track."""
     tracks = found.tracks
+    labels = colors_of(found)
     return {
         "ids": [track.id for track in tracks],
         "x": found.places[:, 0].round(_DECIMALS).tolist(),
         "y": found.places[:, 1].round(_DECIMALS).tolist(),
         "name": [name_of(track) for track in tracks],
-        "artist": [track.artist for track in tracks],
-        "album": [track.album for track in tracks],
-        "genre": [track.genre for track in tracks],
+        "file": [file_of(track) for track in tracks],
         "year": [track.year for track in tracks],
-        "folder": [_readable(folder_of(track)) for track in tracks],
-        "cluster": [f"region {number + 1}" for number in found.clusters.tolist()],
-        "neighbours": found.neighbours.tolist(),
+        "seconds": [round(track.seconds) for track in tracks],
+        **labels,
+        "colors": {field: legend(labels[field]) for field in labels},
+        "others": OTHERS,
+        "neighbours": found.neighbours().tolist(),
         "regions": [
-            {"name": _readable(r.name), "x": r.x, "y": r.y, "tracks": r.n_tracks}
-            for r in found.regions
+            {"name": r.name, "x": r.x, "y": r.y, "tracks": r.n_tracks} for r in found.regions
         ],
     }
 
 
-def name_of(track: Track) -> str:
-    """Return a track's title, or else its file's name."""
-    return track.title or _readable(track.path.replace("\\", "/").rpartition("/")[2])
+def colors_of(found: SoundMap) -> dict[str, list[str | None]]:
+    """Return what tracks can be coloured by: a label a track, by field."""
+    labels = {field: labels_of(found.tracks, field) for field in FIELDS}
+    names = {region.cluster: region.name for region in found.regions}
+    clusters = found.clusters.tolist()
+    return labels | {"cluster": [names.get(n, f"region {n + 1}") for n in clusters]}
 
 
-def _readable(path: str) -> str:
-    """Spell out a path's bytes that are not UTF-8."""
-    return path.encode(errors="backslashreplace").decode()
+def legend(labels: list[str | None]) -> list[tuple[str, int, str]]:
+    """Return the most frequent labels, how often each comes, and its colour."""
+    counts = Counter(filter(None, labels))
+    ranked = sorted(counts, key=lambda label: (-counts[label], label))
+    return [(label, counts[label], color) for label, color in zip(ranked, PALETTE, strict=False)]
 
 
 def _in_html(data: dict[str, Any]) -> str:

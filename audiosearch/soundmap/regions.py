@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiosearch.errors import MissingExtra
+from audiosearch.soundmap.labels import FIELDS, labels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from audiosearch.library.index import Track
     from audiosearch.params import Float64, Int64
 
-# So many clusters as has the square root of so many tracks: 4 of 100, 13 of 1,000.
+# Clusters are as many as the square root of a sixth of the tracks: 4 of 100, 13 of 1,000.
 _TRACKS_PER_SQUARE = 6
 _MOST_CLUSTERS = 24
+# A cluster is named by nothing that fewer of its tracks have.
+_LEAST_TRACKS, _LEAST_SHARE = 3, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +34,15 @@ class Region:
     x, y : float
         Its middle.
     n_tracks : int
+    cluster : int
+        The number of the cluster that it is.
     """
 
     name: str
     x: float
     y: float
     n_tracks: int
-
-
-def folder_of(track: Track) -> str:
-    """Return the name of the folder that a track is in."""
-    return os.path.basename(os.path.dirname(track.path))
-
-
-#: What a region may be named by.
-_TAGS: tuple[Callable[[Track], str | None], ...] = (
-    lambda track: track.genre,
-    lambda track: track.artist,
-    lambda track: track.album,
-    folder_of,
-)
+    cluster: int
 
 
 def clusters_of(places: Float64) -> Int64:
@@ -69,8 +59,8 @@ def clusters_of(places: Float64) -> Int64:
     """
     try:
         from sklearn.cluster import KMeans
-    except ImportError as exc:
-        raise MissingExtra("`audiosearch map`", "scikit-learn", "map") from exc
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("A map", "scikit-learn", "map") from exc
     n_distinct = len(np.unique(places, axis=0))
     n_clusters = min(_MOST_CLUSTERS, round((len(places) / _TRACKS_PER_SQUARE) ** 0.5))
     found = KMeans(max(1, min(n_clusters, n_distinct)), n_init=4, random_state=0).fit(places)
@@ -80,30 +70,28 @@ def clusters_of(places: Float64) -> Int64:
 def regions_of(tracks: list[Track], places: Float64, clusters: Int64) -> list[Region]:
     """Return the clusters by size, each with the tag that is most its own.
 
-    That is the tag with the most tracks in the cluster, counted by how much more frequent it is
-    there than in the whole library (Kullback and Leibler's summand). Clusters whose tracks have
-    no tag are left out.
+    That is the tag with the largest summand of Kullback and Leibler's divergence of the cluster
+    from the whole library. Clusters are left out whose tags are none more frequent there than
+    elsewhere, rare, or those of a larger one.
     """
-    everywhere = Counter(tag for track in tracks for tag in _tags(track))
+    columns = [labels_of(tracks, field) for field in FIELDS]
+    tags = [set(filter(None, row)) for row in zip(*columns, strict=True)]
+    everywhere = Counter(tag for some in tags for tag in some)
     regions: list[Region] = []
     taken: set[str] = set()
     numbers, sizes = np.unique(clusters, return_counts=True)
     for number in numbers[np.argsort(-sizes, kind="stable")]:
         rows = np.flatnonzero(clusters == number)
-        here = Counter(tag for row in rows for tag in _tags(tracks[row]))
-
-        def weight(tag: str, here: Counter[str] = here, n_here: int = len(rows)) -> float:
-            share = here[tag] / n_here
-            return share * float(np.log(share / (everywhere[tag] / len(tracks)) + 1e-9))
-
-        names = sorted(here.keys() - taken, key=lambda tag: (-weight(tag), tag))
-        if names:
-            taken.add(names[0])
+        here = Counter(tag for row in rows for tag in tags[row])
+        least = max(_LEAST_TRACKS, _LEAST_SHARE * len(rows))
+        weights = {
+            tag: count * math.log(count / len(rows) * len(tracks) / everywhere[tag])
+            for tag, count in here.items()
+            if count >= least and tag not in taken
+        }
+        name = max(sorted(weights), key=weights.__getitem__, default=None)
+        if name is not None and weights[name] > 0:
+            taken.add(name)
             x, y = np.median(places[rows], axis=0).tolist()
-            regions.append(Region(names[0], x, y, len(rows)))
+            regions.append(Region(name, x, y, len(rows), int(number)))
     return regions
-
-
-def _tags(track: Track) -> set[str]:
-    found = (tag(track) for tag in _TAGS)
-    return {tag.strip() for tag in found if tag and tag.strip()}

@@ -1,4 +1,4 @@
-r"""How compact.tflite is made, from free audio to the file that ships.
+"""How compact.tflite is made, from free audio to the file that ships.
 
 \b
     pip install -e '.[dev]'
@@ -9,7 +9,7 @@ r"""How compact.tflite is made, from free audio to the file that ships.
 
 What was fetched, made or learnt stays in WORK, and is gone on from. It takes Debian 12, 15 GB of
 disk, 12 GB of memory and, on two cores, an hour and a half. The teacher is YAMNet, as LiteRT.
-"""
+"""  # noqa: D301
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.atomic import atomic_path
-from audiosearch.errors import LibraryError, UsageError
+from audiosearch.errors import LibraryError, MissingExtra, UsageError
 from audiosearch.library.index import Identity, Index, Track
 from audiosearch.models import registry
 from audiosearch.params import EMBEDDING_SIZE
@@ -83,17 +83,16 @@ def export_parquet(index: Index, folder: Path) -> int:
 
     Raises
     ------
+    MissingExtra
+        Where pyarrow is not installed.
     LibraryError
-        Where pyarrow is not there, or the file cannot be written.
+        Where the file cannot be written.
     """
     try:
         import pyarrow as pa
         from pyarrow import parquet
-    except ImportError as exc:
-        raise LibraryError(
-            "Parquet needs the package pyarrow.",
-            hint="pip install 'audiosearch[parquet]', or export without --parquet.",
-        ) from exc
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("Parquet", "pyarrow", "parquet") from exc
     kinds = {"int": pa.int64(), "float": pa.float64(), "str": pa.string()}
     columns = [("id", kinds["int"])]
     columns += [(name, kinds[kind.removesuffix(" | None")]) for name, kind in _OWN.items()]

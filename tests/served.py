@@ -1,0 +1,71 @@
+"""A library of sounds, and `audiosearch serve` on it, for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from sounds import encode, melody, noise, tone, write
+
+from audiosearch import Index, add
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server, and what it serves."""
+
+    url: str
+    folder: Path
+    ids: dict[str, int]  # of tracks, by their files' names
+    pid: int
+
+    def clip(self, name: str) -> Path:
+        """A sound that is not in the library, like one that is."""
+        return self.folder / "clips" / name
+
+
+def library(folder: Path) -> dict[str, int]:
+    """Make sounds in many formats, and an index of them; returns ids by file name."""
+    music, clips = folder / "music", folder / "clips"
+    music.mkdir(parents=True)
+    clips.mkdir()
+    for number in range(4):
+        write(music / f"hiss{number}.flac", noise(4.0, seed=number))
+        write(music / f"tone{number}.wav", tone(300 + 20 * number, 4.0))
+        write(music / f"tune{number}.ogg", melody(4.0, seed=number), format="OGG", subtype="VORBIS")
+    write(music / "low.mp3", tone(110, 4.0, 44_100), 44_100)
+    write(music / "loud.aiff", np.repeat(tone(900, 4.0)[:, np.newaxis], 2, axis=1))
+    encode(music / "sung.m4a", melody(4.0, 44_100, seed=9), 44_100, container="ipod", codec="aac")
+    write(clips / "hiss.flac", noise(3.0, seed=20))
+    write(clips / "tone.wav", tone(310, 3.0))
+    (clips / "text.mp3").write_text("no sound")
+    add(folder / "index", [music], model="compact", n_jobs=1)
+    with Index(folder / "index") as index:
+        for track in list(index):
+            if track.path.endswith("hiss0.flac"):
+                index.update(replace(track, title=EVIL, artist=EVIL, album=EVIL))
+        return {os.path.basename(track.path): track.id for track in index}
+
+
+@contextlib.contextmanager
+def serving(folder: Path, ids: dict[str, int], *options: str) -> Iterator[Served]:
+    """Serve a library until the end of the block."""
+    command = [sys.executable, "-m", "audiosearch", "serve", "--port", "0", *options]
+    with subprocess.Popen(
+        [*command, "--index", folder / "index"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            said = process.stderr.readline()
+            url = re.search(r"http://[^;\s]+/", said).group()
+            yield Served(url.rstrip("/"), folder, ids, process.pid)
+        finally:
+            process.terminate()

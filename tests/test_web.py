@@ -1,0 +1,411 @@
+"""The HTTP interface: the same answers as the command line, and nothing more."""
+
+import asyncio
+import io
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+import soundfile
+from served import EVIL, library, serving
+from sounds import noise, write
+
+from audiosearch import Embedder, similar
+from audiosearch.formats import read_playlist
+from audiosearch.web.guard import Guard, Limits, refused
+
+KEY = "correct horse battery staple"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    with serving(folder, library(folder)) as found:
+        yield found
+
+
+@pytest.fixture
+def api(served):
+    with httpx.Client(base_url=f"{served.url}/api", timeout=60) as client:
+        yield client
+
+
+def upload(path):
+    return {"file": ("clip", path.read_bytes())}
+
+
+def test_health_says_what_is_served(api):
+    found = api.get("/health").json()
+    assert (found["status"], found["model"], found["tracks"]) == ("ok", "compact", 15)
+
+
+def test_an_upload_has_the_embedding_that_the_command_line_gives(api, served):
+    clip = served.clip("hiss.flac")
+    found = api.post("/embed", files=upload(clip)).json()
+    assert found["model"] == "compact"
+    np.testing.assert_allclose(
+        found["embedding"], Embedder("compact").embed(clip).vector, atol=1e-6
+    )
+
+
+def test_a_query_has_the_hits_that_the_command_line_gives(api, served):
+    clip = served.clip("tone.wav")
+    found = api.post("/query", files=upload(clip), data={"k": 5}).json()
+    expected = similar(served.folder / "index", clip, k=5).hits
+    assert [hit["track"]["id"] for hit in found["hits"]] == [hit.track.id for hit in expected]
+    np.testing.assert_allclose(
+        [hit["similarity"] for hit in found["hits"]],
+        [hit.similarity for hit in expected],
+        atol=1e-5,
+    )
+
+
+def test_tracks_can_be_asked_for_and_shunned(api, served):
+    hiss, tone = served.ids["hiss1.flac"], served.ids["tone1.wav"]
+    found = api.post(
+        "/query", data={"track": [hiss, tone], "unlike": [served.ids["low.mp3"]]}
+    ).json()
+    ids = [hit["track"]["id"] for hit in found["hits"]]
+    assert len(ids) == 10
+    assert not {hiss, tone, served.ids["low.mp3"]} & set(ids)
+
+
+def test_tracks_are_listed_by_words_or_in_order(api, served):
+    found = api.get("/tracks", params={"words": "tune"}).json()
+    assert {track["name"] for track in found["tracks"]} == {f"tune{n}.ogg" for n in range(4)}
+    pages = [api.get("/tracks", params={"offset": n, "limit": 8}).json() for n in (0, 8)]
+    listed = [track["id"] for page in pages for track in page["tracks"]]
+    assert listed == sorted(served.ids.values())
+    assert pages[0]["total"] == 15
+    assert api.get(f"/tracks/{served.ids['hiss0.flac']}").json()["title"] == EVIL
+
+
+def test_no_path_is_told(api, served):
+    told = api.get("/tracks").text + api.get("/map").text + api.get("/openapi.json").text
+    assert str(served.folder) not in told
+
+
+def test_sound_comes_whole_and_in_parts(api, served):
+    content = (served.folder / "music" / "tune1.ogg").read_bytes()
+    path = f"/tracks/{served.ids['tune1.ogg']}/audio"
+    whole = api.get(path)
+    assert (whole.headers["content-type"], whole.content) == ("audio/ogg", content)
+    part = api.get(path, headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, content[100:200])
+    assert api.get(path, headers={"Range": "bytes=99999999-"}).status_code == 416
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("low.mp3", "audio/mpeg"), ("sung.m4a", "audio/mp4"), ("hiss1.flac", "audio/flac")],
+)
+def test_what_browsers_play_is_sent_as_it_is(api, served, name, kind):
+    found = api.get(f"/tracks/{served.ids[name]}/audio")
+    assert found.headers["content-type"] == kind
+    assert found.content == (served.folder / "music" / name).read_bytes()
+
+
+def test_what_browsers_do_not_play_is_sent_as_mp3(api, served):
+    found = api.get(f"/tracks/{served.ids['loud.aiff']}/audio")
+    assert found.headers["content-type"] == "audio/mpeg"
+    samples, rate = soundfile.read(io.BytesIO(found.content))
+    assert (rate, samples.shape[1]) == (44_100, 2)
+    assert len(samples) / rate == pytest.approx(4.0, abs=0.1)
+    spectrum = np.abs(np.fft.rfft(samples[22_050:66_150, 0]))
+    assert spectrum.argmax() == pytest.approx(900, abs=1)
+
+
+def test_a_picture_comes_from_the_tags(api, served, tmp_path):
+    import av
+
+    picture = np.zeros((64, 64, 3), dtype=np.uint8)
+    path = served.folder / "music" / "low.mp3"
+    assert api.get(f"/tracks/{served.ids['low.mp3']}/cover").status_code == 404
+    before = path.read_bytes()
+    with av.open(str(path)) as source, av.open(str(tmp_path / "c.mp3"), "w") as target:
+        sound = target.add_stream_from_template(source.streams.audio[0])
+        cover = target.add_stream("png", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "rgb24"
+        cover.disposition = av.stream.Disposition.attached_pic
+        for packet in cover.encode(av.VideoFrame.from_ndarray(picture)):
+            target.mux(packet)
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = sound
+                target.mux(packet)
+    path.write_bytes((tmp_path / "c.mp3").read_bytes())
+    try:
+        found = api.get(f"/tracks/{served.ids['low.mp3']}/cover")
+    finally:
+        path.write_bytes(before)
+    assert found.headers["content-type"] == "image/png"
+    assert found.content[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_playlists_have_the_switches_of_the_command_line(api, served):
+    seed = served.ids["hiss1.flac"]
+    wanted = {"tracks": [seed], "n": 6, "drift": True, "max_per_artist": 1, "seeds": True}
+    found = api.post("/playlist", json=wanted).json()
+    assert found["tracks"][0]["id"] == seed
+    assert len(found["tracks"]) == 6
+    way = {"tracks": [seed], "to": served.ids["low.mp3"], "via": [served.ids["tune1.ogg"]], "n": 5}
+    ids = [track["id"] for track in api.post("/playlist", json=way).json()["tracks"]]
+    assert (ids[0], ids[-1]) == (seed, served.ids["low.mp3"])
+    assert served.ids["tune1.ogg"] in ids
+
+
+@pytest.mark.parametrize("kind", ["m3u8", "xspf", "jspf"])
+def test_a_playlist_is_written_in_the_order_given(api, served, tmp_path, kind):
+    order = [served.ids["tune2.ogg"], served.ids["low.mp3"], served.ids["hiss0.flac"]]
+    wanted = {"tracks": order, "name": EVIL, "format": kind}
+    found = api.post("/playlist/file", json=wanted)
+    (tmp_path / f"a.{kind}").write_bytes(found.content)
+    names = ["tune2.ogg", "low.mp3", "hiss0.flac"]
+    paths = [entry.path for entry in read_playlist(str(tmp_path / f"a.{kind}"))]
+    assert paths == [str(served.folder / "music" / name) for name in names]
+
+
+def test_the_map_has_every_track(api, served):
+    found = api.get("/map").json()
+    assert sorted(found["ids"]) == sorted(served.ids.values())
+    assert len(found["x"]) == len(found["neighbours"]) == 15
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "sentence"),
+    [
+        pytest.param("GET", "/tracks/999", {}, 404, "no track #999", id="unknown track"),
+        pytest.param("GET", "/tracks/999/audio", {}, 404, "no track #999", id="unknown sound"),
+        pytest.param("GET", "/tracks/..%2f..%2fetc%2fpasswd/audio", {}, 404, "", id="no path"),
+        pytest.param("GET", "/tracks/../audio", {}, 404, "", id="dots"),
+        pytest.param("GET", "/tracks/-1", {}, 422, "greater than", id="a number below 1"),
+        pytest.param("GET", "/tracks/99999999999999999999", {}, 422, "less than", id="too large"),
+        pytest.param("GET", "/tracks?limit=0", {}, 422, "limit", id="no tracks"),
+        pytest.param("POST", "/query", {}, 400, "No clip", id="nothing asked"),
+        pytest.param("POST", "/embed", {"data": {"file": "x"}}, 422, "file", id="no file"),
+        pytest.param("POST", "/playlist", {"json": {"tracks": []}}, 422, "tracks", id="no seeds"),
+        pytest.param("POST", "/playlist", {"json": {"tracks": [1], "x": 1}}, 422, "x", id="typo"),
+        pytest.param("POST", "/playlist", {"content": b"{"}, 422, "", id="no JSON"),
+        pytest.param("GET", "/nothing", {}, 404, "Not Found", id="nothing there"),
+        pytest.param("DELETE", "/tracks", {}, 405, "Method", id="nothing is deleted"),
+    ],
+)
+def test_what_cannot_be_answered_ends_in_a_sentence_and_a_hint(
+    api, method, path, options, status, sentence
+):
+    found = api.request(method, path, **options)
+    assert found.status_code == status
+    problem = found.json()
+    assert sentence in problem["error"]
+    assert problem["hint"]
+
+
+def test_what_is_no_sound_is_said_without_telling_where_it_lay(api, served):
+    found = api.post("/embed", files=upload(served.clip("text.mp3")))
+    assert found.status_code == 422
+    assert found.json()["error"] == "the file: it holds no sound that can be decoded"
+
+
+def test_a_track_whose_file_is_gone_is_said(api, served):
+    path = served.folder / "music" / "tone3.wav"
+    path.rename(path.with_suffix(".away"))
+    try:
+        found = api.get(f"/tracks/{served.ids['tone3.wav']}/audio")
+    finally:
+        path.with_suffix(".away").rename(path)
+    assert found.status_code == 404
+    assert "not there any more" in found.json()["error"]
+
+
+def test_who_calls_by_another_name_is_refused(api):
+    assert api.get("/health", headers={"Host": "evil.example"}).status_code == 421
+    assert api.get("/health", headers={"Host": "[::1"}).status_code == 421
+    assert api.get("/health", headers={"Host": "localhost:1"}).status_code == 200
+
+
+def test_other_sites_pages_are_refused(api, served):
+    headers = {"Origin": "https://evil.example"}
+    assert api.post("/query", data={"track": [1]}, headers=headers).status_code == 403
+    assert api.get("/health", headers={"Origin": served.url}).status_code == 200
+    assert "access-control-allow-origin" not in api.get("/health", headers=headers).headers
+
+
+def test_an_upload_broken_off_does_no_harm(api, served):
+    parts = urlsplit(served.url)
+    for _ in range(3):
+        with socket.create_connection((parts.hostname, parts.port)) as connection:
+            head = f"POST /api/embed HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 5000\r\n"
+            kind = "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+            connection.sendall((head + kind).encode())
+    assert api.post("/embed", files=upload(served.clip("hiss.flac"))).status_code == 200
+
+
+def test_many_ask_at_once_and_all_are_answered(served):
+    clip = upload(served.clip("hiss.flac"))
+
+    def asked(number):
+        with httpx.Client(base_url=f"{served.url}/api", timeout=120) as client:
+            if number % 2:
+                return client.post("/query", files=clip, data={"k": 1})
+            return client.post("/query", data={"track": [served.ids["hiss1.flac"]], "k": 1})
+
+    memory = psutil.Process(served.pid).memory_info
+    asked(1)
+    before = memory().rss
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(asked, range(200)))
+    assert {answer.status_code for answer in answers} == {200}
+    hisses = {served.ids[f"hiss{n}.flac"] for n in range(4)}
+    assert {answer.json()["hits"][0]["track"]["id"] for answer in answers} <= hisses
+    assert memory().rss - before < 100e6
+
+
+@pytest.fixture(scope="module")
+def locked(served):
+    """The same library behind a key."""
+    with serving(served.folder, served.ids, "--api-key", KEY) as found:
+        yield found
+
+
+class TestKey:
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({}, 401),
+            ({"X-API-Key": "wrong"}, 401),
+            ({"X-API-Key": KEY}, 200),
+            ({"Authorization": f"Bearer {KEY}"}, 200),
+            ({"Cookie": "audiosearch="}, 401),
+        ],
+    )
+    def test_who_has_it_is_let_in(self, locked, headers, status):
+        found = httpx.get(f"{locked.url}/api/health", headers=headers)
+        assert found.status_code == status
+
+    def test_it_is_exchanged_for_a_cookie_that_scripts_cannot_read(self, locked):
+        with httpx.Client(base_url=locked.url) as client:
+            assert client.post("/api/session").status_code == 401
+            opened = client.post("/api/session", headers={"X-API-Key": KEY})
+            assert opened.status_code == 204
+            cookie = opened.headers["set-cookie"]
+            assert "HttpOnly" in cookie
+            assert "SameSite=strict" in cookie
+            assert KEY not in cookie
+            assert client.get("/api/health").status_code == 200
+
+    def test_the_page_itself_is_for_all_and_holds_no_data(self, locked):
+        assert httpx.get(f"{locked.url}/").status_code == 200
+        assert httpx.get(f"{locked.url}/map").status_code == 401
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
+def test_others_are_served_only_with_a_key(served, run, host):
+    refused = run("serve", "--index", served.folder / "index", "--host", host)
+    assert refused.exit_code == 2
+    assert "--api-key" in refused.stderr
+
+
+def test_a_port_that_is_taken_is_said(served, run):
+    port = urlsplit(served.url).port
+    refused = run("serve", "--index", served.folder / "index", "--port", port)
+    assert refused.exit_code == 1
+    assert "--port 0" in refused.stderr
+
+
+def test_an_index_that_is_not_there_is_said(run):
+    refused = run("serve", "--index", "nowhere", "--port", 0)
+    assert refused.exit_code == 1
+    assert "There is no index" in refused.stderr
+
+
+def test_the_extra_that_is_missing_is_said(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    refused = run("serve")
+    assert refused.exit_code == 1
+    assert "pip install 'audiosearch[web]'" in refused.stderr
+
+
+def test_tensorflow_is_not_loaded_by_the_server(served):
+    code = """
+import sys
+from pathlib import Path
+from starlette.testclient import TestClient
+from audiosearch.web import create_app
+with TestClient(create_app(Path(sys.argv[1])), base_url="http://localhost") as client:
+    with open(sys.argv[2], "rb") as clip:
+        assert client.post("/api/query", files={"file": clip}).status_code == 200
+    assert client.get("/api/map").status_code == 200
+assert "tensorflow" not in sys.modules
+"""
+    command = [sys.executable, "-c", code, served.folder / "index", served.clip("hiss.flac")]
+    subprocess.run(command, check=True)
+
+
+class TestLimits:
+    """What one request may take, by the guard alone."""
+
+    @staticmethod
+    def answered(limits, chunks, headers=()):
+        async def app(scope, receive, send):
+            try:
+                while (await receive()).get("more_body"):
+                    pass
+            except Exception as exc:  # noqa: BLE001  (as FastAPI does)
+                response = refused(exc.status_code, exc.detail, exc.hint)
+            else:
+                response = refused(200, "all of it", "")
+            await response(scope, receive, send)
+
+        async def receive():
+            delay, body = chunks.pop(0)
+            await asyncio.sleep(delay)
+            return {"type": "http.request", "body": body, "more_body": bool(chunks)}
+
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/api/embed", "headers": list(headers)}
+        guard = Guard(app, hosts=None, api_key=None, limits=limits)
+        started = time.monotonic()
+        asyncio.run(guard(scope, receive, send))
+        return sent[0]["status"], time.monotonic() - started
+
+    def test_what_is_within_them_passes(self):
+        assert self.answered(Limits(10, 1.0), [(0, b"12345"), (0, b"67890")])[0] == 200
+
+    def test_what_says_it_is_too_large_is_not_even_read(self):
+        headers = [(b"content-length", b"11")]
+        assert self.answered(Limits(10, 1.0), [(9, b"")], headers)[0] == 413
+
+    def test_what_turns_out_too_large_is_broken_off(self):
+        chunks = [(0, b"12345678"), (0, b"9012"), (9, b"")]
+        assert self.answered(Limits(10, 1.0), chunks)[0] == 413
+
+    def test_what_takes_too_long_is_broken_off(self):
+        status, seconds = self.answered(Limits(10, 0.2), [(0.05, b"1")] * 3 + [(60, b"")])
+        assert status == 408
+        assert seconds < 10
+
+
+def test_the_description_is_kept_to(served):
+    """By requests made up from it: no crash, and no answer that it does not describe."""
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{served.url}/api/openapi.json"]
+    command += ["--checks", "not_a_server_error,status_code_conformance", "--max-examples", "15"]
+    command += ["--seed", "1", "--workers", "2", "--phases", "examples,coverage,fuzzing"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-3_000:]
+
+
+def test_a_longer_clip_is_heard_whole(api, tmp_path):
+    path = write(tmp_path / "long.wav", noise(60.0))
+    found = api.post("/embed", files=upload(path)).json()["embedding"]
+    np.testing.assert_allclose(found, Embedder("compact").embed(path).vector, atol=1e-5)
