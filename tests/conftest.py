@@ -138,6 +138,9 @@ def browser():
 
     with sync_playwright() as playwright:
         options = ["--use-gl=swiftshader", "--enable-webgl", "--ignore-gpu-blocklist"]
+        # A microphone that beeps, for which nobody is asked; players that start by themselves.
+        options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        options += ["--autoplay-policy=no-user-gesture-required"]
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
         yield chromium
         chromium.close()

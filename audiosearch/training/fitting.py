@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch.params import N_BANDS, PATCH_FRAMES
 from audiosearch.sound.mel import log_mel_patches
 from audiosearch.training.augment import recoloured
 from audiosearch.training.corpus import at_least_a_patch
 from audiosearch.training.mix import N_VALUES, Mix, fit, patch_values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from audiosearch.params import Float32, Float64, Int64
     from audiosearch.training.corpus import Corpus
 
@@ -24,19 +27,23 @@ def fitted_mix(student: Any, corpus: Corpus) -> Mix:
     student : keras.Model
     corpus : Corpus
     """
+    import tensorflow as tf
+
+    shape = tf.TensorSpec((None, PATCH_FRAMES, N_BANDS), tf.float32)
+    values_of = tf.function(lambda patches: patch_values(student, patches), input_signature=[shape])
     random = np.random.default_rng(0)
     values = np.empty((2 * len(corpus.clips), N_VALUES), dtype=np.float32)
     for row, clip in enumerate(corpus.clips):
         waveform = corpus.waveform(clip)
         for copy, heard in enumerate((waveform, recoloured(waveform, random))):
-            values[2 * row + copy] = averages(student, heard)
+            values[2 * row + copy] = averages(values_of, heard)
     labels, weights = _classes(corpus)
     return fit(values, np.repeat(labels, 2), np.repeat(weights, 2))
 
 
-def averages(student: Any, waveform: Float32) -> Float32:
+def averages(values_of: Callable[[Float32], Any], waveform: Float32) -> Float32:
     """Return what a waveform's patches give on average: float32, shape (318,)."""
-    values = patch_values(student, log_mel_patches(at_least_a_patch(waveform))).numpy()
+    values = values_of(log_mel_patches(at_least_a_patch(waveform))).numpy()
     return np.asarray(values.mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
