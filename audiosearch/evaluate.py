@@ -117,18 +117,16 @@ def evaluate(index: Index, by: Label) -> Evaluation:
     tracks = [track for track, _ in everything]
     matrix = np.stack([vector for _, vector in everything])
     kept = distinct(tracks, matrix)
-    return evaluate_vectors([tracks[place] for place in kept], matrix[kept], by)
+    tracks, matrix = [tracks[place] for place in kept], matrix[kept]
+    codes = codes_of(tracks, by)
+    whitened = None
+    if len(tracks) >= LEAST_TRACKS:
+        whitened = scores_of(transformed(whitened_index(matrix), matrix), codes)
+    return Evaluation(by, len(tracks), n_labels(codes), scores_of(matrix, codes), whitened)
 
 
-def evaluate_vectors(tracks: Sequence[Track], matrix: Float32, by: Label) -> Evaluation:
-    """Do as `evaluate` does, with vectors that may come from elsewhere; duplicates count too.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-    matrix : ndarray of float32, shape (n_tracks, n_values)
-        Their vectors, of unit length.
-    by : Label
+def codes_of(tracks: Sequence[Track], by: Label) -> Int64:
+    """Return the number of each track's label, -1 for none: int64, shape (n_tracks,).
 
     Raises
     ------
@@ -140,17 +138,19 @@ def evaluate_vectors(tracks: Sequence[Track], matrix: Float32, by: Label) -> Eva
     _, numbers, counts = np.unique(
         labels[known].astype(str), return_inverse=True, return_counts=True
     )
-    codes = np.full(len(tracks), -1)
-    codes[known] = numbers
     if not (counts > 1).any():
         raise LibraryError(
             f"No two tracks have the same {by.value}: there is nothing to evaluate by.",
             hint="`audiosearch refresh` reads tags; --by folder needs none.",
         )
-    whitened = None
-    if len(tracks) >= LEAST_TRACKS:
-        whitened = _scores(transformed(whitened_index(matrix), matrix), codes)
-    return Evaluation(by, len(tracks), int((counts > 1).sum()), _scores(matrix, codes), whitened)
+    codes = np.full(len(tracks), -1)
+    codes[known] = numbers
+    return codes
+
+
+def n_labels(codes: Int64) -> int:
+    """Return how many labels have two tracks or more."""
+    return int((np.bincount(codes[codes >= 0]) > 1).sum())
 
 
 def _label(track: Track, by: Label) -> str | None:
@@ -194,7 +194,16 @@ def _blocks(vectors: Float32) -> Iterator[tuple[int, Float32]]:
         yield start, vectors[start : start + _ROWS_AT_A_TIME] @ vectors.T
 
 
-def _scores(vectors: Float32, codes: Int64) -> Scores:
+def scores_of(vectors: Float32, codes: Int64) -> Scores:
+    """Ask for each vector, leaving it out, whether its neighbours have its label.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, n_values)
+        Of unit length.
+    codes : ndarray of int64, shape (n,)
+        As of `codes_of`.
+    """
     counts = np.bincount(codes[codes >= 0])
     per_track: dict[int, list[Float64]] = {}
     returned = np.zeros(len(vectors), dtype=np.int64)

@@ -11,7 +11,7 @@ from audiosearch.training.mix import N_VALUES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audiosearch.evaluate import Evaluation
+    from audiosearch.evaluate import Scores
     from audiosearch.training.score import Comparison
 
 _TEXT = """\
@@ -109,21 +109,17 @@ def table(title: str, comparison: Comparison) -> str:
     title : str
     comparison : Comparison
     """
-    ours = comparison.first
-    about = f"**{title}**: {ours.tracks} files, {ours.labels} classes"
-    if comparison.failed:
-        about += f" ({comparison.failed} more files do not decode)"
-    rows = [_row(name, found, ours) for name, found in comparison.evaluations.items()]
-    name = next(iter(comparison.evaluations))
+    about = f"**{title}**: {comparison.n_files} files, {comparison.n_classes} classes"
+    if comparison.n_failed:
+        about += f" ({comparison.n_failed} more files do not decode)"
+    name, ours = next(iter(comparison.scores.items()))
+    rows = [_row(name, found, ours) for name, found in comparison.scores.items()]
     head = f"| model | P@1 | mAP | {name}'s P@1 over it | {name}'s mAP over it |"
     return "\n".join([about, "", head, "|---|---|---|---|---|", *rows])
 
 
-def _row(name: str, found: Evaluation, ours: Evaluation) -> str:
-    pairs = [
-        (found.plain.precision_1, ours.plain.precision_1),
-        (found.plain.map, ours.plain.map),
-    ]
+def _row(name: str, found: Scores, ours: Scores) -> str:
+    pairs = [(found.precision_1, ours.precision_1), (found.map, ours.map)]
     scores = [f"{theirs:.3f}" for theirs, _ in pairs]
     ratios = [f"{mine / theirs:.3f}" if theirs else "-" for theirs, mine in pairs]
     return f"| {' | '.join([name, *scores, *ratios])} |"

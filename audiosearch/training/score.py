@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.evaluate import Evaluation, Label, distinct, evaluate_vectors
+from audiosearch.evaluate import Label, Scores, codes_of, distinct, n_labels, scores_of
 from audiosearch.ingest import Status, add
 from audiosearch.library.index import Index
 from audiosearch.params import PATCH_HOP_SAMPLES, PATCH_SAMPLES
@@ -32,15 +32,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Models, and the teacher last, on the files of one folder."""
+    """Models, and the teacher last, on the files of one folder.
 
-    evaluations: dict[str, Evaluation]
-    failed: int  # files that do not decode, and count for nobody
+    Attributes
+    ----------
+    scores : dict of str to Scores
+        By name.
+    n_files, n_classes : int
+        What they were scored on.
+    n_failed : int
+        How many more files do not decode, and count for nobody.
+    """
 
-    @property
-    def first(self) -> Evaluation:
-        """The first model's: what the others are compared with."""
-        return next(iter(self.evaluations.values()))
+    scores: dict[str, Scores]
+    n_files: int
+    n_classes: int
+    n_failed: int
 
 
 def compare(folder: Path, models: dict[str, Path], teacher: Path) -> Comparison:
@@ -58,21 +65,22 @@ def compare(folder: Path, models: dict[str, Path], teacher: Path) -> Comparison:
         ``yamnet.tflite``.
     """
     kept: list[Track] = []
-    failed = 0
-    evaluations = {}
+    n_failed = 0
+    scores = {}
     for name, model in models.items():
-        vectors, failed = _vectors(folder, model)
+        vectors, n_failed = _vectors(folder, model)
         if not kept:
             tracks = [track for track, _ in vectors.values()]
             matrix = np.stack([vector for _, vector in vectors.values()])
             kept = [tracks[place] for place in distinct(tracks, matrix)]
+            codes = codes_of(kept, Label.FOLDER)
         rows = np.stack([vectors[track.path][1] for track in kept])
-        evaluations[name] = evaluate_vectors(kept, rows, Label.FOLDER)
+        scores[name] = scores_of(rows, codes)
     with pool() as processes:
         paths = [track.path for track in kept]
         opinions = np.stack(list(processes.map(_opinion, paths, repeat(teacher), chunksize=8)))
-    evaluations[TEACHER] = evaluate_vectors(kept, opinions, Label.FOLDER)
-    return Comparison(evaluations, failed)
+    scores[TEACHER] = scores_of(opinions, codes)
+    return Comparison(scores, len(kept), n_labels(codes), n_failed)
 
 
 def _vectors(folder: Path, model: Path) -> tuple[dict[str, tuple[Track, Float32]], int]:
