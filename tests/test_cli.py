@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from networks import mean_bands, tflite
 from sounds import cut, melody, tone, write
 
 from audiosearch import Index
@@ -200,10 +201,13 @@ def test_embed_writes_arrays(music, run, tmp_path, files, options, shape):
     assert (array.shape, array.dtype) == (shape, np.float32)
 
 
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
 def test_embed_pools_as_asked(music, run, tmp_path):
+    model = tflite(tmp_path / "own.tflite", mean_bands)
+
     def embed(*options):
         out = tmp_path / "out.npy"
-        run("embed", music / "tune.ogg", "--model", "compact", "-o", out, *options)
+        run("embed", music / "tune.ogg", "--model", model, "-o", out, *options)
         return np.load(out)
 
     patches = embed("--per-patch")
