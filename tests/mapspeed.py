@@ -11,50 +11,29 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from playlists import fill
 from playwright.sync_api import Page, sync_playwright
-from test_ranking import a_track
 
 from audiosearch import Index
-from audiosearch.library.index import Identity
-from audiosearch.models.registry import compact
 from audiosearch.soundmap import draw, sound_map
 
 SECONDS = 4.0
-COUNT_FRAMES = """() => {
-  window.frames_drawn = 0;
-  const count = () => { window.frames_drawn += 1; requestAnimationFrame(count); };
-  requestAnimationFrame(count);
-}"""
+# How often the map itself is drawn at another place or size.
+COUNT_DRAWN = "window.drawn = 0; plot.on('plotly_relayouting', () => { window.drawn += 1; })"
 
 
-def fill(directory: Path, n_tracks: int) -> None:
-    """Make an index of clustered vectors."""
-    rng = np.random.default_rng(0)
-    centers = rng.standard_normal((40, 128))
-    vectors = centers[rng.integers(0, 40, n_tracks)] + 0.7 * rng.standard_normal((n_tracks, 128))
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    model = compact()
-    with (
-        Index(directory, identity=Identity(model.name, model.fingerprint)) as index,
-        index.together(),
-    ):
-        for number, vector in enumerate(vectors):
-            index.add(a_track(number), vector)
-
-
-def frames_a_second(page: Page, move: object) -> float:
-    """Return how often the page was drawn while something moved."""
-    page.evaluate(COUNT_FRAMES)
-    page.wait_for_timeout(500)
-    before, started = page.evaluate("window.frames_drawn"), time.perf_counter()
+def frames_a_second(page: Page, move: Callable[[Page, int], None]) -> float:
+    """Return how often the map is drawn while something moves."""
+    before, started = page.evaluate("window.drawn"), time.perf_counter()
     number = 0
     while time.perf_counter() - started < SECONDS:
         move(page, number)
         number += 1
-    drawn = page.evaluate("window.frames_drawn") - before
+    drawn: int = page.evaluate("window.drawn") - before
     return drawn / (time.perf_counter() - started)
 
 
@@ -87,6 +66,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto((folder / "map.html").as_uri())
         page.wait_for_timeout(3_000)
+        page.evaluate(COUNT_DRAWN)
         page.mouse.move(500, 400)
         page.mouse.down()
         print(f"pan: {frames_a_second(page, pan):.1f} frames a second")

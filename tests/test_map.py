@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from test_ranking import a_track, crowd
 
@@ -354,6 +355,19 @@ class TestPage:
         page.wait_for_function("plot._fullLayout.xaxis.range[0] > 5")
         page.evaluate("choose(3)")
         page.wait_for_function("plot._fullLayout.xaxis.range[0] < data.x[3]")
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @pytest.mark.parametrize("width", [1280, 390])
+    def test_it_keeps_nobody_out(self, page, scheme, width):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 844})
+        page.locator("#find").fill("ann")
+        page.locator("#find").press("Enter")
+        expect(page.locator("#chosen li")).to_have_count(5)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        violations = Axe().run(page).response["violations"]
+        serious = [v for v in violations if v["impact"] in {"serious", "critical"}]
+        assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in serious] == []
 
     def test_others_can_be_shown_alone(self, page):
         page.locator("#color").select_option("artist")

@@ -161,6 +161,17 @@ def test_playlists_have_the_switches_of_the_command_line(api, served):
     assert served.ids["tune1.ogg"] in ids
 
 
+def test_playlists_can_be_filtered(api, served):
+    wanted = {"tracks": [served.ids["hiss1.flac"]], "seeds": False, "only": {"artist": [EVIL]}}
+    found = api.post("/playlist", json=wanted).json()
+    assert [track["id"] for track in found["tracks"]] == [served.ids["hiss0.flac"]]
+    wanted = {"tracks": [served.ids["hiss1.flac"]], "unless": {"artist": [EVIL]}, "n": 15}
+    found = api.post("/playlist", json=wanted).json()
+    assert served.ids["hiss0.flac"] not in [track["id"] for track in found["tracks"]]
+    refused = api.post("/playlist", json=wanted | {"only": {"year": "soon"}})
+    assert (refused.status_code, refused.json()["error"]) == (400, "soon is no range.")
+
+
 @pytest.mark.parametrize("kind", ["m3u8", "xspf", "jspf"])
 def test_a_playlist_is_written_in_the_order_given(api, served, tmp_path, kind):
     order = [served.ids["tune2.ogg"], served.ids["low.mp3"], served.ids["hiss0.flac"]]

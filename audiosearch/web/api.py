@@ -177,6 +177,7 @@ async def playlist(shared: Shared, wanted: schemas.Wanted) -> schemas.Playlist:
     wishes = Wishes(
         seeds=tuple(f"#{i}" for i in wanted.tracks),
         waypoints=tuple(f"#{i}" for i in ends),
+        filters=wanted.only.filters(wanted.unless),
         whiten=wanted.whiten,
     )
     shape = Shape(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from audiosearch.library.filters import Filters, Range
 from audiosearch.soundmap.labels import name_of
 
 if TYPE_CHECKING:
@@ -81,6 +82,36 @@ class Hits(BaseModel):
     warnings: list[str]
 
 
+Texts = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=20)]
+
+
+class Which(BaseModel):
+    """What tracks must be; of several values, one must fit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    artist: Texts = []
+    album: Texts = []
+    genre: Texts = []
+    year: Annotated[str, Field(max_length=20, description="1990..1999, 1984.. or ..1984")] = ""
+
+    def filters(self, unless: Which | None = None) -> Filters:
+        """Return it as filters.
+
+        Raises
+        ------
+        UsageError
+            Where the year is no range.
+        """
+        return Filters(
+            artist=tuple(self.artist),
+            album=tuple(self.album),
+            genre=tuple(self.genre),
+            year=(Range.parsed(self.year),) if self.year else (),
+            unless=unless.filters() if unless and unless != Which() else None,
+        )
+
+
 class Wanted(BaseModel):
     """A playlist as it is asked for: the switches of ``audiosearch playlist``."""
 
@@ -99,6 +130,8 @@ class Wanted(BaseModel):
     vary: bool = False
     seeds: bool = True
     whiten: bool | None = None
+    only: Which = Which()
+    unless: Which = Which()
 
 
 class Playlist(BaseModel):

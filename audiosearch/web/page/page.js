@@ -230,11 +230,13 @@ $("wanted").onsubmit = async (event) => {
   if (!seeds.length) return say("Choose a track to start from first.", true);
   const form = event.target.elements;
   const number = (name) => (form[name].value === "" ? null : Number(form[name].value));
+  const texts = (name) => form[name].value.split(";").map((text) => text.trim()).filter(Boolean);
   const ids = seeds.map((seed) => seed.id);
   const wanted = {
     tracks: form.path.checked ? ids.slice(0, 1) : ids, n: number("n"), minutes: number("minutes"), diversity: number("diversity"),
     max_per_artist: number("max_per_artist"), max_per_album: number("max_per_album"), artist_gap: number("artist_gap"),
-    drift: form.drift.checked, vary: form.vary.checked,
+    drift: form.drift.checked, vary: form.vary.checked, seeds: form.seeds.checked,
+    only: { artist: texts("artist"), genre: texts("genre"), year: form.year.value.trim() }, unless: { genre: texts("not_genre") },
   };
   if (form.path.checked && ids.length > 1) Object.assign(wanted, { via: ids.slice(1, -1), to: ids.at(-1) });
   await busy("Choosing …", async () => {
