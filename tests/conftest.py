@@ -131,9 +131,9 @@ def golden(shared: Path):
     return np.load(shared / "reference" / "golden.npz")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium, without a window."""
+    """Debian's Chromium, without a window: for a module, for it runs an event loop meanwhile."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

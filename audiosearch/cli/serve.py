@@ -51,8 +51,6 @@ def serve(
             f"Others could call a server at {host}.",
             hint="Set a key for it: AUDIOSEARCH_API_KEY, or --api-key.",
         )
-    app = create_app(index_dir, api_key=api_key, hosts=LOOPBACK if is_ours_alone else None)
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", server_header=False)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
@@ -61,9 +59,12 @@ def serve(
             f"{host}:{port} cannot be listened at: {exc.strerror or exc}.",
             hint="--port 0 takes any port that is free.",
         ) from exc
-    name = f"[{host}]" if ":" in host else host
-    url = f"http://{name}:{listening.getsockname()[1]}/"
-    say(f"Serving {index_dir} at {url}; Ctrl-C ends it.")
-    if is_ours_alone and sys.stdout.isatty():
-        webbrowser.open(url)
-    uvicorn.Server(config).run(sockets=[listening])
+    with listening:
+        app = create_app(index_dir, api_key=api_key, hosts=LOOPBACK if is_ours_alone else None)
+        name = f"[{host}]" if ":" in host else host
+        url = f"http://{name}:{listening.getsockname()[1]}/"
+        say(f"Serving {index_dir} at {url}; Ctrl-C ends it.")
+        if is_ours_alone and sys.stdout.isatty():
+            webbrowser.open(url)
+        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+        uvicorn.Server(config).run(sockets=[listening])
