@@ -204,16 +204,24 @@ def test_the_map_has_every_track(api, served):
         pytest.param("POST", "/playlist", {"json": {"tracks": []}}, 422, "tracks", id="no seeds"),
         pytest.param("POST", "/playlist", {"json": {"tracks": [1], "x": 1}}, 422, "x", id="typo"),
         pytest.param("POST", "/playlist", {"content": b"{"}, 422, "", id="no JSON"),
+        pytest.param("GET", "/tracks?words=%00x", {}, 200, "", id="zeros in words"),
+        pytest.param("POST", "/playlist", {"json": {"tracks": [99]}}, 404, "#99", id="no seed"),
+        pytest.param(
+            *("POST", "/query", {"data": {"track": 1, "whiten": True}}, 409),
+            "too few to whiten",
+            id="too few",
+        ),
         pytest.param("GET", "/nothing", {}, 404, "Not Found", id="nothing there"),
         pytest.param("DELETE", "/tracks", {}, 405, "Method", id="nothing is deleted"),
     ],
 )
 def test_what_cannot_be_answered_ends_in_a_sentence_and_a_hint(
-    api, method, path, options, status, sentence
+    api, served, method, path, options, status, sentence
 ):
     found = api.request(method, path, **options)
     assert found.status_code == status
-    problem = found.json()
+    problem = {"error": "", "hint": "none"} | found.json()
+    assert str(served.folder) not in found.text
     assert sentence in problem["error"]
     assert problem["hint"]
 
@@ -244,6 +252,8 @@ def test_who_calls_by_another_name_is_refused(api):
 def test_other_sites_pages_are_refused(api, served):
     headers = {"Origin": "https://evil.example"}
     assert api.post("/query", data={"track": [1]}, headers=headers).status_code == 403
+    assert api.get("/health", headers={"Origin": "http://[x"}).status_code == 403
+    assert api.get("/map", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert api.get("/health", headers={"Origin": served.url}).status_code == 200
     assert "access-control-allow-origin" not in api.get("/health", headers=headers).headers
 
@@ -391,18 +401,27 @@ class TestLimits:
         return sent[0]["status"], time.monotonic() - started
 
     def test_what_is_within_them_passes(self):
-        assert self.answered(Limits(10, 1.0), [(0, b"12345"), (0, b"67890")])[0] == 200
+        assert (
+            self.answered(
+                Limits(other_bytes=10, upload_seconds=1.0), [(0, b"12345"), (0, b"67890")]
+            )[0]
+            == 200
+        )
 
     def test_what_says_it_is_too_large_is_not_even_read(self):
         headers = [(b"content-length", b"11")]
-        assert self.answered(Limits(10, 1.0), [(9, b"")], headers)[0] == 413
+        assert (
+            self.answered(Limits(other_bytes=10, upload_seconds=1.0), [(9, b"")], headers)[0] == 413
+        )
 
     def test_what_turns_out_too_large_is_broken_off(self):
         chunks = [(0, b"12345678"), (0, b"9012"), (9, b"")]
-        assert self.answered(Limits(10, 1.0), chunks)[0] == 413
+        assert self.answered(Limits(other_bytes=10, upload_seconds=1.0), chunks)[0] == 413
 
     def test_what_takes_too_long_is_broken_off(self):
-        status, seconds = self.answered(Limits(10, 0.2), [(0.05, b"1")] * 3 + [(60, b"")])
+        status, seconds = self.answered(
+            Limits(other_bytes=10, upload_seconds=0.2), [(0.05, b"1")] * 3 + [(60, b"")]
+        )
         assert status == 408
         assert seconds < 10
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import webbrowser
 from typing import Annotated
 
@@ -65,6 +66,12 @@ def serve(
         url = f"http://{name}:{listening.getsockname()[1]}/"
         say(f"Serving {index_dir} at {url}; Ctrl-C ends it.")
         if is_ours_alone and sys.stdout.isatty():
-            webbrowser.open(url)
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+            threading.Timer(1.0, webbrowser.open, [url]).start()
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,  # a player that waits is no reason to stay
+        )
         uvicorn.Server(config).run(sockets=[listening])

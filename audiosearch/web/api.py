@@ -16,7 +16,7 @@ from audiosearch.formats import Entry, PlaylistFormat, playlist_text
 from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.index import Index, Track
 from audiosearch.models.registry import Request as ModelRequest
-from audiosearch.playlist import Caps, Shape, Wishes
+from audiosearch.playlist import Caps, Playlist, Shape, Wishes
 from audiosearch.playlist import playlist as found_playlist
 from audiosearch.search import Ranking, Seeds, answer
 from audiosearch.sound.tags import read_cover
@@ -28,13 +28,16 @@ from audiosearch.web.hearing import Hearing
 from audiosearch.web.library import Library
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": schemas.Problem} for status in (400, 401, 403, 404, 408, 413, 421, 422)
+    status: {"model": schemas.Problem}
+    for status in (400, 401, 403, 404, 408, 409, 413, 421, 422, 503)
 }
 _MEDIA_TYPES = {
     "m3u8": "audio/x-mpegurl",
     "xspf": "application/xspf+xml",
     "jspf": "application/json",
 }
+
+_KEPT = {"Cache-Control": "private, max-age=3600"}
 
 router = APIRouter(prefix="/api", responses=_PROBLEMS)
 
@@ -76,7 +79,9 @@ async def embed(shared: Shared, file: Upload) -> schemas.Heard:
 @router.post("/query")
 async def query(
     shared: Shared,
-    file: Annotated[list[UploadFile], File(description="Clips to search with.")] = [],  # noqa: B006
+    file: Annotated[
+        list[UploadFile], File(max_length=10, description="Clips to search with.")
+    ] = [],  # noqa: B006
     track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
     unlike: Annotated[list[TrackId], Form(description="Tracks that hits are unlike.")] = [],  # noqa: B006
     k: Annotated[int, Form(ge=1, le=1_000)] = 10,
@@ -121,7 +126,7 @@ async def tracks(
     def found(index: Index) -> schemas.Tracks:
         total = index.totals().tracks
         if words.strip():
-            listed = index.named(words, limit=offset + limit)[offset:]
+            listed = index.named(words.replace("\0", " "), limit=offset + limit)[offset:]
         else:
             ids = index.ids(EVERYTHING)[offset : offset + limit].tolist()
             by_id = index.by_id(ids)
@@ -150,7 +155,7 @@ async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
 async def audio(shared: Shared, track_id: TrackId) -> FileResponse:
     """Return a track's sound, or the part that a Range header asks for."""
     (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
-    path, media_type = await asyncio.to_thread(shared.audio.playable, found)
+    path, media_type = await shared.audio.playable(found)
     return FileResponse(path, media_type=media_type)
 
 
@@ -165,7 +170,7 @@ async def cover(shared: Shared, track_id: TrackId) -> Response:
     picture = await asyncio.to_thread(read_cover, found.path)
     if picture is None:
         raise TrackNotFound(f"Track #{track_id} has no picture.", hint="Tags may hold one.")
-    return Response(picture.data, media_type=picture.media_type)
+    return Response(picture.data, media_type=picture.media_type, headers=_KEPT)
 
 
 @router.post("/playlist")
@@ -174,12 +179,7 @@ async def playlist(shared: Shared, wanted: schemas.Wanted) -> schemas.Playlist:
     if wanted.via and wanted.to is None:
         raise UsageError("The way leads nowhere.", hint="Say where it ends: to.")
     ends = [] if wanted.to is None else [*wanted.via, wanted.to]
-    wishes = Wishes(
-        seeds=tuple(f"#{i}" for i in wanted.tracks),
-        waypoints=tuple(f"#{i}" for i in ends),
-        filters=wanted.only.filters(wanted.unless),
-        whiten=wanted.whiten,
-    )
+    filters = wanted.only.filters(wanted.unless)
     shape = Shape(
         n_tracks=wanted.n,
         drift=wanted.drift,
@@ -189,9 +189,17 @@ async def playlist(shared: Shared, wanted: schemas.Wanted) -> schemas.Playlist:
         vary=wanted.vary,
     )
     caps = Caps(wanted.max_per_artist, wanted.max_per_album, wanted.artist_gap)
-    found = await shared.library.ask(
-        lambda index: found_playlist(index, wishes, shape, caps, ModelRequest())
-    )
+
+    def made(index: Index) -> Playlist:
+        wishes = Wishes(
+            seeds=tuple(t.path for t in tracks_of(index, wanted.tracks)),
+            waypoints=tuple(t.path for t in tracks_of(index, ends)),
+            filters=filters,
+            whiten=wanted.whiten,
+        )
+        return found_playlist(index, wishes, shape, caps, ModelRequest())
+
+    found = await shared.library.ask(made)
     return schemas.Playlist(
         name=found.name, tracks=[schemas.Track.of(t) for t in found.tracks], notes=found.notes
     )
@@ -218,7 +226,7 @@ async def playlist_file(shared: Shared, ordered: schemas.Ordered) -> Response:
 @router.get("/map")
 async def sound_map_(shared: Shared) -> dict[str, Any]:
     """Return where each track lies on the map, with its tags and nearest neighbours."""
-    return content(await shared.library.ask(sound_map))
+    return await asyncio.to_thread(content, await shared.library.ask(sound_map))
 
 
 def tracks_of(index: Index, ids: list[int]) -> list[Track]:

@@ -12,7 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from audiosearch import __version__
-from audiosearch.errors import AudioError, AudiosearchError, TrackNotFound, UsageError
+from audiosearch.errors import (
+    AudioError,
+    AudiosearchError,
+    LibraryError,
+    TrackNotFound,
+    UsageError,
+)
 from audiosearch.models import registry
 from audiosearch.web import api, pages
 from audiosearch.web.audio import Audio
@@ -28,7 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "create_app"]
 
-_STATUSES = ((TrackNotFound, 404), (UsageError, 400), (AudioError, 422), (AudiosearchError, 503))
+_STATUSES = (
+    *((TrackNotFound, 404), (UsageError, 400), (AudioError, 422)),
+    *((LibraryError, 409), (AudiosearchError, 503)),
+)
 
 
 def create_app(
@@ -57,6 +66,7 @@ def create_app(
     ModelError
         Where its model is not here.
     """
+    bounds = limits or Limits()
     library = Library(directory)
     try:
         identity = library.identity
@@ -67,13 +77,16 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        hearing = Hearing(model, identity.excerpt_seconds)
+        seconds = bounds.hearing_seconds
+        hearing = Hearing(model, identity.excerpt_seconds, most_seconds=seconds)
         with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
-            app.state.services = api.Services(library, hearing, Audio(Path(folder)))
+            audio = Audio(Path(folder))
+            app.state.services = api.Services(library, hearing, audio)
             try:
                 yield
             finally:
                 hearing.close()
+                audio.close()
                 library.close()
 
     app = FastAPI(
@@ -84,19 +97,26 @@ def create_app(
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
     )
+    app.state.directory = directory.absolute()
     app.include_router(api.router)
     app.include_router(pages.router)
     app.add_exception_handler(AudiosearchError, _failed)
     app.add_exception_handler(HTTPException, _not_served)
+    app.add_exception_handler(Exception, _broken)
     app.add_exception_handler(RequestValidationError, _not_understood)
-    app.add_middleware(Guard, hosts=hosts, api_key=api_key, limits=limits or Limits())
+    app.add_middleware(Guard, hosts=hosts, api_key=api_key, limits=bounds)
     return app
 
 
-async def _failed(_: Request, error: Exception) -> Response:
-    """Answer with what an error says: its status by its kind."""
+async def _failed(request: Request, error: Exception) -> Response:
+    """Answer with what an error says, but for where the index lies: its status by its kind."""
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
-    return refused(status, str(error), getattr(error, "hint", ""))
+    sentence = str(error).replace(str(request.app.state.directory), "that is served")
+    return refused(status, sentence, getattr(error, "hint", ""))
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    return refused(500, "The server made a mistake.", "Its terminal says more.")
 
 
 async def _not_served(_: Request, error: Exception) -> Response:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
-import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,9 +43,10 @@ class Audio:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._copies: OrderedDict[tuple[int, int], Path] = OrderedDict()
-        self._lock = threading.Lock()
+        # One copy at a time is made: several would only wait for each other's cores.
+        self._maker = ThreadPoolExecutor(1, thread_name_prefix="copies")
 
-    def playable(self, track: Track) -> tuple[Path, str]:
+    async def playable(self, track: Track) -> tuple[Path, str]:
         """Return a file that can be played, and its media type.
 
         Raises
@@ -62,8 +64,12 @@ class Audio:
             )
         if track.format in PLAYABLE and path.suffix.lower() in _CONTAINERS:
             return path, PLAYABLE[track.format]
-        with self._lock:  # one at a time: several would only wait for each other's cores
-            return self._copy(track, path), _TRANSCODED
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._maker, self._copy, track, path), _TRANSCODED
+
+    def close(self) -> None:
+        """Make no more copies."""
+        self._maker.shutdown(cancel_futures=True)
 
     def _copy(self, track: Track, path: Path) -> Path:
         key = (track.id, path.stat().st_mtime_ns)

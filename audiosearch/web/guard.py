@@ -36,12 +36,18 @@ class Limits:
     Attributes
     ----------
     upload_bytes : int
+    other_bytes : int
+        Of a request that holds no files.
     upload_seconds : float
         For sending all of it.
+    hearing_seconds : float
+        For decoding and embedding a file.
     """
 
     upload_bytes: int = 64 * 2**20
+    other_bytes: int = 2**20
     upload_seconds: float = 60.0
+    hearing_seconds: float = 60.0
 
 
 class Refused(HTTPException):
@@ -94,23 +100,28 @@ class Guard:
         if answer is not None:
             await answer(scope, receive, send_with_headers)
             return
-        await self._app(scope, self._bounded(receive), send_with_headers)
+        bounded = self._bounded(receive, self._most_bytes(Headers(scope=scope)))
+        await self._app(scope, bounded, send_with_headers)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._hosts is not None and _host_name(host) not in self._hosts:
             return refused(421, "This server goes by another name.", "Call it as 127.0.0.1.")
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if _is_from_elsewhere(headers):
             return refused(403, "Another site's page asks.", "Ask from the server's own page.")
         is_open = self._api_key is None or _is_open(scope["path"])
         if not is_open and not self._has_key(headers):
             return refused(401, "The key is missing or wrong.", "Send it as X-API-Key: KEY.")
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._limits.upload_bytes:
-            return refused(413, *self._too_large())
+        if length.isdecimal() and int(length) > self._most_bytes(headers):
+            return refused(413, *_too_large(self._most_bytes(headers)))
         return None
+
+    def _most_bytes(self, headers: Headers) -> int:
+        """Return how large a request's body may be: files, or else a little JSON."""
+        is_upload = headers.get("content-type", "").startswith("multipart/form-data")
+        return self._limits.upload_bytes if is_upload else self._limits.other_bytes
 
     def _has_key(self, headers: Headers) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
@@ -128,11 +139,7 @@ class Guard:
         response.set_cookie(_COOKIE, self._session_token, httponly=True, samesite="strict")
         return response
 
-    def _too_large(self) -> tuple[str, str]:
-        most = self._limits.upload_bytes // 2**20
-        return f"More than {most} MB were sent.", "Send an excerpt of the file."
-
-    def _bounded(self, receive: Receive) -> Receive:
+    def _bounded(self, receive: Receive, most_bytes: int) -> Receive:
         """Return what gives a request's body, as long as it keeps within the limits."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._limits.upload_seconds
@@ -149,12 +156,25 @@ class Guard:
                 sentence, hint = "The request takes too long to arrive.", "Send less at a time."
                 raise Refused(408, sentence, hint) from exc
             n_bytes += len(message.get("body", b""))
-            if n_bytes > self._limits.upload_bytes:
-                raise Refused(413, *self._too_large())
+            if n_bytes > most_bytes:
+                raise Refused(413, *_too_large(most_bytes))
             is_whole = not message.get("more_body", False)
             return message
 
         return bounded
+
+
+def _too_large(most_bytes: int) -> tuple[str, str]:
+    return f"More than {most_bytes / 2**20:.3g} MB were sent.", "Send an excerpt of the file."
+
+
+def _is_from_elsewhere(headers: Headers) -> bool:
+    """Return whether a browser says that another site's page asks, but not for a page to show."""
+    is_shown = headers.get("sec-fetch-mode") == "navigate"
+    if headers.get("sec-fetch-site") in {"cross-site", "same-site"} and not is_shown:
+        return True
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host", "")
 
 
 def _host_name(host: str) -> str | None:

@@ -6,6 +6,8 @@ import asyncio
 import shutil
 import tempfile
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import LifoQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 _NAME = "the file"  # what an upload is called in what is said of it
 
 
+class _TooLongError(Exception):
+    """A file that is given up, and with it the process that reads it."""
+
+
 class Hearing:
     """One network, loaded once, and as many processes that decode as there are cores.
 
@@ -33,6 +39,8 @@ class Hearing:
     model : Model
     excerpt_seconds : float or None
         Hear only about that much of each file.
+    most_seconds : float
+        What hearing one file may take.
 
     Raises
     ------
@@ -40,11 +48,12 @@ class Hearing:
         Where the model cannot be run.
     """
 
-    def __init__(self, model: Model, excerpt_seconds: float | None) -> None:
+    def __init__(self, model: Model, excerpt_seconds: float | None, *, most_seconds: float) -> None:
         self._network = model.load()
         self._lock = threading.Lock()
         self._excerpt_seconds = excerpt_seconds
-        self._turn = asyncio.Semaphore(n_cores())
+        self._most_seconds = most_seconds
+        self._threads = ThreadPoolExecutor(n_cores(), thread_name_prefix="hearing")
         self._idle: LifoQueue[Worker] = LifoQueue()
         self._workers: list[Worker] = []
 
@@ -56,13 +65,14 @@ class Hearing:
         AudioError
             Where it cannot become an embedding.
         """
-        async with self._turn:
-            return await asyncio.to_thread(self._embedded, stream)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._embedded, stream)
 
     def close(self) -> None:
         """End the processes."""
         for worker in self._workers:
             worker.close()
+        self._threads.shutdown(cancel_futures=True)
 
     def _embedded(self, stream: BinaryIO) -> Embedding:
         worker = self._worker()
@@ -70,11 +80,23 @@ class Hearing:
             with tempfile.NamedTemporaryFile(prefix="audiosearch-") as file:
                 shutil.copyfileobj(stream, file)
                 file.flush()
-                return self._heard(worker, Path(file.name))
+                embedding = self._heard(worker, Path(file.name))
         except AudioError as exc:
-            raise AudioError(_NAME, exc.reason, hint=exc.hint) from exc
-        finally:
             self._idle.put(worker)
+            raise AudioError(_NAME, exc.reason, hint=exc.hint) from exc
+        except _TooLongError as exc:
+            self._dismiss(worker)
+            hint = "Send an excerpt of it."
+            raise AudioError(_NAME, "hearing it takes too long", hint=hint) from exc
+        except BaseException:  # it may be in the midst of a file that nobody waits for
+            self._dismiss(worker)
+            raise
+        self._idle.put(worker)
+        return embedding
+
+    def _dismiss(self, worker: Worker) -> None:
+        worker.close()
+        self._workers.remove(worker)
 
     def _worker(self) -> Worker:
         if self._idle.empty():
@@ -88,7 +110,10 @@ class Hearing:
         messages = worker.read(
             str(path), excerpt_seconds=self._excerpt_seconds, wanted=lambda _: True
         )
+        latest = time.monotonic() + self._most_seconds
         for message in messages:
+            if time.monotonic() > latest:
+                raise _TooLongError
             if isinstance(message, Ended):
                 end = message
             else:

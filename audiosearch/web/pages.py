@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.resources import files
 
 from fastapi import APIRouter
@@ -46,7 +47,8 @@ async def map_frame(shared: Shared) -> HTMLResponse:
     """Return the map, to be shown in a frame."""
     found = await shared.library.ask(sound_map)
     title = f"{len(found.tracks)} tracks by how they sound"
-    text = page(found, title=title, color_by=telling_color(found))
+    color_by = telling_color(found)
+    text = await asyncio.to_thread(page, found, title=title, color_by=color_by)
     return HTMLResponse(text, headers={"Content-Security-Policy": _MAP_POLICY})
 
 

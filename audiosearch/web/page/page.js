@@ -57,14 +57,13 @@ async function busy(text, work) {
 
 // Tracks
 
-const minutes = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
+const minutes = (seconds) => `${Math.floor(Math.round(seconds) / 60)}:${String(Math.round(seconds) % 60).padStart(2, "0")}`;
 const nameOf = (track) => [track.artist, track.title || track.name].filter(Boolean).join(" – ");
 
 function cover(track) {
-  const box = element("span", { className: "cover", ariaHidden: "true" }, "♪");
   const image = element("img", { alt: "", loading: "lazy", src: `/api/tracks/${track.id}/cover` });
-  image.onload = () => box.replaceChildren(image);
-  return box;
+  image.onerror = () => image.replaceWith("♪");
+  return element("span", { className: "cover", ariaHidden: "true" }, image);
 }
 
 function player(track) {
@@ -101,7 +100,9 @@ function trackItem(track, similarity) {
 
 // Finding
 
+let asked = 0;
 async function showHits(title, request) {
+  asked += 1; // what was asked by words before comes too late
   await busy("Listening …", async () => {
     const found = await request();
     $("hits-title").textContent = title;
@@ -125,7 +126,6 @@ function findLike(track) {
   return showHits(`Most like ${nameOf(track)}`, () => query(form)).then(() => $("hits-title").focus());
 }
 
-let asked = 0;
 async function findWords(words) {
   const number = ++asked;
   await busy("", async () => {
@@ -149,18 +149,25 @@ for (const name of ["dragover", "dragleave", "drop"]) {
     }
   });
 }
-$("words").oninput = () => findWords($("words").value.trim());
+let typing = 0;
+$("words").oninput = () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => findWords($("words").value.trim()), 150);
+};
 $("by-words").onsubmit = (event) => event.preventDefault();
 
 // Recording
 
 let recorder = null;
 $("record").onclick = async () => {
-  if (recorder) return recorder.stop();
+  if (recorder) return recorder.stop?.();
+  recorder = {}; // while the browser asks whether it may
   await busy("Listening to the microphone: press again to search.", async () => {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true }).catch(() => {
-      throw new Error("The microphone is not to be had: the browser may ask, or forbid it.");
-    });
+    const stream = await navigator.mediaDevices?.getUserMedia({ audio: true }).catch(() => null);
+    if (!stream) {
+      recorder = null;
+      throw new Error("The microphone is not to be had: the browser forbids it, or wants HTTPS.");
+    }
     const parts = [];
     recorder = new MediaRecorder(stream);
     recorder.ondataavailable = (event) => parts.push(event.data);
@@ -196,20 +203,21 @@ function showSeeds() {
   }))));
 }
 
-function move(from, to) {
+function move(from, to, pressed) {
   if (to < 0 || to >= list.length) return;
   list.splice(to, 0, ...list.splice(from, 1));
   showList();
-  $("list").children[to].querySelector(".actions button").focus();
+  const button = [...$("list").children[to].querySelectorAll(".actions button")].find((one) => one.textContent === pressed);
+  (button || $("list").children[to]).focus();
 }
 
 let dragged = null;
 function listItem(track, place) {
-  const item = element("li", { draggable: true }, cover(track), described(track), element("span", { className: "similarity" }, String(place + 1)), player(track),
+  const item = element("li", { draggable: true, tabIndex: -1 }, cover(track), described(track), element("span", { className: "similarity" }, String(place + 1)), player(track),
     element("span", { className: "actions" },
-      action("Up", `Move ${nameOf(track)} up`, () => move(place, place - 1)),
-      action("Down", `Move ${nameOf(track)} down`, () => move(place, place + 1)),
-      action("Remove", `Remove ${nameOf(track)}`, () => { list.splice(place, 1); showList(); }),
+      action("Up", `Move ${nameOf(track)} up`, () => move(place, place - 1, "Up")),
+      action("Down", `Move ${nameOf(track)} down`, () => move(place, place + 1, "Down")),
+      action("Remove", `Remove ${nameOf(track)}`, () => { list.splice(place, 1); showList(); $("list").children[Math.min(place, list.length - 1)]?.focus(); }),
       action("More like this", `More like ${nameOf(track)}`, () => findLike(track))));
   item.ondragstart = () => { dragged = place; item.classList.add("dragged"); };
   item.ondragend = () => { dragged = null; item.classList.remove("dragged"); };
@@ -275,12 +283,19 @@ addEventListener("message", async (event) => {
       seeds = await Promise.all(lasso.slice(0, 100).filter(Number.isInteger).map((id) => json(`tracks/${id}`)));
       showSeeds();
       show("playlist");
-      say(`${seeds.length} tracks are the seeds: make the playlist.`);
+      const rest = lasso.length - seeds.length;
+      say(`${seeds.length} tracks are the seeds${rest ? `, ${rest} more are not` : ""}: make the playlist.`);
     }
   });
 });
 
-function loadMap() {
+async function loadMap() {
+  if ($("map").querySelector("iframe")) return;
+  try {
+    await ask("health"); // which asks for the key, where there is one
+  } catch (problem) {
+    return say(problem.message, true);
+  }
   if ($("map").querySelector("iframe")) return;
   say("Laying out the map: the first time takes a while.");
   const frame = element("iframe", { title: "Map of the library", src: "/map", onload: () => say("") });
@@ -303,7 +318,9 @@ function show(view) {
 
 addEventListener("hashchange", () => VIEWS.includes(location.hash.slice(1)) && show(location.hash.slice(1)));
 addEventListener("keydown", (event) => {
-  if (event.target.closest("input, select, textarea, button, a, audio, dialog, iframe") && event.key !== "Escape") return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  const within = (names) => event.target.closest(names) !== null;
+  if (event.key !== "Escape" && (within("input, select, textarea, dialog, iframe") || (event.key !== "/" && within("button, a, audio")))) return;
   const items = [...document.querySelectorAll("section:not([hidden]) .tracks > li")];
   const place = items.indexOf(document.activeElement.closest?.("li"));
   if (event.key === "/") {
