@@ -190,6 +190,9 @@ def test_a_key_is_asked_for_once(browser, served):
     with serving(served.folder, served.ids, "--api-key", "open sesame") as locked:
         page = browser.new_page()
         page.goto(locked.url)
+        page.locator("#key-text").fill("open barley")
+        page.locator("#key button").click()
+        expect(page.locator("#key-wrong")).to_be_visible()
         page.locator("#key-text").fill("open sesame")
         page.locator("#key button").click()
         expect(page.locator("#status")).to_have_text("15 tracks in all")

@@ -369,6 +369,9 @@ assert "tensorflow" not in sys.modules
     subprocess.run(command, check=True)
 
 
+TEN_BYTES = Limits(other_bytes=10, upload_seconds=1.0)
+
+
 class TestLimits:
     """What one request may take, by the guard alone."""
 
@@ -401,27 +404,19 @@ class TestLimits:
         return sent[0]["status"], time.monotonic() - started
 
     def test_what_is_within_them_passes(self):
-        assert (
-            self.answered(
-                Limits(other_bytes=10, upload_seconds=1.0), [(0, b"12345"), (0, b"67890")]
-            )[0]
-            == 200
-        )
+        assert self.answered(TEN_BYTES, [(0, b"12345"), (0, b"67890")])[0] == 200
 
     def test_what_says_it_is_too_large_is_not_even_read(self):
         headers = [(b"content-length", b"11")]
-        assert (
-            self.answered(Limits(other_bytes=10, upload_seconds=1.0), [(9, b"")], headers)[0] == 413
-        )
+        assert self.answered(TEN_BYTES, [(9, b"")], headers)[0] == 413
 
     def test_what_turns_out_too_large_is_broken_off(self):
         chunks = [(0, b"12345678"), (0, b"9012"), (9, b"")]
-        assert self.answered(Limits(other_bytes=10, upload_seconds=1.0), chunks)[0] == 413
+        assert self.answered(TEN_BYTES, chunks)[0] == 413
 
     def test_what_takes_too_long_is_broken_off(self):
-        status, seconds = self.answered(
-            Limits(other_bytes=10, upload_seconds=0.2), [(0.05, b"1")] * 3 + [(60, b"")]
-        )
+        chunks = [(0.05, b"1")] * 3 + [(60, b"")]
+        status, seconds = self.answered(Limits(other_bytes=10, upload_seconds=0.2), chunks)
         assert status == 408
         assert seconds < 10
 

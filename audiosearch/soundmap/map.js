@@ -213,6 +213,7 @@ document.addEventListener("keydown", (event) => {
     byId({ "+": "closer", "-": "farther", 0: "whole" }[event.key]).click();
   }
 });
+document.body.classList.toggle("framed", isFramed);
 isDark.onchange = draw;
 new ResizeObserver(() => plot._fullLayout && Plotly.Plots.resize(plot)).observe(plot);
 document.title = data.title;

@@ -79,9 +79,7 @@ async def embed(shared: Shared, file: Upload) -> schemas.Heard:
 @router.post("/query")
 async def query(
     shared: Shared,
-    file: Annotated[
-        list[UploadFile], File(max_length=10, description="Clips to search with.")
-    ] = [],  # noqa: B006
+    file: Annotated[list[UploadFile], File(max_length=10, description="Clips.")] = [],  # noqa: B006
     track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
     unlike: Annotated[list[TrackId], Form(description="Tracks that hits are unlike.")] = [],  # noqa: B006
     k: Annotated[int, Form(ge=1, le=1_000)] = 10,
@@ -124,7 +122,7 @@ async def tracks(
     """List tracks: those that words name, best first, or all, by id."""
 
     def found(index: Index) -> schemas.Tracks:
-        total = index.totals().tracks
+        total = None if words.strip() else index.totals().tracks
         if words.strip():
             listed = index.named(words.replace("\0", " "), limit=offset + limit)[offset:]
         else:

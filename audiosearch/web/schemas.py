@@ -60,10 +60,10 @@ class Track(BaseModel):
 
 
 class Tracks(BaseModel):
-    """Tracks, and how many there are in all where they are not those that words name."""
+    """Some tracks, and how many there are in all: null where they are those that words name."""
 
     tracks: list[Track]
-    total: int
+    total: int | None
 
 
 class Hit(BaseModel):

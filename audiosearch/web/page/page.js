@@ -1,6 +1,7 @@
 // The page: what it shows, it asks of /api. No text of a tag is ever taken for HTML.
 
 const $ = (id) => document.getElementById(id);
+const MOST_SHOWN = 50;
 const VIEWS = ["find", "playlist", "map"];
 
 function element(name, properties = {}, ...children) {
@@ -26,7 +27,8 @@ async function ask(path, options = {}) {
   if (response.status === 401 && (await openWithKey())) return ask(path, options);
   if (!response.ok) {
     const problem = await response.json().catch(() => ({ error: response.statusText, hint: "" }));
-    throw new Error(`${problem.error} ${problem.hint}`.trim());
+    const sentence = problem.error.replace(/[^.]$/, "$&.");
+    throw new Error(`${sentence[0].toUpperCase()}${sentence.slice(1)} ${problem.hint}`.trim());
   }
   return response;
 }
@@ -36,10 +38,14 @@ const sent = (value) => ({ method: "POST", headers: { "Content-Type": "applicati
 
 async function openWithKey() {
   const dialog = $("key");
-  dialog.showModal();
-  await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
-  const opened = await fetch("/api/session", { method: "POST", headers: { "X-API-Key": $("key-text").value } });
-  return opened.ok;
+  for (;;) {
+    if (!dialog.open) dialog.showModal();
+    await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
+    if (dialog.returnValue !== "open") return false;
+    const opened = await fetch("/api/session", { method: "POST", headers: { "X-API-Key": $("key-text").value } });
+    if (opened.ok) return true;
+    $("key-wrong").hidden = false;
+  }
 }
 
 /** Do something that takes a while, and say what became of it. */
@@ -70,6 +76,7 @@ function player(track) {
   const audio = element("audio", { controls: true, preload: "none", src: `/api/tracks/${track.id}/audio` });
   audio.setAttribute("aria-label", `Play ${nameOf(track)}`);
   audio.onplay = () => document.querySelectorAll("audio").forEach((other) => other !== audio && other.pause());
+  audio.onended = () => audio.closest("li")?.nextElementSibling?.querySelector("audio")?.play();
   audio.onerror = () => say(`${nameOf(track)} cannot be played.`, true);
   return audio;
 }
@@ -129,11 +136,13 @@ function findLike(track) {
 async function findWords(words) {
   const number = ++asked;
   await busy("", async () => {
-    const found = await json(`tracks?limit=50&words=${encodeURIComponent(words)}`);
+    const found = await json(`tracks?limit=${MOST_SHOWN}&words=${encodeURIComponent(words)}`);
     if (number !== asked) return; // more was typed meanwhile
     $("hits-title").textContent = words ? `Named ${words}` : "Tracks";
     $("hits").replaceChildren(...found.tracks.map((track) => trackItem(track)));
-    say(words ? `${found.tracks.length} tracks` : `${found.total} tracks in all`);
+    const shown = found.tracks.length;
+    if (words) say(shown < MOST_SHOWN ? `${shown} found` : `The first ${shown}: more words find fewer.`);
+    else say(shown < found.total ? `The first ${shown} of ${found.total} tracks` : `${found.total} tracks in all`);
   });
 }
 
@@ -155,6 +164,9 @@ $("words").oninput = () => {
   typing = setTimeout(() => findWords($("words").value.trim()), 150);
 };
 $("by-words").onsubmit = (event) => event.preventDefault();
+$("words").onkeydown = (event) => {
+  if (["ArrowDown", "Enter"].includes(event.key)) $("hits").firstElementChild?.focus();
+};
 
 // Recording
 
@@ -300,7 +312,7 @@ async function loadMap() {
   say("Laying out the map: the first time takes a while.");
   const frame = element("iframe", { title: "Map of the library", src: "/map", onload: () => say("") });
   frame.setAttribute("sandbox", "allow-scripts");
-  $("map").append(frame);
+  $("map").insertBefore(frame, $("playing"));
 }
 
 // Views and keys
