@@ -61,6 +61,8 @@ def serve(
             hint="--port 0 takes any port that is free.",
         ) from exc
     with listening:
+        # Inherited by connections: else the last part of an answer waits for an acknowledgement.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         app = create_app(index_dir, api_key=api_key, hosts=LOOPBACK if is_ours_alone else None)
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listening.getsockname()[1]}/"
