@@ -11,7 +11,7 @@ import numpy as np
 
 from audiosearch.errors import LibraryError
 from audiosearch.library.whitening import LEAST_TRACKS, transformed, whitened_index
-from audiosearch.params import SAME_COSINE
+from audiosearch.params import SAME_COSINE, SAME_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _N_FIRST = 10
 _ROWS_AT_A_TIME = 512
-_SAME_SECONDS = 0.01  # the share by which the same recording's lengths may differ
 
 
 class Label(str, Enum):
@@ -184,7 +183,7 @@ def distinct(tracks: Sequence[Track], vectors: Float32) -> list[int]:
             apart = np.abs(lengths[alike] - lengths[place])
             unknown = (lengths[alike] <= 0) | (lengths[place] <= 0)
             longest = np.maximum(lengths[alike], lengths[place])
-            is_again[alike[unknown | (apart <= _SAME_SECONDS * longest)]] = True
+            is_again[alike[unknown | (apart <= SAME_SECONDS * longest)]] = True
     return [int(place) for place in np.flatnonzero(~is_again)]
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from served import library, serving
 from sounds import melody, noise, tone, write
 from typer.testing import CliRunner, Result
 
 from audiosearch.cli import app
+from audiosearch.upkeep.transfer import import_vectors
 
 sqlite3.connect(":memory:").close()  # and so takes its functions from where it should
 
@@ -152,3 +154,19 @@ def browser_page(browser):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     yield page
     page.close()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory):
+    """A library of sounds, and `audiosearch serve` on it."""
+    folder = tmp_path_factory.mktemp("served")
+    with serving(folder, library(folder)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Path:
+    """An index of real VGGish vectors of 915 songs."""
+    directory = tmp_path_factory.mktemp("songs") / "i"
+    import_vectors(directory, shared / "songs/embeddings.npy", shared / "songs/tracks.json")
+    return directory

@@ -17,7 +17,6 @@ from audiosearch.models.registry import compact
 from audiosearch.soundmap import draw, layout, sound_map
 from audiosearch.soundmap.labels import labels_of, name_of
 from audiosearch.soundmap.regions import Region, regions_of
-from audiosearch.upkeep.transfer import import_vectors
 
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>/*PLOTLY*/"
 
@@ -40,13 +39,6 @@ def filled(directory, n_tracks, start=0, **fields):
 def a_map(directory, **options):
     with Index(directory) as index:
         return sound_map(index, **options)
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory, shared):
-    directory = tmp_path_factory.mktemp("songs") / "i"
-    import_vectors(directory, shared / "songs/embeddings.npy", shared / "songs/tracks.json")
-    return directory
 
 
 def test_neighbours_by_sound_are_neighbours_on_the_map(songs):

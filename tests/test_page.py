@@ -3,18 +3,11 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from served import EVIL, library, serving
+from served import EVIL, serving
 
 from audiosearch.formats import read_playlist
 
 VIEWS = ["find", "playlist", "map"]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    with serving(folder, library(folder)) as found:
-        yield found
 
 
 @pytest.fixture

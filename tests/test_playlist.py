@@ -15,7 +15,6 @@ from audiosearch.library.index import Identity
 from audiosearch.models.registry import Request, compact
 from audiosearch.playlist import Caps, Shape, Wishes
 from audiosearch.playlist import playlist as found_playlist
-from audiosearch.upkeep.transfer import import_vectors
 
 N_TRACKS = 400
 
@@ -178,13 +177,6 @@ def test_a_path_has_its_ends_and_waypoints_in_place(directory):
     angles = np.arccos(np.sum(vectors[:-1] * vectors[1:], axis=1))
     expected = np.cumsum(angles) / angles.sum() * 27 + np.arange(1, 4)
     np.testing.assert_allclose(places[1:], expected, atol=1.0)
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory, shared):
-    directory = tmp_path_factory.mktemp("songs") / "i"
-    import_vectors(directory, shared / "songs/embeddings.npy", shared / "songs/tracks.json")
-    return directory
 
 
 def test_paths_go_in_more_even_steps_than_the_naive_way(songs):

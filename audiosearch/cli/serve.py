@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 import sys
-import threading
-import webbrowser
 from typing import Annotated
 
 import typer
@@ -37,6 +34,10 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a page to find, play and map tracks, and the same over HTTP, until Ctrl-C."""
+    import socket
+    import threading
+    import webbrowser
+
     from audiosearch.cli.console import say
 
     try:
@@ -44,7 +45,7 @@ def serve(
 
         from audiosearch.web import create_app
         from audiosearch.web.guard import LOOPBACK
-    except ImportError as exc:
+    except ModuleNotFoundError as exc:
         raise MissingExtra("`audiosearch serve`", exc.name or "fastapi", "web") from exc
     is_ours_alone = host in LOOPBACK
     if not is_ours_alone and not api_key:

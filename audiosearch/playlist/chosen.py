@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.params import SAME_COSINE
+from audiosearch.params import SAME_COSINE, SAME_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from audiosearch.params import Float32
 
 _THERE = "a seed, or there already"
-_SAME_SECONDS = 0.01  # the share by which the same recording's lengths may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,4 +156,4 @@ def _lasts_as_long(track: Track, other: Track) -> bool:
     """Return whether two tracks may last as long, as far as that is known."""
     longest = max(track.seconds, other.seconds)
     is_known = track.seconds > 0 and other.seconds > 0
-    return not is_known or abs(track.seconds - other.seconds) <= _SAME_SECONDS * longest
+    return not is_known or abs(track.seconds - other.seconds) <= SAME_SECONDS * longest

@@ -13,12 +13,10 @@ disk, 12 GB of memory and, on two cores, an hour and a half. The teacher is YAMN
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -87,7 +85,6 @@ def train(
     network = student.train(learnt, len(audio.labels), work / "checkpoints", recipe)
     network.save_weights(work / "student.weights.h5")
     fitting.fitted_mix(network, audio).write(work / "mix.npz")
-    (work / "recipe.json").write_text(json.dumps(asdict(recipe)))
 
 
 @app.command()
@@ -107,7 +104,7 @@ def export(
 
     network = student.network()
     network.load_weights(work / "student.weights.h5")
-    recipe = student.Recipe(**json.loads((work / "recipe.json").read_text()))
+    recipe = student.recipe_of(work / "checkpoints")
     content = litert(network, Mix.read(work / "mix.npz"))
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "compact.tflite")

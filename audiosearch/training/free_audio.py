@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -44,9 +45,9 @@ class Source:
 
     Attributes
     ----------
+    kind : Kind
     package : str
     split : Split
-    kind : Kind
     pattern : str
         A regular expression searched in a file's path; its groups, joined, are the file's class.
         Files that do not match are left out.
@@ -54,9 +55,9 @@ class Source:
         Of the audio, as the package's copyright file has it.
     """
 
+    kind: Kind
     package: str
     split: Split
-    kind: Kind
     pattern: str
     licence: str
 
@@ -84,21 +85,10 @@ _HYPERROGUE = "CC-BY-SA-4.0, CC-BY-SA-3.0, CC0-1.0 and CC-BY-3.0"
 _KART = "CC-BY-SA-3.0, CC-BY-3.0, CC0-1.0, CC-BY-SA-4.0, GPL-2.0-or-later and public domain"
 
 
-def _speech(package: str, split: Split, pattern: str, licence: str) -> Source:
-    return Source(package, split, Kind.SPEECH, pattern, licence)
-
-
-def _music(package: str, split: Split, pattern: str, licence: str) -> Source:
-    return Source(package, split, Kind.MUSIC, pattern, licence)
-
-
-def _instrument(package: str, split: Split, pattern: str, licence: str) -> Source:
-    return Source(package, split, Kind.INSTRUMENT, pattern, licence)
-
-
-def _effect(package: str, split: Split, pattern: str, licence: str) -> Source:
-    return Source(package, split, Kind.EFFECT, pattern, licence)
-
+_speech = partial(Source, Kind.SPEECH)
+_music = partial(Source, Kind.MUSIC)
+_instrument = partial(Source, Kind.INSTRUMENT)
+_effect = partial(Source, Kind.EFFECT)
 
 _TRAIN, _VALIDATION, _TEST = Split
 _NOT_SILENCE = r"/sounds/\w+/(?!silence/)"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,7 @@ SIMILARITY_WEIGHT, IDENTITY_WEIGHT = 4.0, 0.15
 SOFTMAX_SCALE = 16.0
 WEIGHT_DECAY = 0.02
 STEPS_A_CHECKPOINT = 500
+_RECIPE = "recipe.json"
 
 log = logging.getLogger(__name__)
 
@@ -202,9 +203,15 @@ def train(examples: Examples, n_classes: int, folder: Path, recipe: Recipe) -> A
     return student
 
 
+def recipe_of(folder: Path) -> Recipe:
+    """Return the recipe of the training in a folder."""
+    begun = json.loads((folder / _RECIPE).read_text())
+    return Recipe(**{field.name: begun[field.name] for field in fields(Recipe)})
+
+
 def _check_same(folder: Path, recipe: Recipe, n_classes: int) -> None:
     """Check that what began in a folder is what is asked for, or write down what begins."""
-    path = folder / "recipe.json"
+    path = folder / _RECIPE
     asked = asdict(recipe) | {"n_classes": n_classes}
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)

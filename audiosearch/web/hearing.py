@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import LifoQueue
+from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from audiosearch.errors import AudioError
@@ -99,10 +99,12 @@ class Hearing:
         self._workers.remove(worker)
 
     def _worker(self) -> Worker:
-        if self._idle.empty():
-            self._workers.append(Worker())
-            return self._workers[-1]
-        return self._idle.get()
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            worker = Worker()
+            self._workers.append(worker)
+            return worker
 
     def _heard(self, worker: Worker, path: Path) -> Embedding:
         pool = RunningPool()
