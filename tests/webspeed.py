@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import faiss
 import httpx
@@ -23,20 +26,36 @@ from served import serving
 from sounds import noise, write
 
 
-async def asked(url: str, n_requests: int, n_clients: int, options: list[dict]) -> list[float]:
-    """Ask by so many clients at once, and return how long each answer took."""
-    limits = httpx.Limits(max_connections=n_clients)
-    async with httpx.AsyncClient(limits=limits, timeout=600) as client:
-        turn = asyncio.Semaphore(n_clients)
+def encoded(url: str, **body: Any) -> bytes:
+    """Return a request as it goes over the wire."""
+    request = httpx.Request("POST", url, **body)
+    lines = [b"POST %s HTTP/1.1" % request.url.raw_path]
+    lines += [name + b": " + value for name, value in request.headers.raw]
+    return b"\r\n".join([*lines, b"", request.read()])
 
-        async def one(number: int) -> float:
-            async with turn:
-                started = time.perf_counter()
-                found = await client.post(url, **options[number % len(options)])
-                found.raise_for_status()
-                return time.perf_counter() - started
 
-        return await asyncio.gather(*map(one, range(n_requests)))
+async def asked(url: str, requests: list[bytes], n_clients: int) -> list[float]:
+    """Ask by so many clients at once, in turn each, and return how long each answer took.
+
+    By bare sockets: a client library on the same cores would be measured instead.
+    """
+    seconds: list[float] = []
+
+    async def client(own: list[bytes]) -> None:
+        reader, writer = await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port)
+        for request in own:
+            started = time.perf_counter()
+            writer.write(request)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            if not head.startswith(b"http/1.1 200"):
+                raise RuntimeError(head.decode())
+            (length,) = re.findall(rb"content-length: (\d+)", head)
+            await reader.readexactly(int(length))
+            seconds.append(time.perf_counter() - started)
+        writer.close()
+
+    await asyncio.gather(*(client(requests[n::n_clients]) for n in range(n_clients)))
+    return seconds
 
 
 def bare_rate(n_tracks: int, seconds: float) -> float:
@@ -64,15 +83,16 @@ def main() -> None:
         clip = write(folder / "clip.wav", noise(10.0)).read_bytes()
         with serving(folder, {}) as server:
             url = f"{server.url}/api/query"
-            upload = [{"files": {"file": ("clip", clip)}, "data": {"k": 10}}]
-            ids = [{"data": {"track": number, "k": 10}} for number in range(1, 1_000)]
-            asyncio.run(asked(url, 20, 1, ids + upload))
+            upload = [encoded(url, files={"file": ("clip", clip)}, data={"k": "10"})]
+            ids = [encoded(url, data={"track": str(n), "k": "10"}) for n in range(1, 1_000)]
+            asyncio.run(asked(url, (ids + upload)[-20:], 1))
             rounds = (("tracks", ids, arguments.requests), ("clips", upload, 200))
             for title, options, n_requests in rounds:
-                alone = statistics.median(asyncio.run(asked(url, 20, 1, options)))
+                alone = statistics.median(asyncio.run(asked(url, (options * 20)[:20], 1)))
                 memory = psutil.Process(server.pid).memory_info().rss
                 started = time.perf_counter()
-                together = asyncio.run(asked(url, n_requests, arguments.clients, options))
+                many = (options * n_requests)[:n_requests]
+                together = asyncio.run(asked(url, many, arguments.clients))
                 rate = n_requests / (time.perf_counter() - started)
                 grown = psutil.Process(server.pid).memory_info().rss - memory
                 median = statistics.median(together)
