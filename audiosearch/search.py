@@ -16,11 +16,11 @@ from audiosearch.library.index import Identity, Index, Track
 from audiosearch.models import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from audiosearch.library.vectors import VectorSearch
     from audiosearch.params import Float32, Int64, StrPath
-    from audiosearch.sound.embedder import Embedder
+    from audiosearch.sound.embedder import Embedder, Embedding
 
 _UNLIKE_WEIGHT = 0.5  # of what to avoid, beside 1 of what to find
 _MOST_CANDIDATES = 20  # that are listed for words that name several tracks
@@ -150,30 +150,83 @@ def answer(
     LibraryError
         Where the index cannot answer.
     """
-    exclude = [] if ranking.include_self else [*seeds.tracks, *shunned.tracks]
-    hits = _ranked(index, seeds, shunned, k, ranking, [track.id for track in exclude])
-    return Answer(index.identity, hits, seeds.warnings + shunned.warnings)
+    (found,) = answers(index, [Query(index, seeds, shunned, k=k, ranking=ranking)])
+    return found
 
 
-def _ranked(
-    index: Index, seeds: Seeds, shunned: Seeds, k: int, ranking: Ranking, exclude: list[int]
+class Query:
+    """What is searched for, and among what: ready to be compared.
+
+    Parameters
+    ----------
+    index : Index
+    seeds, shunned : Seeds
+        What hits sound like, and what they do not.
+    k : int
+        How many hits.
+    ranking : Ranking
+
+    Raises
+    ------
+    UsageError
+        Where there is no seed.
+    LibraryError
+        Where there are too few tracks to whiten.
+    """
+
+    def __init__(
+        self, index: Index, seeds: Seeds, shunned: Seeds, *, k: int, ranking: Ranking = _BY_COSINE
+    ) -> None:
+        self.k = k
+        self.space = index.space(whiten=ranking.whiten)
+        self.center = centroid(seeds.vectors)
+        self.vector = centroid(self.space.compared(np.stack(seeds.vectors)))
+        if shunned.vectors:
+            compared = self.space.compared(np.stack(shunned.vectors))
+            self.vector = self.vector - _UNLIKE_WEIGHT * centroid(compared)
+        self.ranks_by_cosine = not ranking.whiten and not shunned.vectors
+        self.among = allowed_ids(index, self.space, ranking, self.center)
+        exclude = [] if ranking.include_self else [*seeds.tracks, *shunned.tracks]
+        self.without = [track.id for track in exclude]
+        self.warnings = seeds.warnings + shunned.warnings
+
+
+def answers(index: Index, queries: Sequence[Query]) -> list[Answer]:
+    """Answer queries: those that all tracks may be hits of are compared together.
+
+    Raises
+    ------
+    LibraryError
+        Where the index cannot answer.
+    """
+    nearest: dict[Query, tuple[Int64, Float32]] = {}
+    for space in {query.space for query in queries}:
+        alike = [q for q in queries if q.space is space and q.among is None]
+        if alike:
+            vectors = np.stack([query.vector for query in alike])
+            found = space.nearest_to_each(vectors, [q.k for q in alike], [q.without for q in alike])
+            nearest.update(zip(alike, found, strict=True))
+    for query in queries:
+        if query.among is not None:
+            nearest[query] = query.space.nearest(
+                query.vector, query.k, among=query.among, without=query.without
+            )
+    tracks = index.by_id([i for ids, _ in nearest.values() for i in ids.tolist()])
+    return [
+        Answer(index.identity, _hits(index, query, *nearest[query], tracks), query.warnings)
+        for query in queries
+    ]
+
+
+def _hits(
+    index: Index, query: Query, ids: Int64, products: Float32, tracks: dict[int, Track]
 ) -> list[Hit]:
-    center = centroid(seeds.vectors)
-    space = index.space(whiten=ranking.whiten)
-    query = centroid(space.compared(np.stack(seeds.vectors)))
-    if shunned.vectors:
-        query = query - _UNLIKE_WEIGHT * centroid(space.compared(np.stack(shunned.vectors)))
-    among = allowed_ids(index, space, ranking, center)
-    ids, products = space.nearest(query, k, among=among, without=exclude)
-    is_cosine = not ranking.whiten and not shunned.vectors
-    cosines = products if is_cosine else index.space().vectors_of(ids) @ center
-    tracks = index.by_id(ids.tolist())
+    if not query.ranks_by_cosine:
+        products = index.space().vectors_of(ids) @ query.center
+    cosines = np.clip(products, -1.0, 1.0)
     # A track removed meanwhile, by another process, is no answer any more.
     found = [(i, c) for i, c in zip(ids.tolist(), cosines.tolist(), strict=True) if i in tracks]
-    return [
-        Hit(rank, tracks[i], float(np.clip(cosine, -1.0, 1.0)))
-        for rank, (i, cosine) in enumerate(found, start=1)
-    ]
+    return [Hit(rank, tracks[i], cosine) for rank, (i, cosine) in enumerate(found, start=1)]
 
 
 def allowed_ids(
@@ -305,6 +358,12 @@ class Seeds:
         self.tracks.append(track)
         self.vectors.append(self._index.vector(track))
 
+    def add_embedding(self, embedding: Embedding, name: str = "") -> None:
+        """Add what a clip sounds like; warnings about it begin with a name."""
+        self.vectors.append(embedding.vector)
+        if embedding.warning:
+            self.warnings.append(name + embedding.warning)
+
     def _add_playlist(self, path: str) -> None:
         n_before = len(self.vectors)
         for entry in read_playlist(path):
@@ -340,10 +399,7 @@ class Seeds:
         behind_link = self._index.stored(os.path.realpath(clip))
         if behind_link is not None:
             self.tracks.append(behind_link)
-        embedding = self._embedders[0].embed(clip)
-        self.vectors.append(embedding.vector)
-        if embedding.warning:
-            self.warnings.append(f"{clip}: {embedding.warning}")
+        self.add_embedding(self._embedders[0].embed(clip), name=f"{clip}: ")
 
     def _model(self) -> registry.Model:
         own = self._index.identity

@@ -11,8 +11,8 @@ from audiosearch.errors import AmbiguousTrack
 from audiosearch.evaluate import Label, evaluate
 from audiosearch.library.filters import EVERYTHING, Filters, Range
 from audiosearch.library.index import Identity, Track
-from audiosearch.models.registry import compact
-from audiosearch.search import Ranking
+from audiosearch.models.registry import Request, compact
+from audiosearch.search import Query, Ranking, Seeds, answers
 from audiosearch.upkeep.duplicates import duplicates
 from audiosearch.upkeep.transfer import import_vectors
 
@@ -54,6 +54,26 @@ def index(tmp_path):
             for number, vector in enumerate(crowd(400)):
                 index.add(a_track(number), vector)
         yield index
+
+
+def test_queries_answered_together_have_the_answers_they_have_alone(index):
+    rankings = (Ranking(), Ranking(whiten=True), Ranking(Filters(genre=("Soul",))))
+    queries = []
+    for number, track in enumerate(list(index)[:30]):
+        seeds = Seeds(index, Request())
+        shunned = seeds.others()
+        seeds.add_track(track)
+        if number % 4 == 1:
+            shunned.add_track(index.stored("#99"))
+        ranking = rankings[number % 3]
+        queries.append(Query(index, seeds, shunned, k=1 + number, ranking=ranking))
+    together = answers(index, queries)
+    alone = [answers(index, [query])[0] for query in queries]
+    for query, first, second in zip(queries, together, alone, strict=True):
+        assert len(first.hits) == query.k
+        assert [hit.track for hit in first.hits] == [hit.track for hit in second.hits]
+        cosines = [[hit.similarity for hit in found.hits] for found in (first, second)]
+        np.testing.assert_allclose(*cosines, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from audiosearch.library.index import Index, Track
 from audiosearch.models.registry import Request as ModelRequest
 from audiosearch.playlist import Caps, Playlist, Shape, Wishes
 from audiosearch.playlist import playlist as found_playlist
-from audiosearch.search import Ranking, Seeds, answer
+from audiosearch.search import Answer, Ranking
 from audiosearch.sound.tags import read_cover
 from audiosearch.soundmap import sound_map
 from audiosearch.soundmap.page import content
@@ -26,6 +27,7 @@ from audiosearch.web import schemas
 from audiosearch.web.audio import Audio
 from audiosearch.web.hearing import Hearing
 from audiosearch.web.library import Library
+from audiosearch.web.queries import Asked, picked
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem}
@@ -49,6 +51,7 @@ class Services:
     library: Library
     hearing: Hearing
     audio: Audio
+    query: Callable[[Asked], Awaitable[Answer]]
 
 
 def _services(request: Request) -> Services:
@@ -87,29 +90,8 @@ async def query(
 ) -> schemas.Hits:
     """Find the tracks that sound most like clips, or like tracks, taken together."""
     heard = [await shared.hearing.embedding(one.file) for one in file]
-
-    def found(index: Index) -> schemas.Hits:
-        seeds = Seeds(index, ModelRequest())
-        shunned = seeds.others()
-        for one in tracks_of(index, track):
-            seeds.add_track(one)
-        for one in tracks_of(index, unlike):
-            shunned.add_track(one)
-        seeds.vectors += [embedding.vector for embedding in heard]
-        ranking = Ranking(EVERYTHING, whiten)
-        hits = answer(index, seeds, shunned, k=k, ranking=ranking).hits
-        return schemas.Hits(
-            model=index.identity.model,
-            hits=[
-                schemas.Hit(
-                    rank=hit.rank, similarity=hit.similarity, track=schemas.Track.of(hit.track)
-                )
-                for hit in hits
-            ],
-            warnings=[embedding.warning for embedding in heard if embedding.warning],
-        )
-
-    return await shared.library.ask(found)
+    ranking = Ranking(whiten=whiten)
+    return schemas.Hits.of(await shared.query(Asked(heard, track, unlike, k, ranking)))
 
 
 @router.get("/tracks")
@@ -228,15 +210,5 @@ async def sound_map_(shared: Shared) -> dict[str, Any]:
 
 
 def tracks_of(index: Index, ids: list[int]) -> list[Track]:
-    """Return tracks in the order of their ids as given.
-
-    Raises
-    ------
-    TrackNotFound
-        Where one of them is not there.
-    """
-    found = index.by_id(ids)
-    for i in ids:
-        if i not in found:
-            raise TrackNotFound(f"There is no track #{i}.", hint="/api/tracks lists them.")
-    return [found[i] for i in ids]
+    """Return tracks in the order of their ids as given; errors as of `picked`."""
+    return picked(index.by_id(ids), ids)

@@ -25,6 +25,7 @@ from audiosearch.web.audio import Audio
 from audiosearch.web.guard import LOOPBACK, Guard, Limits, Refused, refused
 from audiosearch.web.hearing import Hearing
 from audiosearch.web.library import Library
+from audiosearch.web.queries import answered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -81,7 +82,7 @@ def create_app(
         hearing = Hearing(model, identity.excerpt_seconds, most_seconds=seconds)
         with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
             audio = Audio(Path(folder))
-            app.state.services = api.Services(library, hearing, audio)
+            app.state.services = api.Services(library, hearing, audio, library.together(answered))
             try:
                 yield
             finally:

@@ -11,6 +11,7 @@ from audiosearch.soundmap.labels import name_of
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track as StoredTrack
+    from audiosearch.search import Answer
 
 #: The most that SQLite counts to.
 TrackId = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -80,6 +81,15 @@ class Hits(BaseModel):
     model: str
     hits: list[Hit]
     warnings: list[str]
+
+    @classmethod
+    def of(cls, found: Answer) -> Hits:
+        """Return an answer."""
+        hits = [
+            Hit(rank=hit.rank, similarity=hit.similarity, track=Track.of(hit.track))
+            for hit in found.hits
+        ]
+        return cls(model=found.identity.model, hits=hits, warnings=found.warnings)
 
 
 Texts = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=20)]
