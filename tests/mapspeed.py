@@ -22,19 +22,31 @@ from audiosearch import Index
 from audiosearch.soundmap import draw, sound_map
 
 SECONDS = 4.0
-# How often the map itself is drawn at another place or size.
-COUNT_DRAWN = "window.drawn = 0; plot.on('plotly_relayouting', () => { window.drawn += 1; })"
+# How many of the browser's frames show the map at another place or size than the one before.
+COUNT_SHOWN = """
+window.shown = 0;
+let last = null;
+function look() {
+  const { xaxis, yaxis } = plot._fullLayout;
+  const { transform } = plot.querySelector(".plot-container").style;
+  const now = JSON.stringify([transform, xaxis.range, yaxis.range]);
+  window.shown += last !== null && now !== last;
+  last = now;
+  requestAnimationFrame(look);
+}
+look();
+"""
 
 
 def frames_a_second(page: Page, move: Callable[[Page, int], None]) -> float:
-    """Return how often the map is drawn while something moves."""
-    before, started = page.evaluate("window.drawn"), time.perf_counter()
+    """Return how many frames show the map elsewhere than the one before while something moves."""
+    before, started = page.evaluate("window.shown"), time.perf_counter()
     number = 0
     while time.perf_counter() - started < SECONDS:
         move(page, number)
         number += 1
-    drawn: int = page.evaluate("window.drawn") - before
-    return drawn / (time.perf_counter() - started)
+    shown: int = page.evaluate("window.shown") - before
+    return shown / (time.perf_counter() - started)
 
 
 def pan(page: Page, number: int) -> None:
@@ -66,7 +78,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto((folder / "map.html").as_uri())
         page.wait_for_timeout(3_000)
-        page.evaluate(COUNT_DRAWN)
+        page.evaluate(COUNT_SHOWN)
         page.mouse.move(500, 400)
         page.mouse.down()
         print(f"pan: {frames_a_second(page, pan):.1f} frames a second")

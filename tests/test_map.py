@@ -1,5 +1,8 @@
 """The map: places that are kept, regions with names, and a page that shows them."""
 
+import math
+import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -260,7 +263,6 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
 
 
 def test_tensorflow_is_not_loaded_for_a_map(tmp_path):
-    import subprocess
 
     directory = filled(tmp_path / "i", 60)
     code = (
@@ -287,6 +289,22 @@ ALONE = """() => {
   const row = rows.reduce((best, one) => (room(one) > room(best) ? one : best));
   const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
   return [row, box.x + xaxis._offset + xaxis.l2p(data.x[row]), box.y + yaxis._offset + yaxis.l2p(data.y[row])];
+}"""  # noqa: E501
+
+
+# Where a point is on the screen.
+PLACE = """(row) => {
+  const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
+  return [box.x + xaxis._offset + xaxis.l2p(data.x[row]), box.y + yaxis._offset + yaxis.l2p(data.y[row])];
+}"""  # noqa: E501
+
+# Two fingers around a place move to twice the distance, and 10 pixels to the right.
+PINCH = """([x, y]) => {
+  const finger = (kind, pointerId, at) => document.elementFromPoint(x, y).dispatchEvent(
+    new PointerEvent(kind, { pointerId, clientX: at, clientY: y, bubbles: true, isPrimary: !pointerId }));
+  [-20, 20].forEach((side, id) => finger("pointerdown", id, x + side));
+  [-40, 40].forEach((side, id) => finger("pointermove", id, x + 10 + side));
+  [-40, 40].forEach((side, id) => finger("pointerup", id, x + 10 + side));
 }"""  # noqa: E501
 
 
@@ -347,6 +365,39 @@ class TestPage:
         page.wait_for_function("plot._fullLayout.xaxis.range[0] > 5")
         page.evaluate("choose(3)")
         page.wait_for_function("plot._fullLayout.xaxis.range[0] < data.x[3]")
+
+    def test_a_drag_moves_it_and_chooses_nothing(self, page):
+        row, x, y = page.evaluate(ALONE)
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 30, y - 20, steps=4)
+        expect(page.locator("#map")).to_have_class(re.compile("moving"))
+        page.mouse.up()
+        expect(page.locator("#map")).not_to_have_class(re.compile("moving"))
+        assert page.evaluate(PLACE, row) == pytest.approx([x + 30, y - 20], abs=0.5)
+        assert page.evaluate("chosen") is None
+        page.mouse.move(x + 29, y - 20)
+        page.wait_for_function("row => plot._hoverdata?.[0].pointNumber === row", arg=row)
+        page.mouse.click(x + 29, y - 20)
+        assert page.evaluate("chosen") == row
+
+    def test_the_wheel_zooms_around_the_pointer(self, page):
+        row, x, y = page.evaluate(ALONE)
+        width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
+        before = page.evaluate(width)
+        page.mouse.move(x, y)
+        page.mouse.wheel(0, -200)
+        page.wait_for_function(f"{width} < {before}")
+        assert before / page.evaluate(width) == pytest.approx(math.exp(0.5), rel=1e-3)
+        assert page.evaluate(PLACE, row) == pytest.approx([x, y], abs=0.5)
+
+    def test_two_fingers_pinch_it(self, page):
+        row, x, y = page.evaluate(ALONE)
+        width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
+        before = page.evaluate(width)
+        page.evaluate(PINCH, [x, y])
+        assert before / page.evaluate(width) == pytest.approx(2.0, rel=1e-3)
+        assert page.evaluate(PLACE, row) == pytest.approx([x + 10, y], abs=0.5)
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [1280, 390])

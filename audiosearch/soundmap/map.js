@@ -6,7 +6,7 @@ const byId = (id) => document.getElementById(id);
 const rows = data.ids.map((_, row) => row);
 const FIELDS = ["genre", "artist", "album", "folder", "cluster"];
 const FADED = 0.12;
-const CONFIG = { scrollZoom: true, displaylogo: false, responsive: true, displayModeBar: false };
+const CONFIG = { displaylogo: false, responsive: true, displayModeBar: false };
 const MOST_LISTED = 20; // of the tracks that are found
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 // Within audiosearch's page, which is told what is clicked and what the lasso holds.
@@ -35,7 +35,6 @@ let alone = null; // the colour that is shown alone
 let matching = null;
 let chosen = null;
 let isLasso = false;
-let view = null; // the ranges of both axes, where they are to change
 let isWaiting = false;
 
 function draw() {
@@ -45,8 +44,6 @@ function draw() {
     isWaiting = false;
     Plotly.Fx.unhover(plot);
     Plotly.react(plot, traces(), layout(), CONFIG);
-    if (view) Plotly.relayout(plot, view);
-    view = null;
   });
 }
 
@@ -55,7 +52,7 @@ function layout() {
   const back = isDark.matches ? "#14161a" : "#ffffff";
   return {
     paper_bgcolor: back, plot_bgcolor: back, font: { color: front, family: "system-ui, sans-serif" },
-    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest", dragmode: isLasso ? "lasso" : "pan", uirevision: "same",
+    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest", dragmode: isLasso && "lasso", uirevision: "same",
     xaxis: { visible: false }, yaxis: { visible: false, scaleanchor: "x" },
     hoverlabel: { align: "left" },
     annotations: data.regions.map((region) => ({
@@ -173,8 +170,7 @@ function look(times, x = null, y = null) {
     return [middle + (times * (low - high)) / 2, middle + (times * (high - low)) / 2];
   };
   const { xaxis, yaxis } = plot._fullLayout;
-  view = { "xaxis.range": around(xaxis, x), "yaxis.range": around(yaxis, y) };
-  draw();
+  Plotly.relayout(plot, { "xaxis.range": around(xaxis, x), "yaxis.range": around(yaxis, y) });
 }
 
 byId("find").oninput = (event) => find(event.target.value);
@@ -187,10 +183,7 @@ for (const name of FIELDS) {
 byId("color").onchange = recolor;
 byId("closer").onclick = () => look(1 / 1.5);
 byId("farther").onclick = () => look(1.5);
-byId("whole").onclick = () => {
-  view = { "xaxis.autorange": true, "yaxis.autorange": true };
-  draw();
-};
+byId("whole").onclick = () => Plotly.relayout(plot, { "xaxis.autorange": true, "yaxis.autorange": true });
 byId("lasso").hidden = !isFramed;
 byId("lasso").onclick = () => {
   isLasso = !isLasso;
@@ -219,7 +212,9 @@ new ResizeObserver(() => plot._fullLayout && Plotly.Plots.resize(plot)).observe(
 document.title = data.title;
 document.querySelector("h1").textContent = data.title;
 Plotly.newPlot(plot, traces(), layout(), CONFIG).then(() => {
+  const isDragged = makeMovable(plot, () => !isLasso, (ranges) => Plotly.relayout(plot, ranges));
   plot.on("plotly_click", ({ points }) => {
+    if (isDragged()) return;
     const point = points.find((one) => one.curveNumber === POINTS);
     if (!point) return;
     choose(point.pointNumber);

@@ -42,6 +42,7 @@ def page(found: SoundMap, *, title: str, color_by: str) -> str:
     here = files("audiosearch.soundmap")
     parts = {
         "STYLE": (here / "map.css").read_text(encoding="utf-8"),
+        "MOVING": (here / "moving.js").read_text(encoding="utf-8"),
         "SCRIPT": (here / "map.js").read_text(encoding="utf-8"),
         "DATA": _in_html(content(found) | looks),
         "PLOTLY": plotly_script(),
