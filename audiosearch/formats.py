@@ -111,16 +111,36 @@ def read_playlist(path: str) -> list[Entry]:
     LibraryError
         Where it cannot be read, or is none.
     """
-    kind = SUFFIXES.get(Path(path).suffix.lower(), PlaylistFormat.M3U8)
     try:
         content = Path(path).read_bytes()
-        entries = _READERS[kind](content)
-    except (OSError, ValueError, KeyError, TypeError, ET.ParseError, DefusedXmlException) as exc:
-        raise LibraryError(
-            f"{path} cannot be read as a playlist ({kind.value}): {exc}.",
-            hint="Playlists are .m3u8, .xspf or .jspf files.",
-        ) from exc
-    return entries
+    except OSError as exc:
+        raise _unreadable(path, exc) from exc
+    return entries_of(content, path)
+
+
+def entries_of(content: bytes, name: str) -> list[Entry]:
+    """Return what a playlist file holds, by the format that its name tells.
+
+    Raises
+    ------
+    LibraryError
+        Where it is no such playlist.
+    """
+    try:
+        return _READERS[_kind_of(name)](content)
+    except (ValueError, KeyError, TypeError, ET.ParseError, DefusedXmlException) as exc:
+        raise _unreadable(name, exc) from exc
+
+
+def _kind_of(name: str) -> PlaylistFormat:
+    return SUFFIXES.get(Path(name).suffix.lower(), PlaylistFormat.M3U8)
+
+
+def _unreadable(name: str, error: Exception) -> LibraryError:
+    return LibraryError(
+        f"{name} cannot be read as a playlist ({_kind_of(name).value}): {error}.",
+        hint="Playlists are .m3u8, .xspf or .jspf files.",
+    )
 
 
 def beside(playlist: str, path: str) -> str:

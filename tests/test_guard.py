@@ -3,6 +3,10 @@
 import asyncio
 import time
 
+import pytest
+
+from audiosearch.errors import UsageError
+from audiosearch.web import create_app
 from audiosearch.web.guard import Guard, Limits, refused
 
 TEN_BYTES = Limits(other_bytes=10, upload_seconds=1.0)
@@ -53,3 +57,8 @@ class TestLimits:
         status, seconds = self.answered(Limits(other_bytes=10, upload_seconds=0.2), chunks)
         assert status == 408
         assert seconds < 10
+
+
+def test_nobody_is_served_to_all_without_a_key(served):
+    with pytest.raises(UsageError, match="needs a key"):
+        create_app(served.folder / "index", hosts=None)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx
@@ -93,7 +94,17 @@ def test_sound_comes_whole_and_in_parts(api, served):
     assert (whole.headers["content-type"], whole.content) == ("audio/ogg", content)
     part = api.get(path, headers={"Range": "bytes=100-199"})
     assert (part.status_code, part.content) == (206, content[100:200])
+    assert api.get(path, headers={"Range": "bytes=-50"}).content == content[-50:]
     assert api.get(path, headers={"Range": "bytes=99999999-"}).status_code == 416
+    for nonsense in ("bytes=x-", "bytes=-", "metres=0-5"):
+        refused = api.get(path, headers={"Range": nonsense})
+        assert (refused.status_code, refused.json()["hint"]) == (400, "Write it as bytes=0-999.")
+
+
+def test_how_much_sound_there_is_can_be_asked(api, served):
+    found = api.head(f"/tracks/{served.ids['low.mp3']}/audio")
+    size = (served.folder / "music" / "low.mp3").stat().st_size
+    assert (found.status_code, int(found.headers["content-length"])) == (200, size)
 
 
 @pytest.mark.parametrize(
@@ -162,8 +173,37 @@ def test_playlists_can_be_filtered(api, served):
     wanted = {"tracks": [served.ids["hiss1.flac"]], "unless": {"artist": [EVIL]}, "n": 15}
     found = api.post("/playlist", json=wanted).json()
     assert served.ids["hiss0.flac"] not in [track["id"] for track in found["tracks"]]
+    music = str(served.folder / "music")
+    for key, n_tracks in (("only", 15), ("unless", 0)):
+        for which in ({"under": [music]}, {"seconds": "3.5..4.5"}):
+            found = api.post("/playlist", json=wanted | {"seeds": False, "unless": {}, key: which})
+            assert len(found.json()["tracks"]) == max(0, n_tracks - 1)
     refused = api.post("/playlist", json=wanted | {"only": {"year": "soon"}})
     assert (refused.status_code, refused.json()["error"]) == (400, "soon is no range.")
+
+
+def test_playlists_leave_out_what_other_playlists_hold(api, served):
+    wanted = {"tracks": [served.ids["hiss1.flac"]], "n": 15, "seeds": False}
+    others = [served.ids["hiss2.flac"], served.ids["low.mp3"]]
+    for kind in ("m3u8", "xspf", "jspf"):
+        text = api.post("/playlist/file", json={"tracks": others, "format": kind}).text
+        excluded = {"exclude_playlists": [{"name": f"a.{kind}", "text": text}]}
+        found = api.post("/playlist", json=wanted | excluded).json()
+        ids = {track["id"] for track in found["tracks"]}
+        assert len(ids) == 12
+        assert not ids & set(others)
+    broken = {"exclude_playlists": [{"name": "a.xspf", "text": "<"}]}
+    assert api.post("/playlist", json=wanted | broken).json()["error"].startswith("a.xspf cannot")
+
+
+def test_playlists_vary_by_a_number(api, served):
+    wanted = {"tracks": [served.ids["hiss1.flac"]], "n": 10, "whiten": False}
+    lists = [
+        [track["id"] for track in found["tracks"]]
+        for number in (1, 1, 2)
+        for found in [api.post("/playlist", json=wanted | {"random_seed": number}).json()]
+    ]
+    assert lists[0] == lists[1] != lists[2]
 
 
 @pytest.mark.parametrize("kind", ["m3u8", "xspf", "jspf"])
@@ -181,6 +221,36 @@ def test_the_map_has_every_track(api, served):
     found = api.get("/map").json()
     assert sorted(found["ids"]) == sorted(served.ids.values())
     assert len(found["x"]) == len(found["neighbours"]) == 15
+    with Index(served.folder / "index") as index:
+        track = index.stored(f"#{served.ids['low.mp3']}")
+        index.update(replace(track, title="Low"))
+        assert "Low" in api.get("/map").json()["name"]
+        index.update(track)
+
+
+def test_questions_do_not_wait_for_the_map(served, monkeypatch):
+    from audiosearch.web import maps
+
+    is_free, n_made = threading.Event(), []
+    made = maps.Maps._made
+    monkeypatch.setattr(
+        maps.Maps, "_made", lambda self: (n_made.append(1), is_free.wait(), made(self))[2]
+    )
+
+    async def asked():
+        library = Library(served.folder / "index")
+        drawn = maps.Maps(served.folder / "index", library)
+        looking = [asyncio.ensure_future(drawn.current()) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        assert await library.ask(lambda index: index.totals().tracks) == 15
+        is_free.set()
+        found = await asyncio.gather(*looking)
+        library.close()
+        return found
+
+    first, *others = asyncio.run(asked())
+    assert all(other is first for other in others)
+    assert len(n_made) == 1
 
 
 @pytest.mark.parametrize(
@@ -224,6 +294,19 @@ def test_what_is_no_sound_is_said_without_telling_where_it_lay(api, served):
     found = api.post("/embed", files=upload(served.clip("text.mp3")))
     assert found.status_code == 422
     assert found.json()["error"] == "the file: it holds no sound that can be decoded"
+
+
+def test_a_track_that_cannot_be_decoded_any_more_is_said(api, served):
+    path = served.folder / "music" / "loud.aiff"
+    content = path.read_bytes()
+    path.write_text("no sound")
+    try:
+        for _ in range(2):
+            found = api.get(f"/tracks/{served.ids['loud.aiff']}/audio")
+            assert (found.status_code, "cannot be played" in found.text) == (422, True)
+    finally:
+        path.write_bytes(content)
+    assert api.get(f"/tracks/{served.ids['loud.aiff']}/audio").status_code == 200
 
 
 def test_a_track_whose_file_is_gone_is_said(api, served):

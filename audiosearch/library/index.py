@@ -324,6 +324,10 @@ class Index:
         """Return a number that grows with every change of the vectors."""
         return self._catalog.revision()
 
+    def stamp(self) -> tuple[int, int]:
+        """Return what is another after any change of the tracks or their vectors."""
+        return self._catalog.revision(), self._catalog.track_changes()
+
     def nearest(
         self, vector: Float32, k: int, *, exclude: Sequence[Track] = ()
     ) -> list[tuple[Track, float]]:
@@ -377,7 +381,7 @@ class Index:
         if now != self.identity and not now.may_be(self.identity):
             raise ModelMismatch(
                 f"The index {self.directory} was made anew with {now} meanwhile.",
-                hint="Run the same command again.",
+                hint="Run the same command again; start a server anew.",
             )
 
     def _read_identity(self) -> Identity:

@@ -95,7 +95,7 @@ class VectorSearch:
         if len(vectors) < LEAST_TRACKS:
             raise LibraryError(
                 f"{len(vectors)} tracks are too few to whiten: how they spread is not known well.",
-                hint=f"From {LEAST_TRACKS} on it can be done; leave out --whiten until then.",
+                hint=f"From {LEAST_TRACKS} on it can be done; do not whiten until then.",
             )
         return whitened_index(vectors)
 

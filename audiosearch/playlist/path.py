@@ -35,12 +35,12 @@ def path(
     """
     if len({track.id for track in waypoints}) < len(waypoints):
         raise UsageError(
-            "A path goes through each track once.", hint="Name others for --to and --via."
+            "A path goes through each track once.", hint="Name another where one comes twice."
         )
     if len(waypoints) < 2 or n_tracks < len(waypoints):
         raise UsageError(
             f"A path of {n_tracks} tracks cannot go through {len(waypoints)} of them.",
-            hint="Name where it starts and where it goes, and ask for more tracks with -n.",
+            hint="Name where it starts and where it goes, and ask for more tracks.",
         )
     ends = np.stack([index.vector(track) for track in waypoints])
     counts = _between(ends, n_tracks - len(waypoints))

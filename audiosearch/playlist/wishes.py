@@ -106,7 +106,7 @@ def _path_from(index: Index, seeds: Seeds, wishes: Wishes, shape: Shape, caps: C
         )
     if shape.drift or shape.diversity or shape.vary:
         raise UsageError(
-            "A path neither drifts nor varies.", hint="Leave out --drift, --diversity and --vary."
+            "A path neither drifts nor varies.", hint="Leave out drift, diversity and variation."
         )
     waypoints = [*seeds.tracks]
     waypoints += [index.stored(name) or named_track(index, name) for name in wishes.waypoints]

@@ -84,8 +84,8 @@ class Ended:
 def main() -> None:
     """Serve requests until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal
-    _limit_memory()
-    threading.Thread(target=_leave_with, args=[os.getppid()], daemon=True).start()
+    limit_memory()
+    leave_with_parent()
     connection = Connection(int(sys.argv[1]))
     connection.send(None)
     try:
@@ -165,7 +165,8 @@ def _too_large(path: str) -> AudioError:
     return AudioError(path, reason, hint="Export it again from a player that plays it.")
 
 
-def _limit_memory() -> None:
+def limit_memory() -> None:
+    """Let no file lead this process on to take more than 2 GB of memory."""
     try:
         import resource
     except ImportError:  # a system without
@@ -175,8 +176,12 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
-def _leave_with(parent: int) -> None:
+def leave_with_parent() -> None:
     """End this process when its parent is gone, even in the midst of a decoder's endless loop."""
+    threading.Thread(target=_leave_with, args=[os.getppid()], daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1.0)
     os._exit(1)

@@ -38,13 +38,18 @@ def page(found: SoundMap, *, title: str, color_by: str) -> str:
     MissingExtra
         Where Plotly, whose script is put into the page, is not installed.
     """
+    return page_of(content(found), title=title, color_by=color_by)
+
+
+def page_of(data: dict[str, Any], *, title: str, color_by: str) -> str:
+    """Return the page of a map's `content`; see `page`."""
     looks = {"title": readable(title), "color_by": color_by}
     here = files("audiosearch.soundmap")
     parts = {
         "STYLE": (here / "map.css").read_text(encoding="utf-8"),
         "MOVING": (here / "moving.js").read_text(encoding="utf-8"),
         "SCRIPT": (here / "map.js").read_text(encoding="utf-8"),
-        "DATA": _in_html(content(found) | looks),
+        "DATA": _in_html(data | looks),
         "PLOTLY": plotly_script(),
     }
     text = (here / "map.html").read_text(encoding="utf-8")

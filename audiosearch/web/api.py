@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi.responses import FileResponse, JSONResponse
 
 from audiosearch import __version__
 from audiosearch.errors import TrackNotFound, UsageError
-from audiosearch.formats import Entry, PlaylistFormat, playlist_text
+from audiosearch.formats import Entry, PlaylistFormat, entries_of, playlist_text
 from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.index import Index, Track
 from audiosearch.models.registry import Request as ModelRequest
@@ -21,12 +22,11 @@ from audiosearch.playlist import Caps, Playlist, Shape, Wishes
 from audiosearch.playlist import playlist as found_playlist
 from audiosearch.search import Answer, Ranking
 from audiosearch.sound.tags import read_cover
-from audiosearch.soundmap import sound_map
-from audiosearch.soundmap.page import content
 from audiosearch.web import schemas
 from audiosearch.web.audio import Audio
 from audiosearch.web.hearing import Hearing
 from audiosearch.web.library import Library
+from audiosearch.web.maps import Maps
 from audiosearch.web.queries import Asked, picked
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -39,6 +39,7 @@ _MEDIA_TYPES = {
     "jspf": "application/json",
 }
 
+_RANGE = re.compile(r"bytes=(?=[^,]*\d)\d*-\d*(,\s*\d*-\d*)*")
 _KEPT = {"Cache-Control": "private, max-age=3600"}
 
 router = APIRouter(prefix="/api", responses=_PROBLEMS)
@@ -51,6 +52,7 @@ class Services:
     library: Library
     hearing: Hearing
     audio: Audio
+    maps: Maps
     query: Callable[[Asked], Awaitable[Answer]]
 
 
@@ -132,11 +134,21 @@ async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
         416: {"description": "There is no such part."},
     },
 )
-async def audio(shared: Shared, track_id: TrackId) -> FileResponse:
+async def audio(
+    shared: Shared,
+    track_id: TrackId,
+    part: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
+) -> FileResponse:
     """Return a track's sound, or the part that a Range header asks for."""
+    if part and not _RANGE.fullmatch(part):
+        raise UsageError("The Range makes no sense.", hint="Write it as bytes=0-999.")
     (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
     path, media_type = await shared.audio.playable(found)
     return FileResponse(path, media_type=media_type)
+
+
+# The description has one operation for each path.
+router.add_api_route("/tracks/{track_id}/audio", audio, methods=["HEAD"], include_in_schema=False)
 
 
 @router.get(
@@ -166,9 +178,16 @@ async def playlist(shared: Shared, wanted: schemas.Wanted) -> schemas.Playlist:
         diversity=wanted.diversity,
         seconds=None if wanted.minutes is None else 60 * wanted.minutes,
         keep_seeds=wanted.seeds,
-        vary=wanted.vary,
+        vary=wanted.vary or wanted.random_seed is not None,
+        random_seed=wanted.random_seed,
     )
-    caps = Caps(wanted.max_per_artist, wanted.max_per_album, wanted.artist_gap)
+    heard_before = {
+        entry.path
+        for one in wanted.exclude_playlists
+        for entry in entries_of(one.text.encode(), one.name)
+    }
+    gap = wanted.artist_gap
+    caps = Caps(wanted.max_per_artist, wanted.max_per_album, gap, frozenset(heard_before))
 
     def made(index: Index) -> Playlist:
         wishes = Wishes(
@@ -203,10 +222,11 @@ async def playlist_file(shared: Shared, ordered: schemas.Ordered) -> Response:
     )
 
 
-@router.get("/map")
-async def sound_map_(shared: Shared) -> dict[str, Any]:
+@router.get("/map", response_class=JSONResponse)
+async def sound_map(shared: Shared) -> Response:
     """Return where each track lies on the map, with its tags and nearest neighbours."""
-    return await asyncio.to_thread(content, await shared.library.ask(sound_map))
+    found = await shared.maps.current()
+    return Response(found.json, media_type="application/json")
 
 
 def tracks_of(index: Index, ids: list[int]) -> list[Track]:

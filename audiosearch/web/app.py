@@ -25,6 +25,7 @@ from audiosearch.web.audio import Audio
 from audiosearch.web.guard import LOOPBACK, Guard, Limits, Refused, refused
 from audiosearch.web.hearing import Hearing
 from audiosearch.web.library import Library
+from audiosearch.web.maps import Maps
 from audiosearch.web.queries import answered
 
 if TYPE_CHECKING:
@@ -62,11 +63,17 @@ def create_app(
 
     Raises
     ------
+    UsageError
+        Where others could call it, and no key is asked for.
     LibraryError
         Where there is no such index.
     ModelError
         Where its model is not here.
     """
+    if hosts is None and not api_key:
+        raise UsageError(
+            "Who may be called by any name needs a key.", hint="Give api_key, or hosts."
+        )
     bounds = limits or Limits()
     library = Library(directory)
     try:
@@ -82,7 +89,9 @@ def create_app(
         hearing = Hearing(model, identity.excerpt_seconds, most_seconds=seconds)
         with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
             audio = Audio(Path(folder))
-            app.state.services = api.Services(library, hearing, audio, library.together(answered))
+            app.state.services = api.Services(
+                library, hearing, audio, Maps(directory, library), library.together(answered)
+            )
             try:
                 yield
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -42,7 +43,7 @@ class Audio:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._copies: OrderedDict[tuple[int, int], Path] = OrderedDict()
+        self._copies: OrderedDict[tuple[int, int], Path | None] = OrderedDict()
         # One copy at a time is made: several would only wait for each other's cores.
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="copies")
 
@@ -74,15 +75,23 @@ class Audio:
     def _copy(self, track: Track, path: Path) -> Path:
         key = (track.id, path.stat().st_mtime_ns)
         if key not in self._copies:
-            target = self._folder / f"{key[0]}-{key[1]}.mp3"
-            command = [sys.executable, "-m", "audiosearch.web.transcode", str(path), str(target)]
-            try:
-                subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
-            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as exc:
-                hint = "`audiosearch doctor` says more."
-                raise AudioError(f"track #{track.id}", "it cannot be played", hint=hint) from exc
-            self._copies[key] = target
+            self._copies[key] = self._made(path, self._folder / f"{key[0]}-{key[1]}.mp3")
             if len(self._copies) > _MOST_KEPT:
-                self._copies.popitem(last=False)[1].unlink(missing_ok=True)
+                _, oldest = self._copies.popitem(last=False)
+                if oldest is not None:
+                    oldest.unlink(missing_ok=True)
         self._copies.move_to_end(key)
-        return self._copies[key]
+        copy = self._copies[key]
+        if copy is None:
+            hint = "`audiosearch doctor` says more."
+            raise AudioError(f"track #{track.id}", "it cannot be played", hint=hint)
+        return copy
+
+    @staticmethod
+    def _made(path: Path, target: Path) -> Path | None:
+        """Return a copy; None where none can be made, which is not tried again."""
+        command = [sys.executable, "-m", "audiosearch.web.transcode", str(path), str(target)]
+        with contextlib.suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
+            return target
+        return None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from importlib.resources import files
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from audiosearch.soundmap import page, sound_map, telling_color
 from audiosearch.web.api import Shared
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
@@ -45,11 +43,8 @@ async def file(name: str) -> Response:
 @router.get("/map")
 async def map_frame(shared: Shared) -> HTMLResponse:
     """Return the map, to be shown in a frame."""
-    found = await shared.library.ask(sound_map)
-    title = f"{len(found.tracks)} tracks by how they sound"
-    color_by = telling_color(found)
-    text = await asyncio.to_thread(page, found, title=title, color_by=color_by)
-    return HTMLResponse(text, headers={"Content-Security-Policy": _MAP_POLICY})
+    found = await shared.maps.current()
+    return HTMLResponse(found.page, headers={"Content-Security-Policy": _MAP_POLICY})
 
 
 def _file(name: str) -> Response:

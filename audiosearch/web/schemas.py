@@ -95,6 +95,9 @@ class Hits(BaseModel):
 Texts = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=20)]
 
 
+Span = Annotated[str, Field(max_length=20, description="1990..1999, 1984.. or ..1984")]
+
+
 class Which(BaseModel):
     """What tracks must be; of several values, one must fit."""
 
@@ -103,7 +106,9 @@ class Which(BaseModel):
     artist: Texts = []
     album: Texts = []
     genre: Texts = []
-    year: Annotated[str, Field(max_length=20, description="1990..1999, 1984.. or ..1984")] = ""
+    year: Span = ""
+    seconds: Span = ""
+    under: Texts = []
 
     def filters(self, unless: Which | None = None) -> Filters:
         """Return it as filters.
@@ -111,15 +116,26 @@ class Which(BaseModel):
         Raises
         ------
         UsageError
-            Where the year is no range.
+            Where the years or the lengths are no range.
         """
         return Filters(
             artist=tuple(self.artist),
             album=tuple(self.album),
             genre=tuple(self.genre),
             year=(Range.parsed(self.year),) if self.year else (),
+            seconds=(Range.parsed(self.seconds),) if self.seconds else (),
+            under=tuple(self.under),
             unless=unless.filters() if unless and unless != Which() else None,
         )
+
+
+class PlaylistFile(BaseModel):
+    """A playlist as a file has it; its name tells the format."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=200)]
+    text: Annotated[str, Field(max_length=2**20)]
 
 
 class Wanted(BaseModel):
@@ -138,10 +154,12 @@ class Wanted(BaseModel):
     max_per_album: Annotated[int, Field(ge=1, le=1_000)] | None = None
     artist_gap: Annotated[int, Field(ge=0, le=1_000)] = 0
     vary: bool = False
+    random_seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     seeds: bool = True
     whiten: bool | None = None
     only: Which = Which()
     unless: Which = Which()
+    exclude_playlists: Annotated[list[PlaylistFile], Field(max_length=20)] = []
 
 
 class Playlist(BaseModel):

@@ -9,13 +9,15 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import soundfile
-import soxr
+import av
+import numpy as np
 
 from audiosearch.atomic import atomic_path
 from audiosearch.sound.decode import open_recording
+from audiosearch.sound.worker import leave_with_parent, limit_memory
 
 _RATE_HZ = 44_100
+_BITS_A_SECOND = 192_000
 
 
 def transcode(source: str, target: Path) -> None:
@@ -29,16 +31,21 @@ def transcode(source: str, target: Path) -> None:
     with (
         closing(open_recording(source)) as recording,
         atomic_path(target) as draft,
-        soundfile.SoundFile(draft, "w", _RATE_HZ, 2, format="MP3") as file,
+        av.open(str(draft), "w", format="mp3") as copy,
     ):
-        rate = recording.info.sample_rate_hz
-        resampler = soxr.ResampleStream(rate, _RATE_HZ, 2, dtype="float32")
+        stream = copy.add_stream("libmp3lame", rate=_RATE_HZ, layout="stereo")
+        stream.bit_rate = _BITS_A_SECOND
         for block in recording.blocks():
             # One channel is heard on both sides; of more than two, the first two are.
             stereo = block[:, :2] if block.shape[1] > 1 else block.repeat(2, axis=1)
-            file.write(resampler.resample_chunk(stereo))
-        file.write(resampler.resample_chunk(stereo[:0], last=True))
+            interleaved = np.ascontiguousarray(stereo).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout="stereo")
+            frame.sample_rate = recording.info.sample_rate_hz
+            copy.mux(stream.encode(frame))
+        copy.mux(stream.encode(None))
 
 
 if __name__ == "__main__":
+    limit_memory()
+    leave_with_parent()
     transcode(sys.argv[1], Path(sys.argv[2]))

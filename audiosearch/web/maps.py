@@ -1,0 +1,67 @@
+"""The map, made once for all who look at it, and anew when the tracks are others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from audiosearch.library.index import Index
+from audiosearch.soundmap import sound_map, telling_color
+from audiosearch.soundmap.page import content, page_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from audiosearch.web.library import Library
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A map as it is sent: as JSON, and as a page."""
+
+    json: bytes
+    page: bytes
+
+
+class Maps:
+    """The map of an index, as it is now.
+
+    Parameters
+    ----------
+    directory : Path
+        Opened besides, for a layout takes long, and questions are not to wait for it.
+    library : Library
+        Knows when the tracks are others.
+    """
+
+    def __init__(self, directory: Path, library: Library) -> None:
+        self._directory = directory
+        self._library = library
+        self._lock = asyncio.Lock()  # who asks while it is made waits for the same
+        self._stamp: tuple[int, int] | None = None
+        self._map: Map | None = None
+
+    async def current(self) -> Map:
+        """Return the map.
+
+        Raises
+        ------
+        LibraryError
+            Where the index is empty.
+        """
+        async with self._lock:
+            stamp = await self._library.ask(Index.stamp)
+            if self._map is None or stamp != self._stamp:
+                self._map = await asyncio.to_thread(self._made)
+                self._stamp = stamp
+            return self._map
+
+    def _made(self) -> Map:
+        with Index(self._directory) as index:
+            found = sound_map(index)
+        data = content(found)
+        title = f"{len(found.tracks)} tracks by how they sound"
+        page = page_of(data, title=title, color_by=telling_color(found))
+        return Map(json.dumps(data).encode(), page.encode())
