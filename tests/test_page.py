@@ -71,6 +71,32 @@ def test_the_microphone_does_too(page):
     expect(page.locator("#hits li")).to_have_count(10)
 
 
+def test_a_recording_can_be_discarded(page):
+    page.locator("#record").click()
+    expect(page.locator("#record")).to_contain_text("(1 s)")
+    page.locator("#discard").click()
+    expect(page.locator("#status")).to_have_text("The recording was discarded.")
+    expect(page.locator("#record")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#hits-title")).to_have_text("Tracks")
+
+
+def test_all_tracks_can_be_reached(page, served):
+    page.route("**/api/tracks?*", lambda route: route.continue_(url=fewer(route.request.url)))
+    page.reload()
+    for n_shown in (6, 12, 15):
+        expect(page.locator("#hits li")).to_have_count(n_shown)
+        if n_shown < 15:
+            expect(page.locator("#status")).to_have_text(f"The first {n_shown} of 15 tracks")
+            page.locator("#more").click()
+    expect(page.locator("#more")).to_be_hidden()
+    assert len(set(hits(page).all_inner_texts())) == 15
+    assert page.evaluate("document.activeElement === document.querySelectorAll('#hits li')[12]")
+
+
+def fewer(url):
+    return url.replace("limit=50", "limit=6")
+
+
 def test_what_is_no_sound_is_said(page, served):
     page.locator("#file").set_input_files(served.clip("text.mp3"))
     expect(page.locator("#status")).to_contain_text("it holds no sound that can be decoded")
@@ -125,6 +151,58 @@ def test_a_playlist_is_made_put_in_order_and_downloaded(page, served, tmp_path, 
     assert [entry.path for entry in read_playlist(str(path))] == expected
 
 
+def test_moving_a_track_does_not_stop_what_plays(page):
+    seed(page, "tune1")
+    page.locator("#wanted [name=n]").fill("4")
+    page.locator("#wanted button[type=submit]").click()
+    names = page.locator("#list .name strong")
+    expect(names).to_have_count(4)
+    order = names.all_inner_texts()
+    page.locator("#list li").nth(1).focus()
+    page.keyboard.press(" ")
+    playing = "[...document.querySelectorAll('#list audio')].findIndex((one) => !one.paused)"
+    page.wait_for_function(f"{playing} === 1")
+    moves = [(1, "Up", 0), (0, "Down", 1), (2, "Up", 2), (1, "Up", 2), (2, "Down", 3)]
+    for place, button, plays_at in moves:
+        other = place + (1 if button == "Down" else -1)
+        order[place], order[other] = order[other], order[place]
+        page.locator("#list li").nth(place).get_by_text(button, exact=True).click()
+        expect(names).to_have_text(order)
+        assert page.evaluate(playing) == plays_at
+        focused = f"document.querySelectorAll('#list li')[{other}].contains(document.activeElement)"
+        assert page.evaluate(focused)
+
+
+def test_a_playlist_outlives_a_reload(page):
+    seed(page, "hiss1")
+    page.locator("#wanted [name=n]").fill("3")
+    page.locator("#wanted button[type=submit]").click()
+    names = page.locator("#list .name strong")
+    expect(names).to_have_count(3)
+    before = names.all_inner_texts()
+    page.reload()
+    expect(names).to_have_text(before)
+    assert page.locator("#seeds").inner_text().startswith("hiss1")
+    assert page.locator("#download [name=name]").input_value() == "Like hiss1"
+
+
+def test_playlists_have_the_switches_of_the_command_line(page, served, tmp_path):
+    (tmp_path / "heard.m3u8").write_text(str(served.folder / "music" / "hiss2.flac"))
+    seed(page, "hiss1")
+    page.locator("summary").click()
+    page.locator("#wanted [name=n]").fill("15")
+    page.locator("#wanted [name=exclude]").set_input_files(tmp_path / "heard.m3u8")
+    page.locator("#wanted [name=not_artist]").fill(f"{EVIL}; Nobody")
+    page.locator("#wanted [name=under]").fill(str(served.folder / "music"))
+    page.locator("#wanted [name=seconds]").fill("1..100")
+    page.locator("#wanted [name=random_seed]").fill("3")
+    page.locator("#wanted [name=whiten]").select_option("never")
+    page.locator("#wanted button[type=submit]").click()
+    names = page.locator("#list .name strong")
+    expect(names).to_have_count(13)
+    assert not {"hiss2.flac", EVIL} & set(names.all_inner_texts())
+
+
 def test_a_lasso_on_the_map_gives_the_seeds_of_a_playlist(page):
     page.get_by_role("link", name="Map").click()
     frame = page.frame_locator("#map iframe")
@@ -138,7 +216,7 @@ def test_a_lasso_on_the_map_gives_the_seeds_of_a_playlist(page):
     for point in points[1:]:
         page.mouse.move(*point, steps=10)
     page.mouse.up()
-    expect(page.locator("#status")).to_contain_text("are the seeds")
+    expect(page.locator("#status")).to_contain_text("to start from: make the playlist.")
     assert page.locator("#seeds li").count() >= 1
 
 
@@ -155,7 +233,14 @@ def test_a_click_on_the_map_plays(page, served):
     box = page.locator("#map iframe").bounding_box()
     page.mouse.move(box["x"] + place[0], box["y"] + place[1])
     page.mouse.click(box["x"] + place[0], box["y"] + place[1])
-    expect(page.locator("#playing audio")).to_have_count(1)
+    expect(page.locator("#playing audio")).to_have_js_property("paused", False)
+    number = inside.evaluate("data.ids[chosen]")
+    assert f"/tracks/{number}/" in page.locator("#playing audio").get_attribute("src")
+    nearest = frame.locator("#chosen li button").first
+    nearest.press("Enter")
+    assert inside.evaluate("data.ids[chosen]") != number
+    number = inside.evaluate("data.ids[chosen]")
+    expect(page.locator("#playing audio")).to_have_attribute("src", f"/api/tracks/{number}/audio")
 
 
 def test_tags_stay_text(page, served):
@@ -183,6 +268,8 @@ def test_a_key_is_asked_for_once(browser, served):
     with serving(served.folder, served.ids, "--api-key", "open sesame") as locked:
         page = browser.new_page()
         page.goto(locked.url)
+        expect(page.locator("#key-text")).to_be_focused()
+        assert serious_violations(page) == []
         page.locator("#key-text").fill("open barley")
         page.locator("#key button").click()
         expect(page.locator("#key-wrong")).to_be_visible()
@@ -208,7 +295,14 @@ def test_no_view_keeps_anyone_out(page, served, view, scheme, width):
     if view == "map":
         found = page.frame_locator("#map iframe").locator("#found")
         expect(found).to_have_text("15 tracks", timeout=60_000)
+    if view == "playlist":
+        page.locator("summary").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    violations = Axe().run(page).response["violations"]
-    serious = [v for v in violations if v["impact"] in {"serious", "critical"}]
-    assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in serious] == []
+    for frame in page.frames:
+        assert serious_violations(frame) == []
+
+
+def serious_violations(frame):
+    found = Axe().run(frame).response["violations"]
+    serious = [one for one in found if one["impact"] in {"serious", "critical"}]
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious]

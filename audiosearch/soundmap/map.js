@@ -154,6 +154,7 @@ function showChosen() {
 /** Choose a track, and move it into view where it is not. */
 function choose(row) {
   chosen = row;
+  tell({ chosen: data.ids[row] });
   showChosen();
   byId("chosen").querySelector("h2").focus();
   const { xaxis, yaxis } = plot._fullLayout;
@@ -218,11 +219,10 @@ Plotly.newPlot(plot, traces(), layout(), CONFIG).then(() => {
     const point = points.find((one) => one.curveNumber === POINTS);
     if (!point) return;
     choose(point.pointNumber);
-    tell({ chosen: data.ids[point.pointNumber] });
   });
   plot.on("plotly_selected", (selection) => {
     const held = (selection?.points || []).filter((one) => one.curveNumber === POINTS);
-    if (held.length) tell({ lasso: held.map((one) => data.ids[one.pointNumber]) });
+    if (selection) tell({ lasso: held.map((one) => data.ids[one.pointNumber]) });
   });
   recolor();
 });

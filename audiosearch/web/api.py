@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Resp
 from fastapi.responses import FileResponse, JSONResponse
 
 from audiosearch import __version__
-from audiosearch.errors import TrackNotFound, UsageError
+from audiosearch.errors import UsageError
 from audiosearch.formats import Entry, PlaylistFormat, entries_of, playlist_text
 from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.index import Index, Track
@@ -24,6 +24,7 @@ from audiosearch.search import Answer, Ranking
 from audiosearch.sound.tags import read_cover
 from audiosearch.web import schemas
 from audiosearch.web.audio import Audio
+from audiosearch.web.guard import refused
 from audiosearch.web.hearing import Hearing
 from audiosearch.web.library import Library
 from audiosearch.web.maps import Maps
@@ -161,7 +162,9 @@ async def cover(shared: Shared, track_id: TrackId) -> Response:
     (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
     picture = await asyncio.to_thread(read_cover, found.path)
     if picture is None:
-        raise TrackNotFound(f"Track #{track_id} has no picture.", hint="Tags may hold one.")
+        missing = refused(404, f"Track #{track_id} has no picture.", "Tags may hold one.")
+        missing.headers.update(_KEPT)
+        return missing
     return Response(picture.data, media_type=picture.media_type, headers=_KEPT)
 
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from audiosearch.web.api import Shared
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-_FILES = {"index.html", "page.css", "page.js"}
+_FILES = {file.name: file for file in (files("audiosearch.web") / "page").iterdir()}
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "media-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'none'; "
@@ -48,7 +48,7 @@ async def map_frame(shared: Shared) -> HTMLResponse:
 
 
 def _file(name: str) -> Response:
-    content = (files("audiosearch.web") / "page" / name).read_bytes()
+    content = _FILES[name].read_bytes()
     media_type = _TYPES[name[name.rindex(".") :]]
     headers = {"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-cache"}
     return Response(content, media_type=media_type, headers=headers)
