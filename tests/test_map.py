@@ -298,6 +298,14 @@ PLACE = """(row) => {
   return [box.x + xaxis._offset + xaxis.l2p(data.x[row]), box.y + yaxis._offset + yaxis.l2p(data.y[row])];
 }"""  # noqa: E501
 
+# How many names of regions are shown, of how many, and how many pairs lie over each other.
+LABELS = """() => {
+  const all = [...plot.querySelectorAll(".annotation")];
+  const boxes = all.filter((one) => one.style.visibility === "visible").map((one) => one.getBoundingClientRect());
+  const over = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  return [boxes.length, all.length, boxes.filter((a, n) => boxes.slice(n + 1).some((b) => over(a, b))).length];
+}"""  # noqa: E501
+
 # Two fingers around a place move to twice the distance, and 10 pixels to the right.
 PINCH = """([x, y]) => {
   const finger = (kind, pointerId, at) => document.elementFromPoint(x, y).dispatchEvent(
@@ -365,6 +373,15 @@ class TestPage:
         page.wait_for_function("plot._fullLayout.xaxis.range[0] > 5")
         page.evaluate("choose(3)")
         page.wait_for_function("plot._fullLayout.xaxis.range[0] < data.x[3]")
+
+    def test_names_of_regions_do_not_lie_over_each_other(self, browser_page, songs, tmp_path):
+        draw(a_map(songs), tmp_path / "songs.html", kind="html")
+        browser_page.set_viewport_size({"width": 390, "height": 844})
+        browser_page.goto((tmp_path / "songs.html").as_uri())
+        expect(browser_page.locator("#found")).to_contain_text("tracks")
+        shown, n_regions, n_over = browser_page.evaluate(LABELS)
+        assert 2 <= shown < n_regions
+        assert n_over == 0
 
     def test_a_drag_moves_it_and_chooses_nothing(self, page):
         row, x, y = page.evaluate(ALONE)

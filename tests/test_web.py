@@ -481,6 +481,11 @@ def test_others_are_served_only_with_a_key(served, run, host):
     assert "--api-key" in refused.stderr
 
 
+def test_where_others_call_it_is_said(served):
+    with serving(served.folder, {}, "--host", "0.0.0.0", "--api-key", KEY) as everywhere:
+        assert urlsplit(everywhere.url).hostname == socket.gethostname().lower()
+
+
 def test_a_port_that_is_taken_is_said(served, run):
     port = urlsplit(served.url).port
     refused = run("serve", "--index", served.folder / "index", "--port", port)

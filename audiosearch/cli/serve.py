@@ -34,6 +34,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a page to find, play and map tracks, and the same over HTTP, until Ctrl-C."""
+    import ipaddress
     import socket
     import threading
     import webbrowser
@@ -65,7 +66,9 @@ def serve(
         # Inherited by connections: else the last part of an answer waits for an acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         app = create_app(index_dir, api_key=api_key, hosts=LOOPBACK if is_ours_alone else None)
-        name = f"[{host}]" if ":" in host else host
+        is_everywhere = ipaddress.ip_address(listening.getsockname()[0]).is_unspecified
+        called = socket.gethostname() if is_everywhere else host
+        name = f"[{called}]" if ":" in called else called
         url = f"http://{name}:{listening.getsockname()[1]}/"
         say(f"Serving {index_dir} at {url}; Ctrl-C ends it.")
         if is_ours_alone and sys.stdout.isatty():

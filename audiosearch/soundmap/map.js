@@ -174,6 +174,17 @@ function look(times, x = null, y = null) {
   Plotly.relayout(plot, { "xaxis.range": around(xaxis, x), "yaxis.range": around(yaxis, y) });
 }
 
+/** Hide the names of regions that would lie over those of larger ones. */
+function thinOut() {
+  const shown = [];
+  for (const label of plot.querySelectorAll(".annotation")) {
+    const box = label.getBoundingClientRect();
+    const isFree = shown.every((other) => box.right < other.left || other.right < box.left || box.bottom < other.top || other.bottom < box.top);
+    label.style.visibility = isFree ? "visible" : "hidden";
+    if (isFree) shown.push(box);
+  }
+}
+
 byId("find").oninput = (event) => find(event.target.value);
 byId("find").onkeydown = (event) => {
   if (event.key === "Enter" && matching !== null && matching.size) choose([...matching][0]);
@@ -214,6 +225,7 @@ document.title = data.title;
 document.querySelector("h1").textContent = data.title;
 Plotly.newPlot(plot, traces(), layout(), CONFIG).then(() => {
   const isDragged = makeMovable(plot, () => !isLasso, (ranges) => Plotly.relayout(plot, ranges));
+  plot.on("plotly_afterplot", thinOut);
   plot.on("plotly_click", ({ points }) => {
     if (isDragged()) return;
     const point = points.find((one) => one.curveNumber === POINTS);
