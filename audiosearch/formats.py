@@ -118,6 +118,12 @@ def read_playlist(path: str) -> list[Entry]:
     return entries_of(content, path)
 
 
+_NO_PLAYLIST = (
+    *(ValueError, LookupError, TypeError, AttributeError, RecursionError),
+    *(ET.ParseError, DefusedXmlException),
+)
+
+
 def entries_of(content: bytes, name: str) -> list[Entry]:
     """Return what a playlist file holds, by the format that its name tells.
 
@@ -128,7 +134,7 @@ def entries_of(content: bytes, name: str) -> list[Entry]:
     """
     try:
         return _READERS[_kind_of(name)](content)
-    except (ValueError, KeyError, TypeError, ET.ParseError, DefusedXmlException) as exc:
+    except _NO_PLAYLIST as exc:
         raise _unreadable(name, exc) from exc
 
 

@@ -128,7 +128,13 @@ def test_paths_are_written_as_asked(style, path, expected):
     assert style.written(path) == expected
 
 
-@pytest.mark.parametrize("content", [b"<playlist", b'{"playlist": 1}', b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"<playlist", b'{"playlist": 1}', b"\xff\xfe\x00", b"[" * 200_000),
+        *(b'{"playlist": {"track": ["x"]}}', b'{"playlist": {"track": [{"location": [5]}]}}'),
+    ],
+)
 @pytest.mark.parametrize("suffix", [".xspf", ".jspf"])
 def test_what_is_no_playlist_is_said(tmp_path, content, suffix):
     path = tmp_path / f"x{suffix}"

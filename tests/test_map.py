@@ -309,7 +309,7 @@ LABELS = """() => {
 # Two fingers around a place move to twice the distance, and 10 pixels to the right.
 PINCH = """([x, y]) => {
   const finger = (kind, pointerId, at) => document.elementFromPoint(x, y).dispatchEvent(
-    new PointerEvent(kind, { pointerId, clientX: at, clientY: y, bubbles: true, isPrimary: !pointerId }));
+    new PointerEvent(kind, { pointerId, buttons: 1, clientX: at, clientY: y, bubbles: true, isPrimary: !pointerId }));
   [-20, 20].forEach((side, id) => finger("pointerdown", id, x + side));
   [-40, 40].forEach((side, id) => finger("pointermove", id, x + 10 + side));
   [-40, 40].forEach((side, id) => finger("pointerup", id, x + 10 + side));

@@ -39,6 +39,33 @@ def vectors_of(directory, tracks):
         return np.stack([index.vector(track) for track in tracks])
 
 
+def test_more_seeds_than_tracks_are_said(directory):
+    found = playlist(directory, *(f"#{n}" for n in range(1, 9)), n_tracks=5, keep_seeds=True)
+    assert [track.id for track in found.tracks] == [1, 2, 3, 4, 5]
+    assert found.notes == ["5 of the 8 seeds fill it"]
+
+
+def test_playlists_to_exclude_that_hold_nothing_of_the_index_are_said(directory):
+    elsewhere = Caps(recent=frozenset({"/elsewhere/1.mp3"}))
+    assert "nothing of the playlists" in playlist(directory, "#8", caps=elsewhere).notes[0]
+    here = Caps(recent=frozenset({"/elsewhere/1.mp3", a_track(9).path}))
+    assert playlist(directory, "#8", caps=here).notes == []
+
+
+def test_a_path_says_where_it_leads_and_takes_no_copy_of_where(tmp_path):
+    identity = Identity("compact", compact().fingerprint)
+    vectors = crowd(60)
+    with Index(tmp_path / "i", identity=identity) as index:
+        for number, vector in enumerate(vectors):
+            index.add(replace(a_track(number), artist=None, title=f"t{number}"), vector)
+        copied = replace(a_track(50), path="/music/copy.mp3", artist=None)
+        copy = index.add(copied, vectors[50])
+        names = [index.stored(f"#{n}").title for n in (3, 51)]
+    found = playlist(tmp_path / "i", "#3", waypoints=("#51",), n_tracks=6)
+    assert copy.id not in {track.id for track in found.tracks}
+    assert found.name == f"From {names[0]} to {names[1]}"
+
+
 def test_it_is_around_its_seeds_which_come_first_or_not_at_all(directory):
     with_seeds = playlist(directory, "#8", "#9", n_tracks=10, keep_seeds=True)
     without = playlist(directory, "#8", "#9", n_tracks=10)

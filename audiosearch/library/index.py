@@ -231,11 +231,11 @@ class Index:
         """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
         return self._catalog.ids(filters)
 
-    def named(self, words: str, *, limit: int = 20) -> list[Track]:
+    def named(self, words: str, *, limit: int = 20, offset: int = 0) -> list[Track]:
         """Return tracks in whose tags or path every word occurs, or begins one; best first."""
         from audiosearch.library import texts
 
-        ids = texts.named(self._catalog, self.directory, words, limit)
+        ids = texts.named(self._catalog, self.directory, words, limit, offset)
         tracks = {track.id: track for track in self._catalog.tracks(ids)}
         return [tracks[i] for i in ids if i in tracks]
 

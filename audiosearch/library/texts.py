@@ -27,7 +27,7 @@ _CREATE = (
 )
 
 
-def named(catalog: Catalog, directory: Path, words: str, limit: int) -> list[int]:
+def named(catalog: Catalog, directory: Path, words: str, limit: int, offset: int = 0) -> list[int]:
     """Return the ids of tracks in which every word occurs, or begins one; best first.
 
     Raises
@@ -39,9 +39,9 @@ def named(catalog: Catalog, directory: Path, words: str, limit: int) -> list[int
     if not quoted:
         return []
     query = " ".join(f'"{word}" *' for word in quoted)
-    sql = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank, rowid LIMIT ?"
+    sql = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank, rowid LIMIT ? OFFSET ?"
     with contextlib.closing(_up_to_date(catalog, directory / FILE_NAME)) as texts:
-        return [row[0] for row in texts.execute(sql, [query, limit])]
+        return [row[0] for row in texts.execute(sql, [query, limit, offset])]
 
 
 def _up_to_date(catalog: Catalog, path: Path) -> sqlite3.Connection:

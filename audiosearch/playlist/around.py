@@ -97,6 +97,7 @@ class _Around:
         self._n_allowed = len(self._space.ids if self._allowed is None else self._allowed)
         self._chosen = Chosen(caps, [] if shape.keep_seeds else seeds.tracks)
         self._rng = np.random.default_rng(shape.random_seed)
+        self._n_seeds = len(seeds.tracks) if shape.keep_seeds else 0
         if shape.keep_seeds:
             for track in seeds.tracks[: shape.n_tracks]:
                 self._chosen.add(track, index.vector(track))
@@ -162,6 +163,8 @@ class _Around:
         return scores
 
     def _notes(self, chosen: Chosen) -> list[str]:
+        if self._n_seeds > self._shape.n_tracks:
+            return [f"{self._shape.n_tracks} of the {self._n_seeds} seeds fill it"]
         if self._is_full(chosen):
             return []
         if self._shape.seconds is not None:

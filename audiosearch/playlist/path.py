@@ -51,7 +51,7 @@ def path(
     chosen.add(*later[0])
     for (start, goal), count in zip(itertools.pairwise(later), counts, strict=True):
         points = _great_circle(start[1], goal[1], count)
-        leg = _Leg(index, space, allowed, [track for track, _ in later])
+        leg = _Leg(index, space, allowed, later)
         chosen = leg.followed(chosen, points, goal)
         chosen.add(*goal)
     notes = [chosen.note(f"{n_tracks}")] if len(chosen.tracks) < n_tracks else []
@@ -84,11 +84,14 @@ class _Leg:
         index: Index,
         space: VectorSearch,
         allowed: Int64 | None,
-        waypoints: Sequence[Track],
+        waypoints: Sequence[tuple[Track, Float32]],
     ) -> None:
         self._index, self._space = index, space
         self._allowed = allowed
-        self._waypoints = [track.id for track in waypoints]
+        self._waypoints = [track.id for track, _ in waypoints]
+        self._reserved = Chosen(Caps())  # other copies of what the path leads to
+        for track, vector in waypoints:
+            self._reserved.add(track, vector)
 
     def followed(self, chosen: Chosen, points: Float32, goal: tuple[Track, Float32]) -> Chosen:
         """Return what is chosen after the leg, its goal not included."""
@@ -114,6 +117,8 @@ class _Leg:
             for score, way, place in ways:
                 track = tracks.get(int(ids[place]))
                 if track is None or way.refuses(track, vectors[place]):
+                    continue
+                if self._reserved.refuses(track, vectors[place]):
                     continue
                 extended = way.copy()
                 extended.add(track, vectors[place])

@@ -16,8 +16,6 @@ from audiosearch.playlist.path import path
 from audiosearch.search import Ranking, Seeds, named_track
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from audiosearch.library.index import Track
     from audiosearch.models.registry import Request
     from audiosearch.params import StrPath
@@ -82,21 +80,23 @@ def playlist(
         seeds.add_track(named_track(index, words))
     if wishes.waypoints:
         found = _path_from(index, seeds, wishes, shape, caps)
+        name = f"From {_name_of(found.tracks[0])} to {_name_of(found.tracks[-1])}"
     else:
         whiten = wishes.whiten
         if whiten is None:
             whiten = index.totals().tracks >= LEAST_TRACKS
         ranking = Ranking(filters=wishes.filters, whiten=whiten)
         found = around(index, seeds, shape, caps, ranking)
+        name = f"Like {_name_of(seeds.tracks[0])}" if seeds.tracks else "Sounds like a clip"
     notes = [*seeds.warnings, *found.notes]
-    return replace(found, name=_name(seeds.tracks), notes=notes)
+    if caps.recent and not any(index.track_at(path) for path in caps.recent):
+        notes.append("nothing of the playlists to exclude is in the index")
+    return replace(found, name=name, notes=notes)
 
 
-def _name(seeds: Sequence[Track]) -> str:
-    if not seeds:
-        return "Sounds like a clip"
-    tags = " - ".join(filter(None, (seeds[0].artist, seeds[0].title)))
-    return f"Like {tags or PurePath(seeds[0].path).stem}"
+def _name_of(track: Track) -> str:
+    tags = " - ".join(filter(None, (track.artist, track.title)))
+    return tags or PurePath(track.path).stem
 
 
 def _path_from(index: Index, seeds: Seeds, wishes: Wishes, shape: Shape, caps: Caps) -> Playlist:

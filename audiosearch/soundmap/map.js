@@ -165,12 +165,14 @@ function choose(row) {
 
 /** Look from so many times as far, at a place: the one in the middle, unless given. */
 function look(times, x = null, y = null) {
+  const { xaxis, yaxis } = plot._fullLayout;
+  const width = xaxis.range[1] - xaxis.range[0];
+  const scale = boundedWidth(times * width) / width;
   const around = (axis, place) => {
     const [low, high] = axis.range;
     const middle = place ?? (low + high) / 2;
-    return [middle + (times * (low - high)) / 2, middle + (times * (high - low)) / 2];
+    return [middle + (scale * (low - high)) / 2, middle + (scale * (high - low)) / 2];
   };
-  const { xaxis, yaxis } = plot._fullLayout;
   Plotly.relayout(plot, { "xaxis.range": around(xaxis, x), "yaxis.range": around(yaxis, y) });
 }
 
@@ -214,6 +216,11 @@ document.addEventListener("keydown", (event) => {
     chosen = alone = null;
     showChosen();
     showLegend();
+  } else if (event.target.closest("input, select, button") === null && event.key === " " && isFramed) {
+    event.preventDefault();
+    tell({ toggle: true });
+  } else if (event.ctrlKey || event.metaKey) {
+    return; // the browser's own zoom
   } else if (event.target.closest("input, select") === null && ["+", "-", "0"].includes(event.key)) {
     byId({ "+": "closer", "-": "farther", 0: "whole" }[event.key]).click();
   }
@@ -225,7 +232,10 @@ document.title = data.title;
 document.querySelector("h1").textContent = data.title;
 Plotly.newPlot(plot, traces(), layout(), CONFIG).then(() => {
   const isDragged = makeMovable(plot, () => !isLasso, (ranges) => Plotly.relayout(plot, ranges));
-  plot.on("plotly_afterplot", thinOut);
+  plot.on("plotly_afterplot", () => {
+    Plotly.Fx.unhover(plot);
+    thinOut();
+  });
   plot.on("plotly_click", ({ points }) => {
     if (isDragged()) return;
     const point = points.find((one) => one.curveNumber === POINTS);

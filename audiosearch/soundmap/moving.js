@@ -4,6 +4,10 @@
 
 const REST_MS = 150;
 const LEAST_DRAG = 4; // pixels: less is a click
+const [NARROWEST, WIDEST] = [1e-4, 40]; // that the map gets; all tracks take 2, and UMAP is no finer
+
+/** Return the width of the map that is seen when another is asked for. */
+const boundedWidth = (width) => Math.min(WIDEST, Math.max(NARROWEST, width));
 
 /**
  * Let pointers drag and pinch a plot, and the wheel zoom it.
@@ -30,8 +34,11 @@ function makeMovable(plot, mayDrag, drawAnew) {
   }
 
   /** Move on by some pixels, and zoom around a place. */
-  function move(times, [aroundX, aroundY], x, y) {
+  function move(wanted, [aroundX, aroundY], x, y) {
     if (moved === still) Plotly.Fx.unhover(plot);
+    const [low, high] = plot._fullLayout.xaxis.range;
+    const width = (high - low) / moved.times;
+    const times = width / boundedWidth(width / wanted);
     moved = {
       times: moved.times * times,
       x: times * moved.x + (1 - times) * aroundX + x,
@@ -66,12 +73,13 @@ function makeMovable(plot, mayDrag, drawAnew) {
     move(Math.exp(-Math.max(-200, Math.min(200, pixels)) / 400), place(event), 0, 0);
   }, { passive: false });
   plot.addEventListener("pointerdown", (event) => {
-    if (!mayDrag() || event.button !== 0) return;
     if (!pointers.size) dragged = 0;
+    if (!mayDrag() || event.button !== 0) return;
     pointers.set(event.pointerId, place(event));
   });
   addEventListener("pointermove", (event) => {
     if (!pointers.has(event.pointerId)) return;
+    if (!event.buttons) return void pointers.delete(event.pointerId); // it was let go elsewhere
     const before = [...pointers.values()];
     pointers.set(event.pointerId, place(event));
     const after = [...pointers.values()];

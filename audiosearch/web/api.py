@@ -9,8 +9,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi import (
+    APIRouter,
+    Depends,
+    File,
+    Form,
+    Header,
+    Query,
+    Request,
+    Response,
+    Security,
+    UploadFile,
+)
 from fastapi.responses import FileResponse, JSONResponse
+from fastapi.security import APIKeyHeader
 
 from audiosearch import __version__
 from audiosearch.errors import UsageError
@@ -40,10 +52,13 @@ _MEDIA_TYPES = {
     "jspf": "application/json",
 }
 
-_RANGE = re.compile(r"bytes=(?=[^,]*\d)\d*-\d*(,\s*\d*-\d*)*")
+_PART = re.compile(r"bytes=(?:(\d+)-(\d*)|-\d+)")  # one, as players ask for
 _KEPT = {"Cache-Control": "private, max-age=3600"}
 
-router = APIRouter(prefix="/api", responses=_PROBLEMS)
+# The guard asks for the key; here it is only described.
+_KEY = Security(APIKeyHeader(name="X-API-Key", auto_error=False))
+
+router = APIRouter(prefix="/api", responses=_PROBLEMS, dependencies=[_KEY])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +86,8 @@ TrackId = schemas.TrackId
 async def health(shared: Shared) -> schemas.Health:
     """Say that the server is there, and what it serves."""
     tracks, model = await shared.library.ask(lambda i: (i.totals().tracks, i.identity.model))
-    return schemas.Health(version=__version__, model=model, tracks=tracks)
+    library = shared.library.name
+    return schemas.Health(version=__version__, model=model, tracks=tracks, library=library)
 
 
 @router.post("/embed")
@@ -109,7 +125,7 @@ async def tracks(
     def found(index: Index) -> schemas.Tracks:
         total = None if words.strip() else index.totals().tracks
         if words.strip():
-            listed = index.named(words.replace("\0", " "), limit=offset + limit)[offset:]
+            listed = index.named(words.replace("\0", " "), limit=limit, offset=offset)
         else:
             ids = index.ids(EVERYTHING)[offset : offset + limit].tolist()
             by_id = index.by_id(ids)
@@ -137,19 +153,17 @@ async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
 )
 async def audio(
     shared: Shared,
+    request: Request,
     track_id: TrackId,
     part: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
 ) -> FileResponse:
     """Return a track's sound, or the part that a Range header asks for."""
-    if part and not _RANGE.fullmatch(part):
-        raise UsageError("The Range makes no sense.", hint="Write it as bytes=0-999.")
+    if not _is_part(part):  # as if it had not been sent: RFC 9110, section 14.2
+        headers = request.scope["headers"]
+        request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
     (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
     path, media_type = await shared.audio.playable(found)
-    return FileResponse(path, media_type=media_type)
-
-
-# The description has one operation for each path.
-router.add_api_route("/tracks/{track_id}/audio", audio, methods=["HEAD"], include_in_schema=False)
+    return FileResponse(path, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
 @router.get(
@@ -194,7 +208,7 @@ async def playlist(shared: Shared, wanted: schemas.Wanted) -> schemas.Playlist:
 
     def made(index: Index) -> Playlist:
         wishes = Wishes(
-            seeds=tuple(t.path for t in tracks_of(index, wanted.tracks)),
+            seeds=tuple(t.path for t in tracks_of(index, list(dict.fromkeys(wanted.tracks)))),
             waypoints=tuple(t.path for t in tracks_of(index, ends)),
             filters=filters,
             whiten=wanted.whiten,
@@ -230,6 +244,12 @@ async def sound_map(shared: Shared) -> Response:
     """Return where each track lies on the map, with its tags and nearest neighbours."""
     found = await shared.maps.current()
     return Response(found.json, media_type="application/json")
+
+
+def _is_part(text: str) -> bool:
+    """Return whether a Range header asks for a part that could be."""
+    match = _PART.fullmatch(text)
+    return match is not None and not (match[2] and int(match[1]) > int(match[2]))
 
 
 def tracks_of(index: Index, ids: list[int]) -> list[Track]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import subprocess
 import sys
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audiosearch.atomic import remove_drafts
 from audiosearch.errors import AudioError, TrackNotFound
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ _TRANSCODED = "audio/mpeg"
 _MOST_KEPT = 8
 _SECONDS = 120.0  # that making one may take
 
+_Key = tuple[int, int]  # a track's id, and the time of its file's last change
+
 
 class Audio:
     """Tracks' files, or copies of those that browsers do not play, made as mp3 when asked for.
@@ -43,9 +44,11 @@ class Audio:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._copies: OrderedDict[tuple[int, int], Path | None] = OrderedDict()
+        self._copies: OrderedDict[_Key, Path] = OrderedDict()
+        self._failed: set[_Key] = set()
         # One copy at a time is made: several would only wait for each other's cores.
-        self._maker = ThreadPoolExecutor(1, thread_name_prefix="copies")
+        self._turn = asyncio.Lock()
+        self._making: asyncio.subprocess.Process | None = None
 
     async def playable(self, track: Track) -> tuple[Path, str]:
         """Return a file that can be played, and its media type.
@@ -65,33 +68,48 @@ class Audio:
             )
         if track.format in PLAYABLE and path.suffix.lower() in _CONTAINERS:
             return path, PLAYABLE[track.format]
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._maker, self._copy, track, path), _TRANSCODED
+        return await self._copy(track, path), _TRANSCODED
 
     def close(self) -> None:
-        """Make no more copies."""
-        self._maker.shutdown(cancel_futures=True)
+        """Break off the copy that is being made."""
+        if self._making is not None:
+            _kill(self._making)
 
-    def _copy(self, track: Track, path: Path) -> Path:
+    async def _copy(self, track: Track, path: Path) -> Path:
         key = (track.id, path.stat().st_mtime_ns)
         if key not in self._copies:
-            self._copies[key] = self._made(path, self._folder / f"{key[0]}-{key[1]}.mp3")
-            if len(self._copies) > _MOST_KEPT:
-                _, oldest = self._copies.popitem(last=False)
-                if oldest is not None:
-                    oldest.unlink(missing_ok=True)
-        self._copies.move_to_end(key)
-        copy = self._copies[key]
-        if copy is None:
+            async with self._turn:
+                if key not in self._copies and key not in self._failed:
+                    await self._make(key, path)
+        if key in self._failed:
             hint = "`audiosearch doctor` says more."
             raise AudioError(f"track #{track.id}", "it cannot be played", hint=hint)
-        return copy
+        self._copies.move_to_end(key)
+        return self._copies[key]
 
-    @staticmethod
-    def _made(path: Path, target: Path) -> Path | None:
-        """Return a copy; None where none can be made, which is not tried again."""
-        command = [sys.executable, "-m", "audiosearch.web.transcode", str(path), str(target)]
-        with contextlib.suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
-            return target
-        return None
+    async def _make(self, key: _Key, path: Path) -> None:
+        target = self._folder / f"{key[0]}-{key[1]}.mp3"
+        self._making = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "audiosearch.web.transcode", str(path), str(target)),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            status = await asyncio.wait_for(self._making.wait(), _SECONDS)
+        except (TimeoutError, asyncio.TimeoutError):
+            status = None
+        finally:
+            _kill(self._making)
+            self._making = None
+        if status == 0:
+            self._copies[key] = target
+            if len(self._copies) > _MOST_KEPT:
+                self._copies.popitem(last=False)[1].unlink(missing_ok=True)
+        else:
+            self._failed.add(key)
+            remove_drafts(self._folder)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        process.kill()

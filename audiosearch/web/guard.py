@@ -101,6 +101,8 @@ class Guard:
             await answer(scope, receive, send_with_headers)
             return
         bounded = self._bounded(receive, self._most_bytes(Headers(scope=scope)))
+        if scope["method"] == "HEAD":  # answered as GET is; the server sends no body
+            scope = {**scope, "method": "GET"}
         await self._app(scope, bounded, send_with_headers)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
@@ -165,7 +167,10 @@ class Guard:
 
 
 def _too_large(most_bytes: int) -> tuple[str, str]:
-    return f"More than {most_bytes / 2**20:.3g} MB were sent.", "Send an excerpt of the file."
+    return (
+        f"More than {most_bytes / 2**20:.3g} MB were sent.",
+        "Send less, or an excerpt.",
+    )
 
 
 def _is_from_elsewhere(headers: Headers) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
+
+from blake3 import blake3
 
 from audiosearch.errors import AudiosearchError
 from audiosearch.library.index import Index
@@ -32,6 +35,8 @@ class Library:
     ----------
     identity : Identity
         Whose embeddings it holds.
+    name : str
+        Tells it from others, but not where it lies.
 
     Raises
     ------
@@ -43,6 +48,7 @@ class Library:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._index = self._thread.submit(Index, directory).result()
         self.identity = self._index.identity
+        self.name = blake3(os.fsencode(self._index.directory)).hexdigest(length=8)
 
     async def ask(self, question: Callable[[Index], T]) -> T:
         """Put a question to the index when those before it are answered."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,9 +56,23 @@ class Maps:
         async with self._lock:
             stamp = await self._library.ask(Index.stamp)
             if self._map is None or stamp != self._stamp:
-                self._map = await asyncio.to_thread(self._made)
+                self._map = await asyncio.wrap_future(self._making())
                 self._stamp = stamp
             return self._map
+
+    def _making(self) -> Future[Map]:
+        """Make the map on a thread that the server's end does not wait for."""
+        future: Future[Map] = Future()
+
+        def make() -> None:
+            try:
+                future.set_result(self._made())
+            except BaseException as exc:
+                future.set_exception(exc)
+                raise
+
+        threading.Thread(target=make, name="map", daemon=True).start()
+        return future
 
     def _made(self) -> Map:
         with Index(self._directory) as index:

@@ -31,6 +31,7 @@ class Health(BaseModel):
     version: str
     model: str
     tracks: int
+    library: str
 
 
 class Heard(BaseModel):
@@ -95,7 +96,7 @@ class Hits(BaseModel):
 Texts = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=20)]
 
 
-Span = Annotated[str, Field(max_length=20, description="1990..1999, 1984.. or ..1984")]
+Span = Annotated[str, Field(max_length=20, description="LEAST..MOST; either may be left out")]
 
 
 class Which(BaseModel):
@@ -135,7 +136,7 @@ class PlaylistFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(max_length=200)]
-    text: Annotated[str, Field(max_length=2**20)]
+    text: Annotated[str, Field(max_length=500_000)]
 
 
 class Wanted(BaseModel):

@@ -1,27 +1,39 @@
 // Finding: by a clip, by a recording, by a track, by words.
 
 import { addSeed } from "./playlist.js";
-import { $, busy, counted, element, json, say } from "./server.js";
-import { nameOf, trackItem } from "./tracks.js";
+import { $, busy, counted, json, latest, say } from "./server.js";
+import { nameOf, replaceItems, trackItem } from "./tracks.js";
 import { show } from "./views.js";
 
 const N_SHOWN = 50; // tracks at a time
+const [N_HITS, MOST_HITS] = [10, 1_000];
 
 export const actionsOf = (track) => [
   ["More like this", () => findLike(track)],
   ["Playlist from it", () => addSeed(track)],
 ];
 
+let typing = 0; // the timer that waits for the end of it
+
 // By sound
 
-let asked = 0;
-async function showHits(title, form) {
-  asked += 1; // what was asked by words before comes too late
+const asks = latest();
+
+/** Show what a query finds: ten hits, and more of them when asked. */
+async function showHits(title, form, k = N_HITS) {
+  const isLatest = asks();
+  clearTimeout(typing);
+  $("words").value = "";
+  form.set("k", k);
   await busy("Listening …", async () => {
     const found = await json("query", { method: "POST", body: form });
+    if (!isLatest()) return; // something else was asked meanwhile
     $("hits-title").textContent = title;
-    $("hits").replaceChildren(...found.hits.map((hit) => trackItem(hit.track, actionsOf(hit.track), hit.similarity)));
-    $("more").hidden = true;
+    replaceItems($("hits"), ...found.hits.map((hit) => trackItem(hit.track, actionsOf(hit.track), hit.similarity)));
+    $("more").hidden = found.hits.length < k || k >= MOST_HITS;
+    $("more").onclick = () => showHits(title, form, Math.min(k + N_SHOWN, MOST_HITS));
+    if (k === N_HITS) $("hits-title").focus();
+    else $("hits").children[k - N_SHOWN]?.focus();
     say([counted(found.hits.length, "hit"), ...found.warnings].join(". "));
   });
 }
@@ -33,12 +45,11 @@ export function findFile(file) {
   return showHits(`Most like ${file.name}`, form);
 }
 
-export async function findLike(track) {
+export function findLike(track) {
   const form = new FormData();
   form.append("track", track.id);
   show("find");
-  await showHits(`Most like ${nameOf(track)}`, form);
-  $("hits-title").focus();
+  return showHits(`Most like ${nameOf(track)}`, form);
 }
 
 $("file").onchange = () => $("file").files.length && findFile($("file").files[0]).then(() => ($("file").value = ""));
@@ -55,25 +66,25 @@ for (const name of ["dragover", "dragleave", "drop"]) {
 
 /** List the tracks that words name; with those that are listed already, go on after them. */
 export async function findWords(words, listed = 0) {
-  const number = ++asked;
+  const isLatest = asks();
   await busy("", async () => {
     const found = await json(`tracks?limit=${N_SHOWN}&offset=${listed}&words=${encodeURIComponent(words)}`);
-    if (number !== asked) return; // more was typed meanwhile
+    if (!isLatest()) return;
     const items = found.tracks.map((track) => trackItem(track, actionsOf(track)));
     $("hits-title").textContent = words ? `Named ${words}` : "Tracks";
     if (listed) $("hits").append(...items);
-    else $("hits").replaceChildren(...items);
+    else replaceItems($("hits"), ...items);
     const shown = $("hits").children.length;
     const isAll = found.total === null ? found.tracks.length < N_SHOWN : shown >= found.total;
     $("more").hidden = isAll;
     $("more").onclick = () => findWords(words, shown);
     if (listed) items[0]?.focus();
-    if (isAll) say(words ? `${counted(shown, "track")} found` : `${counted(shown, "track")} in all`);
+    if ($("find").hidden) say("");
+    else if (isAll) say(words ? `${counted(shown, "track")} found` : `${counted(shown, "track")} in all`);
     else say(found.total === null ? `The first ${shown}: more words find fewer.` : `The first ${shown} of ${found.total} tracks`);
   });
 }
 
-let typing = 0;
 $("words").oninput = () => {
   clearTimeout(typing);
   typing = setTimeout(() => findWords($("words").value.trim()), 150);
@@ -91,7 +102,15 @@ let recording = null;
 async function record() {
   const stream = await navigator.mediaDevices?.getUserMedia({ audio: true }).catch(() => null);
   if (!stream) throw new Error("The microphone is not to be had: the browser forbids it, or wants HTTPS.");
-  const recorder = new MediaRecorder(stream);
+  const stopStream = () => stream.getTracks().forEach((track) => track.stop());
+  let recorder;
+  try {
+    recorder = new MediaRecorder(stream);
+    recorder.start();
+  } catch (problem) {
+    stopStream();
+    throw problem;
+  }
   const parts = [];
   let seconds = 0;
   let isWanted = true;
@@ -103,7 +122,7 @@ async function record() {
   recorder.ondataavailable = (event) => parts.push(event.data);
   recorder.onstop = () => {
     clearInterval(clock);
-    stream.getTracks().forEach((track) => track.stop());
+    stopStream();
     recording = null;
     $("record").setAttribute("aria-pressed", "false");
     $("record").textContent = "Record from the microphone";
@@ -111,7 +130,6 @@ async function record() {
     if (isWanted) findFile(new File(parts, "the recording"));
     else say("The recording was discarded.");
   };
-  recorder.start();
   $("record").setAttribute("aria-pressed", "true");
   $("discard").hidden = false;
   tell();

@@ -2,8 +2,8 @@
 
 import { actionsOf } from "./find.js";
 import { setSeeds } from "./playlist.js";
-import { $, ask, busy, counted, element, json, say } from "./server.js";
-import { trackItem } from "./tracks.js";
+import { $, ask, busy, counted, element, json, latest, say } from "./server.js";
+import { togglePlaying, trackItem } from "./tracks.js";
 import { show } from "./views.js";
 
 const MOST_SEEDS = 100;
@@ -11,13 +11,17 @@ const MOST_SEEDS = 100;
 addEventListener("message", async (event) => {
   const frame = $("map").querySelector("iframe");
   if (!frame || event.source !== frame.contentWindow) return;
-  const { chosen, lasso } = event.data;
-  if (Number.isInteger(chosen)) await busy("", () => play(chosen));
+  const { chosen, lasso, toggle } = event.data;
+  if (toggle) togglePlaying();
+  else if (Number.isInteger(chosen)) await busy("", () => play(chosen));
   else if (Array.isArray(lasso)) await busy("", () => begin(lasso.filter(Number.isInteger)));
 });
 
+const asks = latest();
 async function play(id) {
+  const isLatest = asks();
   const track = await json(`tracks/${id}`);
+  if (!isLatest()) return;
   const item = trackItem(track, actionsOf(track));
   $("playing").replaceChildren(element("ol", { className: "tracks" }, item));
   await item.querySelector("audio").play().catch(() => {}); // a browser may want a click in this page first
@@ -32,17 +36,25 @@ async function begin(ids) {
   say(`${counted(seeds.length, "track")} to start from${rest ? `; ${rest} more were left out` : ""}: make the playlist.`);
 }
 
+/** Show the map; anew where there are more tracks, or fewer, than there were. */
 export async function loadMap() {
-  if ($("map").querySelector("iframe")) return;
-  const frame = element("iframe", { title: "Map of the library", onload: () => say("") });
-  frame.setAttribute("sandbox", "allow-scripts");
-  $("map").insertBefore(frame, $("playing"));
-  try {
-    await ask("health"); // which asks for the key, where there is one
+  await busy("", async () => {
+    const { tracks } = await json("health");
+    let frame = $("map").querySelector("iframe");
+    if (frame?.dataset.tracks === String(tracks)) return;
+    frame?.remove();
+    frame = element("iframe", { title: "Map of the library" });
+    frame.dataset.tracks = tracks;
+    frame.setAttribute("sandbox", "allow-scripts");
+    $("map").insertBefore(frame, $("playing"));
     say("Laying out the map: the first time takes a while.");
+    try {
+      await ask("map", { method: "HEAD" }).catch(() => ask("map")); // whose refusal has words
+    } catch (problem) {
+      frame.remove();
+      throw problem;
+    }
     frame.src = "/map";
-  } catch (problem) {
-    frame.remove();
-    say(problem.message, true);
-  }
+    say("");
+  });
 }

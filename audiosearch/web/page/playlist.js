@@ -1,11 +1,12 @@
 // Playlists: what they begin with, how they are made, put in order, and downloaded.
 
 import { actionsOf } from "./find.js";
-import { $, ask, busy, counted, element, json, say, sent } from "./server.js";
-import { button, nameOf, trackItem } from "./tracks.js";
+import { $, ask, busy, counted, element, json, latest, say, sent } from "./server.js";
+import { button, dock, nameOf, replaceItems, trackItem } from "./tracks.js";
 import { show } from "./views.js";
 
-const KEPT = "playlist"; // in the tab's storage: what a reload must not lose
+const KEPT = "audiosearch.playlist"; // in the tab's storage: what a reload must not lose
+const MOST_VIA = 20;
 
 let seeds = [];
 let list = [];
@@ -32,7 +33,7 @@ export function addSeed(track) {
 
 function setList(tracks, name) {
   list = tracks;
-  $("list").replaceChildren(...list.map(listItem));
+  replaceItems($("list"), ...list.map(listItem));
   $("download").elements.name.value = name;
   changed();
 }
@@ -61,9 +62,15 @@ function listItem(track) {
     dragged = null;
     item.classList.remove("dragged");
   };
-  item.ondragover = (event) => dragged && event.preventDefault();
+  item.ondragover = (event) => {
+    if (!dragged) return;
+    event.preventDefault();
+    item.classList.toggle("target", item !== dragged);
+  };
+  item.ondragleave = () => item.classList.remove("target");
   item.ondrop = (event) => {
     event.preventDefault();
+    item.classList.remove("target");
     if (dragged) move(placeOf(dragged), placeOf(item));
   };
   return item;
@@ -88,6 +95,7 @@ function move(from, to, pressed = null) {
 
 function remove(place) {
   const [track] = list.splice(place, 1);
+  dock($("list").children[place]);
   $("list").children[place].remove();
   $("list").children[Math.min(place, list.length - 1)]?.focus();
   say(`${nameOf(track)} is out; ${counted(list.length, "track")} left.`);
@@ -97,6 +105,8 @@ function remove(place) {
 // Making it
 
 async function wanted(form) {
+  if (form.path.checked && seeds.length < 2) throw new Error("A path leads from one track to another: choose a second one.");
+  if (form.path.checked && seeds.length > MOST_VIA + 2) throw new Error(`A path goes through ${MOST_VIA + 2} tracks at most.`);
   const number = (name) => (form[name].value === "" ? null : Number(form[name].value));
   const texts = (name) => form[name].value.split(";").map((text) => text.trim()).filter(Boolean);
   const which = (prefix) => ({
@@ -104,7 +114,7 @@ async function wanted(form) {
     year: form[`${prefix}year`].value.trim(), seconds: form[`${prefix}seconds`].value.trim(),
   });
   const ids = seeds.map((seed) => seed.id);
-  const isPath = form.path.checked && ids.length > 1;
+  const isPath = form.path.checked;
   return {
     tracks: isPath ? ids.slice(0, 1) : ids, via: isPath ? ids.slice(1, -1) : [], to: isPath ? ids.at(-1) : null,
     n: number("n"), minutes: number("minutes"), diversity: number("diversity"),
@@ -116,11 +126,14 @@ async function wanted(form) {
   };
 }
 
+const asks = latest();
 $("wanted").onsubmit = async (event) => {
   event.preventDefault();
   if (!seeds.length) return say("Choose a track to start from first.", true);
+  const isLatest = asks();
   await busy("Choosing …", async () => {
     const found = await json("playlist", sent(await wanted(event.target.elements)));
+    if (!isLatest()) return;
     setList(found.tracks, found.name);
     say([counted(list.length, "track"), ...found.notes].join(". "));
   });
@@ -140,14 +153,28 @@ $("download").onsubmit = async (event) => {
 
 // Over a reload
 
+let library = null; // whose tracks they are: in another one, their ids name others
+
 function keep() {
-  sessionStorage.setItem(KEPT, JSON.stringify({ seeds, list, name: $("download").elements.name.value }));
+  const name = $("download").elements.name.value;
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify({ library, seeds, list, name }));
+  } catch {
+    // A browser that stores nothing: the list is there until the page is left.
+  }
 }
 $("download").elements.name.onchange = keep;
 
-export function restore() {
-  const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
-  if (!kept) return;
+/** Show what was kept of a library's tracks, if anything was. */
+export function restore(served) {
+  library = served;
+  let kept = null;
+  try {
+    kept = JSON.parse(sessionStorage.getItem(KEPT));
+  } catch {
+    return; // nothing is kept, or nothing that this page wrote
+  }
+  if (kept?.library !== library) return;
   setList(kept.list, kept.name);
   setSeeds(kept.seeds);
 }

@@ -37,25 +37,41 @@ export const sent = (value) => ({ method: "POST", headers: { "Content-Type": "ap
 
 async function openWithKey() {
   const dialog = $("key");
+  $("key-wrong").hidden = true;
   for (;;) {
+    dialog.returnValue = "";
     if (!dialog.open) dialog.showModal();
     await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
     if (dialog.returnValue !== "open") return false;
-    const opened = await fetch("/api/session", { method: "POST", headers: { "X-API-Key": $("key-text").value } });
+    const headers = { "X-API-Key": $("key-text").value };
+    const opened = await fetch("/api/session", { method: "POST", headers }).catch(() => ({ ok: false }));
     if (opened.ok) return true;
     $("key-wrong").hidden = false;
   }
 }
 
+let nBusy = 0;
+
 /** Do something that takes a while, and say what became of it. */
 export async function busy(text, work) {
   say(text);
+  nBusy += 1;
   document.body.setAttribute("aria-busy", "true");
   try {
     await work();
   } catch (problem) {
     say(problem.message, true);
   } finally {
-    document.body.removeAttribute("aria-busy");
+    nBusy -= 1;
+    if (!nBusy) document.body.removeAttribute("aria-busy");
   }
+}
+
+/** Return what tells whether nothing of the same kind was begun after this. */
+export function latest() {
+  let newest = 0;
+  return () => {
+    const own = ++newest;
+    return () => own === newest;
+  };
 }

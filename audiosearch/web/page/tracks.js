@@ -1,6 +1,6 @@
 // A track as it is shown: its cover, its tags, a player, and what can be done with it.
 
-import { element, say } from "./server.js";
+import { $, element, say } from "./server.js";
 
 const minutes = (seconds) => `${Math.floor(Math.round(seconds) / 60)}:${String(Math.round(seconds) % 60).padStart(2, "0")}`;
 
@@ -43,10 +43,46 @@ function described(track) {
   return element("span", { className: "name" }, element("strong", {}, track.title || track.name), element("small", {}, about));
 }
 
+/** Show other items in a list; what plays in it goes on at the foot of the page. */
+export function replaceItems(list, ...items) {
+  dock(list);
+  list.replaceChildren(...items);
+}
+
+/** Let what plays within an element that is about to be hidden go on at the foot of the page. */
+export function dock(within) {
+  const playing = [...within.querySelectorAll("audio")].find((audio) => !audio.paused);
+  if (!playing) return;
+  const item = playing.closest("li").cloneNode(true);
+  const audio = item.querySelector("audio");
+  audio.onplay = onlyThis;
+  audio.currentTime = playing.currentTime;
+  item.querySelector(".actions").replaceChildren(button("Close", "Close the player", () => $("dock").replaceChildren()));
+  item.querySelector(".similarity")?.remove();
+  item.draggable = false;
+  $("dock").replaceChildren(item);
+  playing.pause();
+  audio.play();
+}
+
+/** Pause what plays, or play on; a player that is named plays unless it does. */
+export function togglePlaying(named = null) {
+  const current = [...document.querySelectorAll("audio")].find((audio) => !audio.paused);
+  if (current && (!named || current === named)) return current.pause();
+  const last = lastPlayed?.isConnected ? lastPlayed : document.querySelector("section:not([hidden]) audio");
+  (named || last)?.play();
+}
+
+let lastPlayed = null;
+function onlyThis(event) {
+  lastPlayed = event.target;
+  document.querySelectorAll("audio").forEach((other) => other !== event.target && other.pause());
+}
+
 function player(track) {
   const audio = element("audio", { controls: true, preload: "none", src: `/api/tracks/${track.id}/audio` });
   audio.setAttribute("aria-label", `Play ${nameOf(track)}`);
-  audio.onplay = () => document.querySelectorAll("audio").forEach((other) => other !== audio && other.pause());
+  audio.onplay = onlyThis;
   audio.onended = () => audio.closest("li")?.nextElementSibling?.querySelector("audio")?.play();
   audio.onerror = () => say(`${nameOf(track)} cannot be played.`, true);
   return audio;

@@ -2,6 +2,7 @@
 
 import { loadMap } from "./map.js";
 import { $, say } from "./server.js";
+import { dock } from "./tracks.js";
 
 const VIEWS = ["find", "playlist", "map"];
 
@@ -9,6 +10,7 @@ export function show(view) {
   if (location.hash !== `#${view}`) location.hash = view;
   if ($(view).hidden) say("");
   for (const name of VIEWS) {
+    if (name !== view) dock($(name));
     $(name).hidden = name !== view;
     const link = document.querySelector(`nav a[href="#${name}"]`);
     if (name === view) link.setAttribute("aria-current", "page");
