@@ -408,6 +408,27 @@ class TestPage:
         assert before / page.evaluate(width) == pytest.approx(math.exp(0.5), rel=1e-3)
         assert page.evaluate(PLACE, row) == pytest.approx([x, y], abs=0.5)
 
+    def test_it_is_never_lost_from_sight(self, page):
+        width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
+        for times, bound in ((0.5, 1e-4), (2, 40)):
+            for _ in range(30):
+                page.evaluate(f"look({times})")
+            assert page.evaluate(width) == pytest.approx(bound)
+
+    def test_a_click_chooses_in_lasso_mode_after_a_drag(self, page):
+        row, x, y = page.evaluate(ALONE)
+        page.mouse.move(x + 40, y + 40)
+        page.mouse.down()
+        page.mouse.move(x + 60, y + 40, steps=4)
+        page.mouse.up()
+        page.evaluate("document.getElementById('lasso').click()")
+        expect(page.locator("#map")).not_to_have_class(re.compile("moving"))
+        x, y = page.evaluate(PLACE, row)
+        page.mouse.move(x, y)
+        page.wait_for_function("row => plot._hoverdata?.[0].pointNumber === row", arg=row)
+        page.mouse.click(x, y)
+        assert page.evaluate("chosen") == row
+
     def test_two_fingers_pinch_it(self, page):
         row, x, y = page.evaluate(ALONE)
         width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"

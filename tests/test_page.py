@@ -117,6 +117,81 @@ def test_a_track_plays_and_can_be_sought_in(page):
     assert page.evaluate("document.querySelector('#hits audio').paused")
 
 
+def test_space_pauses_what_plays_wherever_one_is(page):
+    players = page.locator("#hits audio")
+    page.locator("#hits li").nth(3).focus()
+    page.keyboard.press(" ")
+    expect(players.nth(3)).to_have_js_property("paused", False)
+    page.evaluate("document.activeElement.blur()")
+    for paused in (True, False):
+        page.keyboard.press(" ")
+        expect(players.nth(3)).to_have_js_property("paused", paused)
+    assert page.evaluate(N_PLAYING) == 1
+
+
+N_PLAYING = "[...document.querySelectorAll('audio')].filter((one) => !one.paused).length"
+
+
+def test_what_plays_goes_on_when_its_list_is_replaced_or_hidden(page):
+    page.locator("#words").fill("tune1")
+    expect(hits(page)).to_have_count(1)
+    page.locator("#hits li").focus()
+    page.keyboard.press(" ")
+    until_played(page, 0.2)
+    page.locator("#words").fill("hiss1")
+    expect(page.locator("#dock strong")).to_have_text("tune1.ogg")
+    expect(page.locator("#dock audio")).to_have_js_property("paused", False)
+    assert page.evaluate("document.querySelector('#dock audio').currentTime") > 0.1
+    page.locator("#hits li").first.focus()
+    page.keyboard.press(" ")
+    expect(page.locator("#dock audio")).to_have_js_property("paused", True)
+    page.get_by_role("link", name="Playlist").click()
+    expect(page.locator("#dock strong")).to_have_text("hiss1.flac")
+    assert page.evaluate(N_PLAYING) == 1
+    page.get_by_label("Close the player").click()
+    expect(page.locator("#dock li")).to_have_count(0)
+
+
+def test_an_answer_that_comes_late_is_not_shown(page):
+    held = []
+    page.route("**/api/query", lambda route: held.append(route))
+    page.locator("#hits").get_by_text("More like this").first.click()
+    page.locator("#words").fill("tune")
+    expect(hits(page)).to_have_count(4)
+    held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(page.locator("#hits-title")).to_have_text("Named tune")
+    expect(hits(page)).to_have_count(4)
+
+
+def test_more_hits_can_be_had(page):
+    page.locator("#hits").get_by_text("More like this").first.click()
+    expect(page.locator("#hits li")).to_have_count(10)
+    page.locator("#more").click()
+    expect(page.locator("#hits li")).to_have_count(14)
+    expect(page.locator("#more")).to_be_hidden()
+
+
+@pytest.mark.parametrize("kept", ["{", "[]", '{"list": 1}', '{"library": "of another", "list": 1}'])
+def test_what_others_kept_does_no_harm(page, kept):
+    page.evaluate("(kept) => sessionStorage.setItem('audiosearch.playlist', kept)", kept)
+    page.reload()
+    expect(page.locator("#status")).to_have_text("15 tracks in all")
+    expect(page.locator("#n-playlist")).to_be_hidden()
+
+
+def test_a_map_that_cannot_be_had_is_said_and_asked_for_again(page):
+    problem = {"error": "The index is empty.", "hint": "Add something."}
+    page.route("**/api/map", lambda route: route.fulfill(status=409, json=problem))
+    page.get_by_role("link", name="Map").click()
+    expect(page.locator("#status")).to_have_text("The index is empty. Add something.")
+    page.unroute("**/api/map")
+    page.get_by_role("link", name="Find").click()
+    page.get_by_role("link", name="Map").click()
+    found = page.frame_locator("#map iframe").locator("#found")
+    expect(found).to_have_text("15 tracks", timeout=60_000)
+
+
 def test_more_like_a_track(page):
     page.locator("#words").fill("hiss1")
     expect(hits(page)).to_have_count(1)
