@@ -1,5 +1,7 @@
 """The page that `audiosearch serve` shows, in a real browser."""
 
+import queue
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -153,12 +155,16 @@ def test_what_plays_goes_on_when_its_list_is_replaced_or_hidden(page):
 
 
 def test_an_answer_that_comes_late_is_not_shown(page):
-    held = []
-    page.route("**/api/query", lambda route: held.append(route))
+    held = queue.SimpleQueue()
+
+    def hold(route):
+        held.put(route)
+
+    page.route("**/api/query", hold)
     page.locator("#hits").get_by_text("More like this").first.click()
     page.locator("#words").fill("tune")
     expect(hits(page)).to_have_count(4)
-    held[0].continue_()
+    held.get(timeout=10).continue_()
     page.wait_for_timeout(500)
     expect(page.locator("#hits-title")).to_have_text("Named tune")
     expect(hits(page)).to_have_count(4)
