@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import LibraryError
+from audiosearch.library.arrangements import FLAT
 from audiosearch.library.whitening import LEAST_TRACKS, transformed, whitened_index
 from audiosearch.params import SAME_COSINE, SAME_SECONDS
 
@@ -120,7 +121,7 @@ def evaluate(index: Index, by: Label) -> Evaluation:
     codes = codes_of(tracks, by)
     whitened = None
     if len(tracks) >= LEAST_TRACKS:
-        whitened = scores_of(transformed(whitened_index(matrix), matrix), codes)
+        whitened = scores_of(transformed(whitened_index(matrix, FLAT.trained), matrix), codes)
     return Evaluation(by, len(tracks), n_labels(codes), scores_of(matrix, codes), whitened)
 
 

@@ -248,7 +248,7 @@ def allowed_ids(
         among = np.intersect1d(index.ids(ranking.filters), space.ids)
     if ranking.min_similarity is not None:
         plain = index.space()
-        near = plain.ids[plain.vectors @ center >= ranking.min_similarity]
+        near = plain.within(center, ranking.min_similarity)
         among = np.intersect1d(near, space.ids if among is None else among)
     return among
 

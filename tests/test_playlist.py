@@ -208,7 +208,8 @@ def test_a_path_has_its_ends_and_waypoints_in_place(directory):
 
 def test_paths_go_in_more_even_steps_than_the_naive_way(songs):
     with Index(songs) as index:
-        ids, vectors = index.space().ids, index.space().vectors
+        ids = index.space().ids
+        vectors = index.space().vectors_of(ids)
     rng = np.random.default_rng(0)
     medians, naive_medians, n_no_worse = [], [], 0
     for _ in range(40):

@@ -207,7 +207,8 @@ def test_the_whitened_file_follows_the_library_and_is_fitted_anew_as_it_grows(in
 
 
 def test_whitened_vectors_crowd_less(index):
-    plain, whitened = index.space().vectors, index.space(whiten=True).vectors
+    spaces = (index.space(), index.space(whiten=True))
+    plain, whitened = (space.vectors_of(space.ids) for space in spaces)
     np.testing.assert_allclose(np.linalg.norm(whitened, axis=1), 1.0, atol=1e-5)
     assert np.mean(whitened @ whitened.T) < 0.2 * np.mean(plain @ plain.T)
 

@@ -11,16 +11,17 @@ import numpy as np
 
 from audiosearch.errors import TrackNotFound
 from audiosearch.library.filters import SQL_FUNCTIONS, Filters
-from audiosearch.library.records import Failure, Track, VectorChanges
+from audiosearch.library.records import Failure, Track
 from audiosearch.library.store import Store
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from audiosearch.params import Float32
+    from audiosearch.params import Float32, Int64
 
 _VARIABLES_AT_A_TIME = 500  # SQLite bounds how many values one statement may take
+_BLOCK_ROWS = 65_536  # that are in memory at a time
 _WHOLE = f"length(embedding) = {4 * EMBEDDING_SIZE}"  # of 128 float32
 _FIELDS = tuple(field.name for field in dataclasses.fields(Track))
 
@@ -227,23 +228,62 @@ class Catalog(Store):
             (counted,) = self.rows(f"SELECT count(*) AS number FROM vectors WHERE {_WHOLE}")
             yield counted["number"], map(_track_with_vector, self.db.query(sql))
 
-    def changes_since(self, revision: int) -> VectorChanges:
-        """Return how vectors have changed since a revision; 0 stands for the beginning."""
-        with self.snapshot():
-            current = self.revision()
-            ids = self.rows(f"SELECT track_id FROM vectors WHERE {_WHOLE} ORDER BY track_id")
-            new = self.rows(
-                f"SELECT track_id, embedding FROM vectors WHERE revision > ? AND {_WHOLE} "
-                "ORDER BY track_id",
-                [revision],
+    def vector_ids(self) -> Int64:
+        """Return the ids of the tracks that have a vector, ascending: int64, shape (n,)."""
+        sql = f"SELECT track_id FROM vectors WHERE {_WHOLE} ORDER BY track_id"
+        with self.errors():
+            return np.fromiter((row[0] for row in self.db.execute(sql)), dtype=np.int64)
+
+    def changed_since(self, revision: int) -> Int64:
+        """Return the ids of the vectors written after a revision, ascending: int64, shape (n,)."""
+        sql = f"SELECT track_id FROM vectors WHERE revision > ? AND {_WHOLE} ORDER BY track_id"
+        with self.errors():
+            found = self.db.execute(sql, [revision])
+            return np.fromiter((row[0] for row in found), dtype=np.int64)
+
+    def vectors_of(self, ids: Int64) -> Float32:
+        """Return tracks' vectors, in the order of their ids as given: float32, shape (n, 128).
+
+        Raises
+        ------
+        TrackNotFound
+            Where another process has removed one.
+        """
+        found: dict[int, bytes] = {}
+        for start in range(0, len(ids), _VARIABLES_AT_A_TIME):
+            some = ids[start : start + _VARIABLES_AT_A_TIME].tolist()
+            marks = ", ".join("?" * len(some))
+            sql = (
+                f"SELECT track_id, embedding FROM vectors WHERE track_id IN ({marks}) AND {_WHOLE}"
             )
-        blob = b"".join(row["embedding"] for row in new)
-        return VectorChanges(
-            revision=current,
-            ids=np.array([row["track_id"] for row in ids], dtype=np.int64),
-            new_ids=np.array([row["track_id"] for row in new], dtype=np.int64),
-            new_vectors=np.frombuffer(blob, dtype="<f4").reshape(-1, EMBEDDING_SIZE),
+            with self.errors():
+                found.update(self.db.execute(sql, some))
+        if len(found) < len(set(ids.tolist())):
+            raise TrackNotFound("A track was removed meanwhile.", hint="Ask once more.")
+        return _as_vectors(found[i] for i in ids.tolist())
+
+    def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
+        """Yield the vectors that were written after a revision, by id, some at a time.
+
+        Yields
+        ------
+        ndarray of int64, shape (n,)
+            The tracks' ids.
+        ndarray of float32, shape (n, 128)
+        """
+        sql = (
+            f"SELECT track_id, embedding FROM vectors WHERE revision > ? AND {_WHOLE} "
+            "ORDER BY track_id"
         )
+        with self.errors():
+            cursor = self.db.execute(sql, [since])
+            while rows := cursor.fetchmany(_BLOCK_ROWS):
+                ids = np.array([row[0] for row in rows], dtype=np.int64)
+                yield ids, _as_vectors(row[1] for row in rows)
+
+
+def _as_vectors(embeddings: Iterable[bytes]) -> Float32:
+    return np.frombuffer(b"".join(embeddings), dtype="<f4").reshape(-1, EMBEDDING_SIZE)
 
 
 def _track(row: dict[str, Any]) -> Track:

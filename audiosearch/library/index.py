@@ -19,6 +19,7 @@ from audiosearch.errors import (
 from audiosearch.library import store
 from audiosearch.library.catalog import Catalog
 from audiosearch.library.records import Failure, Identity, Track
+from audiosearch.library.spaces import Spaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -54,6 +55,14 @@ class Index:
         Makes an index for such embeddings where there is none; where there is one, it must
         be of this identity.
 
+    Attributes
+    ----------
+    directory : Path
+    identity : Identity
+        Whose embeddings it holds.
+    spaces : Spaces
+        The vectors as they are searched, and how they are arranged for that.
+
     Raises
     ------
     IndexNotFound
@@ -68,7 +77,7 @@ class Index:
         self.directory = Path(directory).absolute()
         settings = None if identity is None else identity.to_settings()
         self._catalog = Catalog(self.directory, settings=settings)
-        self._spaces: dict[bool, VectorSearch] = {}  # by whether they are whitened
+        self.spaces = Spaces(self._catalog, self.directory)
         try:
             self.identity = self._read_identity()
             if identity is not None:
@@ -271,16 +280,7 @@ class Index:
 
     def forget_search_file(self) -> None:
         """Remove the file for searching; it is made anew when it is next needed."""
-        from audiosearch.library.search_file import FILE_NAME
-
-        self._spaces.clear()
-        path = self.directory / FILE_NAME
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as exc:
-            raise IndexUnwritable(
-                f"{path} cannot be removed: {exc.strerror}.", hint="Remove it yourself."
-            ) from exc
+        self.spaces.forget()
 
     # Another model's vectors
 
@@ -363,13 +363,7 @@ class Index:
         LibraryError
             Where there are too few tracks to whiten.
         """
-        from audiosearch.library.vectors import VectorSearch  # FAISS: for searching only
-
-        if whiten in self._spaces:
-            self._spaces[whiten].refresh()
-        else:
-            self._spaces[whiten] = VectorSearch(self._catalog, self.directory, whiten=whiten)
-        return self._spaces[whiten]
+        return self.spaces.space(whiten=whiten)
 
     def catch_up(self) -> None:
         """Bring the search file up to date, so that the next query need not."""

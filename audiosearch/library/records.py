@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from audiosearch.params import Float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +101,3 @@ class Failure:
     reason: str
     size: int
     mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class VectorChanges:
-    """How vectors differ from what they were at an earlier revision.
-
-    Attributes
-    ----------
-    revision : int
-        The revision these changes lead to.
-    ids : ndarray of int64, shape (n,)
-        Every stored track's id, ascending.
-    new_ids : ndarray of int64, shape (m,)
-        Those whose vectors were written since.
-    new_vectors : ndarray of float32, shape (m, 128)
-    """
-
-    revision: int
-    ids: np.ndarray[Any, np.dtype[np.int64]]
-    new_ids: np.ndarray[Any, np.dtype[np.int64]]
-    new_vectors: Float32

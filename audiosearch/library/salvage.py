@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import faiss
 import numpy as np
 
 from audiosearch.errors import IndexUnwritable, LibraryError
 from audiosearch.library import search_file
+from audiosearch.library.arrangements import FLAT, held_ids
 from audiosearch.library.catalog import Catalog
 from audiosearch.library.pages import Pages
 from audiosearch.library.records import Identity
@@ -140,14 +140,14 @@ def _add_from_search_file(rows: _Rows, path: Path) -> None:
     last = max((revision for revision, _ in rows.vectors.values()), default=0)
     try:
         token = rows.settings.get(search_file.token_setting(path))
-        index, revision = search_file.read_by_token(path, token)
+        read = search_file.read_by_token(path, token)
     except search_file.Untrusted:
         return
-    if revision < last or not index.ntotal:
+    if read.revision < last or not FLAT.is_of(read.index):
         return
-    vectors = index.index.reconstruct_n(0, index.ntotal)
-    for i, vector in zip(faiss.vector_to_array(index.id_map).tolist(), vectors, strict=True):
-        rows.vectors.setdefault(i, (revision, vector.tobytes()))
+    ids = held_ids(read.index)
+    for i, vector in zip(ids.tolist(), read.index.reconstruct_batch(ids), strict=True):
+        rows.vectors.setdefault(i, (read.revision, vector.tobytes()))
 
 
 def _write(folder: Path, identity: Identity, rows: _Rows) -> int:

@@ -19,13 +19,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from audiosearch.library.store import Store
+    from audiosearch.params import UInt8
 
-FILE_NAME = "vectors.faiss"
+FILE_NAME, WHITENED_FILE_NAME = "vectors.faiss", "whitened.faiss"
+
+_FAISS: Any = faiss  # whose types lack what SWIG makes
 
 # The file is what FAISS writes, then a line of JSON padded to this many bytes. FAISS, which
 # reads no further than its own part, opens the file as it is.
 _SEAL_BYTES = 256
 _WRITING_SECONDS = 0.2
+
+
+def file_name(*, whiten: bool) -> str:
+    """Return the name of the file of vectors as they are, or whitened."""
+    return WHITENED_FILE_NAME if whiten else FILE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,23 @@ class _Seal:
         return cls(**json.loads(content))
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A FAISS index that looks into a file: not to be changed, nor to outlive what it looks into.
+
+    Attributes
+    ----------
+    index : faiss.Index
+    revision : int
+    content : ndarray of uint8
+        What the file holds, mapped into memory.
+    """
+
+    index: Any
+    revision: int
+    content: UInt8
+
+
 class Untrusted(Exception):
     """What is wrong with the file; nothing, where there was none before."""
 
@@ -68,7 +93,7 @@ class SearchFile:
         self._path = path
         self._token = token_setting(path)
 
-    def read(self) -> tuple[Any, int]:
+    def read(self) -> Read:
         """Return the FAISS index and its revision.
 
         Raises
@@ -90,20 +115,20 @@ class SearchFile:
     def _expected_token(self) -> str | None:
         return self._store.settings().get(self._token)
 
-    def write(self, index: Any, revision: int) -> None:
-        """Keep a FAISS index that is up to date with a revision."""
-        body = faiss.serialize_index(index).data
-        seal = _Seal(revision, uuid.uuid4().hex, _digest(body, revision))
+    def write(self, index: Any, revision: int, settings: dict[str, str]) -> None:
+        """Keep a FAISS index that is up to date with a revision, and settings with it."""
         # In one transaction, so that of two processes one comes after the other.
         with self._store.transaction(), atomic_path(self._path) as draft:
             remove_drafts(self._path.parent, self._path.name)
-            with draft.open("wb") as file:
-                file.write(body)
+            faiss.write_index(index, str(draft))
+            digest = blake3().update_mmap(draft)
+            seal = _Seal(revision, uuid.uuid4().hex, _sealed(digest, revision))
+            with draft.open("ab") as file:
                 file.write(seal.to_bytes())
-            self._store.set_settings({self._token: seal.token})
+            self._store.set_settings(settings | {self._token: seal.token})
 
 
-def read_by_token(path: Path, token: str | None) -> tuple[Any, int]:
+def read_by_token(path: Path, token: str | None) -> Read:
     """Return the FAISS index in a file and its revision, where it has that token.
 
     Raises
@@ -127,18 +152,20 @@ def _unsealed(path: Path) -> tuple[memoryview, _Seal]:
         seal = _Seal.from_bytes(content[-_SEAL_BYTES:])
     except (ValueError, TypeError) as exc:
         raise Untrusted("is damaged") from exc
-    if _digest(body, seal.revision) != seal.blake3:
+    if _sealed(blake3(body), seal.revision) != seal.blake3:
         raise Untrusted("is damaged")
     return body, seal
 
 
-def _trusted(body: memoryview, seal: _Seal, token: str | None) -> tuple[Any, int]:
+def _trusted(body: memoryview, seal: _Seal, token: str | None) -> Read:
     if seal.token != token:
         raise Untrusted("is not what this database wrote last")
+    content = np.frombuffer(body, dtype=np.uint8)
     try:
-        return faiss.deserialize_index(np.frombuffer(body, dtype=np.uint8)), seal.revision
+        index = faiss.read_index(_FAISS.ZeroCopyIOReader(faiss.swig_ptr(content), len(content)))
     except RuntimeError as exc:
         raise Untrusted("cannot be read by FAISS") from exc
+    return Read(index, seal.revision, content)
 
 
 def token_setting(path: Path) -> str:
@@ -146,7 +173,6 @@ def token_setting(path: Path) -> str:
     return f"{path.stem}_token"
 
 
-def _digest(body: bytes | memoryview, revision: int) -> str:
-    digest = blake3(body)
-    digest.update(str(revision).encode())
-    return digest.hexdigest()
+def _sealed(digest: blake3, revision: int) -> str:
+    """Return the digest of a body as it is once the revision follows."""
+    return digest.update(str(revision).encode()).hexdigest()

@@ -10,6 +10,8 @@ import numpy as np
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from audiosearch.params import Float32
 
 #: Fewer tracks say too little of how vectors spread.
@@ -22,7 +24,7 @@ _EIGEN_POWER = -0.35
 _SHRINKAGE_TRACKS = 64
 
 
-def whitened_index(vectors: Float32) -> Any:
+def whitened_index(vectors: Float32, trained: Callable[[Float32], Any]) -> Any:
     """Return an empty FAISS index with ids, whose transform was fitted on vectors.
 
     It subtracts the mean, turns to the principal axes, scales each by a power of its variance,
@@ -32,6 +34,8 @@ def whitened_index(vectors: Float32) -> Any:
     ----------
     vectors : ndarray of float32, shape (n, 128)
         At least `LEAST_TRACKS`.
+    trained : callable
+        Returns an empty index, trained on vectors as they are compared.
     """
     pca = faiss.PCAMatrix(EMBEDDING_SIZE, EMBEDDING_SIZE, _EIGEN_POWER)
     pca.train(vectors)
@@ -40,8 +44,9 @@ def whitened_index(vectors: Float32) -> Any:
     # Up to a factor, which the length takes away, this is (1 - share) C + share * mean(C) I.
     pca.epsilon = share / (1 - share) * mean_variance
     pca.prepare_Ab()
-    exact = faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_SIZE))
-    index = faiss.IndexPreTransform(faiss.NormalizationTransform(EMBEDDING_SIZE), exact)
+    to_unit_length = faiss.NormalizationTransform(EMBEDDING_SIZE)
+    inner = trained(to_unit_length.apply(pca.apply(np.ascontiguousarray(vectors))))
+    index = faiss.IndexPreTransform(to_unit_length, inner)
     index.prepend_transform(pca)
     return index
 

@@ -1,0 +1,221 @@
+"""Vectors in an arrangement of FAISS's: built from a catalog, brought up to date, and searched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import faiss
+import numpy as np
+
+from audiosearch.errors import LibraryError
+from audiosearch.library.arrangements import held_ids
+from audiosearch.library.whitening import LEAST_TRACKS, transformed, whitened_index
+from audiosearch.params import EMBEDDING_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audiosearch.library.arrangements import Arrangement
+    from audiosearch.library.catalog import Catalog
+    from audiosearch.params import Float32, Int64
+
+# From so many queries on, a matrix product is faster than one query after the other, though not
+# by FAISS's own reckoning: its constant is in numbers of float, not of vectors.
+_LEAST_BY_MATRIX = 8
+faiss.cvar.distance_compute_blas_threshold = _LEAST_BY_MATRIX * EMBEDDING_SIZE
+
+FITTED = "whitened_tracks"  # the setting that tells how many tracks a transform was fitted to
+
+_FEW = 10_000  # tracks: they are compared one and all, in whatever arrangement
+_FITTING_SAMPLES = 262_144
+
+
+class ArrangedVectors:
+    """A catalog's vectors, as they are or whitened, to be searched by inner product.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Which has the vectors; all of them stay the same while one of these is built.
+    arrangement : Arrangement
+    whiten : bool
+        Search in a space that was fitted to the catalog, where the vectors crowd less.
+
+    Attributes
+    ----------
+    arrangement : Arrangement
+        Its effort may be changed at any time.
+    faiss : faiss.Index or None
+        None until it is built.
+    is_whitened : bool
+    revision : int
+        The catalog's, that it is up to date with.
+    """
+
+    def __init__(self, catalog: Catalog, arrangement: Arrangement, *, whiten: bool = False) -> None:
+        self.arrangement = arrangement
+        self.faiss: Any = None
+        self.revision = 0
+        self._catalog = catalog
+        self.is_whitened = whiten
+
+    def build(self) -> None:
+        """Arrange all vectors anew.
+
+        Raises
+        ------
+        LibraryError
+            Where there are too few to whiten.
+        """
+        with self._catalog.snapshot():
+            self._build(self._catalog.vector_ids())
+            self.revision = self._catalog.revision()
+
+    def _build(self, ids: Int64) -> None:
+        if self.is_whitened and len(ids) < LEAST_TRACKS:
+            raise LibraryError(
+                f"{len(ids)} tracks are too few to whiten: how they spread is not known well.",
+                hint=f"From {LEAST_TRACKS} on it can be done; do not whiten until then.",
+            )
+        n_samples = max(_FITTING_SAMPLES if self.is_whitened else 0, self.arrangement.n_samples)
+        chosen = np.random.default_rng(0).permutation(len(ids))[:n_samples]
+        sample = self._catalog.vectors_of(ids[np.sort(chosen)])
+        trained = self.arrangement.trained
+        self.faiss = whitened_index(sample, trained) if self.is_whitened else trained(sample)
+        for some, vectors in self._catalog.vector_blocks():
+            self.faiss.add_with_ids(vectors, some)
+
+    def fitted(self) -> dict[str, str]:
+        """Return the setting that tells what a transform was fitted to, once it is built."""
+        return {FITTED: str(self.n_tracks)} if self.is_whitened else {}
+
+    def outdated(self) -> Int64:
+        """Return the ids of the vectors held that are others now, or gone."""
+        held = held_ids(self._inner)
+        gone = np.setdiff1d(held, self._catalog.vector_ids())
+        changed = self._catalog.changed_since(self.revision)
+        return np.concatenate([gone, np.intersect1d(held, changed)])
+
+    def follow(self) -> None:
+        """Take in what has changed in the catalog."""
+        with self._catalog.snapshot():
+            outdated = self.outdated()
+            if len(outdated):
+                self.faiss.remove_ids(faiss.IDSelectorBatch(outdated))
+            for ids, vectors in self._catalog.vector_blocks(self.revision):
+                self.faiss.add_with_ids(vectors, ids)
+            self.revision = self._catalog.revision()
+
+    @property
+    def _inner(self) -> Any:
+        """The index of the vectors as they are compared, behind any transform."""
+        return faiss.downcast_index(self.faiss.index) if self.is_whitened else self.faiss
+
+    @property
+    def _is_flat(self) -> bool:
+        return self.arrangement.kind == "flat"
+
+    @property
+    def n_tracks(self) -> int:
+        """How many tracks can be found."""
+        return int(self._inner.ntotal)
+
+    @property
+    def ids(self) -> Int64:
+        """The ids of all tracks, in no order: int64, shape (n,)."""
+        return held_ids(self._inner)
+
+    def compared(self, vectors: Float32) -> Float32:
+        """Return vectors as they are compared: (n, 128) as (n, 128), of unit length."""
+        return transformed(self.faiss, vectors) if self.is_whitened else vectors
+
+    def vectors_of(self, ids: Int64) -> Float32:
+        """Return the vectors of tracks, as they are compared: float32, shape (n, 128)."""
+        if not self._is_flat:
+            return self.compared(self._catalog.vectors_of(ids))
+        found: Float32 = self._inner.reconstruct_batch(ids)
+        return found
+
+    def within(self, vector: Float32, least: float) -> Int64:
+        """Return the ids of all vectors whose inner product with one is at least so much."""
+        if self._is_flat:
+            return self.ids[self.vectors_of(self.ids) @ vector >= least]
+        near = [
+            ids[self.compared(vectors) @ vector >= least]
+            for ids, vectors in self._catalog.vector_blocks()
+        ]
+        return np.concatenate([np.empty(0, dtype=np.int64), *near])
+
+    def nearest(
+        self,
+        vector: Float32,
+        k: int,
+        *,
+        among: Int64 | None = None,
+        without: Sequence[int] = (),
+    ) -> tuple[Int64, Float32]:
+        """Return the ids of the nearest vectors, and their inner products, best first.
+
+        Parameters
+        ----------
+        vector : ndarray of float32, shape (128,)
+            As vectors are compared: see `compared`.
+        k : int
+            How many; fewer where there are fewer.
+        among : ndarray of int64, optional
+            The ids of those that may be found; all of them unless given.
+        without : sequence of int
+            The ids of those that may not.
+        """
+        if among is None:
+            (found,) = self.nearest_to_each(vector[np.newaxis], [k], [without])
+            return found
+        among = np.setdiff1d(among, without)
+        if not self._is_flat and len(among) <= _FEW:
+            return self._best(vector, among, k)
+        times = self.n_tracks / max(1, len(among))
+        selector = faiss.IDSelectorBatch(among)
+        (found,) = self._search(vector[np.newaxis], min(k, len(among)), times, selector)
+        return found[0][:k], found[1][:k]
+
+    def nearest_to_each(
+        self, vectors: Float32, ks: Sequence[int], without: Sequence[Sequence[int]]
+    ) -> list[tuple[Int64, Float32]]:
+        """Return for each vector what `nearest` returns: found together, much sooner.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, 128)
+        ks : sequence of int
+            How many for each.
+        without : sequence of sequence of int
+            The ids of those that may not be found for each.
+        """
+        most = max(k + len(unwanted) for k, unwanted in zip(ks, without, strict=True))
+        answers = []
+        for (ids, products), k, unwanted in zip(
+            self._search(vectors, min(most, self.n_tracks)), ks, without, strict=True
+        ):
+            wanted = np.flatnonzero(~np.isin(ids, unwanted))[:k]
+            answers.append((ids[wanted], products[wanted]))
+        return answers
+
+    def _search(
+        self, vectors: Float32, k: int, times: float = 1.0, selector: Any = None
+    ) -> list[tuple[Int64, Float32]]:
+        """Return for each vector the nearest `k` ids or more, and their products, best first."""
+        if not k:
+            return [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))] * len(vectors)
+        n_candidates = min(max(k, self.arrangement.n_candidates), self.n_tracks)
+        parameters = self.arrangement.parameters(times=times, selector=selector)
+        products, ids = self._inner.search(vectors, n_candidates, params=parameters)
+        found = ids != -1
+        if self.arrangement.kind != "ivf-pq":
+            return [(ids[n, row], products[n, row]) for n, row in enumerate(found)]
+        return [self._best(vectors[n], ids[n, row], k) for n, row in enumerate(found)]
+
+    def _best(self, vector: Float32, ids: Int64, k: int) -> tuple[Int64, Float32]:
+        """Return those of some ids that are nearest, compared by their vectors, best first."""
+        products = self.vectors_of(ids) @ vector
+        order = np.lexsort((ids, -products))[:k]
+        return ids[order], products[order]
