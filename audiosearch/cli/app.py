@@ -120,6 +120,7 @@ from audiosearch.cli import (  # noqa: E402
     embed,
     evaluate,
     model,
+    optimize,
     playlist,
     query,
     reembed,
@@ -131,7 +132,7 @@ from audiosearch.cli import (  # noqa: E402
 )
 
 _SEARCH = (add, query, playlist, soundmap, evaluate, embed, tracks)
-_UPKEEP = (serve, upkeep, reembed, doctor, transfer, bench, model, demo)
+_UPKEEP = (serve, upkeep, optimize, reembed, doctor, transfer, bench, model, demo)
 
 for register in (*_SEARCH, *_UPKEEP):
     register.register(app)

@@ -43,6 +43,7 @@ def info(index_dir: IndexDir = DEFAULT_INDEX, output: OutputFormat = Format.TABL
     with Index(index_dir) as index:
         totals, identity = index.totals(), index.identity
         pending_model, pending_tracks = index.pending()
+        arrangement = index.spaces.arrangement()
     facts = {
         "index": os.path.abspath(index_dir),
         "tracks": totals.tracks,
@@ -52,6 +53,7 @@ def info(index_dir: IndexDir = DEFAULT_INDEX, output: OutputFormat = Format.TABL
         "model": identity.model,
         "fingerprint": identity.fingerprint,
         "excerpt_seconds": identity.excerpt_seconds,
+        "arrangement": arrangement.kind,
         "pending_model": pending_model,
         "pending_tracks": pending_tracks,
         "database_bytes": totals.database_bytes,

@@ -1,0 +1,242 @@
+"""Which arrangement of an index's vectors is fast, small and true enough: tried, and measured."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiosearch.errors import LibraryError, UsageError
+from audiosearch.library.arrangements import FLAT, Arrangement
+from audiosearch.library.whitening import LEAST_TRACKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from audiosearch.library.arranged import ArrangedVectors
+    from audiosearch.library.index import Index
+    from audiosearch.params import Float32, Int64
+
+N_NEIGHBOURS = 10  # that recall is of
+
+_N_QUERIES = 200
+_N_TIMED = 50
+_FAST_MS = 5.0  # exact search that takes no longer is left as it is
+_LEAST_TRACKS = 10_000  # for lists to be worth it
+_WORTHWHILE = 2.0  # times as fast as exact search, or it is not given up
+_CODE_BYTES = (64, 32, 16)  # of a vector, the truest first
+_CANDIDATES = (100, 300, 1_000, 3_000)  # that codes are followed by
+_MOST_EFFORT = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An arrangement's worth.
+
+    Attributes
+    ----------
+    kind : str
+        As of `Arrangement`.
+    recall : float
+        The share of the ten nearest, by exact search, that it finds.
+    ms : float
+        What a query takes, in milliseconds: a median.
+    bytes : int
+        What searching takes of memory.
+    """
+
+    kind: str
+    recall: float
+    ms: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Optimized:
+    """An index before and after."""
+
+    before: Measured
+    after: Measured
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as `--format json` prints it."""
+        return asdict(self)
+
+
+def optimize(
+    index: Index, *, target_recall: float = 0.95, most_bytes: int | None = None
+) -> Optimized:
+    """Arrange an index's vectors so that searching is fast, true, and takes no more memory.
+
+    Exact search is kept where it is fast, or where nothing else that is true enough is faster.
+
+    Parameters
+    ----------
+    index : Index
+    target_recall : float
+        In (0, 1].
+    most_bytes : int, optional
+        Of memory for searching.
+
+    Raises
+    ------
+    UsageError
+        Where the recall is none.
+    LibraryError
+        Where the index is empty, or nothing within the memory is true enough.
+    """
+    if not 0.0 < target_recall <= 1.0:
+        raise UsageError(f"There is no recall of {target_recall:g}.", hint="Ask for 0.95, say.")
+    bench = _Bench(index)
+    before = bench.measured(index.space())
+    n_tracks = len(bench.ids)
+    most = math.inf if most_bytes is None else most_bytes
+    may_be_exact = FLAT.bytes_of(n_tracks) <= most
+    exact_ms = math.inf
+    if may_be_exact:
+        exact = index.space() if before.kind == "flat" else index.spaces.arranged(FLAT)
+        exact_ms = bench.measured(exact).ms
+    is_slow = exact_ms > _FAST_MS and n_tracks >= _LEAST_TRACKS
+    for candidate in _candidates(n_tracks) if is_slow or not may_be_exact else ():
+        if candidate.bytes_of(n_tracks) <= most:
+            arranged = index.spaces.arranged(candidate)
+            after = bench.tuned(arranged, target_recall, exact_ms / _WORTHWHILE)
+            if after is not None:
+                index.spaces.arrange(arranged)
+                _arrange_whitened(index, candidate, target_recall)
+                return Optimized(before, after)
+    if not may_be_exact:
+        raise LibraryError(
+            f"Nothing within {most / 1e6:.0f} MB finds {target_recall:.0%} of the nearest.",
+            hint="Allow more memory, or less recall.",
+        )
+    return _made_exact(index, bench, before)
+
+
+def make_exact(index: Index) -> Optimized:
+    """Go back to exact search.
+
+    Raises
+    ------
+    LibraryError
+        Where the index is empty.
+    """
+    bench = _Bench(index)
+    return _made_exact(index, bench, bench.measured(index.space()))
+
+
+def _made_exact(index: Index, bench: _Bench, before: Measured) -> Optimized:
+    if before.kind == "flat":
+        return Optimized(before, before)
+    arranged = index.spaces.arranged(FLAT)
+    index.spaces.arrange(arranged)
+    if len(bench.ids) >= LEAST_TRACKS:
+        index.spaces.arrange(index.spaces.arranged(FLAT, whiten=True))
+    return Optimized(before, bench.measured(arranged))
+
+
+def _arrange_whitened(index: Index, arrangement: Arrangement, target_recall: float) -> None:
+    """Arrange the whitened vectors alike, and let searches look at as much as they must there."""
+    if len(index.spaces.ids()) < LEAST_TRACKS:
+        return
+    arranged = index.spaces.arranged(arrangement, whiten=True)
+    _Bench(index, arranged.compared).tuned(arranged, target_recall, math.inf)
+    index.spaces.arrange(arranged)
+
+
+def _candidates(n_tracks: int) -> Iterator[Arrangement]:
+    """Yield arrangements, the fastest to search and to build first."""
+    n_lists = 2 ** max(4, round(np.log2(2 * np.sqrt(n_tracks))))
+    yield Arrangement("ivf-flat", n_lists)
+    yield Arrangement("hnsw", effort=16)
+    for code_bytes in _CODE_BYTES:
+        yield Arrangement("ivf-pq", n_lists, code_bytes=code_bytes, n_candidates=_CANDIDATES[0])
+
+
+class _Bench:
+    """Tracks to search with, and what exact search finds.
+
+    Parameters
+    ----------
+    index : Index
+    compared : callable
+        Returns vectors as they are compared: as they are, unless given.
+    """
+
+    def __init__(
+        self, index: Index, compared: Callable[[Float32], Float32] = lambda vectors: vectors
+    ) -> None:
+        self.ids = index.spaces.ids()
+        if not len(self.ids):
+            raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
+        chosen = np.random.default_rng(0).permutation(len(self.ids))[:_N_QUERIES]
+        self._queries = compared(index.spaces.vectors_of(self.ids[chosen]))
+        self._nearest = _exact_nearest(index, self._queries, compared)
+
+    def measured(self, arranged: ArrangedVectors) -> Measured:
+        """Return an arrangement's worth as it is."""
+        arrangement = arranged.arrangement
+        n_bytes = arrangement.bytes_of(len(self.ids))
+        return Measured(arrangement.kind, self._recall(arranged), self._ms(arranged), n_bytes)
+
+    def tuned(
+        self, arranged: ArrangedVectors, target_recall: float, most_ms: float
+    ) -> Measured | None:
+        """Let an arrangement look at as much as it must; None where that takes too long."""
+        for arrangement in _efforts(arranged.arrangement):
+            arranged.arrangement = arrangement
+            found = self.measured(arranged)
+            if found.ms < most_ms and found.recall >= target_recall:
+                return found
+            if found.ms >= most_ms and not arrangement.n_candidates:
+                return None
+        return None
+
+    def _ms(self, arranged: ArrangedVectors) -> float:
+        times = []
+        for query in self._queries[:_N_TIMED]:
+            started = time.perf_counter()
+            arranged.nearest(query, N_NEIGHBOURS)
+            times.append(time.perf_counter() - started)
+        return 1e3 * statistics.median(times)
+
+    def _recall(self, arranged: ArrangedVectors) -> float:
+        n_queries = len(self._queries)
+        found = arranged.nearest_to_each(
+            self._queries, [N_NEIGHBOURS] * n_queries, [()] * n_queries
+        )
+        shares = [
+            len(np.intersect1d(ids, nearest)) / len(nearest)
+            for (ids, _), nearest in zip(found, self._nearest, strict=True)
+        ]
+        return float(np.mean(shares))
+
+
+def _efforts(arrangement: Arrangement) -> Iterator[Arrangement]:
+    """Yield an arrangement with ever more that a search looks at."""
+    most = arrangement.n_lists or _MOST_EFFORT
+    effort = arrangement.effort
+    while effort <= most:
+        for n_candidates in _CANDIDATES if arrangement.kind == "ivf-pq" else (0,):
+            yield replace(arrangement, effort=effort, n_candidates=n_candidates)
+        effort *= 2
+
+
+def _exact_nearest(
+    index: Index, queries: Float32, compared: Callable[[Float32], Float32]
+) -> list[Int64]:
+    """Return the ids of the ten vectors nearest to each query, by comparing all."""
+    best_ids = np.empty((len(queries), 0), dtype=np.int64)
+    best = np.empty((len(queries), 0), dtype=np.float32)
+    for ids, vectors in index.spaces.blocks():
+        products = np.concatenate([best, queries @ compared(vectors).T], axis=1)
+        some = np.concatenate([best_ids, np.broadcast_to(ids, (len(queries), len(ids)))], axis=1)
+        order = np.argpartition(-products, min(N_NEIGHBOURS, products.shape[1]) - 1, axis=1)
+        kept = order[:, :N_NEIGHBOURS]
+        best = np.take_along_axis(products, kept, axis=1)
+        best_ids = np.take_along_axis(some, kept, axis=1)
+    return list(best_ids)

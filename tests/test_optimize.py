@@ -1,0 +1,220 @@
+"""Arrangements for large indexes: chosen by measuring, kept up, and never untrue about likeness."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from test_ranking import a_track, crowd
+
+from audiosearch import Index, LibraryError, UsageError, similar
+from audiosearch import optimize as optimizing
+from audiosearch.library import arranged
+from audiosearch.library.arrangements import FLAT, Arrangement
+from audiosearch.library.filters import Filters
+from audiosearch.library.index import Identity
+from audiosearch.models.registry import compact
+from audiosearch.optimize import make_exact, optimize
+from audiosearch.search import Ranking
+
+N_TRACKS = 10_000
+
+
+def clustered(n_vectors):
+    """Unit vectors that cluster, as large libraries' do: crowding besides, as all music's do."""
+    rng = np.random.default_rng(0)
+    vectors = crowd(200)[rng.integers(0, 200, n_vectors)]
+    vectors = vectors + 0.02 * rng.standard_normal((n_vectors, 128))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+VECTORS = clustered(N_TRACKS + 10)
+ARRANGEMENTS = [
+    Arrangement("ivf-flat", 64, effort=16),
+    Arrangement("hnsw", effort=256),
+    Arrangement("ivf-pq", 64, effort=16, code_bytes=64, n_candidates=1_000),
+]
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory):
+    """An index as it is before anything is optimized."""
+    directory = tmp_path_factory.mktemp("exact") / "i"
+    identity = Identity("compact", compact().fingerprint)
+    with Index(directory, identity=identity) as index:
+        with index.together():
+            for number in range(N_TRACKS):
+                index.add(a_track(number), VECTORS[number])
+        index.catch_up()
+    return directory
+
+
+@pytest.fixture
+def index(exact, tmp_path):
+    """A copy of it that may be changed."""
+    shutil.copytree(exact, tmp_path / "i")
+    with Index(tmp_path / "i") as opened:
+        yield opened
+
+
+@pytest.fixture
+def slow_when_exact(monkeypatch):
+    """As if the index were so large that exact search takes long."""
+    monkeypatch.setattr(optimizing, "_FAST_MS", 0.0)
+    monkeypatch.setattr(optimizing, "_LEAST_TRACKS", 1)
+
+
+def hits_of(index, seeds, **ranking):
+    return [
+        [(hit.track.id, round(hit.similarity, 5)) for hit in answer.hits]
+        for answer in (similar(index, f"#{n}", k=10, ranking=Ranking(**ranking)) for n in seeds)
+    ]
+
+
+def recall(found, expected):
+    shares = [
+        len({i for i, _ in one} & {i for i, _ in other}) / len(other)
+        for one, other in zip(found, expected, strict=True)
+        if other
+    ]
+    return np.mean(shares)
+
+
+def test_a_large_index_becomes_faster_and_stays_true(index, slow_when_exact):
+    expected = hits_of(index, range(1, 101))
+    whitened = hits_of(index, range(1, 101), whiten=True)
+    found = optimize(index)
+    assert found.before.kind == "flat"
+    assert found.before.recall == pytest.approx(1.0)
+    assert found.after.kind != "flat"
+    assert found.after.recall >= 0.95
+    assert found.after.ms < found.before.ms
+    assert recall(hits_of(index, range(1, 101)), expected) >= 0.9
+    assert recall(hits_of(index, range(1, 101), whiten=True), whitened) >= 0.9
+    assert index.space(whiten=True).arrangement.kind == found.after.kind
+
+
+def test_little_memory_is_kept_to_and_likeness_is_exact(index, slow_when_exact):
+    most = 1_000_000
+    assert FLAT.bytes_of(N_TRACKS) > most
+    found = optimize(index, most_bytes=most, target_recall=0.9)
+    assert found.after.kind == "ivf-pq"
+    assert found.after.bytes <= most < found.before.bytes
+    for number in (1, 50, 2_000):
+        for i, similarity in hits_of(index, [number])[0]:
+            assert similarity == pytest.approx(VECTORS[i - 1] @ VECTORS[number - 1], abs=2e-5)
+
+
+def test_what_is_fast_already_stays_exact(index):
+    found = optimize(index)
+    assert (found.before.kind, found.after.kind) == ("flat", "flat")
+    assert index.space().arrangement == FLAT
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=lambda one: one.kind)
+class TestArranged:
+    @pytest.fixture(autouse=True)
+    def arrange(self, index, arrangement):
+        self.expected = hits_of(index, range(1, 51))
+        index.spaces.arrange(index.spaces.arranged(arrangement))
+
+    def test_most_hits_are_the_same(self, index):
+        assert recall(hits_of(index, range(1, 51)), self.expected) >= 0.9
+
+    def test_it_is_read_from_its_file(self, index, monkeypatch):
+        expected = hits_of(index, [1, 2])
+
+        def never(self):
+            raise AssertionError("built again")
+
+        monkeypatch.setattr(arranged.ArrangedVectors, "build", never)
+        with Index(index.directory) as again:
+            assert hits_of(again, [1, 2]) == expected
+
+    def test_it_keeps_up(self, index):
+        index.space()
+        index.remove([index.stored("#7"), index.stored("#8")])
+        changed = index.add(a_track(8), VECTORS[N_TRACKS + 1])  # which was #9
+        new = index.add(a_track(N_TRACKS), VECTORS[N_TRACKS])
+
+        def check(opened):
+            ids = {i for hits in hits_of(opened, range(10, 200)) for i, _ in hits}
+            assert not ids & {7, 8}
+            for track in (changed, new):
+                ((found, similarity),) = opened.nearest(opened.vector(track), 1)
+                assert (found.id, similarity) == (track.id, pytest.approx(1.0, abs=1e-5))
+            assert len(opened.space().ids) == N_TRACKS - 1
+            assert opened.search_file_problem() is None
+
+        check(index)
+        with Index(index.directory) as again:
+            check(again)
+
+    @pytest.mark.parametrize(
+        "ranking",
+        [
+            {"filters": Filters(album=("LP 3",))},
+            {"filters": Filters(genre=("Soul",))},
+            {"min_similarity": 0.95},
+            {"filters": Filters(genre=("Soul",)), "min_similarity": 0.9},
+        ],
+        ids=["narrow", "wide", "similar", "both"],
+    )
+    def test_filters_find_what_they_find_exactly(self, index, exact, ranking, monkeypatch):
+        monkeypatch.setattr(arranged, "_FEW", 100)
+        with Index(exact) as other:
+            expected = hits_of(other, range(1, 21), **ranking)
+        found = hits_of(index, range(1, 21), **ranking)
+        assert [len(hits) for hits in found] == [len(hits) for hits in expected]
+        assert recall(found, expected) >= 0.9
+
+    def test_whitened_vectors_can_be_arranged_alike(self, index, exact, arrangement):
+        with Index(exact) as other:
+            expected = hits_of(other, range(1, 21), whiten=True)
+        assert hits_of(index, range(1, 21), whiten=True) == expected
+        index.spaces.arrange(index.spaces.arranged(arrangement, whiten=True))
+        assert recall(hits_of(index, range(1, 21), whiten=True), expected) >= 0.9
+        assert index.space(whiten=True).arrangement.kind == arrangement.kind
+
+    def test_it_goes_back(self, index):
+        found = make_exact(index)
+        assert found.after.kind == "flat"
+        assert found.after.recall == pytest.approx(1.0)
+        assert hits_of(index, range(1, 51)) == self.expected
+
+
+def test_the_command_says_what_was_before_and_after(index, run, slow_when_exact):
+    done = run("optimize", "--index", index.directory, "--format", "json")
+    found = json.loads(done.stdout)
+    assert found.keys() == {"before", "after"}
+    assert found["before"].keys() == found["after"].keys() == {"kind", "recall", "ms", "bytes"}
+    back = json.loads(
+        run("optimize", "--exact", "--index", index.directory, "--format", "json").stdout
+    )
+    assert back["before"]["kind"] == found["after"]["kind"]
+    info = json.loads(run("info", "--index", index.directory, "--format", "json").stdout)
+    assert info["arrangement"] == "flat"
+    assert back["after"]["kind"] == "flat"
+
+
+def test_what_cannot_be_done_is_said_and_changes_nothing(index, slow_when_exact):
+    expected = hits_of(index, [1])
+    with pytest.raises(LibraryError, match="Nothing within 0 MB finds 95% of the nearest"):
+        optimize(index, most_bytes=1_000)
+    with pytest.raises(UsageError, match="no recall of 2"):
+        optimize(index, target_recall=2.0)
+    assert hits_of(index, [1]) == expected
+    assert index.space().arrangement == FLAT
+
+
+@pytest.mark.parametrize("size", ["", "two", "2 TB", "-1MB"])
+def test_sizes_are_written_as_people_do(exact, run, size):
+    refused = run("optimize", "--index", exact, "--max-memory", size)
+    assert refused.exit_code == 2
+    assert "is no size" in refused.stderr
+
+
+def test_no_tracks_are_no_reason_to_fail_badly(tmp_path):
+    empty = Index(tmp_path / "i", identity=Identity("compact", "f" * 64))
+    with empty, pytest.raises(LibraryError, match="empty"):
+        optimize(empty)
