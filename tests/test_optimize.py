@@ -111,6 +111,10 @@ def test_what_is_fast_already_stays_exact(index):
     assert index.space().arrangement == FLAT
 
 
+def never(self):
+    raise AssertionError("built again")
+
+
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=lambda one: one.kind)
 class TestArranged:
     @pytest.fixture(autouse=True)
@@ -123,13 +127,20 @@ class TestArranged:
 
     def test_it_is_read_from_its_file(self, index, monkeypatch):
         expected = hits_of(index, [1, 2])
-
-        def never(self):
-            raise AssertionError("built again")
-
         monkeypatch.setattr(arranged.ArrangedVectors, "build", never)
         with Index(index.directory) as again:
             assert hits_of(again, [1, 2]) == expected
+
+    def test_who_has_it_open_takes_what_another_process_arranged(
+        self, index, arrangement, monkeypatch
+    ):
+        index.spaces.arrange(index.spaces.arranged(FLAT))
+        expected = hits_of(index, [1])
+        with Index(index.directory) as other:
+            other.spaces.arrange(other.spaces.arranged(arrangement))
+        monkeypatch.setattr(arranged.ArrangedVectors, "build", never)
+        assert recall(hits_of(index, [1]), expected) >= 0.9
+        assert index.space().arrangement == arrangement
 
     def test_it_keeps_up(self, index):
         index.space()

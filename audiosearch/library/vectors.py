@@ -62,26 +62,32 @@ class VectorSearch(ArrangedVectors):
     def __init__(self, catalog: Catalog, directory: Path, *, whiten: bool = False) -> None:
         arrangement = Arrangement.of(catalog.settings(), whiten=whiten)
         super().__init__(catalog, arrangement, whiten=whiten)
-        path = directory / file_name(whiten=whiten)
-        self._file = SearchFile(catalog, path)
+        self._path = directory / file_name(whiten=whiten)
+        self._file = SearchFile(catalog, self._path)
         self._mapped: UInt8 | None = None  # what FAISS looks into, and must not change
+        self._read()
+        self.refresh()
+
+    def _read(self) -> None:
+        """Take what the file holds, where that is to be believed and arranged as is asked."""
+        self.faiss = None
         try:
             read = self._file.read()
         except Untrusted as exc:
             if exc.args:
-                log.warning("%s %s; it is rebuilt from the database.", path, exc)
-        else:
-            self.faiss, self.revision, self._mapped = read.index, read.revision, read.content
-            if not self.arrangement.is_of(self._inner):
-                self.faiss = None
-        self.refresh()
+                log.warning("%s %s; it is rebuilt from the database.", self._path, exc)
+            return
+        self.faiss, self.revision, self._mapped = read.index, read.revision, read.content
+        if not self.arrangement.is_of(self._inner):
+            self.faiss = None
 
     def refresh(self) -> None:
         """Catch up with the catalog, and keep the result where its folder can be written."""
         asked = Arrangement.of(self._catalog.settings(), whiten=self.is_whitened)
-        if not asked.is_like(self.arrangement):
-            self.faiss = None
+        is_like = asked.is_like(self.arrangement)
         self.arrangement = asked
+        if not is_like:  # another process has arranged it otherwise
+            self._read()
         if self.faiss is not None and self.revision == self._catalog.revision():
             return
         settings = {}
