@@ -105,10 +105,11 @@ def test_little_memory_is_kept_to_and_likeness_is_exact(index, slow_when_exact):
             assert similarity == pytest.approx(VECTORS[i - 1] @ VECTORS[number - 1], abs=2e-5)
 
 
-def test_what_is_fast_already_stays_exact(index):
+def test_what_is_fast_already_stays_exact(index, run):
     found = optimize(index)
     assert (found.before.kind, found.after.kind) == ("flat", "flat")
     assert index.space().arrangement == FLAT
+    assert "stays as it is" in run("optimize", "--index", index.directory).stderr
 
 
 def never(self):

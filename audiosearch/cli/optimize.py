@@ -34,7 +34,7 @@ def optimize(
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Make queries of a large index fast, or small in memory, and measure what that costs."""
-    from audiosearch.cli.console import waiting
+    from audiosearch.cli.console import say, waiting
     from audiosearch.library.index import Index
     from audiosearch.optimize import make_exact
     from audiosearch.optimize import optimize as optimized
@@ -48,6 +48,8 @@ def optimize(
     if output is Format.JSON:
         print_json(found.to_json())
         return
+    if found.after == found.before:
+        say("Searching stays as it is: it is fast, or nothing true enough is twice as fast.")
     rows = [{"when": when, **measured} for when, measured in found.to_json().items()]
     columns = ("when", "kind", "recall", "ms", "bytes")
     show_rows(rows, key="measured", columns=columns, output=output)
