@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 N_NEIGHBOURS = 10  # that recall is of
 
 _N_QUERIES = 200
+_TIE = 1e-5  # products that differ by no more are of the same likeness
 _N_TIMED = 50
 _FAST_MS = 5.0  # exact search that takes no longer is left as it is
 _LEAST_TRACKS = 10_000  # for lists to be worth it
 _WORTHWHILE = 2.0  # times as fast as exact search, or it is not given up
 _CODE_BYTES = (64, 32, 16)  # of a vector, the truest first
 _CANDIDATES = (100, 300, 1_000, 3_000)  # that codes are followed by
-_MOST_EFFORT = 4_096
+_MOST_EFFORT = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +97,12 @@ def optimize(
     n_tracks = len(bench.ids)
     most = math.inf if most_bytes is None else most_bytes
     may_be_exact = FLAT.bytes_of(n_tracks) <= most
-    exact_ms = math.inf
-    if may_be_exact:
-        exact = index.space() if before.kind == "flat" else index.spaces.arranged(FLAT)
-        exact_ms = bench.measured(exact).ms
+    exact_ms = _exact_ms(index, bench, before) if may_be_exact else math.inf
     is_slow = exact_ms > _FAST_MS and n_tracks >= _LEAST_TRACKS
     for candidate in _candidates(n_tracks) if is_slow or not may_be_exact else ():
         if candidate.bytes_of(n_tracks) <= most:
-            arranged = index.spaces.arranged(candidate)
-            after = bench.tuned(arranged, target_recall, exact_ms / _WORTHWHILE)
+            after = _tried(index, bench, candidate, target_recall, exact_ms / _WORTHWHILE)
             if after is not None:
-                index.spaces.arrange(arranged)
                 _arrange_whitened(index, candidate, target_recall)
                 return Optimized(before, after)
     if not may_be_exact:
@@ -129,13 +125,32 @@ def make_exact(index: Index) -> Optimized:
     return _made_exact(index, bench, bench.measured(index.space()))
 
 
+# Each of these lets go of what it has arranged: two at a time may be too much for the memory.
+
+
+def _exact_ms(index: Index, bench: _Bench, before: Measured) -> float:
+    is_exact = before.kind == "flat"
+    return before.ms if is_exact else bench.measured(index.spaces.arranged(FLAT)).ms
+
+
+def _tried(
+    index: Index, bench: _Bench, candidate: Arrangement, target_recall: float, most_ms: float
+) -> Measured | None:
+    """Arrange vectors so, and keep it where it is true and fast enough; None where it is not."""
+    arranged = index.spaces.arranged(candidate)
+    found = bench.tuned(arranged, target_recall, most_ms)
+    if found is not None:
+        index.spaces.arrange(arranged)
+    return found
+
+
 def _made_exact(index: Index, bench: _Bench, before: Measured) -> Optimized:
+    if index.spaces.arrangement(whiten=True) != FLAT:
+        index.spaces.arrange(index.spaces.arranged(FLAT, whiten=True))
     if before.kind == "flat":
         return Optimized(before, before)
     arranged = index.spaces.arranged(FLAT)
     index.spaces.arrange(arranged)
-    if len(bench.ids) >= LEAST_TRACKS:
-        index.spaces.arrange(index.spaces.arranged(FLAT, whiten=True))
     return Optimized(before, bench.measured(arranged))
 
 
@@ -174,8 +189,9 @@ class _Bench:
         if not len(self.ids):
             raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
         chosen = np.random.default_rng(0).permutation(len(self.ids))[:_N_QUERIES]
-        self._queries = compared(index.spaces.vectors_of(self.ids[chosen]))
-        self._nearest = _exact_nearest(index, self._queries, compared)
+        self._own: Int64 = self.ids[chosen]
+        self._queries = compared(index.spaces.vectors_of(self._own))
+        self._least = _least_products(index, self._own, self._queries, compared)
 
     def measured(self, arranged: ArrangedVectors) -> Measured:
         """Return an arrangement's worth as it is."""
@@ -192,7 +208,7 @@ class _Bench:
             found = self.measured(arranged)
             if found.ms < most_ms and found.recall >= target_recall:
                 return found
-            if found.ms >= most_ms and not arrangement.n_candidates:
+            if found.ms >= most_ms and arrangement.n_candidates in {0, _CANDIDATES[0]}:
                 return None
         return None
 
@@ -205,20 +221,19 @@ class _Bench:
         return 1e3 * statistics.median(times)
 
     def _recall(self, arranged: ArrangedVectors) -> float:
-        n_queries = len(self._queries)
-        found = arranged.nearest_to_each(
-            self._queries, [N_NEIGHBOURS] * n_queries, [()] * n_queries
-        )
+        without = self._own[:, np.newaxis].tolist()
+        found = arranged.nearest_to_each(self._queries, [N_NEIGHBOURS] * len(without), without)
+        n_others = max(1, min(N_NEIGHBOURS, len(self.ids) - 1))
         shares = [
-            len(np.intersect1d(ids, nearest)) / len(nearest)
-            for (ids, _), nearest in zip(found, self._nearest, strict=True)
+            np.count_nonzero(products >= least - _TIE) / n_others
+            for (_, products), least in zip(found, self._least, strict=True)
         ]
-        return float(np.mean(shares))
+        return float(np.mean(np.minimum(shares, 1.0))) if len(self.ids) > 1 else 1.0
 
 
 def _efforts(arrangement: Arrangement) -> Iterator[Arrangement]:
     """Yield an arrangement with ever more that a search looks at."""
-    most = arrangement.n_lists or _MOST_EFFORT
+    most = min(arrangement.n_lists or _MOST_EFFORT, _MOST_EFFORT)
     effort = arrangement.effort
     while effort <= most:
         for n_candidates in _CANDIDATES if arrangement.kind == "ivf-pq" else (0,):
@@ -226,17 +241,14 @@ def _efforts(arrangement: Arrangement) -> Iterator[Arrangement]:
         effort *= 2
 
 
-def _exact_nearest(
-    index: Index, queries: Float32, compared: Callable[[Float32], Float32]
-) -> list[Int64]:
-    """Return the ids of the ten vectors nearest to each query, by comparing all."""
-    best_ids = np.empty((len(queries), 0), dtype=np.int64)
-    best = np.empty((len(queries), 0), dtype=np.float32)
+def _least_products(
+    index: Index, own: Int64, queries: Float32, compared: Callable[[Float32], Float32]
+) -> Float32:
+    """Return for each query the product of its tenth nearest, itself aside, by comparing all."""
+    best = np.full((len(queries), N_NEIGHBOURS), -2.0, dtype=np.float32)
     for ids, vectors in index.spaces.blocks():
-        products = np.concatenate([best, queries @ compared(vectors).T], axis=1)
-        some = np.concatenate([best_ids, np.broadcast_to(ids, (len(queries), len(ids)))], axis=1)
-        order = np.argpartition(-products, min(N_NEIGHBOURS, products.shape[1]) - 1, axis=1)
-        kept = order[:, :N_NEIGHBOURS]
-        best = np.take_along_axis(products, kept, axis=1)
-        best_ids = np.take_along_axis(some, kept, axis=1)
-    return list(best_ids)
+        products = queries @ compared(vectors).T
+        products[own[:, np.newaxis] == ids] = -2.0
+        some = np.concatenate([best, products], axis=1)
+        best = np.partition(some, -N_NEIGHBOURS, axis=1)[:, -N_NEIGHBOURS:]
+    return np.asarray(best.min(axis=1))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -188,11 +189,54 @@ class TestArranged:
         assert recall(hits_of(index, range(1, 21), whiten=True), expected) >= 0.9
         assert index.space(whiten=True).arrangement.kind == arrangement.kind
 
-    def test_it_goes_back(self, index):
+    def test_as_many_are_found_as_are_asked_for(self, index, arrangement):
+        cautious = replace(arrangement, effort=1)
+        index.spaces.arrange(index.spaces.arranged(cautious))
+        seed = index.stored("#1")
+        far = np.argsort(VECTORS[:N_TRACKS] @ VECTORS[0])[:4_000] + 1
+        for k, among in ((500, None), (10, far), (500, far)):
+            ids, products = index.space().nearest(index.vector(seed), k, among=among)
+            assert len(set(ids.tolist())) == k
+            assert among is None or np.isin(ids, among).all()
+            assert (np.diff(products) <= 1e-6).all()
+
+    def test_what_was_trained_on_other_vectors_is_trained_anew(self, index, arrangement):
+        index.space()
+        with index.together():
+            for number, vector in enumerate(crowd(N_TRACKS, seed=5)):
+                index.add(a_track(number), vector)
+        followed = index.space().faiss
+        rebuilt = index.spaces.arranged(arrangement).faiss
+        if arrangement.n_lists:
+            sizes = [
+                [one.invlists.list_size(n) for n in range(one.nlist)] for one in (followed, rebuilt)
+            ]
+            assert sizes[0] == sizes[1]
+        assert followed.ntotal == N_TRACKS
+
+    def test_few_tracks_are_compared_exactly(self, index, arrangement):
+        index.space()
+        index.remove([index.stored(f"#{n}") for n in range(51, N_TRACKS + 1)])
+        for _ in range(2):
+            index.forget_search_file()
+            assert len(similar(index, "#1", k=100).hits) == 49
+        assert (index.spaces.arrangement() == FLAT) == (arrangement.n_lists > 0)
+
+    def test_it_goes_back(self, index, arrangement):
+        index.spaces.arrange(index.spaces.arranged(arrangement, whiten=True))
         found = make_exact(index)
         assert found.after.kind == "flat"
+        assert index.spaces.arrangement(whiten=True) == FLAT
         assert found.after.recall == pytest.approx(1.0)
         assert hits_of(index, range(1, 51)) == self.expected
+
+
+def test_copies_do_not_make_exact_search_untrue(tmp_path):
+    with Index(tmp_path / "i", identity=Identity("compact", compact().fingerprint)) as index:
+        with index.together():
+            for number in range(600):
+                index.add(a_track(number), VECTORS[number // 20])
+        assert optimize(index).before.recall == 1.0
 
 
 def test_the_command_says_what_was_before_and_after(index, run, slow_when_exact):

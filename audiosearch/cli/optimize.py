@@ -39,6 +39,8 @@ def optimize(
     from audiosearch.optimize import make_exact
     from audiosearch.optimize import optimize as optimized
 
+    if exact and max_memory is not None:
+        raise UsageError("Exact search takes what it takes.", hint="Leave out --max-memory.")
     most_bytes = None if max_memory is None else _bytes(max_memory)
     with Index(index_dir) as index, waiting("Trying arrangements ..."):
         if exact:

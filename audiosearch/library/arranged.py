@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
-from audiosearch.errors import LibraryError
-from audiosearch.library.arrangements import held_ids
+from audiosearch.errors import LibraryError, TrackNotFound
+from audiosearch.library.arrangements import FLAT, held_ids
 from audiosearch.library.whitening import LEAST_TRACKS, transformed, whitened_index
 from audiosearch.params import EMBEDDING_SIZE
 
@@ -28,6 +28,8 @@ FITTED = "whitened_tracks"  # the setting that tells how many tracks a transform
 
 _FEW = 10_000  # tracks: they are compared one and all, in whatever arrangement
 _FITTING_SAMPLES = 262_144
+_MARGIN = 4  # times as many are found by their codes as are wanted
+_MOST_NODES = 1_024  # of a graph that a search keeps in view, before it looks at everything
 
 
 class ArrangedVectors:
@@ -60,7 +62,7 @@ class ArrangedVectors:
         self.is_whitened = whiten
 
     def build(self) -> None:
-        """Arrange all vectors anew.
+        """Arrange all vectors anew: flat, where they are too few for what was asked for.
 
         Raises
         ------
@@ -80,6 +82,8 @@ class ArrangedVectors:
         n_samples = max(_FITTING_SAMPLES if self.is_whitened else 0, self.arrangement.n_samples)
         chosen = np.random.default_rng(0).permutation(len(ids))[:n_samples]
         sample = self._catalog.vectors_of(ids[np.sort(chosen)])
+        if len(ids) < self.arrangement.least_vectors:
+            self.arrangement = FLAT
         trained = self.arrangement.trained
         self.faiss = whitened_index(sample, trained) if self.is_whitened else trained(sample)
         for some, vectors in self._catalog.vector_blocks():
@@ -174,8 +178,7 @@ class ArrangedVectors:
         if not self._is_flat and len(among) <= _FEW:
             return self._best(vector, among, k)
         times = self.n_tracks / max(1, len(among))
-        selector = faiss.IDSelectorBatch(among)
-        (found,) = self._search(vector[np.newaxis], min(k, len(among)), times, selector)
+        (found,) = self._search(vector[np.newaxis], min(k, len(among)), times, among)
         return found[0][:k], found[1][:k]
 
     def nearest_to_each(
@@ -201,21 +204,53 @@ class ArrangedVectors:
         return answers
 
     def _search(
-        self, vectors: Float32, k: int, times: float = 1.0, selector: Any = None
+        self, vectors: Float32, k: int, times: float = 1.0, among: Int64 | None = None
     ) -> list[tuple[Int64, Float32]]:
         """Return for each vector the nearest `k` ids or more, and their products, best first."""
         if not k:
-            return [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))] * len(vectors)
-        n_candidates = min(max(k, self.arrangement.n_candidates), self.n_tracks)
+            return [_nothing()] * len(vectors)
+        is_coded = self.arrangement.kind == "ivf-pq"
+        n_found = max(self.arrangement.n_candidates, _MARGIN * k) if is_coded else k
+        selector = None if among is None else faiss.IDSelectorBatch(among)
         parameters = self.arrangement.parameters(times=times, selector=selector)
-        products, ids = self._inner.search(vectors, n_candidates, params=parameters)
-        found = ids != -1
-        if self.arrangement.kind != "ivf-pq":
-            return [(ids[n, row], products[n, row]) for n, row in enumerate(found)]
-        return [self._best(vectors[n], ids[n, row], k) for n, row in enumerate(found)]
+        products, ids = self._inner.search(vectors, min(n_found, self.n_tracks), params=parameters)
+        found = [(ids[n, row], products[n, row]) for n, row in enumerate(ids != -1)]
+        if is_coded:
+            found = [self._best(vectors[n], some, k) for n, (some, _) in enumerate(found)]
+        if self._is_flat:
+            return found
+        return [
+            one if len(one[0]) >= k else self._more(vectors[n], k, times, among)
+            for n, one in enumerate(found)
+        ]
+
+    def _more(
+        self, vector: Float32, k: int, times: float, among: Int64 | None
+    ) -> tuple[Int64, Float32]:
+        """Look at more, for what was looked at holds fewer than `k`; in the end, at everything."""
+        if self.arrangement.effort * times < (self.arrangement.n_lists or _MOST_NODES):
+            (found,) = self._search(vector[np.newaxis], k, 4 * times, among)
+            return found
+        best, best_products = _nothing()
+        for ids, vectors in self._catalog.vector_blocks():
+            products = self.compared(vectors) @ vector
+            allowed = slice(None) if among is None else np.isin(ids, among)
+            some = np.concatenate([best, ids[allowed]])
+            of_some = np.concatenate([best_products, products[allowed]])
+            order = np.lexsort((some, -of_some))[:k]
+            best, best_products = some[order], of_some[order]
+        return best, best_products
 
     def _best(self, vector: Float32, ids: Int64, k: int) -> tuple[Int64, Float32]:
         """Return those of some ids that are nearest, compared by their vectors, best first."""
-        products = self.vectors_of(ids) @ vector
+        try:
+            products = self.vectors_of(ids) @ vector
+        except TrackNotFound:  # another process has just removed one
+            ids = np.intersect1d(ids, self._catalog.vector_ids())
+            products = self.vectors_of(ids) @ vector
         order = np.lexsort((ids, -products))[:k]
         return ids[order], products[order]
+
+
+def _nothing() -> tuple[Int64, Float32]:
+    return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)

@@ -83,6 +83,11 @@ class Arrangement:
         return n_vectors * each + self.n_lists * _VECTOR_BYTES + codebook
 
     @property
+    def least_vectors(self) -> int:
+        """How many vectors it takes to train it."""
+        return max(self.n_lists, 2**_CODE_BITS if self.code_bytes else 0)
+
+    @property
     def n_samples(self) -> int:
         """How many vectors it is trained on, where there are as many."""
         least = _CODE_SAMPLES if self.kind == "ivf-pq" else 0

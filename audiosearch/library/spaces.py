@@ -76,11 +76,11 @@ class Spaces:
 
     # How they are arranged
 
-    def arrangement(self) -> Arrangement:
-        """Return how the plain vectors are arranged."""
+    def arrangement(self, *, whiten: bool = False) -> Arrangement:
+        """Return how the vectors are arranged."""
         from audiosearch.library.arrangements import Arrangement
 
-        return Arrangement.of(self._catalog.settings())
+        return Arrangement.of(self._catalog.settings(), whiten=whiten)
 
     def arranged(self, arrangement: Arrangement, *, whiten: bool = False) -> ArrangedVectors:
         """Return all vectors in an arrangement, which is tried and not kept."""

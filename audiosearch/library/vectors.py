@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # A transform is fitted anew when the library has so many times the tracks that it had.
 _GROWTH = 1.25
+_MOST_REPLACED = 0.2  # of the vectors that something was trained on
 
 log = logging.getLogger(__name__)
 
@@ -91,17 +92,27 @@ class VectorSearch(ArrangedVectors):
         if self.faiss is not None and self.revision == self._catalog.revision():
             return
         settings = {}
-        if self.faiss is None or not self._can_follow():
-            self.build()
-            settings = self.fitted()
-        else:
-            if self._mapped is not None:
-                self.faiss = faiss.deserialize_index(self._mapped)
-            self.follow()
+        with self._catalog.snapshot():
+            if self.faiss is None or not self._can_follow():
+                self.build()
+                settings = self.fitted()
+                if self.arrangement != asked:  # there are too few tracks for it
+                    settings |= self.arrangement.to_settings(whiten=self.is_whitened)
+            else:
+                if self._mapped is not None:
+                    self.faiss = faiss.deserialize_index(self._mapped)
+                self.follow()
         self._mapped = None
         # Derived: on a full or read-only disk it costs only the time to do it again.
         with contextlib.suppress(OSError, RuntimeError, IndexUnwritable):
-            self._file.write(self.faiss, self.revision, settings)
+            self._write(asked, settings)
+
+    def _write(self, asked: Arrangement, settings: dict[str, str]) -> None:
+        """Write the file, unless another process has arranged it otherwise meanwhile."""
+        with self._catalog.transaction():
+            now = Arrangement.of(self._catalog.settings(), whiten=self.is_whitened)
+            if now.is_like(asked):
+                self._file.write(self.faiss, self.revision, settings)
 
     def _can_follow(self) -> bool:
         """Return whether what there is can be brought up to date, and still fits then."""
@@ -110,8 +121,11 @@ class VectorSearch(ArrangedVectors):
             n_tracks, _, _ = self._catalog.totals()
             if not fitted / _GROWTH <= n_tracks <= fitted * _GROWTH:
                 return False
-        # No node is taken out of a graph.
-        return self.arrangement.kind != "hnsw" or not len(self.outdated())
+        elif self.arrangement.kind == "flat":
+            return True
+        # No node is taken out of a graph; and what is trained fits what it was trained on.
+        most = 0.0 if self.arrangement.kind == "hnsw" else _MOST_REPLACED * self.n_tracks
+        return len(self.outdated()) <= most
 
 
 def problem(catalog: Catalog, directory: Path) -> str | None:
