@@ -231,6 +231,16 @@ class TestArranged:
         assert hits_of(index, range(1, 51)) == self.expected
 
 
+@pytest.mark.parametrize("text", ['{"kind": "tree"}', '{"kind": "flat", "depth": 3}', "flat"])
+def test_what_a_newer_version_arranged_is_said(index, run, text):
+    with pytest.raises(LibraryError, match="not known here"):
+        Arrangement.of({"arrangement": text})
+    index._catalog.set_settings({"arrangement": text})
+    failed = run("query", "#1", "--index", index.directory)
+    assert failed.exit_code == 1
+    assert "newer audiosearch" in failed.stderr
+
+
 def test_copies_do_not_make_exact_search_untrue(tmp_path):
     with Index(tmp_path / "i", identity=Identity("compact", compact().fingerprint)) as index:
         with index.together():

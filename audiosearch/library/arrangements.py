@@ -13,11 +13,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import faiss
 import numpy as np
 
+from audiosearch.errors import LibraryError
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
@@ -64,8 +65,21 @@ class Arrangement:
 
     @classmethod
     def of(cls, settings: dict[str, str], *, whiten: bool = False) -> Arrangement:
-        """Return the arrangement that an index's settings name; flat where they name none."""
-        return cls(**json.loads(settings.get(_SETTINGS[whiten], "{}")))
+        """Return the arrangement that an index's settings name; flat where they name none.
+
+        Raises
+        ------
+        LibraryError
+            Where they name one that is not known here.
+        """
+        text = settings.get(_SETTINGS[whiten], "{}")
+        try:
+            found = cls(**json.loads(text))
+        except (TypeError, ValueError) as exc:
+            raise _unknown(text) from exc
+        if found.kind not in get_args(Kind):
+            raise _unknown(text)
+        return found
 
     def to_settings(self, *, whiten: bool = False) -> dict[str, str]:
         """Return it as settings."""
@@ -153,6 +167,13 @@ class Arrangement:
             return _FAISS.SearchParametersHNSW(efSearch=effort, sel=selector)
         n_probes = min(effort, self.n_lists)
         return _FAISS.SearchParametersIVF(nprobe=n_probes, sel=selector)
+
+
+def _unknown(text: str) -> LibraryError:
+    return LibraryError(
+        f"The index's vectors are arranged in a way that is not known here: {text}.",
+        hint="A newer audiosearch may have done so: install that.",
+    )
 
 
 FLAT = Arrangement()
