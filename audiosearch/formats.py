@@ -98,6 +98,13 @@ class PathStyle:
         return path.replace("\\", "/") if self.forward_slash else path
 
 
+# What readers raise of a file that is no playlist.
+_NO_PLAYLIST = (
+    *(ValueError, LookupError, TypeError, AttributeError, RecursionError),
+    *(ET.ParseError, DefusedXmlException),
+)
+
+
 def playlist_text(entries: Sequence[Entry], name: str, kind: PlaylistFormat) -> bytes:
     """Return a playlist as the contents of a file."""
     return _WRITERS[kind](entries, name)
@@ -116,12 +123,6 @@ def read_playlist(path: str) -> list[Entry]:
     except OSError as exc:
         raise _unreadable(path, exc) from exc
     return entries_of(content, path)
-
-
-_NO_PLAYLIST = (
-    *(ValueError, LookupError, TypeError, AttributeError, RecursionError),
-    *(ET.ParseError, DefusedXmlException),
-)
 
 
 def entries_of(content: bytes, name: str) -> list[Entry]:

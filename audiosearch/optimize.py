@@ -73,7 +73,7 @@ def optimize(
 ) -> Optimized:
     """Arrange an index's vectors so that searching is fast, true, and takes no more memory.
 
-    Exact search is kept where it is fast, or where nothing else that is true enough is faster.
+    Exact search is kept where it is fast, or nothing else that is true enough is twice as fast.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def optimize(
                 return Optimized(before, after)
     if not may_be_exact:
         raise LibraryError(
-            f"Nothing within {most / 1e6:.0f} MB finds {target_recall:.0%} of the nearest.",
+            f"Nothing within {most / 1e6:.6g} MB finds {target_recall:.0%} of the nearest.",
             hint="Allow more memory, or less recall.",
         )
     return _made_exact(index, bench, before)

@@ -21,7 +21,8 @@ from audiosearch import Index
 from audiosearch.library.index import Identity, Track
 from audiosearch.models.registry import Request, compact
 from audiosearch.playlist import Caps, Shape, around
-from audiosearch.search import Ranking, Seeds
+from audiosearch.search import Ranking
+from audiosearch.seeds import Seeds
 
 # What a query cannot do without: a process, FAISS, the file, a search.
 BARE = """

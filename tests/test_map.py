@@ -1,7 +1,5 @@
 """The map: places that are kept, regions with names, and a page that shows them."""
 
-import math
-import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -9,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
 from test_ranking import a_track, crowd
 
 from audiosearch import Index, LibraryError
@@ -20,9 +16,6 @@ from audiosearch.models.registry import compact
 from audiosearch.soundmap import draw, layout, sound_map
 from audiosearch.soundmap.labels import labels_of, name_of
 from audiosearch.soundmap.regions import Region, regions_of
-
-EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>/*PLOTLY*/"
-
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*SWIG|builtin type:DeprecationWarning"),
@@ -271,192 +264,3 @@ def test_tensorflow_is_not_loaded_for_a_map(tmp_path):
         "assert 'umap' in sys.modules; assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
-
-
-@pytest.fixture(scope="module")
-def evil_page(tmp_path_factory):
-    """A page of 60 tracks whose tags would be harmful if they were more than text."""
-    folder = tmp_path_factory.mktemp("page")
-    directory = filled(folder / "i", 60, artist="Ann", title=EVIL, genre=EVIL)
-    draw(a_map(directory), folder / "map.html", kind="html", title=EVIL)
-    return folder / "map.html"
-
-
-# The point that is farthest from any other, and where it is on the screen.
-ALONE = """() => {
-  const apart = (a, b) => Math.hypot(data.x[a] - data.x[b], data.y[a] - data.y[b]);
-  const room = (row) => Math.min(...rows.filter((other) => other !== row).map((other) => apart(row, other)));
-  const row = rows.reduce((best, one) => (room(one) > room(best) ? one : best));
-  const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
-  return [row, box.x + xaxis._offset + xaxis.l2p(data.x[row]), box.y + yaxis._offset + yaxis.l2p(data.y[row])];
-}"""  # noqa: E501
-
-
-# Where a point is on the screen.
-PLACE = """(row) => {
-  const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
-  return [box.x + xaxis._offset + xaxis.l2p(data.x[row]), box.y + yaxis._offset + yaxis.l2p(data.y[row])];
-}"""  # noqa: E501
-
-# How many names of regions are shown, of how many, and how many pairs lie over each other.
-LABELS = """() => {
-  const all = [...plot.querySelectorAll(".annotation")];
-  const boxes = all.filter((one) => one.style.visibility === "visible").map((one) => one.getBoundingClientRect());
-  const over = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-  return [boxes.length, all.length, boxes.filter((a, n) => boxes.slice(n + 1).some((b) => over(a, b))).length];
-}"""  # noqa: E501
-
-# Two fingers around a place move to twice the distance, and 10 pixels to the right.
-PINCH = """([x, y]) => {
-  const finger = (kind, pointerId, at) => document.elementFromPoint(x, y).dispatchEvent(
-    new PointerEvent(kind, { pointerId, buttons: 1, clientX: at, clientY: y, bubbles: true, isPrimary: !pointerId }));
-  [-20, 20].forEach((side, id) => finger("pointerdown", id, x + side));
-  [-40, 40].forEach((side, id) => finger("pointermove", id, x + 10 + side));
-  [-40, 40].forEach((side, id) => finger("pointerup", id, x + 10 + side));
-}"""  # noqa: E501
-
-
-class TestPage:
-    @pytest.fixture
-    def page(self, browser_page, evil_page):
-        requests, faults = [], []
-        browser_page.on("request", lambda request: requests.append(request.url))
-        browser_page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
-        browser_page.on("pageerror", lambda error: faults.append(str(error)))
-        browser_page.on("console", lambda m: m.type == "error" and faults.append(m.text))
-        browser_page.goto(evil_page.as_uri())
-        expect(browser_page.locator("#found")).to_have_text("60 tracks")
-        yield browser_page
-        assert requests == [evil_page.as_uri()]
-        assert faults == []
-
-    def test_tags_stay_text(self, page):
-        assert page.title() == EVIL
-        assert page.locator("h1").inner_text() == EVIL
-        page.locator("#find").fill("onerror")
-        page.locator("#find").press("Enter")
-        assert page.locator("#chosen h2").inner_text() == EVIL
-        assert page.locator("img").count() == 0
-
-    def test_words_light_up_what_they_match(self, page):
-        page.keyboard.press("/")
-        page.keyboard.type("ANN img")
-        expect(page.locator("#found")).to_have_text("60 of 60")
-        page.keyboard.type(" nothing like it")
-        expect(page.locator("#found")).to_have_text("0 of 60")
-        page.keyboard.press("Escape")
-        expect(page.locator("#found")).to_have_text("60 tracks")
-
-    def test_a_click_shows_the_nearest(self, page):
-        row, *place = page.evaluate(ALONE)
-        page.mouse.move(*place)
-        expect(page.locator(".hoverlayer")).to_contain_text("<img src=x onerror=alert(1)>")
-        page.mouse.click(*place)
-        expect(page.locator("#chosen li")).to_have_count(5)
-        assert page.evaluate("chosen") == row
-        nearest = page.evaluate("data.neighbours[chosen]")
-        page.locator("#chosen button").nth(1).click()
-        assert page.evaluate("chosen") == nearest[1]
-        assert page.evaluate("document.activeElement.tagName") == "H2"
-
-    def test_all_can_be_reached_by_keys(self, page):
-        page.keyboard.press("/")
-        page.keyboard.type("ann")
-        expect(page.locator("#matches li")).to_have_count(20)
-        page.locator("#matches button").nth(3).press("Enter")
-        assert page.evaluate("chosen") == 3
-        width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
-        before = page.evaluate(width)
-        page.locator("#closer").press("Enter")
-        page.wait_for_function(f"{width} < {before}")
-        page.evaluate("look(0.05, 9, 9)")
-        page.wait_for_function("plot._fullLayout.xaxis.range[0] > 5")
-        page.evaluate("choose(3)")
-        page.wait_for_function("plot._fullLayout.xaxis.range[0] < data.x[3]")
-
-    def test_names_of_regions_do_not_lie_over_each_other(self, browser_page, songs, tmp_path):
-        draw(a_map(songs), tmp_path / "songs.html", kind="html")
-        browser_page.set_viewport_size({"width": 390, "height": 844})
-        browser_page.goto((tmp_path / "songs.html").as_uri())
-        expect(browser_page.locator("#found")).to_contain_text("tracks")
-        shown, n_regions, n_over = browser_page.evaluate(LABELS)
-        assert 2 <= shown < n_regions
-        assert n_over == 0
-
-    def test_a_drag_moves_it_and_chooses_nothing(self, page):
-        row, x, y = page.evaluate(ALONE)
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.mouse.move(x + 30, y - 20, steps=4)
-        expect(page.locator("#map")).to_have_class(re.compile("moving"))
-        page.mouse.up()
-        expect(page.locator("#map")).not_to_have_class(re.compile("moving"))
-        assert page.evaluate(PLACE, row) == pytest.approx([x + 30, y - 20], abs=0.5)
-        assert page.evaluate("chosen") is None
-        page.mouse.move(x + 29, y - 20)
-        page.wait_for_function("row => plot._hoverdata?.[0].pointNumber === row", arg=row)
-        page.mouse.click(x + 29, y - 20)
-        assert page.evaluate("chosen") == row
-
-    def test_the_wheel_zooms_around_the_pointer(self, page):
-        row, x, y = page.evaluate(ALONE)
-        width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
-        before = page.evaluate(width)
-        page.mouse.move(x, y)
-        page.mouse.wheel(0, -200)
-        page.wait_for_function(f"{width} < {before}")
-        assert before / page.evaluate(width) == pytest.approx(math.exp(0.5), rel=1e-3)
-        assert page.evaluate(PLACE, row) == pytest.approx([x, y], abs=0.5)
-
-    def test_it_is_never_lost_from_sight(self, page):
-        width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
-        for times, bound in ((0.5, 1e-4), (2, 40)):
-            for _ in range(30):
-                page.evaluate(f"look({times})")
-            assert page.evaluate(width) == pytest.approx(bound)
-
-    def test_a_click_chooses_in_lasso_mode_after_a_drag(self, page):
-        row, x, y = page.evaluate(ALONE)
-        page.mouse.move(x + 40, y + 40)
-        page.mouse.down()
-        page.mouse.move(x + 60, y + 40, steps=4)
-        page.mouse.up()
-        page.evaluate("document.getElementById('lasso').click()")
-        expect(page.locator("#map")).not_to_have_class(re.compile("moving"))
-        x, y = page.evaluate(PLACE, row)
-        page.mouse.move(x, y)
-        page.wait_for_function("row => plot._hoverdata?.[0].pointNumber === row", arg=row)
-        page.mouse.click(x, y)
-        assert page.evaluate("chosen") == row
-
-    def test_two_fingers_pinch_it(self, page):
-        row, x, y = page.evaluate(ALONE)
-        width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
-        before = page.evaluate(width)
-        page.evaluate(PINCH, [x, y])
-        assert before / page.evaluate(width) == pytest.approx(2.0, rel=1e-3)
-        assert page.evaluate(PLACE, row) == pytest.approx([x + 10, y], abs=0.5)
-
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    @pytest.mark.parametrize("width", [1280, 390])
-    def test_it_keeps_nobody_out(self, page, scheme, width):
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": 844})
-        page.locator("#find").fill("ann")
-        page.locator("#find").press("Enter")
-        expect(page.locator("#chosen li")).to_have_count(5)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        violations = Axe().run(page).response["violations"]
-        serious = [v for v in violations if v["impact"] in {"serious", "critical"}]
-        assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in serious] == []
-
-    def test_others_can_be_shown_alone(self, page):
-        page.locator("#color").select_option("artist")
-        page.locator("#legend button").first.click()
-        expect(page.locator("#legend button").first).to_have_attribute("aria-pressed", "true")
-
-    def test_colours_are_by_what_is_chosen(self, page):
-        assert page.locator("#color").input_value() == "album"
-        page.locator("#color").select_option("artist")
-        expect(page.locator("#legend li")).to_have_count(1)
-        assert "Ann" in page.locator("#legend").inner_text()

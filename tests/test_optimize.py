@@ -265,7 +265,7 @@ def test_the_command_says_what_was_before_and_after(index, run, slow_when_exact)
 
 def test_what_cannot_be_done_is_said_and_changes_nothing(index, slow_when_exact):
     expected = hits_of(index, [1])
-    with pytest.raises(LibraryError, match="Nothing within 0 MB finds 95% of the nearest"):
+    with pytest.raises(LibraryError, match=r"Nothing within 0\.001 MB finds 95% of the nearest"):
         optimize(index, most_bytes=1_000)
     with pytest.raises(UsageError, match="no recall of 2"):
         optimize(index, target_recall=2.0)

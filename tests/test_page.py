@@ -34,6 +34,15 @@ def seed(page, words):
     page.locator("#hits").get_by_text("Playlist from it").click()
 
 
+def listed(page, n_tracks):
+    """Make a playlist of so many tracks, and return their names."""
+    page.locator("#wanted [name=n]").fill(str(n_tracks))
+    page.locator("#wanted button[type=submit]").click()
+    names = page.locator("#list .name strong")
+    expect(names).to_have_count(n_tracks)
+    return names
+
+
 def until_played(page, seconds):
     """Wait until the first player is past a moment."""
     for _ in range(100):
@@ -209,10 +218,7 @@ def test_more_like_a_track(page):
 @pytest.mark.parametrize("kind", ["m3u8", "xspf", "jspf"])
 def test_a_playlist_is_made_put_in_order_and_downloaded(page, served, tmp_path, kind):
     seed(page, "hiss1")
-    page.locator("#wanted [name=n]").fill("5")
-    page.locator("#wanted button[type=submit]").click()
-    names = page.locator("#list .name strong")
-    expect(names).to_have_count(5)
+    names = listed(page, 5)
     before = names.all_inner_texts()
     page.locator("#list li").nth(4).drag_to(page.locator("#list li").nth(1))
     order = [before[0], before[4], *before[1:4]]
@@ -234,10 +240,7 @@ def test_a_playlist_is_made_put_in_order_and_downloaded(page, served, tmp_path, 
 
 def test_moving_a_track_does_not_stop_what_plays(page):
     seed(page, "tune1")
-    page.locator("#wanted [name=n]").fill("4")
-    page.locator("#wanted button[type=submit]").click()
-    names = page.locator("#list .name strong")
-    expect(names).to_have_count(4)
+    names = listed(page, 4)
     order = names.all_inner_texts()
     page.locator("#list li").nth(1).focus()
     page.keyboard.press(" ")
@@ -256,10 +259,7 @@ def test_moving_a_track_does_not_stop_what_plays(page):
 
 def test_a_playlist_outlives_a_reload(page):
     seed(page, "hiss1")
-    page.locator("#wanted [name=n]").fill("3")
-    page.locator("#wanted button[type=submit]").click()
-    names = page.locator("#list .name strong")
-    expect(names).to_have_count(3)
+    names = listed(page, 3)
     before = names.all_inner_texts()
     page.reload()
     expect(names).to_have_text(before)

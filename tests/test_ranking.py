@@ -12,7 +12,8 @@ from audiosearch.evaluate import Label, evaluate
 from audiosearch.library.filters import EVERYTHING, Filters, Range
 from audiosearch.library.index import Identity, Track
 from audiosearch.models.registry import Request, compact
-from audiosearch.search import Query, Ranking, Seeds, answers
+from audiosearch.search import Query, Ranking, answers
+from audiosearch.seeds import Seeds
 from audiosearch.upkeep.duplicates import duplicates
 from audiosearch.upkeep.transfer import import_vectors
 

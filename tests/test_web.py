@@ -1,6 +1,5 @@
 """The HTTP interface: the same answers as the command line, and nothing more."""
 
-import asyncio
 import contextlib
 import io
 import socket
@@ -8,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -21,11 +19,7 @@ from served import EVIL, serving
 from sounds import noise, write
 
 from audiosearch import Embedder, Index, add, similar
-from audiosearch.errors import UsageError
 from audiosearch.formats import read_playlist
-from audiosearch.web.library import Library
-
-KEY = "correct horse battery staple"
 
 
 @pytest.fixture
@@ -256,32 +250,6 @@ def test_the_map_has_every_track(api, served):
         index.update(track)
 
 
-def test_questions_do_not_wait_for_the_map(served, monkeypatch):
-    from audiosearch.web import maps
-
-    is_free, n_made = threading.Event(), []
-    made = maps.Maps._made
-    monkeypatch.setattr(
-        maps.Maps, "_made", lambda self: (n_made.append(1), is_free.wait(30), made(self))[2]
-    )
-
-    async def asked():
-        library = Library(served.folder / "index")
-        drawn = maps.Maps(served.folder / "index", library)
-        looking = [asyncio.ensure_future(drawn.current()) for _ in range(3)]
-        await asyncio.sleep(0.1)
-        assert await library.ask(lambda index: index.totals().tracks) == 15
-        is_free.set()
-        found = await asyncio.gather(*looking)
-        found.append(await drawn.current())
-        library.close()
-        return found
-
-    first, *others = asyncio.run(asked())
-    assert all(other is first for other in others)
-    assert len(n_made) == 1
-
-
 @pytest.mark.parametrize(
     ("method", "path", "options", "status", "sentence"),
     [
@@ -372,183 +340,6 @@ def test_an_upload_broken_off_does_no_harm(api, served):
             kind = "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
             connection.sendall((head + kind).encode())
     assert api.post("/embed", files=upload(served.clip("hiss.flac"))).status_code == 200
-
-
-def test_many_ask_at_once_and_each_has_its_own_answer(served):
-    clip = upload(served.clip("hiss.flac"))
-    ids = sorted(served.ids.values())
-    with Index(served.folder / "index") as index:
-        expected = {i: similar(index, f"#{i}", k=i).hits for i in ids}
-
-    def asked(number):
-        with httpx.Client(base_url=f"{served.url}/api", timeout=120) as client:
-            if number % 2:
-                return client.post("/query", files=clip, data={"k": 1})
-            i = ids[number // 2 % len(ids)]
-            return client.post("/query", data={"track": [i], "k": i})
-
-    memory = psutil.Process(served.pid).memory_info
-    asked(1)
-    before = memory().rss
-    with ThreadPoolExecutor(200) as pool:
-        answers = list(pool.map(asked, range(400)))
-    assert {answer.status_code for answer in answers} == {200}
-    found = [[hit["track"]["id"] for hit in answer.json()["hits"]] for answer in answers]
-    hisses = {served.ids[f"hiss{n}.flac"] for n in range(4)}
-    assert all(set(hits) <= hisses for hits in found[1::2])
-    for number, hits in enumerate(found[::2]):
-        assert hits == [hit.track.id for hit in expected[ids[number % len(ids)]]]
-    assert memory().rss - before < 100e6
-
-
-class TestTogether:
-    """Questions that wait for the index are put to it as one."""
-
-    @pytest.fixture
-    def library(self, served):
-        found = Library(served.folder / "index")
-        yield found
-        found.close()
-
-    @staticmethod
-    async def blocked(library):
-        """Keep the index busy until what is returned is set."""
-        is_free, is_busy = threading.Event(), threading.Event()
-        waiting = asyncio.ensure_future(library.ask(lambda _: is_busy.set() or is_free.wait()))
-        await asyncio.to_thread(is_busy.wait)
-        return is_free, waiting
-
-    def test_each_has_its_own_answer_or_error(self, library):
-        sizes = []
-
-        def doubled(_, numbers):
-            sizes.append(len(numbers))
-            return [
-                UsageError("odd", hint="Ask even.") if number % 2 else 2 * number
-                for number in numbers
-            ]
-
-        async def asked():
-            ask = library.together(doubled)
-            is_free, waiting = await self.blocked(library)
-            questions = [asyncio.ensure_future(ask(number)) for number in range(40)]
-            given_up = asyncio.ensure_future(ask(100))
-            await asyncio.sleep(0)
-            given_up.cancel()
-            is_free.set()
-            await waiting
-            return await asyncio.gather(*questions, return_exceptions=True)
-
-        found = asyncio.run(asked())
-        assert found[::2] == [2 * number for number in range(0, 40, 2)]
-        assert all(isinstance(answer, UsageError) for answer in found[1::2])
-        assert sizes == [32, 8]
-
-    def test_a_mistake_is_told_to_all_who_wait_and_to_nobody_else(self, library):
-        def failing(_, numbers):
-            if 1 in numbers:
-                raise ZeroDivisionError
-            return numbers
-
-        async def asked():
-            ask = library.together(failing)
-            is_free, waiting = await self.blocked(library)
-            questions = [asyncio.ensure_future(ask(number)) for number in range(2)]
-            await asyncio.sleep(0)
-            is_free.set()
-            await waiting
-            return await asyncio.gather(*questions, return_exceptions=True), await ask(5)
-
-        (first, second), after = asyncio.run(asked())
-        assert isinstance(first, ZeroDivisionError)
-        assert isinstance(second, ZeroDivisionError)
-        assert after == 5
-
-
-@pytest.fixture(scope="module")
-def locked(served):
-    """The same library behind a key."""
-    with serving(served.folder, served.ids, "--api-key", KEY) as found:
-        yield found
-
-
-class TestKey:
-    @pytest.mark.parametrize(
-        ("headers", "status"),
-        [
-            ({}, 401),
-            ({"X-API-Key": "wrong"}, 401),
-            ({"X-API-Key": KEY}, 200),
-            ({"Authorization": f"Bearer {KEY}"}, 200),
-            ({"Cookie": "audiosearch="}, 401),
-        ],
-    )
-    def test_who_has_it_is_let_in(self, locked, headers, status):
-        found = httpx.get(f"{locked.url}/api/health", headers=headers)
-        assert found.status_code == status
-
-    def test_it_is_exchanged_for_a_cookie_that_scripts_cannot_read(self, locked):
-        with httpx.Client(base_url=locked.url) as client:
-            assert client.post("/api/session").status_code == 401
-            opened = client.post("/api/session", headers={"X-API-Key": KEY})
-            assert opened.status_code == 204
-            cookie = opened.headers["set-cookie"]
-            assert "HttpOnly" in cookie
-            assert "SameSite=strict" in cookie
-            assert KEY not in cookie
-            assert client.get("/api/health").status_code == 200
-
-    def test_the_page_itself_is_for_all_and_holds_no_data(self, locked):
-        assert httpx.get(f"{locked.url}/").status_code == 200
-        assert httpx.get(f"{locked.url}/map").status_code == 401
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
-def test_others_are_served_only_with_a_key(served, run, host):
-    refused = run("serve", "--index", served.folder / "index", "--host", host)
-    assert refused.exit_code == 2
-    assert "--api-key" in refused.stderr
-
-
-def test_where_others_call_it_is_said(served):
-    with serving(served.folder, {}, "--host", "0.0.0.0", "--api-key", KEY) as everywhere:
-        assert urlsplit(everywhere.url).hostname == socket.gethostname().lower()
-
-
-def test_a_port_that_is_taken_is_said(served, run):
-    port = urlsplit(served.url).port
-    refused = run("serve", "--index", served.folder / "index", "--port", port)
-    assert refused.exit_code == 1
-    assert "--port 0" in refused.stderr
-
-
-def test_an_index_that_is_not_there_is_said(run):
-    refused = run("serve", "--index", "nowhere", "--port", 0)
-    assert refused.exit_code == 1
-    assert "There is no index" in refused.stderr
-
-
-def test_the_extra_that_is_missing_is_said(run, monkeypatch):
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    refused = run("serve")
-    assert refused.exit_code == 1
-    assert "pip install 'audiosearch[web]'" in refused.stderr
-
-
-def test_tensorflow_is_not_loaded_by_the_server(served):
-    code = """
-import sys
-from pathlib import Path
-from starlette.testclient import TestClient
-from audiosearch.web import create_app
-with TestClient(create_app(Path(sys.argv[1])), base_url="http://localhost") as client:
-    with open(sys.argv[2], "rb") as clip:
-        assert client.post("/api/query", files={"file": clip}).status_code == 200
-    assert client.get("/api/map").status_code == 200
-assert "tensorflow" not in sys.modules
-"""
-    command = [sys.executable, "-c", code, served.folder / "index", served.clip("hiss.flac")]
-    subprocess.run(command, check=True)
 
 
 def test_the_description_is_kept_to(served):

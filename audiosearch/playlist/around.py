@@ -9,12 +9,13 @@ import numpy as np
 
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.playlist.chosen import Caps, Chosen, Playlist
-from audiosearch.search import Ranking, Seeds, allowed_ids, centroid
+from audiosearch.search import Ranking, allowed_ids, centroid
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.library.vectors import VectorSearch
     from audiosearch.params import Float32, Int64
+    from audiosearch.seeds import Seeds
 
     Scores = np.ndarray[Any, np.dtype[np.floating[Any]]]  # a candidate each
 

@@ -13,7 +13,8 @@ from audiosearch.library.index import Index
 from audiosearch.library.whitening import LEAST_TRACKS
 from audiosearch.playlist.around import Shape, around
 from audiosearch.playlist.path import path
-from audiosearch.search import Ranking, Seeds, named_track
+from audiosearch.search import Ranking, named_track
+from audiosearch.seeds import Seeds
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudiosearchError, TrackNotFound
 from audiosearch.models.registry import Request
-from audiosearch.search import Answer, Query, Ranking, Seeds, answers
+from audiosearch.search import Answer, Query, Ranking, answers
+from audiosearch.seeds import Seeds
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Index, Track
