@@ -3,7 +3,7 @@
 import { actionsOf } from "./find.js";
 import { setSeeds } from "./playlist.js";
 import { $, ask, busy, counted, element, json, latest, say } from "./server.js";
-import { togglePlaying, trackItem } from "./tracks.js";
+import { play, togglePlaying, trackItem } from "./tracks.js";
 import { show } from "./views.js";
 
 const MOST_SEEDS = 100;
@@ -13,18 +13,18 @@ addEventListener("message", async (event) => {
   if (!frame || event.source !== frame.contentWindow) return;
   const { chosen, lasso, toggle } = event.data;
   if (toggle) togglePlaying();
-  else if (Number.isInteger(chosen)) await busy("", () => play(chosen));
+  else if (Number.isInteger(chosen)) await busy("", () => playTrack(chosen));
   else if (Array.isArray(lasso)) await busy("", () => begin(lasso.filter(Number.isInteger)));
 });
 
 const asks = latest();
-async function play(id) {
+async function playTrack(id) {
   const isLatest = asks();
   const track = await json(`tracks/${id}`);
   if (!isLatest()) return;
   const item = trackItem(track, actionsOf(track));
   $("playing").replaceChildren(element("ol", { className: "tracks" }, item));
-  await item.querySelector("audio").play().catch(() => {}); // a browser may want a click in this page first
+  play(item.querySelector("audio"));
 }
 
 async function begin(ids) {

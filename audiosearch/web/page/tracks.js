@@ -62,7 +62,12 @@ export function dock(within) {
   item.draggable = false;
   $("dock").replaceChildren(item);
   playing.pause();
-  audio.play();
+  play(audio);
+}
+
+/** Let a player play, if there is one: not where it is paused at once, or the browser wants a click first. */
+export function play(audio) {
+  audio?.play().catch(() => {}); // what cannot be played, its onerror says
 }
 
 /** Pause what plays, or play on; a player that is named plays unless it does. */
@@ -70,7 +75,7 @@ export function togglePlaying(named = null) {
   const current = [...document.querySelectorAll("audio")].find((audio) => !audio.paused);
   if (current && (!named || current === named)) return current.pause();
   const last = lastPlayed?.isConnected ? lastPlayed : document.querySelector("section:not([hidden]) audio");
-  (named || last)?.play();
+  play(named || last);
 }
 
 let lastPlayed = null;
@@ -83,7 +88,7 @@ function player(track) {
   const audio = element("audio", { controls: true, preload: "none", src: `/api/tracks/${track.id}/audio` });
   audio.setAttribute("aria-label", `Play ${nameOf(track)}`);
   audio.onplay = onlyThis;
-  audio.onended = () => audio.closest("li")?.nextElementSibling?.querySelector("audio")?.play();
+  audio.onended = () => play(audio.closest("li")?.nextElementSibling?.querySelector("audio"));
   audio.onerror = () => say(`${nameOf(track)} cannot be played.`, true);
   return audio;
 }
