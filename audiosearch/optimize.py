@@ -12,6 +12,7 @@ import numpy as np
 
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.arrangements import FLAT, Arrangement
+from audiosearch.library.spaces import Spaces
 from audiosearch.library.whitening import LEAST_TRACKS
 
 if TYPE_CHECKING:
@@ -88,29 +89,30 @@ def optimize(
     UsageError
         Where the recall is none.
     LibraryError
-        Where the index is empty, or nothing within the memory is true enough.
+        Where the index is empty, or not in a folder, or nothing within the memory is true enough.
     """
     if not 0.0 < target_recall <= 1.0:
         raise UsageError(f"There is no recall of {target_recall:g}.", hint="Ask for 0.95, say.")
-    bench = _Bench(index)
-    before = bench.measured(index.space())
+    spaces = _arrangeable(index)
+    bench = _Bench(spaces)
+    before = bench.measured(spaces.space())
     n_tracks = len(bench.ids)
     most = math.inf if most_bytes is None else most_bytes
     may_be_exact = FLAT.bytes_of(n_tracks) <= most
-    exact_ms = _exact_ms(index, bench, before) if may_be_exact else math.inf
+    exact_ms = _exact_ms(spaces, bench, before) if may_be_exact else math.inf
     is_slow = exact_ms > _FAST_MS and n_tracks >= _LEAST_TRACKS
     for candidate in _candidates(n_tracks) if is_slow or not may_be_exact else ():
         if candidate.bytes_of(n_tracks) <= most:
-            after = _tried(index, bench, candidate, target_recall, exact_ms / _WORTHWHILE)
+            after = _tried(spaces, bench, candidate, target_recall, exact_ms / _WORTHWHILE)
             if after is not None:
-                _arrange_whitened(index, candidate, target_recall)
+                _arrange_whitened(spaces, candidate, target_recall)
                 return Optimized(before, after)
     if not may_be_exact:
         raise LibraryError(
             f"Nothing within {most / 1e6:.6g} MB finds {target_recall:.0%} of the nearest.",
             hint="Allow more memory, or less recall.",
         )
-    return _made_exact(index, bench, before)
+    return _made_exact(spaces, bench, before)
 
 
 def make_exact(index: Index) -> Optimized:
@@ -119,48 +121,58 @@ def make_exact(index: Index) -> Optimized:
     Raises
     ------
     LibraryError
-        Where the index is empty.
+        Where the index is empty, or not in a folder.
     """
-    bench = _Bench(index)
-    return _made_exact(index, bench, bench.measured(index.space()))
+    spaces = _arrangeable(index)
+    bench = _Bench(spaces)
+    return _made_exact(spaces, bench, bench.measured(spaces.space()))
+
+
+def _arrangeable(index: Index) -> Spaces:
+    if isinstance(index.spaces, Spaces):
+        return index.spaces
+    raise LibraryError(
+        f"How {index.location} is searched is arranged by its server.",
+        hint="Give its field `embedding` another index there: HNSW or DISKANN, by inner product.",
+    )
 
 
 # Each of these lets go of what it has arranged: two at a time may be too much for the memory.
 
 
-def _exact_ms(index: Index, bench: _Bench, before: Measured) -> float:
+def _exact_ms(spaces: Spaces, bench: _Bench, before: Measured) -> float:
     is_exact = before.kind == "flat"
-    return before.ms if is_exact else bench.measured(index.spaces.arranged(FLAT)).ms
+    return before.ms if is_exact else bench.measured(spaces.arranged(FLAT)).ms
 
 
 def _tried(
-    index: Index, bench: _Bench, candidate: Arrangement, target_recall: float, most_ms: float
+    spaces: Spaces, bench: _Bench, candidate: Arrangement, target_recall: float, most_ms: float
 ) -> Measured | None:
     """Arrange vectors so, and keep it where it is true and fast enough; None where it is not."""
-    arranged = index.spaces.arranged(candidate)
+    arranged = spaces.arranged(candidate)
     found = bench.tuned(arranged, target_recall, most_ms)
     if found is not None:
-        index.spaces.arrange(arranged)
+        spaces.arrange(arranged)
     return found
 
 
-def _made_exact(index: Index, bench: _Bench, before: Measured) -> Optimized:
-    if index.spaces.arrangement(whiten=True) != FLAT:
-        index.spaces.arrange(index.spaces.arranged(FLAT, whiten=True))
+def _made_exact(spaces: Spaces, bench: _Bench, before: Measured) -> Optimized:
+    if spaces.arrangement(whiten=True) != FLAT:
+        spaces.arrange(spaces.arranged(FLAT, whiten=True))
     if before.kind == "flat":
         return Optimized(before, before)
-    arranged = index.spaces.arranged(FLAT)
-    index.spaces.arrange(arranged)
+    arranged = spaces.arranged(FLAT)
+    spaces.arrange(arranged)
     return Optimized(before, bench.measured(arranged))
 
 
-def _arrange_whitened(index: Index, arrangement: Arrangement, target_recall: float) -> None:
+def _arrange_whitened(spaces: Spaces, arrangement: Arrangement, target_recall: float) -> None:
     """Arrange the whitened vectors alike, and let searches look at as much as they must there."""
-    if len(index.spaces.ids()) < LEAST_TRACKS:
+    if len(spaces.ids()) < LEAST_TRACKS:
         return
-    arranged = index.spaces.arranged(arrangement, whiten=True)
-    _Bench(index, arranged.compared).tuned(arranged, target_recall, math.inf)
-    index.spaces.arrange(arranged)
+    arranged = spaces.arranged(arrangement, whiten=True)
+    _Bench(spaces, arranged.compared).tuned(arranged, target_recall, math.inf)
+    spaces.arrange(arranged)
 
 
 def _candidates(n_tracks: int) -> Iterator[Arrangement]:
@@ -177,21 +189,21 @@ class _Bench:
 
     Parameters
     ----------
-    index : Index
+    spaces : Spaces
     compared : callable
         Returns vectors as they are compared: as they are, unless given.
     """
 
     def __init__(
-        self, index: Index, compared: Callable[[Float32], Float32] = lambda vectors: vectors
+        self, spaces: Spaces, compared: Callable[[Float32], Float32] = lambda vectors: vectors
     ) -> None:
-        self.ids = index.spaces.ids()
+        self.ids = spaces.ids()
         if not len(self.ids):
             raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
         chosen = np.random.default_rng(0).permutation(len(self.ids))[:_N_QUERIES]
         self._own: Int64 = self.ids[chosen]
-        self._queries = compared(index.spaces.vectors_of(self._own))
-        self._least = _least_products(index, self._own, self._queries, compared)
+        self._queries = compared(spaces.vectors_of(self._own))
+        self._least = _least_products(spaces, self._own, self._queries, compared)
 
     def measured(self, arranged: ArrangedVectors) -> Measured:
         """Return an arrangement's worth as it is."""
@@ -242,11 +254,11 @@ def _efforts(arrangement: Arrangement) -> Iterator[Arrangement]:
 
 
 def _least_products(
-    index: Index, own: Int64, queries: Float32, compared: Callable[[Float32], Float32]
+    spaces: Spaces, own: Int64, queries: Float32, compared: Callable[[Float32], Float32]
 ) -> Float32:
     """Return for each query the product of its tenth nearest, itself aside, by comparing all."""
     best = np.full((len(queries), N_NEIGHBOURS), -2.0, dtype=np.float32)
-    for ids, vectors in index.spaces.blocks():
+    for ids, vectors in spaces.blocks():
         products = queries @ compared(vectors).T
         products[own[:, np.newaxis] == ids] = -2.0
         some = np.concatenate([best, products], axis=1)

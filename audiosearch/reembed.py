@@ -57,7 +57,7 @@ class Reembedding:
             )
             if self.identity == self._index.identity:
                 raise LibraryError(
-                    f"The index {self._index.directory} already holds vectors of {self.identity}.",
+                    f"The index {self._index.location} already holds vectors of {self.identity}.",
                     hint="Name another model with --model, or other weights with --weights.",
                 )
             self._succession = self._index.succession(self.identity)
@@ -131,8 +131,8 @@ class Reembedding:
         LibraryError
             Where tracks are missing; the index is as it was, and the new vectors are kept.
         """
-        path = self._index.directory
-        if self._lost and len(self._lost) == self._index.totals().tracks:
+        path = self._index.location
+        if self._lost and len(self._lost) == self._index.n_tracks:
             raise LibraryError(
                 f"None of the tracks can be embedded by {self.identity}; the index {path} still "
                 f"answers by {self._index.identity}.",

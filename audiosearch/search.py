@@ -16,7 +16,7 @@ from audiosearch.seeds import Seeds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from audiosearch.library.vectors import VectorSearch
+    from audiosearch.library.spaces import Among
     from audiosearch.params import Float32, Int64, StrPath
 
 _UNLIKE_WEIGHT = 0.5  # of what to avoid, beside 1 of what to find
@@ -182,7 +182,7 @@ class Query:
             compared = self.space.compared(np.stack(shunned.vectors))
             self.vector = self.vector - _UNLIKE_WEIGHT * centroid(compared)
         self.ranks_by_cosine = not ranking.whiten and not shunned.vectors
-        self.among = allowed_ids(index, self.space, ranking, self.center)
+        self.among = allowed(index, ranking, self.center)
         exclude = [] if ranking.include_self else [*seeds.tracks, *shunned.tracks]
         self.without = [track.id for track in exclude]
         self.warnings = seeds.warnings + shunned.warnings
@@ -226,28 +226,19 @@ def _hits(
     return [Hit(rank, tracks[i], cosine) for rank, (i, cosine) in enumerate(found, start=1)]
 
 
-def allowed_ids(
-    index: Index, space: VectorSearch, ranking: Ranking, center: Float32
-) -> Int64 | None:
-    """Return the ids of the tracks that may be hits; None where all may.
+def allowed(index: Index, ranking: Ranking, center: Float32) -> Among:
+    """Return the tracks that may be hits, as the space that is ranked in takes them.
 
     Parameters
     ----------
     index : Index
-    space : VectorSearch
-        Where is searched: what is not there, such as a track added just now, cannot be found.
     ranking : Ranking
     center : ndarray of float32, shape (128,)
         What the least cosine is to.
     """
-    among = None
-    if ranking.filters != EVERYTHING:
-        among = np.intersect1d(index.ids(ranking.filters), space.ids)
-    if ranking.min_similarity is not None:
-        plain = index.space()
-        near = plain.within(center, ranking.min_similarity)
-        among = np.intersect1d(near, space.ids if among is None else among)
-    return among
+    least = ranking.min_similarity
+    near = None if least is None else (center, least)
+    return index.spaces.among(ranking.filters, near=near)
 
 
 def named_track(index: Index, words: str) -> Track:

@@ -85,7 +85,7 @@ class Seeds:
                 self.warnings.append(f"{path}: {entry.path} is neither a track nor a file")
         if len(self.vectors) == n_before:
             raise TrackNotFound(
-                f"{path} names no track of the index {self._index.directory}, and no file.",
+                f"{path} names no track of the index {self._index.location}, and no file.",
                 hint="Add its files first, or name another playlist.",
             )
 
@@ -96,7 +96,7 @@ class Seeds:
             return
         if not os.path.exists(clip):
             raise TrackNotFound(
-                f"{clip} is neither a track of the index {self._index.directory} nor a file.",
+                f"{clip} is neither a track of the index {self._index.location} nor a file.",
                 hint="Name an audio file, or a path or #ID that `audiosearch list` shows.",
             )
         if not self._embedders:

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import faiss
 import numpy as np
@@ -60,7 +61,7 @@ def filled(index):
 
 
 def reopened(index):
-    return Index(index.directory)
+    return Index(index.location)
 
 
 def test_a_track_comes_back_as_it_went_in(index):
@@ -199,7 +200,7 @@ def damage_junk(path):
 def test_a_damaged_search_file_is_rebuilt_with_a_word(filled, damage, caplog):
     index, vectors = filled
     expected = index.nearest(vectors[5], 10)
-    damage(index.directory / FILE_NAME)
+    damage(Path(index.location) / FILE_NAME)
     with reopened(index) as again:
         assert again.nearest(vectors[5], 10) == expected
     assert "rebuilt from the database" in caplog.text
@@ -208,21 +209,21 @@ def test_a_damaged_search_file_is_rebuilt_with_a_word(filled, damage, caplog):
 def test_a_missing_search_file_is_rebuilt(filled):
     index, vectors = filled
     expected = index.nearest(vectors[5], 10)
-    (index.directory / FILE_NAME).unlink()
+    (Path(index.location) / FILE_NAME).unlink()
     with reopened(index) as again:
         assert again.nearest(vectors[5], 10) == expected
-    assert (index.directory / FILE_NAME).exists()
+    assert (Path(index.location) / FILE_NAME).exists()
 
 
 def test_an_older_search_file_is_brought_up_to_date(filled):
     index, vectors = filled
     index.catch_up()
-    old = (index.directory / FILE_NAME).read_bytes()
+    old = (Path(index.location) / FILE_NAME).read_bytes()
     index.remove(index.find("#1"))
     index.add(some_track(77), vectors[0])
     index.add(some_track(5), -vectors[5])
     index.catch_up()
-    (index.directory / FILE_NAME).write_bytes(old)
+    (Path(index.location) / FILE_NAME).write_bytes(old)
     with reopened(index) as again:
         ((track, similarity),) = again.nearest(vectors[0], 1)
         assert (track.size, similarity) == (77, pytest.approx(1.0))
@@ -236,7 +237,9 @@ def test_another_index_s_search_file_is_not_believed(filled, tmp_path, caplog):
     with Index(tmp_path / "other", identity=IDENTITY) as other:
         for number, vector in enumerate(unit_vectors(50, seed=9)):
             other.add(some_track(number), vector)
-        (other.directory / FILE_NAME).write_bytes((index.directory / FILE_NAME).read_bytes())
+        (Path(other.location) / FILE_NAME).write_bytes(
+            (Path(index.location) / FILE_NAME).read_bytes()
+        )
         assert other.nearest(unit_vectors(50, seed=9)[3], 1)[0][1] == pytest.approx(1.0)
     assert "not what this database wrote last" in caplog.text
 
@@ -244,8 +247,8 @@ def test_another_index_s_search_file_is_not_believed(filled, tmp_path, caplog):
 def test_a_newer_search_file_is_not_believed_by_a_database_out_of_a_backup(filled, caplog):
     index, vectors = filled
     index.catch_up()
-    with sqlite3.connect(index.directory / "audiosearch.db") as connection:
-        backup = sqlite3.connect(index.directory / "backup")
+    with sqlite3.connect(Path(index.location) / "audiosearch.db") as connection:
+        backup = sqlite3.connect(Path(index.location) / "backup")
         connection.backup(backup)
         backup.close()
     connection.close()
@@ -254,9 +257,9 @@ def test_a_newer_search_file_is_not_believed_by_a_database_out_of_a_backup(fille
     index.catch_up()
     index.close()
     for name in ("audiosearch.db-wal", "audiosearch.db-shm"):
-        (index.directory / name).unlink(missing_ok=True)
-    os.replace(index.directory / "backup", index.directory / "audiosearch.db")
-    with Index(index.directory) as restored:
+        (Path(index.location) / name).unlink(missing_ok=True)
+    os.replace(Path(index.location) / "backup", Path(index.location) / "audiosearch.db")
+    with Index(index.location) as restored:
         restored.add(some_track(92), unit_vectors(3, seed=5)[0])
         restored.add(some_track(93), unit_vectors(3, seed=5)[1])
         ((track, similarity),) = restored.nearest(unit_vectors(3, seed=5)[0], 1)
@@ -288,7 +291,7 @@ def test_two_that_make_an_index_at_once_agree_on_its_model(tmp_path):
 def test_the_search_file_is_one_that_faiss_reads(filled):
     index, vectors = filled
     index.catch_up()
-    read = faiss.read_index(str(index.directory / FILE_NAME))
+    read = faiss.read_index(str(Path(index.location) / FILE_NAME))
     assert read.ntotal == len(vectors)
 
 
@@ -308,7 +311,7 @@ def test_no_index_is_said_and_none_is_made(tmp_path):
 )
 def test_another_identity_is_refused_naming_both(index, other):
     with pytest.raises(ModelMismatch) as refused:
-        Index(index.directory, identity=other)
+        Index(index.location, identity=other)
     assert str(IDENTITY) in str(refused.value)
     assert str(other) in str(refused.value)
 
@@ -335,14 +338,16 @@ def test_a_crash_before_the_commit_loses_nothing_that_was_committed(filled):
         "db.execute('DELETE FROM tracks')\n"
         "os._exit(9)\n"
     )
-    subprocess.run([sys.executable, "-c", crash, index.directory / "audiosearch.db"], check=False)
+    subprocess.run(
+        [sys.executable, "-c", crash, Path(index.location) / "audiosearch.db"], check=False
+    )
     with reopened(index) as again:
         assert len(again.nearest(vectors[0], 100)) == 50
 
 
 def test_the_database_is_one_that_anyone_can_read(filled):
     index, vectors = filled
-    connection = sqlite3.connect(index.directory / "audiosearch.db")
+    connection = sqlite3.connect(Path(index.location) / "audiosearch.db")
     blob, path = connection.execute(
         "SELECT embedding, path FROM vectors JOIN tracks ON tracks.id = track_id WHERE track_id = 8"
     ).fetchone()

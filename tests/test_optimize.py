@@ -110,7 +110,7 @@ def test_what_is_fast_already_stays_exact(index, run):
     found = optimize(index)
     assert (found.before.kind, found.after.kind) == ("flat", "flat")
     assert index.space().arrangement == FLAT
-    assert "stays as it is" in run("optimize", "--index", index.directory).stderr
+    assert "stays as it is" in run("optimize", "--index", index.location).stderr
 
 
 def never(self):
@@ -130,7 +130,7 @@ class TestArranged:
     def test_it_is_read_from_its_file(self, index, monkeypatch):
         expected = hits_of(index, [1, 2])
         monkeypatch.setattr(arranged.ArrangedVectors, "build", never)
-        with Index(index.directory) as again:
+        with Index(index.location) as again:
             assert hits_of(again, [1, 2]) == expected
 
     def test_who_has_it_open_takes_what_another_process_arranged(
@@ -138,7 +138,7 @@ class TestArranged:
     ):
         index.spaces.arrange(index.spaces.arranged(FLAT))
         expected = hits_of(index, [1])
-        with Index(index.directory) as other:
+        with Index(index.location) as other:
             other.spaces.arrange(other.spaces.arranged(arrangement))
         monkeypatch.setattr(arranged.ArrangedVectors, "build", never)
         assert recall(hits_of(index, [1]), expected) >= 0.9
@@ -160,7 +160,7 @@ class TestArranged:
             assert opened.search_file_problem() is None
 
         check(index)
-        with Index(index.directory) as again:
+        with Index(index.location) as again:
             check(again)
 
     @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_what_a_newer_version_arranged_is_said(index, run, text):
     with pytest.raises(LibraryError, match="not known here"):
         Arrangement.of({"arrangement": text})
     index._catalog.set_settings({"arrangement": text})
-    failed = run("query", "#1", "--index", index.directory)
+    failed = run("query", "#1", "--index", index.location)
     assert failed.exit_code == 1
     assert "newer audiosearch" in failed.stderr
 
@@ -250,15 +250,15 @@ def test_copies_do_not_make_exact_search_untrue(tmp_path):
 
 
 def test_the_command_says_what_was_before_and_after(index, run, slow_when_exact):
-    done = run("optimize", "--index", index.directory, "--format", "json")
+    done = run("optimize", "--index", index.location, "--format", "json")
     found = json.loads(done.stdout)
     assert found.keys() == {"before", "after"}
     assert found["before"].keys() == found["after"].keys() == {"kind", "recall", "ms", "bytes"}
     back = json.loads(
-        run("optimize", "--exact", "--index", index.directory, "--format", "json").stdout
+        run("optimize", "--exact", "--index", index.location, "--format", "json").stdout
     )
     assert back["before"]["kind"] == found["after"]["kind"]
-    info = json.loads(run("info", "--index", index.directory, "--format", "json").stdout)
+    info = json.loads(run("info", "--index", index.location, "--format", "json").stdout)
     assert info["arrangement"] == "flat"
     assert back["after"]["kind"] == "flat"
 

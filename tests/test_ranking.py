@@ -201,7 +201,7 @@ def test_the_whitened_file_follows_the_library_and_is_fitted_anew_as_it_grows(in
         for number, vector in enumerate(crowd(200, seed=1), start=400):
             index.add(a_track(number), vector)
     assert not np.allclose(index.space(whiten=True).compared(crowd(5)), fitted, atol=1e-4)
-    with Index(index.directory) as reopened:
+    with Index(index.location) as reopened:
         hits = similar(reopened, "#1", k=50, ranking=Ranking(whiten=True)).hits
         assert hits == similar(index, "#1", k=50, ranking=Ranking(whiten=True)).hits
     assert caplog.text == ""
@@ -251,13 +251,13 @@ def test_an_evaluation_is_what_its_definitions_say(tmp_path):
 
 
 def test_an_evaluation_is_shown_as_promised(index, run):
-    result = run("evaluate", "--by", "artist", "--index", index.directory, "--format", "json")
+    result = run("evaluate", "--by", "artist", "--index", index.location, "--format", "json")
     report = json.loads(result.stdout)
     assert list(report) == ["by", "tracks", "labels", "plain", "whitened"]
     names = ["precision@1", "precision@5", "precision@10", "r_precision", "map"]
     assert list(report["plain"]) == [*names, "hub_skewness", "never_returned"]
     assert report["whitened"].keys() == report["plain"].keys()
-    assert run("evaluate", "--by", "genre", "--index", index.directory).exit_code == 0
+    assert run("evaluate", "--by", "genre", "--index", index.location).exit_code == 0
 
 
 def test_whitening_recovers_artists_of_songs_better(shared):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, Excerpt, IndexDir, Jobs, ModelName, Weights
+from audiosearch.cli.options import DEFAULT_INDEX, Excerpt, IndexAt, Jobs, ModelName, Weights
 
 if TYPE_CHECKING:
     from audiosearch.ingest import Ingest, Outcome, Redo
@@ -22,7 +22,7 @@ def add(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="Audio files and folders of them.")
     ],
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
     excerpt: Excerpt = None,
@@ -64,11 +64,11 @@ def add(
     files = find_audio(paths, exclude=exclude or (), suffixes=suffixes)
     redo = Redo.ALL if force else Redo.FAILED if retry else Redo.CHANGED
     if dry_run:
-        _show_plan(index_dir, files, redo)
+        _show_plan(location, files, redo)
         return
     with model_progress() as progress:
         ingest = Ingest(
-            index_dir,
+            location,
             files,
             request=Request(model, weights, progress),
             excerpt_seconds=excerpt,
@@ -86,7 +86,7 @@ def _suffixes(extensions: str) -> set[str]:
     return {f".{name.lstrip('*').lstrip('.').lower()}" for name in names}
 
 
-def _show_plan(index_dir: Path, files: list[str], redo: Redo) -> None:
+def _show_plan(location: str, files: list[str], redo: Redo) -> None:
     from audiosearch.cli.output import Format, show_rows
     from audiosearch.ingest import Redo, states
     from audiosearch.library.known import State
@@ -98,7 +98,7 @@ def _show_plan(index_dir: Path, files: list[str], redo: Redo) -> None:
     }[redo]
     rows = [
         {"path": path, "state": state.value}
-        for path, state in states(index_dir, files)
+        for path, state in states(location, files)
         if state not in left_alone
     ]
     show_rows(rows, key="files", columns=("state", "path"), output=Format.TABLE)

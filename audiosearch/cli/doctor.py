@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexDir, OutputFormat
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
 
@@ -27,7 +27,7 @@ def doctor(
             help="Whose vectors they are, where the database cannot say it any more.",
         ),
     ] = None,
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Check the index: database, vectors, search file, audio files, model; exit 1 for errors."""
@@ -35,9 +35,9 @@ def doctor(
     from audiosearch.upkeep import doctor as examination
 
     if repair:
-        for deed in examination.repair(index_dir, model=model) or ["nothing needs repair"]:
+        for deed in examination.repair(location, model=model) or ["nothing needs repair"]:
             say(deed)
-    findings = examination.examine(index_dir)
+    findings = examination.examine(location)
     rows = [asdict(finding) | {"state": finding.state.value} for finding in findings]
     show_rows(rows, key="checks", columns=("check", "state", "detail"), output=output)
     if any(finding.state is examination.State.ERROR for finding in findings):

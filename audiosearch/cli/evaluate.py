@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexDir, OutputFormat
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
 from audiosearch.cli.output import Format, print_json, show_rows
 
 
@@ -20,7 +20,7 @@ def evaluate(
         Literal["artist", "album", "genre", "folder"],
         typer.Option(help="What neighbours should have in common."),
     ],
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Measure how well neighbours share the library's own labels, plain and whitened."""
@@ -29,7 +29,7 @@ def evaluate(
     from audiosearch.evaluate import evaluate as evaluated
     from audiosearch.library.index import Index
 
-    with Index(index_dir) as index:
+    with Index(location) as index:
         evaluation = evaluated(index, Label(by)).to_json()
     if output is Format.JSON:
         print_json(evaluation)

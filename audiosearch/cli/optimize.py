@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexDir, OutputFormat
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
 from audiosearch.cli.output import Format, print_json, show_rows
 from audiosearch.errors import UsageError
 
@@ -30,7 +30,7 @@ def optimize(
     exact: Annotated[
         bool, typer.Option("--exact", help="Go back to comparing with every track.")
     ] = False,
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Make queries of a large index fast, or small in memory, and measure what that costs."""
@@ -42,7 +42,7 @@ def optimize(
     if exact and max_memory is not None:
         raise UsageError("Exact search takes what it takes.", hint="Leave out --max-memory.")
     most_bytes = None if max_memory is None else _bytes(max_memory)
-    with Index(index_dir) as index, waiting("Trying arrangements ..."):
+    with Index(location) as index, waiting("Trying arrangements ..."):
         if exact:
             found = make_exact(index)
         else:

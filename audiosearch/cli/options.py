@@ -13,13 +13,13 @@ import typer
 from audiosearch.cli.output import Format
 from audiosearch.library.filters import Filters, Range
 
-IndexDir = Annotated[
-    Path,
+IndexAt = Annotated[
+    str,
     typer.Option(
         "--index",
-        metavar="DIR",
+        metavar="DIR|milvus://HOST:PORT/NAME",
         envvar="AUDIOSEARCH_INDEX",
-        help="The folder of the index.",
+        help="The folder of the index, or its address in Milvus.",
     ),
 ]
 ModelName = Annotated[
@@ -75,7 +75,7 @@ Whiten = Annotated[
     ),
 ]
 
-DEFAULT_INDEX = Path("index")
+DEFAULT_INDEX = "index"
 
 # What the options that filter take, and say; each has a counterpart that excludes.
 _FILTERS = {

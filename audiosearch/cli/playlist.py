@@ -12,7 +12,7 @@ import typer
 
 from audiosearch.cli.options import (
     DEFAULT_INDEX,
-    IndexDir,
+    IndexAt,
     ModelName,
     NullSeparated,
     OutputFormat,
@@ -114,7 +114,7 @@ def playlist(
     forward_slash: Annotated[
         bool, typer.Option("--forward-slash", help="Write / in place of backslashes.")
     ] = False,
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
     which: Filters = EVERYTHING,
@@ -150,7 +150,7 @@ def playlist(
     if via and not to:
         raise UsageError("--via leads nowhere without --to.", hint="Name where the path ends.")
     with model_progress() as progress:
-        found = found_playlist(index_dir, wishes, shape, caps, Request(model, weights, progress))
+        found = found_playlist(location, wishes, shape, caps, Request(model, weights, progress))
     for note in found.notes:
         warn(note)
     folder = output.parent if output is not None else Path()
@@ -224,7 +224,7 @@ def _show_table(tracks: list[Track], style: str) -> None:
 
 
 def duplicates(
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
     output: OutputFormat = Format.TABLE,
     null: NullSeparated = False,
 ) -> None:
@@ -232,7 +232,7 @@ def duplicates(
     from audiosearch.library.index import Index
     from audiosearch.upkeep.duplicates import duplicates as found
 
-    with Index(index_dir) as index:
+    with Index(location) as index:
         groups = found(index)
     rows = [
         {

@@ -8,7 +8,7 @@ import typer
 
 from audiosearch.cli.options import (
     DEFAULT_INDEX,
-    IndexDir,
+    IndexAt,
     ModelName,
     NullSeparated,
     OutputFormat,
@@ -52,7 +52,7 @@ def query(
     include_self: Annotated[
         bool, typer.Option("--include-self", help="Let the clips themselves be hits.")
     ] = False,
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
     output: OutputFormat = Format.TABLE,
@@ -66,7 +66,7 @@ def query(
 
     with model_progress() as progress:
         answer = similar(
-            index_dir,
+            location,
             clips or (),
             named=tracks or (),
             unlike=unlike or (),

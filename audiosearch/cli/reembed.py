@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexDir, Jobs, Weights
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, Jobs, Weights
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def reembed(
     force: Annotated[
         bool, typer.Option("--force", help="Forget tracks that cannot be embedded anew.")
     ] = False,
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
 ) -> None:
     """Embed the whole index by another model; until that is done, the old one answers."""
     from audiosearch.cli.console import model_progress, say, stderr
@@ -33,7 +33,7 @@ def reembed(
     from audiosearch.reembed import Reembedding
 
     with model_progress() as progress:
-        reembedding = Reembedding(index_dir, Request(model, weights, progress), n_jobs=jobs)
+        reembedding = Reembedding(location, Request(model, weights, progress), n_jobs=jobs)
     n_embedded = 0
     with reembedding:
         try:

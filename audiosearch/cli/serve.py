@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexDir
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
 from audiosearch.errors import AudiosearchError, MissingExtra, UsageError
 
 
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
     host: Annotated[
         str,
         typer.Option(metavar="ADDRESS", help="Where to listen: here only, unless given."),
@@ -65,12 +65,12 @@ def serve(
     with listening:
         # Inherited by connections: else the last part of an answer waits for an acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        app = create_app(index_dir, api_key=api_key, hosts=LOOPBACK if is_ours_alone else None)
+        app = create_app(location, api_key=api_key, hosts=LOOPBACK if is_ours_alone else None)
         is_everywhere = ipaddress.ip_address(listening.getsockname()[0]).is_unspecified
         called = socket.gethostname() if is_everywhere else host
         name = f"[{called}]" if ":" in called else called
         url = f"http://{name}:{listening.getsockname()[1]}/"
-        say(f"Serving {index_dir} at {url}; Ctrl-C ends it.")
+        say(f"Serving {location} at {url}; Ctrl-C ends it.")
         if is_ours_alone and sys.stdout.isatty():
             threading.Timer(1.0, webbrowser.open, [url]).start()
         config = uvicorn.Config(

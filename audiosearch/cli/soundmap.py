@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexDir
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def draw_map(
         bool, typer.Option("--anew", help="Lay out all tracks again, not only the new ones.")
     ] = False,
     title: Annotated[str | None, typer.Option(help="A heading.")] = None,
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
 ) -> None:
     """Draw all tracks as a map, on which those that sound alike lie side by side."""
     from audiosearch.cli.console import counted, say, waiting
@@ -49,7 +49,7 @@ def draw_map(
     drawn = kind_of(output, kind) if output else kind or "html"
     output = output or Path(f"map.{drawn}")
     check_drawable(drawn)
-    with Index(index_dir) as index, waiting("Laying out the tracks ..."):
+    with Index(location) as index, waiting("Laying out the tracks ..."):
         found = sound_map(index, anew=anew)
     draw(found, output, kind=drawn, color_by=color_by, title=title)
     how = ", all laid out anew" if found.is_anew else ""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexDir
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
 
 
 def register(app: typer.Typer) -> None:
@@ -21,14 +21,14 @@ def export(
     parquet: Annotated[
         bool, typer.Option("--parquet", help="Write OUT/tracks.parquet, all in one.")
     ] = False,
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
 ) -> None:
     """Write OUT/vectors.npy and OUT/tracks.jsonl, which `import` reads."""
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
     from audiosearch.upkeep import transfer
 
-    with Index(index_dir) as index:
+    with Index(location) as index:
         n_tracks = (transfer.export_parquet if parquet else transfer.export)(index, out)
         say(f"{n_tracks} exported; they are vectors of {index.identity}")
 
@@ -40,7 +40,7 @@ def import_vectors(
     fields: Annotated[
         Path, typer.Argument(metavar="FIELDS", help="JSON, JSON lines or CSV, a row a vector.")
     ],
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
     model: Annotated[
         str | None,
         typer.Option(
@@ -63,7 +63,7 @@ def import_vectors(
     if not all(separator for _, separator, _ in pairs):
         raise typer.BadParameter("--map takes THEIRS=OURS, such as song=title.")
     tracks = transfer.import_vectors(
-        index_dir,
+        location,
         vectors,
         fields,
         model=model,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexDir
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
 
 
 def register(app: typer.Typer) -> None:
@@ -20,14 +20,14 @@ def register(app: typer.Typer) -> None:
 def prune(
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Even if every file is gone.")] = False,
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
 ) -> None:
     """Forget the tracks whose files are gone."""
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
     from audiosearch.upkeep import files
 
-    with Index(index_dir) as index:
+    with Index(location) as index:
         missing = files.gone(index)
         for track in missing.tracks:
             say(track.path, label="gone: ", style="yellow")
@@ -40,24 +40,24 @@ def prune(
 def relocate(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The folder as it was.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The folder as it is now.")],
-    index_dir: IndexDir = DEFAULT_INDEX,
+    location: IndexAt = DEFAULT_INDEX,
 ) -> None:
     """Follow a folder that moved, without reading a file."""
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
     from audiosearch.upkeep import files
 
-    with Index(index_dir) as index:
+    with Index(location) as index:
         n_tracks = files.relocate(index, old, new)
     say(f"{n_tracks} relocated")
 
 
-def refresh(index_dir: IndexDir = DEFAULT_INDEX) -> None:
+def refresh(location: IndexAt = DEFAULT_INDEX) -> None:
     """Read the files' tags anew, and embed nothing."""
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
     from audiosearch.upkeep import files
 
-    with Index(index_dir) as index:
+    with Index(location) as index:
         n_changed = sum(1 for _ in files.refresh(index))
     say(f"{n_changed} changed")

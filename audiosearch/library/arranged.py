@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
-from audiosearch.errors import LibraryError, TrackNotFound
+from audiosearch.errors import TrackNotFound
 from audiosearch.library.arrangements import FLAT, held_ids
-from audiosearch.library.whitening import LEAST_TRACKS, transformed, whitened_index
+from audiosearch.library.whitening import check_enough, transformed, whitened_index
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
@@ -74,11 +74,8 @@ class ArrangedVectors:
             self.revision = self._catalog.revision()
 
     def _build(self, ids: Int64) -> None:
-        if self.is_whitened and len(ids) < LEAST_TRACKS:
-            raise LibraryError(
-                f"{len(ids)} tracks are too few to whiten: how they spread is not known well.",
-                hint=f"From {LEAST_TRACKS} on it can be done; do not whiten until then.",
-            )
+        if self.is_whitened:
+            check_enough(len(ids))
         n_samples = max(_FITTING_SAMPLES if self.is_whitened else 0, self.arrangement.n_samples)
         chosen = np.random.default_rng(0).permutation(len(ids))[:n_samples]
         sample = self._catalog.vectors_of(ids[np.sort(chosen)])
@@ -158,19 +155,7 @@ class ArrangedVectors:
         among: Int64 | None = None,
         without: Sequence[int] = (),
     ) -> tuple[Int64, Float32]:
-        """Return the ids of the nearest vectors, and their inner products, best first.
-
-        Parameters
-        ----------
-        vector : ndarray of float32, shape (128,)
-            As vectors are compared: see `compared`.
-        k : int
-            How many; fewer where there are fewer.
-        among : ndarray of int64, optional
-            The ids of those that may be found; all of them unless given.
-        without : sequence of int
-            The ids of those that may not.
-        """
+        """Return the ids of the nearest vectors, as of `Space`: among some ids, where given."""
         if among is None:
             (found,) = self.nearest_to_each(vector[np.newaxis], [k], [without])
             return found
@@ -184,16 +169,7 @@ class ArrangedVectors:
     def nearest_to_each(
         self, vectors: Float32, ks: Sequence[int], without: Sequence[Sequence[int]]
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector what `nearest` returns: found together, much sooner.
-
-        Parameters
-        ----------
-        vectors : ndarray of float32, shape (n, 128)
-        ks : sequence of int
-            How many for each.
-        without : sequence of sequence of int
-            The ids of those that may not be found for each.
-        """
+        """Return for each vector what `nearest` returns, as of `Space`."""
         most = max(k + len(unwanted) for k, unwanted in zip(ks, without, strict=True))
         answers = []
         for (ids, products), k, unwanted in zip(

@@ -18,6 +18,9 @@ from audiosearch.params import EMBEDDING_SIZE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from audiosearch.library.positions import Positions
+    from audiosearch.library.records import Identity
+    from audiosearch.library.succession import Succession
     from audiosearch.params import Float32, Int64
 
 _VARIABLES_AT_A_TIME = 500  # SQLite bounds how many values one statement may take
@@ -31,31 +34,41 @@ class Catalog(Store):
 
     # Tracks
 
-    def put(self, track: Track, vector: Float32) -> Track:
-        """Store a track with its vector, in place of any under its path, and return it.
+    def put(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
+        """Store tracks with their vectors, in place of any under their paths, and return them.
 
-        A track that was stored keeps its id. A failure recorded under the path is forgotten.
+        A track that was stored keeps its id; a new one has that which it brings, where that is
+        free. Failures recorded under the paths are forgotten.
 
         Parameters
         ----------
-        track : Track
-        vector : ndarray of float32, shape (128,)
+        rows : iterable of (Track, ndarray of float32 of shape (128,))
             Of unit length.
         """
+        with self.transaction():
+            return [self._put(track, vector) for track, vector in rows]
+
+    def _put(self, track: Track, vector: Float32) -> Track:
         row = dataclasses.asdict(track) | {"path": os.fsencode(track.path)}
         del row["id"]
-        with self.transaction():
-            known = self.db.execute("SELECT id FROM tracks WHERE path = ?", [row["path"]])
-            found = known.fetchone()
-            if found:
-                track_id = found[0]
-                self.db.table("tracks").update(track_id, row)
-            else:
-                track_id = self.db.table("tracks").insert(row).last_pk
-            self._put_vector(track_id, vector.astype("<f4").tobytes())
-            self.db.execute("DELETE FROM pending_vectors WHERE track_id = ?", [track_id])
-            self.db.table("failures").delete_where("path = ?", [row["path"]])
+        known = self.db.execute("SELECT id FROM tracks WHERE path = ?", [row["path"]])
+        found = known.fetchone()
+        if found:
+            track_id = found[0]
+            self.db.table("tracks").update(track_id, row)
+        else:
+            brought = {"id": track.id} if self._is_free(track.id) else {}
+            track_id = self.db.table("tracks").insert(row | brought).last_pk
+        self._put_vector(track_id, vector.astype("<f4").tobytes())
+        self.db.execute("DELETE FROM pending_vectors WHERE track_id = ?", [track_id])
+        self.db.table("failures").delete_where("path = ?", [row["path"]])
         return dataclasses.replace(track, id=track_id)
+
+    def _is_free(self, track_id: int) -> bool:
+        if not track_id:
+            return False
+        taken = self.db.execute("SELECT 1 FROM tracks WHERE id = ?", [track_id])
+        return taken.fetchone() is None
 
     def _put_vector(self, track_id: int, embedding: bytes) -> None:
         """Store a vector; one that is there already stays of its revision."""
@@ -152,6 +165,16 @@ class Catalog(Store):
         rows = self.rows("SELECT path, size, mtime_ns FROM tracks")
         return {os.fsdecode(row["path"]): (row["size"], row["mtime_ns"]) for row in rows}
 
+    def named(self, words: str, limit: int, offset: int) -> list[int]:
+        """Return the ids of tracks in which every word occurs, or begins one; best first."""
+        from audiosearch.library import texts
+
+        return texts.named(self, self.path.parent, words, limit, offset)
+
+    def count(self) -> int:
+        """Return the number of tracks."""
+        return int(self.rows("SELECT count(*) AS number FROM tracks")[0]["number"])
+
     def totals(self) -> tuple[int, float, int]:
         """Return the number of tracks, their seconds in all, and the number of failures."""
         sql = (
@@ -180,6 +203,32 @@ class Catalog(Store):
             for failure in failures:
                 path = os.fsencode(failure.path)
                 self.db.table("failures").delete_where("path = ?", [path])
+
+    # What is kept beside
+
+    def succession(self, identity: Identity) -> Succession:
+        """Begin to put another identity's vectors in the place of those here, or go on with it."""
+        from audiosearch.library.succession import Succession
+
+        return Succession(self, identity)
+
+    def pending(self) -> tuple[str | None, int]:
+        """Return the model whose vectors are to succeed, if any, and how many there are."""
+        from audiosearch.library.succession import pending
+
+        return pending(self)
+
+    def positions(self) -> Positions:
+        """Return the tracks that have a place on the map, and the places."""
+        from audiosearch.library.positions import positions
+
+        return positions(self)
+
+    def put_positions(self, found: Positions, *, as_of: int) -> bool:
+        """Keep places on the map; False where all were laid out anew meanwhile."""
+        from audiosearch.library.positions import put_positions
+
+        return put_positions(self, found, as_of=as_of)
 
     # Soundness
 

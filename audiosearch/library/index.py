@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import (
@@ -16,19 +15,20 @@ from audiosearch.errors import (
     TrackNotFound,
     UsageError,
 )
-from audiosearch.library import store
-from audiosearch.library.catalog import Catalog
+from audiosearch.library import location as places
 from audiosearch.library.records import Failure, Identity, Track
-from audiosearch.library.spaces import Spaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from audiosearch.library.catalog import Catalog
     from audiosearch.library.filters import Filters
+    from audiosearch.library.milvus.catalog import MilvusCatalog
+    from audiosearch.library.milvus.spaces import MilvusSpaces
     from audiosearch.library.positions import Positions
+    from audiosearch.library.spaces import Space, Spaces
     from audiosearch.library.succession import Succession
-    from audiosearch.library.vectors import VectorSearch
     from audiosearch.params import Float32, Int64, StrPath
 
 __all__ = ["Failure", "Identity", "Index", "Totals", "Track"]
@@ -36,31 +36,33 @@ __all__ = ["Failure", "Identity", "Index", "Totals", "Track"]
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """An index in numbers; sizes in bytes."""
+    """An index in numbers; sizes in bytes, None where they are a server's business."""
 
     tracks: int
     seconds: float
     failures: int
-    database_bytes: int
-    faiss_bytes: int
+    database_bytes: int | None
+    faiss_bytes: int | None
 
 
 class Index:
-    """Tracks with their embeddings, in a folder.
+    """Tracks with their embeddings, in a folder or in Milvus.
 
     Parameters
     ----------
-    directory : str or path-like
+    location : str or path-like
+        A folder, or the address of a collection: see `audiosearch.library.location`.
     identity : Identity, optional
         Makes an index for such embeddings where there is none; where there is one, it must
         be of this identity.
 
     Attributes
     ----------
-    directory : Path
+    location : str
+        The folder, absolute, or the address.
     identity : Identity
         Whose embeddings it holds.
-    spaces : Spaces
+    spaces : Spaces or MilvusSpaces
         The vectors as they are searched, and how they are arranged for that.
 
     Raises
@@ -70,14 +72,15 @@ class Index:
     ModelMismatch
         Where the index is of another identity.
     IndexUnwritable, LibraryError
-        Where the folder cannot be written, or the index is damaged.
+        Where the folder cannot be written, the server cannot be had, or the index is damaged.
     """
 
-    def __init__(self, directory: StrPath = "index", *, identity: Identity | None = None) -> None:
-        self.directory = Path(directory).absolute()
+    def __init__(self, location: StrPath = "index", *, identity: Identity | None = None) -> None:
+        self.location = places.shown(location)
         settings = None if identity is None else identity.to_settings()
-        self._catalog = Catalog(self.directory, settings=settings)
-        self.spaces = Spaces(self._catalog, self.directory)
+        self._catalog: Catalog | MilvusCatalog
+        self.spaces: Spaces | MilvusSpaces
+        self._catalog, self.spaces = places.opened(location, settings)
         try:
             self.identity = self._read_identity()
             if identity is not None:
@@ -97,26 +100,26 @@ class Index:
         self._catalog.close()
 
     @staticmethod
-    def exists(directory: StrPath) -> bool:
-        """Return whether a folder holds an index."""
-        return store.exists(Path(directory))
+    def exists(location: StrPath) -> bool:
+        """Return whether there is an index.
+
+        Raises
+        ------
+        LibraryError
+            Where a server that would know cannot be asked.
+        """
+        return places.exists(location)
 
     @staticmethod
-    def check_writable(directory: StrPath) -> None:
-        """Check that an index can be made or changed in a folder, without touching it.
+    def check_writable(location: StrPath) -> None:
+        """Check that an index can be made or changed, without touching it.
 
         Raises
         ------
         IndexUnwritable
             Where it cannot.
         """
-        path = Path(directory).absolute()
-        existing = next(p for p in (path, *path.parents) if os.path.exists(p))
-        if not os.path.isdir(existing) or not os.access(existing, os.W_OK):
-            raise IndexUnwritable(
-                f"An index cannot be written to {path}.",
-                hint="Name a folder that is yours to write with --index DIR.",
-            )
+        places.check_writable(location)
 
     def require(self, identity: Identity) -> None:
         """Check that embeddings of an identity may be compared with those here.
@@ -134,7 +137,7 @@ class Index:
         own = (self.identity.fingerprint, self.identity.excerpt_seconds)
         if (identity.fingerprint, identity.excerpt_seconds) != own:
             raise ModelMismatch(
-                f"The index {self.directory} was made with {self.identity}, not with {identity}.",
+                f"The index {self.location} was made with {self.identity}, not with {identity}.",
                 hint="Leave out the option to use the index's own, start another index with "
                 "--index DIR, or change this one's model with `audiosearch reembed`.",
             )
@@ -155,9 +158,16 @@ class Index:
         Track
             With its id; one that was stored keeps its own.
         """
+        return self.add_all([(track, vector)])[0]
+
+    def add_all(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
+        """Store tracks with their vectors: in a folder all of them, or none.
+
+        A track that has an id and is new here keeps it, where no other has it.
+        """
         with self._catalog.transaction():
             self._check_identity()
-            return self._catalog.put(track, vector)
+            return self._catalog.put(rows)
 
     def together(self) -> AbstractContextManager[None]:
         """Write all that is written inside in one transaction: all of it, or nothing."""
@@ -223,7 +233,7 @@ class Index:
         found = [track] if track else self._catalog.tracks_under(os.path.abspath(name))
         if not found:
             raise TrackNotFound(
-                f"Nothing is stored under {name} in the index {self.directory}.",
+                f"Nothing is stored under {name} in the index {self.location}.",
                 hint="`audiosearch list` shows the tracks with their paths and ids.",
             )
         return found
@@ -231,6 +241,11 @@ class Index:
     def tracks_of(self, content_hash: str) -> list[Track]:
         """Return the tracks whose files had that content."""
         return self._catalog.tracks_of(content_hash)
+
+    @property
+    def n_tracks(self) -> int:
+        """How many tracks there are."""
+        return self._catalog.count()
 
     def __iter__(self) -> Iterator[Track]:
         """Yield every track, in the order of their ids."""
@@ -242,9 +257,7 @@ class Index:
 
     def named(self, words: str, *, limit: int = 20, offset: int = 0) -> list[Track]:
         """Return tracks in whose tags or path every word occurs, or begins one; best first."""
-        from audiosearch.library import texts
-
-        ids = texts.named(self._catalog, self.directory, words, limit, offset)
+        ids = self._catalog.named(words, limit, offset)
         tracks = {track.id: track for track in self._catalog.tracks(ids)}
         return [tracks[i] for i in ids if i in tracks]
 
@@ -259,8 +272,8 @@ class Index:
     def totals(self) -> Totals:
         """Return the index in numbers."""
         tracks, seconds, failures = self._catalog.totals()
-        faiss_bytes = sum(path.stat().st_size for path in self.directory.glob("*.faiss"))
-        return Totals(tracks, seconds, failures, self._catalog.file_bytes(), faiss_bytes)
+        database_bytes, faiss_bytes = self._catalog.file_bytes(), self.spaces.file_bytes()
+        return Totals(tracks, seconds, failures, database_bytes, faiss_bytes)
 
     # Soundness
 
@@ -274,9 +287,7 @@ class Index:
 
     def search_file_problem(self) -> str | None:
         """Return what is wrong with the file for searching; None where it is in step."""
-        from audiosearch.library.vectors import problem
-
-        return problem(self._catalog, self.directory)
+        return self.spaces.problem()
 
     def forget_search_file(self) -> None:
         """Remove the file for searching; it is made anew when it is next needed."""
@@ -286,15 +297,11 @@ class Index:
 
     def succession(self, identity: Identity) -> Succession:
         """Begin to put another identity's vectors in the place of those here, or go on with it."""
-        from audiosearch.library.succession import Succession
-
-        return Succession(self._catalog, identity)
+        return self._catalog.succession(identity)
 
     def pending(self) -> tuple[str | None, int]:
         """Return the model whose vectors are to succeed, if any, and how many there are."""
-        from audiosearch.library.succession import pending
-
-        return pending(self._catalog)
+        return self._catalog.pending()
 
     # Vectors
 
@@ -310,15 +317,11 @@ class Index:
 
     def positions(self) -> Positions:
         """Return the tracks that have a place on the map, and the places."""
-        from audiosearch.library.positions import positions
-
-        return positions(self._catalog)
+        return self._catalog.positions()
 
     def put_positions(self, found: Positions, *, as_of: int) -> bool:
         """Keep places on the map; False where all were laid out anew meanwhile."""
-        from audiosearch.library.positions import put_positions
-
-        return put_positions(self._catalog, found, as_of=as_of)
+        return self._catalog.put_positions(found, as_of=as_of)
 
     def revision(self) -> int:
         """Return a number that grows with every change of the vectors."""
@@ -355,7 +358,7 @@ class Index:
         self._check_identity()
         return tracks
 
-    def space(self, *, whiten: bool = False) -> VectorSearch:
+    def space(self, *, whiten: bool = False) -> Space:
         """Return the vectors to search among, up to date: as they are, or whitened.
 
         Raises
@@ -374,7 +377,7 @@ class Index:
         now = self._read_identity()
         if now != self.identity and not now.may_be(self.identity):
             raise ModelMismatch(
-                f"The index {self.directory} was made anew with {now} meanwhile.",
+                f"The index {self.location} was made anew with {now} meanwhile.",
                 hint="Run the same command again; start a server anew.",
             )
 
@@ -383,6 +386,6 @@ class Index:
             return Identity.from_settings(self._catalog.settings())
         except (KeyError, ValueError) as exc:
             raise LibraryError(
-                f"The index {self.directory} does not say which model it was made with.",
+                f"The index {self.location} does not say which model it was made with.",
                 hint="Move it away and add your files again.",
             ) from exc

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
+from audiosearch.errors import LibraryError
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
@@ -49,6 +50,31 @@ def whitened_index(vectors: Float32, trained: Callable[[Float32], Any]) -> Any:
     index = faiss.IndexPreTransform(to_unit_length, inner)
     index.prepend_transform(pca)
     return index
+
+
+def check_enough(n_tracks: int) -> None:
+    """Check that a space can be fitted to so many tracks.
+
+    Raises
+    ------
+    LibraryError
+        Where there are too few.
+    """
+    if n_tracks < LEAST_TRACKS:
+        raise LibraryError(
+            f"{n_tracks} tracks are too few to whiten: how they spread is not known well.",
+            hint=f"From {LEAST_TRACKS} on it can be done; do not whiten until then.",
+        )
+
+
+def turning(index: Any) -> Float32:
+    """Return the matrix A of an index with transforms: float32, shape (128, 128).
+
+    A vector x is compared as A x + b, scaled to length 1.
+    """
+    pca: Any = faiss.downcast_VectorTransform(index.chain.at(0))
+    matrix: Float32 = faiss.vector_to_array(pca.A).reshape(EMBEDDING_SIZE, EMBEDDING_SIZE)
+    return matrix
 
 
 def transformed(index: Any, vectors: Float32) -> Float32:

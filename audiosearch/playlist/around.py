@@ -9,11 +9,11 @@ import numpy as np
 
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.playlist.chosen import Caps, Chosen, Playlist
-from audiosearch.search import Ranking, allowed_ids, centroid
+from audiosearch.search import Ranking, allowed, centroid
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Index
-    from audiosearch.library.vectors import VectorSearch
+    from audiosearch.library.spaces import Among, Space
     from audiosearch.params import Float32, Int64
     from audiosearch.seeds import Seeds
 
@@ -90,12 +90,12 @@ class _Around:
     ) -> None:
         self._index, self._shape = index, shape
         self._space, self._plain = index.space(whiten=ranking.whiten), index.space()
-        if not len(self._space.ids):
+        if not self._space.n_tracks:
             raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
         self._plain_center = centroid(seeds.vectors)
         self._center = centroid(self._space.compared(np.stack(seeds.vectors)))
-        self._allowed = allowed_ids(index, self._space, ranking, self._plain_center)
-        self._n_allowed = len(self._space.ids if self._allowed is None else self._allowed)
+        self._allowed = allowed(index, ranking, self._plain_center)
+        self._n_allowed = self._space.n_tracks if self._allowed is None else len(self._allowed)
         self._chosen = Chosen(caps, [] if shape.keep_seeds else seeds.tracks)
         self._rng = np.random.default_rng(shape.random_seed)
         self._n_seeds = len(seeds.tracks) if shape.keep_seeds else 0
@@ -177,9 +177,9 @@ class _Pool:
     """Candidates: the nearest tracks, with their vectors as they are compared."""
 
     def __init__(
-        self, index: Index, space: VectorSearch, center: Float32, size: int, allowed: Int64 | None
+        self, index: Index, space: Space, center: Float32, size: int, among: Among
     ) -> None:
-        ids, _ = space.nearest(center, size, among=allowed)
+        ids, _ = space.nearest(center, size, among=among)
         tracks = index.by_id(ids.tolist())
         self.ids: Int64 = np.array([i for i in ids.tolist() if i in tracks], dtype=np.int64)
         self.tracks = [tracks[i] for i in self.ids.tolist()]

@@ -9,14 +9,14 @@ import numpy as np
 
 from audiosearch.errors import UsageError
 from audiosearch.playlist.chosen import Caps, Chosen, Playlist
-from audiosearch.search import Ranking, allowed_ids, centroid
+from audiosearch.search import Ranking, allowed, centroid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from audiosearch.library.index import Index, Track
-    from audiosearch.library.vectors import VectorSearch
-    from audiosearch.params import Float32, Int64
+    from audiosearch.library.spaces import Among, Space
+    from audiosearch.params import Float32
 
 _BEAM = 48  # paths that are followed at a time
 _PER_POINT = 40  # tracks that are tried at each point of a path
@@ -45,13 +45,13 @@ def path(
     ends = np.stack([index.vector(track) for track in waypoints])
     counts = _between(ends, n_tracks - len(waypoints))
     space = index.space()
-    allowed = allowed_ids(index, space, ranking, centroid(ends))
+    among = allowed(index, ranking, centroid(ends))
     chosen = Chosen(caps)
     later = list(zip(waypoints, ends, strict=True))
     chosen.add(*later[0])
     for (start, goal), count in zip(itertools.pairwise(later), counts, strict=True):
         points = _great_circle(start[1], goal[1], count)
-        leg = _Leg(index, space, allowed, later)
+        leg = _Leg(index, space, among, later)
         chosen = leg.followed(chosen, points, goal)
         chosen.add(*goal)
     notes = [chosen.note(f"{n_tracks}")] if len(chosen.tracks) < n_tracks else []
@@ -82,12 +82,12 @@ class _Leg:
     def __init__(
         self,
         index: Index,
-        space: VectorSearch,
-        allowed: Int64 | None,
+        space: Space,
+        among: Among,
         waypoints: Sequence[tuple[Track, Float32]],
     ) -> None:
         self._index, self._space = index, space
-        self._allowed = allowed
+        self._among = among
         self._waypoints = [track.id for track, _ in waypoints]
         self._reserved = Chosen(Caps())  # other copies of what the path leads to
         for track, vector in waypoints:
@@ -98,7 +98,7 @@ class _Leg:
         beam = [(0.0, chosen)]
         for number, point in enumerate(points):
             ids, near = self._space.nearest(
-                point, _PER_POINT, among=self._allowed, without=self._waypoints
+                point, _PER_POINT, among=self._among, without=self._waypoints
             )
             if not len(ids):
                 break

@@ -85,7 +85,7 @@ def playlist(
     else:
         whiten = wishes.whiten
         if whiten is None:
-            whiten = index.totals().tracks >= LEAST_TRACKS
+            whiten = index.n_tracks >= LEAST_TRACKS
         ranking = Ranking(filters=wishes.filters, whiten=whiten)
         found = around(index, seeds, shape, caps, ranking)
         name = f"Like {_name_of(seeds.tracks[0])}" if seeds.tracks else "Sounds like a clip"

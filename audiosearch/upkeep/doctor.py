@@ -63,7 +63,7 @@ def examine(directory: StrPath) -> list[Finding]:
 def _database(directory: StrPath) -> Finding:
     try:
         with Index(directory) as index:
-            problems, n_tracks = index.problems(), index.totals().tracks
+            problems, n_tracks = index.problems(), index.n_tracks
     except (IndexNotFound, IndexUnwritable):
         raise
     except LibraryError as exc:

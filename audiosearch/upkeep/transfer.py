@@ -174,8 +174,7 @@ def import_vectors(
             f"Two rows of {fields_file} have the same path.", hint="A path names one track."
         )
     with _index(directory, model, vectors_file) as index:
-        with index.together():
-            stored = [index.add(*row) for row in zip(tracks, vectors, strict=True)]
+        stored = index.add_all(zip(tracks, vectors, strict=True))
         index.catch_up()
     return stored
 

@@ -123,7 +123,7 @@ async def tracks(
     """List tracks: those that words name, best first, or all, by id."""
 
     def found(index: Index) -> schemas.Tracks:
-        total = None if words.strip() else index.totals().tracks
+        total = None if words.strip() else index.n_tracks
         if words.strip():
             listed = index.named(words.replace("\0", " "), limit=limit, offset=offset)
         else:

@@ -19,6 +19,7 @@ from audiosearch.errors import (
     TrackNotFound,
     UsageError,
 )
+from audiosearch.library.location import shown
 from audiosearch.models import registry
 from audiosearch.web import api, pages
 from audiosearch.web.audio import Audio
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from audiosearch.params import StrPath
+
 __all__ = ["Limits", "create_app"]
 
 _STATUSES = (
@@ -43,7 +46,7 @@ _STATUSES = (
 
 
 def create_app(
-    directory: Path,
+    location: StrPath,
     *,
     api_key: str | None = None,
     hosts: frozenset[str] | None = LOOPBACK,
@@ -53,7 +56,7 @@ def create_app(
 
     Parameters
     ----------
-    directory : Path
+    location : str or path-like
         The index.
     api_key : str, optional
         What every request must carry.
@@ -75,7 +78,7 @@ def create_app(
             "Who may be called by any name needs a key.", hint="Give api_key, or hosts."
         )
     bounds = limits or Limits()
-    library = Library(directory)
+    library = Library(location)
     try:
         identity = library.identity
         model = registry.by_fingerprint(identity.model, identity.fingerprint)
@@ -90,7 +93,7 @@ def create_app(
         with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
             audio = Audio(Path(folder))
             app.state.services = api.Services(
-                library, hearing, audio, Maps(directory, library), library.together(answered)
+                library, hearing, audio, Maps(location, library), library.together(answered)
             )
             try:
                 yield
@@ -107,7 +110,7 @@ def create_app(
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
     )
-    app.state.directory = directory.absolute()
+    app.state.location = shown(location)
     app.include_router(api.router)
     app.include_router(pages.router)
     app.add_exception_handler(AudiosearchError, _failed)
@@ -121,7 +124,7 @@ def create_app(
 async def _failed(request: Request, error: Exception) -> Response:
     """Answer with what an error says, but for where the index lies: its status by its kind."""
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
-    sentence = str(error).replace(str(request.app.state.directory), "that is served")
+    sentence = str(error).replace(request.app.state.location, "that is served")
     return refused(status, sentence, getattr(error, "hint", ""))
 
 

@@ -15,7 +15,8 @@ from audiosearch.library.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
+
+    from audiosearch.params import StrPath
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class Library:
 
     Parameters
     ----------
-    directory : Path
+    location : str or path-like
         The index.
 
     Attributes
@@ -44,11 +45,11 @@ class Library:
         Where there is none, or it cannot be opened.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, location: StrPath) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")
-        self._index = self._thread.submit(Index, directory).result()
+        self._index = self._thread.submit(Index, location).result()
         self.identity = self._index.identity
-        self.name = blake3(os.fsencode(self._index.directory)).hexdigest(length=8)
+        self.name = blake3(os.fsencode(self._index.location)).hexdigest(length=8)
 
     async def ask(self, question: Callable[[Index], T]) -> T:
         """Put a question to the index when those before it are answered."""

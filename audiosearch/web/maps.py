@@ -14,8 +14,7 @@ from audiosearch.soundmap import sound_map, telling_color
 from audiosearch.soundmap.page import content, page_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from audiosearch.params import StrPath
     from audiosearch.web.library import Library
 
 
@@ -32,14 +31,14 @@ class Maps:
 
     Parameters
     ----------
-    directory : Path
+    location : str or path-like
         Opened besides, for a layout takes long, and questions are not to wait for it.
     library : Library
         Knows when the tracks are others.
     """
 
-    def __init__(self, directory: Path, library: Library) -> None:
-        self._directory = directory
+    def __init__(self, location: StrPath, library: Library) -> None:
+        self._location = location
         self._library = library
         self._lock = asyncio.Lock()  # who asks while it is made waits for the same
         self._stamp: tuple[int, int] | None = None
@@ -75,7 +74,7 @@ class Maps:
         return future
 
     def _made(self) -> Map:
-        with Index(self._directory) as index:
+        with Index(self._location) as index:
             found = sound_map(index)
         data = content(found)
         title = f"{len(found.tracks)} tracks by how they sound"

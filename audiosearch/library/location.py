@@ -1,0 +1,93 @@
+"""Where an index is: in a folder, or in a collection of Milvus's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import IndexUnwritable
+from audiosearch.library import store
+
+if TYPE_CHECKING:
+    from audiosearch.library.catalog import Catalog
+    from audiosearch.library.milvus.catalog import MilvusCatalog
+    from audiosearch.library.milvus.spaces import MilvusSpaces
+    from audiosearch.library.spaces import Spaces
+    from audiosearch.params import StrPath
+
+_MILVUS = ("milvus://", "milvus+tls://", "milvus+lite:")
+
+
+def is_address(location: StrPath) -> bool:
+    """Return whether a location is an address of Milvus's, and no folder."""
+    return os.fspath(location).startswith(_MILVUS)
+
+
+def shown(location: StrPath) -> str:
+    """Return a location as messages have it: a folder's absolute path, or the address."""
+    return os.fspath(location) if is_address(location) else os.path.abspath(location)
+
+
+def opened(
+    location: StrPath, settings: dict[str, str] | None
+) -> tuple[Catalog, Spaces] | tuple[MilvusCatalog, MilvusSpaces]:
+    """Return what an index is made of: what it keeps, and how that is searched.
+
+    Parameters
+    ----------
+    location : str or path-like
+    settings : dict, optional
+        Makes an index with these settings where there is none.
+
+    Raises
+    ------
+    IndexNotFound
+        Where there is none, and no settings are given.
+    MissingExtra
+        Where Milvus's client is not installed.
+    LibraryError
+        Where it cannot be opened.
+    """
+    if is_address(location):
+        from audiosearch.library.milvus.catalog import MilvusCatalog
+        from audiosearch.library.milvus.spaces import MilvusSpaces
+
+        collection = MilvusCatalog(os.fspath(location), settings=settings)
+        return collection, MilvusSpaces(collection)
+    from audiosearch.library.catalog import Catalog
+    from audiosearch.library.spaces import Spaces
+
+    directory = Path(location).absolute()
+    catalog = Catalog(directory, settings=settings)
+    return catalog, Spaces(catalog, directory)
+
+
+def exists(location: StrPath) -> bool:
+    """Return whether there is an index."""
+    if is_address(location):
+        from audiosearch.library.milvus import catalog
+
+        return catalog.exists(os.fspath(location))
+    return store.exists(Path(location))
+
+
+def check_writable(location: StrPath) -> None:
+    """Check that an index can be made or changed, without touching it.
+
+    A server that may not be written says so when it is asked to.
+
+    Raises
+    ------
+    IndexUnwritable
+        Where it cannot.
+    """
+    if is_address(location):
+        return
+    path = Path(location).absolute()
+    existing = next(p for p in (path, *path.parents) if os.path.exists(p))
+    if not os.path.isdir(existing) or not os.access(existing, os.W_OK):
+        raise IndexUnwritable(
+            f"An index cannot be written to {path}.",
+            hint="Name a folder that is yours to write with --index DIR.",
+        )

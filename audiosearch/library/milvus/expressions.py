@@ -1,0 +1,94 @@
+"""Conditions in Milvus's language of expressions."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from audiosearch.library.milvus.schema import UNKNOWN, coded, key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from audiosearch.library.filters import Filters, Range
+
+NOTHING = "id < 0"
+_MOST = 2.0**62  # of years that are compared
+
+
+def literal(value: Any) -> str:
+    """Return a text, a number or a list of them as an expression has it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def one_of(field: str, values: Iterable[Any]) -> str:
+    """Return the condition that a field has one of some values."""
+    return f"{field} in {literal(list(values))}"
+
+
+def inside(folder: str) -> str:
+    """Return the condition that a path lies in a folder, or below.
+
+    Texts are ordered by their characters: those that begin with a prefix lie between it and
+    the one whose last character is the next.
+    """
+    prefix = coded(os.path.join(folder, ""))
+    beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return f"(path >= {literal(prefix)} and path < {literal(beyond)})"
+
+
+def words(found: Iterable[list[str]]) -> str:
+    """Return the condition that for each of some lists its words occur in that order.
+
+    The last of them may be a beginning.
+    """
+    likes = [f"words like {literal(f'% {chr(32).join(some)}%')}" for some in found if some]
+    return " and ".join(likes) or NOTHING
+
+
+def expression(filters: Filters) -> str:
+    """Return filters as an expression; "" for those that everything fits."""
+    clauses = [*_conditions(filters)]
+    if filters.unless:
+        clauses += [f"not {clause}" for clause in _conditions(filters.unless)]
+    return " and ".join(clauses)
+
+
+def _conditions(filters: Filters) -> Iterator[str]:
+    """Yield for each thing that has values the condition that one of them fits."""
+    alternatives: list[tuple[Callable[[Any], str], tuple[Any, ...]]] = [
+        (_by_artist, filters.artist),
+        (lambda album: f"album_key == {literal(key(album))}", filters.album),
+        (lambda genre: f"array_contains(genres, {literal(genre.casefold())})", filters.genre),
+        (_in_years, filters.year),
+        (_in_seconds, filters.seconds),
+        (lambda folder: inside(os.path.abspath(folder)), filters.under),
+    ]
+    for condition, values in alternatives:
+        if values:
+            yield f"({' or '.join(condition(value) for value in values)})"
+
+
+def _by_artist(artist: str) -> str:
+    name = literal(key(artist))
+    return f"(artist_key == {name} or album_artist_key == {name})"
+
+
+def _in_years(span: Range) -> str:
+    if span.least > _MOST or span.most < -_MOST:
+        return NOTHING
+    clauses = [f"year >= {max(math.ceil(max(span.least, -_MOST)), UNKNOWN + 1)}"]
+    if span.most < _MOST:
+        clauses.append(f"year <= {math.floor(span.most)}")
+    return f"({' and '.join(clauses)})"
+
+
+def _in_seconds(span: Range) -> str:
+    clauses = ["seconds > 0.0"]
+    if math.isfinite(span.least):
+        clauses.append(f"seconds >= {span.least!r}")
+    if math.isfinite(span.most):
+        clauses.append(f"seconds <= {span.most!r}")
+    return f"({' and '.join(clauses)})"

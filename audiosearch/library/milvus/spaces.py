@@ -1,0 +1,209 @@
+"""A collection's vectors as they are searched: by Milvus, plain or whitened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiosearch.library.filters import EVERYTHING
+from audiosearch.library.milvus.expressions import expression
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audiosearch.library.filters import Filters
+    from audiosearch.library.milvus.catalog import MilvusCatalog
+    from audiosearch.library.spaces import Space
+    from audiosearch.params import Float32, Int64
+
+_MOST_FOUND = 16_384  # by one search: Milvus's own limit
+_LEAST_CANDIDATES, _MARGIN = 1_024, 8  # of those that are compared whitened, to what is wanted
+_FITTING_SAMPLES = 65_536
+_GROWTH = 1.25  # a transform is fitted anew for so many times the tracks
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What may be found: by an expression, and by the least cosine to a vector."""
+
+    catalog: MilvusCatalog
+    expression: str
+    near: tuple[Float32, float] | None
+
+    def __len__(self) -> int:
+        """Return how many there are, as far as the expression tells."""
+        return self.catalog.count(self.expression)
+
+
+class MilvusSpaces:
+    """What is searched in a collection.
+
+    Parameters
+    ----------
+    catalog : MilvusCatalog
+    """
+
+    def __init__(self, catalog: MilvusCatalog) -> None:
+        self._catalog = catalog
+        self._whitened: WhitenedSpace | None = None
+
+    def space(self, *, whiten: bool = False) -> Space:
+        """Return the vectors to search among; errors as of `Index.space`."""
+        if not whiten:
+            return PlainSpace(self._catalog)
+        n_tracks = self._catalog.count()
+        if self._whitened is None or not self._whitened.fits(n_tracks):
+            self._whitened = WhitenedSpace(self._catalog, n_tracks)
+        return self._whitened
+
+    def among(self, filters: Filters, *, near: tuple[Float32, float] | None = None) -> Among | None:
+        """Return what may be found; None where everything may."""
+        if filters == EVERYTHING and near is None:
+            return None
+        return Among(self._catalog, expression(filters), near)
+
+    def kind(self) -> str:
+        """Return what Milvus calls its index of the vectors."""
+        return self._catalog.index_type()
+
+    def file_bytes(self) -> None:
+        """Return None: what a server keeps is its own business."""
+
+    def problem(self) -> None:
+        """Return None: there is no file that could be out of step."""
+
+    def forget(self) -> None:
+        """Do nothing: there is no file to forget."""
+
+
+class PlainSpace:
+    """Vectors as they are: what can be asked of them is `audiosearch.library.spaces.Space`.
+
+    Parameters
+    ----------
+    catalog : MilvusCatalog
+    """
+
+    def __init__(self, catalog: MilvusCatalog) -> None:
+        self._catalog = catalog
+
+    @property
+    def n_tracks(self) -> int:
+        """How many tracks can be found."""
+        return self._catalog.count()
+
+    def compared(self, vectors: Float32) -> Float32:
+        """Return vectors as they are."""
+        return vectors
+
+    def vectors_of(self, ids: Int64) -> Float32:
+        """Return the vectors of tracks, as they are compared."""
+        return self.compared(self._catalog.vectors_of(ids))
+
+    def nearest(
+        self,
+        vector: Float32,
+        k: int,
+        *,
+        among: Among | None = None,
+        without: Sequence[int] = (),
+    ) -> tuple[Int64, Float32]:
+        """Return the ids of the nearest vectors, and their inner products, best first."""
+        condition = among.expression if among else ""
+        if among is None or among.near is None:
+            ((ids, products),) = self._found(vector[np.newaxis], k + len(without), condition)
+        else:
+            ids, products = self._near(vector, condition, *among.near)
+        wanted = np.flatnonzero(~np.isin(ids, without))[:k]
+        return ids[wanted], products[wanted]
+
+    def nearest_to_each(
+        self, vectors: Float32, ks: Sequence[int], without: Sequence[Sequence[int]]
+    ) -> list[tuple[Int64, Float32]]:
+        """Return for each vector what `nearest` returns: found together."""
+        most = max(k + len(unwanted) for k, unwanted in zip(ks, without, strict=True))
+        answers = []
+        for (ids, products), k, unwanted in zip(
+            self._found(vectors, most, ""), ks, without, strict=True
+        ):
+            wanted = np.flatnonzero(~np.isin(ids, unwanted))[:k]
+            answers.append((ids[wanted], products[wanted]))
+        return answers
+
+    def _found(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
+        """Return for each vector the ids and products of the nearest, best first."""
+        return self._searched(vectors, k, condition)
+
+    def _searched(
+        self, vectors: Float32, k: int, condition: str, **options: Any
+    ) -> list[tuple[Int64, Float32]]:
+        k = min(k, _MOST_FOUND)
+        return self._catalog.nearest(vectors, k, condition, {"ef": max(64, 2 * k)} | options)
+
+    def _near(
+        self, vector: Float32, condition: str, center: Float32, least: float
+    ) -> tuple[Int64, Float32]:
+        """Return those that are near a center, ordered by how near they are to a vector."""
+        beyond = float(np.nextafter(np.float32(least), np.float32(-2.0)))
+        center = np.asarray(center, dtype=np.float32)
+        ((ids, cosines),) = self._searched(
+            center[np.newaxis], _MOST_FOUND, condition, radius=beyond
+        )
+        return self._ranked(vector, ids[cosines >= np.float32(least)])
+
+    def _ranked(self, vector: Float32, ids: Int64) -> tuple[Int64, Float32]:
+        products = self.vectors_of(ids) @ vector
+        order = np.lexsort((ids, -products))
+        return ids[order], products[order]
+
+
+class WhitenedSpace(PlainSpace):
+    """Vectors in a space that was fitted to some of them, where they crowd less.
+
+    Milvus keeps them plain. For a query y in the whitened space, where x is at A (x - m) but
+    for its length, it finds the largest inner products with A'y; these candidates are compared
+    as they are whitened.
+
+    Parameters
+    ----------
+    catalog : MilvusCatalog
+    n_tracks : int
+        How many tracks there are.
+
+    Raises
+    ------
+    LibraryError
+        Where they are too few.
+    """
+
+    def __init__(self, catalog: MilvusCatalog, n_tracks: int) -> None:
+        from audiosearch.library.arrangements import FLAT
+        from audiosearch.library.whitening import check_enough, turning, whitened_index
+
+        super().__init__(catalog)
+        check_enough(n_tracks)
+        self._n_fitted = n_tracks
+        ids = catalog.vector_ids()
+        chosen = np.random.default_rng(0).permutation(len(ids))[:_FITTING_SAMPLES]
+        sample = catalog.vectors_of(ids[np.sort(chosen)])
+        self._index = whitened_index(sample, FLAT.trained)
+        self._turning = turning(self._index)
+
+    def fits(self, n_tracks: int) -> bool:
+        """Return whether the space still fits that many tracks."""
+        return self._n_fitted / _GROWTH <= n_tracks <= self._n_fitted * _GROWTH
+
+    def compared(self, vectors: Float32) -> Float32:
+        """Return vectors as they are whitened, of unit length."""
+        from audiosearch.library.whitening import transformed
+
+        return transformed(self._index, vectors)
+
+    def _found(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
+        n_candidates = max(_LEAST_CANDIDATES, _MARGIN * k)
+        candidates = self._searched(vectors @ self._turning, n_candidates, condition)
+        return [
+            self._ranked(vector, ids) for vector, (ids, _) in zip(vectors, candidates, strict=True)
+        ]
