@@ -62,6 +62,14 @@ def music(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(params=["folder", "milvus"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new index goes: what an index promises, it keeps in a folder and in Milvus."""
+    if request.param == "folder":
+        return str(tmp_path / "index")
+    return f"milvus+lite://{tmp_path / 'index.db'}"
+
+
 @pytest.fixture
 def run():
     """Run a command line in this process."""

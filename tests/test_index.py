@@ -1,6 +1,5 @@
 """The index: SQLite is the truth, FAISS follows."""
 
-import dataclasses
 import os
 import sqlite3
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
+from tracks import IDENTITY, some_track, unit, unit_vectors
 
 from audiosearch import (
     Index,
@@ -18,32 +18,9 @@ from audiosearch import (
     IndexUnwritable,
     LibraryError,
     ModelMismatch,
-    TrackNotFound,
-    UsageError,
 )
-from audiosearch.library.index import Failure, Identity, Track
+from audiosearch.library.index import Identity
 from audiosearch.library.search_file import FILE_NAME
-
-IDENTITY = Identity("compact", "f" * 64)
-
-
-def some_track(number, folder="/music"):
-    return Track(
-        path=f"{folder}/{number}.mp3",
-        size=number,
-        mtime_ns=1,
-        content_hash="0" * 32,
-        seconds=10.0,
-        sample_rate_hz=44_100,
-        channels=2,
-        format="mp3",
-        title=f"Song {number}",
-    )
-
-
-def unit_vectors(n, seed=0):
-    vectors = np.random.default_rng(seed).standard_normal((n, 128)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 @pytest.fixture
@@ -64,116 +41,10 @@ def reopened(index):
     return Index(index.location)
 
 
-def test_a_track_comes_back_as_it_went_in(index):
-    added = index.add(some_track(1), unit_vectors(1)[0])
-    assert added.id == 1
-    assert list(index) == [added]
-    assert index.stored("/music/1.mp3") == added
-    assert index.stored("#1") == added
-    np.testing.assert_array_equal(index.vector(added), unit_vectors(1)[0])
-
-
-def test_paths_of_any_bytes_come_back(index):
-    path = os.fsdecode(b"/music/caf\xe9\n.mp3")
-    track = index.add(some_track(1).__class__(**_fields(some_track(1)) | {"path": path}), unit())
-    assert index.stored(path) == track
-    assert next(iter(index)).path == path
-
-
-def _fields(track):
-    return {name: getattr(track, name) for name in track.__slots__}
-
-
-def unit():
-    return unit_vectors(1)[0]
-
-
-def test_adding_a_path_again_keeps_its_id_and_takes_the_new_vector(filled):
-    index, vectors = filled
-    before = index.stored("/music/3.mp3")
-    index.nearest(vectors[3], 1)
-    again = index.add(some_track(3), -vectors[3])
-    assert again.id == before.id
-    assert len(list(index)) == 50
-    ((found, similarity),) = index.nearest(-vectors[3], 1)
-    assert (found.id, similarity) == (again.id, pytest.approx(1.0))
-
-
 def test_ids_are_not_used_again(filled):
     index, _ = filled
     index.remove([index.stored("#50")])
     assert index.add(some_track(99), unit()).id == 51
-
-
-def test_nearest_is_numpys_exact_cosine(filled):
-    index, vectors = filled
-    for query in unit_vectors(20, seed=1):
-        cosines = vectors @ query
-        expected = np.argsort(-cosines)[:7]
-        found = index.nearest(query, 7)
-        assert [track.size for track, _ in found] == list(expected)
-        np.testing.assert_allclose([s for _, s in found], cosines[expected], atol=1e-6)
-
-
-def test_excluded_tracks_are_left_out_and_k_is_still_filled(filled):
-    index, vectors = filled
-    first = [track for track, _ in index.nearest(vectors[0], 3)]
-    rest = index.nearest(vectors[0], 47, exclude=first)
-    assert len(rest) == 47
-    assert not {track.id for track in first} & {track.id for track, _ in rest}
-
-
-def test_more_hits_than_tracks_are_all_tracks(filled):
-    index, vectors = filled
-    assert len(index.nearest(vectors[0], 1_000)) == 50
-
-
-def test_an_empty_index_has_no_hits(index):
-    assert index.nearest(unit(), 5) == []
-
-
-def test_a_track_that_moved_meanwhile_is_not_removed(filled):
-    index, _ = filled
-    track = index.stored("#7")
-    index.move([(track, "/elsewhere/7.mp3")])
-    index.remove([track])
-    assert index.stored("#7").path == "/elsewhere/7.mp3"
-
-
-def test_tags_of_a_file_that_was_embedded_anew_meanwhile_are_left_alone(filled):
-    index, vectors = filled
-    before = index.stored("#7")
-    index.add(dataclasses.replace(before, content_hash="1" * 32, title="New"), vectors[8])
-    index.set_tags(before, {"title": "Old"})
-    assert index.stored("#7").title == "New"
-    index.set_tags(index.stored("#7"), {"title": "Newer"})
-    assert index.stored("#7").title == "Newer"
-
-
-def test_removed_tracks_are_gone_from_both(filled):
-    index, vectors = filled
-    index.nearest(vectors[0], 1)
-    index.remove(index.find("/music/0.mp3"))
-    with reopened(index) as again:
-        assert again.stored("/music/0.mp3") is None
-        assert "/music/0.mp3" not in {track.path for track, _ in again.nearest(vectors[0], 50)}
-
-
-def test_a_folder_stands_for_what_is_in_it(index):
-    for number, folder in enumerate(["/music/a", "/music/a/b", "/music/ab"]):
-        index.add(some_track(number, folder), unit())
-    assert [track.size for track in index.find("/music/a")] == [0, 1]
-    with pytest.raises(TrackNotFound, match="/music/c"):
-        index.find("/music/c")
-    with pytest.raises(UsageError):
-        index.find("")
-
-
-def test_a_failure_is_forgotten_when_its_file_is_added(index):
-    index.add_failure(Failure("/music/1.mp3", "it is empty", 0, 1))
-    assert index.totals().failures == 1
-    index.add(some_track(1), unit())
-    assert index.totals().failures == 0
 
 
 def damage_cut(path):
@@ -299,21 +170,6 @@ def test_no_index_is_said_and_none_is_made(tmp_path):
     with pytest.raises(IndexNotFound, match="nowhere"):
         Index(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        pytest.param(Identity("vggish", "a" * 64), id="another model"),
-        pytest.param(Identity("compact", "a" * 64), id="other weights"),
-        pytest.param(Identity("compact", "f" * 64, 30.0), id="an excerpt"),
-    ],
-)
-def test_another_identity_is_refused_naming_both(index, other):
-    with pytest.raises(ModelMismatch) as refused:
-        Index(index.location, identity=other)
-    assert str(IDENTITY) in str(refused.value)
-    assert str(other) in str(refused.value)
 
 
 def test_a_database_that_is_none_is_said(tmp_path):

@@ -45,15 +45,25 @@ def a_track(number):
         album_artist="Various" if number % 2 else None,
         genre=GENRES[number % 4],
         year=1980 + number % 30 if number % 3 else None,
+        id=number + 1,
     )
 
 
+def filled(place):
+    index = Index(place, identity=Identity("compact", compact().fingerprint))
+    index.add_all(zip(map(a_track, range(400)), crowd(400), strict=True))
+    return index
+
+
 @pytest.fixture
-def index(tmp_path):
-    with Index(tmp_path / "i", identity=Identity("compact", compact().fingerprint)) as index:
-        with index.together():
-            for number, vector in enumerate(crowd(400)):
-                index.add(a_track(number), vector)
+def index(place):
+    with filled(place) as index:
+        yield index
+
+
+@pytest.fixture
+def in_folder(tmp_path):
+    with filled(tmp_path / "i") as index:
         yield index
 
 
@@ -181,16 +191,16 @@ def test_names_follow_their_tracks(index):
     assert index.named("zwolf") == []
 
 
-def test_whitening_needs_a_library(tmp_path):
-    with Index(tmp_path / "s", identity=Identity("compact", "f")) as small:
-        for number, vector in enumerate(crowd(20)):
-            small.add(a_track(number), vector)
+def test_whitening_needs_a_library(place):
+    with Index(place, identity=Identity("compact", "f")) as small:
+        small.add_all(zip(map(a_track, range(20)), crowd(20), strict=True))
         with pytest.raises(LibraryError, match="20 tracks are too few"):
             similar(small, "#1", ranking=Ranking(whiten=True))
         assert evaluate(small, Label.ARTIST).whitened is None
 
 
-def test_the_whitened_file_follows_the_library_and_is_fitted_anew_as_it_grows(index, caplog):
+def test_the_whitened_file_follows_the_library_and_is_fitted_anew_as_it_grows(in_folder, caplog):
+    index = in_folder
     first = similar(index, "#1", k=3, ranking=Ranking(whiten=True)).hits
     fitted = index.space(whiten=True).compared(crowd(5))
     index.remove([first[0].track])
@@ -208,8 +218,8 @@ def test_the_whitened_file_follows_the_library_and_is_fitted_anew_as_it_grows(in
 
 
 def test_whitened_vectors_crowd_less(index):
-    spaces = (index.space(), index.space(whiten=True))
-    plain, whitened = (space.vectors_of(space.ids) for space in spaces)
+    spaces, ids = (index.space(), index.space(whiten=True)), index.ids(EVERYTHING)
+    plain, whitened = (space.vectors_of(ids) for space in spaces)
     np.testing.assert_allclose(np.linalg.norm(whitened, axis=1), 1.0, atol=1e-5)
     assert np.mean(whitened @ whitened.T) < 0.2 * np.mean(plain @ plain.T)
 

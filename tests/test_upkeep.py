@@ -11,10 +11,10 @@ from audiosearch.upkeep.files import forget, gone, prune, refresh, relocate
 
 
 @pytest.fixture
-def index(music):
+def index(music, place):
     (music / "bad.mp3").write_text("no sound")
-    add("index", [music], model="compact")
-    with Index("index") as opened:
+    add(place, [music], model="compact")
+    with Index(place) as opened:
         yield opened
 
 
@@ -49,7 +49,7 @@ def test_part_of_an_index_is_not_emptied_because_its_disk_is_not_mounted(
     disk.mkdir(parents=True)
     other = disk / "Album"
     music.joinpath("deep").rename(other)
-    add("index", [other])
+    add(index.location, [other])
     assert index.totals().tracks == 5
     other.rename(tmp_path / "unmounted")
     if not leaves_the_mount_point:
@@ -79,7 +79,7 @@ def test_relocation_takes_no_other_track_s_place(music, index):
     copy = music.with_name("copy")
     copy.mkdir()
     (copy / "low.wav").write_bytes((music / "low.wav").read_bytes())
-    add("index", [copy])
+    add(index.location, [copy])
     with pytest.raises(LibraryError, match=r"1 of the tracks.*low\.wav"):
         relocate(index, copy, music)
     assert index.totals().tracks == 6
@@ -99,7 +99,7 @@ def test_tags_are_read_anew_and_nothing_else(music, index):
         encode(path, sound, 48_000, container="ipod", codec="aac", title=title)
 
     tagged("Before")
-    add("index", [path])
+    add(index.location, [path])
     before = index.stored(str(path))
     tagged("After")
     (changed,) = refresh(index)

@@ -117,13 +117,9 @@ class MilvusCatalog:
         if name == self._tracks:
             for field in ("path", "content_hash"):
                 indexes.add_index(field, index_type="INVERTED")
-        self._ask(
-            "create_collection",
-            name,
-            schema=schema(client),
-            index_params=indexes,
-            consistency_level="Strong",
-        )
+        made = schema(client)
+        self._ask("create_collection", name, schema=made, consistency_level="Strong")
+        self._ask("create_index", name, indexes, sync=False)  # there is nothing in it yet
 
     def _check_schema(self) -> None:
         described = self._ask("describe_collection", self._tracks)
@@ -264,7 +260,7 @@ class MilvusCatalog:
             rows = self._where(one_of("id", some), ["path"])
             found = [row["id"] for row in rows if decoded(row["path"]) == paths[row["id"]]]
             if found:
-                self._ask("delete", self._tracks, ids=found)
+                self._ask("delete", self._tracks, filter=one_of("id", found))
         self._changed()
 
     def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
@@ -344,7 +340,7 @@ class MilvusCatalog:
     def _forget_failures(self, paths: Iterable[str]) -> None:
         keys = [f"failure:{coded(path)}" for path in paths]
         for some in _some(keys):
-            self._ask("delete", self._notes, ids=some)
+            self._ask("delete", self._notes, filter=one_of("key", some))
 
     # Vectors
 

@@ -151,7 +151,10 @@ class PlainSpace:
         ((ids, cosines),) = self._searched(
             center[np.newaxis], _MOST_FOUND, condition, radius=beyond
         )
-        return self._ranked(vector, ids[cosines >= np.float32(least)])
+        is_near = cosines >= np.float32(least)
+        if np.array_equal(vector, center):
+            return ids[is_near], cosines[is_near]
+        return self._ranked(vector, ids[is_near])
 
     def _ranked(self, vector: Float32, ids: Int64) -> tuple[Int64, Float32]:
         products = self.vectors_of(ids) @ vector

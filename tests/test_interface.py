@@ -1,0 +1,141 @@
+"""What an index promises, whatever keeps it: in a folder and in Milvus."""
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+from tracks import IDENTITY, some_track, unit, unit_vectors
+
+from audiosearch import Index, ModelMismatch, TrackNotFound, UsageError
+from audiosearch.library.index import Failure, Identity
+
+
+@pytest.fixture
+def index(place):
+    with Index(place, identity=IDENTITY) as opened:
+        yield opened
+
+
+@pytest.fixture
+def filled(index):
+    vectors = unit_vectors(50)
+    index.add_all((some_track(number), vector) for number, vector in enumerate(vectors))
+    return index, vectors
+
+
+def reopened(index):
+    return Index(index.location)
+
+
+def test_a_track_comes_back_as_it_went_in(index):
+    added = index.add(some_track(1), unit_vectors(1)[0])
+    assert list(index) == [added]
+    assert index.stored("/music/1.mp3") == added
+    assert index.stored(f"#{added.id}") == added
+    np.testing.assert_array_equal(index.vector(added), unit_vectors(1)[0])
+
+
+def test_paths_of_any_bytes_come_back(index):
+    path = os.fsdecode(b"/music/caf\xe9\n.mp3")
+    track = index.add(dataclasses.replace(some_track(1), path=path), unit())
+    assert index.stored(path) == track
+    assert next(iter(index)).path == path
+
+
+def test_adding_a_path_again_keeps_its_id_and_takes_the_new_vector(filled):
+    index, vectors = filled
+    before = index.stored("/music/3.mp3")
+    index.nearest(vectors[3], 1)
+    again = index.add(some_track(3), -vectors[3])
+    assert again.id == before.id
+    assert len(list(index)) == 50
+    ((found, similarity),) = index.nearest(-vectors[3], 1)
+    assert (found.id, similarity) == (again.id, pytest.approx(1.0))
+
+
+def test_nearest_is_numpys_exact_cosine(filled):
+    index, vectors = filled
+    for query in unit_vectors(20, seed=1):
+        cosines = vectors @ query
+        expected = np.argsort(-cosines)[:7]
+        found = index.nearest(query, 7)
+        assert [track.size for track, _ in found] == list(expected)
+        np.testing.assert_allclose([s for _, s in found], cosines[expected], atol=1e-6)
+
+
+def test_excluded_tracks_are_left_out_and_k_is_still_filled(filled):
+    index, vectors = filled
+    first = [track for track, _ in index.nearest(vectors[0], 3)]
+    rest = index.nearest(vectors[0], 47, exclude=first)
+    assert len(rest) == 47
+    assert not {track.id for track in first} & {track.id for track, _ in rest}
+
+
+def test_more_hits_than_tracks_are_all_tracks(filled):
+    index, vectors = filled
+    assert len(index.nearest(vectors[0], 1_000)) == 50
+
+
+def test_an_empty_index_has_no_hits(index):
+    assert index.nearest(unit(), 5) == []
+
+
+def test_a_track_that_moved_meanwhile_is_not_removed(filled):
+    index, _ = filled
+    track = index.stored("/music/7.mp3")
+    index.move([(track, "/elsewhere/7.mp3")])
+    index.remove([track])
+    assert index.stored("/music/7.mp3") is None
+    assert index.stored("/elsewhere/7.mp3").id == track.id
+
+
+def test_tags_of_a_file_that_was_embedded_anew_meanwhile_are_left_alone(filled):
+    index, vectors = filled
+    before = index.stored("/music/7.mp3")
+    index.add(dataclasses.replace(before, content_hash="1" * 32, title="New"), vectors[8])
+    index.set_tags(before, {"title": "Old"})
+    assert index.stored("/music/7.mp3").title == "New"
+    index.set_tags(index.stored("/music/7.mp3"), {"title": "Newer"})
+    assert index.stored("/music/7.mp3").title == "Newer"
+
+
+def test_removed_tracks_are_gone_from_both(filled):
+    index, vectors = filled
+    index.nearest(vectors[0], 1)
+    index.remove(index.find("/music/0.mp3"))
+    with reopened(index) as again:
+        assert again.stored("/music/0.mp3") is None
+        assert "/music/0.mp3" not in {track.path for track, _ in again.nearest(vectors[0], 50)}
+
+
+def test_a_folder_stands_for_what_is_in_it(index):
+    for number, folder in enumerate(["/music/a", "/music/a/b", "/music/ab"]):
+        index.add(some_track(number, folder), unit())
+    assert sorted(track.size for track in index.find("/music/a")) == [0, 1]
+    with pytest.raises(TrackNotFound, match="/music/c"):
+        index.find("/music/c")
+    with pytest.raises(UsageError):
+        index.find("")
+
+
+def test_a_failure_is_forgotten_when_its_file_is_added(index):
+    index.add_failure(Failure("/music/1.mp3", "it is empty", 0, 1))
+    assert index.totals().failures == 1
+    index.add(some_track(1), unit())
+    assert index.totals().failures == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(Identity("vggish", "a" * 64), id="another model"),
+        pytest.param(Identity("compact", "a" * 64), id="other weights"),
+        pytest.param(Identity("compact", "f" * 64, 30.0), id="an excerpt"),
+    ],
+)
+def test_another_identity_is_refused_naming_both(index, other):
+    with pytest.raises(ModelMismatch) as refused:
+        Index(index.location, identity=other)
+    assert str(IDENTITY) in str(refused.value)
+    assert str(other) in str(refused.value)
