@@ -57,11 +57,13 @@ def library(folder: Path) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, ids: dict[str, int], *options: str) -> Iterator[Served]:
-    """Serve a library until the end of the block."""
+def serving(
+    folder: Path, ids: dict[str, int], *options: str, index: str | None = None
+) -> Iterator[Served]:
+    """Serve a library, or another index, until the end of the block."""
     command = [sys.executable, "-m", "audiosearch", "serve", "--port", "0", *options]
     with subprocess.Popen(
-        [*command, "--index", folder / "index"], stderr=subprocess.PIPE, text=True
+        [*command, "--index", index or folder / "index"], stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             said = process.stderr.readline()

@@ -8,6 +8,7 @@ import pytest
 from tracks import IDENTITY, some_track, unit, unit_vectors
 
 from audiosearch import Index, ModelMismatch, TrackNotFound, UsageError
+from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import Failure, Identity
 
 
@@ -117,6 +118,42 @@ def test_a_folder_stands_for_what_is_in_it(index):
         index.find("/music/c")
     with pytest.raises(UsageError):
         index.find("")
+
+
+@pytest.mark.parametrize(
+    "folder", ["/a%b", "/a_b", "/quo'te", '/quo"te', "/back\\slash", "/new\nline", "/\udce9", "/ü"]
+)
+def test_a_folder_of_any_name_filters(index, folder):
+    inside = index.add(some_track(1, folder), unit())
+    deeper = index.add(some_track(2, f"{folder}/b"), unit())
+    index.add_all((some_track(3, f"{folder}{end}"), unit()) for end in ("c", "%", " ", "\t"))
+    expected = sorted([inside.id, deeper.id])
+    assert index.ids(Filters(under=(folder,))).tolist() == expected
+    assert not set(index.ids(Filters(unless=Filters(under=(folder,)))).tolist()) & set(expected)
+    assert sorted(track.id for track in index.find(folder)) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=", "'", '"', "\\", "\\u0041", "%", "ß", "a\nb", "]", "日本"]
+)
+def test_tags_of_any_text_filter(index, text):
+    tagged = dict.fromkeys(("artist", "album", "genre"), text)
+    track = index.add(dataclasses.replace(some_track(1), **tagged), unit())
+    index.add(some_track(2), unit())
+    for name in tagged:
+        assert index.ids(Filters(**{name: (text,)})).tolist() == [track.id]
+
+
+@pytest.mark.parametrize("span", ["1990..", "..1990", "1990", "1e30..", "..-1e30", "-inf..inf"])
+def test_years_filter_whatever_the_range(index, span):
+    wanted = Range.parsed(span)
+    for number, year in enumerate([None, 1989, 1990, 1991, 0, -5]):
+        index.add(dataclasses.replace(some_track(number), year=year), unit())
+    expected = [
+        t.year for t in index if t.year is not None and wanted.least <= t.year <= wanted.most
+    ]
+    found = index.by_id(index.ids(Filters(year=(wanted,))).tolist()).values()
+    assert sorted(track.year for track in found) == sorted(expected)
 
 
 def test_a_failure_is_forgotten_when_its_file_is_added(index):

@@ -1,4 +1,4 @@
-"""``audiosearch export`` and ``import``."""
+"""``audiosearch export``, ``import`` and ``copy``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     """Put the commands into the application."""
     app.command()(export)
     app.command("import")(import_vectors)
+    app.command()(copy)
 
 
 def export(
@@ -70,3 +71,25 @@ def import_vectors(
         names={theirs: ours for theirs, _, ours in pairs},
     )
     say(f"{len(tracks)} imported")
+
+
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="An index.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Another; made where need be.")],
+) -> None:
+    """Copy a whole index: to another folder, to Milvus, or back."""
+    from rich.progress import Progress
+
+    from audiosearch.cli.console import counted, say, stderr
+    from audiosearch.library.index import Index
+    from audiosearch.upkeep import copying
+
+    n_copied = 0
+    with Index(source) as index:
+        copied = copying.copy(index, target)
+        console = stderr()
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("Copying", total=index.n_tracks)
+            for n_copied in copied:
+                bar.update(task, completed=n_copied)
+    say(f"{counted(n_copied, 'track')} copied")

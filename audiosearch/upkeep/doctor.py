@@ -12,6 +12,7 @@ import numpy as np
 
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, ModelError
 from audiosearch.library.index import Identity, Index
+from audiosearch.library.location import is_address
 from audiosearch.library.salvage import salvage
 from audiosearch.models import registry
 from audiosearch.params import UNIT_TOLERANCE
@@ -67,6 +68,8 @@ def _database(directory: StrPath) -> Finding:
     except (IndexNotFound, IndexUnwritable):
         raise
     except LibraryError as exc:
+        if is_address(directory):  # nothing here could mend it
+            raise
         return Finding("database", State.ERROR, str(exc))
     if problems:
         return Finding("database", State.ERROR, "; ".join(problems).replace("\n", "; "))

@@ -172,17 +172,15 @@ class Connection:
         try:
             yield
         except grpc.RpcError as exc:
-            name = exc.code().name if isinstance(exc, grpc.Call) else ""
-            raise _refused(where) if name in _REFUSED else _unreachable(where) from exc
+            raise _refused(where) if _is_refusal(exc) else _unreachable(where) from exc
         except MilvusException as exc:
-            text = str(exc.message)
-            if "auth check failure" in text or any(name in text for name in _REFUSED):
+            if _is_refusal(exc.__cause__ or exc.__context__):
                 raise _refused(where) from exc
+            text = " ".join(str(exc.message).split()).rstrip(".")
             if "Fail connecting" in text or "UNAVAILABLE" in text or "DEADLINE" in text:
                 raise _unreachable(where) from exc
             raise LibraryError(
-                f"Milvus at {where} cannot do what was asked: {' '.join(text.split())}.",
-                hint="Its log may say more.",
+                f"Milvus at {where} cannot do what was asked: {text}.", hint="Its log may say more."
             ) from exc
         except OSError as exc:
             raise LibraryError(
@@ -203,6 +201,12 @@ def _pymilvus(address: Address) -> Any:
     for name in ("pymilvus", "milvus_lite"):  # they log what they raise, stack and all
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return pymilvus
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    import grpc
+
+    return isinstance(error, grpc.Call) and error.code().name in _REFUSED
 
 
 def _refused(where: str) -> LibraryError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from audiosearch.library.milvus.schema import UNKNOWN, coded, key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from audiosearch.library.filters import Filters, Range
 
@@ -52,28 +52,29 @@ def expression(filters: Filters) -> str:
     """Return filters as an expression; "" for those that everything fits."""
     clauses = [*_conditions(filters)]
     if filters.unless:
-        clauses += [f"not {clause}" for clause in _conditions(filters.unless)]
+        clauses += [f"not ({clause})" for clause in _conditions(filters.unless)]
     return " and ".join(clauses)
 
 
 def _conditions(filters: Filters) -> Iterator[str]:
     """Yield for each thing that has values the condition that one of them fits."""
-    alternatives: list[tuple[Callable[[Any], str], tuple[Any, ...]]] = [
-        (_by_artist, filters.artist),
-        (lambda album: f"album_key == {literal(key(album))}", filters.album),
-        (lambda genre: f"array_contains(genres, {literal(genre.casefold())})", filters.genre),
-        (_in_years, filters.year),
-        (_in_seconds, filters.seconds),
-        (lambda folder: inside(os.path.abspath(folder)), filters.under),
-    ]
-    for condition, values in alternatives:
-        if values:
-            yield f"({' or '.join(condition(value) for value in values)})"
+    if filters.artist:
+        names = [key(artist) for artist in filters.artist]
+        yield _any_of([one_of("artist_key", names), one_of("album_artist_key", names)])
+    if filters.album:
+        yield one_of("album_key", map(key, filters.album))
+    if filters.genre:
+        yield f"array_contains_any(genres, {literal([g.casefold() for g in filters.genre])})"
+    if filters.year:
+        yield _any_of(map(_in_years, filters.year))
+    if filters.seconds:
+        yield _any_of(map(_in_seconds, filters.seconds))
+    if filters.under:
+        yield _any_of(inside(os.path.abspath(folder)) for folder in filters.under)
 
 
-def _by_artist(artist: str) -> str:
-    name = literal(key(artist))
-    return f"(artist_key == {name} or album_artist_key == {name})"
+def _any_of(clauses: Iterable[str]) -> str:
+    return f"({' or '.join(clauses)})"
 
 
 def _in_years(span: Range) -> str:

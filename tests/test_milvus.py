@@ -1,0 +1,302 @@
+"""An index in Milvus: by its address, with every command, and as true as one in a folder."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from milvus_server import milvus_server
+from served import serving
+from test_ranking import a_track, crowd
+from tracks import IDENTITY, some_track, unit, unit_vectors
+
+from audiosearch import Index, LibraryError, ModelMismatch, UsageError
+from audiosearch.errors import MissingExtra
+from audiosearch.library.filters import Filters, Range
+from audiosearch.library.index import Failure, Identity
+from audiosearch.library.milvus.client import TOKEN, Address
+from audiosearch.library.milvus.schema import coded, decoded
+from audiosearch.models.registry import compact
+from audiosearch.upkeep.copying import copy
+
+COMPACT = Identity("compact", compact().fingerprint)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with milvus_server(tmp_path_factory.mktemp("milvus")) as host:
+        yield host
+
+
+@pytest.fixture
+def address(server, request):
+    """A collection of its own for every test."""
+    return f"milvus://{server}/c{abs(hash(request.node.nodeid))}"
+
+
+def rows_of(run, *command):
+    result = run(*command, "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_every_command_works_on_it(address, music, run, tmp_path):
+    at = ("--index", address)
+    assert run("add", music, "--model", "compact", *at).exit_code == 0
+    assert "5 unchanged" in run("add", music, *at).stderr
+    tracks = rows_of(run, "list", *at)["tracks"]
+    assert {os.path.basename(track["path"]) for track in tracks} == {
+        *("low.wav", "high.wav", "hiss.flac", "tune.ogg", "hiss2.wav")
+    }
+    info = rows_of(run, "info", *at)
+    assert (info["index"], info["tracks"], info["model"]) == (address, 5, "compact")
+    hits = rows_of(run, "query", music / "hiss.flac", "-k", 1, *at)["hits"]
+    assert os.path.basename(hits[0]["path"]) == "hiss2.wav"
+    played = run("playlist", music / "hiss.flac", "-n", 3, *at).stdout
+    assert len([line for line in played.splitlines() if not line.startswith("#")]) == 3
+    assert rows_of(run, "evaluate", "--by", "folder", *at)["tracks"] == 5
+    assert run("export", tmp_path / "out", *at).exit_code == 0
+    assert run("remove", music / "deep", *at).stderr == "1 removed\n"
+    back = run("import", tmp_path / "out/vectors.npy", tmp_path / "out/tracks.jsonl", *at)
+    assert back.stderr == "5 imported\n"
+    assert rows_of(run, "list", *at)["tracks"] == tracks
+    assert run("doctor", *at).exit_code == 0
+
+
+def test_it_is_served_and_mapped(address, music, run):
+    assert run("add", music, "--model", "compact", "--index", address).exit_code == 0
+    with serving(music, {}, index=address) as served:
+        with urllib.request.urlopen(f"{served.url}/api/tracks") as found:
+            tracks = json.load(found)["tracks"]
+        assert len(tracks) == 5
+        with urllib.request.urlopen(f"{served.url}/api/map") as found:
+            assert sorted(json.load(found)["ids"]) == sorted(track["id"] for track in tracks)
+
+
+# As true as in a folder
+
+
+FILTERS = [
+    Filters(year=(Range(1990, 1995),)),
+    Filters(seconds=(Range(60, 90), Range(300))),
+    Filters(artist=("band 30", "band 31", "VARIOUS")),
+    Filters(under=("/music/3",)),
+    Filters(genre=("rock",), unless=Filters(year=(Range(2000),))),
+]
+
+
+def test_filtered_hits_are_those_of_a_folder_s_index(tmp_path):
+    n_tracks = 20_000
+    vectors = crowd(n_tracks)
+    found = []
+    for place in (tmp_path / "index", f"milvus+lite:{tmp_path / 'index.db'}"):
+        with Index(place, identity=COMPACT) as index:
+            index.add_all(zip(map(a_track, range(n_tracks)), vectors, strict=True))
+        with Index(place) as index:
+            hits = []
+            for number in range(200):
+                among = index.spaces.among(FILTERS[number % len(FILTERS)])
+                query = {"among": among, "without": [97 * number + 1]}
+                hits.append(index.space().nearest(vectors[97 * number], 10, **query))
+            found.append(hits)
+    for local, remote in zip(*found, strict=True):
+        assert len(local[0]) == 10
+        assert local[0].tolist() == remote[0].tolist()
+        np.testing.assert_allclose(local[1], remote[1], atol=1e-6)
+
+
+def test_a_copy_there_and_back_changes_nothing(address, tmp_path):
+    odd = replace(some_track(7), path=os.fsdecode(b"/m/caf\xe9\n'\"\\%.mp3"), year=1999, genre="")
+    failure = Failure("/music/bad.mp3", "it is empty", 0, 1)
+    with Index(tmp_path / "first", identity=IDENTITY) as first:
+        first.add_all(zip(map(some_track, range(30)), unit_vectors(30), strict=True))
+        first.remove([first.stored("#3")])
+        first.add(odd, unit())
+        first.add_failure(failure)
+        assert list(copy(first, address))[-1] == 30
+        revision = first.revision()
+        with Index(address) as there:
+            assert list(copy(there, tmp_path / "back"))[-1] == 30
+            assert list(copy(there, first.location))[-1] == 30
+            with Index(tmp_path / "back") as back:
+                for other in (there, back):
+                    assert list(other) == list(first)
+                    assert other.identity == IDENTITY
+                    assert other.failures() == [failure]
+                    for track in first:
+                        np.testing.assert_array_equal(other.vector(track), first.vector(track))
+        assert first.revision() == revision
+
+
+def test_a_copy_goes_to_another_place_of_the_same_model(address, tmp_path, run):
+    with Index(address, identity=IDENTITY) as source:
+        source.add(some_track(1), unit())
+    with Index(tmp_path / "other", identity=COMPACT):
+        pass
+    refused = run("copy", address, tmp_path / "other")
+    assert (refused.exit_code, "was made with compact" in refused.stderr) == (1, True)
+    assert run("copy", address, address).exit_code == 2
+    assert run("copy", address, tmp_path / "new").stderr == "1 track copied\n"
+
+
+def test_the_same_path_has_the_same_id_whoever_adds_it(address):
+    with Index(address, identity=IDENTITY) as one, Index(address) as another:
+        first = one.add(some_track(1), unit())
+        assert another.add(some_track(1), -unit()).id == first.id
+        assert one.vector(first) @ unit() == pytest.approx(-1.0)
+        another.remove([first])
+        assert one.add(some_track(1), unit()).id == first.id < 2**53
+
+
+def test_an_id_that_is_taken_is_not_taken_away(address):
+    with Index(address, identity=IDENTITY) as index:
+        first = index.add(some_track(1), unit())
+        index.move([(first, "/elsewhere.mp3")])
+        second = index.add(some_track(1), unit())  # whose path made the first one's id
+        third = index.add(replace(some_track(2), id=first.id), unit())
+        assert len({first.id, second.id, third.id}) == 3
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/plain", os.fsdecode(b"/caf\xe9/\xff"), "/\U0010ff80/\U0010ffff", "/é\udcc3\U0010ffaa", ""],
+)
+def test_a_path_is_kept_as_text_and_comes_back(path):
+    coded(path).encode()
+    assert decoded(coded(path)) == path
+    assert coded(path + "/below").startswith(coded(path))
+
+
+# What goes wrong
+
+
+def failed(action, *words):
+    with pytest.raises(LibraryError) as caught:
+        action()
+    assert all(word in str(caught.value) for word in words), caught.value
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_nobody_there_is_said():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    address = f"milvus://127.0.0.1:{port}/music"
+    failed(lambda: Index(address), address, "does not answer")
+
+
+def test_a_server_that_goes_away_is_said(tmp_path):
+    with milvus_server(tmp_path / "m") as host:
+        index = Index(f"milvus://{host}/music", identity=IDENTITY)
+    with index:
+        failed(lambda: list(index), host, "does not answer")
+
+
+def test_a_token_is_asked_for_and_given_by_the_environment(tmp_path, monkeypatch, run):
+    with milvus_server(tmp_path / "m", token="user:secret") as host:
+        address = f"milvus://{host}/music"
+        failed(lambda: Index(address), "refuses", "token")
+        monkeypatch.setenv(TOKEN, "user:wrong")
+        refused = run("list", "--index", address)
+        assert refused.exit_code == 1
+        assert TOKEN in refused.stderr
+        assert "wrong" not in refused.stderr.replace("missing, wrong", "")
+        monkeypatch.setenv(TOKEN, "user:secret")
+        with Index(address, identity=IDENTITY) as index:
+            index.add(some_track(1), unit())
+            assert index.n_tracks == 1
+
+
+def made_by_others(host, name, size):
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(f"http://{host}")
+    client.create_collection(name, dimension=size)
+    client.close()
+
+
+def test_a_collection_of_other_vectors_is_said(server, address):
+    made_by_others(server, address.rpartition("/")[2], 64)
+    failed(lambda: Index(address, identity=IDENTITY), "not made by audiosearch")
+
+
+def test_vectors_of_another_dimension_are_said(server, address, monkeypatch):
+    monkeypatch.setattr("audiosearch.library.milvus.schema.EMBEDDING_SIZE", 64)
+    failed(lambda: Index(address, identity=IDENTITY), address, "64 numbers, not of 128")
+    monkeypatch.undo()
+    failed(lambda: Index(address), address, "64 numbers, not of 128")
+
+
+def test_another_model_s_collection_is_said(address):
+    Index(address, identity=IDENTITY).close()
+    with pytest.raises(ModelMismatch) as caught:
+        Index(address, identity=COMPACT)
+    assert str(IDENTITY) in str(caught.value)
+
+
+def test_what_only_a_folder_can_is_said(address, run):
+    with Index(address, identity=replace(IDENTITY, fingerprint="e" * 64)) as index:
+        index.add(some_track(1), unit())
+    for command in (["optimize"], ["reembed", "--model", "compact"]):
+        refused = run(*command, "--index", address)
+        assert (refused.exit_code, "hint: " in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("milvus://", "milvus://host", "milvus://host/", "milvus://host:port/c"),
+        *("milvus://host/a-b", "milvus://host/1a", "milvus://host/a/b"),
+        *("milvus+lite:///folder/file", "milvus+lite:"),
+    ],
+)
+def test_what_is_no_address_is_said(location):
+    with pytest.raises(UsageError, match=r"is no address|names no file") as caught:
+        Address.parsed(location)
+    assert "milvus+lite:" in caught.value.hint
+
+
+def test_a_password_in_an_address_is_not_repeated():
+    with pytest.raises(UsageError) as caught:
+        Address.parsed("milvus://me:secret@host/music")
+    assert "secret" not in str(caught.value) + caught.value.hint
+    assert TOKEN in caught.value.hint
+
+
+def test_addresses_are_what_milvus_takes(tmp_path):
+    assert Address.parsed("milvus://host/music").uri == "http://host:19530"
+    assert Address.parsed("milvus+tls://[::1]:443/music").uri == "https://[::1]:443"
+    assert Address.parsed("milvus+lite:///folder/a.db").file == "/folder/a.db"
+    assert Address.parsed("milvus+lite:a.db").file == os.path.abspath("a.db")
+
+
+def test_a_file_that_another_process_has_open_is_said(tmp_path):
+    location = f"milvus+lite:{tmp_path / 'a.db'}"
+    hold = (
+        "import sys; from audiosearch import Index; from tracks import IDENTITY\n"
+        "with Index(sys.argv[1], identity=IDENTITY): print('open', flush=True); input()\n"
+    )
+    command = [sys.executable, "-c", hold, location]
+    environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "open\n"
+        failed(lambda: Index(location), "cannot be opened")
+        other.communicate("\n")
+    with Index(location) as index:
+        assert index.n_tracks == 0
+
+
+@pytest.mark.parametrize("package", ["pymilvus", "milvus_lite"])
+def test_a_package_that_is_missing_is_named(package, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtra) as caught:
+        Index(f"milvus+lite:{tmp_path / 'a.db'}", identity=IDENTITY)
+    assert "audiosearch[milvus]" in caught.value.hint
