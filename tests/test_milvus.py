@@ -172,6 +172,31 @@ def test_a_path_is_kept_as_text_and_comes_back(path):
     assert coded(path + "/below").startswith(coded(path))
 
 
+@pytest.mark.parametrize(
+    ("kind", "params"), [("HNSW", {"M": 16, "efConstruction": 100}), ("IVF_FLAT", {"nlist": 64})]
+)
+def test_an_index_that_its_owner_arranged_otherwise_is_searched_far_enough(
+    kind, params, server, address, run
+):
+    from pymilvus import MilvusClient
+
+    vectors = unit_vectors(2_000)
+    with Index(address, identity=IDENTITY) as index:
+        index.add_all((some_track(n), vector) for n, vector in enumerate(vectors))
+    name, client = address.rpartition("/")[2], MilvusClient(f"http://{server}")
+    client.release_collection(name)
+    client.drop_index(name, "embedding")
+    made = client.prepare_index_params()
+    made.add_index("embedding", index_type=kind, metric_type="IP", params=params)
+    client.create_index(name, made)
+    client.close()
+    assert rows_of(run, "info", "--index", address)["arrangement"] == kind.lower()
+    with Index(address) as index:
+        found = [{track.size for track, _ in index.nearest(v, 10)} for v in vectors[:50]]
+    exact = np.argsort(-(vectors[:50] @ vectors.T), axis=1)[:, :10]
+    assert np.mean([len(a & set(b)) for a, b in zip(found, exact.tolist(), strict=True)]) >= 9.5
+
+
 # What goes wrong
 
 

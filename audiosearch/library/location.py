@@ -66,9 +66,9 @@ def opened(
 def exists(location: StrPath) -> bool:
     """Return whether there is an index."""
     if is_address(location):
-        from audiosearch.library.milvus import catalog
+        from audiosearch.library.milvus import store as collections
 
-        return catalog.exists(os.fspath(location))
+        return collections.exists(os.fspath(location))
     return store.exists(Path(location))
 
 

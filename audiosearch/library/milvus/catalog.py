@@ -1,20 +1,17 @@
-"""Two collections of Milvus's: tracks with their vectors; settings and failures."""
+"""The tracks and vectors of a collection of Milvus's: the part of `Catalog` there."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import time
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from blake3 import blake3
 
-from audiosearch.errors import IndexNotFound, LibraryError, TrackNotFound
-from audiosearch.library.milvus.client import Address, Connection
+from audiosearch.errors import LibraryError, TrackNotFound
 from audiosearch.library.milvus.expressions import (
     expression,
     inside,
@@ -27,158 +24,33 @@ from audiosearch.library.milvus.schema import (
     coded,
     decoded,
     entity,
-    notes_schema,
     split,
     track_of,
-    track_schema,
 )
+from audiosearch.library.milvus.store import AT_A_TIME, MilvusStore, in_parts
 from audiosearch.library.positions import Positions
-from audiosearch.library.records import Failure
 from audiosearch.params import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
 
     from audiosearch.library.filters import Filters
     from audiosearch.library.records import Identity, Track
     from audiosearch.library.succession import Succession
     from audiosearch.params import Float32, Int64
 
-_AT_A_TIME = 500  # tracks a request
-_LISTED_AT_A_TIME = 10_000  # ids a request, below Milvus's limit of 16,384
+#: As many can be found by one search: Milvus's own limit.
+MOST_FOUND = 16_384
 _MOST_ID = 2**53  # whole numbers that JavaScript has too
-_CHANGED = "changed"  # the setting that is another after every change
+# What indexes of Milvus's call how much a search looks at, and the least of it.
+_EFFORTS = (("hnsw", "ef", 128), ("diskann", "search_list", 128), ("ivf", "nprobe", 64))
 
 
-def exists(location: str) -> bool:
-    """Return whether there is a collection of tracks at an address."""
-    address = Address.parsed(location)
-    if address.file and not os.path.exists(address.file):
-        return False
-    with Connection(address) as connection:
-        return bool(connection.ask("has_collection", address.collection))
+class MilvusCatalog(MilvusStore):
+    """The tracks and vectors of a collection; parameters and errors as of `MilvusStore`.
 
-
-class MilvusCatalog:
-    """The tracks, vectors, failures and settings of a collection.
-
-    Milvus has no transactions: what is written is written at once, a request at a time. Ids
-    are made of paths, so that two who add the same file add one track.
-
-    Parameters
-    ----------
-    location : str
-        Its address: see `audiosearch.library.milvus.client.Address`.
-    settings : dict, optional
-        Makes a collection with these settings where there is none.
-
-    Raises
-    ------
-    IndexNotFound
-        Where there is none, and no settings are given.
-    LibraryError
-        Where the server cannot be had, or the collection is somebody else's.
+    Ids are made of paths, so that two who add the same file add one track.
     """
-
-    def __init__(self, location: str, *, settings: dict[str, str] | None = None) -> None:
-        address = Address.parsed(location)
-        self.location = location
-        if settings is None and not exists(location):
-            raise IndexNotFound(
-                f"There is no index {location}.",
-                hint="`audiosearch add FOLDER --index ...` makes one.",
-            )
-        self._connection = Connection(address)
-        self._tracks = address.collection
-        self._notes = f"{address.collection}_notes"
-        try:
-            if not self._ask("has_collection", self._tracks):
-                self._create(settings or {})
-            self._check_schema()
-            for name in (self._tracks, self._notes):
-                self._ask("load_collection", name)
-        except BaseException:
-            self.close()
-            raise
-
-    def _ask(self, request: str, *args: Any, **options: Any) -> Any:
-        return self._connection.ask(request, *args, **options)
-
-    def _create(self, settings: dict[str, str]) -> None:
-        self._create_collection(self._notes, notes_schema, "nothing")
-        self.set_settings(settings | {_CHANGED: "0"})
-        self._create_collection(self._tracks, track_schema, "embedding")
-
-    def _create_collection(self, name: str, schema: Any, vectors: str) -> None:
-        client = self._connection.client
-        indexes = client.prepare_index_params()
-        indexes.add_index(vectors, index_type="FLAT", metric_type="IP")
-        if name == self._tracks:
-            for field in ("path", "content_hash"):
-                indexes.add_index(field, index_type="INVERTED")
-        made = schema(client)
-        self._ask("create_collection", name, schema=made, consistency_level="Strong")
-        self._ask("create_index", name, indexes, sync=False)  # there is nothing in it yet
-
-    def _check_schema(self) -> None:
-        described = self._ask("describe_collection", self._tracks)
-        found = {field["name"]: field for field in described["fields"]}
-        size = found.get("embedding", {}).get("params", {}).get("dim")
-        if size is not None and int(size) != EMBEDDING_SIZE:
-            raise LibraryError(
-                f"The collection {self.location} holds vectors of {size} numbers, not of "
-                f"{EMBEDDING_SIZE}.",
-                hint="Name another collection: one that is not there yet is made.",
-            )
-        is_ours = set(TRACK_FIELDS) < found.keys() and self._ask("has_collection", self._notes)
-        if not is_ours:
-            raise LibraryError(
-                f"The collection {self.location} was not made by audiosearch.",
-                hint="Name another one: it is made where there is none.",
-            )
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Do nothing: Milvus has no transactions."""
-        return contextlib.nullcontext()
-
-    # Settings
-
-    def settings(self) -> dict[str, str]:
-        """Return all settings."""
-        rows = self._noted("setting")
-        return {row["key"].removeprefix("setting:"): row["text"] for row in rows}
-
-    def set_settings(self, settings: dict[str, str]) -> None:
-        """Write settings; those of other names stay as they are."""
-        self._note("setting", settings)
-
-    def _noted(self, kind: str) -> list[dict[str, Any]]:
-        return self._all(self._notes, f"kind == {literal(kind)}", ["key", "text"])
-
-    def _note(self, kind: str, texts: dict[str, str]) -> None:
-        nothing = [0.0, 0.0]
-        rows = [
-            {"key": f"{kind}:{name}", "kind": kind, "text": text, "nothing": nothing}
-            for name, text in texts.items()
-        ]
-        if rows:
-            self._ask("upsert", self._notes, rows)
-
-    def revision(self) -> int:
-        """Return a number that grows with every change."""
-        return int(self.settings()[_CHANGED])
-
-    def track_changes(self) -> int:
-        """Return a number that is another one after every change of a track."""
-        return self.revision()
-
-    def _changed(self) -> None:
-        self.set_settings({_CHANGED: str(time.time_ns())})
 
     # Tracks
 
@@ -190,19 +62,19 @@ class MilvusCatalog:
         """
         stored: list[Track] = []
         left = iter(rows)
-        while some := list(islice(left, _AT_A_TIME)):
+        while some := list(islice(left, AT_A_TIME)):
             tracks = self._with_ids([track for track, _ in some])
             vectors = (vector for _, vector in some)
             entities = map(entity, tracks, vectors)
             self._upsert({row["id"]: row for row in entities})
-            self._forget_failures(track.path for track in tracks)
+            self.forget_failures(track.path for track in tracks)
             stored += tracks
         return stored
 
     def _upsert(self, entities: dict[int, dict[str, Any]]) -> None:
         if entities:
-            self._ask("upsert", self._tracks, list(entities.values()))
-            self._changed()
+            self.ask("upsert", self.collection, list(entities.values()))
+            self.changed()
 
     def _with_ids(self, tracks: Sequence[Track]) -> list[Track]:
         paths = {coded(track.path): track for track in tracks}
@@ -223,7 +95,7 @@ class MilvusCatalog:
     def update(self, track: Track) -> None:
         """Write a stored track's fields anew, its path among them; its vector stays."""
         self._rewrite({track.id: lambda _: track})
-        self._forget_failures([track.path])
+        self.forget_failures([track.path])
 
     def set_tags(self, track: Track, tags: dict[str, Any]) -> None:
         """Write some of a track's fields, unless its file was embedded anew meanwhile."""
@@ -244,7 +116,7 @@ class MilvusCatalog:
 
     def _rewrite(self, changes: dict[int, Any]) -> None:
         """Store tracks anew, as functions of what is stored: with their vectors as they are."""
-        for some in _some(list(changes)):
+        for some in in_parts(list(changes)):
             entities = {}
             for row in self._where(one_of("id", some), [*TRACK_FIELDS, "embedding"]):
                 changed = changes[row["id"]](track_of(row))
@@ -256,16 +128,16 @@ class MilvusCatalog:
     def remove(self, tracks: Iterable[Track]) -> None:
         """Forget tracks and their vectors; not those that have moved meanwhile."""
         paths = {track.id: track.path for track in tracks}
-        for some in _some(list(paths)):
+        for some in in_parts(list(paths)):
             rows = self._where(one_of("id", some), ["path"])
             found = [row["id"] for row in rows if decoded(row["path"]) == paths[row["id"]]]
             if found:
-                self._ask("delete", self._tracks, filter=one_of("id", found))
-        self._changed()
+                self.ask("delete", self.collection, filter=one_of("id", found))
+        self.changed()
 
     def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
         """Yield tracks in the order of their ids; all of them unless some are named."""
-        for some in _some(sorted(ids) if ids is not None else self.vector_ids().tolist()):
+        for some in in_parts(sorted(ids) if ids is not None else self.vector_ids().tolist()):
             rows = self._where(one_of("id", some), TRACK_FIELDS)
             yield from map(track_of, sorted(rows, key=lambda row: int(row["id"])))
 
@@ -286,12 +158,12 @@ class MilvusCatalog:
 
     def content_hashes(self) -> set[str]:
         """Return the hashes of the stored tracks' files, as far as they are known."""
-        rows = self._all(self._tracks, 'content_hash != ""', ["content_hash"])
+        rows = self.everything(self.collection, 'content_hash != ""', ["content_hash"])
         return {row["content_hash"] for row in rows}
 
     def unchanged(self) -> dict[str, tuple[int, int]]:
         """Return size and time of change of every stored track, by path."""
-        rows = self._all(self._tracks, "", ["path", "size", "mtime_ns"])
+        rows = self.everything(self.collection, "", ["path", "size", "mtime_ns"])
         return {decoded(row["path"]): (row["size"], row["mtime_ns"]) for row in rows}
 
     def ids(self, filters: Filters) -> Int64:
@@ -301,46 +173,19 @@ class MilvusCatalog:
     def named(self, text: str, limit: int, offset: int) -> list[int]:
         """Return the ids of tracks in which every word occurs, or begins one; shortest first."""
         wanted = [split(word) for word in text.split()]
-        rows = self._all(self._tracks, words(wanted), ["id", "words"])
+        rows = self.everything(self.collection, words(wanted), ["id", "words"])
         rows.sort(key=lambda row: (len(row["words"]), row["id"]))
         return [row["id"] for row in rows[offset : offset + limit]]
 
     def count(self, condition: str = "") -> int:
         """Return the number of tracks, or of those that fulfil a condition."""
-        answer = self._ask("query", self._tracks, filter=condition, output_fields=["count(*)"])
+        answer = self.ask("query", self.collection, filter=condition, output_fields=["count(*)"])
         return int(answer[0]["count(*)"])
 
     def totals(self) -> tuple[int, float, int]:
         """Return the number of tracks, their seconds in all, and the number of failures."""
-        lengths = [row["seconds"] for row in self._all(self._tracks, "", ["seconds"])]
-        return len(lengths), float(sum(lengths)), len(self._noted("failure"))
-
-    def file_bytes(self) -> None:
-        """Return None: what a server keeps is its own business."""
-
-    # Failures
-
-    def put_failure(self, failure: Failure) -> None:
-        """Record a file that could not be embedded."""
-        row = asdict(failure)
-        self._note("failure", {coded(row.pop("path")): json.dumps(row)})
-
-    def failures(self) -> list[Failure]:
-        """Return the files that could not be embedded, by path."""
-        found = [
-            Failure(path=decoded(row["key"].removeprefix("failure:")), **json.loads(row["text"]))
-            for row in self._noted("failure")
-        ]
-        return sorted(found, key=lambda failure: failure.path)
-
-    def remove_failures(self, failures: Iterable[Failure]) -> None:
-        """Forget failures."""
-        self._forget_failures(failure.path for failure in failures)
-
-    def _forget_failures(self, paths: Iterable[str]) -> None:
-        keys = [f"failure:{coded(path)}" for path in paths]
-        for some in _some(keys):
-            self._ask("delete", self._notes, filter=one_of("key", some))
+        lengths = [row["seconds"] for row in self.everything(self.collection, "", ["seconds"])]
+        return len(lengths), float(sum(lengths)), len(self.failures())
 
     # Vectors
 
@@ -362,7 +207,7 @@ class MilvusCatalog:
             Where another process has removed one.
         """
         found: dict[int, list[float]] = {}
-        for some in _some(ids.tolist()):
+        for some in in_parts(ids.tolist()):
             rows = self._where(one_of("id", some), ["embedding"])
             found.update((row["id"], row["embedding"]) for row in rows)
         if len(found) < len(set(ids.tolist())):
@@ -383,7 +228,7 @@ class MilvusCatalog:
         yield len(ids), self._with_vectors(ids)
 
     def _with_vectors(self, ids: list[int]) -> Iterator[tuple[Track, Float32]]:
-        for some in _some(ids):
+        for some in in_parts(ids):
             rows = self._where(one_of("id", some), [*TRACK_FIELDS, "embedding"])
             if len(rows) < len(some):
                 raise LibraryError(
@@ -394,12 +239,25 @@ class MilvusCatalog:
                 yield track_of(row), np.array(row["embedding"], dtype=np.float32)
 
     def nearest(
-        self, vectors: Float32, k: int, condition: str, options: dict[str, Any]
+        self, vectors: Float32, k: int, condition: str, *, beyond: float | None = None
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector the ids of the nearest, and their inner products, best first."""
-        answers = self._ask(
+        """Return for each vector the ids of the nearest, and their inner products, best first.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, 128)
+        k : int
+            How many: no more than `MOST_FOUND`, whatever is asked for.
+        condition : str
+            What they must fulfil; "" for anything.
+        beyond : float, optional
+            The products are to be larger than this.
+        """
+        k = min(k, MOST_FOUND)
+        options = self._effort(k) | ({} if beyond is None else {"radius": beyond})
+        answers = self.ask(
             "search",
-            self._tracks,
+            self.collection,
             data=list(vectors),
             anns_field="embedding",
             limit=k,
@@ -408,9 +266,17 @@ class MilvusCatalog:
         )
         return [_sorted(hits) for hits in answers]
 
+    def _effort(self, k: int) -> dict[str, int]:
+        """Return how much an index that looks at some vectors only is to look at."""
+        for kind, name, least in _EFFORTS:
+            if self.index_type.startswith(kind):
+                return {name: max(least, 2 * k if name != "nprobe" else 0)}
+        return {}
+
+    @cached_property
     def index_type(self) -> str:
-        """Return the type of the index of the vectors, in lower case."""
-        described = self._ask("describe_index", self._tracks, "embedding")
+        """The type of the index of the vectors, in lower case: flat, unless it was changed."""
+        described = self.ask("describe_index", self.collection, "embedding")
         return str(described["index_type"]).lower()
 
     # What is kept beside in a folder only
@@ -442,33 +308,16 @@ class MilvusCatalog:
         """Return nothing: every entity has its vector."""
         return []
 
-    # Requests
-
     def _where(self, condition: str, names: Iterable[str]) -> list[dict[str, Any]]:
         """Return some fields of the tracks that fulfil a condition: of few of them."""
-        rows: list[dict[str, Any]] = self._ask(
-            "query", self._tracks, filter=condition, output_fields=[*{"id", *names}]
+        rows: list[dict[str, Any]] = self.ask(
+            "query", self.collection, filter=condition, output_fields=[*{"id", *names}]
         )
         return rows
 
     def _ids_where(self, condition: str) -> Int64:
-        ids = (row["id"] for row in self._all(self._tracks, condition, ["id"]))
+        ids = (row["id"] for row in self.everything(self.collection, condition, ["id"]))
         return np.sort(np.fromiter(ids, dtype=np.int64))
-
-    def _all(self, collection: str, condition: str, names: list[str]) -> list[dict[str, Any]]:
-        """Return some fields of all that fulfil a condition, however many they are."""
-        found = self._ask(
-            "query_iterator",
-            collection,
-            batch_size=_LISTED_AT_A_TIME,
-            filter=condition,
-            output_fields=names,
-        )
-        rows: list[dict[str, Any]] = []
-        with contextlib.closing(found):
-            while some := self._connection.next(found):
-                rows += some
-        return rows
 
 
 def _made_id(track: Track, attempt: int) -> int:
@@ -477,11 +326,6 @@ def _made_id(track: Track, attempt: int) -> int:
         return track.id
     digest = blake3(f"{attempt} {coded(track.path)}".encode()).digest(8)
     return int.from_bytes(digest, "little") % (_MOST_ID - 1) + 1
-
-
-def _some(values: Sequence[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(values), _AT_A_TIME):
-        yield list(values[start : start + _AT_A_TIME])
 
 
 def _sorted(hits: Sequence[dict[str, Any]]) -> tuple[Int64, Float32]:

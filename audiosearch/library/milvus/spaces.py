@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiosearch.library.filters import EVERYTHING
+from audiosearch.library.milvus.catalog import MOST_FOUND
 from audiosearch.library.milvus.expressions import expression
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from audiosearch.library.spaces import Space
     from audiosearch.params import Float32, Int64
 
-_MOST_FOUND = 16_384  # by one search: Milvus's own limit
 _LEAST_CANDIDATES, _MARGIN = 1_024, 8  # of those that are compared whitened, to what is wanted
 _FITTING_SAMPLES = 65_536
 _GROWTH = 1.25  # a transform is fitted anew for so many times the tracks
@@ -66,7 +66,7 @@ class MilvusSpaces:
 
     def kind(self) -> str:
         """Return what Milvus calls its index of the vectors."""
-        return self._catalog.index_type()
+        return self._catalog.index_type
 
     def file_bytes(self) -> None:
         """Return None: what a server keeps is its own business."""
@@ -134,13 +134,7 @@ class PlainSpace:
 
     def _found(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
         """Return for each vector the ids and products of the nearest, best first."""
-        return self._searched(vectors, k, condition)
-
-    def _searched(
-        self, vectors: Float32, k: int, condition: str, **options: Any
-    ) -> list[tuple[Int64, Float32]]:
-        k = min(k, _MOST_FOUND)
-        return self._catalog.nearest(vectors, k, condition, {"ef": max(64, 2 * k)} | options)
+        return self._catalog.nearest(vectors, k, condition)
 
     def _near(
         self, vector: Float32, condition: str, center: Float32, least: float
@@ -148,8 +142,8 @@ class PlainSpace:
         """Return those that are near a center, ordered by how near they are to a vector."""
         beyond = float(np.nextafter(np.float32(least), np.float32(-2.0)))
         center = np.asarray(center, dtype=np.float32)
-        ((ids, cosines),) = self._searched(
-            center[np.newaxis], _MOST_FOUND, condition, radius=beyond
+        ((ids, cosines),) = self._catalog.nearest(
+            center[np.newaxis], MOST_FOUND, condition, beyond=beyond
         )
         is_near = cosines >= np.float32(least)
         if np.array_equal(vector, center):
@@ -206,7 +200,7 @@ class WhitenedSpace(PlainSpace):
 
     def _found(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
         n_candidates = max(_LEAST_CANDIDATES, _MARGIN * k)
-        candidates = self._searched(vectors @ self._turning, n_candidates, condition)
+        candidates = self._catalog.nearest(vectors @ self._turning, n_candidates, condition)
         return [
             self._ranked(vector, ids) for vector, (ids, _) in zip(vectors, candidates, strict=True)
         ]
