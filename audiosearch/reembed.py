@@ -70,7 +70,7 @@ class Reembedding:
             model,
             excerpt_seconds=self.identity.excerpt_seconds,
             n_jobs=n_jobs,
-            is_known=self._embedded.__contains__,
+            known=self._embedded,
         )
 
     def __len__(self) -> int:
