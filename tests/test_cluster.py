@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from networks import mean_bands, tflite
+from overhttp import over_http
 from sounds import melody, tone, write
 
 from audiosearch import AudiosearchError, Index, add
@@ -245,6 +246,31 @@ def test_a_broken_file_fails_as_it_does_without_ray(cluster, tmp_path, run):
     said = run("add", "--ray", cluster.address, tmp_path, "--model", "compact").stderr
     assert "1 added, 0 unchanged, 1 failed" in said
     assert "bad.mp3: it holds no sound that can be decoded" in said
+
+
+def test_urls_are_fetched_where_they_are_read(cluster, music, run):
+    with over_http(music) as url:
+        arguments = ("--ray", cluster.address, "--model", "compact", f"{url}/", f"{url}/none.wav")
+        said = run("add", *arguments).stderr
+        assert "5 added, 0 unchanged, 1 failed" in said
+        assert f"{url}/none.wav: there is no such file" in said
+        assert "0 added, 5 unchanged, 1 failed" in run("add", *arguments).stderr
+    add("plain", music, model="compact")
+    found = {path.removeprefix(url): vector for path, (_, vector) in stored().items()}
+    expected = {path.removeprefix(str(music)): v for path, (_, v) in stored("plain").items()}
+    assert found.keys() == expected.keys()
+    for path, vector in found.items():
+        np.testing.assert_allclose(vector, expected[path], atol=1e-6)
+
+
+def test_a_lone_url_that_is_not_there_ends_in_a_sentence(cluster, music, run):
+    with over_http(music) as url:
+        ended = run("add", "--ray", cluster.address, f"{url}/none.wav")
+    assert ended.exit_code == 1
+    assert ended.stderr.splitlines() == [
+        f"error: {url}/none.wav: there is no such file",
+        "hint: Check the URL.",
+    ]
 
 
 def test_another_version_on_a_node_ends_in_a_sentence(tracks, on_cluster, monkeypatch):

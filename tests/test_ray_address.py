@@ -1,12 +1,11 @@
 """`--ray` on the command line: what is an address, and where none answers."""
 
-import http.server
 import socket
 import sys
-import threading
 
 import pytest
 import typer
+from overhttp import over_http
 from sounds import tone, write
 
 from audiosearch.cli import app
@@ -62,10 +61,8 @@ def test_the_address_that_the_environment_names_is_held_to_the_same(clip, run, m
 
 
 def test_what_answers_there_and_is_no_ray_ends_in_a_sentence(clip, run):
-    with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        ended = run("add", "--ray", f"127.0.0.1:{server.server_port}", clip)
-        server.shutdown()
+    with over_http(clip.parent) as url:
+        ended = run("add", "--ray", url.removeprefix("http://"), clip)
     assert ended.exit_code == 1
     assert "something else answers there" in ended.stderr
 

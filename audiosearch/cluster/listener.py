@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 from audiosearch.errors import AudiosearchError, Unreachable
 from audiosearch.models import registry
 from audiosearch.models.cache import cached_file, model_path
-from audiosearch.sound.pipeline import AtHand, Pipeline
-from audiosearch.sound.remote import fetched
-from audiosearch.sound.walk import is_url
+from audiosearch.sound.pipeline import Pipeline
+from audiosearch.sound.remote import at_hand
+from audiosearch.sound.walk import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import numpy as np
 
-    from audiosearch.sound.pipeline import Reading
+    from audiosearch.sound.pipeline import AtHand, Reading
 
 _ANSWER_SECONDS = 1.0  # after so long there is an answer, though no file is done
 
@@ -34,8 +34,7 @@ class Task:
     """A file to read; of a URL, the size and time of change by which it is known."""
 
     path: str
-    size: int | None = None
-    mtime_ns: int | None = None
+    listed: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +151,15 @@ class Listener:
     @contextlib.contextmanager
     def _at_hand(self, path: str) -> Iterator[AtHand]:
         task = self._tasks.pop(path)
-        if is_url(path):
-            with fetched(path, folder=self._folder) as local:
-                yield AtHand(local, task.size, task.mtime_ns)
-        elif os.path.lexists(path):
-            yield AtHand(path)
-        else:
+        if is_gone(path):
             raise Unreachable(
                 path,
                 f"the worker at {_address()} sees no such file",
                 hint="Each node needs the folder at the same path, by NFS for example; or add "
                 "URLs, which each can fetch.",
             )
+        with at_hand(path, listed=task.listed, folder=self._folder) as file:
+            yield file
 
 
 def _check_version(wanted: str) -> None:

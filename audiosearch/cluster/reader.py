@@ -86,7 +86,7 @@ class ClusterReader(Reader):
         )
 
     def _task(self, path: str) -> Task:
-        return Task(path, *self._sources.listed.get(path, (None, None)))
+        return Task(path, self._sources.listed.get(path))
 
     def size_and_time(self, path: str) -> tuple[int, int]:
         """Return a file's size in bytes and its time of change in ns, or what stands for it."""

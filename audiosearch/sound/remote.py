@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from audiosearch.errors import AudioError, MissingExtra, Unreachable
 from audiosearch.sound.decode import SUFFIXES
+from audiosearch.sound.pipeline import AtHand
 from audiosearch.sound.reader import Reader
 from audiosearch.sound.walk import Ignored, find_audio, is_gone, is_url
 
@@ -26,6 +27,7 @@ _TIMES = ("mtime", "LastModified", "last_modified", "updated", "Last-Modified", 
 # What they call something that changes with a file's content.
 _DIGESTS = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "checksum", "crc32c")
 _HTTP = ("http", "https")
+_NOTHING_THERE = (404, 410)
 _SILENCE_SECONDS = 60.0  # after so long without a byte, a server has gone
 _ATTEMPTS_HINT = "Check the URL, and that this machine may reach it; then add it once more."
 
@@ -96,6 +98,8 @@ class Sources:
 
     def size_and_time_when_failed(self, error: AudioError) -> tuple[int, int] | None:
         """Return by what a file that failed is known not to have changed; None for none."""
+        if error.path in self._failed:
+            return None
         if is_url(error.path) and not isinstance(error, Unreachable):
             return self.listed.get(error.path)
         return self._here.size_and_time_when_failed(error)
@@ -186,6 +190,27 @@ def fetched(url: str, *, folder: str | None = None) -> Iterator[str]:
         yield path
 
 
+@contextlib.contextmanager
+def at_hand(
+    path: str, *, listed: tuple[int, int] | None = None, folder: str | None = None
+) -> Iterator[AtHand]:
+    """Give the file to open for a path or URL, for as long as a block lasts.
+
+    Parameters
+    ----------
+    path : str
+    listed : tuple of int, optional
+        The size and time of change by which a URL is known.
+    folder : str, optional
+        As of `fetched`, whose errors these are.
+    """
+    if is_url(path):
+        with fetched(path, folder=folder) as local:
+            yield AtHand(local, *(listed or (None, None)))
+    else:
+        yield AtHand(path)
+
+
 def _filesystem(url: str) -> tuple[Any, str]:
     """Return what reads a URL, and the URL's name there."""
     try:
@@ -213,6 +238,9 @@ def _in_a_sentence(url: str) -> Iterator[None]:
     except (AudioError, MissingExtra):
         raise
     except FileNotFoundError as exc:
+        cause = exc.__cause__  # of HTTP, where every failure becomes this one
+        if type(cause).__module__.startswith("aiohttp") and _status(cause) not in _NOTHING_THERE:
+            raise _refused(url, cause) from exc
         raise Unreachable(url, "there is no such file", hint="Check the URL.") from exc
     except ImportError as exc:
         scheme = urlsplit(url).scheme
@@ -222,7 +250,7 @@ def _in_a_sentence(url: str) -> Iterator[None]:
         raise AudioError(url, reason, hint=f"{hint}, on every node.") from exc
     except ValueError as exc:
         if "rotocol" not in str(exc):
-            raise
+            raise _refused(url, exc) from exc
         hint = "URLs begin with s3://, gs://, https:// and the like."
         raise AudioError(url, "nothing reads URLs of that kind", hint=hint) from exc
     except PermissionError as exc:
@@ -239,12 +267,18 @@ _CREDENTIALS = (
 )
 
 
-def _refused(url: str, error: Exception) -> Unreachable:
-    """Say why a server gives no file; its own words might repeat what only it should know."""
+def _status(error: BaseException | None) -> int | None:
+    """Return the HTTP status that an error is about; None where there is none."""
     status = getattr(error, "status", None)
+    return status if isinstance(status, int) else None
+
+
+def _refused(url: str, error: BaseException | None) -> Unreachable:
+    """Say why a server gives no file; its own words might repeat what only it should know."""
+    status = _status(error)
     if status in (401, 403) or "Credentials" in type(error).__name__:
         return Unreachable(url, "you may not read it", hint=_CREDENTIALS)
-    if isinstance(status, int):
+    if status is not None:
         return Unreachable(url, f"its server answers with {status}", hint=_ATTEMPTS_HINT)
     if "Timeout" in type(error).__name__:
         return Unreachable(url, "its server does not answer in time", hint=_ATTEMPTS_HINT)
@@ -274,7 +308,7 @@ def _nanoseconds(time: object) -> int | None:
         since = time - datetime(1970, 1, 1, tzinfo=timezone.utc)
         return max(0, (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000)
     if isinstance(time, (int, float)):
-        return max(0, int(time * 1e9))
+        return max(0, round(time * 1e6) * 1_000)  # a float holds no more
     return None
 
 
