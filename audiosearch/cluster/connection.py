@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import AudiosearchError, MissingExtra, UsageError
@@ -70,38 +71,44 @@ def connected(address: str = AUTO) -> Iterator[int]:
     if ray.is_initialized():  # by whoever calls, and so it stays
         yield _n_cpus(ray)
         return
-    address = _resolved(address)
+    where = _resolved(address)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_sigterm_kept())
         stack.callback(ray.shutdown)
         try:
-            ray.init(
-                address,
-                include_dashboard=False if address == LOCAL else None,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what the error then says
+                ray.init(
+                    where,
+                    include_dashboard=False if where == LOCAL else None,
+                    log_to_driver=False,
+                    logging_level=logging.CRITICAL,
+                )
         except (OSError, RuntimeError, ValueError) as exc:
-            raise _unusable(address, exc) from exc
+            raise _unusable(where, exc) from exc
         stack.enter_context(_quiet())
         yield _n_cpus(ray)
 
 
-def _resolved(address: str) -> str:
-    """Return where a cluster answers, or `LOCAL`."""
+def _resolved(address: str) -> str | None:
+    """Return where a cluster answers; `LOCAL` for one that is yet to be started.
+
+    None for the one that runs here, which Ray finds, and whose token it has: it sends that to
+    no address that was named, unless told to.
+    """
     if address == LOCAL:
         return LOCAL
     named = os.environ.get("RAY_ADDRESS") if address == AUTO else address
     if named and named not in (AUTO, LOCAL):
         _check(named)
         return named
+    if named == LOCAL:
+        return LOCAL
     from ray._private import services
 
-    running = None
-    if named != LOCAL:
-        running = services.canonicalize_bootstrap_address(None)  # type: ignore[arg-type]
+    running = services.canonicalize_bootstrap_address(None)  # type: ignore[arg-type]
     # One that crashed may have left its address behind.
-    return running if running and _why_silent(running) is None else LOCAL
+    return None if running and _why_silent(running) is None else LOCAL
 
 
 def _check(address: str) -> None:
@@ -143,13 +150,13 @@ def _why_silent(address: str) -> str | None:
     return None if len(start) > 3 and start[3] == _SETTINGS else "something else answers there"
 
 
-def _unusable(address: str, error: Exception) -> AudiosearchError:
-    where = "on this machine" if address == LOCAL else f"at {address}"
+def _unusable(address: str | None, error: Exception) -> AudiosearchError:
+    where = "on this machine" if address in (LOCAL, None) else f"at {address}"
     reason = " ".join(str(error).split()).split(". ")[0].rstrip(".")
     return AudiosearchError(
         f"The Ray cluster {where} cannot be used: {reason}.",
-        hint="Nodes need the same versions of Python, Ray and audiosearch; from a machine that is "
-        "no node, ray://HOST:10001 connects.",
+        hint="All machines need the same versions of Python and Ray; where the cluster asks for a "
+        "token, set RAY_AUTH_MODE=token; from a machine that is no node, use ray://HOST:10001.",
     )
 
 

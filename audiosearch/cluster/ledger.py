@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from audiosearch.sound.pipeline import Reading
 
-#: So many files are with one worker at most: enough for a batch of sounds of a second.
-MOST_HELD = 64
+#: So many files are with one worker at most: a second's work, of sounds of a second.
+MOST_HELD = 256
 #: So many files may always be with one worker, so that it need not wait for the next.
 FEWEST_HELD = 4
 #: A file that was with so many workers when they were lost is not tried again.

@@ -8,6 +8,7 @@ import queue
 import shutil
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from audiosearch.sound.pipeline import AtHand, Reading
 
 _ANSWER_SECONDS = 1.0  # after so long there is an answer, though no file is done
+_GATHER_SECONDS = 0.05  # so long an answer waits for more of it: each costs as much as a sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Listener:
         readings: list[Reading] = []
         try:
             item = self._done.get(timeout=_ANSWER_SECONDS)
+            time.sleep(_GATHER_SECONDS)
             while not isinstance(item, BaseException):
                 readings += item
                 item = self._done.get_nowait()
