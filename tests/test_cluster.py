@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 
@@ -39,6 +40,7 @@ def cluster(tmp_path_factory):
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AUDIOSEARCH_CACHE", str(folder / "cache"))
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("RAY_TMPDIR", tempfile.gettempdir())  # sockets' paths must be short
         environment.setenv("TMPDIR", str(folder / "tmp"))
         nodes = {"num_cpus": 1, "include_dashboard": False}
         made = Cluster(initialize_head=True, head_node_args=nodes)
