@@ -6,6 +6,7 @@
     ├── UsageError                 the request itself makes no sense (exit 2)
     │   └── AmbiguousTrack         words that name several tracks
     ├── AudioError                 one file cannot become an embedding
+    │   └── Unreachable            it cannot be had where it is wanted, and may be at another time
     ├── ModelError                 a model cannot be had, or cannot be run
     │   ├── DownloadError          a file cannot be fetched, or is not what was promised
     │   ├── WeightsError           a file is not what its model needs
@@ -66,6 +67,14 @@ class AudioError(AudiosearchError):
         super().__init__(f"{path}: {reason}", hint=hint)
         self.path = path
         self.reason = reason
+
+    def of(self, path: str) -> AudioError:
+        """Return the same failure of the file at another path."""
+        return type(self)(path, self.reason, hint=self.hint)
+
+
+class Unreachable(AudioError):
+    """A file that cannot be had where it is wanted; it is worth another try as it is."""
 
 
 class ModelError(AudiosearchError):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -14,7 +12,7 @@ from audiosearch.library.index import Failure, Identity, Index, Track
 from audiosearch.library.known import Known, State
 from audiosearch.models import registry
 from audiosearch.sound.embedder import check_excerpt
-from audiosearch.sound.pipeline import Pipeline
+from audiosearch.sound.reader import HERE, Reader
 from audiosearch.sound.walk import find_audio, is_gone
 
 if TYPE_CHECKING:
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from audiosearch.params import StrPath
     from audiosearch.sound.embedder import Embedding
     from audiosearch.sound.pipeline import Reading
+    from audiosearch.sound.reader import Readings
     from audiosearch.sound.tags import Tags
     from audiosearch.sound.worker import Found
 
@@ -68,7 +67,9 @@ class Redo(Enum):
     ALL = "all"
 
 
-def states(directory: StrPath, paths: Iterable[str]) -> Iterator[tuple[str, State]]:
+def states(
+    directory: StrPath, paths: Iterable[str], *, reader: Reader = HERE
+) -> Iterator[tuple[str, State]]:
     """Yield what an index, if there is one, knows of files, without opening them.
 
     Files that do not exist are passed over.
@@ -79,7 +80,7 @@ def states(directory: StrPath, paths: Iterable[str]) -> Iterator[tuple[str, Stat
         index.close()
     for path in paths:
         with contextlib.suppress(AudioError):
-            yield path, known.state(path, *_size_and_time(path))
+            yield path, known.state(path, *reader.size_and_time(path))
 
 
 class Ingest:
@@ -101,8 +102,8 @@ class Ingest:
         Embed only about that much of each file.
     redo : Redo
         Which files to embed again that are known.
-    n_jobs : int, optional
-        How many processes decode; as many as there are cores, unless given.
+    reader : Reader
+        Who reads the files, and where.
 
     Raises
     ------
@@ -122,7 +123,7 @@ class Ingest:
         request: registry.Request = _AUTO,
         excerpt_seconds: float | None = None,
         redo: Redo = Redo.CHANGED,
-        n_jobs: int | None = None,
+        reader: Reader = HERE,
     ) -> None:
         self._directory = directory
         check_excerpt(excerpt_seconds)
@@ -130,10 +131,10 @@ class Ingest:
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
         self._redo = redo
-        self._n_jobs = n_jobs
+        self._reader = reader
         self._unread: list[str] = []
         self._new_failures: list[Failure] = []  # that are yet to be written
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Readings | None = None
         self._heard_before = 0.0
         try:
             self._known = Known(self._index)
@@ -188,22 +189,21 @@ class Ingest:
                 with self._index:
                     self._index.catch_up()
 
-    def _fresh_pipeline(self) -> Pipeline:
+    def _fresh_pipeline(self) -> Readings:
         known: set[str] = set()
         if self._index is not None and self._redo is not Redo.ALL:
             known = self._index.content_hashes()
-        return Pipeline(
+        return self._reader.readings(
             self._unread,
             self._model,
             excerpt_seconds=self.identity.excerpt_seconds,
-            n_jobs=self._n_jobs,
-            is_known=known.__contains__,
+            known=known,
         )
 
     def _at_first_sight(self, path: str) -> Outcome | None:
         """Return what becomes of a file that need not be opened; None for one that must."""
         try:
-            state = self._known.state(path, *_size_and_time(path))
+            state = self._known.state(path, *self._reader.size_and_time(path))
         except AudioError as exc:
             return self._failed(exc)
         if state is State.UNCHANGED and self._redo is not Redo.ALL:
@@ -246,16 +246,15 @@ class Ingest:
 
     def _failed(self, error: AudioError) -> Outcome:
         path, message = error.path, error.reason
-        self._record_failure(path, message)
+        self._record_failure(error)
         if self._index is not None and self._index.track_at(path) is not None:
             message += "; the index keeps what it was before"
         return Outcome(path, Status.FAILED, message=message, hint=error.hint)
 
-    def _record_failure(self, path: str, reason: str) -> None:
-        if not os.path.lexists(path):  # nothing is there that could be tried again
-            return
-        failure = Failure(path, reason, *_size_and_time_if_readable(path))
-        self._new_failures.append(failure)
+    def _record_failure(self, error: AudioError) -> None:
+        size_and_time = self._reader.size_and_time_when_failed(error)
+        if size_and_time is not None:
+            self._new_failures.append(Failure(error.path, error.reason, *size_and_time))
 
     def _write_failures(self) -> None:
         if self._index is None or not self._new_failures:
@@ -294,34 +293,9 @@ def add(
         request=registry.Request(model, weights),
         excerpt_seconds=excerpt_seconds,
         redo=redo,
-        n_jobs=n_jobs,
+        reader=Reader(n_jobs=n_jobs),
     )
     return list(ingest)
-
-
-def _size_and_time(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)
-    except FileNotFoundError as exc:
-        raise AudioError(path, "there is no such file", hint="Check the path.") from exc
-    except OSError as exc:
-        hint = "Check that you may read it."
-        raise AudioError(path, "it cannot be opened", hint=hint) from exc
-    if stat.S_ISDIR(status.st_mode):
-        hint = "Check that you may read it."
-        raise AudioError(path, "this folder cannot be opened", hint=hint)
-    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
-        raise AudioError(path, "it is not a file", hint="Name an audio file.")
-    return status.st_size, status.st_mtime_ns
-
-
-def _size_and_time_if_readable(path: str) -> tuple[int, int]:
-    """Return what no file has where it may be read one day without having changed."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return -1, -1
-    return (status.st_size, status.st_mtime_ns) if os.access(path, os.R_OK) else (-1, -1)
 
 
 def _same_content(index: Index, reading: Reading, found: Found) -> Outcome | None:

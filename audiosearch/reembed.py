@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ from audiosearch.errors import AudioError, LibraryError
 from audiosearch.library.index import Failure, Index, Track
 from audiosearch.models import registry
 from audiosearch.sound.pipeline import Pipeline
+from audiosearch.sound.remote import at_hand
+from audiosearch.sound.walk import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,8 @@ class Reembedding:
             model,
             excerpt_seconds=self.identity.excerpt_seconds,
             n_jobs=n_jobs,
-            is_known=self._embedded.__contains__,
+            known=self._embedded,
+            at_hand=at_hand,
         )
 
     def __len__(self) -> int:
@@ -139,7 +141,7 @@ class Reembedding:
                 hint="Is their disk mounted, and the model a good one?",
             )
         if self._lost and not force:
-            gone = sum(not os.path.exists(track.path) for track, _ in self._lost)
+            gone = sum(is_gone(track.path) for track, _ in self._lost)
             raise LibraryError(
                 f"{len(self._lost)} tracks cannot be embedded anew, {gone} of them because their "
                 f"files are gone; the index {path} still answers by {self._index.identity}.",

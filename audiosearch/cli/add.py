@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from audiosearch.cli.options import DEFAULT_INDEX, Excerpt, IndexAt, Jobs, ModelName, Weights
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
+
     from audiosearch.ingest import Ingest, Outcome, Redo
+    from audiosearch.sound.reader import Reader
+
+
+class _RayMayBeBare(TyperCommand):
+    """A command whose ``--ray`` takes the word behind it only where that is an address."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Put in what a bare ``--ray`` stands for."""
+        from audiosearch.cluster.connection import AUTO, is_address
+
+        n_options = args.index("--") if "--" in args else len(args)
+        given = list(args)
+        for i in reversed(range(n_options)):
+            if args[i] == "--ray" and not (i + 1 < n_options and is_address(args[i + 1])):
+                given.insert(i + 1, AUTO)
+        return super().parse_args(ctx, given)
 
 
 def register(app: typer.Typer) -> None:
     """Put the command into the application."""
-    app.command()(add)
+    app.command(cls=_RayMayBeBare)(add)
 
 
 def add(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Audio files and folders of them.")
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Audio files and folders of them; with --ray, URLs too."
+        ),
     ],
     location: IndexAt = DEFAULT_INDEX,
     model: ModelName = "auto",
@@ -46,6 +69,14 @@ def add(
             "--ext", metavar="mp3,flac,...", help="Of folders, only files of these suffixes."
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Read on a Ray cluster, with -j workers: the one at HOST:PORT or ray://HOST:PORT; "
+            "the one running here, or else all cores (auto, unless given); or local.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list what would be added, and why.")
     ] = False,
@@ -58,27 +89,50 @@ def add(
     from audiosearch.ingest import Ingest, Redo, Status
     from audiosearch.models.registry import Request
     from audiosearch.sound.decode import SUFFIXES
-    from audiosearch.sound.walk import find_audio
 
     suffixes = _suffixes(extensions) if extensions else SUFFIXES
-    files = find_audio(paths, exclude=exclude or (), suffixes=suffixes)
     redo = Redo.ALL if force else Redo.FAILED if retry else Redo.CHANGED
-    if dry_run:
-        _show_plan(location, files, redo)
-        return
-    with model_progress() as progress:
-        ingest = Ingest(
-            location,
-            files,
-            request=Request(model, weights, progress),
-            excerpt_seconds=excerpt,
-            redo=redo,
-            n_jobs=jobs,
-        )
-    outcomes = run(ingest)
+    with _reader(paths, exclude or [], suffixes, ray, jobs) as (files, reader):
+        if dry_run:
+            _show_plan(location, files, redo, reader)
+            return
+        with model_progress() as progress:
+            ingest = Ingest(
+                location,
+                files,
+                request=Request(model, weights, progress),
+                excerpt_seconds=excerpt,
+                redo=redo,
+                reader=reader,
+            )
+        outcomes = run(ingest)
     n_failed = sum(outcome.status is Status.FAILED for outcome in outcomes)
     if n_failed == len(outcomes) or (strict and n_failed):
         raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _reader(
+    paths: list[str],
+    exclude: list[str],
+    suffixes: AbstractSet[str],
+    ray: str | None,
+    jobs: int | None,
+) -> Iterator[tuple[list[str], Reader]]:
+    """Give the files there are, and who reads them, for as long as a block lasts."""
+    from audiosearch.sound.reader import Reader
+    from audiosearch.sound.walk import find_audio
+
+    if ray is None:
+        yield find_audio(paths, exclude=exclude, suffixes=suffixes), Reader(n_jobs=jobs)
+        return
+    from audiosearch.cluster.connection import connected
+    from audiosearch.cluster.reader import ClusterReader
+    from audiosearch.sound.remote import Sources
+
+    with connected(ray) as n_cpus:
+        sources = Sources(paths, exclude=exclude, suffixes=suffixes)
+        yield sources.paths, ClusterReader(sources, n_workers=jobs or n_cpus)
 
 
 def _suffixes(extensions: str) -> set[str]:
@@ -86,7 +140,7 @@ def _suffixes(extensions: str) -> set[str]:
     return {f".{name.lstrip('*').lstrip('.').lower()}" for name in names}
 
 
-def _show_plan(location: str, files: list[str], redo: Redo) -> None:
+def _show_plan(location: str, files: list[str], redo: Redo, reader: Reader) -> None:
     from audiosearch.cli.output import Format, show_rows
     from audiosearch.ingest import Redo, states
     from audiosearch.library.known import State
@@ -98,7 +152,7 @@ def _show_plan(location: str, files: list[str], redo: Redo) -> None:
     }[redo]
     rows = [
         {"path": path, "state": state.value}
-        for path, state in states(location, files)
+        for path, state in states(location, files, reader=reader)
         if state not in left_alone
     ]
     show_rows(rows, key="files", columns=("state", "path"), output=Format.TABLE)

@@ -8,6 +8,7 @@ memory does not grow with the length or the number of files.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
@@ -27,7 +28,8 @@ from audiosearch.sound.tags import Tags
 from audiosearch.sound.worker import Ended, Found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Container, Generator, Iterable
+    from contextlib import AbstractContextManager
 
     from audiosearch.models.registry import Model
     from audiosearch.models.runtime import Network
@@ -66,6 +68,33 @@ class Reading:
     error: AudioError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """A file that can be opened, in the place of one that was asked for.
+
+    Attributes
+    ----------
+    path : str
+        Of the file to open.
+    size, mtime_ns : int or None
+        What is to be told of the file that was asked for, where that is another than this one.
+    """
+
+    path: str
+    size: int | None = None
+    mtime_ns: int | None = None
+
+    def told(self, found: Found) -> Found:
+        """Return what was found, but for what is known better."""
+        if self.size is None or self.mtime_ns is None:
+            return found
+        return replace(found, size=self.size, mtime_ns=self.mtime_ns)
+
+
+def _itself(path: str) -> AbstractContextManager[AtHand]:
+    return contextlib.nullcontext(AtHand(path))
+
+
 @dataclass(slots=True, eq=False)
 class _Job:
     """A file on its way: what was pooled of it, and how much waits for the network."""
@@ -102,9 +131,12 @@ class Pipeline:
     n_jobs : int, optional
         How many processes read, and on how many threads the network runs: as many as there
         are cores, unless given.
-    is_known : callable, optional
-        Whether a file need not be embedded, by its content's hash. Of files of the same
-        content in one run, only the first is, whatever this says.
+    known : container of str
+        Content hashes of files that need not be embedded. Of files of the same content in one
+        run, only the first is, whatever this says.
+    at_hand : callable
+        Gives, for as long as a block lasts, the file to open for a path; the path's own, unless
+        given. Its errors are AudioErrors.
     patience_seconds : float
         What a file may take, besides as long as it lasts.
 
@@ -123,16 +155,19 @@ class Pipeline:
         *,
         excerpt_seconds: float | None = None,
         n_jobs: int | None = None,
-        is_known: Callable[[str], bool] = lambda _: False,
+        known: Container[str] = (),
+        at_hand: Callable[[str], AbstractContextManager[AtHand]] = _itself,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._paths = iter(paths)
         self._model = model
         self._excerpt_seconds = excerpt_seconds
         self._n_jobs = min(n_jobs or n_cores(), _MOST_JOBS)
-        self._is_known = is_known
+        self._known = known
+        self._at_hand = at_hand
         self._patience_seconds = patience_seconds
         self._batches = _Batches(self._network, self._finish)
+        self._next = threading.Lock()  # apart: paths may keep whoever asks for one waiting
         self._lock = threading.Lock()
         self._is_stopping = False
         self._failure: BaseException | None = None
@@ -196,7 +231,7 @@ class Pipeline:
             self._for_network.put(None)
 
     def _next_path(self) -> str | None:
-        with self._lock:
+        with self._next:
             return None if self._is_stopping else next(self._paths, None)
 
     def _hired(self) -> Worker:
@@ -210,13 +245,14 @@ class Pipeline:
         job = _Job(path)
 
         def wanted(found: Found) -> bool:
+            found = file.told(found)
             reading = Reading(path, found)
             with self._lock:
                 twins = self._twins.get(found.content_hash)
                 heard = self._heard.get(found.content_hash)
                 if twins is not None:
                     twins.append(reading)
-                elif heard is not None or self._is_known(found.content_hash):
+                elif heard is not None or found.content_hash in self._known:
                     self._done.put(replace(reading, twin=heard))
                 else:
                     self._twins[found.content_hash] = []
@@ -224,10 +260,14 @@ class Pipeline:
             return job.found is not None
 
         try:
-            for message in worker.read(path, excerpt_seconds=self._excerpt_seconds, wanted=wanted):
-                self._for_network.put((job, message))
+            with self._at_hand(path) as file:
+                messages = worker.read(
+                    file.path, excerpt_seconds=self._excerpt_seconds, wanted=wanted
+                )
+                for message in messages:
+                    self._for_network.put((job, message))
         except AudioError as exc:
-            self._for_network.put((job, exc))
+            self._for_network.put((job, exc.of(path)))
 
     # One thread for the network
 
@@ -268,7 +308,7 @@ class Pipeline:
         for twin in twins:
             error = reading.error
             if error is not None:
-                error = AudioError(twin.path, error.reason, hint=error.hint)
+                error = error.of(twin.path)
             self._done.put(replace(twin, twin=job.path, error=error))
 
 

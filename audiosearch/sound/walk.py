@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 IGNORE_FILE = ".audiosearchignore"
 
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://.")
+
 
 def find_audio(
     paths: StrPath | Iterable[StrPath],
@@ -54,7 +56,11 @@ def find_audio(
     found: dict[str, None] = {}
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
-    given = [os.path.abspath(os.fspath(path)) for path in paths]
+    names = [os.fspath(path) for path in paths]
+    for name in filter(is_url, names):
+        hint = "`audiosearch add --ray` reads URLs; pip install 'audiosearch[ray]'"
+        raise AudioError(name, "it is a URL, and what reads files here reads none", hint=hint)
+    given = [os.path.abspath(name) for name in names]
     for path in given:
         found |= dict.fromkeys(_walk(path, exclude, suffixes) if os.path.isdir(path) else [path])
     if not found:
@@ -68,8 +74,21 @@ def find_audio(
     return list(found)
 
 
+def is_url(path: str) -> bool:
+    """Return whether a path is a URL.
+
+    Examples
+    --------
+    >>> is_url("s3://bucket/a.mp3"), is_url("/music/a.mp3"), is_url("c://")
+    (True, False, False)
+    """
+    return _URL.match(path) is not None
+
+
 def is_gone(path: str) -> bool:
-    """Return whether nothing is at a path; what cannot be looked at is not gone."""
+    """Return whether nothing is at a path; what cannot be looked at is not gone, nor is a URL."""
+    if is_url(path):
+        return False
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -82,7 +101,7 @@ def is_gone(path: str) -> bool:
 def _walk(root: str, exclude: Sequence[str], suffixes: AbstractSet[str]) -> Iterator[str]:
     seen = set()
     unreadable: list[OSError] = []
-    ignored = {root: [_Ignored(root, exclude)]}
+    ignored = {root: [Ignored(root, exclude)]}
     for current, folders, names in os.walk(root, followlinks=True, onerror=unreadable.append):
         status = os.stat(current)
         if (status.st_dev, status.st_ino) in seen:  # a link back up
@@ -91,9 +110,9 @@ def _walk(root: str, exclude: Sequence[str], suffixes: AbstractSet[str]) -> Iter
         seen.add((status.st_dev, status.st_ino))
         rules = ignored.pop(current)
         if os.path.isfile(os.path.join(current, IGNORE_FILE)):
-            rules = [*rules, _Ignored(current, _lines(os.path.join(current, IGNORE_FILE)))]
+            rules = [*rules, Ignored(current, _lines(os.path.join(current, IGNORE_FILE)))]
 
-        def is_wanted(name: str, path: str, rules: list[_Ignored] = rules) -> bool:
+        def is_wanted(name: str, path: str, rules: list[Ignored] = rules) -> bool:
             return not name.startswith(".") and not any(path in rule for rule in rules)
 
         folders[:] = sorted(
@@ -107,7 +126,7 @@ def _walk(root: str, exclude: Sequence[str], suffixes: AbstractSet[str]) -> Iter
     yield from (error.filename for error in unreadable)
 
 
-class _Ignored:
+class Ignored:
     """Patterns that hold in one folder and below."""
 
     def __init__(self, folder: str, patterns: Iterable[str]) -> None:

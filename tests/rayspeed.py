@@ -1,0 +1,97 @@
+"""Print how fast `add --ray` on two single-core workers is beside plain `add -j 2`.
+
+Usage: python tests/rayspeed.py [--files N] [--short N] [--rounds N]
+
+The cluster has two nodes of one core each and runs already, as a cluster does. Both ways add
+the same files (mp3, 44.1 kHz) to a new index, by `compact`, in turns. `steady` counts from the
+first outcome to the last, `whole` the process from its start to its end. Nothing here asserts:
+machines differ, and are noisy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from ray.cluster_utils import Cluster
+from throughput import clips, short_files
+
+ADD = """
+import json, sys, time
+from contextlib import nullcontext
+from audiosearch.cluster.connection import connected
+from audiosearch.cluster.reader import ClusterReader
+from audiosearch.ingest import Ingest
+from audiosearch.models.registry import Request
+from audiosearch.sound.reader import Reader
+from audiosearch.sound.remote import Sources
+if __name__ == "__main__":
+    directory, folder, address = sys.argv[1:]
+    sources = Sources([folder])
+    with connected(address) if address else nullcontext():
+        reader = ClusterReader(sources, n_workers=2) if address else Reader(n_jobs=2)
+        times = []
+        for outcome in Ingest(directory, sources.paths, request=Request("compact"), reader=reader):
+            assert outcome.status.value == "added", outcome
+            times.append(time.perf_counter())
+    n_first = sum(at - times[0] < 0.01 for at in times)  # which were stored together
+    print(json.dumps((len(times) - n_first) / (times[-1] - times[0])))
+"""
+
+
+def rates(directory: Path, folder: Path, address: str) -> tuple[float, float]:
+    """Return files a second: from the first outcome, and of the whole."""
+    started = time.perf_counter()
+    command = [sys.executable, "-c", ADD, str(directory), str(folder), address]
+    ended = subprocess.run(command, check=True, capture_output=True)
+    wall = time.perf_counter() - started
+    return json.loads(ended.stdout), len(list(folder.iterdir())) / wall
+
+
+def show(title: str, folder: Path, address: str, n_rounds: int) -> None:
+    plain, by_ray = [], []
+    with tempfile.TemporaryDirectory() as name:
+        for round_number in range(n_rounds):
+            plain.append(rates(Path(name, f"plain{round_number}"), folder, ""))
+            by_ray.append(rates(Path(name, f"ray{round_number}"), folder, address))
+    print(f"\n{title}, median of {n_rounds} rounds, files/s")
+    for i, what in enumerate(("steady", "whole")):
+        ours, theirs = (median(found[i] for found in some) for some in (by_ray, plain))
+        ratio = median(r[i] / p[i] for r, p in zip(by_ray, plain, strict=True))
+        print(f"  {what:7} add -j 2 {theirs:7.1f}   add --ray, 2 workers {ours:7.1f}", end="")
+        print(f"   {ratio:.2f} times")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=120, help="clips of 30 s")
+    parser.add_argument("--short", type=int, default=2_000, help="files of one second")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    node = {"num_cpus": 1, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    cluster.add_node(**node)
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            long, short = Path(name, "long"), Path(name, "short")
+            if arguments.files:
+                long.mkdir()
+                clips(long, arguments.files)
+                title = f"{arguments.files} clips of 30 s (mp3)"
+                show(title, long, cluster.address, arguments.rounds)
+            if arguments.short:
+                short_files(short, arguments.short, seconds=1.0)
+                title = f"{arguments.short:,} sounds of 1 s (wav)"
+                show(title, short, cluster.address, arguments.rounds)
+    finally:
+        cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Which files are with whom: each done once, whoever is lost, and few at a time."""
+
+import random
+
+import pytest
+
+from audiosearch.cluster.ledger import FEWEST_HELD, MOST_HELD, Ledger
+from audiosearch.sound.pipeline import Reading
+
+
+def paths(n_files):
+    return [f"{i}.wav" for i in range(n_files)]
+
+
+def readings(names):
+    return [Reading(name) for name in names]
+
+
+def test_no_more_is_handed_out_than_a_worker_may_hold():
+    ledger = Ledger(paths(10_000))
+    held = ledger.hand_out("a", n_workers=2)
+    assert len(held) == MOST_HELD
+    assert ledger.hand_out("a", n_workers=2) == []
+    ledger.settle("a", readings(held[:5]))
+    assert len(ledger.hand_out("a", n_workers=2)) == 5
+    assert ledger.n_held("a") == MOST_HELD
+
+
+@pytest.mark.parametrize(("n_files", "n_held"), [(100, 25), (20, 5), (10, FEWEST_HELD), (2, 2)])
+def test_the_fewer_wait_the_fewer_are_handed_out(n_files, n_held):
+    assert len(Ledger(paths(n_files)).hand_out("a", n_workers=2)) == n_held
+
+
+def test_a_reading_counts_once_and_only_of_whom_the_file_is_with():
+    ledger = Ledger(paths(1))
+    (path,) = ledger.hand_out("lost", n_workers=2)
+    ledger.lose("lost")
+    assert ledger.hand_out("other", n_workers=2) == [path]
+    assert ledger.settle("lost", readings([path])) == []
+    assert ledger.settle("other", readings([path])) == readings([path])
+    assert ledger.settle("other", readings([path])) == []
+    assert ledger.is_done
+
+
+def test_what_a_lost_worker_had_is_done_before_what_waits():
+    ledger = Ledger(paths(100))
+    had = ledger.hand_out("a", n_workers=1)
+    ledger.lose("a")
+    assert ledger.hand_out("b", n_workers=1)[: len(had)] == had
+
+
+def test_a_file_that_takes_every_worker_with_it_is_given_up_and_no_other():
+    ledger, given_up, done = Ledger(paths(40)), [], []
+    for worker in range(100):
+        held = ledger.hand_out(worker, n_workers=1)
+        if "7.wav" in held:
+            given_up += ledger.lose(worker)
+        else:
+            done += [reading.path for reading in ledger.settle(worker, readings(held))]
+    assert ledger.is_done
+    assert given_up == ["7.wav"]
+    assert sorted([*done, *given_up]) == sorted(paths(40))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_is_lost_and_whenever_each_file_is_done_once(seed):
+    rng = random.Random(seed)
+    ledger, settled = Ledger(paths(300)), []
+    held = {worker: [] for worker in range(3)}
+    n_workers_lost = 0
+    while not ledger.is_done:
+        worker = rng.choice(list(held))
+        held[worker] += ledger.hand_out(worker, n_workers=3)
+        assert ledger.n_held(worker) == len(held[worker]) <= MOST_HELD
+        if rng.random() < 0.1:
+            settled += [(path, "given up") for path in ledger.lose(worker)]
+            del held[worker]
+            n_workers_lost += 1
+            held[f"new {n_workers_lost}"] = []
+        else:
+            n_done = rng.randint(0, len(held[worker]))
+            done, held[worker] = held[worker][:n_done], held[worker][n_done:]
+            settled += [(reading.path, "read") for reading in ledger.settle(worker, readings(done))]
+    assert sorted(path for path, _ in settled) == sorted(paths(300))

@@ -1,0 +1,84 @@
+"""`--ray` on the command line: what is an address, and where none answers."""
+
+import socket
+import sys
+
+import pytest
+import typer
+from overhttp import over_http
+from sounds import tone, write
+
+from audiosearch.cli import app
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address", "paths"),
+    [
+        (["music"], None, ["music"]),
+        (["--ray", "music"], "auto", ["music"]),
+        (["--ray", "./auto", "b"], "auto", ["./auto", "b"]),
+        (["--ray", "auto", "music"], "auto", ["music"]),
+        (["--ray", "local", "music"], "local", ["music"]),
+        (["--ray", "10.0.0.1:6379", "music"], "10.0.0.1:6379", ["music"]),
+        (["--ray", "ray://head:10001", "s3://b/x"], "ray://head:10001", ["s3://b/x"]),
+        (["--ray=ray://head:10001", "s3://b/x"], "ray://head:10001", ["s3://b/x"]),
+        (["--ray", "https://host:8000/a.mp3"], "auto", ["https://host:8000/a.mp3"]),
+        (["music", "--ray"], "auto", ["music"]),
+        (["--ray", "-j", "2", "music"], "auto", ["music"]),
+        (["--ray", "--", "auto"], "auto", ["auto"]),
+        (["--", "--ray"], None, ["--ray"]),
+    ],
+)
+def test_the_word_behind_ray_is_an_address_only_if_it_looks_like_one(arguments, address, paths):
+    context = typer.main.get_command(app).commands["add"].make_context("add", arguments)
+    assert (context.params["ray"], list(context.params["paths"])) == (address, paths)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return write(tmp_path / "a.wav", tone(440))
+
+
+def free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_at_which_nothing_answers_ends_in_a_sentence(clip, run, scheme):
+    address = f"{scheme}127.0.0.1:{free_port()}"
+    ended = run("add", "--ray", address, clip)
+    assert ended.exit_code == 1
+    first, hint = ended.stderr.splitlines()
+    assert first == f"error: No Ray cluster answers at {address}: connection refused."
+    assert hint.startswith("hint: `ray start --head` starts one")
+
+
+def test_the_address_that_the_environment_names_is_held_to_the_same(clip, run, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_port()}")
+    assert "No Ray cluster answers at 127.0.0.1:" in run("add", "--ray", clip).stderr
+
+
+def test_what_answers_there_and_is_no_ray_ends_in_a_sentence(clip, run):
+    with over_http(clip.parent) as url:
+        ended = run("add", "--ray", url.removeprefix("http://"), clip)
+    assert ended.exit_code == 1
+    assert "something else answers there" in ended.stderr
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://host:1", "host", "host:99999"])
+def test_what_is_no_address_ends_in_a_sentence(clip, run, address):
+    ended = run("add", f"--ray={address}", clip)
+    assert ended.exit_code in (1, 2)
+    first, hint = ended.stderr.splitlines()
+    assert first.startswith("error: ")
+    assert hint.startswith("hint: ")
+
+
+def test_without_the_package_it_says_what_installs_it(clip, run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ended = run("add", "--ray", clip)
+    assert ended.exit_code == 1
+    assert "`audiosearch add --ray` needs the package ray, which is not installed" in ended.stderr
+    assert "pip install 'audiosearch[ray]'" in ended.stderr
