@@ -216,33 +216,31 @@ class Ingest:
 
     def _stored(self, readings: list[Reading]) -> list[Outcome]:
         """Write what came of some files, in one transaction."""
-        if self._index is None and any(reading.embedding for reading in readings):
+        embedded = [reading for reading in readings if reading.embedding is not None]
+        if self._index is None and embedded:
             self._index = Index(self._directory, identity=self.identity)
         together = self._index.together() if self._index else contextlib.nullcontext()
         with together:
+            if self._index is not None:
+                _add_all(self._index, embedded)
             outcomes = [self._outcome(reading) for reading in readings]
             self._write_failures()
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _outcome(self, reading: Reading) -> Outcome | None:
-        """Store what came of a file; None where it must be read once more."""
-        found, index = reading.found, self._index
+        """Return what became of a file, and store what is yet to be; None to read it once more."""
         if reading.error is not None:
             return self._failed(reading.error)
-        if found is None or index is None:
+        if reading.embedding is not None:
+            embedding = reading.embedding
+            return Outcome(reading.path, Status.ADDED, embedding.seconds, embedding.warning)
+        if reading.found is None or self._index is None:
             message = "a reading without an error is of a file that was found"
             raise ValueError(message)
-        if reading.embedding is None:
-            outcome = _same_content(index, reading, found)
-            if outcome is None:  # the track that had its content has another one by now
-                self._unread.append(reading.path)
-            return outcome
-        embedding = reading.embedding
-        gone = _gone(index.tracks_of(found.content_hash))
-        if gone is not None and index.track_at(reading.path) is None:
-            index.update(replace(gone, path=reading.path))  # it moved, and keeps its id
-        index.add(_track(reading.path, found, embedding, reading.tags), embedding.vector)
-        return Outcome(reading.path, Status.ADDED, embedding.seconds, embedding.warning)
+        outcome = _same_content(self._index, reading, reading.found)
+        if outcome is None:  # the track that had its content has another one by now
+            self._unread.append(reading.path)
+        return outcome
 
     def _failed(self, error: AudioError) -> Outcome:
         path, message = error.path, error.reason
@@ -298,13 +296,31 @@ def add(
     return list(ingest)
 
 
+def _add_all(index: Index, readings: list[Reading]) -> None:
+    """Store files that were embedded; one that moved keeps its id."""
+    rows = []
+    alike = index.tracks_of({r.found.content_hash for r in readings if r.found is not None})
+    for reading in readings:
+        found, embedding = reading.found, reading.embedding
+        if found is None or embedding is None:
+            message = "what was embedded was found"
+            raise ValueError(message)
+        gone = _gone(alike[found.content_hash])
+        if gone is not None and index.track_at(reading.path) is None:
+            index.update(replace(gone, path=reading.path))
+            alike[found.content_hash].remove(gone)
+        rows.append((_track(reading.path, found, embedding, reading.tags), embedding.vector))
+    if rows:
+        index.add_all(rows)
+
+
 def _same_content(index: Index, reading: Reading, found: Found) -> Outcome | None:
     """Take over what is known of a file whose content is stored: nothing is embedded.
 
     None where it is stored no more.
     """
     path = reading.path
-    alike = index.tracks_of(found.content_hash)
+    alike = index.tracks_of({found.content_hash})[found.content_hash]
     here, twin = index.track_at(path), reading.twin and index.track_at(reading.twin)
     if not alike:
         return None

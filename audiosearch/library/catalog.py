@@ -120,17 +120,17 @@ class Catalog(Store):
                 for row in self.db.query(f"SELECT {', '.join(_FIELDS)} FROM tracks ORDER BY id"):
                     yield _track(row)
             return
-        for start in range(0, len(ids), _VARIABLES_AT_A_TIME):
-            some = sorted(ids)[start : start + _VARIABLES_AT_A_TIME]
+        for some in _some(sorted(ids)):
             yield from self.tracks_where(f"id IN ({', '.join('?' * len(some))})", some)
 
     def track_at(self, path: str) -> Track | None:
         """Return the track stored under a path, to the letter."""
         return next(self.tracks_where("path = ?", [os.fsencode(path)]), None)
 
-    def tracks_of(self, content_hash: str) -> list[Track]:
-        """Return the tracks whose files had that content."""
-        return list(self.tracks_where("content_hash = ?", [content_hash]))
+    def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
+        """Yield the tracks whose files had one of some contents."""
+        for some in _some(content_hashes):
+            yield from self.tracks_where(f"content_hash IN ({', '.join('?' * len(some))})", some)
 
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks whose paths lie in a folder or its subfolders."""
@@ -299,8 +299,7 @@ class Catalog(Store):
             Where another process has removed one.
         """
         found: dict[int, bytes] = {}
-        for start in range(0, len(ids), _VARIABLES_AT_A_TIME):
-            some = ids[start : start + _VARIABLES_AT_A_TIME].tolist()
+        for some in _some(ids.tolist()):
             marks = ", ".join("?" * len(some))
             sql = (
                 f"SELECT track_id, embedding FROM vectors WHERE track_id IN ({marks}) AND {_WHOLE}"
@@ -329,6 +328,12 @@ class Catalog(Store):
             while rows := cursor.fetchmany(_BLOCK_ROWS):
                 ids = np.array([row[0] for row in rows], dtype=np.int64)
                 yield ids, _as_vectors(row[1] for row in rows)
+
+
+def _some(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield values, as many at a time as one statement may take."""
+    for start in range(0, len(values), _VARIABLES_AT_A_TIME):
+        yield values[start : start + _VARIABLES_AT_A_TIME]
 
 
 def _as_vectors(embeddings: Iterable[bytes]) -> Float32:

@@ -238,9 +238,12 @@ class Index:
             )
         return found
 
-    def tracks_of(self, content_hash: str) -> list[Track]:
-        """Return the tracks whose files had that content."""
-        return self._catalog.tracks_of(content_hash)
+    def tracks_of(self, content_hashes: Iterable[str]) -> dict[str, list[Track]]:
+        """Return for each content the tracks whose files had it, by its hash."""
+        found: dict[str, list[Track]] = {content_hash: [] for content_hash in content_hashes}
+        for track in self._catalog.tracks_of(list(found)):
+            found[track.content_hash].append(track)
+        return found
 
     @property
     def n_tracks(self) -> int:

@@ -145,9 +145,10 @@ class MilvusCatalog(MilvusStore):
         """Return the track stored under a path, to the letter."""
         return next(iter(self._tracks_where(f"path == {literal(coded(path))}")), None)
 
-    def tracks_of(self, content_hash: str) -> list[Track]:
-        """Return the tracks whose files had that content."""
-        return self._tracks_where(f"content_hash == {literal(content_hash)}")
+    def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
+        """Yield the tracks whose files had one of some contents."""
+        for some in in_parts(content_hashes):
+            yield from self._tracks_where(one_of("content_hash", some))
 
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks whose paths lie in a folder or its subfolders."""
