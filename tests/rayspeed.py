@@ -70,7 +70,7 @@ def show(title: str, folder: Path, address: str, n_rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=120, help="clips of 30 s")
+    parser.add_argument("--files", type=int, default=240, help="clips of 30 s")
     parser.add_argument("--short", type=int, default=2_000, help="files of one second")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()

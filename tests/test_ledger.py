@@ -31,6 +31,13 @@ def test_the_fewer_wait_the_fewer_are_handed_out(n_files, n_held):
     assert len(Ledger(paths(n_files)).hand_out("a", n_workers=2)) == n_held
 
 
+def test_a_worker_holds_twice_what_it_did_at_a_time_though_few_wait():
+    ledger = Ledger(paths(128))
+    held = ledger.hand_out("a", n_workers=2)
+    ledger.settle("a", readings(held))
+    assert len(ledger.hand_out("a", n_workers=2)) == 2 * len(held) == 64
+
+
 def test_a_reading_counts_once_and_only_of_whom_the_file_is_with():
     ledger = Ledger(paths(1))
     (path,) = ledger.hand_out("lost", n_workers=2)

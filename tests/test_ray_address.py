@@ -9,6 +9,7 @@ from overhttp import over_http
 from sounds import tone, write
 
 from audiosearch.cli import app
+from audiosearch.cluster.connection import AUTO, LOCAL, _resolved
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,16 @@ def test_what_is_no_address_ends_in_a_sentence(clip, run, address):
     first, hint = ended.stderr.splitlines()
     assert first.startswith("error: ")
     assert hint.startswith("hint: ")
+
+
+@pytest.mark.parametrize("is_somebody_there", [False, True])
+def test_an_address_that_a_crashed_cluster_left_is_none(tmp_path, monkeypatch, is_somebody_there):
+    (tmp_path / "ray").mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with over_http(tmp_path) as url:
+        there = url.removeprefix("http://") if is_somebody_there else f"127.0.0.1:{free_port()}"
+        (tmp_path / "ray" / "ray_current_cluster").write_text(there)
+        assert _resolved(AUTO) == LOCAL
 
 
 def test_without_the_package_it_says_what_installs_it(clip, run, monkeypatch):

@@ -1,6 +1,7 @@
 """Audio behind URLs: what is listed, what is fetched, and what goes wrong."""
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from overhttp import over_http
 from sounds import melody, noise, tone, write
 
-from audiosearch import AudioError, Index, add
+from audiosearch import AudioError, Index, LibraryError, add
+from audiosearch.formats import Entry, PlaylistFormat, playlist_text, read_playlist
 from audiosearch.ingest import Ingest, Status
 from audiosearch.models.registry import Request
 from audiosearch.reembed import Reembedding
@@ -180,6 +182,23 @@ def test_upkeep_lets_urls_be(bucket):
         assert files.gone(index) == files.Gone([], [])
         assert list(files.refresh(index)) == []
     assert {finding.state for finding in examine("index")} == {State.OK}
+
+
+def test_all_local_files_gone_is_a_disk_not_mounted_whatever_urls_there_are(bucket, tmp_path):
+    folder = tmp_path / "disk" / "local"
+    folder.mkdir(parents=True)
+    added(write(folder / "local.wav", noise(seed=9)), "memory://bucket/low.wav")
+    shutil.rmtree(tmp_path / "disk")
+    with Index("index") as index, pytest.raises(LibraryError, match="not mounted"):
+        files.prune(index, files.gone(index))
+
+
+@pytest.mark.parametrize("kind", PlaylistFormat)
+@pytest.mark.parametrize("url", ["https://host:80/a%20b.mp3?x=1&y=2", "s3://bucket/ä #1.mp3"])
+def test_playlists_name_urls_as_they_are(tmp_path, kind, url):
+    playlist = tmp_path / f"list.{kind.value}"
+    playlist.write_bytes(playlist_text([Entry(url)], "list", kind))
+    assert [entry.path for entry in read_playlist(str(playlist))] == [url]
 
 
 def test_reembed_reads_urls(bucket, tmp_path):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: So many files are with one worker at most: a second's work, of sounds of a second.
 MOST_HELD = 256
 #: So many files may always be with one worker, so that it need not wait for the next.
-FEWEST_HELD = 4
+FEWEST_HELD = 2
 #: A file that was with so many workers when they were lost is not tried again.
 MOST_LOSSES = 3
 
@@ -21,7 +21,8 @@ MOST_LOSSES = 3
 class Ledger:
     """Files to be done, and those that are with workers.
 
-    The fewer files wait, the fewer are handed out at a time, so that all workers end together.
+    The fewer files wait, the fewer are handed out at a time, so that all workers end together;
+    yet twice as many as a worker tells of at a time, so that none waits for more.
     A file that was with all but one of `MOST_LOSSES` lost workers waits until all others are
     handed out, and goes to a worker that holds nothing else: if that one is lost too, the file
     is to blame, and no other.
@@ -44,6 +45,7 @@ class Ledger:
         self._suspects: deque[str] = deque()
         self._losses: Counter[str] = Counter()
         self._held: dict[Hashable, dict[str, None]] = {}
+        self._pace: Counter[Hashable] = Counter()  # how many files a worker did at a time, lately
 
     @property
     def is_done(self) -> bool:
@@ -70,7 +72,8 @@ class Ledger:
             paths = [self._suspects.popleft()]
         else:
             share = len(self._waiting) // (2 * n_workers)
-            n_free = min(MOST_HELD, max(FEWEST_HELD, share)) - len(held)
+            fewest = max(FEWEST_HELD, 2 * self._pace[worker])
+            n_free = min(MOST_HELD, max(fewest, share)) - len(held)
             n_paths = min(max(n_free, 0), len(self._waiting))
             paths = [self._waiting.popleft() for _ in range(n_paths)]
         held |= dict.fromkeys(paths)
@@ -84,6 +87,7 @@ class Ledger:
             if reading.path in held:
                 del held[reading.path]
                 settled.append(reading)
+        self._pace[worker] = len(settled) or self._pace[worker]
         return settled
 
     def lose(self, worker: Hashable) -> list[str]:

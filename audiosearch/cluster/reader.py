@@ -106,11 +106,13 @@ class Worker:
     actor : ActorHandle
     has_begun : bool
         Whether it may be given files: one that is yet to find a CPU may wait for ever.
+    owes_answer : bool
     heard_seconds : float
     """
 
     actor: Any
     has_begun: bool = False
+    owes_answer: bool = True
     heard_seconds: float = 0.0
 
 
@@ -144,11 +146,8 @@ class Crew:
 
     def ask(self, worker: Worker, tasks: list[Task]) -> None:
         """Give a listener files to read, and ask what it has done."""
+        worker.owes_answer = True
         self._owed[worker.actor.exchange.remote(tasks)] = worker
-
-    def owes(self, worker: Worker) -> bool:
-        """Return whether a listener was asked and has not answered."""
-        return worker in self._owed.values()
 
     def answers(self, timeout_seconds: float) -> list[tuple[Worker, Answer | Exception]]:
         """Wait for an answer, and return all there are; an error is of a listener that is lost."""
@@ -249,7 +248,7 @@ class ClusterReadings:
             if isinstance(answer, Exception):
                 readings += self._lost(worker, answer)
                 continue
-            worker.has_begun = True
+            worker.has_begun, worker.owes_answer = True, False
             worker.heard_seconds = answer.heard_seconds
             self._failure = self._failure or answer.error
             readings += self._ledger.settle(worker, answer.readings)
@@ -260,7 +259,7 @@ class ClusterReadings:
         """Ask whoever has files, or for whom there are some."""
         at_work = [worker for worker in self._crew.workers if worker.has_begun]
         for worker in at_work:
-            if not self._crew.owes(worker):
+            if not worker.owes_answer:
                 paths = self._ledger.hand_out(worker, n_workers=self._n_workers)
                 if paths or self._ledger.n_held(worker):
                     self._crew.ask(worker, [self._task(path) for path in paths])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.errors import LibraryError, TrackNotFound, UsageError
 from audiosearch.sound.tags import read_tags
-from audiosearch.sound.walk import is_gone
+from audiosearch.sound.walk import is_gone, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,7 +56,7 @@ def prune(index: Index, missing: Gone, *, force: bool = False) -> None:
         folder in which disks are mounted, or one that is empty, has lost what was in it.
     """
     gone_paths = {track.path for track in missing.tracks}
-    there = [track.path for track in index if track.path not in gone_paths]
+    there = [t.path for t in index if t.path not in gone_paths and not is_url(t.path)]
     folders = sorted({_highest_missing(path) for path in gone_paths})
     unmounted = next(filter(None, (_unmounted(folder, there) for folder in folders)), None)
     if folders and not there:
