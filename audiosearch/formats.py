@@ -22,6 +22,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from audiosearch.errors import LibraryError
+from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -172,7 +173,7 @@ def _m3u8_path(path: str) -> str:
     is_plain = not re.search("[\r\n]", path) and path == path.strip()
     if is_plain and not path.startswith(("#", "./")) and not _has_scheme(path):
         return path
-    if os.path.isabs(path) or _is_url(path):
+    if os.path.isabs(path) or is_url(path):
         return _uri(path)
     return _uri("./" + path.removeprefix("./"))
 
@@ -291,16 +292,12 @@ def _has_scheme(text: str) -> bool:
     return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text))
 
 
-def _is_url(text: str) -> bool:
-    return re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://[^\r\n]+", text) is not None
-
-
 def _uri(path: str) -> str:
     """Return a path as a URI, percent-encoded byte by byte: absolute with ``file://``.
 
     A URL is returned as it is.
     """
-    if _is_url(path):
+    if is_url(path):
         return path
     if re.match(r"[A-Za-z]:[\\/]", path):  # of Windows
         return "file:///" + quote(path.replace("\\", "/"), safe=_SAFE)

@@ -121,7 +121,18 @@ def test_a_folder_stands_for_what_is_in_it(index):
 
 
 @pytest.mark.parametrize(
-    "folder", ["/a%b", "/a_b", "/quo'te", '/quo"te', "/back\\slash", "/new\nline", "/\udce9", "/ü"]
+    "folder",
+    [
+        "/a%b",
+        "/a_b",
+        "/quo'te",
+        '/quo"te',
+        "/back\\slash",
+        "/new\nline",
+        "/\udce9",
+        "/ü",
+        "s3://bucket/a",
+    ],
 )
 def test_a_folder_of_any_name_filters(index, folder):
     inside = index.add(some_track(1, folder), unit())

@@ -16,11 +16,12 @@ from audiosearch import AudioError, Index, LibraryError, add
 from audiosearch.formats import Entry, PlaylistFormat, playlist_text, read_playlist
 from audiosearch.ingest import Ingest, Status
 from audiosearch.models.registry import Request
+from audiosearch.paths import is_url
 from audiosearch.reembed import Reembedding
 from audiosearch.sound.pipeline import Pipeline
 from audiosearch.sound.reader import Reader
 from audiosearch.sound.remote import Sources, at_hand, fetched, listing
-from audiosearch.sound.walk import is_gone, is_url
+from audiosearch.sound.walk import is_gone
 from audiosearch.upkeep import files
 from audiosearch.upkeep.doctor import State, examine
 

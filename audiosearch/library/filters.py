@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import UsageError
+from audiosearch.paths import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,5 +127,5 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _prefix(folder: str) -> list[Any]:
-    prefix = os.fsencode(os.path.join(os.path.abspath(folder), ""))
+    prefix = os.fsencode(os.path.join(absolute(folder), ""))
     return [len(prefix), prefix]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from audiosearch.errors import (
 )
 from audiosearch.library import location as places
 from audiosearch.library.records import Failure, Identity, Track
+from audiosearch.paths import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -210,7 +210,7 @@ class Index:
             In this order: a stored path to the letter, a stored path once made absolute,
             ``#ID``.
         """
-        track = self._catalog.track_at(name) or self._catalog.track_at(os.path.abspath(name))
+        track = self._catalog.track_at(name) or self._catalog.track_at(absolute(name))
         if track is None and re.fullmatch(r"#[0-9]{1,18}", name):
             return next(self._catalog.tracks([int(name[1:])]), None)
         return track
@@ -230,7 +230,7 @@ class Index:
         if not name:
             raise UsageError("An empty name stands for no track.", hint="Name a path, or an #ID.")
         track = self.stored(name)
-        found = [track] if track else self._catalog.tracks_under(os.path.abspath(name))
+        found = [track] if track else self._catalog.tracks_under(absolute(name))
         if not found:
             raise TrackNotFound(
                 f"Nothing is stored under {name} in the index {self.location}.",

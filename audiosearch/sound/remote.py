@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from audiosearch.errors import AudioError, MissingExtra, Unreachable
+from audiosearch.paths import is_url
 from audiosearch.sound.decode import SUFFIXES
 from audiosearch.sound.pipeline import AtHand
 from audiosearch.sound.reader import Reader
-from audiosearch.sound.walk import Ignored, find_audio, is_gone, is_url
+from audiosearch.sound.walk import Ignored, find_audio, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

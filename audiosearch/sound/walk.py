@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pathspec import GitIgnoreSpec
 
 from audiosearch.errors import AudioError, UsageError
+from audiosearch.paths import is_url
 from audiosearch.sound.decode import SUFFIXES
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from audiosearch.params import StrPath
 
 IGNORE_FILE = ".audiosearchignore"
-
-_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://.")
 
 
 def find_audio(
@@ -72,17 +71,6 @@ def find_audio(
     if all(map(is_gone, found)):
         raise AudioError(", ".join(found), "there is no such file", hint="Check the path.")
     return list(found)
-
-
-def is_url(path: str) -> bool:
-    """Return whether a path is a URL.
-
-    Examples
-    --------
-    >>> is_url("s3://bucket/a.mp3"), is_url("/music/a.mp3"), is_url("c://")
-    (True, False, False)
-    """
-    return _URL.match(path) is not None
 
 
 def is_gone(path: str) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import LibraryError, TrackNotFound, UsageError
+from audiosearch.paths import absolute, is_url
 from audiosearch.sound.tags import read_tags
-from audiosearch.sound.walk import is_gone, is_url
+from audiosearch.sound.walk import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -113,7 +114,7 @@ def forget(index: Index, names: Iterable[str]) -> int:
     tracks: dict[int, Track] = {}
     for name in names:
         tracks |= {track.id: track for track in index.find(name)}
-        index.remove_failures(_failures_under(index, os.path.abspath(name)))
+        index.remove_failures(_failures_under(index, absolute(name)))
     index.remove(tracks.values())
     index.catch_up()
     return len(tracks)
@@ -141,13 +142,13 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
     """
     if not os.fspath(old) or not os.fspath(new):
         raise UsageError("An empty name is no folder.", hint="Name the folder as it was and is.")
-    old_root, new_root = (os.path.abspath(os.fspath(folder)) for folder in (old, new))
+    old_root, new_root = (absolute(os.fspath(folder)) for folder in (old, new))
     tracks = index.find(old_root)
     if any(track.path == old_root for track in tracks):
         raise TrackNotFound(f"{old_root} is a file.", hint="Name the folder that moved.")
 
     def moved(path: str) -> str:
-        return os.path.join(new_root, os.path.relpath(path, old_root))
+        return os.path.join(new_root, path[len(os.path.join(old_root, "")) :])
 
     paths = [moved(track.path) for track in tracks]
     taken = [path for path in paths if index.track_at(path)]

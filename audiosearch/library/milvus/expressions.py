@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.milvus.schema import UNKNOWN, coded, key
+from audiosearch.paths import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,7 +71,7 @@ def _conditions(filters: Filters) -> Iterator[str]:
     if filters.seconds:
         yield _any_of(map(_in_seconds, filters.seconds))
     if filters.under:
-        yield _any_of(inside(os.path.abspath(folder)) for folder in filters.under)
+        yield _any_of(inside(absolute(folder)) for folder in filters.under)
 
 
 def _any_of(clauses: Iterable[str]) -> str:

@@ -1,0 +1,24 @@
+"""What a path is that names a file: one of this machine, or a URL."""
+
+from __future__ import annotations
+
+import os
+import re
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\r\n]+")
+
+
+def is_url(path: str) -> bool:
+    """Return whether a path is a URL.
+
+    Examples
+    --------
+    >>> is_url("s3://bucket/a.mp3"), is_url("/music/a.mp3"), is_url("c://")
+    (True, False, False)
+    """
+    return _URL.fullmatch(path) is not None
+
+
+def absolute(path: str) -> str:
+    """Return a path as it is stored: made absolute, or a URL as it is."""
+    return path if is_url(path) else os.path.abspath(path)
