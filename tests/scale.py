@@ -106,6 +106,8 @@ def report(
         f"{most / 1e9:.2f} GB at most"
     )
     report_query("  query, whole process, optimized", directory)
+    on_disk = sum(path.stat().st_size for path in directory.iterdir())
+    print(f"  on disk: {on_disk / n_tracks:.0f} bytes a track")
 
 
 def report_query(title: str, directory: Path) -> None:
