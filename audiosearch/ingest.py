@@ -68,14 +68,14 @@ class Redo(Enum):
 
 
 def states(
-    directory: StrPath, paths: Iterable[str], *, reader: Reader = HERE
+    directory: StrPath, paths: Sequence[str], *, reader: Reader = HERE
 ) -> Iterator[tuple[str, State]]:
     """Yield what an index, if there is one, knows of files, without opening them.
 
     Files that do not exist are passed over.
     """
     index = Index(directory) if Index.exists(directory) else None
-    known = Known(index)
+    known = Known(index, paths)
     if index is not None:
         index.close()
     for path in paths:
@@ -137,7 +137,7 @@ class Ingest:
         self._pipeline: Readings | None = None
         self._heard_before = 0.0
         try:
-            self._known = Known(self._index)
+            self._known = Known(self._index, paths)
             self._model = self._chosen(request)
             own = self._index.identity.excerpt_seconds if self._index else None
             excerpt_seconds = own if excerpt_seconds is None else excerpt_seconds

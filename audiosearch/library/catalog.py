@@ -160,10 +160,15 @@ class Catalog(Store):
         """Return a number that is another one after every change of a track."""
         return int(self.rows("SELECT number FROM track_changes")[0]["number"])
 
-    def unchanged(self) -> dict[str, tuple[int, int]]:
-        """Return size and time of change of every stored track, by path."""
-        rows = self.rows("SELECT path, size, mtime_ns FROM tracks")
-        return {os.fsdecode(row["path"]): (row["size"], row["mtime_ns"]) for row in rows}
+    def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the size and the time of change of those paths that are stored."""
+        found: dict[str, tuple[int, int]] = {}
+        for some in _some(paths):
+            marks = ", ".join("?" * len(some))
+            sql = f"SELECT path, size, mtime_ns FROM tracks WHERE path IN ({marks})"
+            for row in self.rows(sql, [os.fsencode(path) for path in some]):
+                found[os.fsdecode(row["path"])] = (row["size"], row["mtime_ns"])
+        return found
 
     def named(self, words: str, limit: int, offset: int) -> list[int]:
         """Return the ids of tracks in which every word occurs, or begins one; best first."""

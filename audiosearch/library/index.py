@@ -268,9 +268,9 @@ class Index:
         """Return the hashes of the stored tracks' files, as far as they are known."""
         return self._catalog.content_hashes()
 
-    def unchanged(self) -> dict[str, tuple[int, int]]:
-        """Return size and time of change (ns) of every stored track, by path."""
-        return self._catalog.unchanged()
+    def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the size and the time of change (ns) of those paths that are stored."""
+        return self._catalog.sizes_and_times(paths)
 
     def totals(self) -> Totals:
         """Return the index in numbers."""

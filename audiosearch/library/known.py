@@ -6,6 +6,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from audiosearch.library.index import Index
 
 
@@ -19,16 +21,18 @@ class State(str, Enum):
 
 
 class Known:
-    """The state of every file, in memory, for a look-up each.
+    """The states of files, in memory, for a look-up each.
 
     Parameters
     ----------
     index : Index or None
         To an index that is yet to be made, all files are new.
+    paths : sequence of str
+        The files.
     """
 
-    def __init__(self, index: Index | None) -> None:
-        self._tracks = index.unchanged() if index else {}
+    def __init__(self, index: Index | None, paths: Sequence[str]) -> None:
+        self._tracks = index.sizes_and_times(paths) if index else {}
         self.failures = {f.path: f for f in index.failures()} if index else {}
 
     def state(self, path: str, size: int, mtime_ns: int) -> State:

@@ -162,19 +162,25 @@ class MilvusCatalog(MilvusStore):
         rows = self.everything(self.collection, 'content_hash != ""', ["content_hash"])
         return {row["content_hash"] for row in rows}
 
-    def unchanged(self) -> dict[str, tuple[int, int]]:
-        """Return size and time of change of every stored track, by path."""
-        rows = self.everything(self.collection, "", ["path", "size", "mtime_ns"])
-        return {decoded(row["path"]): (row["size"], row["mtime_ns"]) for row in rows}
+    def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the size and the time of change of those paths that are stored."""
+        found: dict[str, tuple[int, int]] = {}
+        for some in in_parts([coded(path) for path in paths]):
+            rows = self._where(one_of("path", some), ["path", "size", "mtime_ns"])
+            found |= {decoded(row["path"]): (row["size"], row["mtime_ns"]) for row in rows}
+        return found
 
     def ids(self, filters: Filters) -> Int64:
         """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
         return self._ids_where(expression(filters))
 
     def named(self, text: str, limit: int, offset: int) -> list[int]:
-        """Return the ids of tracks in which every word occurs, or begins one; shortest first."""
-        wanted = [split(word) for word in text.split()]
-        rows = self.everything(self.collection, words(wanted), ["id", "words"])
+        """Return the ids of tracks in which every word occurs, or begins one; shortest first.
+
+        Of more than `MOST_FOUND`, some are not looked at.
+        """
+        condition = words([split(word) for word in text.split()])
+        rows = self._where(condition, ["words"], limit=MOST_FOUND)
         rows.sort(key=lambda row: (len(row["words"]), row["id"]))
         return [row["id"] for row in rows[offset : offset + limit]]
 
@@ -309,10 +315,11 @@ class MilvusCatalog(MilvusStore):
         """Return nothing: every entity has its vector."""
         return []
 
-    def _where(self, condition: str, names: Iterable[str]) -> list[dict[str, Any]]:
+    def _where(self, condition: str, names: Iterable[str], **options: Any) -> list[dict[str, Any]]:
         """Return some fields of the tracks that fulfil a condition: of few of them."""
+        fields = [*{"id", *names}]
         rows: list[dict[str, Any]] = self.ask(
-            "query", self.collection, filter=condition, output_fields=[*{"id", *names}]
+            "query", self.collection, filter=condition, output_fields=fields, **options
         )
         return rows
 
