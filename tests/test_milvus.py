@@ -213,14 +213,14 @@ def test_nobody_there_is_said():
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     address = f"milvus://127.0.0.1:{port}/music"
-    failed(lambda: Index(address), address, "does not answer")
+    failed(lambda: Index(address), address, "no Milvus answers")
 
 
 def test_a_server_that_goes_away_is_said(tmp_path):
     with milvus_server(tmp_path / "m") as host:
         index = Index(f"milvus://{host}/music", identity=IDENTITY)
     with index:
-        failed(lambda: list(index), host, "does not answer")
+        failed(lambda: list(index), host, "no Milvus answers")
 
 
 def test_a_token_is_asked_for_and_given_by_the_environment(tmp_path, monkeypatch, run):

@@ -180,7 +180,7 @@ class Connection:
             if "Fail connecting" in text or "UNAVAILABLE" in text or "DEADLINE" in text:
                 raise _unreachable(where) from exc
             raise LibraryError(
-                f"Milvus at {where} cannot do what was asked: {text}.", hint="Its log may say more."
+                f"The index {where} cannot do what was asked: {text}.", hint="Its log may say more."
             ) from exc
         except OSError as exc:
             raise LibraryError(
@@ -211,13 +211,13 @@ def _is_refusal(error: BaseException | None) -> bool:
 
 def _refused(where: str) -> LibraryError:
     return LibraryError(
-        f"Milvus at {where} refuses: the token is missing, wrong, or has not the right.",
+        f"The index {where} refuses: the token is missing, wrong, or has not the right.",
         hint=f"Put the token, or user:password, into the environment variable {TOKEN}.",
     )
 
 
 def _unreachable(where: str) -> LibraryError:
     return LibraryError(
-        f"Milvus at {where} does not answer.",
+        f"The index {where} cannot be reached: no Milvus answers there.",
         hint="Check host and port, that the server runs, and for TLS milvus+tls://.",
     )
