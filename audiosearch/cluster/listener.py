@@ -18,7 +18,7 @@ from audiosearch.models import registry
 from audiosearch.models.cache import cached_file, model_path
 from audiosearch.sound.pipeline import Pipeline
 from audiosearch.sound.remote import at_hand
-from audiosearch.sound.walk import is_gone
+from audiosearch.sound.walk import is_gone, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +101,7 @@ class Listener:
         self._paths: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[list[Reading] | BaseException] = queue.SimpleQueue()
         self._tasks: dict[str, Task] = {}
-        self._folder = ""
+        self._folder: str | None = None  # of what is fetched
 
     def begin(self, work: Work, known: np.ndarray[Any, np.dtype[np.bytes_]]) -> Answer:
         """Get ready; an answer without an error says that files may come."""
@@ -110,7 +110,6 @@ class Listener:
             model = _at_hand_here(work)
         except AudiosearchError as exc:
             return Answer([], error=exc)
-        self._folder = tempfile.mkdtemp(prefix="audiosearch-")
         self._pipeline = Pipeline(
             iter(self._paths.get, None),
             model,
@@ -142,7 +141,8 @@ class Listener:
 
     def close(self) -> None:
         """Leave nothing behind on this machine, before the end."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _read(self) -> None:
         try:
@@ -154,6 +154,8 @@ class Listener:
     @contextlib.contextmanager
     def _at_hand(self, path: str) -> Iterator[AtHand]:
         task = self._tasks.pop(path)
+        if is_url(path) and self._folder is None:
+            self._folder = tempfile.mkdtemp(prefix="audiosearch-")
         if is_gone(path):
             raise Unreachable(
                 path,
