@@ -15,6 +15,7 @@ import psutil
 import pytest
 from networks import mean_bands, tflite
 from overhttp import over_http
+from ray.cluster_utils import Cluster
 from sounds import melody, tone, write
 
 from audiosearch import AudiosearchError, Index, add
@@ -30,24 +31,39 @@ N_FILES = 40
 REMOTE = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", "--ray"]
 
 
+class Nodes(Cluster):
+    """A cluster whose nodes have one core each, and a cache and temporary files of their own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "tmp").mkdir()
+        super().__init__()
+        self.grow()  # the head
+
+    def grow(self):
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("AUDIOSEARCH_CACHE", str(self.folder / "cache"))
+            environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+            environment.setenv("RAY_TMPDIR", tempfile.gettempdir())  # sockets' paths must be short
+            environment.setenv("TMPDIR", str(self.folder / "tmp"))
+            self.last = self.add_node(num_cpus=1, include_dashboard=False)
+
+    def kill_last(self):
+        """Kill all that runs on a node at once, and put another into its place."""
+        raylet = psutil.Process(self.last.all_processes["raylet"][0].process.pid)
+        for process in [*raylet.children(recursive=True), raylet]:
+            process.kill()
+        self.remove_node(self.last, allow_graceful=False)
+        self.grow()
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Two nodes of one core each, with a cache and a folder for temporary files of their own."""
-    from ray.cluster_utils import Cluster
-
-    folder = tmp_path_factory.mktemp("nodes")
-    (folder / "tmp").mkdir()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AUDIOSEARCH_CACHE", str(folder / "cache"))
-        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        environment.setenv("RAY_TMPDIR", tempfile.gettempdir())  # sockets' paths must be short
-        environment.setenv("TMPDIR", str(folder / "tmp"))
-        nodes = {"num_cpus": 1, "include_dashboard": False}
-        made = Cluster(initialize_head=True, head_node_args=nodes)
-        made.folder = folder
-        made.second = made.add_node(**nodes)
-    yield made
-    made.shutdown()
+    """Two nodes."""
+    nodes = Nodes(tmp_path_factory.mktemp("nodes"))
+    nodes.grow()
+    yield nodes
+    nodes.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +136,7 @@ def test_a_node_killed_midway_loses_no_file_and_doubles_none(cluster, tracks, on
             outcomes.append(outcome)
             if not is_killed and all_at_work(ingest._pipeline):
                 is_killed = True
-                kill(cluster)
+                cluster.kill_last()
     assert is_killed
     assert "its files (" in caplog.text
     assert Counter(outcome.path for outcome in outcomes) == {
@@ -133,15 +149,6 @@ def test_a_node_killed_midway_loses_no_file_and_doubles_none(cluster, tracks, on
 def all_at_work(readings):
     crew, ledger = readings._crew, readings._ledger
     return all(ledger.n_held(worker) > 1 for worker in crew.workers)
-
-
-def kill(cluster):
-    """Kill all that runs on a node at once, and put another into its place."""
-    raylet = cluster.second.all_processes["raylet"][0].process.pid
-    for process in [*psutil.Process(raylet).children(recursive=True), psutil.Process(raylet)]:
-        process.kill()
-    cluster.remove_node(cluster.second, allow_graceful=False)
-    cluster.second = cluster.add_node(num_cpus=1, include_dashboard=False)
 
 
 def test_a_file_over_which_workers_die_is_given_up_and_no_other(
@@ -308,11 +315,12 @@ def test_left_midway_no_worker_and_no_file_stays(cluster, tracks, on_cluster):
         return set((cluster.folder / "tmp").glob("audiosearch-*"))
 
     before = temporary()  # of workers that were killed
-    coming = iter(on_cluster(tracks))
-    next(coming)
-    assert listeners()
-    assert temporary() > before
-    coming.close()
+    with over_http(tracks) as url:
+        coming = iter(on_cluster(f"{url}/"))
+        next(coming)
+        assert listeners()
+        assert temporary() > before
+        coming.close()
     wait_for(lambda: not listeners())
     assert temporary() == before
     with Index("index") as index:

@@ -1,6 +1,7 @@
 """`--ray` on the command line: what is an address, and where none answers."""
 
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -93,3 +94,19 @@ def test_without_the_package_it_says_what_installs_it(clip, run, monkeypatch):
     assert ended.exit_code == 1
     assert "`audiosearch add --ray` needs the package ray, which is not installed" in ended.stderr
     assert "pip install 'audiosearch[ray]'" in ended.stderr
+
+
+def test_a_dry_run_asks_no_cluster(clip, run):
+    ended = run("add", "--ray", f"127.0.0.1:{free_port()}", clip, "--dry-run")
+    assert (ended.exit_code, ended.stdout) == (0, f"new\t{clip}\n")
+
+
+def test_plain_add_loads_nothing_of_it(clip):
+    check = (
+        "import sys\n"
+        "from audiosearch.cli import app\n"
+        "app(sys.argv[1:], standalone_mode=False)\n"
+        "sys.exit(bool({'ray', 'fsspec', 'aiohttp'} & set(sys.modules)))\n"
+    )
+    command = [sys.executable, "-c", check, "add", clip, "--model", "compact"]
+    subprocess.run(command, check=True, capture_output=True)

@@ -92,7 +92,10 @@ def add(
 
     suffixes = _suffixes(extensions) if extensions else SUFFIXES
     redo = Redo.ALL if force else Redo.FAILED if retry else Redo.CHANGED
-    with _reader(paths, exclude or [], suffixes, ray, jobs) as (files, reader):
+    with _reader(paths, exclude or [], suffixes, ray, jobs, connect=not dry_run) as (
+        files,
+        reader,
+    ):
         if dry_run:
             _show_plan(location, files, redo, reader)
             return
@@ -118,6 +121,8 @@ def _reader(
     suffixes: AbstractSet[str],
     ray: str | None,
     jobs: int | None,
+    *,
+    connect: bool,
 ) -> Iterator[tuple[list[str], Reader]]:
     """Give the files there are, and who reads them, for as long as a block lasts."""
     from audiosearch.sound.reader import Reader
@@ -130,7 +135,7 @@ def _reader(
     from audiosearch.cluster.reader import ClusterReader
     from audiosearch.sound.remote import Sources
 
-    with connected(ray) as n_cpus:
+    with connected(ray) if connect else contextlib.nullcontext(1) as n_cpus:
         sources = Sources(paths, exclude=exclude, suffixes=suffixes)
         yield sources.paths, ClusterReader(sources, n_workers=jobs or n_cpus)
 

@@ -75,8 +75,9 @@ def connected(address: str = AUTO) -> Iterator[int]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(_sigterm_kept())
         stack.callback(ray.shutdown)
+        begun = _uninterrupted() if where == LOCAL else contextlib.nullcontext()
         try:
-            with warnings.catch_warnings():
+            with begun, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what the error then says
                 ray.init(
                     where,
@@ -175,6 +176,25 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         worker._worker_logs_enabled = before  # noqa: SLF001
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of a block, which takes seconds.
+
+    A cluster that is started only by half leaves processes behind.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from audiosearch.models import registry
 from audiosearch.models.cache import cached_file, model_path
 from audiosearch.sound.pipeline import Pipeline
 from audiosearch.sound.remote import at_hand
-from audiosearch.sound.walk import is_gone
+from audiosearch.sound.walk import is_gone, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from audiosearch.sound.pipeline import AtHand, Reading
 
+_CLOSING_SECONDS = 1.0
 _ANSWER_SECONDS = 1.0  # after so long there is an answer, though no file is done
 _GATHER_SECONDS = 0.05  # so long an answer waits for more of it: each costs as much as a sound
 
@@ -101,7 +102,8 @@ class Listener:
         self._paths: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[list[Reading] | BaseException] = queue.SimpleQueue()
         self._tasks: dict[str, Task] = {}
-        self._folder = ""
+        self._folder: str | None = None  # of what is fetched
+        self._is_closed = False
 
     def begin(self, work: Work, known: np.ndarray[Any, np.dtype[np.bytes_]]) -> Answer:
         """Get ready; an answer without an error says that files may come."""
@@ -110,7 +112,6 @@ class Listener:
             model = _at_hand_here(work)
         except AudiosearchError as exc:
             return Answer([], error=exc)
-        self._folder = tempfile.mkdtemp(prefix="audiosearch-")
         self._pipeline = Pipeline(
             iter(self._paths.get, None),
             model,
@@ -142,7 +143,11 @@ class Listener:
 
     def close(self) -> None:
         """Leave nothing behind on this machine, before the end."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._is_closed = True
+        end = time.monotonic() + _CLOSING_SECONDS
+        while self._folder and os.path.lexists(self._folder) and time.monotonic() < end:
+            shutil.rmtree(self._folder, ignore_errors=True)  # while a file may still come in
+            time.sleep(0.01)
 
     def _read(self) -> None:
         try:
@@ -154,6 +159,10 @@ class Listener:
     @contextlib.contextmanager
     def _at_hand(self, path: str) -> Iterator[AtHand]:
         task = self._tasks.pop(path)
+        if self._is_closed:
+            raise Unreachable(path, "its worker was sent home", hint="Add it once more.")
+        if is_url(path) and self._folder is None:
+            self._folder = tempfile.mkdtemp(prefix="audiosearch-")
         if is_gone(path):
             raise Unreachable(
                 path,
