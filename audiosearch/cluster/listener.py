@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from audiosearch.errors import AudiosearchError, Unreachable
 from audiosearch.models import registry
 from audiosearch.models.cache import cached_file, model_path
+from audiosearch.paths import is_url
 from audiosearch.sound.pipeline import Pipeline
 from audiosearch.sound.remote import at_hand
-from audiosearch.sound.walk import is_gone, is_url
+from audiosearch.sound.walk import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
