@@ -257,9 +257,7 @@ class Ingest:
     def _write_failures(self) -> None:
         if self._index is None or not self._new_failures:
             return
-        with self._index.together():
-            for failure in self._new_failures:
-                self._index.add_failure(failure)
+        self._index.add_failures(self._new_failures)
         self._new_failures.clear()
 
 

@@ -186,6 +186,9 @@ class Query:
         exclude = [] if ranking.include_self else [*seeds.tracks, *shunned.tracks]
         self.without = [track.id for track in exclude]
         self.warnings = seeds.warnings + shunned.warnings
+        most = self.space.most_found
+        if most is not None and k > most:
+            self.warnings.append(f"no more than {most:,} hits are found at a time")
 
 
 def answers(index: Index, queries: Sequence[Query]) -> list[Answer]:

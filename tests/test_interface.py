@@ -145,7 +145,7 @@ def test_a_folder_of_any_name_filters(index, folder):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "=", "'", '"', "\\", "\\u0041", "%", "ß", "a\nb", "]", "日本"]
+    "text", ["", "=", "'", '"', "\\", "\\u0041", "%", "ß", "a\nb", "]", "日本", "𠮷野"]
 )
 def test_tags_of_any_text_filter(index, text):
     tagged = dict.fromkeys(("artist", "album", "genre"), text)
@@ -165,6 +165,25 @@ def test_years_filter_whatever_the_range(index, span):
     ]
     found = index.by_id(index.ids(Filters(year=(wanted,))).tolist()).values()
     assert sorted(track.year for track in found) == sorted(expected)
+
+
+@pytest.mark.parametrize("near", [None, (unit(), -1.0)])
+def test_a_filter_that_nothing_fits_finds_nothing(filled, near):
+    index, vectors = filled
+    among = index.spaces.among(Filters(artist=("nobody",)), near=near)
+    ids, products = index.space().nearest(vectors[0], 5, among=among)
+    assert (len(ids), len(products)) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ['quo"te', "quo'te", "back\\slash", "new\nline", "\udce9", "𠮷"])
+def test_failures_of_any_name_are_kept_and_forgotten(index, name):
+    failures = [Failure(f"/music/{name}{n}", 'it is "empty"', 0, 1) for n in range(3)]
+    index.add_failures(failures)
+    assert index.failures() == failures
+    index.remove_failures(failures[:2])
+    assert index.failures() == failures[2:]
+    index.add(dataclasses.replace(some_track(1), path=failures[2].path), unit())
+    assert index.failures() == []
 
 
 def test_a_failure_is_forgotten_when_its_file_is_added(index):

@@ -15,13 +15,17 @@ from served import serving
 from test_ranking import a_track, crowd
 from tracks import IDENTITY, some_track, unit, unit_vectors
 
-from audiosearch import Index, LibraryError, ModelMismatch, UsageError
+from audiosearch import Index, IndexNotFound, LibraryError, ModelMismatch, UsageError, similar
 from audiosearch.errors import MissingExtra
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import Failure, Identity
 from audiosearch.library.milvus.client import TOKEN, Address
 from audiosearch.library.milvus.schema import coded, decoded
-from audiosearch.models.registry import compact
+from audiosearch.library.milvus.store import MilvusStore
+from audiosearch.models.registry import Request, compact
+from audiosearch.playlist.around import Shape
+from audiosearch.playlist.chosen import Caps
+from audiosearch.playlist.wishes import Wishes, playlist
 from audiosearch.upkeep.copying import copy
 
 COMPACT = Identity("compact", compact().fingerprint)
@@ -144,6 +148,52 @@ def test_a_copy_goes_to_another_place_of_the_same_model(address, tmp_path, run):
     assert run("copy", address, tmp_path / "new").stderr == "1 track copied\n"
 
 
+def test_what_is_longer_than_milvus_keeps_is_cut(address):
+    long = dict.fromkeys(("title", "artist", "album", "genre"), "é" * 70_000)
+    with Index(address, identity=IDENTITY) as index:
+        added = index.add(replace(some_track(1), **long), unit())
+        (kept,) = index
+        assert kept.title == "é" * 32_767
+        assert index.ids(Filters(artist=(long["artist"],))).tolist() == [added.id]
+        assert index.named("song") == []
+
+
+@pytest.mark.parametrize("n_made", [0, 1, 2, 3, 4])
+def test_what_was_made_in_part_is_made_whole(n_made, address, monkeypatch):
+    asked = MilvusStore.ask
+
+    def break_off(store, request, *args, **options):
+        nonlocal n_made
+        if request in ("create_collection", "create_index", "upsert"):
+            if not n_made:
+                raise KeyboardInterrupt
+            n_made -= 1
+        return asked(store, request, *args, **options)
+
+    monkeypatch.setattr(MilvusStore, "ask", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        Index(address, identity=IDENTITY)
+    monkeypatch.undo()
+    assert not Index.exists(address)
+    with pytest.raises(IndexNotFound):
+        Index(address)
+    with Index(address, identity=COMPACT) as index:
+        added = index.add(some_track(1), unit())
+        assert index.nearest(unit(), 1)[0][0] == added
+        assert index.identity == COMPACT
+
+
+def test_an_engine_is_let_go_of_by_the_last_who_uses_it(tmp_path):
+    location = f"milvus+lite:{tmp_path / 'a.db'}"
+    one, another = Index(location, identity=IDENTITY), Index(location)
+    one.close()
+    one.close()
+    assert another.n_tracks == 0
+    another.close()
+    with milvus_server(tmp_path / "a.db"):  # nobody else has it open
+        pass
+
+
 def test_the_same_path_has_the_same_id_whoever_adds_it(address):
     with Index(address, identity=IDENTITY) as one, Index(address) as another:
         first = one.add(some_track(1), unit())
@@ -164,7 +214,14 @@ def test_an_id_that_is_taken_is_not_taken_away(address):
 
 @pytest.mark.parametrize(
     "path",
-    ["/plain", os.fsdecode(b"/caf\xe9/\xff"), "/\U0010ff80/\U0010ffff", "/é\udcc3\U0010ffaa", ""],
+    [
+        "/plain",
+        "/𠮷/\U00016ff0",
+        os.fsdecode(b"/caf\xe9/\xff"),
+        "/\U0010ff80/\U0010ffff",
+        "/é\udcc3\U0010ffaa",
+        "",
+    ],
 )
 def test_a_path_is_kept_as_text_and_comes_back(path):
     coded(path).encode()
@@ -173,14 +230,14 @@ def test_a_path_is_kept_as_text_and_comes_back(path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "params"), [("HNSW", {"M": 16, "efConstruction": 100}), ("IVF_FLAT", {"nlist": 64})]
+    ("kind", "params"), [("HNSW", {"M": 16, "efConstruction": 100}), ("IVF_FLAT", {"nlist": 512})]
 )
 def test_an_index_that_its_owner_arranged_otherwise_is_searched_far_enough(
     kind, params, server, address, run
 ):
     from pymilvus import MilvusClient
 
-    vectors = unit_vectors(2_000)
+    vectors = crowd(5_000)
     with Index(address, identity=IDENTITY) as index:
         index.add_all((some_track(n), vector) for n, vector in enumerate(vectors))
     name, client = address.rpartition("/")[2], MilvusClient(f"http://{server}")
@@ -195,6 +252,18 @@ def test_an_index_that_its_owner_arranged_otherwise_is_searched_far_enough(
         found = [{track.size for track, _ in index.nearest(v, 10)} for v in vectors[:50]]
     exact = np.argsort(-(vectors[:50] @ vectors.T), axis=1)[:, :10]
     assert np.mean([len(a & set(b)) for a, b in zip(found, exact.tolist(), strict=True)]) >= 9.5
+
+
+def test_more_hits_than_are_found_at_a_time_are_said(address, monkeypatch):
+    for name in ("catalog", "spaces"):
+        monkeypatch.setattr(f"audiosearch.library.milvus.{name}.MOST_FOUND", 5)
+    with Index(address, identity=COMPACT) as index:
+        index.add_all(zip(map(a_track, range(20)), crowd(20), strict=True))
+        answer = similar(index, "#1", k=10)
+        assert len(answer.hits) == 4  # and the clip itself
+        assert answer.warnings == ["no more than 5 hits are found at a time"]
+        found = playlist(index, Wishes(("#1",)), Shape(), Caps(), Request())
+        assert len(found.tracks) == 4
 
 
 # What goes wrong
@@ -285,6 +354,15 @@ def test_what_is_no_address_is_said(location):
     with pytest.raises(UsageError, match=r"is no address|names no file") as caught:
         Address.parsed(location)
     assert "milvus+lite:" in caught.value.hint
+
+
+@pytest.mark.parametrize("url", ["http://host:19530/music", "s3://bucket/index"])
+def test_another_url_is_no_folder(url, run):
+    for command in (["info", "--index", url], ["copy", url, "here"], ["copy", "here", url]):
+        assert run(*command).exit_code in (1, 2)
+        assert os.listdir() == []
+    with pytest.raises(UsageError, match="neither a folder nor"):
+        Index(url, identity=IDENTITY)
 
 
 def test_a_password_in_an_address_is_not_repeated():

@@ -270,7 +270,7 @@ def test_what_makes_no_sense_ends_in_a_sentence(directory, run, arguments, statu
 
 def test_an_empty_index_and_too_small_a_one_are_said(tmp_path):
     with Index(tmp_path / "i", identity=Identity("compact", "f")) as index:
-        index.add(a_track(1), crowd(2)[1])
+        index.add(a_track(0), crowd(2)[0])
         with pytest.raises(LibraryError, match="too few to whiten"):
             playlist(tmp_path / "i", "#1", whiten=True)
         index.remove(list(index))

@@ -117,6 +117,10 @@ class ArrangedVectors:
         return self.arrangement.kind == "flat"
 
     @property
+    def most_found(self) -> None:
+        """All can be found at a time."""
+
+    @property
     def n_tracks(self) -> int:
         """How many tracks can be found."""
         return int(self._inner.ntotal)

@@ -191,11 +191,12 @@ class Catalog(Store):
 
     # Failures
 
-    def put_failure(self, failure: Failure) -> None:
-        """Record a file that could not be embedded."""
-        row = dataclasses.asdict(failure) | {"path": os.fsencode(failure.path)}
+    def put_failures(self, failures: Iterable[Failure]) -> None:
+        """Record files that could not be embedded."""
         with self.transaction():
-            self.db.table("failures").upsert(row, pk="path")
+            for failure in failures:
+                row = dataclasses.asdict(failure) | {"path": os.fsencode(failure.path)}
+                self.db.table("failures").upsert(row, pk="path")
 
     def failures(self) -> list[Failure]:
         """Return the files that could not be embedded, by path."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import (
-    IndexUnwritable,
     LibraryError,
     ModelMismatch,
     TrackNotFound,
@@ -144,7 +143,7 @@ class Index:
 
     def _adopt(self, identity: Identity) -> None:
         self.identity = identity
-        with contextlib.suppress(IndexUnwritable), self._catalog.transaction():
+        with contextlib.suppress(LibraryError), self._catalog.transaction():
             if self._read_identity().may_be(identity):  # no other process was first
                 self._catalog.set_settings(identity.to_settings())
 
@@ -170,7 +169,7 @@ class Index:
             return self._catalog.put(rows)
 
     def together(self) -> AbstractContextManager[None]:
-        """Write all that is written inside in one transaction: all of it, or nothing."""
+        """Write what is written inside as one: in a folder all of it, or nothing."""
         return self._catalog.transaction()
 
     def update(self, track: Track) -> None:
@@ -182,12 +181,16 @@ class Index:
         self._catalog.set_tags(track, tags)
 
     def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
-        """Give tracks new paths: all of them, or none."""
+        """Give tracks new paths: in a folder all of them, or none."""
         self._catalog.move(tracks)
 
     def add_failure(self, failure: Failure) -> None:
         """Record a file that could not be embedded."""
-        self._catalog.put_failure(failure)
+        self.add_failures([failure])
+
+    def add_failures(self, failures: Iterable[Failure]) -> None:
+        """Record files that could not be embedded."""
+        self._catalog.put_failures(failures)
 
     def failures(self) -> list[Failure]:
         """Return the files that could not be embedded, by path."""
@@ -315,7 +318,10 @@ class Index:
     def all_with_vectors(
         self,
     ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
-        """Give the number of tracks, and all of them with their vectors, as of one instant."""
+        """Give the number of tracks, and all of them with their vectors.
+
+        In a folder as of one instant; in Milvus it is an error where there are others at the end.
+        """
         return self._catalog.all_with_vectors()
 
     def positions(self) -> Positions:

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiosearch.errors import IndexUnwritable
+from audiosearch.errors import IndexUnwritable, UsageError
 from audiosearch.library import store
+from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
     from audiosearch.library.catalog import Catalog
@@ -20,8 +21,20 @@ _MILVUS = ("milvus://", "milvus+tls://", "milvus+lite:")
 
 
 def is_address(location: StrPath) -> bool:
-    """Return whether a location is an address of Milvus's, and no folder."""
-    return os.fspath(location).startswith(_MILVUS)
+    """Return whether a location is an address of Milvus's, and no folder.
+
+    Raises
+    ------
+    UsageError
+        Where it is another URL.
+    """
+    name = os.fspath(location)
+    if is_url(name) and not name.startswith(_MILVUS):
+        raise UsageError(
+            f"{name} is neither a folder nor an address of Milvus's.",
+            hint="Name a folder, milvus://HOST:PORT/COLLECTION or milvus+lite:///folder/file.db.",
+        )
+    return name.startswith(_MILVUS)
 
 
 def shown(location: StrPath) -> str:

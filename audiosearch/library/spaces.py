@@ -29,6 +29,10 @@ class Space(Protocol):
     """Vectors that are searched by inner product, as they are or whitened."""
 
     @property
+    def most_found(self) -> int | None:
+        """How many can be found at a time; None for all."""
+
+    @property
     def n_tracks(self) -> int:
         """How many tracks can be found."""
 
@@ -54,7 +58,7 @@ class Space(Protocol):
         vector : ndarray of float32, shape (128,)
             As vectors are compared: see `compared`.
         k : int
-            How many; fewer where there are fewer.
+            How many; fewer where there are fewer, or no more can be found at a time.
         among : as `Spaces.among` returns it
             What may be found.
         without : sequence of int

@@ -110,7 +110,7 @@ class Succession:
                 return False
             for track, failure in gone.items():
                 catalog.remove([track])
-                catalog.put_failure(failure)
+                catalog.put_failures([failure])
             catalog.db.execute(
                 "INSERT OR REPLACE INTO vectors (track_id, revision, embedding) "
                 "SELECT track_id, ?, embedding FROM pending_vectors",

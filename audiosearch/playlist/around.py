@@ -95,7 +95,6 @@ class _Around:
         self._plain_center = centroid(seeds.vectors)
         self._center = centroid(self._space.compared(np.stack(seeds.vectors)))
         self._allowed = allowed(index, ranking, self._plain_center)
-        self._n_allowed = self._space.n_tracks if self._allowed is None else len(self._allowed)
         self._chosen = Chosen(caps, [] if shape.keep_seeds else seeds.tracks)
         self._rng = np.random.default_rng(shape.random_seed)
         self._n_seeds = len(seeds.tracks) if shape.keep_seeds else 0
@@ -110,7 +109,7 @@ class _Around:
             chosen = self._chosen.copy()
             pool = _Pool(self._index, self._space, self._center, size, self._allowed)
             self._fill(chosen, pool)
-            if self._is_full(chosen) or size >= self._n_allowed:
+            if self._is_full(chosen) or pool.is_all:
                 return Playlist(chosen.tracks, self._notes(chosen))
             size *= _POOL_GROWTH
 
@@ -180,6 +179,7 @@ class _Pool:
         self, index: Index, space: Space, center: Float32, size: int, among: Among
     ) -> None:
         ids, _ = space.nearest(center, size, among=among)
+        self.is_all = len(ids) < size  # that there are, or that can be found at a time
         tracks = index.by_id(ids.tolist())
         self.ids: Int64 = np.array([i for i in ids.tolist() if i in tracks], dtype=np.int64)
         self.tracks = [tracks[i] for i in self.ids.tolist()]

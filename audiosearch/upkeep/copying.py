@@ -55,7 +55,5 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
                 target.add_all(some)
                 n_copied += len(some)
                 yield n_copied
-        with target.together():
-            for failure in source.failures():
-                target.add_failure(failure)
+        target.add_failures(source.failures())
         target.catch_up()

@@ -151,7 +151,7 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
         return os.path.join(new_root, path[len(os.path.join(old_root, "")) :])
 
     paths = [moved(track.path) for track in tracks]
-    taken = [path for path in paths if index.track_at(path)]
+    taken = list(index.sizes_and_times(paths))
     if taken:
         raise LibraryError(
             f"{len(taken)} of the tracks are stored at their new place too, such as {taken[0]}.",
@@ -161,8 +161,7 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
     with index.together():
         index.move(zip(tracks, paths, strict=True))
         index.remove_failures(failures)
-        for failure in failures:
-            index.add_failure(replace(failure, path=moved(failure.path)))
+        index.add_failures(replace(f, path=moved(f.path)) for f in failures)
     return len(tracks)
 
 

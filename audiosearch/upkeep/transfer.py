@@ -133,7 +133,7 @@ def import_vectors(
     model: str | None = None,
     names: Mapping[str, str] | None = None,
 ) -> list[Track]:
-    """Put vectors from anywhere into an index: all of them, or none.
+    """Put vectors from anywhere into an index: in a folder all of them, or none.
 
     Parameters
     ----------

@@ -42,8 +42,10 @@ if TYPE_CHECKING:
 #: As many can be found by one search: Milvus's own limit.
 MOST_FOUND = 16_384
 _MOST_ID = 2**53  # whole numbers that JavaScript has too
-# What indexes of Milvus's call how much a search looks at, and the least of it.
-_EFFORTS = (("hnsw", "ef", 128), ("diskann", "search_list", 128), ("ivf", "nprobe", 64))
+# What indexes of Milvus's call how much a search looks at.
+_EFFORTS = {"hnsw": "ef", "diskann": "search_list"}
+_LEAST_EFFORT = 128
+_LEAST_LISTS, _SHARE_OF_LISTS = 64, 16
 
 
 class MilvusCatalog(MilvusStore):
@@ -137,25 +139,30 @@ class MilvusCatalog(MilvusStore):
 
     def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
         """Yield tracks in the order of their ids; all of them unless some are named."""
-        for some in in_parts(sorted(ids) if ids is not None else self.vector_ids().tolist()):
-            rows = self._where(one_of("id", some), TRACK_FIELDS)
-            yield from map(track_of, sorted(rows, key=lambda row: int(row["id"])))
+        if ids is None:
+            yield from map(track_of, self.everything(self.collection, "", list(TRACK_FIELDS)))
+            return
+        for some in in_parts(sorted(ids)):
+            yield from self._few(one_of("id", some))
 
     def track_at(self, path: str) -> Track | None:
         """Return the track stored under a path, to the letter."""
-        return next(iter(self._tracks_where(f"path == {literal(coded(path))}")), None)
+        return next(iter(self._few(f"path == {literal(coded(path))}")), None)
 
     def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
         """Yield the tracks whose files had one of some contents."""
         for some in in_parts(content_hashes):
-            yield from self._tracks_where(one_of("content_hash", some))
+            yield from self._few(one_of("content_hash", some))
+
+    def _few(self, condition: str) -> list[Track]:
+        """Return the tracks that fulfil a condition that few do, in the order of their ids."""
+        rows = self._where(condition, TRACK_FIELDS, limit=MOST_FOUND)
+        return sorted(map(track_of, rows), key=lambda track: track.id)
 
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks whose paths lie in a folder or its subfolders."""
-        return self._tracks_where(inside(folder))
-
-    def _tracks_where(self, condition: str) -> list[Track]:
-        return list(self.tracks(self._ids_where(condition).tolist()))
+        rows = self.everything(self.collection, inside(folder), list(TRACK_FIELDS))
+        return list(map(track_of, rows))
 
     def content_hashes(self) -> set[str]:
         """Return the hashes of the stored tracks' files, as far as they are known."""
@@ -191,8 +198,9 @@ class MilvusCatalog(MilvusStore):
 
     def totals(self) -> tuple[int, float, int]:
         """Return the number of tracks, their seconds in all, and the number of failures."""
-        lengths = [row["seconds"] for row in self.everything(self.collection, "", ["seconds"])]
-        return len(lengths), float(sum(lengths)), len(self.failures())
+        rows = self.everything(self.collection, "", ["seconds"])
+        lengths = np.fromiter((row["seconds"] for row in rows), dtype=np.float64)
+        return len(lengths), float(lengths.sum()), len(self.failures())
 
     # Vectors
 
@@ -213,13 +221,21 @@ class MilvusCatalog(MilvusStore):
         TrackNotFound
             Where another process has removed one.
         """
-        found: dict[int, list[float]] = {}
+        found: dict[int, Float32] = {}
         for some in in_parts(ids.tolist()):
             rows = self._where(one_of("id", some), ["embedding"])
-            found.update((row["id"], row["embedding"]) for row in rows)
+            found.update((row["id"], np.array(row["embedding"], np.float32)) for row in rows)
         if len(found) < len(set(ids.tolist())):
             raise TrackNotFound("A track was removed meanwhile.", hint="Ask once more.")
         vectors = [found[i] for i in ids.tolist()]
+        return np.array(vectors, dtype=np.float32).reshape(-1, EMBEDDING_SIZE)
+
+    def sample(self, n_vectors: int) -> Float32:
+        """Return the vectors of so many tracks, about, chosen by their contents' hashes."""
+        share = n_vectors / max(1, self.count())
+        condition = "" if share >= 1 else f"content_hash < {literal(f'{int(share * 2**32):08x}')}"
+        rows = self.everything(self.collection, condition, ["embedding"])
+        vectors = [np.array(row["embedding"], np.float32) for row in islice(rows, 2 * n_vectors)]
         return np.array(vectors, dtype=np.float32).reshape(-1, EMBEDDING_SIZE)
 
     @contextlib.contextmanager
@@ -229,21 +245,21 @@ class MilvusCatalog(MilvusStore):
         Raises
         ------
         LibraryError
-            On iterating, where another process removes one meanwhile.
+            At the end, where there were more of them, or fewer, meanwhile.
         """
-        ids = self.vector_ids().tolist()
-        yield len(ids), self._with_vectors(ids)
+        n_tracks = self.count()
+        yield n_tracks, self._with_vectors(n_tracks)
 
-    def _with_vectors(self, ids: list[int]) -> Iterator[tuple[Track, Float32]]:
-        for some in in_parts(ids):
-            rows = self._where(one_of("id", some), [*TRACK_FIELDS, "embedding"])
-            if len(rows) < len(some):
-                raise LibraryError(
-                    f"Tracks of {self.location} were removed meanwhile.",
-                    hint="Run the same command again.",
-                )
-            for row in sorted(rows, key=lambda row: int(row["id"])):
-                yield track_of(row), np.array(row["embedding"], dtype=np.float32)
+    def _with_vectors(self, n_tracks: int) -> Iterator[tuple[Track, Float32]]:
+        n_found = 0
+        for row in self.everything(self.collection, "", [*TRACK_FIELDS, "embedding"]):
+            yield track_of(row), np.array(row["embedding"], dtype=np.float32)
+            n_found += 1
+        if n_found != n_tracks:
+            raise LibraryError(
+                f"The tracks of {self.location} were others meanwhile.",
+                hint="Run the same command again.",
+            )
 
     def nearest(
         self, vectors: Float32, k: int, condition: str, *, beyond: float | None = None
@@ -275,16 +291,30 @@ class MilvusCatalog(MilvusStore):
 
     def _effort(self, k: int) -> dict[str, int]:
         """Return how much an index that looks at some vectors only is to look at."""
-        for kind, name, least in _EFFORTS:
-            if self.index_type.startswith(kind):
-                return {name: max(least, 2 * k if name != "nprobe" else 0)}
-        return {}
+        kind = self.index_type
+        if kind.startswith("ivf"):
+            return {
+                "nprobe": max(_LEAST_LISTS, int(self._index.get("nlist", 0)) // _SHARE_OF_LISTS)
+            }
+        names = (name for prefix, name in _EFFORTS.items() if kind.startswith(prefix))
+        return {name: max(_LEAST_EFFORT, 2 * k) for name in names}
 
-    @cached_property
+    @property
     def index_type(self) -> str:
         """The type of the index of the vectors, in lower case: flat, unless it was changed."""
-        described = self.ask("describe_index", self.collection, "embedding")
-        return str(described["index_type"]).lower()
+        return str(self._index["index_type"]).lower()
+
+    @cached_property
+    def _index(self) -> dict[str, Any]:
+        names = self.ask("list_indexes", self.collection, field_name="embedding")
+        described = self.ask("describe_index", self.collection, names[0]) if names else None
+        if not described:
+            raise LibraryError(
+                f"The vectors of {self.location} have no index.",
+                hint="Give the field `embedding` one in Milvus, by inner product: FLAT, or HNSW.",
+            )
+        index: dict[str, Any] = described | described.get("params", {})
+        return index
 
     # What is kept beside in a folder only
 

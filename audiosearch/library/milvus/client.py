@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import threading
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -108,12 +108,15 @@ class Connection:
     def __init__(self, address: Address) -> None:
         self.address = address
         milvus = _pymilvus(address)
-        with self._errors():
+        with contextlib.ExitStack() as on_failure, self._errors():
             if address.file:
-                self._embed(address.file)
+                _embed(address.file)
+                on_failure.callback(_let_go, address.file)
             self.client = milvus.MilvusClient(
                 uri=address.uri, token=os.environ.get(TOKEN, ""), timeout=_CONNECT_SECONDS
             )
+            on_failure.callback(self.client.close)
+            self._closing = on_failure.pop_all()
 
     def __enter__(self) -> Connection:
         return self
@@ -130,7 +133,7 @@ class Connection:
             Where it fails.
         """
         with self._errors():
-            return getattr(self.client, request)(*args, timeout=_PATIENCE_SECONDS, **options)
+            return getattr(self.client, request)(*args, **{"timeout": _PATIENCE_SECONDS} | options)
 
     def next(self, found: Any) -> list[dict[str, Any]]:
         """Return the next rows of an iterator; none at its end."""
@@ -139,30 +142,9 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection; an engine that nobody uses any more lets go of its file."""
-        self.client.close()
-        if self.address.file:
-            from milvus_lite import server_manager_instance
+        self._closing.close()
 
-            with _lock:
-                _embedded[self.address.file] -= 1
-                if not _embedded[self.address.file]:
-                    server_manager_instance.release_server(self.address.file)
-
-    def _embed(self, file: str) -> None:
-        """Start the engine of a file, which serves this process alone."""
-        from milvus_lite import server_manager_instance
-
-        os.makedirs(os.path.dirname(file), exist_ok=True)
-        with _lock:
-            if server_manager_instance.start_and_get_uri(file) is None:
-                raise LibraryError(
-                    f"{file} cannot be opened by Milvus Lite.",
-                    hint="One process at a time can have it open; end the other one. Check too "
-                    "that the folder is yours to write.",
-                )
-            _embedded[file] += 1
-
-    @contextmanager
+    @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         """Put the failures of Milvus, and of the way there, into sentences."""
         import grpc
@@ -187,6 +169,30 @@ class Connection:
                 f"{where} cannot be opened: {exc.strerror or exc}.",
                 hint="Check that the folder is yours to write.",
             ) from exc
+
+
+def _embed(file: str) -> None:
+    """Start the engine of a file, which serves this process alone."""
+    from milvus_lite import server_manager_instance
+
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    with _lock:
+        if server_manager_instance.start_and_get_uri(file) is None:
+            raise LibraryError(
+                f"{file} cannot be opened by Milvus Lite.",
+                hint="One process at a time can have it open; end the other one. Check too "
+                "that the folder is yours to write.",
+            )
+        _embedded[file] += 1
+
+
+def _let_go(file: str) -> None:
+    from milvus_lite import server_manager_instance
+
+    with _lock:
+        _embedded[file] -= 1
+        if not _embedded[file]:
+            server_manager_instance.release_server(file)
 
 
 def _pymilvus(address: Address) -> Any:

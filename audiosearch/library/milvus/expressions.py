@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.library.milvus.schema import UNKNOWN, coded, key
+from audiosearch.library.milvus.schema import UNKNOWN, coded, folded, key
 from audiosearch.paths import absolute
 
 if TYPE_CHECKING:
@@ -19,9 +18,16 @@ NOTHING = "id < 0"
 _MOST = 2.0**62  # of years that are compared
 
 
-def literal(value: Any) -> str:
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+def literal(value: str | float | list[Any]) -> str:
     """Return a text, a number or a list of them as an expression has it."""
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return f'"{value.translate(_ESCAPES)}"'
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    return repr(value)
 
 
 def one_of(field: str, values: Iterable[Any]) -> str:
@@ -65,7 +71,7 @@ def _conditions(filters: Filters) -> Iterator[str]:
     if filters.album:
         yield one_of("album_key", map(key, filters.album))
     if filters.genre:
-        yield f"array_contains_any(genres, {literal([g.casefold() for g in filters.genre])})"
+        yield f"array_contains_any(genres, {literal(list(map(folded, filters.genre)))})"
     if filters.year:
         yield _any_of(map(_in_years, filters.year))
     if filters.seconds:

@@ -26,9 +26,12 @@ _TEXTS = ("title", "artist", "album", "album_artist", "genre")  # may be missing
 _NUMBERS = ("year", "track_number")  # may be missing
 TRACK_FIELDS = tuple(field.name for field in fields(Track))
 
-# A byte of a path that is no UTF-8 becomes a character of those that no text has.
+# A byte that is no UTF-8 becomes a character of those that no text has; and so do the bytes of
+# Han characters beyond U+FFFF, of which Milvus's parser of expressions takes 16 bits only.
 _FIRST_BYTE, _LAST_BYTE = 0x10FF80, 0x10FFFF
-_STRAY = re.compile(f"[{chr(_FIRST_BYTE)}-{chr(_LAST_BYTE)}\udc80-\udcff]")
+_STRAY = re.compile(
+    f"[\U00016fe0-\U00016fff\U00020000-\U0003ffff{chr(_FIRST_BYTE)}-{chr(_LAST_BYTE)}\udc80-\udcff]"
+)
 
 
 def track_schema(client: Any) -> Any:
@@ -79,6 +82,8 @@ def entity(track: Track, vector: Float32) -> dict[str, Any]:
     row = asdict(track) | {"path": coded(track.path), "embedding": vector.astype(np.float32)}
     for name in _NUMBERS:
         row[name] = UNKNOWN if row[name] is None else row[name]
+    for name in _TEXTS:
+        row[name] = row[name] and _cut(row[name])
     for name in _KEYS:
         row[name] = key(getattr(track, name.removesuffix("_key")))
     row["genres"] = _genres(track.genre)
@@ -97,13 +102,22 @@ def track_of(row: dict[str, Any]) -> Track:
 def _genres(genre: str | None) -> list[str]:
     if genre is None:
         return []
-    folded = genre.casefold()
-    return list(dict.fromkeys([folded, *listed(folded)]))[:_MOST_GENRES]
+    return list(dict.fromkeys(map(folded, [genre, *listed(genre)])))[:_MOST_GENRES]
+
+
+def folded(text: str) -> str:
+    """Return a text without regard to case, as expressions have it."""
+    return _cut(coded(text.casefold()))
+
+
+def _cut(text: str) -> str:
+    """Return as much of a text as Milvus keeps."""
+    return text.encode(errors="replace")[:_MOST_BYTES].decode(errors="ignore")
 
 
 def key(text: str | None) -> str:
     """Return what a text is compared by: nothing, where it is not known."""
-    return "" if text is None else f"={text.casefold()}"
+    return "" if text is None else folded(f"={text}")
 
 
 def words_of(track: Track) -> list[str]:
@@ -118,7 +132,7 @@ def split(text: str) -> list[str]:
     """Return the words of a text, without regard to case and accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return re.findall(r"[^\W_]+", plain.encode(errors="replace").decode())
+    return re.findall(r"[^\W_]+", coded(plain.encode(errors="replace").decode()))
 
 
 def coded(path: str) -> str:

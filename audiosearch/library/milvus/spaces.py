@@ -90,6 +90,11 @@ class PlainSpace:
         self._catalog = catalog
 
     @property
+    def most_found(self) -> int:
+        """How many can be found at a time."""
+        return MOST_FOUND
+
+    @property
     def n_tracks(self) -> int:
         """How many tracks can be found."""
         return self._catalog.count()
@@ -111,11 +116,13 @@ class PlainSpace:
         without: Sequence[int] = (),
     ) -> tuple[Int64, Float32]:
         """Return the ids of the nearest vectors, and their inner products, best first."""
-        condition = among.expression if among else ""
-        if among is None or among.near is None:
-            ((ids, products),) = self._found(vector[np.newaxis], k + len(without), condition)
+        n_wanted = k + len(without)
+        if among is None:
+            ((ids, products),) = self._found(vector[np.newaxis], n_wanted, "")
+        elif among.near is None:
+            ((ids, products),) = self._found(vector[np.newaxis], n_wanted, among.expression)
         else:
-            ids, products = self._near(vector, condition, *among.near)
+            ids, products = self._near(vector, n_wanted, among.expression, among.near)
         wanted = np.flatnonzero(~np.isin(ids, without))[:k]
         return ids[wanted], products[wanted]
 
@@ -137,16 +144,17 @@ class PlainSpace:
         return self._catalog.nearest(vectors, k, condition)
 
     def _near(
-        self, vector: Float32, condition: str, center: Float32, least: float
+        self, vector: Float32, k: int, condition: str, near: tuple[Float32, float]
     ) -> tuple[Int64, Float32]:
         """Return those that are near a center, ordered by how near they are to a vector."""
-        beyond = float(np.nextafter(np.float32(least), np.float32(-2.0)))
-        center = np.asarray(center, dtype=np.float32)
+        center, least = np.asarray(near[0], dtype=np.float32), np.float32(near[1])
+        is_center = np.array_equal(vector, center)
+        beyond = float(np.nextafter(least, np.float32(-2.0)))
         ((ids, cosines),) = self._catalog.nearest(
-            center[np.newaxis], MOST_FOUND, condition, beyond=beyond
+            center[np.newaxis], k if is_center else MOST_FOUND, condition, beyond=beyond
         )
-        is_near = cosines >= np.float32(least)
-        if np.array_equal(vector, center):
+        is_near = cosines >= least
+        if is_center:
             return ids[is_near], cosines[is_near]
         return self._ranked(vector, ids[is_near])
 
@@ -182,10 +190,7 @@ class WhitenedSpace(PlainSpace):
         super().__init__(catalog)
         check_enough(n_tracks)
         self._n_fitted = n_tracks
-        ids = catalog.vector_ids()
-        chosen = np.random.default_rng(0).permutation(len(ids))[:_FITTING_SAMPLES]
-        sample = catalog.vectors_of(ids[np.sort(chosen)])
-        self._index = whitened_index(sample, FLAT.trained)
+        self._index = whitened_index(catalog.sample(_FITTING_SAMPLES), FLAT.trained)
         self._turning = turning(self._index)
 
     def fits(self, n_tracks: int) -> bool:

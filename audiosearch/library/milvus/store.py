@@ -9,6 +9,8 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from blake3 import blake3
+
 from audiosearch.errors import IndexNotFound, LibraryError
 from audiosearch.library.milvus.client import Address, Connection
 from audiosearch.library.milvus.expressions import literal, one_of
@@ -33,12 +35,12 @@ _CHANGED = "changed"  # the setting that is another after every change
 
 
 def exists(location: str) -> bool:
-    """Return whether there is a collection of tracks at an address."""
-    address = Address.parsed(location)
-    if address.file and not os.path.exists(address.file):
+    """Return whether there is an index at an address; one whose making was broken off is none."""
+    try:
+        MilvusStore(location).close()
+    except IndexNotFound:
         return False
-    with Connection(address) as connection:
-        return bool(connection.ask("has_collection", address.collection))
+    return True
 
 
 class MilvusStore:
@@ -70,43 +72,71 @@ class MilvusStore:
     def __init__(self, location: str, *, settings: dict[str, str] | None = None) -> None:
         address = Address.parsed(location)
         self.location = location
-        if settings is None and not exists(location):
-            raise IndexNotFound(
-                f"There is no index {location}.",
-                hint="`audiosearch add FOLDER --index ...` makes one.",
-            )
-        self._connection = Connection(address)
         self.collection = address.collection
         self._notes = f"{address.collection}_notes"
+        if settings is None and address.file and not os.path.exists(address.file):
+            raise self._not_found()
+        self._connection = Connection(address)
         try:
-            if not self.ask("has_collection", self.collection):
-                self._create(settings or {})
-            self._check_schema()
-            for name in (self.collection, self._notes):
-                self.ask("load_collection", name)
+            self._open(settings)
         except BaseException:
             self.close()
             raise
+
+    def _open(self, settings: dict[str, str] | None) -> None:
+        is_there = self._is_ready(self.collection) and self._is_ready(self._notes)
+        if not is_there or _CHANGED not in self.settings():
+            if settings is None:
+                raise self._not_found()
+            self._make(settings)
+
+    def _not_found(self) -> IndexNotFound:
+        return IndexNotFound(
+            f"There is no index {self.location}.",
+            hint="`audiosearch add FOLDER --index ...` makes one.",
+        )
 
     def ask(self, request: str, *args: Any, **options: Any) -> Any:
         """Make a request: see `audiosearch.library.milvus.client.Connection.ask`."""
         return self._connection.ask(request, *args, **options)
 
-    def _create(self, settings: dict[str, str]) -> None:
-        self._create_collection(self._notes, notes_schema, "nothing")
-        self.set_settings(settings | {_CHANGED: "0"})
-        self._create_collection(self.collection, track_schema, "embedding")
+    def _is_ready(self, name: str) -> bool:
+        """Return whether there is a collection that can be searched, and let it be so."""
+        if not self.ask("has_collection", name):
+            return False
+        if name == self.collection:
+            self._check_schema()
+        if not self._is_indexed(name):
+            return False
+        if "NotLoad" in str(self.ask("get_load_state", name)["state"]):
+            self.ask("load_collection", name, timeout=None)
+        return True
 
-    def _create_collection(self, name: str, schema: Any, vectors: str) -> None:
-        client = self._connection.client
-        indexes = client.prepare_index_params()
-        indexes.add_index(vectors, index_type="FLAT", metric_type="IP")
+    def _make(self, settings: dict[str, str]) -> None:
+        """Make what is not there; the settings, which tell that all of it is, come last."""
+        for name, schema in ((self._notes, notes_schema), (self.collection, track_schema)):
+            if not self.ask("has_collection", name):
+                made = schema(self._connection.client)
+                self.ask("create_collection", name, schema=made, consistency_level="Strong")
+            if not self._is_indexed(name):
+                self.ask("create_index", name, self._indexes(name), sync=False)
+            self._is_ready(name)
+        if _CHANGED not in self.settings():
+            self.set_settings(settings | {_CHANGED: "0"})
+
+    def _is_indexed(self, name: str) -> bool:
+        return bool(self.ask("list_indexes", name, field_name=self._vectors_of(name)))
+
+    def _vectors_of(self, name: str) -> str:
+        return "embedding" if name == self.collection else "nothing"
+
+    def _indexes(self, name: str) -> Any:
+        indexes = self._connection.client.prepare_index_params()
         if name == self.collection:
             for field in ("path", "content_hash"):
                 indexes.add_index(field, index_type="INVERTED")
-        made = schema(client)
-        self.ask("create_collection", name, schema=made, consistency_level="Strong")
-        self.ask("create_index", name, indexes, sync=False)  # there is nothing in it yet
+        indexes.add_index(self._vectors_of(name), index_type="FLAT", metric_type="IP")
+        return indexes
 
     def _check_schema(self) -> None:
         described = self.ask("describe_collection", self.collection)
@@ -114,15 +144,14 @@ class MilvusStore:
         size = found.get("embedding", {}).get("params", {}).get("dim")
         if size is not None and int(size) != EMBEDDING_SIZE:
             raise LibraryError(
-                f"The collection {self.location} holds vectors of {size} numbers, not of "
+                f"The index {self.location} holds vectors of {size} numbers, not of "
                 f"{EMBEDDING_SIZE}.",
                 hint="Name another collection: one that is not there yet is made.",
             )
-        is_ours = set(TRACK_FIELDS) < found.keys() and self.ask("has_collection", self._notes)
-        if not is_ours:
+        if not set(TRACK_FIELDS) < found.keys():
             raise LibraryError(
-                f"The collection {self.location} was not made by audiosearch.",
-                hint="Name another one: it is made where there is none.",
+                f"The index {self.location} was not made by audiosearch.",
+                hint="Name another collection: one that is not there yet is made.",
             )
 
     def close(self) -> None:
@@ -137,27 +166,25 @@ class MilvusStore:
 
     def settings(self) -> dict[str, str]:
         """Return all settings."""
-        rows = self._noted("setting")
-        return {row["key"].removeprefix("setting:"): row["text"] for row in rows}
+        condition = f"kind == {literal('setting')}"
+        rows = self.ask("query", self._notes, filter=condition, output_fields=["text"])
+        return dict(json.loads(row["text"]) for row in rows)
 
     def set_settings(self, settings: dict[str, str]) -> None:
         """Write settings; those of other names stay as they are."""
-        self._note("setting", settings)
+        self._note("setting", {name: (name, value) for name, value in settings.items()})
 
-    def _noted(self, kind: str) -> list[dict[str, Any]]:
-        return self.everything(self._notes, f"kind == {literal(kind)}", ["key", "text"])
-
-    def _note(self, kind: str, texts: dict[str, str]) -> None:
-        nothing = [0.0, 0.0]
+    def _note(self, kind: str, values: dict[str, Any]) -> None:
+        """Keep values, as JSON, by their names."""
         rows = [
-            {"key": f"{kind}:{name}", "kind": kind, "text": text, "nothing": nothing}
-            for name, text in texts.items()
+            {"key": _key(kind, name), "kind": kind, "text": json.dumps(value), "nothing": [0.0] * 2}
+            for name, value in values.items()
         ]
-        if rows:
-            self.ask("upsert", self._notes, rows)
+        for some in in_parts(rows):
+            self.ask("upsert", self._notes, some)
 
     def revision(self) -> int:
-        """Return a number that grows with every change."""
+        """Return a number that is another one after every change, as of its writer's clock."""
         return int(self.settings()[_CHANGED])
 
     def track_changes(self) -> int:
@@ -173,17 +200,18 @@ class MilvusStore:
 
     # Failures
 
-    def put_failure(self, failure: Failure) -> None:
-        """Record a file that could not be embedded."""
-        row = asdict(failure)
-        self._note("failure", {coded(row.pop("path")): json.dumps(row)})
+    def put_failures(self, failures: Iterable[Failure]) -> None:
+        """Record files that could not be embedded."""
+        values = {failure.path: asdict(failure) for failure in failures}
+        self._note("failure", {p: row | {"path": coded(p)} for p, row in values.items()})
 
     def failures(self) -> list[Failure]:
         """Return the files that could not be embedded, by path."""
-        found = [
-            Failure(path=decoded(row["key"].removeprefix("failure:")), **json.loads(row["text"]))
-            for row in self._noted("failure")
+        condition = f"kind == {literal('failure')}"
+        rows = [
+            json.loads(row["text"]) for row in self.everything(self._notes, condition, ["text"])
         ]
+        found = [Failure(**row | {"path": decoded(row["path"])}) for row in rows]
         return sorted(found, key=lambda failure: failure.path)
 
     def remove_failures(self, failures: Iterable[Failure]) -> None:
@@ -192,14 +220,15 @@ class MilvusStore:
 
     def forget_failures(self, paths: Iterable[str]) -> None:
         """Forget the failures of some paths."""
-        keys = [f"failure:{coded(path)}" for path in paths]
-        for some in in_parts(keys):
+        for some in in_parts([_key("failure", path) for path in paths]):
             self.ask("delete", self._notes, filter=one_of("key", some))
 
     # Requests
 
-    def everything(self, collection: str, condition: str, names: list[str]) -> list[dict[str, Any]]:
-        """Return some fields of all that fulfil a condition, however many they are."""
+    def everything(
+        self, collection: str, condition: str, names: list[str]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield some fields of all that fulfil a condition, in the order of their keys."""
         found = self.ask(
             "query_iterator",
             collection,
@@ -207,11 +236,14 @@ class MilvusStore:
             filter=condition,
             output_fields=names,
         )
-        rows: list[dict[str, Any]] = []
         with contextlib.closing(found):
             while some := self._connection.next(found):
-                rows += some
-        return rows
+                yield from some
+
+
+def _key(kind: str, name: str) -> str:
+    """Return the key of a note; a digest, for Milvus's client takes no key with quotes."""
+    return f"{kind}:{blake3(os.fsencode(name)).hexdigest(length=16)}"
 
 
 def in_parts(values: Sequence[Any]) -> Iterator[list[Any]]:
