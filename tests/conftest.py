@@ -70,6 +70,21 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"milvus+lite://{tmp_path / 'index.db'}"
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory):
+    """HOST:PORT of a Milvus."""
+    from milvus_server import milvus_server
+
+    with milvus_server(tmp_path_factory.mktemp("milvus")) as host:
+        yield host
+
+
+@pytest.fixture
+def address(server: str, request: pytest.FixtureRequest) -> str:
+    """A collection of its own for every test."""
+    return f"milvus://{server}/c{abs(hash(request.node.nodeid))}"
+
+
 @pytest.fixture
 def run():
     """Run a command line in this process."""

@@ -2,9 +2,6 @@
 
 import json
 import os
-import socket
-import subprocess
-import sys
 import urllib.request
 from dataclasses import replace
 
@@ -15,11 +12,9 @@ from served import serving
 from test_ranking import a_track, crowd
 from tracks import IDENTITY, some_track, unit, unit_vectors
 
-from audiosearch import Index, IndexNotFound, LibraryError, ModelMismatch, UsageError, similar
-from audiosearch.errors import MissingExtra
+from audiosearch import Index, IndexNotFound, similar
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import Failure, Identity
-from audiosearch.library.milvus.client import TOKEN, Address
 from audiosearch.library.milvus.schema import coded, decoded
 from audiosearch.library.milvus.store import MilvusStore
 from audiosearch.models.registry import Request, compact
@@ -29,18 +24,6 @@ from audiosearch.playlist.wishes import Wishes, playlist
 from audiosearch.upkeep.copying import copy
 
 COMPACT = Identity("compact", compact().fingerprint)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with milvus_server(tmp_path_factory.mktemp("milvus")) as host:
-        yield host
-
-
-@pytest.fixture
-def address(server, request):
-    """A collection of its own for every test."""
-    return f"milvus://{server}/c{abs(hash(request.node.nodeid))}"
 
 
 def rows_of(run, *command):
@@ -264,142 +247,3 @@ def test_more_hits_than_are_found_at_a_time_are_said(address, monkeypatch):
         assert answer.warnings == ["no more than 5 hits are found at a time"]
         found = playlist(index, Wishes(("#1",)), Shape(), Caps(), Request())
         assert len(found.tracks) == 4
-
-
-# What goes wrong
-
-
-def failed(action, *words):
-    with pytest.raises(LibraryError) as caught:
-        action()
-    assert all(word in str(caught.value) for word in words), caught.value
-    assert "\n" not in str(caught.value)
-    assert caught.value.hint
-
-
-def test_nobody_there_is_said():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    address = f"milvus://127.0.0.1:{port}/music"
-    failed(lambda: Index(address), address, "no Milvus answers")
-
-
-def test_a_server_that_goes_away_is_said(tmp_path):
-    with milvus_server(tmp_path / "m") as host:
-        index = Index(f"milvus://{host}/music", identity=IDENTITY)
-    with index:
-        failed(lambda: list(index), host, "no Milvus answers")
-
-
-def test_a_token_is_asked_for_and_given_by_the_environment(tmp_path, monkeypatch, run):
-    with milvus_server(tmp_path / "m", token="user:secret") as host:
-        address = f"milvus://{host}/music"
-        failed(lambda: Index(address), "refuses", "token")
-        monkeypatch.setenv(TOKEN, "user:wrong")
-        refused = run("list", "--index", address)
-        assert refused.exit_code == 1
-        assert TOKEN in refused.stderr
-        assert "wrong" not in refused.stderr.replace("missing, wrong", "")
-        monkeypatch.setenv(TOKEN, "user:secret")
-        with Index(address, identity=IDENTITY) as index:
-            index.add(some_track(1), unit())
-            assert index.n_tracks == 1
-
-
-def made_by_others(host, name, size):
-    from pymilvus import MilvusClient
-
-    client = MilvusClient(f"http://{host}")
-    client.create_collection(name, dimension=size)
-    client.close()
-
-
-def test_a_collection_of_other_vectors_is_said(server, address):
-    made_by_others(server, address.rpartition("/")[2], 64)
-    failed(lambda: Index(address, identity=IDENTITY), "not made by audiosearch")
-
-
-def test_vectors_of_another_dimension_are_said(server, address, monkeypatch):
-    monkeypatch.setattr("audiosearch.library.milvus.schema.EMBEDDING_SIZE", 64)
-    failed(lambda: Index(address, identity=IDENTITY), address, "64 numbers, not of 128")
-    monkeypatch.undo()
-    failed(lambda: Index(address), address, "64 numbers, not of 128")
-
-
-def test_another_model_s_collection_is_said(address):
-    Index(address, identity=IDENTITY).close()
-    with pytest.raises(ModelMismatch) as caught:
-        Index(address, identity=COMPACT)
-    assert str(IDENTITY) in str(caught.value)
-
-
-def test_what_only_a_folder_can_is_said(address, run):
-    with Index(address, identity=replace(IDENTITY, fingerprint="e" * 64)) as index:
-        index.add(some_track(1), unit())
-    for command in (["optimize"], ["reembed", "--model", "compact"]):
-        refused = run(*command, "--index", address)
-        assert (refused.exit_code, "hint: " in refused.stderr) == (1, True)
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        *("milvus://", "milvus://host", "milvus://host/", "milvus://host:port/c"),
-        *("milvus://host/a-b", "milvus://host/1a", "milvus://host/a/b"),
-        *("milvus+lite:///folder/file", "milvus+lite:"),
-    ],
-)
-def test_what_is_no_address_is_said(location):
-    with pytest.raises(UsageError, match=r"is no address|names no file") as caught:
-        Address.parsed(location)
-    assert "milvus+lite:" in caught.value.hint
-
-
-@pytest.mark.parametrize("url", ["http://host:19530/music", "s3://bucket/index"])
-def test_another_url_is_no_folder(url, run):
-    for command in (["info", "--index", url], ["copy", url, "here"], ["copy", "here", url]):
-        assert run(*command).exit_code in (1, 2)
-        assert os.listdir() == []
-    with pytest.raises(UsageError, match="neither a folder nor"):
-        Index(url, identity=IDENTITY)
-
-
-def test_a_password_in_an_address_is_not_repeated():
-    with pytest.raises(UsageError) as caught:
-        Address.parsed("milvus://me:secret@host/music")
-    assert "secret" not in str(caught.value) + caught.value.hint
-    assert TOKEN in caught.value.hint
-
-
-def test_addresses_are_what_milvus_takes(tmp_path):
-    assert Address.parsed("milvus://host/music").uri == "http://host:19530"
-    assert Address.parsed("milvus+tls://[::1]:443/music").uri == "https://[::1]:443"
-    assert Address.parsed("milvus+lite:///folder/a.db").file == "/folder/a.db"
-    assert Address.parsed("milvus+lite:a.db").file == os.path.abspath("a.db")
-
-
-def test_a_file_that_another_process_has_open_is_said(tmp_path):
-    location = f"milvus+lite:{tmp_path / 'a.db'}"
-    hold = (
-        "import sys; from audiosearch import Index; from tracks import IDENTITY\n"
-        "with Index(sys.argv[1], identity=IDENTITY): print('open', flush=True); input()\n"
-    )
-    command = [sys.executable, "-c", hold, location]
-    environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout.readline() == "open\n"
-        failed(lambda: Index(location), "cannot be opened")
-        other.communicate("\n")
-    with Index(location) as index:
-        assert index.n_tracks == 0
-
-
-@pytest.mark.parametrize("package", ["pymilvus", "milvus_lite"])
-def test_a_package_that_is_missing_is_named(package, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra) as caught:
-        Index(f"milvus+lite:{tmp_path / 'a.db'}", identity=IDENTITY)
-    assert "audiosearch[milvus]" in caught.value.hint
