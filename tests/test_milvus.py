@@ -15,12 +15,14 @@ from tracks import IDENTITY, some_track, unit, unit_vectors
 from audiosearch import Index, IndexNotFound, similar
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import Failure, Identity
+from audiosearch.library.milvus.catalog import MilvusCatalog
 from audiosearch.library.milvus.schema import coded, decoded
 from audiosearch.library.milvus.store import MilvusStore
 from audiosearch.models.registry import Request, compact
 from audiosearch.playlist.around import Shape
 from audiosearch.playlist.chosen import Caps
 from audiosearch.playlist.wishes import Wishes, playlist
+from audiosearch.search import Ranking
 from audiosearch.upkeep.copying import copy
 
 COMPACT = Identity("compact", compact().fingerprint)
@@ -235,6 +237,26 @@ def test_an_index_that_its_owner_arranged_otherwise_is_searched_far_enough(
         found = [{track.size for track, _ in index.nearest(v, 10)} for v in vectors[:50]]
     exact = np.argsort(-(vectors[:50] @ vectors.T), axis=1)[:, :10]
     assert np.mean([len(a & set(b)) for a, b in zip(found, exact.tolist(), strict=True)]) >= 9.5
+
+
+def test_whitening_is_fitted_once_and_anew_as_the_library_grows(address, monkeypatch):
+    asked, sample = [], MilvusCatalog.sample
+
+    def counted(catalog, n_vectors):
+        asked.append(catalog.count())
+        return sample(catalog, n_vectors)
+
+    monkeypatch.setattr(MilvusCatalog, "sample", counted)
+    ranking = Ranking(whiten=True)
+    with Index(address, identity=COMPACT) as index:
+        index.add_all(zip(map(a_track, range(320)), crowd(320), strict=True))
+        first = similar(index, "#1", ranking=ranking).hits
+    with Index(address) as index:
+        assert similar(index, "#1", ranking=ranking).hits == first
+        assert asked == [320]
+        index.add_all(zip(map(a_track, range(320, 410)), crowd(410)[320:], strict=True))
+        similar(index, "#1", ranking=ranking)
+        assert asked == [320, 410]
 
 
 def test_more_hits_than_are_found_at_a_time_are_said(address, monkeypatch):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch.errors import LibraryError
 from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.milvus.catalog import MOST_FOUND
 from audiosearch.library.milvus.expressions import expression
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _LEAST_CANDIDATES, _MARGIN = 1_024, 8  # of those that are compared whitened, to what is wanted
 _FITTING_SAMPLES = 65_536
+_WHITENING = "whitening"  # what the transform is kept under
 _GROWTH = 1.25  # a transform is fitted anew for so many times the tracks
 
 
@@ -184,14 +187,38 @@ class WhitenedSpace(PlainSpace):
     """
 
     def __init__(self, catalog: MilvusCatalog, n_tracks: int) -> None:
-        from audiosearch.library.arrangements import FLAT
-        from audiosearch.library.whitening import check_enough, turning, whitened_index
+        from audiosearch.library.whitening import check_enough, turning
 
         super().__init__(catalog)
         check_enough(n_tracks)
-        self._n_fitted = n_tracks
-        self._index = whitened_index(catalog.sample(_FITTING_SAMPLES), FLAT.trained)
+        self._index: Any
+        self._n_fitted, self._index = self._kept() or (0, None)
+        if not self.fits(n_tracks):
+            self._n_fitted, self._index = n_tracks, self._fitted(n_tracks)
         self._turning = turning(self._index)
+
+    def _kept(self) -> tuple[int, Any] | None:
+        """Return how many tracks there were when a transform was fitted last, and it."""
+        import faiss
+
+        content = self._catalog.kept(_WHITENING)
+        if content is None:
+            return None
+        index = faiss.deserialize_index(np.frombuffer(content[8:], dtype=np.uint8))
+        return int.from_bytes(content[:8], "little"), index
+
+    def _fitted(self, n_tracks: int) -> Any:
+        """Fit a transform, and keep it for others where that may be."""
+        import faiss
+
+        from audiosearch.library.arrangements import FLAT
+        from audiosearch.library.whitening import whitened_index
+
+        index = whitened_index(self._catalog.sample(_FITTING_SAMPLES), FLAT.trained)
+        with contextlib.suppress(LibraryError):
+            content = faiss.serialize_index(index).tobytes()
+            self._catalog.keep(_WHITENING, n_tracks.to_bytes(8, "little") + content)
+        return index
 
     def fits(self, n_tracks: int) -> bool:
         """Return whether the space still fits that many tracks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 #: So many rows a request names.
 AT_A_TIME = 500
 _LISTED_AT_A_TIME = 10_000
+_PART_BYTES = 60_000  # of what is kept in parts, as text
 _CHANGED = "changed"  # the setting that is another after every change
 
 
@@ -182,6 +184,23 @@ class MilvusStore:
         ]
         for some in in_parts(rows):
             self.ask("upsert", self._notes, some)
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Keep bytes under a name, in parts."""
+        text, stamp = base64.b64encode(content).decode(), blake3(content).hexdigest(length=8)
+        parts = [text[i : i + _PART_BYTES] for i in range(0, len(text), _PART_BYTES)]
+        self._note(name, {str(i): [stamp, len(parts), i, part] for i, part in enumerate(parts)})
+
+    def kept(self, name: str) -> bytes | None:
+        """Return the bytes that are kept under a name; None where there are none that are whole."""
+        condition = f"kind == {literal(name)}"
+        rows = self.ask("query", self._notes, filter=condition, output_fields=["text"])
+        parts = sorted((json.loads(row["text"]) for row in rows), key=lambda part: int(part[2]))
+        if not parts:
+            return None
+        stamp, n_parts, *_ = parts[0]
+        content = base64.b64decode("".join(part[3] for part in parts[:n_parts]))
+        return content if blake3(content).hexdigest(length=8) == stamp else None
 
     def revision(self) -> int:
         """Return a number that is another one after every change, as of its writer's clock."""
