@@ -77,6 +77,17 @@ def test_vectors_of_another_dimension_are_said(server, address, monkeypatch):
     failed(lambda: Index(address), address, "64 numbers, not of 128")
 
 
+def test_vectors_whose_index_was_taken_away_are_said(server, address):
+    from pymilvus import MilvusClient
+
+    Index(address, identity=IDENTITY).close()
+    name, client = address.rpartition("/")[2], MilvusClient(f"http://{server}")
+    client.release_collection(name)
+    client.drop_index(name, "embedding")
+    client.close()
+    failed(lambda: Index(address), address, "have no index")
+
+
 def test_another_model_s_collection_is_said(address):
     Index(address, identity=IDENTITY).close()
     with pytest.raises(ModelMismatch) as caught:

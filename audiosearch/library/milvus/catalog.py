@@ -306,13 +306,8 @@ class MilvusCatalog(MilvusStore):
 
     @cached_property
     def _index(self) -> dict[str, Any]:
-        names = self.ask("list_indexes", self.collection, field_name="embedding")
-        described = self.ask("describe_index", self.collection, names[0]) if names else None
-        if not described:
-            raise LibraryError(
-                f"The vectors of {self.location} have no index.",
-                hint="Give the field `embedding` one in Milvus, by inner product: FLAT, or HNSW.",
-            )
+        (name, *_) = self.ask("list_indexes", self.collection, field_name="embedding")
+        described = self.ask("describe_index", self.collection, name)
         index: dict[str, Any] = described | described.get("params", {})
         return index
 

@@ -86,11 +86,26 @@ class MilvusStore:
             raise
 
     def _open(self, settings: dict[str, str] | None) -> None:
-        is_there = self._is_ready(self.collection) and self._is_ready(self._notes)
-        if not is_there or _CHANGED not in self.settings():
+        if not self._is_whole():
             if settings is None:
                 raise self._not_found()
             self._make(settings)
+        if not self._is_indexed(self.collection):
+            raise LibraryError(
+                f"The vectors of the index {self.location} have no index in Milvus.",
+                hint="Give the field `embedding` one there, by inner product: FLAT, or HNSW.",
+            )
+        self._load(self.collection)
+
+    def _is_whole(self) -> bool:
+        """Return whether there is all that is made: the settings come last."""
+        if not self.ask("has_collection", self.collection):
+            return False
+        self._check_schema()
+        if not self.ask("has_collection", self._notes) or not self._is_indexed(self._notes):
+            return False
+        self._load(self._notes)
+        return _CHANGED in self.settings()
 
     def _not_found(self) -> IndexNotFound:
         return IndexNotFound(
@@ -102,17 +117,10 @@ class MilvusStore:
         """Make a request: see `audiosearch.library.milvus.client.Connection.ask`."""
         return self._connection.ask(request, *args, **options)
 
-    def _is_ready(self, name: str) -> bool:
-        """Return whether there is a collection that can be searched, and let it be so."""
-        if not self.ask("has_collection", name):
-            return False
-        if name == self.collection:
-            self._check_schema()
-        if not self._is_indexed(name):
-            return False
+    def _load(self, name: str) -> None:
+        """Let a collection be searched, which the server may take its time for."""
         if "NotLoad" in str(self.ask("get_load_state", name)["state"]):
             self.ask("load_collection", name, timeout=None)
-        return True
 
     def _make(self, settings: dict[str, str]) -> None:
         """Make what is not there; the settings, which tell that all of it is, come last."""
@@ -122,7 +130,7 @@ class MilvusStore:
                 self.ask("create_collection", name, schema=made, consistency_level="Strong")
             if not self._is_indexed(name):
                 self.ask("create_index", name, self._indexes(name), sync=False)
-            self._is_ready(name)
+            self._load(name)
         if _CHANGED not in self.settings():
             self.set_settings(settings | {_CHANGED: "0"})
 
