@@ -44,6 +44,15 @@ def test_paths_of_any_bytes_come_back(index):
     assert next(iter(index)).path == path
 
 
+def test_tracks_are_listed_page_by_page(filled):
+    index, _ = filled
+    everything = list(index)
+    assert [track.id for track in everything] == sorted(track.id for track in everything)
+    assert index.listed(limit=20) == everything[:20]
+    assert index.listed(limit=20, offset=40) == everything[40:]
+    assert index.listed(limit=20, offset=2**62) == []
+
+
 def test_adding_a_path_again_keeps_its_id_and_takes_the_new_vector(filled):
     index, vectors = filled
     before = index.stored("/music/3.mp3")

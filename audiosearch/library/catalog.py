@@ -170,6 +170,11 @@ class Catalog(Store):
                 found[os.fsdecode(row["path"])] = (row["size"], row["mtime_ns"])
         return found
 
+    def listed(self, limit: int, offset: int) -> list[Track]:
+        """Return some tracks, in the order of their ids."""
+        sql = f"SELECT {', '.join(_FIELDS)} FROM tracks ORDER BY id LIMIT ? OFFSET ?"
+        return list(map(_track, self.rows(sql, [limit, offset])))
+
     def named(self, words: str, limit: int, offset: int) -> list[int]:
         """Return the ids of tracks in which every word occurs, or begins one; best first."""
         from audiosearch.library import texts

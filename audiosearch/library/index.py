@@ -267,6 +267,10 @@ class Index:
         tracks = {track.id: track for track in self._catalog.tracks(ids)}
         return [tracks[i] for i in ids if i in tracks]
 
+    def listed(self, *, limit: int, offset: int = 0) -> list[Track]:
+        """Return some tracks, in the order of their ids."""
+        return self._catalog.listed(limit, offset)
+
     def content_hashes(self) -> set[str]:
         """Return the hashes of the stored tracks' files, as far as they are known."""
         return self._catalog.content_hashes()

@@ -27,7 +27,6 @@ from fastapi.security import APIKeyHeader
 from audiosearch import __version__
 from audiosearch.errors import UsageError
 from audiosearch.formats import Entry, PlaylistFormat, entries_of, playlist_text
-from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.index import Index, Track
 from audiosearch.models.registry import Request as ModelRequest
 from audiosearch.playlist import Caps, Playlist, Shape, Wishes
@@ -127,9 +126,7 @@ async def tracks(
         if words.strip():
             listed = index.named(words.replace("\0", " "), limit=limit, offset=offset)
         else:
-            ids = index.ids(EVERYTHING)[offset : offset + limit].tolist()
-            by_id = index.by_id(ids)
-            listed = [by_id[i] for i in ids if i in by_id]
+            listed = index.listed(limit=limit, offset=offset)
         return schemas.Tracks(tracks=[schemas.Track.of(one) for one in listed], total=total)
 
     return await shared.library.ask(found)
