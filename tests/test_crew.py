@@ -64,6 +64,6 @@ def test_lost_starts_end_nothing_where_others_begin(begins, n_workers, n_hired):
 @pytest.mark.parametrize("n_workers", [1, 2, 5])
 def test_where_none_begins_it_ends_in_a_sentence(n_workers):
     crew = Crew([False] * 100)
-    with pytest.raises(AudiosearchError, match="No worker starts on .* no module named"):
+    with pytest.raises(AudiosearchError, match=r"No worker starts on .* no module named"):
         read(crew, 100, n_workers)
     assert crew.n_hired == n_workers + 2

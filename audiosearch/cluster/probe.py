@@ -46,10 +46,21 @@ def silence(address: str) -> Silence | None:
     found = _ADDRESS.fullmatch(address)
     if found is None:
         return Silence("it is no HOST:PORT")
-    host, port = found[2], int(found[3])
+    silent = _silence_of_port(found[2].strip("[]"), int(found[3]))
+    if silent is not None or _uses_tls():
+        return silent
+    return _silence_of_grpc(f"{found[2]}:{found[3]}", is_client=bool(found[1]))
+
+
+def _uses_tls() -> bool:
+    return os.environ.get("RAY_USE_TLS", "0") not in ("0", "")
+
+
+def _silence_of_port(host: str, port: int) -> Silence | None:
+    """Return why nothing speaks HTTP/2 there."""
     try:
-        with socket.create_connection((host.strip("[]"), port), _PROBE_SECONDS) as connection:
-            if os.environ.get("RAY_USE_TLS", "0") not in ("0", ""):
+        with socket.create_connection((host, port), _PROBE_SECONDS) as connection:
+            if _uses_tls():
                 return None
             connection.sendall(_PREFACE)
             start = connection.recv(9)
@@ -59,9 +70,8 @@ def silence(address: str) -> Silence | None:
         return Silence("there is no such port")
     except OSError as exc:
         return Silence((exc.strerror or str(exc)).lower())
-    if len(start) <= 3 or start[3] != _SETTINGS:
-        return Silence("something else answers there")
-    return _silence_of_grpc(f"{host}:{port}", is_client=bool(found[1]))
+    is_http2 = len(start) > 3 and start[3] == _SETTINGS
+    return None if is_http2 else Silence("something else answers there")
 
 
 def _silence_of_grpc(target: str, *, is_client: bool) -> Silence | None:
