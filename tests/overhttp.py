@@ -15,6 +15,8 @@ from audiosearch.sound.remote import listing
 REFUSED = {"/forbidden": 403, "/broken": 500, "/gone": 404}
 #: Files and folders that begin so are for a user with a password.
 PRIVATE = "/private"
+#: A folder that is none without its slash.
+STRICT = "/strict"
 USER, PASSWORD = "user", "secret"
 
 
@@ -27,6 +29,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         is_theirs = self.headers.get("Authorization") == f"Basic {credentials}"
         if self.path.startswith(PRIVATE) and not is_theirs:
             status = 401
+        if self.path == STRICT:
+            status = 404
         if status is not None:
             self.send_error(status)
             return None

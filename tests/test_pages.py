@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from overhttp import listed, over_http, sentence
+from overhttp import Handler, listed, over_http, sentence
 
 from audiosearch import AudioError
 from audiosearch.sound.remote import Sources, listing
@@ -70,19 +70,19 @@ def test_patterns_leave_folders_of_pages_out(music, web):
 
 
 def test_several_files_of_a_page_are_asked_for_at_a_time(music, web, monkeypatch):
-    from fsspec.implementations.http import HTTPFileSystem
+    together, head = threading.Barrier(3, timeout=20), Handler.do_HEAD
 
-    together, info = threading.Barrier(3, timeout=30), HTTPFileSystem.info
-
-    def info_of_three(filesystem, path, **options):
+    def head_of_three(handler):
         together.wait()
-        return info(filesystem, path, **options)
+        head(handler)
 
     page(music, "low.wav", "high.wav", "tune.ogg")
-    monkeypatch.setattr(HTTPFileSystem, "info", info_of_three)
+    monkeypatch.setattr(Handler, "do_HEAD", head_of_three)
     assert len(listed(f"{web}/")) == 3
+    assert not together.broken
 
 
-def test_a_page_without_links_holds_no_audio_file(music, web):
-    page(music / "empty")
-    assert sentence(f"{web}/empty/")[0] == "no audio file is in there"
+@pytest.mark.parametrize("name", ["empty", "strict"])
+def test_a_page_without_links_holds_no_audio_file(music, web, name):
+    page(music / name)
+    assert sentence(f"{web}/{name}/")[0] == "no audio file is in there"
