@@ -76,17 +76,22 @@ def test_what_answers_there_and_is_no_ray_ends_in_a_sentence(clip, run):
 
 
 @contextlib.contextmanager
-def over_grpc(*methods):
+def over_grpc(*methods, refused=(), host="127.0.0.1"):
     """Serve these methods for as long as the block lasts; gives HOST:PORT."""
+
+    def refuse(request, context):
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
 
     class Handler(grpc.GenericRpcHandler):
         def service(self, details):
+            if details.method in refused:
+                return grpc.unary_unary_rpc_method_handler(refuse)
             if details.method in methods:
                 return grpc.unary_unary_rpc_method_handler(lambda request, context: b"")
             return None
 
     server = grpc.server(ThreadPoolExecutor(1), handlers=[Handler()])
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"{host}:0")
     server.start()
     yield f"127.0.0.1:{port}"
     server.stop(0).wait()
@@ -141,6 +146,32 @@ def test_what_answers_no_request_ends_in_a_sentence(clip, run, monkeypatch):
 def test_a_cluster_is_recognised(scheme, method):
     with over_grpc(method) as address:
         assert probe.silence(f"{scheme}{address}") is None
+
+
+def test_a_cluster_that_asks_for_a_token_says_so(clip, run, monkeypatch):
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with over_grpc(refused=[OF_NODES]) as address:
+        ended = run("add", "--ray", address, clip)
+        assert ended.stderr.splitlines() == [
+            f"error: No Ray cluster answers at {address}: it asks for a token.",
+            "hint: Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH.",
+        ]
+        monkeypatch.setenv("RAY_AUTH_MODE", "token")
+        assert probe.silence(address) is None
+
+
+def test_what_refuses_whatever_is_asked_is_no_cluster():
+    with over_grpc(refused=[OF_NODES, OF_CLIENTS]) as address:
+        assert probe.silence(address).reason == "something else answers there"
+
+
+def test_a_cluster_that_runs_here_is_used_though_it_asks_for_a_token(tmp_path, monkeypatch):
+    (tmp_path / "ray").mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with over_grpc(refused=[OF_NODES], host="0.0.0.0") as address:  # Ray says 127.0.0.1 otherwise
+        (tmp_path / "ray" / "ray_current_cluster").write_text(address)
+        assert _resolved(AUTO) is None
 
 
 def test_a_token_that_is_missing_ends_in_a_sentence(clip, tmp_path):

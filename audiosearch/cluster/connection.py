@@ -10,7 +10,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.cluster.probe import is_host_and_port, silence
+from audiosearch.cluster.probe import NO_TOKEN, is_host_and_port, silence
 from audiosearch.errors import AudiosearchError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _resolved(address: str) -> str | None:
 
     running = services.canonicalize_bootstrap_address(None)  # type: ignore[arg-type]
     # One that crashed may have left its address behind.
-    return None if running and silence(running) is None else LOCAL
+    return None if running and silence(running) in (None, NO_TOKEN) else LOCAL
 
 
 def _check(address: str) -> None:

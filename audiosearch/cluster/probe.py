@@ -15,8 +15,9 @@ _SETTINGS = 4
 # A request, of those that nodes make and of those that ray:// makes, which changes nothing.
 _OF_NODES = "/ray.rpc.NodeInfoGcsService/GetClusterId"
 _OF_CLIENTS = "/ray.rpc.RayletDriver/ClusterInfo"
-# What tells that the request was understood: who asks is unknown, or has no token.
-_UNDERSTOOD = ("OK", "NOT_FOUND", "FAILED_PRECONDITION", "UNAUTHENTICATED", "PERMISSION_DENIED")
+_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+# What tells that the request was understood: who asks is unknown, or refused.
+_UNDERSTOOD = ("OK", "NOT_FOUND", "FAILED_PRECONDITION", *_REFUSED)
 
 _STARTING = (
     "`ray start --head` starts one and says its address; without an address, --ray uses the cores "
@@ -30,6 +31,12 @@ class Silence:
 
     reason: str
     hint: str = _STARTING
+
+
+NO_TOKEN = Silence(
+    "it asks for a token",
+    hint="Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH.",
+)
 
 
 def is_host_and_port(word: str) -> bool:
@@ -75,13 +82,21 @@ def _silence_of_port(host: str, port: int) -> Silence | None:
 
 
 def _silence_of_grpc(target: str, *, is_client: bool) -> Silence | None:
+    """Return why there is no cluster, or not by the protocol that was meant.
+
+    A cluster refuses what it knows to those without its token; others refuse whatever is asked.
+    """
     wanted, other = (_OF_CLIENTS, _OF_NODES) if is_client else (_OF_NODES, _OF_CLIENTS)
     status = _status(target, wanted)
-    if status in _UNDERSTOOD:
-        return None
     if status == "DEADLINE_EXCEEDED":
         return Silence("there was no answer in time")
-    if _status(target, other) not in _UNDERSTOOD:
+    if status in _UNDERSTOOD and status not in _REFUSED:
+        return None
+    status_of_other = _status(target, other)
+    if status in _REFUSED and status_of_other not in _REFUSED:
+        has_token = os.environ.get("RAY_AUTH_MODE", "").lower() not in ("", "disabled")
+        return None if has_token else NO_TOKEN
+    if status in _REFUSED or status_of_other not in _UNDERSTOOD:
         return Silence("something else answers there")
     if is_client:
         return Silence(
