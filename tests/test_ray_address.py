@@ -1,15 +1,21 @@
 """`--ray` on the command line: what is an address, and where none answers."""
 
+import contextlib
+import os
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 import typer
 from overhttp import over_http
 from sounds import tone, write
 
 from audiosearch.cli import app
+from audiosearch.cluster import probe
 from audiosearch.cluster.connection import AUTO, LOCAL, _resolved
 
 
@@ -67,6 +73,118 @@ def test_what_answers_there_and_is_no_ray_ends_in_a_sentence(clip, run):
         ended = run("add", "--ray", url.removeprefix("http://"), clip)
     assert ended.exit_code == 1
     assert "something else answers there" in ended.stderr
+
+
+@contextlib.contextmanager
+def over_grpc(*methods, refused=(), host="127.0.0.1"):
+    """Serve these methods for as long as the block lasts; gives HOST:PORT."""
+
+    def refuse(request, context):
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
+
+    class Handler(grpc.GenericRpcHandler):
+        def service(self, details):
+            if details.method in refused:
+                return grpc.unary_unary_rpc_method_handler(refuse)
+            if details.method in methods:
+                return grpc.unary_unary_rpc_method_handler(lambda request, context: b"")
+            return None
+
+    server = grpc.server(ThreadPoolExecutor(1), handlers=[Handler()])
+    port = server.add_insecure_port(f"{host}:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(0).wait()
+
+
+OF_NODES = "/ray.rpc.NodeInfoGcsService/GetClusterId"
+OF_CLIENTS = "/ray.rpc.RayletDriver/ClusterInfo"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "methods", "reason", "hint"),
+    [
+        ("", [], "something else answers there", "`ray start --head` starts one"),
+        ("ray://", [], "something else answers there", "`ray start --head` starts one"),
+        ("", [OF_CLIENTS], "this port is for ray://", "Name it so: --ray ray://127.0.0.1:"),
+        ("ray://", [OF_NODES], "this port is for the cluster's nodes", "On a node, name it"),
+    ],
+)
+def test_what_speaks_grpc_there_and_is_no_ray_is_told_from_it(
+    clip, run, scheme, methods, reason, hint
+):
+    with over_grpc(*methods) as address:
+        ended = run("add", "--ray", f"{scheme}{address}", clip)
+    assert ended.exit_code == 1
+    first, second = ended.stderr.splitlines()
+    assert first == f"error: No Ray cluster answers at {scheme}{address}: {reason}."
+    assert second.startswith(f"hint: {hint}")
+
+
+def test_what_answers_no_request_ends_in_a_sentence(clip, run, monkeypatch):
+    monkeypatch.setattr(probe, "_PROBE_SECONDS", 0.5)
+
+    def settings_and_no_more(server):
+        for _ in range(2):  # the probe's first question, and its second
+            connection, _ = server.accept()
+            connection.sendall(bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
+            taken.append(connection)
+
+    taken = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        answering = threading.Thread(target=settings_and_no_more, args=[server])
+        answering.start()
+        ended = run("add", "--ray", address, clip)
+        answering.join()
+    for connection in taken:
+        connection.close()
+    assert f"at {address}: there was no answer in time." in ended.stderr
+
+
+@pytest.mark.parametrize(("scheme", "method"), [("", OF_NODES), ("ray://", OF_CLIENTS)])
+def test_a_cluster_is_recognised(scheme, method):
+    with over_grpc(method) as address:
+        assert probe.silence(f"{scheme}{address}") is None
+
+
+def test_a_cluster_that_asks_for_a_token_says_so(clip, run, monkeypatch):
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with over_grpc(refused=[OF_NODES]) as address:
+        ended = run("add", "--ray", address, clip)
+        assert ended.stderr.splitlines() == [
+            f"error: No Ray cluster answers at {address}: it asks for a token.",
+            "hint: Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH.",
+        ]
+        monkeypatch.setenv("RAY_AUTH_MODE", "token")
+        assert probe.silence(address) is None
+
+
+def test_what_refuses_whatever_is_asked_is_no_cluster():
+    with over_grpc(refused=[OF_NODES, OF_CLIENTS]) as address:
+        assert probe.silence(address).reason == "something else answers there"
+
+
+def test_a_cluster_that_runs_here_is_used_though_it_asks_for_a_token(tmp_path, monkeypatch):
+    (tmp_path / "ray").mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with over_grpc(refused=[OF_NODES], host="0.0.0.0") as address:  # Ray says 127.0.0.1 otherwise
+        (tmp_path / "ray" / "ray_current_cluster").write_text(address)
+        assert _resolved(AUTO) is None
+
+
+def test_a_token_that_is_missing_ends_in_a_sentence(clip, tmp_path):
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "HOME": str(tmp_path)}
+    with over_grpc(OF_NODES) as address:
+        command = [sys.executable, "-m", "audiosearch", "add", "--ray", address, clip]
+        ended = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
+    assert ended.returncode == 1
+    first, hint = ended.stderr.splitlines()
+    assert first.startswith(f"error: The Ray cluster at {address} cannot be used: Token")
+    assert "RAY_AUTH_TOKEN" in hint
 
 
 @pytest.mark.parametrize("address", ["nonsense", "http://host:1", "host", "host:99999"])

@@ -5,25 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import signal
-import socket
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from audiosearch.cluster.probe import NO_TOKEN, is_host_and_port, silence
 from audiosearch.errors import AudiosearchError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AUTO, LOCAL = "auto", "local"
-
-_ADDRESS = re.compile(r"(ray://)?([\w.-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})")
-_PROBE_SECONDS = 5.0
-# What a client of HTTP/2, and so of gRPC, begins with; the server's answer begins with settings.
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-_SETTINGS = 4
 
 
 def is_address(word: str) -> bool:
@@ -34,7 +27,7 @@ def is_address(word: str) -> bool:
     >>> [is_address(word) for word in ("auto", "10.0.0.1:6379", "ray://head:10001", "./music")]
     [True, True, True, False]
     """
-    return word in (AUTO, LOCAL) or _ADDRESS.fullmatch(word) is not None
+    return word in (AUTO, LOCAL) or is_host_and_port(word)
 
 
 @contextlib.contextmanager
@@ -85,7 +78,7 @@ def connected(address: str = AUTO) -> Iterator[int]:
                     log_to_driver=False,
                     logging_level=logging.CRITICAL,
                 )
-        except (OSError, RuntimeError, ValueError) as exc:
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as exc:
             raise _unusable(where, exc) from exc
         stack.enter_context(_quiet())
         yield _n_cpus(ray)
@@ -109,7 +102,7 @@ def _resolved(address: str) -> str | None:
 
     running = services.canonicalize_bootstrap_address(None)  # type: ignore[arg-type]
     # One that crashed may have left its address behind.
-    return None if running and _why_silent(running) is None else LOCAL
+    return None if running and silence(running) in (None, NO_TOKEN) else LOCAL
 
 
 def _check(address: str) -> None:
@@ -118,37 +111,11 @@ def _check(address: str) -> None:
             f"{address} is no address of a Ray cluster.",
             hint="--ray takes HOST:PORT, ray://HOST:PORT, auto or local.",
         )
-    reason = _why_silent(address)
-    if reason is not None:
+    silent = silence(address)
+    if silent is not None:
         raise AudiosearchError(
-            f"No Ray cluster answers at {address}: {reason}.",
-            hint="`ray start --head` starts one and says its address; without an address, --ray "
-            "uses the cores of this machine.",
+            f"No Ray cluster answers at {address}: {silent.reason}.", hint=silent.hint
         )
-
-
-def _why_silent(address: str) -> str | None:
-    """Return why no gRPC server answers; None where one does.
-
-    Ray itself waits for minutes, and cannot be interrupted, for what is none.
-    """
-    found = _ADDRESS.fullmatch(address)
-    if found is None:
-        return "it is no HOST:PORT"
-    host, port = found[2].strip("[]"), int(found[3])
-    try:
-        with socket.create_connection((host, port), timeout=_PROBE_SECONDS) as connection:
-            if os.environ.get("RAY_USE_TLS", "0") not in ("0", ""):
-                return None
-            connection.sendall(_PREFACE)
-            start = connection.recv(9)
-    except TimeoutError:
-        return "there was no answer in time"
-    except OverflowError:
-        return "there is no such port"
-    except OSError as exc:
-        return (exc.strerror or str(exc)).lower()
-    return None if len(start) > 3 and start[3] == _SETTINGS else "something else answers there"
 
 
 def _unusable(address: str | None, error: Exception) -> AudiosearchError:
@@ -157,7 +124,8 @@ def _unusable(address: str | None, error: Exception) -> AudiosearchError:
     return AudiosearchError(
         f"The Ray cluster {where} cannot be used: {reason}.",
         hint="All machines need the same versions of Python and Ray; where the cluster asks for a "
-        "token, set RAY_AUTH_MODE=token; from a machine that is no node, use ray://HOST:10001.",
+        "token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; from a machine that is no node, use "
+        "ray://HOST:10001.",
     )
 
 

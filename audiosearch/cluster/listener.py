@@ -6,19 +6,18 @@ import contextlib
 import os
 import queue
 import shutil
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.errors import AudiosearchError, Unreachable
+from audiosearch.errors import AudiosearchError, ModelError, Unreachable
 from audiosearch.models import registry
 from audiosearch.models.cache import cached_file, model_path
 from audiosearch.paths import is_url
 from audiosearch.sound.pipeline import Pipeline
-from audiosearch.sound.remote import at_hand
+from audiosearch.sound.remote import at_hand, temporary_folder
 from audiosearch.sound.walk import is_gone
 
 if TYPE_CHECKING:
@@ -111,8 +110,13 @@ class Listener:
         try:
             _check_version(work.version)
             model = _at_hand_here(work)
+        except ModelError as exc:
+            error = AudiosearchError(f"On the node {_address()}: {exc}", hint=exc.hint)
+            return Answer([], error=error)
         except AudiosearchError as exc:
             return Answer([], error=exc)
+        except OSError as exc:
+            return Answer([], error=_unfit(exc))
         self._pipeline = Pipeline(
             iter(self._paths.get, None),
             model,
@@ -138,6 +142,8 @@ class Listener:
                 item = self._done.get_nowait()
         except queue.Empty:
             return Answer(readings, self._pipeline.heard_seconds)
+        if isinstance(item, OSError):
+            item = _unfit(item)
         if not isinstance(item, AudiosearchError):
             raise item
         return Answer(readings, self._pipeline.heard_seconds, item)
@@ -162,8 +168,7 @@ class Listener:
         task = self._tasks.pop(path)
         if self._is_closed:
             raise Unreachable(path, "its worker was sent home", hint="Add it once more.")
-        if is_url(path) and self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="audiosearch-")
+        folder = self._folder_for(path) if is_url(path) else None
         if is_gone(path):
             raise Unreachable(
                 path,
@@ -171,8 +176,16 @@ class Listener:
                 hint="Each node needs the folder at the same path, by NFS for example; or add "
                 "URLs, which each can fetch.",
             )
-        with at_hand(path, listed=task.listed, folder=self._folder) as file:
+        with at_hand(path, listed=task.listed, folder=folder) as file:
             yield file
+
+    def _folder_for(self, url: str) -> str:
+        """Return the folder of what is fetched, which whoever tidies up may have taken away."""
+        if self._folder is None or not os.path.isdir(self._folder):
+            self._folder = temporary_folder(url)
+        if self._is_closed:  # meanwhile, and so nobody else removes it
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return self._folder
 
 
 def _check_version(wanted: str) -> None:
@@ -182,6 +195,14 @@ def _check_version(wanted: str) -> None:
             f"The node {_address()} has audiosearch {here}, and the index is added to by {wanted}.",
             hint=f"pip install 'audiosearch[ray]=={wanted}' on every node.",
         )
+
+
+def _unfit(error: OSError) -> AudiosearchError:
+    return AudiosearchError(
+        f"The node {_address()} cannot read files: {error.strerror or error}.",
+        hint="Check its disks and its limits. What was added is kept; the same command goes on "
+        "from there.",
+    )
 
 
 def _at_hand_here(work: Work) -> registry.Model:

@@ -248,6 +248,8 @@ class ClusterReadings:
             if isinstance(answer, Exception):
                 readings += self._lost(worker, answer)
                 continue
+            if not worker.has_begun:
+                self._n_failed_starts = 0
             worker.has_begun, worker.owes_answer = True, False
             worker.heard_seconds = answer.heard_seconds
             self._failure = self._failure or answer.error
@@ -277,15 +279,13 @@ class ClusterReadings:
         n_files = self._ledger.n_held(worker)
         self._heard_before += worker.heard_seconds
         self._crew.release(worker)
-        if worker.has_begun:
-            self._n_failed_starts = 0
-        else:
-            self._n_failed_starts += 1
-            if self._n_failed_starts >= _MOST_FAILED_STARTS:
-                raise _no_start(error) from error
+        self._n_failed_starts = 0 if worker.has_begun else self._n_failed_starts + 1
         if n_files:
             log.warning("A worker was lost; its files (%s) are done by others.", n_files)
-        self._crew.hire()
+        if self._n_failed_starts < _MOST_FAILED_STARTS:
+            self._crew.hire()
+        elif not self._crew.workers:  # else one bad node would end what others go on with
+            raise _no_start(error) from error
         return [Reading(path, error=_given_up(path)) for path in self._ledger.lose(worker)]
 
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import platform
+import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from audiosearch.errors import AudioError, MissingExtra, Unreachable
+from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import is_url
 from audiosearch.sound.decode import SUFFIXES
 from audiosearch.sound.pipeline import AtHand
 from audiosearch.sound.reader import Reader
+from audiosearch.sound.urls import check_no_password, filesystem_of, in_a_sentence, is_http
 from audiosearch.sound.walk import Ignored, find_audio, is_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from audiosearch.params import StrPath
@@ -27,10 +34,8 @@ if TYPE_CHECKING:
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "Last-Modified", "created")
 # What they call something that changes with a file's content.
 _DIGESTS = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "checksum", "crc32c")
-_HTTP = ("http", "https")
-_NOTHING_THERE = (404, 410)
-_SILENCE_SECONDS = 60.0  # after so long without a byte, a server has gone
-_ATTEMPTS_HINT = "Check the URL, and that this machine may reach it; then add it once more."
+_MOST_REQUESTS = 8  # at a time, to one server
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Sources:
@@ -76,7 +81,9 @@ class Sources:
         self._failed: dict[str, AudioError] = {}
         for url in urls:
             try:
-                self.listed |= listing(url, exclude=exclude, suffixes=suffixes)
+                found = listing(url, exclude=exclude, suffixes=suffixes)
+                self.listed |= found.files
+                self._failed |= found.failed
             except AudioError as exc:
                 self._failed[url] = exc
         files = []
@@ -106,9 +113,26 @@ class Sources:
         return self._here.size_and_time_when_failed(error)
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is at a URL.
+
+    Attributes
+    ----------
+    files : dict of str to tuple of int
+        By URL the size in bytes, 0 where it is not known, and the time in ns since 1970, or a
+        number that is another where the file changes.
+    failed : dict of str to AudioError
+        Files and folders that are named there, and cannot be had.
+    """
+
+    files: dict[str, tuple[int, int]]
+    failed: dict[str, AudioError] = field(default_factory=dict)
+
+
 def listing(
     url: str, *, exclude: Sequence[str] = (), suffixes: AbstractSet[str] = SUFFIXES
-) -> dict[str, tuple[int, int]]:
+) -> Listing:
     """Return the files at a URL, with their sizes and times of change.
 
     Parameters
@@ -121,46 +145,133 @@ def listing(
     suffixes : set of str
         What the names of files in folders end in.
 
-    Returns
-    -------
-    dict of str to tuple of int
-        By URL the size in bytes, 0 where it is not known, and the time in ns since 1970, or a
-        number that is another where the file changes.
-
     Raises
     ------
     AudioError
         Where nothing is there, or it cannot be reached.
+    UsageError
+        Where the URL holds a password, or a pattern is none.
     MissingExtra
         Where fsspec is not installed.
     """
-    with _in_a_sentence(url):
-        filesystem, root = _filesystem(url)
+    check_no_password(url)
+    with in_a_sentence(url):
+        filesystem, root = filesystem_of(url)
         filesystem.invalidate_cache()
-        is_http = urlsplit(url).scheme.lower() in _HTTP
-        if not (is_http and url.endswith("/")):
+        if not (is_http(url) and url.endswith("/")):
             info = filesystem.info(root)
-            if is_http or info["type"] != "directory":
-                return {url: _size_and_time(info)}
-        found = filesystem.find(root, detail=True)
+            if is_http(url) or info["type"] != "directory":
+                return Listing({url: _size_and_time(info)})
+        found = {} if is_http(url) else filesystem.find(root, detail=True)
     ignored = Ignored("", exclude)
-    files = {}
-    for name, info in sorted(found.items()):
-        inner = name.removeprefix(root.rstrip("/")).lstrip("/")
+
+    def is_wanted(inner: str) -> bool:
         is_hidden = any(part.startswith(".") for part in inner.split("/"))
-        if (
-            os.path.splitext(inner)[1].lower() in suffixes
-            and not is_hidden
-            and inner not in ignored
-        ):
-            files[f"{url.rstrip('/')}/{inner}"] = info
-    if not files:
+        is_audio = inner.endswith("/") or os.path.splitext(inner)[1].lower() in suffixes
+        return is_audio and not is_hidden and inner not in ignored
+
+    if is_http(url):
+        listed = _linked(filesystem, url, is_wanted)
+    else:
+        inner = {name.removeprefix(root.rstrip("/")).lstrip("/"): name for name in found}
+        files = {
+            f"{url.rstrip('/')}/{path}": _size_and_time(found[inner[path]])
+            for path in sorted(filter(is_wanted, inner))
+            if not path.endswith("/")
+        }
+        listed = Listing(files)
+    if not (listed.files or listed.failed):
         hint = "Audio is known by suffixes such as .mp3, .flac, .ogg, .m4a and .wav."
         raise AudioError(url, "no audio file is in there", hint=hint)
-    if is_http:  # whose listings tell names alone
-        with _in_a_sentence(url):
-            files = {file: filesystem.info(file) for file in files}
-    return {file: _size_and_time(info) for file, info in files.items()}
+    return listed
+
+
+def _linked(filesystem: Any, url: str, is_wanted: Callable[[str], bool]) -> Listing:
+    """Return the files that a page links, and those in folders that it links.
+
+    Such pages tell names alone: each file is asked for its size and time.
+    """
+    failed: dict[str, AudioError] = {}
+    files: set[str] = set()
+    seen = {url}
+    folders = [url]
+    with ThreadPoolExecutor(_MOST_REQUESTS) as pool:
+        while folders:
+            pages = pool.map(partial(_tried, partial(_links, filesystem)), folders)
+            links = set()
+            for folder, page in zip(folders, pages, strict=True):
+                if isinstance(page, AudioError):
+                    failed[folder] = page
+                else:
+                    links.update(page)
+            wanted = {link for link in links - seen if is_wanted(link.removeprefix(url))}
+            seen |= wanted
+            folders = sorted(link for link in wanted if link.endswith("/"))
+            files |= wanted.difference(folders)
+        if url in failed:
+            raise failed[url]
+        names = sorted(files)
+        infos = list(pool.map(partial(_tried, filesystem.info), names))
+    found = dict(zip(names, infos, strict=True))
+    failed |= {file: info for file, info in found.items() if isinstance(info, AudioError)}
+    return Listing(
+        {file: _size_and_time(info) for file, info in found.items() if file not in failed}, failed
+    )
+
+
+def _tried(ask: Callable[[str], Any], url: str) -> Any:
+    """Return an answer, or why there is none."""
+    try:
+        with in_a_sentence(url):
+            return ask(url)
+    except AudioError as exc:
+        return exc
+
+
+def _links(filesystem: Any, folder: str) -> list[str]:
+    """Return the URLs of what a page links in its own folder; folders' end in a slash."""
+    try:
+        names = filesystem.ls(folder, detail=False)
+    except FileNotFoundError as exc:
+        # A page without links is asked for once more without its slash, and may not be there.
+        if exc.args != (folder.rstrip("/"),):
+            raise
+        return []
+    return [_plain(folder, name) for name in names if not ("?" in name and name.endswith("/"))]
+
+
+def _plain(folder: str, name: str) -> str:
+    """Return a link without the dots that stand for its own folder.
+
+    Examples
+    --------
+    >>> _plain("http://host/a/", "http://host/a/./b.wav")
+    'http://host/a/b.wav'
+    """
+    inner = name.partition("://")[2].removeprefix(folder.partition("://")[2])
+    return folder + "/".join(part for part in inner.split("/") if part != ".")
+
+
+def temporary_folder(url: str, *, parent: str | None = None) -> str:
+    """Make a folder for what is fetched, in another or in the system's for such.
+
+    Raises
+    ------
+    Unreachable
+        Where this machine has no room for it.
+    """
+    try:
+        return tempfile.mkdtemp(prefix="audiosearch-", dir=parent)
+    except OSError as exc:
+        raise _no_room(url, exc) from exc
+
+
+def _no_room(url: str, error: OSError) -> Unreachable:
+    return Unreachable(
+        url,
+        f"{platform.node()} has no room for it ({error.strerror or error})",
+        hint="Make room in its folder of temporary files, or set TMPDIR to another.",
+    )
 
 
 @contextlib.contextmanager
@@ -180,15 +291,20 @@ def fetched(url: str, *, folder: str | None = None) -> Iterator[str]:
     MissingExtra
         Where fsspec is not installed.
     """
-    suffix = os.path.splitext(urlsplit(url).path)[1]
-    with tempfile.TemporaryDirectory(
-        prefix="audiosearch-", dir=folder, ignore_cleanup_errors=True
-    ) as place:
-        path = os.path.join(place, f"sound{suffix}")
-        with _in_a_sentence(url):
-            filesystem, name = _filesystem(url)
-            filesystem.get_file(name, path)
+    place = temporary_folder(url, parent=folder)
+    path = os.path.join(place, f"sound{os.path.splitext(urlsplit(url).path)[1]}")
+    try:
+        with in_a_sentence(url):
+            filesystem, name = filesystem_of(url)
+            try:
+                filesystem.get_file(name, path)
+            except OSError as exc:
+                if exc.errno in _FULL or not os.path.isdir(place):
+                    raise _no_room(url, exc) from exc
+                raise
         yield path
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -210,81 +326,6 @@ def at_hand(
             yield AtHand(local, *(listed or (None, None)))
     else:
         yield AtHand(path)
-
-
-def _filesystem(url: str) -> tuple[Any, str]:
-    """Return what reads a URL, and the URL's name there."""
-    try:
-        import fsspec
-    except ImportError as exc:
-        raise MissingExtra("What reads URLs", "fsspec", "ray") from exc
-    options = {}
-    if urlsplit(url).scheme.lower() in _HTTP:
-        import aiohttp
-
-        # A large file may take its time, a silent server not.
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=_SILENCE_SECONDS, sock_read=_SILENCE_SECONDS
-        )
-        options = {"client_kwargs": {"timeout": timeout}}
-    filesystem, name = fsspec.core.url_to_fs(url, **options)
-    return filesystem, str(name)
-
-
-@contextlib.contextmanager
-def _in_a_sentence(url: str) -> Iterator[None]:
-    """Put what the libraries behind fsspec raise into sentences."""
-    try:
-        yield
-    except (AudioError, MissingExtra):
-        raise
-    except FileNotFoundError as exc:
-        cause = exc.__cause__  # of HTTP, where every failure becomes this one
-        if type(cause).__module__.startswith("aiohttp") and _status(cause) not in _NOTHING_THERE:
-            raise _refused(url, cause) from exc
-        raise Unreachable(url, "there is no such file", hint="Check the URL.") from exc
-    except ImportError as exc:
-        scheme = urlsplit(url).scheme
-        package = _DRIVERS.get(scheme, exc.name)
-        reason = f"what reads {scheme}:// is not installed"
-        hint = f"pip install {package}" if package else str(exc)
-        raise AudioError(url, reason, hint=f"{hint}, on every node.") from exc
-    except ValueError as exc:
-        if "rotocol" not in str(exc):
-            raise _refused(url, exc) from exc
-        hint = "URLs begin with s3://, gs://, https:// and the like."
-        raise AudioError(url, "nothing reads URLs of that kind", hint=hint) from exc
-    except PermissionError as exc:
-        raise Unreachable(url, "you may not read it", hint=_CREDENTIALS) from exc
-    except Exception as exc:  # each library behind fsspec has errors of its own
-        raise _refused(url, exc) from exc
-
-
-_DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp"}
-_DRIVERS |= {"https": "aiohttp", "abfs": "adlfs", "az": "adlfs", "sftp": "paramiko"}
-_CREDENTIALS = (
-    "Each node needs credentials for it: for s3:// as the AWS command line has them, for gs:// as "
-    "gcloud has."
-)
-
-
-def _status(error: BaseException | None) -> int | None:
-    """Return the HTTP status that an error is about; None where there is none."""
-    status = getattr(error, "status", None)
-    return status if isinstance(status, int) else None
-
-
-def _refused(url: str, error: BaseException | None) -> Unreachable:
-    """Say why a server gives no file; its own words might repeat what only it should know."""
-    status = _status(error)
-    if status in (401, 403) or "Credentials" in type(error).__name__:
-        return Unreachable(url, "you may not read it", hint=_CREDENTIALS)
-    if status is not None:
-        return Unreachable(url, f"its server answers with {status}", hint=_ATTEMPTS_HINT)
-    if "Timeout" in type(error).__name__:
-        return Unreachable(url, "its server does not answer in time", hint=_ATTEMPTS_HINT)
-    words = getattr(error, "strerror", None) or type(error).__name__
-    return Unreachable(url, f"it cannot be reached ({words})", hint=_ATTEMPTS_HINT)
 
 
 def _size_and_time(info: dict[str, Any]) -> tuple[int, int]:

@@ -1,0 +1,69 @@
+"""Workers that are lost before they begin: others go on, and are hired while that helps."""
+
+import pytest
+
+from audiosearch import AudiosearchError
+from audiosearch.cluster.ledger import Ledger
+from audiosearch.cluster.listener import Answer, Task
+from audiosearch.cluster.reader import ClusterReadings, Worker
+from audiosearch.sound.pipeline import Reading
+
+LOST = RuntimeError("The actor died.\nIt has no module named audiosearch")
+
+
+class Crew:
+    """Workers, of whom those that are hired in some places are lost before they begin."""
+
+    def __init__(self, begins):
+        self._begins = iter(begins)
+        self._answers = []
+        self.n_hired = 0
+        self.workers = []
+
+    def hire(self):
+        worker = Worker(actor=None)
+        self.n_hired += 1
+        self.workers.append(worker)
+        self._answers.append((worker, Answer([]) if next(self._begins) else LOST))
+
+    def ask(self, worker, tasks):
+        worker.owes_answer = True
+        self._answers.append((worker, Answer([Reading(task.path) for task in tasks])))
+
+    def answers(self, timeout_seconds):
+        return [self._answers.pop(0)]
+
+    def release(self, worker):
+        self.workers.remove(worker)
+
+    def dismiss(self):
+        self.workers.clear()
+
+
+def read(crew, n_files, n_workers):
+    ledger = Ledger(f"{i}.wav" for i in range(n_files))
+    readings = ClusterReadings(ledger, crew, Task, n_workers=n_workers)
+    return sorted(reading.path for batch in readings for reading in batch)
+
+
+@pytest.mark.parametrize(
+    ("begins", "n_workers", "n_hired"),
+    [
+        pytest.param([True] + [False] * 4, 2, 4, id="one at work, three lost in its place"),
+        pytest.param([False] * 3 + [True] * 7, 8, 10, id="three of one bad node before others"),
+        pytest.param([False, False, True, False, False, True, True], 3, 7, id="luck between"),
+        pytest.param([False, False, True], 1, 3, id="the third try"),
+    ],
+)
+def test_lost_starts_end_nothing_where_others_begin(begins, n_workers, n_hired):
+    crew = Crew(begins)
+    assert read(crew, 100, n_workers) == sorted(f"{i}.wav" for i in range(100))
+    assert crew.n_hired == n_hired
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 5])
+def test_where_none_begins_it_ends_in_a_sentence(n_workers):
+    crew = Crew([False] * 100)
+    with pytest.raises(AudiosearchError, match=r"No worker starts on .* no module named"):
+        read(crew, 100, n_workers)
+    assert crew.n_hired == n_workers + 2
