@@ -10,6 +10,7 @@ from audiosearch.errors import TrackNotFound
 from audiosearch.formats import SUFFIXES, beside, read_playlist
 from audiosearch.library.index import Identity, Index, Track
 from audiosearch.models import registry
+from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,6 +95,11 @@ class Seeds:
         if track is not None:
             self.add_track(track)
             return
+        if is_url(clip):
+            raise TrackNotFound(
+                f"{clip} is no track of the index {self._index.location}, and URLs are not heard.",
+                hint="Download it, or add it by `audiosearch add --ray`.",
+            )
         if not os.path.exists(clip):
             raise TrackNotFound(
                 f"{clip} is neither a track of the index {self._index.location} nor a file.",

@@ -107,14 +107,15 @@ def test_what_only_a_folder_can_is_said(address, run):
     "location",
     [
         *("milvus://", "milvus://host", "milvus://host/", "milvus://host:port/c"),
-        *("milvus://host/a-b", "milvus://host/1a", "milvus://host/a/b"),
+        *("milvus://host/a-b", "milvus://host/1a", "milvus://host/a/b", "milvus://host/日本"),
+        *("milvus://host/a?db_name=b", "milvus://host/a#b"),
         *("milvus+lite:///folder/file", "milvus+lite:"),
     ],
 )
 def test_what_is_no_address_is_said(location):
-    with pytest.raises(UsageError, match=r"is no address|names no file") as caught:
+    with pytest.raises(UsageError, match=r"is no address|names no file|can be called") as caught:
         Address.parsed(location)
-    assert "milvus+lite:" in caught.value.hint
+    assert "milvus+lite:" in caught.value.hint or "Names are" in caught.value.hint
 
 
 @pytest.mark.parametrize("url", ["http://host:19530/music", "s3://bucket/index"])
@@ -140,6 +141,12 @@ def test_addresses_are_what_milvus_takes(tmp_path):
     assert Address.parsed("milvus+lite:a.db").file == os.path.abspath("a.db")
 
 
+def test_a_file_that_is_no_engine_s_is_said(tmp_path):
+    (tmp_path / "a.db").write_bytes(b"SQLite format 3")
+    failed(lambda: Index(f"milvus+lite:{tmp_path / 'a.db'}", identity=IDENTITY), "no index of")
+    assert (tmp_path / "a.db").read_bytes() == b"SQLite format 3"
+
+
 def test_a_file_that_another_process_has_open_is_said(tmp_path):
     location = f"milvus+lite:{tmp_path / 'a.db'}"
     hold = (
@@ -161,6 +168,8 @@ def test_a_file_that_another_process_has_open_is_said(tmp_path):
 @pytest.mark.parametrize("package", ["pymilvus", "milvus_lite"])
 def test_a_package_that_is_missing_is_named(package, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra) as caught:
-        Index(f"milvus+lite:{tmp_path / 'a.db'}", identity=IDENTITY)
-    assert "audiosearch[milvus]" in caught.value.hint
+    location = f"milvus+lite:{tmp_path / 'a.db'}"
+    for act in (Index.check_writable, lambda place: Index(place, identity=IDENTITY)):
+        with pytest.raises(MissingExtra) as caught:
+            act(location)
+        assert "audiosearch[milvus]" in caught.value.hint

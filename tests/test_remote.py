@@ -1,5 +1,6 @@
 """Audio behind URLs: what is listed, what is fetched, and what goes wrong."""
 
+import asyncio
 import errno
 import os
 import shutil
@@ -13,7 +14,7 @@ import pytest
 from overhttp import PASSWORD, USER, listed, over_http, sentence
 from sounds import melody, noise, tone, write
 
-from audiosearch import AudioError, Index, LibraryError, add
+from audiosearch import AudioError, Index, LibraryError, TrackNotFound, add, similar
 from audiosearch.errors import Unreachable, UsageError
 from audiosearch.formats import Entry, PlaylistFormat, playlist_text, read_playlist
 from audiosearch.ingest import Ingest, Status
@@ -27,6 +28,7 @@ from audiosearch.sound.urls import check_no_password
 from audiosearch.sound.walk import is_gone
 from audiosearch.upkeep import files
 from audiosearch.upkeep.doctor import State, examine
+from audiosearch.web.audio import Audio
 
 
 @pytest.fixture
@@ -185,7 +187,29 @@ def test_upkeep_lets_urls_be(bucket):
     with Index("index") as index:
         assert files.gone(index) == files.Gone([], [])
         assert list(files.refresh(index)) == []
-    assert {finding.state for finding in examine("index")} == {State.OK}
+        n_urls = index.n_tracks
+    findings = examine("index")
+    assert {finding.state for finding in findings} == {State.OK}
+    assert f"all there; {n_urls} URLs unseen" in [finding.detail for finding in findings]
+
+
+def test_urls_are_relocated_like_folders(bucket, run):
+    n_urls = len(added("memory://bucket"))
+    done = run("relocate", "memory://bucket", "https://host/music/")
+    assert done.stderr == f"{n_urls} relocated\n"
+    with Index("index") as index:
+        assert index.stored("https://host/music/low.wav") is not None
+
+
+def test_what_hears_files_only_says_so_of_urls(bucket, tmp_path):
+    added("memory://bucket")
+    with Index("index") as index:
+        track = index.stored("memory://bucket/low.wav")
+        assert similar(index, track.path, k=1).hits
+        with pytest.raises(TrackNotFound, match="URLs are not heard"):
+            similar(index, "https://host/other.wav")
+    with pytest.raises(TrackNotFound, match="behind a URL"):
+        asyncio.run(Audio(tmp_path).playable(track))
 
 
 def test_all_local_files_gone_is_a_disk_not_mounted_whatever_urls_there_are(bucket, tmp_path):

@@ -135,8 +135,8 @@ def _reader(
     from audiosearch.cluster.reader import ClusterReader
     from audiosearch.sound.remote import Sources
 
+    sources = Sources(paths, exclude=exclude, suffixes=suffixes)
     with connected(ray) if connect else contextlib.nullcontext(1) as n_cpus:
-        sources = Sources(paths, exclude=exclude, suffixes=suffixes)
         yield sources.paths, ClusterReader(sources, n_workers=jobs or n_cpus)
 
 

@@ -75,9 +75,9 @@ def import_vectors(
 
 def copy(
     source: Annotated[str, typer.Argument(metavar="FROM", help="An index.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="Another; made where need be.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Another; made where there is none.")],
 ) -> None:
-    """Copy a whole index: to another folder, to Milvus, or back."""
+    """Copy a whole index into another one: in another folder, or in Milvus."""
     from rich.progress import Progress
 
     from audiosearch.cli.console import counted, say, stderr

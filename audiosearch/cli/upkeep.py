@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,8 +37,8 @@ def prune(
 
 
 def relocate(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="The folder as it was.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The folder as it is now.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The folder as it was.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The folder as it is now.")],
     location: IndexAt = DEFAULT_INDEX,
 ) -> None:
     """Follow a folder that moved, without reading a file."""

@@ -61,6 +61,7 @@ def connected(address: str = AUTO) -> Iterator[int]:
         import ray
     except ImportError as exc:
         raise MissingExtra("`audiosearch add --ray`", exc.name or "ray", "ray") from exc
+    logging.getLogger("ray._private.services").setLevel(logging.CRITICAL)
     if ray.is_initialized():  # by whoever calls, and so it stays
         yield _n_cpus(ray)
         return

@@ -94,8 +94,13 @@ def check_writable(location: StrPath) -> None:
     ------
     IndexUnwritable
         Where it cannot.
+    MissingExtra
+        Where Milvus's client is not installed.
     """
     if is_address(location):
+        from audiosearch.library.milvus.client import check_installed
+
+        check_installed(os.fspath(location))
         return
     path = Path(location).absolute()
     existing = next(p for p in (path, *path.parents) if os.path.exists(p))

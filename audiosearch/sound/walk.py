@@ -57,7 +57,10 @@ def find_audio(
         paths = [paths]
     names = [os.fspath(path) for path in paths]
     for name in filter(is_url, names):
-        hint = "`audiosearch add --ray` reads URLs; pip install 'audiosearch[ray]'"
+        hint = (
+            "`audiosearch add --ray` reads URLs; it needs pip install 'audiosearch[ray]', or in a "
+            "checkout '.[ray]'"
+        )
         raise AudioError(name, "it is a URL, and what reads files here reads none", hint=hint)
     given = [os.path.abspath(name) for name in names]
     for path in given:

@@ -16,6 +16,7 @@ from audiosearch.library.location import is_address
 from audiosearch.library.salvage import salvage
 from audiosearch.models import registry
 from audiosearch.params import UNIT_TOLERANCE
+from audiosearch.paths import is_url
 from audiosearch.sound.walk import is_gone
 
 if TYPE_CHECKING:
@@ -159,11 +160,12 @@ def _search_file(index: Index) -> Finding:
 
 
 def _files(index: Index) -> Finding:
-    gone = [track.path for track in index if is_gone(track.path)]
+    paths = [track.path for track in index]
+    gone, n_urls = [path for path in paths if is_gone(path)], sum(map(is_url, paths))
     if gone:
         detail = f"{len(gone)} are gone, such as {min(gone)}: prune forgets them, relocate follows"
         return Finding("files", State.WARNING, detail)
-    return Finding("files", State.OK, "all there")
+    return Finding("files", State.OK, f"all there; {n_urls} URLs unseen" if n_urls else "all there")
 
 
 def _model(index: Index) -> Finding:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.atomic import remove_drafts
 from audiosearch.errors import AudioError, TrackNotFound
+from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track
@@ -60,6 +61,11 @@ class Audio:
         AudioError
             Where it cannot be decoded any more.
         """
+        if is_url(track.path):
+            raise TrackNotFound(
+                f"Track #{track.id} is behind a URL, and is not played from here.",
+                hint="Open the URL itself.",
+            )
         path = Path(track.path)
         if not os.path.isfile(path):
             raise TrackNotFound(

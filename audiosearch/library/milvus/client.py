@@ -25,6 +25,9 @@ _LITE_COLLECTION = "audiosearch"
 _DEFAULT_PORT = 19530
 _CONNECT_SECONDS = 10.0
 _PATIENCE_SECONDS = 60.0  # for one answer
+# The client's own default asks every ten seconds whether the server is there, even when nothing is
+# going on, and a server of gRPC's own defaults, such as Milvus Lite's, hangs up on that.
+_QUIET = {"grpc.keepalive_time_ms": 60_000, "grpc.keepalive_permit_without_calls": False}
 _REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 _FORM = "Write milvus://HOST:PORT/COLLECTION, or milvus+lite:///folder/file.db."
 
@@ -76,10 +79,13 @@ class Address:
             raise UsageError(
                 "An address of Milvus's holds no password.", hint=f"Put it into {TOKEN}."
             )
-        if not (
-            parts.hostname and port and re.fullmatch(r"[A-Za-z_]\w{0,200}", collection, re.ASCII)
-        ):
+        if not (parts.hostname and port and collection) or parts.query or parts.fragment:
             raise UsageError(f"{location} is no address of a collection.", hint=_FORM)
+        if not re.fullmatch(r"[A-Za-z_]\w{0,200}", collection, re.ASCII):
+            raise UsageError(
+                f"No collection can be called {collection}.",
+                hint="Names are letters from A to Z, digits and _, and do not begin with a digit.",
+            )
         scheme = "https" if parts.scheme == "milvus+tls" else "http"
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return cls(location, f"{scheme}://{host}:{port}", collection)
@@ -113,7 +119,10 @@ class Connection:
                 _embed(address.file)
                 on_failure.callback(_let_go, address.file)
             self.client = milvus.MilvusClient(
-                uri=address.uri, token=os.environ.get(TOKEN, ""), timeout=_CONNECT_SECONDS
+                uri=address.uri,
+                token=os.environ.get(TOKEN, ""),
+                timeout=_CONNECT_SECONDS,
+                grpc_options=_QUIET,
             )
             on_failure.callback(self.client.close)
             self._closing = on_failure.pop_all()
@@ -176,6 +185,11 @@ def _embed(file: str) -> None:
     from milvus_lite import server_manager_instance
 
     os.makedirs(os.path.dirname(file), exist_ok=True)
+    if os.path.isfile(file):
+        raise LibraryError(
+            f"{file} is no index of Milvus Lite, which keeps a folder under such a name.",
+            hint="Name another one: it is made where there is none.",
+        )
     with _lock:
         if server_manager_instance.start_and_get_uri(file) is None:
             raise LibraryError(
@@ -193,6 +207,17 @@ def _let_go(file: str) -> None:
         _embedded[file] -= 1
         if not _embedded[file]:
             server_manager_instance.release_server(file)
+
+
+def check_installed(location: str) -> None:
+    """Check that what an address needs is installed.
+
+    Raises
+    ------
+    MissingExtra
+        Where it is not.
+    """
+    _pymilvus(Address.parsed(location))
 
 
 def _pymilvus(address: Address) -> Any:
@@ -225,5 +250,6 @@ def _refused(where: str) -> LibraryError:
 def _unreachable(where: str) -> LibraryError:
     return LibraryError(
         f"The index {where} cannot be reached: no Milvus answers there.",
-        hint="Check host and port, that the server runs, and for TLS milvus+tls://.",
+        hint="Check host and port, that the server runs, and whether it speaks TLS: milvus+tls:// "
+        "is for those that do.",
     )
