@@ -1,10 +1,13 @@
 """Workers that are lost before they begin: others go on, and are hired while that helps."""
 
+import socket
+
 import pytest
 
 from audiosearch import AudiosearchError
 from audiosearch.cluster.ledger import Ledger
 from audiosearch.cluster.listener import Answer, Task
+from audiosearch.cluster.probe import is_gone
 from audiosearch.cluster.reader import ClusterReadings, Worker
 from audiosearch.sound.pipeline import Reading
 
@@ -14,7 +17,8 @@ LOST = RuntimeError("The actor died.\nIt has no module named audiosearch")
 class Crew:
     """Workers, of whom those that are hired in some places are lost before they begin."""
 
-    def __init__(self, begins):
+    def __init__(self, begins, *, is_lost=False):
+        self.is_lost = is_lost
         self._begins = iter(begins)
         self._answers = []
         self.n_hired = 0
@@ -67,3 +71,22 @@ def test_where_none_begins_it_ends_in_a_sentence(n_workers):
     with pytest.raises(AudiosearchError, match=r"No worker starts on .* no module named"):
         read(crew, 100, n_workers)
     assert crew.n_hired == n_workers + 2
+
+
+def test_a_cluster_that_is_lost_ends_it_at_once_and_what_was_read_is_told():
+    crew = Crew([True, False, False], is_lost=True)
+    ledger = Ledger(f"{i}.wav" for i in range(600))
+    readings = iter(ClusterReadings(ledger, crew, Task, n_workers=1))
+    first = next(readings)
+    crew._answers = [(crew.workers[0], LOST)]
+    with pytest.raises(AudiosearchError, match="does not answer any more") as caught:
+        next(readings)
+    assert first
+    assert "goes on from there" in caught.value.hint
+
+
+def test_what_nobody_listens_at_is_gone():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    assert is_gone(address)

@@ -59,6 +59,12 @@ def silence(address: str) -> Silence | None:
     return _silence_of_grpc(f"{found[2]}:{found[3]}", is_client=bool(found[1]))
 
 
+def is_gone(address: str) -> bool:
+    """Return whether nothing listens any more at the HOST:PORT of a cluster that was there."""
+    host, _, port = address.rpartition(":")
+    return _silence_of_port(host.strip("[]"), int(port)) is not None
+
+
 def _uses_tls() -> bool:
     return os.environ.get("RAY_USE_TLS", "0") not in ("0", "")
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from audiosearch.cluster.ledger import MOST_LOSSES, Ledger
 from audiosearch.cluster.listener import Listener, Task, Work
+from audiosearch.cluster.probe import is_gone
 from audiosearch.errors import AudioError, AudiosearchError
 from audiosearch.sound.pipeline import Reading
 from audiosearch.sound.reader import Reader
@@ -135,7 +136,13 @@ class Crew:
         self._known = ray.put(np.array(hashes, dtype=f"S{_HASH_LENGTH}"))
         self._listener = ray.remote(num_cpus=1, max_restarts=0)(Listener)
         self._owed: dict[Any, Worker] = {}
+        self._head = None if _is_by_client() else ray.get_runtime_context().gcs_address
         self.workers: list[Worker] = []
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the cluster itself is gone."""
+        return self._head is not None and is_gone(self._head)
 
     def hire(self) -> None:
         """Ask for one more listener; it is heard from once the cluster has a CPU for it."""
@@ -176,13 +183,20 @@ class Crew:
 
     def dismiss(self) -> None:
         """End all listeners."""
-        if not self._ray.is_initialized():
+        if not self._ray.is_initialized() or self.is_lost:  # of which Ray says nothing for a minute
             return
         begun = [worker.actor.close.remote() for worker in self.workers if worker.has_begun]
         if begun:
             self._ray.wait(begun, num_returns=len(begun), timeout=_CLOSING_SECONDS)
         for worker in list(self.workers):
             self.release(worker)
+
+
+def _is_by_client() -> bool:
+    """Return whether Ray is spoken to by ray://, from where its head may not be seen."""
+    from ray.util import client
+
+    return bool(client.ray.is_connected())  # type: ignore[no-untyped-call]
 
 
 class ClusterReadings:
@@ -267,6 +281,12 @@ class ClusterReadings:
                     self._crew.ask(worker, [self._task(path) for path in paths])
         if at_work:
             self._alone_since = monotonic()
+        elif self._crew.is_lost:
+            raise AudiosearchError(
+                "The Ray cluster does not answer any more.",
+                hint="What was added is kept; once it runs again, the same command goes on from "
+                "there.",
+            )
         elif monotonic() - self._alone_since > self._patience_seconds:
             raise AudiosearchError(
                 f"No CPU of the Ray cluster came free within {self._patience_seconds:.0f} s.",
