@@ -9,6 +9,7 @@ import numpy as np
 
 from audiosearch.errors import TrackNotFound
 from audiosearch.library.arrangements import FLAT, held_ids
+from audiosearch.library.spaces import first_wanted
 from audiosearch.library.whitening import check_enough, transformed, whitened_index
 from audiosearch.params import EMBEDDING_SIZE
 
@@ -175,13 +176,11 @@ class ArrangedVectors:
     ) -> list[tuple[Int64, Float32]]:
         """Return for each vector what `nearest` returns, as of `Space`."""
         most = max(k + len(unwanted) for k, unwanted in zip(ks, without, strict=True))
-        answers = []
-        for (ids, products), k, unwanted in zip(
-            self._search(vectors, min(most, self.n_tracks)), ks, without, strict=True
-        ):
-            wanted = np.flatnonzero(~np.isin(ids, unwanted))[:k]
-            answers.append((ids[wanted], products[wanted]))
-        return answers
+        found = self._search(vectors, min(most, self.n_tracks))
+        return [
+            first_wanted(*one, k, unwanted)
+            for one, k, unwanted in zip(found, ks, without, strict=True)
+        ]
 
     def _search(
         self, vectors: Float32, k: int, times: float = 1.0, among: Int64 | None = None

@@ -80,6 +80,14 @@ class Space(Protocol):
         """
 
 
+def first_wanted(
+    ids: Int64, products: Float32, k: int, unwanted: Sequence[int]
+) -> tuple[Int64, Float32]:
+    """Return the first so many of what was found, but for what is unwanted."""
+    wanted = np.flatnonzero(~np.isin(ids, unwanted))[:k]
+    return ids[wanted], products[wanted]
+
+
 class Spaces:
     """What is searched in a folder; FAISS is loaded for it when it is first needed.
 

@@ -12,6 +12,7 @@ from audiosearch.errors import LibraryError
 from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.milvus.catalog import MOST_FOUND
 from audiosearch.library.milvus.expressions import expression
+from audiosearch.library.spaces import first_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,21 +127,18 @@ class PlainSpace:
             ((ids, products),) = self._found(vector[np.newaxis], n_wanted, among.expression)
         else:
             ids, products = self._near(vector, n_wanted, among.expression, among.near)
-        wanted = np.flatnonzero(~np.isin(ids, without))[:k]
-        return ids[wanted], products[wanted]
+        return first_wanted(ids, products, k, without)
 
     def nearest_to_each(
         self, vectors: Float32, ks: Sequence[int], without: Sequence[Sequence[int]]
     ) -> list[tuple[Int64, Float32]]:
         """Return for each vector what `nearest` returns: found together."""
         most = max(k + len(unwanted) for k, unwanted in zip(ks, without, strict=True))
-        answers = []
-        for (ids, products), k, unwanted in zip(
-            self._found(vectors, most, ""), ks, without, strict=True
-        ):
-            wanted = np.flatnonzero(~np.isin(ids, unwanted))[:k]
-            answers.append((ids[wanted], products[wanted]))
-        return answers
+        found = self._found(vectors, most, "")
+        return [
+            first_wanted(*one, k, unwanted)
+            for one, k, unwanted in zip(found, ks, without, strict=True)
+        ]
 
     def _found(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
         """Return for each vector the ids and products of the nearest, best first."""
