@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from tracks import some_track
 
 from audiosearch import Index
 from audiosearch.library.index import Identity
@@ -31,6 +32,7 @@ from audiosearch.models.registry import compact
 
 BLOCK = 100_000
 QUERY_ROUNDS = 5
+WRITTEN, WRITTEN_TOGETHER = 20_000, 8
 
 
 def drawn(songs: np.ndarray | None, n_tracks: int) -> Iterator[np.ndarray]:
@@ -117,6 +119,19 @@ def report_query(title: str, directory: Path) -> None:
     print(f"{title}: {seconds:.2f} s, {max(most for *_, most in runs) / 1e9:.2f} GB at most")
 
 
+def report_writer(directory: Path) -> None:
+    """Print how many tracks a second one process writes, as many at a time as `add` does."""
+    vectors = np.concatenate(list(drawn(None, WRITTEN)))
+    tracks = [some_track(number) for number in range(WRITTEN)]
+    with Index(directory, identity=Identity("compact", compact().fingerprint)) as index:
+        started = time.perf_counter()
+        for first in range(0, WRITTEN, WRITTEN_TOGETHER):
+            some = slice(first, first + WRITTEN_TOGETHER)
+            index.add_all(zip(tracks[some], vectors[some], strict=True))
+        seconds = time.perf_counter() - started
+    print(f"one writer: {WRITTEN / seconds:.0f} tracks a second")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("songs", type=Path)
@@ -127,6 +142,8 @@ def main() -> None:
     songs = np.load(arguments.songs).astype(np.float32)
     songs /= np.linalg.norm(songs, axis=1, keepdims=True)
     print(f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB")
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+        report_writer(Path(name))
     limit = ["--max-memory", f"{arguments.codes * 100}B"]  # a fifth of the vectors
     for title, source, n_tracks, options in (
         ("songs", songs, arguments.tracks, []),
