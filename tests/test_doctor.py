@@ -36,7 +36,7 @@ def database(tmp_path, vectors):
                 seconds = number / 4
                 track = Track(path, 1, number, f"{number:032x}", seconds, 44_100, 2, "mp3", title)
                 index.add(track, vector)
-            index.add_failure(Failure("/music/bad.mp3", "no sound", 3, 4))
+            index.add_failures([Failure("/music/bad.mp3", "no sound", 3, 4)])
             index.remove(index.find("#500"))
         index.catch_up()
     return directory / "audiosearch.db"

@@ -53,6 +53,29 @@ def test_tracks_are_listed_page_by_page(filled):
     assert index.listed(limit=20, offset=2**62) == []
 
 
+@pytest.mark.parametrize("word", ["𠮷野", "𠮷", "日本", "Zwolf", "ZWÖLF"])
+def test_words_of_any_script_name_a_track(index, word):
+    titles = ("𠮷野", "日本の歌", "Zwölf Töne", "野")
+    for number, title in enumerate(titles):
+        index.add(dataclasses.replace(some_track(number), title=title), unit())
+    found = [track.title for track in index.named(word)]
+    assert found == [title for title in titles if title[:2] == found[0][:2]]
+    assert found[0][0].casefold() == word[0].casefold()
+
+
+@pytest.mark.parametrize("span", ["inf..", "..-inf", "5..", "..20", "-inf..inf", "10"])
+def test_lengths_filter_whatever_the_range(index, span):
+    wanted = Range.parsed(span)
+    for number, seconds in enumerate([0.0, 5.0, 10.0, 30.0]):
+        index.add(dataclasses.replace(some_track(number), seconds=seconds), unit())
+    expected = [t.id for t in index if t.seconds and wanted.least <= t.seconds <= wanted.most]
+    assert index.ids(Filters(seconds=(wanted,))).tolist() == expected
+
+
+def test_what_is_asked_of_one_space_can_be_asked_together(index):
+    assert index.space() is index.space()
+
+
 def test_adding_a_path_again_keeps_its_id_and_takes_the_new_vector(filled):
     index, vectors = filled
     before = index.stored("/music/3.mp3")
@@ -196,7 +219,7 @@ def test_failures_of_any_name_are_kept_and_forgotten(index, name):
 
 
 def test_a_failure_is_forgotten_when_its_file_is_added(index):
-    index.add_failure(Failure("/music/1.mp3", "it is empty", 0, 1))
+    index.add_failures([Failure("/music/1.mp3", "it is empty", 0, 1)])
     assert index.totals().failures == 1
     index.add(some_track(1), unit())
     assert index.totals().failures == 0

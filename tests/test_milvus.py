@@ -106,7 +106,7 @@ def test_a_copy_there_and_back_changes_nothing(address, tmp_path):
         first.add_all(zip(map(some_track, range(30)), unit_vectors(30), strict=True))
         first.remove([first.stored("#3")])
         first.add(odd, unit())
-        first.add_failure(failure)
+        first.add_failures([failure])
         assert list(copy(first, address))[-1] == 30
         revision = first.revision()
         with Index(address) as there:

@@ -157,7 +157,7 @@ class TestArranged:
                 ((found, similarity),) = opened.nearest(opened.vector(track), 1)
                 assert (found.id, similarity) == (track.id, pytest.approx(1.0, abs=1e-5))
             assert len(opened.space().ids) == N_TRACKS - 1
-            assert opened.search_file_problem() is None
+            assert opened.spaces.problem() is None
 
         check(index)
         with Index(index.location) as again:
@@ -218,7 +218,7 @@ class TestArranged:
         index.space()
         index.remove([index.stored(f"#{n}") for n in range(51, N_TRACKS + 1)])
         for _ in range(2):
-            index.forget_search_file()
+            index.spaces.forget()
             assert len(similar(index, "#1", k=100).hits) == 49
         assert (index.spaces.arrangement() == FLAT) == (arrangement.n_lists > 0)
 

@@ -184,10 +184,6 @@ class Index:
         """Give tracks new paths: in a folder all of them, or none."""
         self._catalog.move(tracks)
 
-    def add_failure(self, failure: Failure) -> None:
-        """Record a file that could not be embedded."""
-        self.add_failures([failure])
-
     def add_failures(self, failures: Iterable[Failure]) -> None:
         """Record files that could not be embedded."""
         self._catalog.put_failures(failures)
@@ -295,14 +291,6 @@ class Index:
         """Return the tracks that have no vector: none, but for damage."""
         return self._catalog.without_vectors()
 
-    def search_file_problem(self) -> str | None:
-        """Return what is wrong with the file for searching; None where it is in step."""
-        return self.spaces.problem()
-
-    def forget_search_file(self) -> None:
-        """Remove the file for searching; it is made anew when it is next needed."""
-        self.spaces.forget()
-
     # Another model's vectors
 
     def succession(self, identity: Identity) -> Succession:
@@ -337,7 +325,7 @@ class Index:
         return self._catalog.put_positions(found, as_of=as_of)
 
     def revision(self) -> int:
-        """Return a number that grows with every change of the vectors."""
+        """Return a number that is another one after every change; in a folder it grows."""
         return self._catalog.revision()
 
     def stamp(self) -> tuple[int, int]:

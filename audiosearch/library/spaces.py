@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from audiosearch.library.vectors import VectorSearch
     from audiosearch.params import Float32, Int64
 
-#: What may be found, as only the space that it is for understands it: None for everything; else
-#: of some length.
+#: What may be found, as only the space that it is for understands it: None for everything.
 Among = Any
 
 

@@ -13,6 +13,7 @@ from audiosearch.errors import IndexUnwritable
 from audiosearch.library.arranged import FITTED, ArrangedVectors
 from audiosearch.library.arrangements import Arrangement, held_ids
 from audiosearch.library.search_file import FILE_NAME, SearchFile, Untrusted, file_name
+from audiosearch.library.whitening import still_fits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from audiosearch.library.catalog import Catalog
     from audiosearch.params import UInt8
 
-# A transform is fitted anew when the library has so many times the tracks that it had.
-_GROWTH = 1.25
 _MOST_REPLACED = 0.2  # of the vectors that something was trained on
 
 log = logging.getLogger(__name__)
@@ -118,8 +117,7 @@ class VectorSearch(ArrangedVectors):
         """Return whether what there is can be brought up to date, and still fits then."""
         if self.is_whitened:
             fitted = int(self._catalog.settings().get(FITTED, 0))
-            n_tracks, _, _ = self._catalog.totals()
-            if not fitted / _GROWTH <= n_tracks <= fitted * _GROWTH:
+            if not still_fits(fitted, self._catalog.count()):
                 return False
         elif self.arrangement.kind == "flat":
             return True
@@ -136,7 +134,7 @@ def problem(catalog: Catalog, directory: Path) -> str | None:
     try:
         read = SearchFile(catalog, directory / FILE_NAME).read()
     except Untrusted as exc:
-        return str(exc) or ("it was never written" if catalog.totals()[0] else None)
+        return str(exc) or ("it was never written" if catalog.count() else None)
     with catalog.snapshot():
         if read.revision != catalog.revision():
             return None

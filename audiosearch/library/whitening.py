@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Fewer tracks say too little of how vectors spread.
 LEAST_TRACKS = 300
 
+_GROWTH = 1.25  # a space is fitted anew to so many times the tracks
+
 # Eigenvalues to this power; -0.5 would make all directions alike, and noise as loud as the rest.
 _EIGEN_POWER = -0.35
 # The covariance is shrunk towards its mean eigenvalue, the more the fewer the tracks: by half
@@ -65,6 +67,11 @@ def check_enough(n_tracks: int) -> None:
             f"{n_tracks} tracks are too few to whiten: how they spread is not known well.",
             hint=f"From {LEAST_TRACKS} on it can be done; do not whiten until then.",
         )
+
+
+def still_fits(n_fitted: int, n_tracks: int) -> bool:
+    """Return whether a space that was fitted to so many tracks fits as many as there are now."""
+    return n_fitted / _GROWTH <= n_tracks <= n_fitted * _GROWTH
 
 
 def turning(index: Any) -> Float32:

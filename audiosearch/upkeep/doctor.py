@@ -104,9 +104,9 @@ def repair(directory: StrPath, *, model: str | None = None) -> list[str]:
             done.append(f"{saved.without_vectors} tracks lost their vectors: add their files again")
     with Index(directory) as index:
         done += _mend_vectors(index)
-        problem = index.search_file_problem()
+        problem = index.spaces.problem()
         if problem:
-            index.forget_search_file()
+            index.spaces.forget()
             index.catch_up()
             done.append("the search file was made anew")
     return done
@@ -152,7 +152,7 @@ def _mend_vectors(index: Index) -> list[str]:
 
 
 def _search_file(index: Index) -> Finding:
-    problem = index.search_file_problem()
+    problem = index.spaces.problem()
     if problem:
         detail = f"{problem}; it is made anew with the next search"
         return Finding("search file", State.WARNING, detail)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 NOTHING = "id < 0"
 _MOST = 2.0**62  # of years that are compared
-
-
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -51,7 +49,8 @@ def words(found: Iterable[list[str]]) -> str:
 
     The last of them may be a beginning.
     """
-    likes = [f"words like {literal(f'% {chr(32).join(some)}%')}" for some in found if some]
+    patterns = ["% " + " ".join(some) + "%" for some in found if some]
+    likes = [f"words like {literal(pattern)}" for pattern in patterns]
     return " and ".join(likes) or NOTHING
 
 
@@ -94,6 +93,8 @@ def _in_years(span: Range) -> str:
 
 
 def _in_seconds(span: Range) -> str:
+    if span.least == math.inf or span.most == -math.inf:
+        return NOTHING
     clauses = ["seconds > 0.0"]
     if math.isfinite(span.least):
         clauses.append(f"seconds >= {span.least!r}")

@@ -24,6 +24,7 @@ _MOST_BYTES = 65_535  # of a text
 _MOST_GENRES = 64
 _TEXTS = ("title", "artist", "album", "album_artist", "genre")  # may be missing
 _NUMBERS = ("year", "track_number")  # may be missing
+_KEYS = ("artist_key", "album_artist_key", "album_key")  # that filters compare
 TRACK_FIELDS = tuple(field.name for field in fields(Track))
 
 # A byte that is no UTF-8 becomes a character of those that no text has; and so do the bytes of
@@ -72,9 +73,6 @@ def notes_schema(client: Any) -> Any:
     schema.add_field("text", DataType.VARCHAR, max_length=_MOST_BYTES)
     schema.add_field("nothing", DataType.FLOAT_VECTOR, dim=2)
     return schema
-
-
-_KEYS = ("artist_key", "album_artist_key", "album_key")
 
 
 def entity(track: Track, vector: Float32) -> dict[str, Any]:
@@ -132,7 +130,7 @@ def split(text: str) -> list[str]:
     """Return the words of a text, without regard to case and accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return re.findall(r"[^\W_]+", coded(plain.encode(errors="replace").decode()))
+    return [coded(word) for word in re.findall(r"[^\W_]+", plain)]
 
 
 def coded(path: str) -> str:

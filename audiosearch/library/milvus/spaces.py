@@ -25,20 +25,14 @@ if TYPE_CHECKING:
 _LEAST_CANDIDATES, _MARGIN = 1_024, 8  # of those that are compared whitened, to what is wanted
 _FITTING_SAMPLES = 65_536
 _WHITENING = "whitening"  # what the transform is kept under
-_GROWTH = 1.25  # a transform is fitted anew for so many times the tracks
 
 
 @dataclass(frozen=True, slots=True)
 class Among:
     """What may be found: by an expression, and by the least cosine to a vector."""
 
-    catalog: MilvusCatalog
     expression: str
     near: tuple[Float32, float] | None
-
-    def __len__(self) -> int:
-        """Return how many there are, as far as the expression tells."""
-        return self.catalog.count(self.expression)
 
 
 class MilvusSpaces:
@@ -51,12 +45,13 @@ class MilvusSpaces:
 
     def __init__(self, catalog: MilvusCatalog) -> None:
         self._catalog = catalog
+        self._plain = PlainSpace(catalog)
         self._whitened: WhitenedSpace | None = None
 
     def space(self, *, whiten: bool = False) -> Space:
         """Return the vectors to search among; errors as of `Index.space`."""
         if not whiten:
-            return PlainSpace(self._catalog)
+            return self._plain
         n_tracks = self._catalog.count()
         if self._whitened is None or not self._whitened.fits(n_tracks):
             self._whitened = WhitenedSpace(self._catalog, n_tracks)
@@ -66,7 +61,7 @@ class MilvusSpaces:
         """Return what may be found; None where everything may."""
         if filters == EVERYTHING and near is None:
             return None
-        return Among(self._catalog, expression(filters), near)
+        return Among(expression(filters), near)
 
     def kind(self) -> str:
         """Return what Milvus calls its index of the vectors."""
@@ -220,7 +215,9 @@ class WhitenedSpace(PlainSpace):
 
     def fits(self, n_tracks: int) -> bool:
         """Return whether the space still fits that many tracks."""
-        return self._n_fitted / _GROWTH <= n_tracks <= self._n_fitted * _GROWTH
+        from audiosearch.library.whitening import still_fits
+
+        return still_fits(self._n_fitted, n_tracks)
 
     def compared(self, vectors: Float32) -> Float32:
         """Return vectors as they are whitened, of unit length."""
