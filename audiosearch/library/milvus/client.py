@@ -94,14 +94,14 @@ class Address:
 class Connection:
     """Milvus's client, whose failures end in sentences.
 
-    Attributes
-    ----------
-    client : pymilvus.MilvusClient
-
     Parameters
     ----------
     address : Address
         The file of an embedded engine is made where there is none.
+
+    Attributes
+    ----------
+    client : pymilvus.MilvusClient
 
     Raises
     ------
