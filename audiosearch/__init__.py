@@ -24,20 +24,20 @@ from audiosearch.errors import (
 )
 
 if TYPE_CHECKING:
-    from audiosearch.ingest import add
+    from audiosearch.embedding.embedder import Embedder
+    from audiosearch.ingest.add import add
     from audiosearch.library.index import Index
-    from audiosearch.search import similar
-    from audiosearch.sound.embedder import Embedder
-    from audiosearch.sound.mel import log_mel_patches
+    from audiosearch.models.log_mel import log_mel_patches
+    from audiosearch.search.similar import similar
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Embedder": "audiosearch.sound.embedder",
+    "Embedder": "audiosearch.embedding.embedder",
     "Index": "audiosearch.library.index",
-    "add": "audiosearch.ingest",
-    "log_mel_patches": "audiosearch.sound.mel",
-    "similar": "audiosearch.search",
+    "add": "audiosearch.ingest.add",
+    "log_mel_patches": "audiosearch.models.log_mel",
+    "similar": "audiosearch.search.similar",
 }
 
 __all__ = [

@@ -20,20 +20,20 @@ import faiss
 import numpy as np
 import soundfile
 
+from audiosearch.audio.decode import mono_blocks, open_recording
+from audiosearch.embedding.decoder_process import ENVIRONMENT
+from audiosearch.embedding.embedder import BATCH_PATCHES, PatchReader
+from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.models import registry
+from audiosearch.models.front_end import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES, PATCH_HOP_SECONDS
+from audiosearch.models.log_mel import patch_stream
 from audiosearch.models.runtime import n_cores
-from audiosearch.params import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES, PATCH_HOP_SECONDS
-from audiosearch.sound.decode import mono_blocks, open_recording
-from audiosearch.sound.embedder import BATCH_PATCHES, PatchReader
-from audiosearch.sound.isolation import ENVIRONMENT
-from audiosearch.sound.mel import patch_stream
-from audiosearch.sound.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from audiosearch.models.runtime import Network
-    from audiosearch.params import Float32
+    from audiosearch.types import Float32
 
 FORMATS = {"mp3": "MPEG_LAYER_III", "flac": "PCM_16"}
 SIZES = (1_000, 10_000, 100_000)
@@ -139,7 +139,7 @@ class Bench:
             for reading in readings:
                 if reading.error is not None:
                     raise reading.error
-            times.append((time.perf_counter(), pipeline.heard_seconds))
+            times.append((time.perf_counter(), pipeline.audio_seconds))
         is_long = len(times) > 2  # enough to leave out how it starts
         (start, heard_before), (end, heard) = times[1 if is_long else 0], times[-1]
         return (heard - heard_before) / PATCH_HOP_SECONDS / (end - start)

@@ -15,7 +15,7 @@ from audiosearch.atomic import atomic_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audiosearch.params import Float32, Float64
+    from audiosearch.types import Float32, Float64
 
 RATE_HZ = 22_050
 SECONDS = 3.0

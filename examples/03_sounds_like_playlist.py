@@ -5,17 +5,17 @@ from pathlib import Path
 
 from audiosearch import add
 from audiosearch.demo import write_sounds
-from audiosearch.formats import Entry, PlaylistFormat, playlist_text
+from audiosearch.playlist_files.formats import Entry, PlaylistFormat, playlist_text
 from audiosearch.models.registry import Request
-from audiosearch.playlist import Caps, Shape, Wishes, playlist
+from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest, playlist
 
 with tempfile.TemporaryDirectory() as folder:
     write_sounds(Path(folder))
     add(Path(folder) / "index", [Path(folder) / "sounds"], model="compact")
 
     seed = str(Path(folder) / "sounds" / "drum" / "drum-1.wav")
-    shape = Shape(n_tracks=5, keep_seeds=True)
-    found = playlist(Path(folder) / "index", Wishes(seeds=(seed,)), shape, Caps(), Request())
+    shape = PlaylistOptions(n_tracks=5, keep_seeds=True)
+    found = playlist(Path(folder) / "index", PlaylistRequest(seeds=(seed,)), shape, Constraints(), Request())
 
     entries = [Entry(track.path, seconds=track.seconds) for track in found.tracks]
     text = playlist_text(entries, found.name, PlaylistFormat.M3U8)

@@ -18,7 +18,7 @@ from sounds import melody, noise, tone, write
 from typer.testing import CliRunner, Result
 
 from audiosearch.cli import app
-from audiosearch.upkeep.transfer import import_vectors
+from audiosearch.maintenance.export_import import import_vectors
 
 sqlite3.connect(":memory:").close()  # and so takes its functions from where it should
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from audiosearch import AudioError
-from audiosearch.sound.remote import listing
+from audiosearch.audio.remote import listing
 
 #: What files and folders that begin so answer with, be there what may.
 REFUSED = {"/forbidden": 403, "/broken": 500, "/gone": 404}

@@ -18,11 +18,11 @@ import numpy as np
 from speed import AUDIOSEARCH, report
 
 from audiosearch import Index
-from audiosearch.library.index import Identity, Track
+from audiosearch.library.index import EmbeddingSpec, Track
 from audiosearch.models.registry import Request, compact
-from audiosearch.playlist import Caps, Shape, around
-from audiosearch.search import Ranking
-from audiosearch.seeds import Seeds
+from audiosearch.playlists import Constraints, PlaylistOptions, around
+from audiosearch.search.query_vectors import QueryVectors
+from audiosearch.search.similar import SearchOptions
 
 # What a query cannot do without: a process, FAISS, the file, a search.
 BARE = """
@@ -38,9 +38,9 @@ def fill(directory: Path, n_tracks: int) -> None:
     vectors = 2 * np.abs(rng.standard_normal(128)) + 0.5 * centers
     vectors += 0.4 * rng.standard_normal((n_tracks, 128))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    identity = Identity("compact", compact().fingerprint)
-    with Index(directory, identity=identity) as index:
-        with index.together():
+    spec = EmbeddingSpec("compact", compact().weights_digest)
+    with Index(directory, spec=spec) as index:
+        with index.transaction():
             for i, vector in enumerate(vectors):
                 names = {
                     "title": f"Song {i}",
@@ -49,7 +49,7 @@ def fill(directory: Path, n_tracks: int) -> None:
                 }
                 path = f"/music/{i}.mp3"
                 index.add(Track(path, 1, 1, f"{i:032x}", 200.0, 44_100, 2, "mp3", **names), vector)
-        index.catch_up()
+        index.sync()
 
 
 def main() -> None:
@@ -63,16 +63,18 @@ def main() -> None:
         rng = np.random.default_rng(1)
         with Index(directory) as index:
             for title, shape in {
-                "around": Shape(),
-                "diverse": Shape(diversity=0.3),
-                "drifting": Shape(drift=True),
+                "around": PlaylistOptions(),
+                "diverse": PlaylistOptions(diversity=0.3),
+                "drifting": PlaylistOptions(drift=True),
             }.items():
                 times = []
                 for seed in rng.integers(1, arguments.tracks, arguments.playlists + 1).tolist():
                     started = time.perf_counter()
-                    seeds = Seeds(index, Request())
+                    seeds = QueryVectors(index, Request())
                     seeds.add_all([f"#{seed}"])
-                    found = around(index, seeds, shape, Caps(per_artist=3), Ranking(whiten=True))
+                    found = around(
+                        index, seeds, shape, Constraints(per_artist=3), SearchOptions(whiten=True)
+                    )
                     times.append(1e3 * (time.perf_counter() - started))
                     assert len(found.tracks) == 25
                 times = times[1:]  # the first loads the index

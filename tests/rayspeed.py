@@ -25,17 +25,17 @@ from throughput import clips, short_files
 ADD = """
 import json, sys, time
 from contextlib import nullcontext
-from audiosearch.cluster.connection import connected
-from audiosearch.cluster.reader import ClusterReader
-from audiosearch.ingest import Ingest
+from audiosearch.ingest.ray.connection import connected
+from audiosearch.ingest.ray.reader import RayReader
+from audiosearch.ingest.add import Ingest
 from audiosearch.models.registry import Request
-from audiosearch.sound.reader import Reader
-from audiosearch.sound.remote import Sources
+from audiosearch.embedding.reader import Reader
+from audiosearch.audio.remote import InputFiles
 if __name__ == "__main__":
     directory, folder, address = sys.argv[1:]
-    sources = Sources([folder])
+    sources = InputFiles([folder])
     with connected(address) if address else nullcontext():
-        reader = ClusterReader(sources, n_workers=2) if address else Reader(n_jobs=2)
+        reader = RayReader(sources, n_workers=2) if address else Reader(n_jobs=2)
         times = []
         for outcome in Ingest(directory, sources.paths, request=Request("compact"), reader=reader):
             assert outcome.status.value == "added", outcome

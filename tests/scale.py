@@ -27,7 +27,7 @@ import psutil
 from tracks import some_track
 
 from audiosearch import Index
-from audiosearch.library.index import Identity
+from audiosearch.library.index import EmbeddingSpec
 from audiosearch.models.registry import compact
 
 BLOCK = 100_000
@@ -48,7 +48,7 @@ def drawn(songs: np.ndarray | None, n_tracks: int) -> Iterator[np.ndarray]:
 
 def fill(directory: Path, songs: np.ndarray | None, n_tracks: int) -> float:
     """Make an index of vectors, as `add` would leave it; returns the seconds that FAISS took."""
-    with Index(directory, identity=Identity("compact", compact().fingerprint)) as index:
+    with Index(directory, spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
         catalog = index._catalog  # rows go in by the hundred thousand
         first = 1
         for vectors in drawn(songs, n_tracks):
@@ -67,7 +67,7 @@ def fill(directory: Path, songs: np.ndarray | None, n_tracks: int) -> float:
                     ((i, v.tobytes(), revision) for i, v in zip(ids, vectors, strict=True)),
                 )
         started = time.perf_counter()
-        index.catch_up()
+        index.sync()
         return time.perf_counter() - started
 
 
@@ -123,7 +123,7 @@ def report_writer(directory: Path) -> None:
     """Print how many tracks a second one process writes, as many at a time as `add` does."""
     vectors = np.concatenate(list(drawn(None, WRITTEN)))
     tracks = [some_track(number) for number in range(WRITTEN)]
-    with Index(directory, identity=Identity("compact", compact().fingerprint)) as index:
+    with Index(directory, spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
         started = time.perf_counter()
         for first in range(0, WRITTEN, WRITTEN_TOGETHER):
             some = slice(first, first + WRITTEN_TOGETHER)

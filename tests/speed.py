@@ -21,17 +21,17 @@ import numpy as np
 from sounds import encode, melody, write
 
 from audiosearch import Index
-from audiosearch.library.index import Identity, Track
+from audiosearch.library.index import EmbeddingSpec, Track
 from audiosearch.models import registry
 
-HERE = Path(__file__).parent
+LOCAL_READER = Path(__file__).parent
 AUDIOSEARCH = (sys.executable, "-m", "audiosearch")
 
 # The plain way: each time, the graph, the restored checkpoint, a session.
 PLAIN = """
 import sys, numpy as np, soundfile, soxr, tensorflow as tf
 from audiosearch.models.vggish import slim_network
-from audiosearch.sound.mel import log_mel_patches
+from audiosearch.models.log_mel import log_mel_patches
 samples, rate = soundfile.read(sys.argv[2], dtype="float32", always_2d=True)
 waveform = soxr.resample(samples.mean(axis=1), rate, 16_000)
 v1 = tf.compat.v1
@@ -66,18 +66,18 @@ def report(title: str, rounds: int, **commands: tuple[object, ...]) -> dict[str,
 
 
 def made_checkpoint(folder: Path) -> Path:
-    subprocess.run([sys.executable, HERE / "make_checkpoint.py", folder], check=True)
+    subprocess.run([sys.executable, LOCAL_READER / "make_checkpoint.py", folder], check=True)
     return folder / "v1.ckpt"
 
 
 def fill(directory: Path, model: registry.Model, n_tracks: int) -> None:
     vectors = np.random.default_rng(0).standard_normal((n_tracks, 128)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    with Index(directory, identity=Identity(model.name, model.fingerprint)) as index:
+    with Index(directory, spec=EmbeddingSpec(model.name, model.weights_digest)) as index:
         for number, vector in enumerate(vectors):
             track = Track(f"/music/{number}.mp3", 1, 1, "0" * 32, 30.0, 44_100, 2, "mp3")
             index.add(track, vector)
-        index.catch_up()
+        index.sync()
 
 
 def long_file(path: Path, minutes: int) -> Path:

@@ -21,7 +21,7 @@ from sounds import cut, melody, tone, write
 
 from audiosearch import Index
 from audiosearch.cli import app
-from audiosearch.library.index import Identity, Track
+from audiosearch.library.index import EmbeddingSpec, Track
 
 
 @pytest.fixture
@@ -283,7 +283,7 @@ def test_standard_error_holds_no_librarys_chatter(music, index):
 
 
 def test_a_reader_that_leaves_is_no_traceback(music):
-    with Index("index", identity=Identity("compact", "0" * 64)) as index:
+    with Index("index", spec=EmbeddingSpec("compact", "0" * 64)) as index:
         for number in range(2_000):
             track = Track(f"/{'long' * 20}/{number}.mp3", 1, 1, "", 1.0, 8_000, 1, "mp3")
             index.add(track, np.eye(128, dtype=np.float32)[0])

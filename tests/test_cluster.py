@@ -19,13 +19,13 @@ from ray.cluster_utils import Cluster
 from sounds import melody, tone, write
 
 from audiosearch import AudiosearchError, Index, add
-from audiosearch.cluster import ledger as ledgers
-from audiosearch.cluster import reader as readers
-from audiosearch.cluster.connection import connected
-from audiosearch.cluster.reader import ClusterReader, Crew
-from audiosearch.ingest import Ingest, Status
+from audiosearch.audio.remote import InputFiles
+from audiosearch.ingest.add import Ingest, Status
+from audiosearch.ingest.ray import queue as ledgers
+from audiosearch.ingest.ray import reader as readers
+from audiosearch.ingest.ray.connection import connected
+from audiosearch.ingest.ray.reader import RayReader, WorkerPool
 from audiosearch.models.registry import Request
-from audiosearch.sound.remote import Sources
 
 N_FILES = 40
 REMOTE = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", "--ray"]
@@ -82,8 +82,8 @@ def on_cluster(cluster):
 
         def ingest(*paths, directory="index", n_workers=2, **options):
             stack.enter_context(connected(cluster.address))
-            sources = Sources(paths)
-            reader = ClusterReader(sources, n_workers=n_workers, **options)
+            sources = InputFiles(paths)
+            reader = RayReader(sources, n_workers=n_workers, **options)
             return Ingest(directory, sources.paths, request=Request("compact"), reader=reader)
 
         yield ingest
@@ -123,7 +123,7 @@ def test_it_gives_what_plain_add_gives(cluster, tracks, run):
         assert track == expected[path][0]
         np.testing.assert_allclose(vector, expected[path][1], atol=1e-6)
     with Index("index") as ours, Index("plain") as theirs:
-        assert ours.identity == theirs.identity
+        assert ours.spec == theirs.spec
     again = run("add", "--ray", cluster.address, tracks).stderr
     assert f"0 added, {N_FILES} unchanged, 0 failed" in again
 
@@ -147,18 +147,18 @@ def test_a_node_killed_midway_loses_no_file_and_doubles_none(cluster, tracks, on
 
 
 def all_at_work(readings):
-    crew, ledger = readings._crew, readings._ledger
-    return all(ledger.n_held(worker) > 1 for worker in crew.workers)
+    pool, queue = readings._pool, readings._queue
+    return all(queue.n_held(worker) > 1 for worker in pool.workers)
 
 
 def test_a_file_over_which_workers_die_is_given_up_and_no_other(
     cluster, tmp_path, on_cluster, monkeypatch
 ):
-    class Mortal(readers.Listener):
-        def exchange(self, tasks):
+    class Mortal(readers.EmbeddingActor):
+        def submit_and_poll(self, tasks):
             if any("deadly" in task.path for task in tasks):
                 os._exit(1)
-            return super().exchange(tasks)
+            return super().submit_and_poll(tasks)
 
     monkeypatch.setattr(readers, "Listener", Mortal)
     good = [write(tmp_path / f"{i}.wav", tone(200 + 50 * i)) for i in range(10)]
@@ -177,21 +177,21 @@ def test_a_worker_is_never_given_more_files_than_it_may_hold(tracks, on_cluster,
     monkeypatch.setattr(ledgers, "MOST_HELD", 3)
     monkeypatch.setattr(ledgers, "FEWEST_HELD", 3)
     held, most = Counter(), []
-    ask, answers = Crew.ask, Crew.answers
+    ask, answers = WorkerPool.ask, WorkerPool.answers
 
-    def counted_ask(crew, worker, tasks):
+    def counted_ask(pool, worker, tasks):
         held[worker] += len(tasks)
         most.append(held[worker])
-        ask(crew, worker, tasks)
+        ask(pool, worker, tasks)
 
-    def counted_answers(crew, timeout_seconds):
-        found = answers(crew, timeout_seconds)
+    def counted_answers(pool, timeout_seconds):
+        found = answers(pool, timeout_seconds)
         for worker, answer in found:
             held[worker] -= len(answer.readings)
         return found
 
-    monkeypatch.setattr(Crew, "ask", counted_ask)
-    monkeypatch.setattr(Crew, "answers", counted_answers)
+    monkeypatch.setattr(WorkerPool, "ask", counted_ask)
+    monkeypatch.setattr(WorkerPool, "answers", counted_answers)
     assert len(list(on_cluster(tracks))) == N_FILES
     assert max(most) == 3
 
@@ -202,7 +202,7 @@ def test_content_that_is_known_is_not_embedded_again(tmp_path, on_cluster):
     shutil.copyfile(first, tmp_path / "copy.wav")
     ingest = on_cluster(tmp_path / "copy.wav")
     assert [outcome.status for outcome in ingest] == [Status.ADDED]
-    assert ingest.heard_seconds == 0.0
+    assert ingest.audio_seconds == 0.0
     first.rename(tmp_path / "moved.wav")
     assert [o.status for o in on_cluster(tmp_path / "moved.wav")] == [Status.MOVED]
     first_vector, second_vector = (vector for _, vector in stored().values())
@@ -223,8 +223,8 @@ def test_a_network_of_ones_own_travels_to_the_nodes(cluster, tmp_path, run):
     ((_, found),), ((_, expected),) = stored().values(), stored("plain").values()
     np.testing.assert_allclose(found, expected, atol=1e-6)
     with Index("index") as ours, Index("plain") as theirs:
-        assert ours.identity == theirs.identity
-        kept = cluster.folder / "cache" / "models" / f"{ours.identity.fingerprint}.tflite"
+        assert ours.spec == theirs.spec
+        kept = cluster.folder / "cache" / "models" / f"{ours.spec.weights_digest}.tflite"
     assert kept.read_bytes() == network.read_bytes()
 
 
@@ -290,7 +290,7 @@ def test_another_version_on_a_node_ends_in_a_sentence(tracks, on_cluster, monkey
 
 
 def test_workers_that_do_not_start_end_in_a_sentence(tracks, on_cluster, monkeypatch):
-    class Unborn(readers.Listener):
+    class Unborn(readers.EmbeddingActor):
         def __init__(self):
             os._exit(1)
 

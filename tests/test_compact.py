@@ -6,11 +6,11 @@ from sounds import melody, noise, tone, write
 
 from audiosearch import Embedder, add
 from audiosearch.demo import write_sounds
-from audiosearch.library.index import Identity, Index, Track
+from audiosearch.embedding.pooling import unit
+from audiosearch.library.index import EmbeddingSpec, Index, Track
 from audiosearch.models import registry
-from audiosearch.params import PATCH_SAMPLES
-from audiosearch.sound.mel import log_mel_patches
-from audiosearch.sound.pooling import unit
+from audiosearch.models.front_end import PATCH_SAMPLES
+from audiosearch.models.log_mel import log_mel_patches
 from audiosearch.training.free_audio import GENERATED, SOURCES, Split
 
 CARD = registry.compact().path.with_suffix(".md").read_text(encoding="utf-8")
@@ -98,13 +98,13 @@ def test_real_sounds_are_the_same_louder_or_softer(shared, vector):
 def test_an_index_by_another_version_says_how_to_make_it_anew(run, tmp_path):
     first = "ee1c73fd6dfa" + "0" * 52
     track = Track("/music/a.mp3", 1, 1, "0" * 32, 3.0, 44_100, 2, "mp3")
-    with Index("index", identity=Identity("compact", first)) as index:
+    with Index("index", spec=EmbeddingSpec("compact", first)) as index:
         index.add(track, unit(np.ones(128, dtype=np.float32)))
     clip = write(tmp_path / "clip.wav", melody())
     for command in (["query", clip], ["add", clip], ["add", clip, "--model", "compact"]):
         refused = run(*command)
         assert refused.exit_code == 1
-        assert "compact (fingerprint ee1c73fd6dfa)" in refused.stderr
+        assert "compact (digest ee1c73fd6dfa)" in refused.stderr
         assert "`audiosearch reembed --model compact`" in refused.stderr.replace("\n", " ")
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sounds import cut, encode, melody, noise, tone, write
 
+from audiosearch.audio.decode import mono_blocks, open_recording
+from audiosearch.audio.mp3 import length_is_known
+from audiosearch.embedding.embedder import PatchReader
 from audiosearch.errors import AudioError
-from audiosearch.sound.decode import mono_blocks, open_recording
-from audiosearch.sound.embedder import PatchReader
-from audiosearch.sound.mp3 import length_is_known
 
 
 def decoded(path):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from audiosearch import Index, LibraryError, add, similar
-from audiosearch.library.index import Failure, Identity, Track
-from audiosearch.library.pages import Pages
+from audiosearch.library.index import EmbeddingSpec, Failure, Track
+from audiosearch.library.sqlite.page_recovery import Pages
+from audiosearch.maintenance.doctor import State, examine, repair
 from audiosearch.models.registry import compact
-from audiosearch.upkeep.doctor import State, examine, repair
 
 N_TRACKS = 600
 
@@ -28,8 +28,8 @@ def vectors():
 def database(tmp_path, vectors):
     """Fill an index, remove one track, and return the path of its database."""
     directory = tmp_path / "index"
-    with Index(directory, identity=Identity("compact", compact().fingerprint)) as index:
-        with index.together():
+    with Index(directory, spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
+        with index.transaction():
             for number, vector in enumerate(vectors):
                 title = "long " * 2_000 if number == 7 else f"song {number}"
                 path = os.fsdecode(f"/music/{number} ".encode() + b"\xff.mp3")
@@ -37,8 +37,8 @@ def database(tmp_path, vectors):
                 track = Track(path, 1, number, f"{number:032x}", seconds, 44_100, 2, "mp3", title)
                 index.add(track, vector)
             index.add_failures([Failure("/music/bad.mp3", "no sound", 3, 4)])
-            index.remove(index.find("#500"))
-        index.catch_up()
+            index.remove(index.resolve_all("#500"))
+        index.sync()
     return directory / "audiosearch.db"
 
 
@@ -129,7 +129,7 @@ def test_a_database_that_cannot_say_its_model_is_told_it(database):
         connection.execute("DELETE FROM settings")
     connection.close()
     content = bytearray(database.read_bytes())
-    content = content.replace(compact().fingerprint.encode(), b"x" * 64)
+    content = content.replace(compact().weights_digest.encode(), b"x" * 64)
     inner_pages(content)
     database.write_bytes(content)
     with pytest.raises(LibraryError, match="not which model"):
@@ -137,7 +137,7 @@ def test_a_database_that_cannot_say_its_model_is_told_it(database):
     assert database.read_bytes() == content
     repair(database.parent, model="compact")
     with Index(database.parent) as index:
-        assert index.identity.fingerprint == compact().fingerprint
+        assert index.spec.weights_digest == compact().weights_digest
 
 
 def test_the_rows_of_a_whole_database_are_those_sqlite_reads(tmp_path):
@@ -197,13 +197,13 @@ def corrupt(directory, embedding, track=1):
 
 def test_vectors_of_another_length_are_scaled(whole):
     with Index(whole) as index:
-        vector = index.vector(index.stored("#1"))
+        vector = index.vector(index.resolve("#1"))
     corrupt(whole, (3 * vector).tobytes())
     assert states(whole)["vectors"] is State.ERROR
     assert "1 vectors were scaled to length 1" in repair(whole)
     assert states(whole)["vectors"] is State.OK
     with Index(whole) as index:
-        np.testing.assert_allclose(index.vector(index.stored("#1")), vector, atol=1e-6)
+        np.testing.assert_allclose(index.vector(index.resolve("#1")), vector, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from networks import mean_bands, pooled_tflite, tflite
 from sounds import encode, melody, noise, tone, write
 
 from audiosearch import AudioError, Embedder, Index, add
-from audiosearch.sound.embedder import PatchReader
-from audiosearch.sound.mel import log_mel_patches
+from audiosearch.embedding.embedder import PatchReader
+from audiosearch.models.log_mel import log_mel_patches
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from audiosearch import LibraryError
-from audiosearch.formats import (
+from audiosearch.playlist_files.formats import (
     Entry,
     PathStyle,
     PlaylistFormat,

@@ -10,7 +10,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
-from tracks import IDENTITY, some_track, unit, unit_vectors
+from tracks import SPEC, some_track, unit, unit_vectors
 
 from audiosearch import (
     Index,
@@ -19,13 +19,13 @@ from audiosearch import (
     LibraryError,
     ModelMismatch,
 )
-from audiosearch.library.index import Identity
-from audiosearch.library.search_file import FILE_NAME
+from audiosearch.library.faiss.index_file import FILE_NAME
+from audiosearch.library.index import EmbeddingSpec
 
 
 @pytest.fixture
 def index(tmp_path):
-    with Index(tmp_path / "index", identity=IDENTITY) as opened:
+    with Index(tmp_path / "index", spec=SPEC) as opened:
         yield opened
 
 
@@ -43,7 +43,7 @@ def reopened(index):
 
 def test_ids_are_not_used_again(filled):
     index, _ = filled
-    index.remove([index.stored("#50")])
+    index.remove([index.resolve("#50")])
     assert index.add(some_track(99), unit()).id == 51
 
 
@@ -70,54 +70,54 @@ def damage_junk(path):
 @pytest.mark.parametrize("damage", [damage_cut, damage_flip, damage_revision, damage_junk])
 def test_a_damaged_search_file_is_rebuilt_with_a_word(filled, damage, caplog):
     index, vectors = filled
-    expected = index.nearest(vectors[5], 10)
+    expected = index.search(vectors[5], 10)
     damage(Path(index.location) / FILE_NAME)
     with reopened(index) as again:
-        assert again.nearest(vectors[5], 10) == expected
+        assert again.search(vectors[5], 10) == expected
     assert "rebuilt from the database" in caplog.text
 
 
 def test_a_missing_search_file_is_rebuilt(filled):
     index, vectors = filled
-    expected = index.nearest(vectors[5], 10)
+    expected = index.search(vectors[5], 10)
     (Path(index.location) / FILE_NAME).unlink()
     with reopened(index) as again:
-        assert again.nearest(vectors[5], 10) == expected
+        assert again.search(vectors[5], 10) == expected
     assert (Path(index.location) / FILE_NAME).exists()
 
 
 def test_an_older_search_file_is_brought_up_to_date(filled):
     index, vectors = filled
-    index.catch_up()
+    index.sync()
     old = (Path(index.location) / FILE_NAME).read_bytes()
-    index.remove(index.find("#1"))
+    index.remove(index.resolve_all("#1"))
     index.add(some_track(77), vectors[0])
     index.add(some_track(5), -vectors[5])
-    index.catch_up()
+    index.sync()
     (Path(index.location) / FILE_NAME).write_bytes(old)
     with reopened(index) as again:
-        ((track, similarity),) = again.nearest(vectors[0], 1)
+        ((track, similarity),) = again.search(vectors[0], 1)
         assert (track.size, similarity) == (77, pytest.approx(1.0))
-        assert again.nearest(vectors[5], 1)[0][1] < 0.9
-        assert len(again.nearest(vectors[0], 100)) == 50
+        assert again.search(vectors[5], 1)[0][1] < 0.9
+        assert len(again.search(vectors[0], 100)) == 50
 
 
 def test_another_index_s_search_file_is_not_believed(filled, tmp_path, caplog):
     index, _ = filled
-    index.catch_up()
-    with Index(tmp_path / "other", identity=IDENTITY) as other:
+    index.sync()
+    with Index(tmp_path / "other", spec=SPEC) as other:
         for number, vector in enumerate(unit_vectors(50, seed=9)):
             other.add(some_track(number), vector)
         (Path(other.location) / FILE_NAME).write_bytes(
             (Path(index.location) / FILE_NAME).read_bytes()
         )
-        assert other.nearest(unit_vectors(50, seed=9)[3], 1)[0][1] == pytest.approx(1.0)
+        assert other.search(unit_vectors(50, seed=9)[3], 1)[0][1] == pytest.approx(1.0)
     assert "not what this database wrote last" in caplog.text
 
 
 def test_a_newer_search_file_is_not_believed_by_a_database_out_of_a_backup(filled, caplog):
     index, vectors = filled
-    index.catch_up()
+    index.sync()
     with sqlite3.connect(Path(index.location) / "audiosearch.db") as connection:
         backup = sqlite3.connect(Path(index.location) / "backup")
         connection.backup(backup)
@@ -125,7 +125,7 @@ def test_a_newer_search_file_is_not_believed_by_a_database_out_of_a_backup(fille
     connection.close()
     index.add(some_track(90), -vectors[1])
     index.add(some_track(91), -vectors[2])
-    index.catch_up()
+    index.sync()
     index.close()
     for name in ("audiosearch.db-wal", "audiosearch.db-shm"):
         (Path(index.location) / name).unlink(missing_ok=True)
@@ -133,35 +133,35 @@ def test_a_newer_search_file_is_not_believed_by_a_database_out_of_a_backup(fille
     with Index(index.location) as restored:
         restored.add(some_track(92), unit_vectors(3, seed=5)[0])
         restored.add(some_track(93), unit_vectors(3, seed=5)[1])
-        ((track, similarity),) = restored.nearest(unit_vectors(3, seed=5)[0], 1)
+        ((track, similarity),) = restored.search(unit_vectors(3, seed=5)[0], 1)
         assert (track.size, similarity) == (92, pytest.approx(1.0))
     assert "not what this database wrote last" in caplog.text
 
 
 def test_two_that_make_an_index_at_once_agree_on_its_model(tmp_path):
-    other = Identity("vggish", "a" * 64)
+    other = EmbeddingSpec("vggish", "a" * 64)
     outcomes = []
 
-    def make(identity):
+    def make(spec):
         try:
-            with Index(tmp_path / "index", identity=identity) as made:
-                outcomes.append(made.identity)
+            with Index(tmp_path / "index", spec=spec) as made:
+                outcomes.append(made.spec)
         except ModelMismatch:
             outcomes.append(None)
 
-    threads = [threading.Thread(target=make, args=[i]) for i in (IDENTITY, other)]
+    threads = [threading.Thread(target=make, args=[i]) for i in (SPEC, other)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert outcomes.count(None) == 1
     with Index(tmp_path / "index") as index:
-        assert index.identity in outcomes
+        assert index.spec in outcomes
 
 
 def test_the_search_file_is_one_that_faiss_reads(filled):
     index, vectors = filled
-    index.catch_up()
+    index.sync()
     read = faiss.read_index(str(Path(index.location) / FILE_NAME))
     assert read.ntotal == len(vectors)
 
@@ -181,7 +181,7 @@ def test_a_database_that_is_none_is_said(tmp_path):
 @pytest.mark.parametrize("where", ["/proc/index", "/dev/null/index"])
 def test_a_place_that_cannot_be_written_is_said(where):
     with pytest.raises(IndexUnwritable):
-        Index(where, identity=IDENTITY)
+        Index(where, spec=SPEC)
 
 
 def test_a_crash_before_the_commit_loses_nothing_that_was_committed(filled):
@@ -198,7 +198,7 @@ def test_a_crash_before_the_commit_loses_nothing_that_was_committed(filled):
         [sys.executable, "-c", crash, Path(index.location) / "audiosearch.db"], check=False
     )
     with reopened(index) as again:
-        assert len(again.nearest(vectors[0], 100)) == 50
+        assert len(again.search(vectors[0], 100)) == 50
 
 
 def test_the_database_is_one_that_anyone_can_read(filled):

@@ -11,7 +11,7 @@ from test_ranking import a_track, crowd
 
 from audiosearch import Index, LibraryError
 from audiosearch.errors import IndexUnwritable, MissingExtra
-from audiosearch.library.index import Identity
+from audiosearch.library.index import EmbeddingSpec
 from audiosearch.models.registry import compact
 from audiosearch.soundmap import draw, layout, sound_map
 from audiosearch.soundmap.labels import labels_of, name_of
@@ -26,7 +26,7 @@ pytestmark = [
 def filled(directory, n_tracks, start=0, **fields):
     vectors = crowd(400)
     model = compact()
-    with Index(directory, identity=Identity(model.name, model.fingerprint)) as index:
+    with Index(directory, spec=EmbeddingSpec(model.name, model.weights_digest)) as index:
         for number in range(start, n_tracks):
             index.add(replace(a_track(number), **fields), vectors[number])
     return directory
@@ -70,7 +70,7 @@ def test_new_tracks_are_placed_without_moving_the_old(tmp_path):
         low, high = before.places[rows].min(axis=0), before.places[rows].max(axis=0)
         assert (place >= low - 1e-9).all()
         assert (place <= high + 1e-9).all()
-    anew = a_map(directory, anew=True)
+    anew = a_map(directory, relayout=True)
     assert np.abs(anew.places[:80] - before.places).max() > 0.01
     np.testing.assert_array_equal(a_map(directory).places, anew.places)
 
@@ -81,7 +81,7 @@ def test_a_track_that_sounds_otherwise_now_is_placed_again(tmp_path):
     with Index(directory) as index:
         first, last = before.tracks[0], before.tracks[-1]
         index.add(first, index.vector(last))
-        assert first.id not in index.positions().ids
+        assert first.id not in index.coordinates().ids
     after = a_map(directory)
     moved = np.linalg.norm(after.places[0] - after.places[-1])
     assert moved < np.linalg.norm(before.places[0] - before.places[-1])
@@ -96,24 +96,24 @@ def test_a_track_whose_tags_are_changed_stays_where_it_is(tmp_path):
             retagged = replace(track, title="new", content_hash="f" * 32)
             index.add(retagged, index.vector(track))
     after = a_map(directory)
-    assert not after.is_anew
+    assert not after.is_relayout
     np.testing.assert_array_equal(after.places, before.places)
 
 
 @pytest.mark.parametrize(("n_before", "n_after"), [(1, 400), (3, 400), (49, 51), (60, 130)])
 def test_a_library_that_outgrows_its_map_is_laid_out_anew(tmp_path, n_before, n_after):
     directory = filled(tmp_path / "i", n_before)
-    assert a_map(directory).is_anew
+    assert a_map(directory).is_relayout
     filled(directory, n_after, start=n_before)
     after = a_map(directory)
-    assert after.is_anew
+    assert after.is_relayout
     np.testing.assert_array_equal(after.places, a_map(filled(tmp_path / "j", n_after)).places)
 
 
 def test_tracks_that_are_the_same_lie_at_the_same_place(tmp_path):
     model = compact()
     vector = crowd(1)[0]
-    with Index(tmp_path / "i", identity=Identity(model.name, model.fingerprint)) as index:
+    with Index(tmp_path / "i", spec=EmbeddingSpec(model.name, model.weights_digest)) as index:
         for number in range(60):
             index.add(a_track(number), vector)
         found = sound_map(index)
@@ -129,7 +129,7 @@ def test_a_layout_made_meanwhile_is_not_mixed_with_an_older_one(tmp_path, monkey
 
     def slow(*arguments):
         if not laid_out_meanwhile:
-            laid_out_meanwhile.append(a_map(directory, anew=True))
+            laid_out_meanwhile.append(a_map(directory, relayout=True))
         return placed(*arguments)
 
     placed = layout._placed
@@ -143,7 +143,7 @@ def test_an_index_that_cannot_be_written_can_be_mapped(tmp_path, monkeypatch, ca
     def refuse(*_, **__):
         raise IndexUnwritable("The disk is full.", hint="Make room.")
 
-    monkeypatch.setattr(Index, "put_positions", refuse)
+    monkeypatch.setattr(Index, "put_coordinates", refuse)
     assert len(a_map(directory).tracks) == 30
     assert "is not kept" in caplog.text
 

@@ -10,22 +10,22 @@ import pytest
 from milvus_server import milvus_server
 from served import serving
 from test_ranking import a_track, crowd
-from tracks import IDENTITY, some_track, unit, unit_vectors
+from tracks import SPEC, some_track, unit, unit_vectors
 
 from audiosearch import Index, IndexNotFound, similar
 from audiosearch.library.filters import Filters, Range
-from audiosearch.library.index import Failure, Identity
+from audiosearch.library.index import EmbeddingSpec, Failure
 from audiosearch.library.milvus.catalog import MilvusCatalog
+from audiosearch.library.milvus.database import MilvusStore
 from audiosearch.library.milvus.schema import coded, decoded
-from audiosearch.library.milvus.store import MilvusStore
+from audiosearch.maintenance.copy import copy
 from audiosearch.models.registry import Request, compact
-from audiosearch.playlist.around import Shape
-from audiosearch.playlist.chosen import Caps
-from audiosearch.playlist.wishes import Wishes, playlist
-from audiosearch.search import Ranking
-from audiosearch.upkeep.copying import copy
+from audiosearch.playlists.builder import Constraints
+from audiosearch.playlists.request import PlaylistRequest, playlist
+from audiosearch.playlists.similar import PlaylistOptions
+from audiosearch.search.similar import SearchOptions
 
-COMPACT = Identity("compact", compact().fingerprint)
+COMPACT = EmbeddingSpec("compact", compact().weights_digest)
 
 
 def rows_of(run, *command):
@@ -74,8 +74,8 @@ FILTERS = [
     Filters(year=(Range(1990, 1995),)),
     Filters(seconds=(Range(60, 90), Range(300))),
     Filters(artist=("band 30", "band 31", "VARIOUS")),
-    Filters(under=("/music/3",)),
-    Filters(genre=("rock",), unless=Filters(year=(Range(2000),))),
+    Filters(folder=("/music/3",)),
+    Filters(genre=("rock",), exclude=Filters(year=(Range(2000),))),
 ]
 
 
@@ -84,14 +84,14 @@ def test_filtered_hits_are_those_of_a_folder_s_index(tmp_path):
     vectors = crowd(n_tracks)
     found = []
     for place in (tmp_path / "index", f"milvus+lite:{tmp_path / 'index.db'}"):
-        with Index(place, identity=COMPACT) as index:
+        with Index(place, spec=COMPACT) as index:
             index.add_all(zip(map(a_track, range(n_tracks)), vectors, strict=True))
         with Index(place) as index:
             hits = []
             for number in range(200):
-                among = index.spaces.among(FILTERS[number % len(FILTERS)])
-                query = {"among": among, "without": [97 * number + 1]}
-                hits.append(index.space().nearest(vectors[97 * number], 10, **query))
+                candidates = index.vector_indexes.candidates(FILTERS[number % len(FILTERS)])
+                query = {"among": candidates, "without": [97 * number + 1]}
+                hits.append(index.vector_index().search(vectors[97 * number], 10, **query))
             found.append(hits)
     for local, remote in zip(*found, strict=True):
         assert len(local[0]) == 10
@@ -102,9 +102,9 @@ def test_filtered_hits_are_those_of_a_folder_s_index(tmp_path):
 def test_a_copy_there_and_back_changes_nothing(address, tmp_path):
     odd = replace(some_track(7), path=os.fsdecode(b"/m/caf\xe9\n'\"\\%.mp3"), year=1999, genre="")
     failure = Failure("/music/bad.mp3", "it is empty", 0, 1)
-    with Index(tmp_path / "first", identity=IDENTITY) as first:
+    with Index(tmp_path / "first", spec=SPEC) as first:
         first.add_all(zip(map(some_track, range(30)), unit_vectors(30), strict=True))
-        first.remove([first.stored("#3")])
+        first.remove([first.resolve("#3")])
         first.add(odd, unit())
         first.add_failures([failure])
         assert list(copy(first, address))[-1] == 30
@@ -115,7 +115,7 @@ def test_a_copy_there_and_back_changes_nothing(address, tmp_path):
             with Index(tmp_path / "back") as back:
                 for other in (there, back):
                     assert list(other) == list(first)
-                    assert other.identity == IDENTITY
+                    assert other.spec == SPEC
                     assert other.failures() == [failure]
                     for track in first:
                         np.testing.assert_array_equal(other.vector(track), first.vector(track))
@@ -123,9 +123,9 @@ def test_a_copy_there_and_back_changes_nothing(address, tmp_path):
 
 
 def test_a_copy_goes_to_another_place_of_the_same_model(address, tmp_path, run):
-    with Index(address, identity=IDENTITY) as source:
+    with Index(address, spec=SPEC) as source:
         source.add(some_track(1), unit())
-    with Index(tmp_path / "other", identity=COMPACT):
+    with Index(tmp_path / "other", spec=COMPACT):
         pass
     refused = run("copy", address, tmp_path / "other")
     assert (refused.exit_code, "was made with compact" in refused.stderr) == (1, True)
@@ -135,12 +135,12 @@ def test_a_copy_goes_to_another_place_of_the_same_model(address, tmp_path, run):
 
 def test_what_is_longer_than_milvus_keeps_is_cut(address):
     long = dict.fromkeys(("title", "artist", "album", "genre"), "é" * 70_000)
-    with Index(address, identity=IDENTITY) as index:
+    with Index(address, spec=SPEC) as index:
         added = index.add(replace(some_track(1), **long), unit())
         (kept,) = index
         assert kept.title == "é" * 32_767
         assert index.ids(Filters(artist=(long["artist"],))).tolist() == [added.id]
-        assert index.named("song") == []
+        assert index.search_text("song") == []
 
 
 @pytest.mark.parametrize("n_made", [0, 1, 2, 3, 4])
@@ -157,20 +157,20 @@ def test_what_was_made_in_part_is_made_whole(n_made, address, monkeypatch):
 
     monkeypatch.setattr(MilvusStore, "ask", break_off)
     with pytest.raises(KeyboardInterrupt):
-        Index(address, identity=IDENTITY)
+        Index(address, spec=SPEC)
     monkeypatch.undo()
     assert not Index.exists(address)
     with pytest.raises(IndexNotFound):
         Index(address)
-    with Index(address, identity=COMPACT) as index:
+    with Index(address, spec=COMPACT) as index:
         added = index.add(some_track(1), unit())
-        assert index.nearest(unit(), 1)[0][0] == added
-        assert index.identity == COMPACT
+        assert index.search(unit(), 1)[0][0] == added
+        assert index.spec == COMPACT
 
 
 def test_an_engine_is_let_go_of_by_the_last_who_uses_it(tmp_path):
     location = f"milvus+lite:{tmp_path / 'a.db'}"
-    one, another = Index(location, identity=IDENTITY), Index(location)
+    one, another = Index(location, spec=SPEC), Index(location)
     one.close()
     one.close()
     assert another.n_tracks == 0
@@ -180,7 +180,7 @@ def test_an_engine_is_let_go_of_by_the_last_who_uses_it(tmp_path):
 
 
 def test_the_same_path_has_the_same_id_whoever_adds_it(address):
-    with Index(address, identity=IDENTITY) as one, Index(address) as another:
+    with Index(address, spec=SPEC) as one, Index(address) as another:
         first = one.add(some_track(1), unit())
         assert another.add(some_track(1), -unit()).id == first.id
         assert one.vector(first) @ unit() == pytest.approx(-1.0)
@@ -189,7 +189,7 @@ def test_the_same_path_has_the_same_id_whoever_adds_it(address):
 
 
 def test_an_id_that_is_taken_is_not_taken_away(address):
-    with Index(address, identity=IDENTITY) as index:
+    with Index(address, spec=SPEC) as index:
         first = index.add(some_track(1), unit())
         index.move([(first, "/elsewhere.mp3")])
         second = index.add(some_track(1), unit())  # whose path made the first one's id
@@ -223,7 +223,7 @@ def test_an_index_that_its_owner_arranged_otherwise_is_searched_far_enough(
     from pymilvus import MilvusClient
 
     vectors = crowd(5_000)
-    with Index(address, identity=IDENTITY) as index:
+    with Index(address, spec=SPEC) as index:
         index.add_all((some_track(n), vector) for n, vector in enumerate(vectors))
     name, client = address.rpartition("/")[2], MilvusClient(f"http://{server}")
     client.release_collection(name)
@@ -234,7 +234,7 @@ def test_an_index_that_its_owner_arranged_otherwise_is_searched_far_enough(
     client.close()
     assert rows_of(run, "info", "--index", address)["arrangement"] == kind.lower()
     with Index(address) as index:
-        found = [{track.size for track, _ in index.nearest(v, 10)} for v in vectors[:50]]
+        found = [{track.size for track, _ in index.search(v, 10)} for v in vectors[:50]]
     exact = np.argsort(-(vectors[:50] @ vectors.T), axis=1)[:, :10]
     assert np.mean([len(a & set(b)) for a, b in zip(found, exact.tolist(), strict=True)]) >= 9.5
 
@@ -247,8 +247,8 @@ def test_whitening_is_fitted_once_and_anew_as_the_library_grows(address, monkeyp
         return sample(catalog, n_vectors)
 
     monkeypatch.setattr(MilvusCatalog, "sample", counted)
-    ranking = Ranking(whiten=True)
-    with Index(address, identity=COMPACT) as index:
+    ranking = SearchOptions(whiten=True)
+    with Index(address, spec=COMPACT) as index:
         index.add_all(zip(map(a_track, range(320)), crowd(320), strict=True))
         first = similar(index, "#1", ranking=ranking).hits
     with Index(address) as index:
@@ -262,10 +262,12 @@ def test_whitening_is_fitted_once_and_anew_as_the_library_grows(address, monkeyp
 def test_more_hits_than_are_found_at_a_time_are_said(address, monkeypatch):
     for name in ("catalog", "spaces"):
         monkeypatch.setattr(f"audiosearch.library.milvus.{name}.MOST_FOUND", 5)
-    with Index(address, identity=COMPACT) as index:
+    with Index(address, spec=COMPACT) as index:
         index.add_all(zip(map(a_track, range(20)), crowd(20), strict=True))
         answer = similar(index, "#1", k=10)
         assert len(answer.hits) == 4  # and the clip itself
         assert answer.warnings == ["no more than 5 hits are found at a time"]
-        found = playlist(index, Wishes(("#1",)), Shape(), Caps(), Request())
+        found = playlist(
+            index, PlaylistRequest(("#1",)), PlaylistOptions(), Constraints(), Request()
+        )
         assert len(found.tracks) == 4

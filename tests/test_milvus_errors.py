@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import pytest
 from milvus_server import milvus_server
-from tracks import IDENTITY, some_track, unit
+from tracks import SPEC, some_track, unit
 
 from audiosearch import Index, LibraryError, ModelMismatch, UsageError
 from audiosearch.errors import MissingExtra
-from audiosearch.library.index import Identity
+from audiosearch.library.index import EmbeddingSpec
 from audiosearch.library.milvus.client import TOKEN, Address
 from audiosearch.models.registry import compact
 
-COMPACT = Identity("compact", compact().fingerprint)
+COMPACT = EmbeddingSpec("compact", compact().weights_digest)
 
 
 def failed(action, *words):
@@ -37,7 +37,7 @@ def test_nobody_there_is_said():
 
 def test_a_server_that_goes_away_is_said(tmp_path):
     with milvus_server(tmp_path / "m") as host:
-        index = Index(f"milvus://{host}/music", identity=IDENTITY)
+        index = Index(f"milvus://{host}/music", spec=SPEC)
     with index:
         failed(lambda: list(index), host, "no Milvus answers")
 
@@ -52,7 +52,7 @@ def test_a_token_is_asked_for_and_given_by_the_environment(tmp_path, monkeypatch
         assert TOKEN in refused.stderr
         assert "wrong" not in refused.stderr.replace("missing, wrong", "")
         monkeypatch.setenv(TOKEN, "user:secret")
-        with Index(address, identity=IDENTITY) as index:
+        with Index(address, spec=SPEC) as index:
             index.add(some_track(1), unit())
             assert index.n_tracks == 1
 
@@ -67,12 +67,12 @@ def made_by_others(host, name, size):
 
 def test_a_collection_of_other_vectors_is_said(server, address):
     made_by_others(server, address.rpartition("/")[2], 64)
-    failed(lambda: Index(address, identity=IDENTITY), "not made by audiosearch")
+    failed(lambda: Index(address, spec=SPEC), "not made by audiosearch")
 
 
 def test_vectors_of_another_dimension_are_said(server, address, monkeypatch):
     monkeypatch.setattr("audiosearch.library.milvus.schema.EMBEDDING_SIZE", 64)
-    Index(address, identity=IDENTITY).close()
+    Index(address, spec=SPEC).close()
     monkeypatch.undo()
     failed(lambda: Index(address), address, "64 numbers, not of 128")
 
@@ -80,7 +80,7 @@ def test_vectors_of_another_dimension_are_said(server, address, monkeypatch):
 def test_vectors_whose_index_was_taken_away_are_said(server, address):
     from pymilvus import MilvusClient
 
-    Index(address, identity=IDENTITY).close()
+    Index(address, spec=SPEC).close()
     name, client = address.rpartition("/")[2], MilvusClient(f"http://{server}")
     client.release_collection(name)
     client.drop_index(name, "embedding")
@@ -89,14 +89,14 @@ def test_vectors_whose_index_was_taken_away_are_said(server, address):
 
 
 def test_another_model_s_collection_is_said(address):
-    Index(address, identity=IDENTITY).close()
+    Index(address, spec=SPEC).close()
     with pytest.raises(ModelMismatch) as caught:
-        Index(address, identity=COMPACT)
-    assert str(IDENTITY) in str(caught.value)
+        Index(address, spec=COMPACT)
+    assert str(SPEC) in str(caught.value)
 
 
 def test_what_only_a_folder_can_is_said(address, run):
-    with Index(address, identity=replace(IDENTITY, fingerprint="e" * 64)) as index:
+    with Index(address, spec=replace(SPEC, weights_digest="e" * 64)) as index:
         index.add(some_track(1), unit())
     for command in (["optimize"], ["reembed", "--model", "compact"]):
         refused = run(*command, "--index", address)
@@ -124,7 +124,7 @@ def test_another_url_is_no_folder(url, run):
         assert run(*command).exit_code in (1, 2)
         assert os.listdir() == []
     with pytest.raises(UsageError, match="neither a folder nor"):
-        Index(url, identity=IDENTITY)
+        Index(url, spec=SPEC)
 
 
 def test_a_password_in_an_address_is_not_repeated():
@@ -143,15 +143,15 @@ def test_addresses_are_what_milvus_takes(tmp_path):
 
 def test_a_file_that_is_no_engine_s_is_said(tmp_path):
     (tmp_path / "a.db").write_bytes(b"SQLite format 3")
-    failed(lambda: Index(f"milvus+lite:{tmp_path / 'a.db'}", identity=IDENTITY), "no index of")
+    failed(lambda: Index(f"milvus+lite:{tmp_path / 'a.db'}", spec=SPEC), "no index of")
     assert (tmp_path / "a.db").read_bytes() == b"SQLite format 3"
 
 
 def test_a_file_that_another_process_has_open_is_said(tmp_path):
     location = f"milvus+lite:{tmp_path / 'a.db'}"
     hold = (
-        "import sys; from audiosearch import Index; from tracks import IDENTITY\n"
-        "with Index(sys.argv[1], identity=IDENTITY): print('open', flush=True); input()\n"
+        "import sys; from audiosearch import Index; from tracks import SPEC\n"
+        "with Index(sys.argv[1], spec=SPEC): print('open', flush=True); input()\n"
     )
     command = [sys.executable, "-c", hold, location]
     environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
@@ -169,7 +169,7 @@ def test_a_file_that_another_process_has_open_is_said(tmp_path):
 def test_a_package_that_is_missing_is_named(package, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, package, None)
     location = f"milvus+lite:{tmp_path / 'a.db'}"
-    for act in (Index.check_writable, lambda place: Index(place, identity=IDENTITY)):
+    for act in (Index.check_writable, lambda place: Index(place, spec=SPEC)):
         with pytest.raises(MissingExtra) as caught:
             act(location)
         assert "audiosearch[milvus]" in caught.value.hint

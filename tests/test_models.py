@@ -25,14 +25,14 @@ def test_a_model_of_one_s_own_is_found_again_without_its_file(music, run, tmp_pa
     other = tflite(tmp_path / "own.tflite", lambda patches: 2 * mean_bands(patches) + 1)
     refused = run("query", unseen, "--model", other)
     assert refused.exit_code == 1
-    assert refused.stderr.count("own.tflite (fingerprint") == 2
+    assert refused.stderr.count("own.tflite (digest") == 2
 
 
 def test_a_copy_of_compact_is_a_model_like_any_other(tmp_path):
     copy = tmp_path / "copy.tflite"
     shutil.copyfile(registry.compact().path, copy)
     model = registry.choose(str(copy))
-    assert (model.name, model.fingerprint) == ("copy.tflite", registry.compact().fingerprint)
+    assert (model.name, model.weights_digest) == ("copy.tflite", registry.compact().weights_digest)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_weights_are_for_vggish_alone(tmp_path):
         registry.choose("compact", weights=tmp_path / "x.ckpt")
 
 
-@pytest.mark.parametrize("fingerprint", ["0" * 64, "../../evil", ""])
-def test_a_fingerprint_that_is_not_here_is_said(fingerprint):
+@pytest.mark.parametrize("weights_digest", ["0" * 64, "../../evil", ""])
+def test_a_digest_that_is_not_here_is_said(weights_digest):
     with pytest.raises(ModelUnavailable, match="not on this machine"):
-        registry.by_fingerprint("vggish", fingerprint)
+        registry.by_digest("vggish", weights_digest)
 
 
 def test_damaged_files_are_not_taken_for_vggish():

@@ -9,14 +9,14 @@ import pytest
 from test_ranking import a_track, crowd
 
 from audiosearch import Index, LibraryError, UsageError, similar
-from audiosearch import optimize as optimizing
-from audiosearch.library import arranged
-from audiosearch.library.arrangements import FLAT, Arrangement
+from audiosearch.library.faiss import faiss_index
+from audiosearch.library.faiss.index_config import FLAT, IndexConfig
 from audiosearch.library.filters import Filters
-from audiosearch.library.index import Identity
+from audiosearch.library.index import EmbeddingSpec
+from audiosearch.maintenance import optimize as optimizing
+from audiosearch.maintenance.optimize import make_exact, optimize
 from audiosearch.models.registry import compact
-from audiosearch.optimize import make_exact, optimize
-from audiosearch.search import Ranking
+from audiosearch.search.similar import SearchOptions
 
 N_TRACKS = 10_000
 
@@ -31,9 +31,9 @@ def clustered(n_vectors):
 
 VECTORS = clustered(N_TRACKS + 10)
 ARRANGEMENTS = [
-    Arrangement("ivf-flat", 64, effort=16),
-    Arrangement("hnsw", effort=256),
-    Arrangement("ivf-pq", 64, effort=16, code_bytes=64, n_candidates=1_000),
+    IndexConfig("ivf-flat", 64, effort=16),
+    IndexConfig("hnsw", effort=256),
+    IndexConfig("ivf-pq", 64, effort=16, code_bytes=64, n_candidates=1_000),
 ]
 
 
@@ -41,12 +41,12 @@ ARRANGEMENTS = [
 def exact(tmp_path_factory):
     """An index as it is before anything is optimized."""
     directory = tmp_path_factory.mktemp("exact") / "i"
-    identity = Identity("compact", compact().fingerprint)
-    with Index(directory, identity=identity) as index:
-        with index.together():
+    spec = EmbeddingSpec("compact", compact().weights_digest)
+    with Index(directory, spec=spec) as index:
+        with index.transaction():
             for number in range(N_TRACKS):
                 index.add(a_track(number), VECTORS[number])
-        index.catch_up()
+        index.sync()
     return directory
 
 
@@ -68,7 +68,9 @@ def slow_when_exact(monkeypatch):
 def hits_of(index, seeds, **ranking):
     return [
         [(hit.track.id, round(hit.similarity, 5)) for hit in answer.hits]
-        for answer in (similar(index, f"#{n}", k=10, ranking=Ranking(**ranking)) for n in seeds)
+        for answer in (
+            similar(index, f"#{n}", k=10, ranking=SearchOptions(**ranking)) for n in seeds
+        )
     ]
 
 
@@ -92,7 +94,7 @@ def test_a_large_index_becomes_faster_and_stays_true(index, slow_when_exact):
     assert found.after.ms < found.before.ms
     assert recall(hits_of(index, range(1, 101)), expected) >= 0.9
     assert recall(hits_of(index, range(1, 101), whiten=True), whitened) >= 0.9
-    assert index.space(whiten=True).arrangement.kind == found.after.kind
+    assert index.vector_index(whiten=True).arrangement.kind == found.after.kind
 
 
 def test_little_memory_is_kept_to_and_likeness_is_exact(index, slow_when_exact):
@@ -109,7 +111,7 @@ def test_little_memory_is_kept_to_and_likeness_is_exact(index, slow_when_exact):
 def test_what_is_fast_already_stays_exact(index, run):
     found = optimize(index)
     assert (found.before.kind, found.after.kind) == ("flat", "flat")
-    assert index.space().arrangement == FLAT
+    assert index.vector_index().arrangement == FLAT
     assert "stays as it is" in run("optimize", "--index", index.location).stderr
 
 
@@ -122,31 +124,31 @@ class TestArranged:
     @pytest.fixture(autouse=True)
     def arrange(self, index, arrangement):
         self.expected = hits_of(index, range(1, 51))
-        index.spaces.arrange(index.spaces.arranged(arrangement))
+        index.vector_indexes.arrange(index.vector_indexes.arranged(arrangement))
 
     def test_most_hits_are_the_same(self, index):
         assert recall(hits_of(index, range(1, 51)), self.expected) >= 0.9
 
     def test_it_is_read_from_its_file(self, index, monkeypatch):
         expected = hits_of(index, [1, 2])
-        monkeypatch.setattr(arranged.ArrangedVectors, "build", never)
+        monkeypatch.setattr(faiss_index.FaissIndex, "build", never)
         with Index(index.location) as again:
             assert hits_of(again, [1, 2]) == expected
 
     def test_who_has_it_open_takes_what_another_process_arranged(
         self, index, arrangement, monkeypatch
     ):
-        index.spaces.arrange(index.spaces.arranged(FLAT))
+        index.vector_indexes.arrange(index.vector_indexes.arranged(FLAT))
         expected = hits_of(index, [1])
         with Index(index.location) as other:
-            other.spaces.arrange(other.spaces.arranged(arrangement))
-        monkeypatch.setattr(arranged.ArrangedVectors, "build", never)
+            other.vector_indexes.arrange(other.vector_indexes.arranged(arrangement))
+        monkeypatch.setattr(faiss_index.FaissIndex, "build", never)
         assert recall(hits_of(index, [1]), expected) >= 0.9
-        assert index.space().arrangement == arrangement
+        assert index.vector_index().arrangement == arrangement
 
     def test_it_keeps_up(self, index):
-        index.space()
-        index.remove([index.stored("#7"), index.stored("#8")])
+        index.vector_index()
+        index.remove([index.resolve("#7"), index.resolve("#8")])
         changed = index.add(a_track(8), VECTORS[N_TRACKS + 1])  # which was #9
         new = index.add(a_track(N_TRACKS), VECTORS[N_TRACKS])
 
@@ -154,10 +156,10 @@ class TestArranged:
             ids = {i for hits in hits_of(opened, range(10, 200)) for i, _ in hits}
             assert not ids & {7, 8}
             for track in (changed, new):
-                ((found, similarity),) = opened.nearest(opened.vector(track), 1)
+                ((found, similarity),) = opened.search(opened.vector(track), 1)
                 assert (found.id, similarity) == (track.id, pytest.approx(1.0, abs=1e-5))
-            assert len(opened.space().ids) == N_TRACKS - 1
-            assert opened.spaces.problem() is None
+            assert len(opened.vector_index().ids) == N_TRACKS - 1
+            assert opened.vector_indexes.problem() is None
 
         check(index)
         with Index(index.location) as again:
@@ -174,7 +176,7 @@ class TestArranged:
         ids=["narrow", "wide", "similar", "both"],
     )
     def test_filters_find_what_they_find_exactly(self, index, exact, ranking, monkeypatch):
-        monkeypatch.setattr(arranged, "_FEW", 100)
+        monkeypatch.setattr(faiss_index, "_FEW", 100)
         with Index(exact) as other:
             expected = hits_of(other, range(1, 21), **ranking)
         found = hits_of(index, range(1, 21), **ranking)
@@ -185,28 +187,30 @@ class TestArranged:
         with Index(exact) as other:
             expected = hits_of(other, range(1, 21), whiten=True)
         assert hits_of(index, range(1, 21), whiten=True) == expected
-        index.spaces.arrange(index.spaces.arranged(arrangement, whiten=True))
+        index.vector_indexes.arrange(index.vector_indexes.arranged(arrangement, whiten=True))
         assert recall(hits_of(index, range(1, 21), whiten=True), expected) >= 0.9
-        assert index.space(whiten=True).arrangement.kind == arrangement.kind
+        assert index.vector_index(whiten=True).arrangement.kind == arrangement.kind
 
     def test_as_many_are_found_as_are_asked_for(self, index, arrangement):
         cautious = replace(arrangement, effort=1)
-        index.spaces.arrange(index.spaces.arranged(cautious))
-        seed = index.stored("#1")
+        index.vector_indexes.arrange(index.vector_indexes.arranged(cautious))
+        seed = index.resolve("#1")
         far = np.argsort(VECTORS[:N_TRACKS] @ VECTORS[0])[:4_000] + 1
-        for k, among in ((500, None), (10, far), (500, far)):
-            ids, products = index.space().nearest(index.vector(seed), k, among=among)
+        for k, candidates in ((500, None), (10, far), (500, far)):
+            ids, products = index.vector_index().search(
+                index.vector(seed), k, candidates=candidates
+            )
             assert len(set(ids.tolist())) == k
-            assert among is None or np.isin(ids, among).all()
+            assert candidates is None or np.isin(ids, candidates).all()
             assert (np.diff(products) <= 1e-6).all()
 
     def test_what_was_trained_on_other_vectors_is_trained_anew(self, index, arrangement):
-        index.space()
-        with index.together():
+        index.vector_index()
+        with index.transaction():
             for number, vector in enumerate(crowd(N_TRACKS, seed=5)):
                 index.add(a_track(number), vector)
-        followed = index.space().faiss
-        rebuilt = index.spaces.arranged(arrangement).faiss
+        followed = index.vector_index().faiss
+        rebuilt = index.vector_indexes.arranged(arrangement).faiss
         if arrangement.n_lists:
             sizes = [
                 [one.invlists.list_size(n) for n in range(one.nlist)] for one in (followed, rebuilt)
@@ -215,18 +219,18 @@ class TestArranged:
         assert followed.ntotal == N_TRACKS
 
     def test_few_tracks_are_compared_exactly(self, index, arrangement):
-        index.space()
-        index.remove([index.stored(f"#{n}") for n in range(51, N_TRACKS + 1)])
+        index.vector_index()
+        index.remove([index.resolve(f"#{n}") for n in range(51, N_TRACKS + 1)])
         for _ in range(2):
-            index.spaces.forget()
+            index.vector_indexes.forget()
             assert len(similar(index, "#1", k=100).hits) == 49
-        assert (index.spaces.arrangement() == FLAT) == (arrangement.n_lists > 0)
+        assert (index.vector_indexes.arrangement() == FLAT) == (arrangement.n_lists > 0)
 
     def test_it_goes_back(self, index, arrangement):
-        index.spaces.arrange(index.spaces.arranged(arrangement, whiten=True))
+        index.vector_indexes.arrange(index.vector_indexes.arranged(arrangement, whiten=True))
         found = make_exact(index)
         assert found.after.kind == "flat"
-        assert index.spaces.arrangement(whiten=True) == FLAT
+        assert index.vector_indexes.arrangement(whiten=True) == FLAT
         assert found.after.recall == pytest.approx(1.0)
         assert hits_of(index, range(1, 51)) == self.expected
 
@@ -234,7 +238,7 @@ class TestArranged:
 @pytest.mark.parametrize("text", ['{"kind": "tree"}', '{"kind": "flat", "depth": 3}', "flat"])
 def test_what_a_newer_version_arranged_is_said(index, run, text):
     with pytest.raises(LibraryError, match="not known here"):
-        Arrangement.of({"arrangement": text})
+        IndexConfig.of({"arrangement": text})
     index._catalog.set_settings({"arrangement": text})
     failed = run("query", "#1", "--index", index.location)
     assert failed.exit_code == 1
@@ -242,8 +246,8 @@ def test_what_a_newer_version_arranged_is_said(index, run, text):
 
 
 def test_copies_do_not_make_exact_search_untrue(tmp_path):
-    with Index(tmp_path / "i", identity=Identity("compact", compact().fingerprint)) as index:
-        with index.together():
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
+        with index.transaction():
             for number in range(600):
                 index.add(a_track(number), VECTORS[number // 20])
         assert optimize(index).before.recall == 1.0
@@ -270,7 +274,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(index, slow_when_exact)
     with pytest.raises(UsageError, match="no recall of 2"):
         optimize(index, target_recall=2.0)
     assert hits_of(index, [1]) == expected
-    assert index.space().arrangement == FLAT
+    assert index.vector_index().arrangement == FLAT
 
 
 @pytest.mark.parametrize("size", ["", "two", "2 TB", "-1MB"])
@@ -281,6 +285,6 @@ def test_sizes_are_written_as_people_do(exact, run, size):
 
 
 def test_no_tracks_are_no_reason_to_fail_badly(tmp_path):
-    empty = Index(tmp_path / "i", identity=Identity("compact", "f" * 64))
+    empty = Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f" * 64))
     with empty, pytest.raises(LibraryError, match="empty"):
         optimize(empty)

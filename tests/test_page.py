@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from served import EVIL, serving
 
-from audiosearch.formats import read_playlist
+from audiosearch.playlist_files.formats import read_playlist
 
 VIEWS = ["find", "playlist", "map"]
 
@@ -189,7 +189,7 @@ def test_more_hits_can_be_had(page):
 
 @pytest.mark.parametrize("kept", ["{", "[]", '{"list": 1}', '{"library": "of another", "list": 1}'])
 def test_what_others_kept_does_no_harm(page, kept):
-    page.evaluate("(kept) => sessionStorage.setItem('audiosearch.playlist', kept)", kept)
+    page.evaluate("(kept) => sessionStorage.setItem('audiosearch.playlists', kept)", kept)
     page.reload()
     expect(page.locator("#status")).to_have_text("15 tracks in all")
     expect(page.locator("#n-playlist")).to_be_hidden()

@@ -11,10 +11,10 @@ import pytest
 from sounds import melody, noise, tone, write
 
 from audiosearch import AudiosearchError, Embedder, Index, add
-from audiosearch.ingest import Status
+from audiosearch.embedding.pipeline import Pipeline
+from audiosearch.ingest.add import Status
 from audiosearch.models.registry import compact
 from audiosearch.models.runtime import Network
-from audiosearch.sound.pipeline import Pipeline
 
 # What a decoder does to a file of that name.
 FAULTS = {
@@ -45,7 +45,7 @@ def faulty(tmp_path, monkeypatch):
     program = [
         "import os, signal, time",
         "signal.signal(signal.SIGINT, signal.default_int_handler)",  # which a job may lack
-        "from audiosearch.sound import embedder",
+        "from audiosearch.audio import embedder",
         "whole = embedder.open_recording",
         "def slowly():",
         "    convert = embedder.mono_blocks",
@@ -88,7 +88,7 @@ def test_of_files_with_the_same_content_one_is_embedded(tmp_path):
     found = readings(paths)
     (embedded,) = (reading for reading in found.values() if reading.embedding)
     others = [reading for reading in found.values() if not reading.embedding]
-    assert [reading.twin for reading in others] == [embedded.path] * 4
+    assert [reading.duplicate_of for reading in others] == [embedded.path] * 4
 
 
 def test_what_is_known_by_its_content_is_not_embedded(tmp_path):
@@ -140,7 +140,7 @@ def test_that_no_process_can_be_started_is_a_sentence(tmp_path, monkeypatch):
     def refused(*_, **__):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("audiosearch.sound.isolation.subprocess.Popen", refused)
+    monkeypatch.setattr("audiosearch.embedding.decoder_process.subprocess.Popen", refused)
     with pytest.raises(AudiosearchError, match="Resource temporarily unavailable"):
         readings([write(tmp_path / "a.wav", tone(440))])
 

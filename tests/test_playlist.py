@@ -9,12 +9,12 @@ import pytest
 from test_ranking import a_track, crowd
 
 from audiosearch import Index, LibraryError, TrackNotFound
-from audiosearch.formats import Entry, PlaylistFormat, playlist_text, read_playlist
 from audiosearch.library.filters import Filters, Range
-from audiosearch.library.index import Identity
+from audiosearch.library.index import EmbeddingSpec
 from audiosearch.models.registry import Request, compact
-from audiosearch.playlist import Caps, Shape, Wishes
-from audiosearch.playlist import playlist as found_playlist
+from audiosearch.playlist_files.formats import Entry, PlaylistFormat, playlist_text, read_playlist
+from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
+from audiosearch.playlists import playlist as found_playlist
 
 N_TRACKS = 400
 
@@ -22,16 +22,20 @@ N_TRACKS = 400
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     directory = tmp_path_factory.mktemp("library") / "i"
-    identity = Identity("compact", compact().fingerprint)
-    with Index(directory, identity=identity) as index, index.together():
+    spec = EmbeddingSpec("compact", compact().weights_digest)
+    with Index(directory, spec=spec) as index, index.transaction():
         for number, vector in enumerate(crowd(N_TRACKS)):
             index.add(a_track(number), vector)
     return directory
 
 
 def playlist(directory, *seeds, caps=None, waypoints=(), filters=None, whiten=None, **shape):
-    wishes = Wishes(seeds=seeds, waypoints=waypoints, filters=filters or Filters(), whiten=whiten)
-    return found_playlist(directory, wishes, Shape(**shape), caps or Caps(), Request())
+    wishes = PlaylistRequest(
+        seeds=seeds, waypoints=waypoints, filters=filters or Filters(), whiten=whiten
+    )
+    return found_playlist(
+        directory, wishes, PlaylistOptions(**shape), caps or Constraints(), Request()
+    )
 
 
 def vectors_of(directory, tracks):
@@ -46,21 +50,21 @@ def test_more_seeds_than_tracks_are_said(directory):
 
 
 def test_playlists_to_exclude_that_hold_nothing_of_the_index_are_said(directory):
-    elsewhere = Caps(recent=frozenset({"/elsewhere/1.mp3"}))
+    elsewhere = Constraints(recent=frozenset({"/elsewhere/1.mp3"}))
     assert "nothing of the playlists" in playlist(directory, "#8", caps=elsewhere).notes[0]
-    here = Caps(recent=frozenset({"/elsewhere/1.mp3", a_track(9).path}))
+    here = Constraints(recent=frozenset({"/elsewhere/1.mp3", a_track(9).path}))
     assert playlist(directory, "#8", caps=here).notes == []
 
 
 def test_a_path_says_where_it_leads_and_takes_no_copy_of_where(tmp_path):
-    identity = Identity("compact", compact().fingerprint)
+    spec = EmbeddingSpec("compact", compact().weights_digest)
     vectors = crowd(60)
-    with Index(tmp_path / "i", identity=identity) as index:
+    with Index(tmp_path / "i", spec=spec) as index:
         for number, vector in enumerate(vectors):
             index.add(replace(a_track(number), artist=None, title=f"t{number}"), vector)
         copied = replace(a_track(50), path="/music/copy.mp3", artist=None)
         copy = index.add(copied, vectors[50])
-        names = [index.stored(f"#{n}").title for n in (3, 51)]
+        names = [index.resolve(f"#{n}").title for n in (3, 51)]
     found = playlist(tmp_path / "i", "#3", waypoints=("#51",), n_tracks=6)
     assert copy.id not in {track.id for track in found.tracks}
     assert found.name == f"From {names[0]} to {names[1]}"
@@ -80,7 +84,7 @@ def test_it_is_around_its_seeds_which_come_first_or_not_at_all(directory):
 @pytest.mark.parametrize("whiten", [False, True])
 def test_what_is_plain_is_the_nearest_in_order(directory, whiten):
     with Index(directory) as index:
-        space = index.space(whiten=whiten)
+        space = index.vector_index(whiten=whiten)
         products = space.vectors_of(np.arange(1, N_TRACKS + 1)) @ space.vectors_of(np.array([8]))[0]
     products[7] = -2
     expected = (np.argsort(-products)[:10] + 1).tolist()
@@ -130,7 +134,7 @@ def holds(tracks, caps):
 def test_caps_and_gaps_hold_whatever_is_asked_for(directory):
     rng = random.Random(0)
     for _ in range(1_000):
-        caps = Caps(
+        caps = Constraints(
             per_artist=rng.choice([None, 1, 2, 3]),
             per_album=rng.choice([None, 1, 2]),
             artist_gap=rng.choice([0, 0, 1, 3]),
@@ -153,17 +157,17 @@ def test_caps_hold_on_paths(directory):
     rng = random.Random(1)
     for _ in range(20):
         ids = [f"#{i}" for i in rng.sample(range(1, N_TRACKS + 1), 3)]
-        caps = Caps(per_artist=rng.choice([2, 3]), artist_gap=rng.choice([0, 1]))
+        caps = Constraints(per_artist=rng.choice([2, 3]), artist_gap=rng.choice([0, 1]))
         found = playlist(directory, ids[0], waypoints=ids[1:], n_tracks=15, caps=caps)
         inner = [t for t in found.tracks if f"#{t.id}" not in ids]
         holds(inner, replace(caps, artist_gap=0))
 
 
 def test_albums_are_capped_without_an_artist_s_name(tmp_path):
-    with Index(tmp_path / "i", identity=Identity("compact", "f")) as index:
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         for number, vector in enumerate(crowd(30)):
             index.add(replace(a_track(number), artist=None), vector)
-    tracks = playlist(tmp_path / "i", "#9", caps=Caps(per_album=1), n_tracks=10).tracks
+    tracks = playlist(tmp_path / "i", "#9", caps=Constraints(per_album=1), n_tracks=10).tracks
     assert sorted(track.album for track in tracks) == ["LP 0", "LP 1", "LP 2"]
 
 
@@ -172,14 +176,18 @@ def test_what_bound_it_is_said(directory):
     assert len(found.tracks) == 5
     assert "no more tracks fit the filters" in found.notes[0]
     capped = playlist(
-        directory, "#8", filters=Filters(album=("LP 3",)), caps=Caps(per_artist=1), n_tracks=8
+        directory,
+        "#8",
+        filters=Filters(album=("LP 3",)),
+        caps=Constraints(per_artist=1),
+        n_tracks=8,
     )
     assert len(capped.tracks) == 2
     assert "more than 1 by an artist" in capped.notes[0]
 
 
 def test_the_same_recording_and_the_same_title_come_once(tmp_path):
-    with Index(tmp_path / "i", identity=Identity("compact", "f")) as index:
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         vectors = crowd(30)
         for number, vector in enumerate(vectors):
             index.add(a_track(number), vector)
@@ -208,8 +216,8 @@ def test_a_path_has_its_ends_and_waypoints_in_place(directory):
 
 def test_paths_go_in_more_even_steps_than_the_naive_way(songs):
     with Index(songs) as index:
-        ids = index.space().ids
-        vectors = index.space().vectors_of(ids)
+        ids = index.vector_index().ids
+        vectors = index.vector_index().vectors_of(ids)
     rng = np.random.default_rng(0)
     medians, naive_medians, n_no_worse = [], [], 0
     for _ in range(40):
@@ -239,7 +247,7 @@ def test_what_drifts_does_not_wander_off(songs):
     for seed in rng.integers(1, 915, 40):
         tracks = playlist(songs, f"#{seed}", drift=True).tracks
         with Index(songs) as index:
-            cosines = vectors_of(songs, tracks) @ index.vector(index.stored(f"#{seed}"))
+            cosines = vectors_of(songs, tracks) @ index.vector(index.resolve(f"#{seed}"))
         assert cosines[-5:].mean() >= 0.9 * cosines[:5].mean()
 
 
@@ -269,7 +277,7 @@ def test_what_makes_no_sense_ends_in_a_sentence(directory, run, arguments, statu
 
 
 def test_an_empty_index_and_too_small_a_one_are_said(tmp_path):
-    with Index(tmp_path / "i", identity=Identity("compact", "f")) as index:
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         index.add(a_track(0), crowd(2)[0])
         with pytest.raises(LibraryError, match="too few to whiten"):
             playlist(tmp_path / "i", "#1", whiten=True)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from audiosearch.errors import UsageError, WeightsError
-from audiosearch.models import registry
-from audiosearch.sound.pooling import (
+from audiosearch.embedding.pooling import (
     PcaPostprocessor,
     RunningPool,
     postprocessor_for,
     unit,
 )
+from audiosearch.errors import UsageError, WeightsError
+from audiosearch.models import registry
 
 GOLDEN = ["sine_1khz_3s", "chirp_noise_5s", "one_patch_15600", "one_short_30959", "silence_2s"]
 

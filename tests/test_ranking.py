@@ -8,14 +8,14 @@ import pytest
 
 from audiosearch import Index, LibraryError, TrackNotFound, UsageError, similar
 from audiosearch.errors import AmbiguousTrack
-from audiosearch.evaluate import Label, evaluate
 from audiosearch.library.filters import EVERYTHING, Filters, Range
-from audiosearch.library.index import Identity, Track
+from audiosearch.library.index import EmbeddingSpec, Track
+from audiosearch.maintenance.export_import import import_vectors
 from audiosearch.models.registry import Request, compact
-from audiosearch.search import Query, Ranking, answers
-from audiosearch.seeds import Seeds
-from audiosearch.upkeep.duplicates import duplicates
-from audiosearch.upkeep.transfer import import_vectors
+from audiosearch.search.duplicates import duplicates
+from audiosearch.search.evaluate import Label, evaluate
+from audiosearch.search.query_vectors import QueryVectors
+from audiosearch.search.similar import Query, SearchOptions, answers
 
 GENRES = ("Rock", "Jazz; Soul", "rock/pop", None)
 
@@ -50,7 +50,7 @@ def a_track(number):
 
 
 def filled(place):
-    index = Index(place, identity=Identity("compact", compact().fingerprint))
+    index = Index(place, spec=EmbeddingSpec("compact", compact().weights_digest))
     index.add_all(zip(map(a_track, range(400)), crowd(400), strict=True))
     return index
 
@@ -68,16 +68,20 @@ def in_folder(tmp_path):
 
 
 def test_queries_answered_together_have_the_answers_they_have_alone(index):
-    rankings = (Ranking(), Ranking(whiten=True), Ranking(Filters(genre=("Soul",))))
+    rankings = (
+        SearchOptions(),
+        SearchOptions(whiten=True),
+        SearchOptions(Filters(genre=("Soul",))),
+    )
     queries = []
     for number, track in enumerate(list(index)[:30]):
-        seeds = Seeds(index, Request())
-        shunned = seeds.others()
+        seeds = QueryVectors(index, Request())
+        negatives = seeds.empty_copy()
         seeds.add_track(track)
         if number % 4 == 1:
-            shunned.add_track(index.stored("#99"))
+            negatives.add_track(index.resolve("#99"))
         ranking = rankings[number % 3]
-        queries.append(Query(index, seeds, shunned, k=1 + number, ranking=ranking))
+        queries.append(Query(index, seeds, negatives, k=1 + number, ranking=ranking))
     together = answers(index, queries)
     alone = [answers(index, [query])[0] for query in queries]
     for query, first, second in zip(queries, together, alone, strict=True):
@@ -98,11 +102,11 @@ def test_queries_answered_together_have_the_answers_they_have_alone(index):
         (Filters(year=(Range(1990, 1995),)), lambda t: 1990 <= (t.year or 0) <= 1995),
         (Filters(seconds=(Range(60, 90), Range(300))),
          lambda t: t.seconds in (60, 90) or t.seconds >= 300),
-        (Filters(under=("/music/3",)), lambda t: t.path.startswith("/music/3/")),
-        (Filters(unless=Filters(year=(Range(1990),))), lambda t: not (t.year or 0) >= 1990),
-        (Filters(unless=Filters(genre=("rock",), album=("lp 1",))),
+        (Filters(folder=("/music/3",)), lambda t: t.path.startswith("/music/3/")),
+        (Filters(exclude=Filters(year=(Range(1990),))), lambda t: not (t.year or 0) >= 1990),
+        (Filters(exclude=Filters(genre=("rock",), album=("lp 1",))),
          lambda t: t.genre not in ("Rock", "rock/pop") and t.album != "LP 1"),
-        (Filters(genre=("rock",), year=(Range(1990),), unless=Filters(artist=("band 3",))),
+        (Filters(genre=("rock",), year=(Range(1990),), exclude=Filters(artist=("band 3",))),
          lambda t: "rock" in (t.genre or "").lower() and (t.year or 0) >= 1990
          and t.artist != "Band 3"),
     ],
@@ -111,9 +115,9 @@ def test_queries_answered_together_have_the_answers_they_have_alone(index):
 def test_hits_are_the_nearest_that_pass_the_filters(index, filters, passes, whiten):
     expected = {t.id for t in index if passes(t)} - {1}
     assert expected
-    found = similar(index, "#1", k=1_000, ranking=Ranking(filters, whiten=whiten)).hits
+    found = similar(index, "#1", k=1_000, ranking=SearchOptions(filters, whiten=whiten)).hits
     assert {hit.track.id for hit in found} == expected
-    some = similar(index, "#1", k=5, ranking=Ranking(filters, whiten=whiten)).hits
+    some = similar(index, "#1", k=5, ranking=SearchOptions(filters, whiten=whiten)).hits
     assert [hit.track.id for hit in some] == [hit.track.id for hit in found][:5]
     assert len(some) == min(5, len(expected))
 
@@ -128,7 +132,7 @@ def test_plain_hits_are_those_of_the_exact_cosine(index):
         if number % 4:
             filters = Filters(year=(Range(1990),))
             cosines[years < 1990] = -2
-        hits = similar(index, f"#{number + 1}", k=10, ranking=Ranking(filters)).hits
+        hits = similar(index, f"#{number + 1}", k=10, ranking=SearchOptions(filters)).hits
         order = np.argsort(-cosines)[:10]
         assert [hit.track.id - 1 for hit in hits] == order.tolist()
         np.testing.assert_allclose([h.similarity for h in hits], cosines[order], atol=1e-6)
@@ -142,7 +146,7 @@ def test_what_is_no_range_is_said(text):
 
 def test_the_number_shown_is_the_cosine_whatever_ranked(index):
     vectors = crowd(400)
-    for ranking in (Ranking(whiten=True), Ranking(whiten=True, min_similarity=0.5)):
+    for ranking in (SearchOptions(whiten=True), SearchOptions(whiten=True, min_similarity=0.5)):
         for hit in similar(index, "#9", k=30, ranking=ranking).hits:
             cosine = float(vectors[hit.track.id - 1] @ vectors[8])
             assert hit.similarity == pytest.approx(cosine, abs=1e-5)
@@ -152,16 +156,16 @@ def test_the_number_shown_is_the_cosine_whatever_ranked(index):
 def test_a_least_similarity_leaves_out_the_rest(index):
     everything = [hit.similarity for hit in similar(index, "#1", k=399).hits]
     least = everything[20]
-    found = similar(index, "#1", k=399, ranking=Ranking(min_similarity=least)).hits
+    found = similar(index, "#1", k=399, ranking=SearchOptions(min_similarity=least)).hits
     assert [hit.similarity for hit in found] == everything[:21]
 
 
 def test_what_is_shunned_ranks_lower_and_is_no_hit(index):
     place = {h.track.id: h.rank for h in similar(index, "#1", k=399).hits}
-    shunned = {h.track.id: h.rank for h in similar(index, "#1", unlike=["#2"], k=399).hits}
-    assert 2 not in shunned
+    negatives = {h.track.id: h.rank for h in similar(index, "#1", unlike=["#2"], k=399).hits}
+    assert 2 not in negatives
     siblings = (3, 4, 5)  # in the cluster of both
-    assert sum(shunned[i] for i in siblings) > sum(place[i] for i in siblings)
+    assert sum(negatives[i] for i in siblings) > sum(place[i] for i in siblings)
 
 
 def test_words_name_a_track(index):
@@ -183,42 +187,42 @@ def test_words_are_no_query_language(index, words):
 
 
 def test_names_follow_their_tracks(index):
-    track = index.stored("#10")
+    track = index.resolve("#10")
     index.update(replace(track, title="Zwölfton", path="/else/where.mp3"))
-    assert [t.id for t in index.named("zwolf")] == [10]
-    assert [t.id for t in index.named("where")] == [10]
-    index.remove([index.stored("#10")])
-    assert index.named("zwolf") == []
+    assert [t.id for t in index.search_text("zwolf")] == [10]
+    assert [t.id for t in index.search_text("where")] == [10]
+    index.remove([index.resolve("#10")])
+    assert index.search_text("zwolf") == []
 
 
 def test_whitening_needs_a_library(place):
-    with Index(place, identity=Identity("compact", "f")) as small:
+    with Index(place, spec=EmbeddingSpec("compact", "f")) as small:
         small.add_all(zip(map(a_track, range(20)), crowd(20), strict=True))
         with pytest.raises(LibraryError, match="20 tracks are too few"):
-            similar(small, "#1", ranking=Ranking(whiten=True))
+            similar(small, "#1", ranking=SearchOptions(whiten=True))
         assert evaluate(small, Label.ARTIST).whitened is None
 
 
 def test_the_whitened_file_follows_the_library_and_is_fitted_anew_as_it_grows(in_folder, caplog):
     index = in_folder
-    first = similar(index, "#1", k=3, ranking=Ranking(whiten=True)).hits
-    fitted = index.space(whiten=True).compared(crowd(5))
+    first = similar(index, "#1", k=3, ranking=SearchOptions(whiten=True)).hits
+    fitted = index.vector_index(whiten=True).transform(crowd(5))
     index.remove([first[0].track])
-    again = similar(index, "#1", k=2, ranking=Ranking(whiten=True)).hits
+    again = similar(index, "#1", k=2, ranking=SearchOptions(whiten=True)).hits
     assert [hit.track for hit in again] == [hit.track for hit in first[1:]]
-    np.testing.assert_array_equal(index.space(whiten=True).compared(crowd(5)), fitted)
-    with index.together():
+    np.testing.assert_array_equal(index.vector_index(whiten=True).transform(crowd(5)), fitted)
+    with index.transaction():
         for number, vector in enumerate(crowd(200, seed=1), start=400):
             index.add(a_track(number), vector)
-    assert not np.allclose(index.space(whiten=True).compared(crowd(5)), fitted, atol=1e-4)
+    assert not np.allclose(index.vector_index(whiten=True).transform(crowd(5)), fitted, atol=1e-4)
     with Index(index.location) as reopened:
-        hits = similar(reopened, "#1", k=50, ranking=Ranking(whiten=True)).hits
-        assert hits == similar(index, "#1", k=50, ranking=Ranking(whiten=True)).hits
+        hits = similar(reopened, "#1", k=50, ranking=SearchOptions(whiten=True)).hits
+        assert hits == similar(index, "#1", k=50, ranking=SearchOptions(whiten=True)).hits
     assert caplog.text == ""
 
 
 def test_whitened_vectors_crowd_less(index):
-    spaces, ids = (index.space(), index.space(whiten=True)), index.ids(EVERYTHING)
+    spaces, ids = (index.vector_index(), index.vector_index(whiten=True)), index.ids(EVERYTHING)
     plain, whitened = (space.vectors_of(ids) for space in spaces)
     np.testing.assert_allclose(np.linalg.norm(whitened, axis=1), 1.0, atol=1e-5)
     assert np.mean(whitened @ whitened.T) < 0.2 * np.mean(plain @ plain.T)
@@ -244,7 +248,7 @@ def test_an_evaluation_is_what_its_definitions_say(tmp_path):
     rng = np.random.default_rng(3)
     vectors = crowd(60, seed=3)
     labels = [int(n) for n in rng.integers(0, 15, 60)]
-    with Index(tmp_path / "i", identity=Identity("compact", "f")) as index:
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         for number, vector in enumerate(vectors):
             index.add(replace(a_track(number), artist=f"A{labels[number]}"), vector)
         again = replace(a_track(0), path="/again.mp3", artist=f"A{labels[0]}")
@@ -282,7 +286,7 @@ def test_whitening_recovers_artists_of_songs_better(shared):
 
 
 def test_duplicates_are_grouped_the_best_copy_first(index):
-    original = index.stored("#5")
+    original = index.resolve("#5")
     vector = index.vector(original)
     near = vector + 0.0005 * np.float32(1)
     near /= np.linalg.norm(near)

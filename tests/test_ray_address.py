@@ -15,8 +15,8 @@ from overhttp import over_http
 from sounds import tone, write
 
 from audiosearch.cli import app
-from audiosearch.cluster import probe
-from audiosearch.cluster.connection import AUTO, LOCAL, _resolved
+from audiosearch.ingest.ray import probe
+from audiosearch.ingest.ray.connection import AUTO, LOCAL, _resolved
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_answers_no_request_ends_in_a_sentence(clip, run, monkeypatch):
 @pytest.mark.parametrize(("scheme", "method"), [("", OF_NODES), ("ray://", OF_CLIENTS)])
 def test_a_cluster_is_recognised(scheme, method):
     with over_grpc(method) as address:
-        assert probe.silence(f"{scheme}{address}") is None
+        assert probe.connection_error(f"{scheme}{address}") is None
 
 
 def test_a_cluster_that_asks_for_a_token_says_so(clip, run, monkeypatch):
@@ -157,12 +157,12 @@ def test_a_cluster_that_asks_for_a_token_says_so(clip, run, monkeypatch):
             "hint: Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH.",
         ]
         monkeypatch.setenv("RAY_AUTH_MODE", "token")
-        assert probe.silence(address) is None
+        assert probe.connection_error(address) is None
 
 
 def test_what_refuses_whatever_is_asked_is_no_cluster():
     with over_grpc(refused=[OF_NODES, OF_CLIENTS]) as address:
-        assert probe.silence(address).reason == "something else answers there"
+        assert probe.connection_error(address).reason == "something else answers there"
 
 
 def test_a_cluster_that_runs_here_is_used_though_it_asks_for_a_token(tmp_path, monkeypatch):

@@ -8,8 +8,8 @@ from networks import mean_bands, tflite
 from sounds import noise, tone, write
 
 from audiosearch import Embedder, Index, LibraryError, ModelMismatch, add, similar
+from audiosearch.ingest.reembed import Reembedding
 from audiosearch.models.registry import Request, compact
-from audiosearch.reembed import Reembedding
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own
 
@@ -29,7 +29,7 @@ def index(music):
 def reembed(model, *, force=False):
     with Reembedding("index", Request(model)) as reembedding:
         outcomes = dict(reembedding)
-        return outcomes, reembedding.succeed(force=force)
+        return outcomes, reembedding.commit(force=force)
 
 
 def vectors():
@@ -46,10 +46,10 @@ def test_every_track_has_the_other_model_s_vector_and_keeps_its_id(index, other)
     for path, vector in vectors().items():
         np.testing.assert_allclose(vector, embedder.embed(path).vector, atol=1e-6)
     with Index("index") as opened:
-        assert opened.identity.model == "other.tflite"
+        assert opened.spec.model == "other.tflite"
         assert {track.path: track.id for track in opened} == before
         assert opened.pending() == (None, 0)
-        track, similarity = opened.nearest(vectors()[min(before)], 1)[0]
+        track, similarity = opened.search(vectors()[min(before)], 1)[0]
         assert (track.path, similarity) == (min(before), pytest.approx(1.0))
 
 
@@ -69,9 +69,9 @@ def test_until_all_are_embedded_the_old_model_answers_and_what_is_done_is_kept(i
     with Reembedding("index", Request(other)) as again:
         assert len(again) == 6 - n_done
         assert first[0] not in dict(again)
-        again.succeed()
+        again.commit()
     with Index("index") as opened:
-        assert opened.identity.model == "other.tflite"
+        assert opened.spec.model == "other.tflite"
 
 
 def test_files_that_are_gone_hold_it_up_unless_they_may_be_forgotten(index, other, music):
@@ -94,7 +94,7 @@ def test_tracks_that_are_added_or_changed_meanwhile_are_embedded_too(index, othe
         write(music / "new.wav", noise(seed=5))
         add("index", [music])
         with pytest.raises(LibraryError, match="added"):
-            reembedding.succeed()
+            reembedding.commit()
     outcomes, _ = reembed(other)
     assert {os.path.basename(path) for path in outcomes} == {"low.wav", "new.wav"}
     expected = Embedder(other).embed(music / "low.wav").vector
@@ -109,7 +109,7 @@ def test_one_that_had_the_index_open_mixes_nothing(index, other, music):
         with pytest.raises(ModelMismatch, match="meanwhile"):
             opened.add(track, vector)
         with pytest.raises(ModelMismatch, match="meanwhile"):
-            opened.nearest(vector, 1)
+            opened.search(vector, 1)
 
 
 def test_a_third_model_starts_from_nothing(index, other, tmp_path):
@@ -160,7 +160,7 @@ def test_what_is_not_done_forgets_nothing(index, other, music):
         write(music / "new.wav", noise(seed=5))
         add("index", [music])
         with pytest.raises(LibraryError, match="added or changed"):
-            reembedding.succeed(force=True)
+            reembedding.commit(force=True)
     assert str(music / "high.wav") in vectors()
     with Index("index") as opened:
         assert opened.failures() == []
@@ -173,9 +173,9 @@ def test_two_at_once_do_not_mix(index, other, tmp_path):
             with pytest.raises(LibraryError, match="Another process"):
                 dict(first)
             dict(second)
-            second.succeed()
+            second.commit()
         with pytest.raises(LibraryError, match="Another process"):
-            first.succeed()
+            first.commit()
     embedder = Embedder(str(third))
     for path, vector in vectors().items():
         np.testing.assert_allclose(vector, embedder.embed(path).vector, atol=1e-6)

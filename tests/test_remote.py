@@ -15,19 +15,19 @@ from overhttp import PASSWORD, USER, listed, over_http, sentence
 from sounds import melody, noise, tone, write
 
 from audiosearch import AudioError, Index, LibraryError, TrackNotFound, add, similar
+from audiosearch.audio.discovery import is_gone
+from audiosearch.audio.remote import InputFiles, fetched, listing, open_local
+from audiosearch.audio.urls import check_no_password
+from audiosearch.embedding.pipeline import Pipeline
+from audiosearch.embedding.reader import Reader
 from audiosearch.errors import Unreachable, UsageError
-from audiosearch.formats import Entry, PlaylistFormat, playlist_text, read_playlist
-from audiosearch.ingest import Ingest, Status
+from audiosearch.ingest.add import Ingest, Status
+from audiosearch.ingest.reembed import Reembedding
+from audiosearch.maintenance import files
+from audiosearch.maintenance.doctor import State, examine
 from audiosearch.models.registry import Request
 from audiosearch.paths import is_url
-from audiosearch.reembed import Reembedding
-from audiosearch.sound.pipeline import Pipeline
-from audiosearch.sound.reader import Reader
-from audiosearch.sound.remote import Sources, at_hand, fetched, listing
-from audiosearch.sound.urls import check_no_password
-from audiosearch.sound.walk import is_gone
-from audiosearch.upkeep import files
-from audiosearch.upkeep.doctor import State, examine
+from audiosearch.playlist_files.formats import Entry, PlaylistFormat, playlist_text, read_playlist
 from audiosearch.web.audio import Audio
 
 
@@ -67,15 +67,15 @@ class InOneProcess(Reader):
 
     def readings(self, paths, model, *, excerpt_seconds, known):
         def at_hand_here(path):
-            return at_hand(path, listed=self._sources.listed.get(path))
+            return open_local(path, listed=self._sources.listed.get(path))
 
         return Pipeline(
-            paths, model, excerpt_seconds=excerpt_seconds, known=known, at_hand=at_hand_here
+            paths, model, excerpt_seconds=excerpt_seconds, known=known, open_local=at_hand_here
         )
 
 
 def added(*paths, directory="index"):
-    sources = Sources(paths)
+    sources = InputFiles(paths)
     reader = InOneProcess(sources)
     ingest = Ingest(directory, sources.paths, request=Request("compact"), reader=reader)
     return {outcome.path: outcome for outcome in ingest}
@@ -198,13 +198,13 @@ def test_urls_are_relocated_like_folders(bucket, run):
     done = run("relocate", "memory://bucket", "https://host/music/")
     assert done.stderr == f"{n_urls} relocated\n"
     with Index("index") as index:
-        assert index.stored("https://host/music/low.wav") is not None
+        assert index.resolve("https://host/music/low.wav") is not None
 
 
 def test_what_hears_files_only_says_so_of_urls(bucket, tmp_path):
     added("memory://bucket")
     with Index("index") as index:
-        track = index.stored("memory://bucket/low.wav")
+        track = index.resolve("memory://bucket/low.wav")
         assert similar(index, track.path, k=1).hits
         with pytest.raises(TrackNotFound, match="URLs are not heard"):
             similar(index, "https://host/other.wav")
@@ -312,7 +312,7 @@ def test_a_url_that_fails_among_others_is_one_failed_file(web):
 
 def test_a_lone_url_that_is_not_there_ends_as_a_lone_file_does(web):
     with pytest.raises(AudioError, match=r"none\.wav: there is no such file"):
-        Sources([f"{web}/none.wav"])
+        InputFiles([f"{web}/none.wav"])
 
 
 def test_no_password_is_said_that_was_not_given(web):
@@ -333,7 +333,7 @@ def test_no_password_is_said_that_was_not_given(web):
 )
 def test_a_url_with_a_password_is_refused(url):
     with pytest.raises(UsageError, match=r"A URL of .* holds a name or password") as caught:
-        Sources([url])
+        InputFiles([url])
     assert "secret" not in f"{caught.value}{caught.value.hint}"
     assert "~/.netrc" in caught.value.hint
 

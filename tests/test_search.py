@@ -17,10 +17,10 @@ from audiosearch import (
     add,
     similar,
 )
-from audiosearch.ingest import Ingest, Redo, Status
+from audiosearch.audio.discovery import find_audio
+from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
 from audiosearch.models.registry import Request
-from audiosearch.search import Ranking
-from audiosearch.sound.walk import find_audio
+from audiosearch.search.similar import SearchOptions
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_only_some_suffixes_are_found_on_request(music):
 
 def test_unchanged_files_are_embedded_again_on_request(music, index):
     before = tracks(index)
-    assert {o.status for o in add(index, [music], redo=Redo.ALL)} == {Status.ADDED}
+    assert {o.status for o in add(index, [music], reprocess=ReprocessPolicy.ALL)} == {Status.ADDED}
     assert tracks(index) == before
 
 
@@ -186,7 +186,7 @@ def test_a_file_that_failed_is_tried_again_when_it_changes_or_on_request(music):
     bad.write_text("no sound")
     add("index", [music], model="compact")
     (left_alone,) = add("index", [bad])
-    (tried_again,) = add("index", [bad], redo=Redo.FAILED)
+    (tried_again,) = add("index", [bad], reprocess=ReprocessPolicy.FAILED)
     assert left_alone.status is tried_again.status is Status.FAILED
     assert ("--retry" in left_alone.hint, "--retry" in tried_again.hint) == (True, False)
     bad.write_bytes((music / "low.wav").read_bytes()[:-2])
@@ -230,7 +230,7 @@ def test_a_clip_finds_its_like(music, index, tmp_path):
 def test_a_clip_is_a_stored_path_an_absolute_one_an_id_or_a_file(music, index, monkeypatch):
     by_path = similar(index, music / "hiss.flac").hits
     with Index(index) as opened:
-        track = opened.stored(str(music / "hiss.flac"))
+        track = opened.resolve(str(music / "hiss.flac"))
     monkeypatch.chdir(music)
     assert similar(index, "hiss.flac").hits == by_path
     assert similar(index, f"#{track.id}").hits == by_path
@@ -244,7 +244,7 @@ def test_a_stored_track_needs_neither_its_file_nor_the_model(music, index, monke
 
 def test_the_clip_itself_is_left_out_unless_asked_for(music, index):
     assert "hiss.flac" not in names(similar(index, music / "hiss.flac"))
-    first = similar(index, music / "hiss.flac", ranking=Ranking(include_self=True)).hits[0]
+    first = similar(index, music / "hiss.flac", ranking=SearchOptions(include_self=True)).hits[0]
     assert (first.track.path, first.similarity) == (str(music / "hiss.flac"), pytest.approx(1.0))
 
 
@@ -258,7 +258,7 @@ def test_a_moved_file_that_is_embedded_again_on_request_keeps_its_id(music, inde
     with Index(index) as opened:
         known = opened.track_at(str(music / "low.wav")).id
     (music / "low.wav").rename(music / "moved.wav")
-    add(index, [music], redo=Redo.ALL)
+    add(index, [music], reprocess=ReprocessPolicy.ALL)
     assert {t.path: t.id for t in tracks(index)}[str(music / "moved.wav")] == known
     assert len(tracks(index)) == 5
 
@@ -288,7 +288,7 @@ def test_a_file_that_vanishes_midway_costs_only_itself(music):
 def test_several_clips_stand_for_their_centroid(music, index):
     clips = [music / "low.wav", music / "hiss.flac"]
     with Index(index) as opened:
-        mean = sum(opened.vector(opened.stored(str(clip))) for clip in clips)
+        mean = sum(opened.vector(opened.resolve(str(clip))) for clip in clips)
         expected = mean / np.linalg.norm(mean)
         for hit in similar(opened, clips).hits:
             cosine = float(opened.vector(hit.track) @ expected)
@@ -298,7 +298,7 @@ def test_several_clips_stand_for_their_centroid(music, index):
 def test_an_index_keeps_its_excerpt(music):
     add("index", [music], model="compact", excerpt_seconds=2.0)
     with Index("index") as index:
-        assert index.identity.excerpt_seconds == 2.0
+        assert index.spec.excerpt_seconds == 2.0
     assert {outcome.status for outcome in add("index", [music])} == {Status.UNCHANGED}
     with pytest.raises(ModelMismatch, match=r"excerpts of 2 s.* excerpts of 9 s"):
         add("index", [music], excerpt_seconds=9.0)
@@ -307,7 +307,7 @@ def test_an_index_keeps_its_excerpt(music):
 def test_another_model_is_refused_by_name_before_it_is_looked_for(music, index):
     for act in (lambda: add(index, [music], model="vggish"),
                 lambda: similar(index, music / "low.wav", request=Request("vggish"))):  # fmt: skip
-        with pytest.raises(ModelMismatch, match=r"compact \(fingerprint \w+\), not with vggish"):
+        with pytest.raises(ModelMismatch, match=r"compact \(digest \w+\), not with vggish"):
             act()
 
 

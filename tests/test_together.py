@@ -11,7 +11,7 @@ from test_web import upload
 
 from audiosearch import Index, similar
 from audiosearch.errors import UsageError
-from audiosearch.web.library import Library
+from audiosearch.web.index_executor import IndexExecutor
 
 
 def test_questions_do_not_wait_for_the_map(served, monkeypatch):
@@ -24,7 +24,7 @@ def test_questions_do_not_wait_for_the_map(served, monkeypatch):
     )
 
     async def asked():
-        library = Library(served.folder / "index")
+        library = IndexExecutor(served.folder / "index")
         drawn = maps.Maps(served.folder / "index", library)
         looking = [asyncio.ensure_future(drawn.current()) for _ in range(3)]
         await asyncio.sleep(0.1)
@@ -72,7 +72,7 @@ class TestTogether:
 
     @pytest.fixture
     def library(self, served):
-        found = Library(served.folder / "index")
+        found = IndexExecutor(served.folder / "index")
         yield found
         found.close()
 

@@ -9,16 +9,16 @@ import pytest
 from sounds import melody, noise, tone, write
 
 from audiosearch import UsageError
+from audiosearch.models.front_end import PATCH_SAMPLES
+from audiosearch.models.log_mel import log_mel_patches
 from audiosearch.models.runtime import Network
-from audiosearch.params import PATCH_SAMPLES
-from audiosearch.sound.mel import log_mel_patches
 from audiosearch.training import student
 from audiosearch.training.augment import augmented, recoloured
 from audiosearch.training.corpus import Clip, Corpus
 from audiosearch.training.examples import SHARES, Sampler
 from audiosearch.training.free_audio import SOURCES, Kind, Split, arrange, labelled, own
 from audiosearch.training.generate import waveforms
-from audiosearch.training.mix import N_COEFFICIENTS, N_VALUES, Mix, fit, patch_values
+from audiosearch.training.mix import N_COEFFICIENTS, N_VALUES, Projection, fit, patch_values
 from audiosearch.training.student import IDENTITY_SIZE, MEANING_SIZE
 from audiosearch.training.teacher import Teacher
 
@@ -245,7 +245,7 @@ def test_what_is_exported_computes_what_was_trained(trained):
     for part in (slice(MEANING_SIZE + IDENTITY_SIZE), slice(MEANING_SIZE + IDENTITY_SIZE, None)):
         largest = np.abs(expected[:, part]).max()
         np.testing.assert_allclose(values[:, part], expected[:, part], atol=1e-4 * largest)
-    mixed = Mix.read(work / "mix.npz").embeddings(values).numpy()
+    mixed = Projection.read(work / "mix.npz").embeddings(values).numpy()
     np.testing.assert_allclose(exported.embeddings(values), mixed, atol=1e-3 * np.abs(mixed).max())
 
 

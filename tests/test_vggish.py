@@ -11,9 +11,9 @@ from sounds import melody, write
 from audiosearch import Embedder, WeightsError
 from audiosearch.models import registry
 from audiosearch.models.cache import model_path
-from audiosearch.models.fingerprint import tflite_fingerprint
+from audiosearch.models.digest import tflite_digest
+from audiosearch.models.log_mel import log_mel_patches
 from audiosearch.models.vggish import converted
-from audiosearch.sound.mel import log_mel_patches
 
 pytestmark = pytest.mark.checkpoint
 
@@ -50,12 +50,12 @@ def test_litert_computes_what_a_tf_slim_session_does(checkpoints, tmp_path):
     assert (expected < 0).any()  # no activation after the last layer
 
 
-def test_one_set_of_weights_has_one_fingerprint_in_any_file(checkpoints):
-    fingerprint = converted(checkpoints.v1)
-    assert converted(checkpoints.v2) == fingerprint
-    assert converted(checkpoints.v2.with_name("v2.index")) == fingerprint
-    assert tflite_fingerprint(model_path(fingerprint)) == (fingerprint, True)
-    assert registry.choose(str(model_path(fingerprint))).name == "vggish"
+def test_one_set_of_weights_has_one_digest_in_any_file(checkpoints):
+    weights_digest = converted(checkpoints.v1)
+    assert converted(checkpoints.v2) == weights_digest
+    assert converted(checkpoints.v2.with_name("v2.index")) == weights_digest
+    assert tflite_digest(model_path(weights_digest)) == (weights_digest, True)
+    assert registry.choose(str(model_path(weights_digest))).name == "vggish"
 
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow's own
@@ -63,9 +63,9 @@ def test_a_network_without_vggish_s_activations_is_not_taken_for_it(checkpoints,
     path = tmp_path / "changed.tflite"
     content = model_path(converted(checkpoints.v1)).read_bytes()
     path.write_bytes(without_activation(content))
-    fingerprint, is_vggish = tflite_fingerprint(path)
+    weights_digest, is_vggish = tflite_digest(path)
     assert not is_vggish
-    assert fingerprint != converted(checkpoints.v1)
+    assert weights_digest != converted(checkpoints.v1)
 
 
 def without_activation(content):
@@ -134,8 +134,8 @@ def test_an_index_of_other_weights_is_refused_naming_both(checkpoints, music, ru
     run("add", music, "--model", "compact")
     refused = run("add", music, "--weights", checkpoints.v1)
     assert refused.exit_code == 1
-    assert "made with compact (fingerprint" in refused.stderr
-    assert "not with vggish (fingerprint" in refused.stderr
+    assert "made with compact (digest" in refused.stderr
+    assert "not with vggish (digest" in refused.stderr
 
 
 def test_random_weights_fail_the_smoke_test(checkpoints, run):

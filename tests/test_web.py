@@ -19,7 +19,7 @@ from served import EVIL, serving
 from sounds import noise, write
 
 from audiosearch import Embedder, Index, add, similar
-from audiosearch.formats import read_playlist
+from audiosearch.playlist_files.formats import read_playlist
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_the_map_has_every_track(api, served):
     assert sorted(found["ids"]) == sorted(served.ids.values())
     assert len(found["x"]) == len(found["neighbours"]) == 15
     with Index(served.folder / "index") as index:
-        track = index.stored(f"#{served.ids['low.mp3']}")
+        track = index.resolve(f"#{served.ids['low.mp3']}")
         index.update(replace(track, title="Low"))
         assert "Low" in api.get("/map").json()["name"]
         index.update(track)

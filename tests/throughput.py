@@ -29,14 +29,14 @@ import soundfile
 from sounds import melody, noise, write
 from speed import AUDIOSEARCH, made_checkpoint
 
+from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.models import registry
-from audiosearch.sound.pipeline import Pipeline
 
 # The plain way, warm: for each file the graph, the restored checkpoint, a session.
 PLAIN = """
 import json, sys, time
 from audiosearch.models.vggish import slim_network
-from audiosearch.sound.mel import log_mel_patches
+from audiosearch.models.log_mel import log_mel_patches
 import numpy as np, soundfile, soxr, tensorflow as tf
 v1, times = tf.compat.v1, []
 for path in sys.argv[2:]:
@@ -81,7 +81,7 @@ def seconds_a_file(paths: list[str], model: registry.Model) -> tuple[float, floa
     for readings in pipeline:
         n_files += len(readings)
         assert all(reading.embedding for reading in readings)
-        points.append((time.perf_counter(), n_files, pipeline.heard_seconds / 0.96))
+        points.append((time.perf_counter(), n_files, pipeline.audio_seconds / 0.96))
     (start, before, patches_before), (end, after, patches) = points[0], points[-1]
     return (end - start) / (after - before), (end - start) / (patches - patches_before)
 
@@ -114,7 +114,7 @@ def short(folder: Path, weights: Path) -> None:
             pipeline = Pipeline([str(long)], model)
             assert all(reading.embedding for readings in pipeline for reading in readings)
             wall = time.perf_counter() - started
-            long_times.append(wall / (pipeline.heard_seconds / 0.96))
+            long_times.append(wall / (pipeline.audio_seconds / 0.96))
         print(f"\n{n_short:,} sounds of 1 s (wav) beside one mix of 30 min (flac), {name}")
         print(f"  short {1 / median(short_times):9.1f} patches/s")
         print(f"  long  {1 / median(long_times):9.1f} patches/s", end="")

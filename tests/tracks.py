@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from audiosearch.library.index import Identity, Track
+from audiosearch.library.index import EmbeddingSpec, Track
 
-IDENTITY = Identity("compact", "f" * 64)
+SPEC = EmbeddingSpec("compact", "f" * 64)
 
 
 def some_track(number, folder="/music"):

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from audiosearch.ingest import Ingest, Outcome, Redo
-    from audiosearch.sound.reader import Reader
+    from audiosearch.embedding.reader import Reader
+    from audiosearch.ingest.add import AddResult, Ingest, ReprocessPolicy
 
 
 class _RayMayBeBare(TyperCommand):
@@ -23,7 +23,7 @@ class _RayMayBeBare(TyperCommand):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Put in what a bare ``--ray`` stands for."""
-        from audiosearch.cluster.connection import AUTO, is_address
+        from audiosearch.ingest.ray.connection import AUTO, is_address
 
         n_options = args.index("--") if "--" in args else len(args)
         given = list(args)
@@ -85,19 +85,25 @@ def add(
     ] = False,
 ) -> None:
     """Add files and folders to the index; unchanged files are skipped."""
+    from audiosearch.audio.decode import SUFFIXES
     from audiosearch.cli.console import model_progress
-    from audiosearch.ingest import Ingest, Redo, Status
+    from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
     from audiosearch.models.registry import Request
-    from audiosearch.sound.decode import SUFFIXES
 
     suffixes = _suffixes(extensions) if extensions else SUFFIXES
-    redo = Redo.ALL if force else Redo.FAILED if retry else Redo.CHANGED
+    reprocess = (
+        ReprocessPolicy.ALL
+        if force
+        else ReprocessPolicy.FAILED
+        if retry
+        else ReprocessPolicy.CHANGED
+    )
     with _reader(paths, exclude or [], suffixes, ray, jobs, connect=not dry_run) as (
         files,
         reader,
     ):
         if dry_run:
-            _show_plan(location, files, redo, reader)
+            _show_plan(location, files, reprocess, reader)
             return
         with model_progress() as progress:
             ingest = Ingest(
@@ -105,7 +111,7 @@ def add(
                 files,
                 request=Request(model, weights, progress),
                 excerpt_seconds=excerpt,
-                redo=redo,
+                reprocess=reprocess,
                 reader=reader,
             )
         outcomes = run(ingest)
@@ -125,19 +131,19 @@ def _reader(
     connect: bool,
 ) -> Iterator[tuple[list[str], Reader]]:
     """Give the files there are, and who reads them, for as long as a block lasts."""
-    from audiosearch.sound.reader import Reader
-    from audiosearch.sound.walk import find_audio
+    from audiosearch.audio.discovery import find_audio
+    from audiosearch.embedding.reader import Reader
 
     if ray is None:
         yield find_audio(paths, exclude=exclude, suffixes=suffixes), Reader(n_jobs=jobs)
         return
-    from audiosearch.cluster.connection import connected
-    from audiosearch.cluster.reader import ClusterReader
-    from audiosearch.sound.remote import Sources
+    from audiosearch.audio.remote import InputFiles
+    from audiosearch.ingest.ray.connection import connected
+    from audiosearch.ingest.ray.reader import RayReader
 
-    sources = Sources(paths, exclude=exclude, suffixes=suffixes)
+    sources = InputFiles(paths, exclude=exclude, suffixes=suffixes)
     with connected(ray) if connect else contextlib.nullcontext(1) as n_cpus:
-        yield sources.paths, ClusterReader(sources, n_workers=jobs or n_cpus)
+        yield sources.paths, RayReader(sources, n_workers=jobs or n_cpus)
 
 
 def _suffixes(extensions: str) -> set[str]:
@@ -145,16 +151,16 @@ def _suffixes(extensions: str) -> set[str]:
     return {f".{name.lstrip('*').lstrip('.').lower()}" for name in names}
 
 
-def _show_plan(location: str, files: list[str], redo: Redo, reader: Reader) -> None:
+def _show_plan(location: str, files: list[str], reprocess: ReprocessPolicy, reader: Reader) -> None:
     from audiosearch.cli.output import Format, show_rows
-    from audiosearch.ingest import Redo, states
-    from audiosearch.library.known import State
+    from audiosearch.ingest.add import ReprocessPolicy, states
+    from audiosearch.library.file_state import State
 
     left_alone = {
-        Redo.CHANGED: {State.UNCHANGED, State.FAILED},
-        Redo.FAILED: {State.UNCHANGED},
-        Redo.ALL: set(),
-    }[redo]
+        ReprocessPolicy.CHANGED: {State.UNCHANGED, State.FAILED},
+        ReprocessPolicy.FAILED: {State.UNCHANGED},
+        ReprocessPolicy.ALL: set(),
+    }[reprocess]
     rows = [
         {"path": path, "state": state.value}
         for path, state in states(location, files, reader=reader)
@@ -163,17 +169,17 @@ def _show_plan(location: str, files: list[str], redo: Redo, reader: Reader) -> N
     show_rows(rows, key="files", columns=("state", "path"), output=Format.TABLE)
 
 
-def run(ingest: Ingest) -> list[Outcome]:
+def run(ingest: Ingest) -> list[AddResult]:
     """Add the files under a progress bar, and report on standard error."""
     from time import perf_counter
 
     from audiosearch.cli.console import say, stderr
     from audiosearch.cli.progress import IngestProgress
 
-    outcomes: list[Outcome] = []
+    outcomes: list[AddResult] = []
     started = perf_counter()
     try:
-        with IngestProgress(stderr(), len(ingest), lambda: ingest.heard_seconds) as bar:
+        with IngestProgress(stderr(), len(ingest), lambda: ingest.audio_seconds) as bar:
             for outcome in ingest:
                 outcomes.append(outcome)
                 bar.advance(outcome.path)
@@ -185,12 +191,12 @@ def run(ingest: Ingest) -> list[Outcome]:
     return outcomes
 
 
-def _report(outcomes: list[Outcome], wall_seconds: float) -> None:
+def _report(outcomes: list[AddResult], wall_seconds: float) -> None:
     from audiosearch.cli.console import say, warn
     from audiosearch.cli.output import clock
-    from audiosearch.ingest import Status
+    from audiosearch.ingest.add import Status
 
-    failures: dict[str, list[Outcome]] = {}
+    failures: dict[str, list[AddResult]] = {}
     for outcome in outcomes:
         if outcome.status is Status.FAILED:
             failures.setdefault(outcome.hint or "", []).append(outcome)

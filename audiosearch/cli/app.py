@@ -119,6 +119,8 @@ from audiosearch.cli import (  # noqa: E402
     doctor,
     embed,
     evaluate,
+    export_import,
+    maintenance,
     model,
     optimize,
     playlist,
@@ -127,12 +129,10 @@ from audiosearch.cli import (  # noqa: E402
     serve,
     soundmap,
     tracks,
-    transfer,
-    upkeep,
 )
 
 _SEARCH = (add, query, playlist, soundmap, evaluate, embed, tracks)
-_UPKEEP = (serve, upkeep, optimize, reembed, doctor, transfer, bench, model, demo)
+_UPKEEP = (serve, maintenance, optimize, reembed, doctor, export_import, bench, model, demo)
 
 for register in (*_SEARCH, *_UPKEEP):
     register.register(app)

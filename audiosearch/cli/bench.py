@@ -40,7 +40,7 @@ def bench(
     rows = [asdict(figure) for figure in measured.figures()]
     about = {
         "model": chosen.name,
-        "fingerprint": chosen.fingerprint,
+        "fingerprint": chosen.weights_digest,
         "cores": n_cores(),
         "jobs": jobs or n_cores(),
         "rounds": rounds,

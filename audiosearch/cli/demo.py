@@ -32,10 +32,10 @@ def demo(
     from audiosearch.cli.console import model_progress, say
     from audiosearch.demo import write_sounds
     from audiosearch.errors import AudiosearchError
-    from audiosearch.ingest import Ingest
+    from audiosearch.ingest.add import Ingest
     from audiosearch.library.index import Index
     from audiosearch.models import registry
-    from audiosearch.search import similar
+    from audiosearch.search.similar import similar
 
     try:
         sounds, queries = write_sounds(folder)

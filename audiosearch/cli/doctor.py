@@ -32,7 +32,7 @@ def doctor(
 ) -> None:
     """Check the index: database, vectors, search file, audio files, model; exit 1 for errors."""
     from audiosearch.cli.console import say
-    from audiosearch.upkeep import doctor as examination
+    from audiosearch.maintenance import doctor as examination
 
     if repair:
         for deed in examination.repair(location, model=model) or ["nothing needs repair"]:

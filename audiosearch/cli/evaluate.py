@@ -25,9 +25,9 @@ def evaluate(
 ) -> None:
     """Measure how well neighbours share the library's own labels, plain and whitened."""
     from audiosearch.cli.console import say
-    from audiosearch.evaluate import Label
-    from audiosearch.evaluate import evaluate as evaluated
     from audiosearch.library.index import Index
+    from audiosearch.search.evaluate import Label
+    from audiosearch.search.evaluate import evaluate as evaluated
 
     with Index(location) as index:
         evaluation = evaluated(index, Label(by)).to_json()

@@ -64,10 +64,10 @@ def verify(weights: Weights = None, pca: Pca = None) -> None:
     post-processed too where the PCA parameters can be had.
     """
     from audiosearch.cli.console import model_progress, warn
+    from audiosearch.embedding.pooling import postprocessor_for
     from audiosearch.errors import DownloadError, WeightsError
     from audiosearch.models import registry
-    from audiosearch.smoketest import smoke_test
-    from audiosearch.sound.pooling import postprocessor_for
+    from audiosearch.models.smoke_test import smoke_test
 
     with model_progress() as progress:
         model = registry.choose(registry.VGGISH, weights=weights, progress=progress)
@@ -82,7 +82,7 @@ def verify(weights: Weights = None, pca: Pca = None) -> None:
         typer.echo(f"{check.name}\t{check.value:.6g}\t{check.expected:.6g}\t{verdict}")
     if not all(check.passed for check in checks):
         raise WeightsError(
-            f"{registry.describe(model.name, model.fingerprint)} fails Google's smoke test: these "
+            f"{registry.describe(model.name, model.weights_digest)} fails Google's smoke test: these "
             "are not the published weights.",
             hint="`audiosearch model fetch` downloads the published ones.",
         )

@@ -36,8 +36,8 @@ def optimize(
     """Make queries of a large index fast, or small in memory, and measure what that costs."""
     from audiosearch.cli.console import say, waiting
     from audiosearch.library.index import Index
-    from audiosearch.optimize import make_exact
-    from audiosearch.optimize import optimize as optimized
+    from audiosearch.maintenance.optimize import make_exact
+    from audiosearch.maintenance.optimize import optimize as optimized
 
     if exact and max_memory is not None:
         raise UsageError("Exact search takes what it takes.", hint="Leave out --max-memory.")

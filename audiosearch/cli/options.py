@@ -125,11 +125,13 @@ def _filters(given: dict[str, list[str] | None]) -> Filters:
         found: dict[str, Any] = {}
         for name in _FILTERS:
             parsed = Range.parsed if name in ("year", "seconds") else str
-            found[name] = tuple(map(parsed, given[prefix + name] or ()))
+            found["folder" if name == "under" else name] = tuple(
+                map(parsed, given[prefix + name] or ())
+            )
         return found
 
     unless = values("not_")
-    return Filters(**values(""), unless=Filters(**unless) if any(unless.values()) else None)
+    return Filters(**values(""), exclude=Filters(**unless) if any(unless.values()) else None)
 
 
 def help_without_command(context: typer.Context) -> None:

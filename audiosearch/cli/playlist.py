@@ -24,9 +24,9 @@ from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
 
 if TYPE_CHECKING:
-    from audiosearch.formats import PathStyle
     from audiosearch.library.index import Track
-    from audiosearch.playlist import Playlist
+    from audiosearch.playlist_files.formats import PathStyle
+    from audiosearch.playlists import Playlist
 
 COLUMNS = ("position", "id", "title", "artist", "album", "seconds", "path")
 
@@ -121,23 +121,23 @@ def playlist(
 ) -> None:
     """Make a playlist of tracks that sound like SEED, or lead from it to another track."""
     from audiosearch.cli.console import model_progress, warn
-    from audiosearch.formats import PathStyle, beside, read_playlist
     from audiosearch.models.registry import Request
-    from audiosearch.playlist import Caps, Shape, Wishes
-    from audiosearch.playlist import playlist as found_playlist
+    from audiosearch.playlist_files.formats import PathStyle, beside, read_playlist
+    from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
+    from audiosearch.playlists import playlist as found_playlist
 
     recent: set[str] = set()
     for file in map(os.fspath, exclude_playlist or ()):
         for entry in read_playlist(file):
             recent |= {entry.path, beside(file, entry.path)}
-    wishes = Wishes(
+    wishes = PlaylistRequest(
         seeds=tuple(seeds or ()),
         named=tuple(tracks or ()),
         waypoints=tuple([*(via or ()), to] if to else via or ()),
         filters=which,
         whiten=whiten,
     )
-    shape = Shape(
+    shape = PlaylistOptions(
         n_tracks=n_tracks,
         drift=drift,
         diversity=diversity,
@@ -146,7 +146,7 @@ def playlist(
         vary=vary or random_seed is not None,
         random_seed=random_seed,
     )
-    caps = Caps(max_per_artist, max_per_album, artist_gap, frozenset(recent))
+    caps = Constraints(max_per_artist, max_per_album, artist_gap, frozenset(recent))
     if via and not to:
         raise UsageError("--via leads nowhere without --to.", hint="Name where the path ends.")
     with model_progress() as progress:
@@ -181,7 +181,7 @@ def _seconds(text: str) -> float:
 def _show(found: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
     from audiosearch.atomic import atomic_path
     from audiosearch.cli.console import say
-    from audiosearch.formats import SUFFIXES, Entry, PlaylistFormat, playlist_text
+    from audiosearch.playlist_files.formats import SUFFIXES, Entry, PlaylistFormat, playlist_text
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output} is no playlist.", hint="Name it .m3u8, .xspf or .jspf.")
@@ -230,7 +230,7 @@ def duplicates(
 ) -> None:
     """List tracks that are the same recording, group by group, the best copy first."""
     from audiosearch.library.index import Index
-    from audiosearch.upkeep.duplicates import duplicates as found
+    from audiosearch.search.duplicates import duplicates as found
 
     with Index(location) as index:
         groups = found(index)

@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 class _Pace(ProgressColumn):
     """Files a second, and how many times faster than it plays the sound was heard."""
 
-    def __init__(self, heard_seconds: Callable[[], float]) -> None:
+    def __init__(self, audio_seconds: Callable[[], float]) -> None:
         super().__init__()
-        self._heard_seconds = heard_seconds
+        self._audio_seconds = audio_seconds
 
     def render(self, task: Task) -> Text:
         elapsed = task.elapsed or math.inf
         return Text(
-            f"{task.completed / elapsed:.1f} files/s, {self._heard_seconds() / elapsed:.0f}x"
+            f"{task.completed / elapsed:.1f} files/s, {self._audio_seconds() / elapsed:.0f}x"
         )
 
 
 class IngestProgress:
     """Count, rate, times real time, time left and the file done last, on a terminal only."""
 
-    def __init__(self, console: Console, n_files: int, heard_seconds: Callable[[], float]) -> None:
+    def __init__(self, console: Console, n_files: int, audio_seconds: Callable[[], float]) -> None:
         self._bar = Progress(
             SpinnerColumn(),
             MofNCompleteColumn(),
             BarColumn(bar_width=20),
-            _Pace(heard_seconds),
+            _Pace(audio_seconds),
             TimeRemainingColumn(),
             TextColumn("{task.fields[file]}", markup=False),
             console=console,

@@ -62,7 +62,7 @@ def query(
     """Find the tracks that sound most like CLIP."""
     from audiosearch.cli.console import model_progress, warn
     from audiosearch.models.registry import Request
-    from audiosearch.search import Ranking, similar
+    from audiosearch.search.similar import SearchOptions, similar
 
     with model_progress() as progress:
         answer = similar(
@@ -71,7 +71,7 @@ def query(
             named=tracks or (),
             unlike=unlike or (),
             k=k,
-            ranking=Ranking(which, whiten, min_similarity, include_self),
+            ranking=SearchOptions(which, whiten, min_similarity, include_self),
             request=Request(model, weights, progress),
         )
     for warning in answer.warnings:
@@ -91,5 +91,5 @@ def query(
         }
         for hit in answer.hits
     ]
-    about = {"model": answer.identity.model}
+    about = {"model": answer.spec.model}
     show_rows(rows, key="hits", columns=COLUMNS, output=output, null=null, about=about)

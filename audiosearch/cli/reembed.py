@@ -29,8 +29,8 @@ def reembed(
     """Embed the whole index by another model; until that is done, the old one answers."""
     from audiosearch.cli.console import model_progress, say, stderr
     from audiosearch.cli.progress import IngestProgress
+    from audiosearch.ingest.reembed import Reembedding
     from audiosearch.models.registry import Request
-    from audiosearch.reembed import Reembedding
 
     with model_progress() as progress:
         reembedding = Reembedding(location, Request(model, weights, progress), n_jobs=jobs)
@@ -38,7 +38,7 @@ def reembed(
     with reembedding:
         try:
             with IngestProgress(
-                stderr(), len(reembedding), lambda: reembedding.heard_seconds
+                stderr(), len(reembedding), lambda: reembedding.audio_seconds
             ) as bar:
                 for path, error in reembedding:
                     bar.advance(path)
@@ -48,6 +48,6 @@ def reembed(
         except KeyboardInterrupt:
             say("Interrupted: what was embedded is kept; the same command goes on from there.")
             raise typer.Exit(130) from None
-        lost = reembedding.succeed(force=force)
+        lost = reembedding.commit(force=force)
     forgotten = f", {len(lost)} forgotten" if lost else ""
-    say(f"{n_embedded} embedded{forgotten}; the index answers by {reembedding.identity}")
+    say(f"{n_embedded} embedded{forgotten}; the index answers by {reembedding.spec}")

@@ -45,7 +45,7 @@ def serve(
         import uvicorn
 
         from audiosearch.web import create_app
-        from audiosearch.web.guard import LOOPBACK
+        from audiosearch.web.security import LOOPBACK
     except ModuleNotFoundError as exc:
         raise MissingExtra("`audiosearch serve`", exc.name or "fastapi", "web") from exc
     is_ours_alone = host in LOOPBACK

@@ -28,7 +28,7 @@ def draw_map(
         Literal["genre", "artist", "album", "folder", "cluster"] | None,
         typer.Option(help="Whose colours tracks have: the first of these that tells them apart."),
     ] = None,
-    anew: Annotated[
+    relayout: Annotated[
         bool, typer.Option("--anew", help="Lay out all tracks again, not only the new ones.")
     ] = False,
     title: Annotated[str | None, typer.Option(help="A heading.")] = None,
@@ -50,9 +50,9 @@ def draw_map(
     output = output or Path(f"map.{drawn}")
     check_drawable(drawn)
     with Index(location) as index, waiting("Laying out the tracks ..."):
-        found = sound_map(index, anew=anew)
+        found = sound_map(index, relayout=relayout)
     draw(found, output, kind=drawn, color_by=color_by, title=title)
-    how = ", all laid out anew" if found.is_anew else ""
+    how = ", all laid out anew" if found.is_relayout else ""
     say(
         f"{output}: {counted(len(found.tracks), 'track')}{how}, "
         f"{counted(len(found.regions), 'region')} with a name"

@@ -40,18 +40,18 @@ def info(location: IndexAt = DEFAULT_INDEX, output: OutputFormat = Format.TABLE)
     from audiosearch.library.index import Index
 
     with Index(location) as index:
-        totals, identity = index.totals(), index.identity
+        totals, spec = index.totals(), index.spec
         pending_model, pending_tracks = index.pending()
-        arrangement, shown = index.spaces.kind(), index.location
+        arrangement, shown = index.vector_indexes.kind(), index.location
     facts = {
         "index": shown,
         "tracks": totals.tracks,
         "seconds": totals.seconds,
         "length": clock(totals.seconds),
         "failures": totals.failures,
-        "model": identity.model,
-        "fingerprint": identity.fingerprint,
-        "excerpt_seconds": identity.excerpt_seconds,
+        "model": spec.model,
+        "fingerprint": spec.weights_digest,
+        "excerpt_seconds": spec.excerpt_seconds,
         "arrangement": arrangement,
         "pending_model": pending_model,
         "pending_tracks": pending_tracks,
@@ -70,7 +70,7 @@ def remove(
     """Forget tracks, or all tracks in folders; no audio file is touched."""
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
-    from audiosearch.upkeep.files import forget
+    from audiosearch.maintenance.files import forget
 
     with Index(location) as index:
         n_tracks = forget(index, tracks)

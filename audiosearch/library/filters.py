@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LIST_SEPARATORS = re.compile(r"\s*[;,/|]\s*")
 
 
-def listed(text: str) -> list[str]:
+def split_values(text: str) -> list[str]:
     """Return what a text lists, such as a genre: "Jazz; Soul" is two."""
     return _LIST_SEPARATORS.split(text)
 
@@ -27,7 +27,7 @@ def listed(text: str) -> list[str]:
 SQL_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "folded": lambda text: None if text is None else text.casefold(),
     "lists": lambda texts, wanted: (
-        texts is not None and wanted in (texts.casefold(), *listed(texts.casefold()))
+        texts is not None and wanted in (texts.casefold(), *split_values(texts.casefold()))
     ),
 }
 
@@ -39,13 +39,13 @@ class Range:
     Examples
     --------
     >>> Range.parsed("1990..1999")
-    Range(least=1990.0, most=1999.0)
+    Range(min=1990.0, max=1999.0)
     >>> Range.parsed("60.."), Range.parsed("1984")
-    (Range(least=60.0, most=inf), Range(least=1984.0, most=1984.0))
+    (Range(min=60.0, max=inf), Range(min=1984.0, max=1984.0))
     """
 
-    least: float = -math.inf
-    most: float = math.inf
+    min: float = -math.inf
+    max: float = math.inf
 
     @classmethod
     def parsed(cls, text: str) -> Range:
@@ -61,7 +61,7 @@ class Range:
             ends = cls(float(least or "-inf"), float((most if dots else least) or "inf"))
         except ValueError:
             ends = cls(math.nan, math.nan)
-        if not ends.least <= ends.most or not text.strip("."):
+        if not ends.min <= ends.max or not text.strip("."):
             raise UsageError(f"{text} is no range.", hint="Write it as 1990..1999, 60.. or ..600.")
         return ends
 
@@ -78,9 +78,9 @@ class Filters:
     artist, album, genre : tuple of str
         The artist may be the album's artist too.
     year, seconds : tuple of Range
-    under : tuple of str
+    folder : tuple of str
         Folders, at any depth.
-    unless : Filters or None
+    exclude : Filters or None
         What must not fit, not even one of it.
     """
 
@@ -89,8 +89,8 @@ class Filters:
     genre: tuple[str, ...] = ()
     year: tuple[Range, ...] = ()
     seconds: tuple[Range, ...] = ()
-    under: tuple[str, ...] = ()
-    unless: Filters | None = None
+    folder: tuple[str, ...] = ()
+    exclude: Filters | None = None
 
     def to_sql(self) -> tuple[str, list[Any]]:
         """Return the conditions as SQL on the table of tracks, with its values."""
@@ -98,7 +98,7 @@ class Filters:
         for clause, some in _conditions(self):
             clauses.append(clause)
             values += some
-        for clause, some in _conditions(self.unless) if self.unless else ():
+        for clause, some in _conditions(self.exclude) if self.exclude else ():
             clauses.append(f"NOT coalesce({clause}, 0)")
             values += some
         return " AND ".join(clauses) or "1", values
@@ -115,11 +115,11 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
         ],
         "folded(album) = ?": [[album.casefold()] for album in filters.album],
         "lists(genre, ?)": [[genre.casefold()] for genre in filters.genre],
-        "year BETWEEN ? AND ?": [[span.least, span.most] for span in filters.year],
+        "year BETWEEN ? AND ?": [[span.min, span.max] for span in filters.year],
         "(seconds > 0 AND seconds BETWEEN ? AND ?)": [
-            [span.least, span.most] for span in filters.seconds
+            [span.min, span.max] for span in filters.seconds
         ],
-        "substr(path, 1, ?) = ?": [_prefix(folder) for folder in filters.under],
+        "substr(path, 1, ?) = ?": [_prefix(folder) for folder in filters.folder],
     }
     for clause, values in alternatives.items():
         if values:

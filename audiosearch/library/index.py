@@ -13,24 +13,24 @@ from audiosearch.errors import (
     TrackNotFound,
     UsageError,
 )
-from audiosearch.library import location as places
-from audiosearch.library.records import Failure, Identity, Track
+from audiosearch.library import backend
+from audiosearch.library.track import EmbeddingSpec, Failure, Track
 from audiosearch.paths import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from audiosearch.library.catalog import Catalog
+    from audiosearch.library.faiss.vector_index import VectorIndex, VectorIndexes
     from audiosearch.library.filters import Filters
     from audiosearch.library.milvus.catalog import MilvusCatalog
-    from audiosearch.library.milvus.spaces import MilvusSpaces
-    from audiosearch.library.positions import Positions
-    from audiosearch.library.spaces import Space, Spaces
-    from audiosearch.library.succession import Succession
-    from audiosearch.params import Float32, Int64, StrPath
+    from audiosearch.library.milvus.vector_index import MilvusVectorIndexes
+    from audiosearch.library.sqlite.catalog import Catalog
+    from audiosearch.library.sqlite.coordinates import Coordinates
+    from audiosearch.library.sqlite.staged_vectors import StagedVectors
+    from audiosearch.types import Float32, Int64, StrPath
 
-__all__ = ["Failure", "Identity", "Index", "Totals", "Track"]
+__all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +50,40 @@ class Index:
     Parameters
     ----------
     location : str or path-like
-        A folder, or the address of a collection: see `audiosearch.library.location`.
-    identity : Identity, optional
+        A folder, or the address of a collection: see `audiosearch.library.backend`.
+    spec : EmbeddingSpec, optional
         Makes an index for such embeddings where there is none; where there is one, it must
-        be of this identity.
+        be of this spec.
 
     Attributes
     ----------
     location : str
         The folder, absolute, or the address.
-    identity : Identity
+    spec : EmbeddingSpec
         Whose embeddings it holds.
-    spaces : Spaces or MilvusSpaces
+    spaces : VectorIndexes or MilvusVectorIndexes
         The vectors as they are searched, and how they are arranged for that.
 
     Raises
     ------
     IndexNotFound
-        Where there is no index, and no identity to make one with.
+        Where there is no index, and no spec to make one with.
     ModelMismatch
-        Where the index is of another identity.
+        Where the index is of another spec.
     IndexUnwritable, LibraryError
         Where the folder cannot be written, the server cannot be had, or the index is damaged.
     """
 
-    def __init__(self, location: StrPath = "index", *, identity: Identity | None = None) -> None:
-        self.location = places.shown(location)
-        settings = None if identity is None else identity.to_settings()
+    def __init__(self, location: StrPath = "index", *, spec: EmbeddingSpec | None = None) -> None:
+        self.location = backend.shown(location)
+        settings = None if spec is None else spec.to_settings()
         self._catalog: Catalog | MilvusCatalog
-        self.spaces: Spaces | MilvusSpaces
-        self._catalog, self.spaces = places.opened(location, settings)
+        self.vector_indexes: VectorIndexes | MilvusVectorIndexes
+        self._catalog, self.vector_indexes = backend.opened(location, settings)
         try:
-            self.identity = self._read_identity()
-            if identity is not None:
-                self.require(identity)
+            self.spec = self._read_spec()
+            if spec is not None:
+                self.require(spec)
         except BaseException:
             self.close()
             raise
@@ -107,7 +107,7 @@ class Index:
         LibraryError
             Where a server that would know cannot be asked.
         """
-        return places.exists(location)
+        return backend.exists(location)
 
     @staticmethod
     def check_writable(location: StrPath) -> None:
@@ -118,34 +118,34 @@ class Index:
         IndexUnwritable
             Where it cannot.
         """
-        places.check_writable(location)
+        backend.check_writable(location)
 
-    def require(self, identity: Identity) -> None:
-        """Check that embeddings of an identity may be compared with those here.
+    def require(self, spec: EmbeddingSpec) -> None:
+        """Check that embeddings of an spec may be compared with those here.
 
         An index that knows its model by name only, as of imported vectors, takes the first
-        identity of that name for its own.
+        spec of that name for its own.
 
         Raises
         ------
         ModelMismatch
             Where they may not.
         """
-        if self.identity.may_be(identity):
-            self._adopt(identity)
-        own = (self.identity.fingerprint, self.identity.excerpt_seconds)
-        if (identity.fingerprint, identity.excerpt_seconds) != own:
+        if self.spec.is_compatible(spec):
+            self._adopt(spec)
+        own = (self.spec.weights_digest, self.spec.excerpt_seconds)
+        if (spec.weights_digest, spec.excerpt_seconds) != own:
             raise ModelMismatch(
-                f"The index {self.location} was made with {self.identity}, not with {identity}.",
+                f"The index {self.location} was made with {self.spec}, not with {spec}.",
                 hint="Leave out the option to use the index's own, start another index with "
                 "--index DIR, or change this one's model with `audiosearch reembed`.",
             )
 
-    def _adopt(self, identity: Identity) -> None:
-        self.identity = identity
+    def _adopt(self, spec: EmbeddingSpec) -> None:
+        self.spec = spec
         with contextlib.suppress(LibraryError), self._catalog.transaction():
-            if self._read_identity().may_be(identity):  # no other process was first
-                self._catalog.set_settings(identity.to_settings())
+            if self._read_spec().is_compatible(spec):  # no other process was first
+                self._catalog.set_settings(spec.to_settings())
 
     # Tracks
 
@@ -165,10 +165,10 @@ class Index:
         A track that has an id and is new here keeps it, where no other has it.
         """
         with self._catalog.transaction():
-            self._check_identity()
+            self._check_spec()
             return self._catalog.put(rows)
 
-    def together(self) -> AbstractContextManager[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Write what is written inside as one: in a folder all of it, or nothing."""
         return self._catalog.transaction()
 
@@ -200,7 +200,7 @@ class Index:
         """Forget tracks, but for those that have moved meanwhile."""
         self._catalog.remove(tracks)
 
-    def stored(self, name: str) -> Track | None:
+    def resolve(self, name: str) -> Track | None:
         """Return the track that a name stands for; None where there is none.
 
         Parameters
@@ -218,7 +218,7 @@ class Index:
         """Return the track stored under a path, to the letter; None where there is none."""
         return self._catalog.track_at(path)
 
-    def find(self, name: str) -> list[Track]:
+    def resolve_all(self, name: str) -> list[Track]:
         """Return the track that a name stands for, or else the tracks in the folder it names.
 
         Raises
@@ -228,7 +228,7 @@ class Index:
         """
         if not name:
             raise UsageError("An empty name stands for no track.", hint="Name a path, or an #ID.")
-        track = self.stored(name)
+        track = self.resolve(name)
         found = [track] if track else self._catalog.tracks_under(absolute(name))
         if not found:
             raise TrackNotFound(
@@ -257,15 +257,15 @@ class Index:
         """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
         return self._catalog.ids(filters)
 
-    def named(self, words: str, *, limit: int = 20, offset: int = 0) -> list[Track]:
+    def search_text(self, words: str, *, limit: int = 20, offset: int = 0) -> list[Track]:
         """Return tracks in whose tags or path every word occurs, or begins one; best first."""
-        ids = self._catalog.named(words, limit, offset)
+        ids = self._catalog.search_text(words, limit, offset)
         tracks = {track.id: track for track in self._catalog.tracks(ids)}
         return [tracks[i] for i in ids if i in tracks]
 
-    def listed(self, *, limit: int, offset: int = 0) -> list[Track]:
+    def list_tracks(self, *, limit: int, offset: int = 0) -> list[Track]:
         """Return some tracks, in the order of their ids."""
-        return self._catalog.listed(limit, offset)
+        return self._catalog.list_tracks(limit, offset)
 
     def content_hashes(self) -> set[str]:
         """Return the hashes of the stored tracks' files, as far as they are known."""
@@ -278,7 +278,7 @@ class Index:
     def totals(self) -> Totals:
         """Return the index in numbers."""
         tracks, seconds, failures = self._catalog.totals()
-        database_bytes, faiss_bytes = self._catalog.file_bytes(), self.spaces.file_bytes()
+        database_bytes, faiss_bytes = self._catalog.file_bytes(), self.vector_indexes.file_bytes()
         return Totals(tracks, seconds, failures, database_bytes, faiss_bytes)
 
     # Soundness
@@ -287,15 +287,15 @@ class Index:
         """Return what is wrong with the database itself: nothing, of one that is whole."""
         return self._catalog.problems()
 
-    def without_vectors(self) -> list[Track]:
+    def missing_vectors(self) -> list[Track]:
         """Return the tracks that have no vector: none, but for damage."""
-        return self._catalog.without_vectors()
+        return self._catalog.missing_vectors()
 
     # Another model's vectors
 
-    def succession(self, identity: Identity) -> Succession:
+    def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
         """Begin to put another identity's vectors in the place of those here, or go on with it."""
-        return self._catalog.succession(identity)
+        return self._catalog.staged_vectors(spec)
 
     def pending(self) -> tuple[str | None, int]:
         """Return the model whose vectors are to succeed, if any, and how many there are."""
@@ -316,23 +316,23 @@ class Index:
         """
         return self._catalog.all_with_vectors()
 
-    def positions(self) -> Positions:
-        """Return the tracks that have a place on the map, and the places."""
-        return self._catalog.positions()
+    def coordinates(self) -> Coordinates:
+        """Return the tracks that have a place on the map, and the backend."""
+        return self._catalog.coordinates()
 
-    def put_positions(self, found: Positions, *, as_of: int) -> bool:
+    def put_coordinates(self, found: Coordinates, *, as_of: int) -> bool:
         """Keep places on the map; False where all were laid out anew meanwhile."""
-        return self._catalog.put_positions(found, as_of=as_of)
+        return self._catalog.put_coordinates(found, as_of=as_of)
 
     def revision(self) -> int:
         """Return a number that is another one after every change; in a folder it grows."""
         return self._catalog.revision()
 
-    def stamp(self) -> tuple[int, int]:
+    def version_token(self) -> tuple[int, int]:
         """Return what is another after any change of the tracks or their vectors."""
         return self._catalog.revision(), self._catalog.track_changes()
 
-    def nearest(
+    def search(
         self, vector: Float32, k: int, *, exclude: Sequence[Track] = ()
     ) -> list[tuple[Track, float]]:
         """Return the tracks whose vectors are nearest, best first, with their cosines.
@@ -346,8 +346,8 @@ class Index:
         exclude : sequence of Track
             Tracks to leave out.
         """
-        space = self.space()
-        ids, cosines = space.nearest(vector, k, without=[track.id for track in exclude])
+        space = self.vector_index()
+        ids, cosines = space.search(vector, k, exclude_ids=[track.id for track in exclude])
         tracks = self.by_id(ids.tolist())
         # A track removed meanwhile, by another process, is no answer any more.
         found = zip(ids.tolist(), cosines.tolist(), strict=True)
@@ -356,35 +356,35 @@ class Index:
     def by_id(self, ids: Sequence[int]) -> dict[int, Track]:
         """Return those of some tracks that are still there, by their ids."""
         tracks = {track.id: track for track in self._catalog.tracks(ids)}
-        self._check_identity()
+        self._check_spec()
         return tracks
 
-    def space(self, *, whiten: bool = False) -> Space:
-        """Return the vectors to search among, up to date: as they are, or whitened.
+    def vector_index(self, *, whiten: bool = False) -> VectorIndex:
+        """Return the vectors to search candidates, up to date: as they are, or whitened.
 
         Raises
         ------
         LibraryError
             Where there are too few tracks to whiten.
         """
-        return self.spaces.space(whiten=whiten)
+        return self.vector_indexes.vector_index(whiten=whiten)
 
-    def catch_up(self) -> None:
+    def sync(self) -> None:
         """Bring the search file up to date, so that the next query need not."""
-        self.space()
+        self.vector_index()
 
-    def _check_identity(self) -> None:
+    def _check_spec(self) -> None:
         """Check that no other process gave the index to another model meanwhile."""
-        now = self._read_identity()
-        if now != self.identity and not now.may_be(self.identity):
+        now = self._read_spec()
+        if now != self.spec and not now.is_compatible(self.spec):
             raise ModelMismatch(
                 f"The index {self.location} was made anew with {now} meanwhile.",
                 hint="Run the same command again; start a server anew.",
             )
 
-    def _read_identity(self) -> Identity:
+    def _read_spec(self) -> EmbeddingSpec:
         try:
-            return Identity.from_settings(self._catalog.settings())
+            return EmbeddingSpec.from_settings(self._catalog.settings())
         except (KeyError, ValueError) as exc:
             raise LibraryError(
                 f"The index {self.location} does not say which model it was made with.",

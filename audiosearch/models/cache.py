@@ -3,8 +3,8 @@
 ::
 
     <cache>/downloads/<sha512, 16 digits>/<name>   verified downloads
-    <cache>/models/<fingerprint>.tflite            models ready to run
-    <cache>/known/<digest of a key>                fingerprints of weights seen before
+    <cache>/models/<weights_digest>.tflite            models ready to run
+    <cache>/known/<digest of a key>                digests of weights seen before
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-_FINGERPRINT = re.compile("[0-9a-f]{64}")
+_WEIGHTS_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def cache_dir() -> Path:
@@ -36,33 +36,33 @@ def cache_dir() -> Path:
     return user_cache_path("audiosearch", appauthor=False)
 
 
-def model_path(fingerprint: str) -> Path:
-    """Return where the model with that fingerprint is kept, once it is there.
+def model_path(weights_digest: str) -> Path:
+    """Return where the model with that weights_digest is kept, once it is there.
 
     Raises
     ------
     ValueError
-        Where it is no fingerprint: not 64 hexadecimal digits.
+        Where it is no weights_digest: not 64 hexadecimal digits.
     """
-    if not _FINGERPRINT.fullmatch(fingerprint):
-        message = f"{fingerprint!r} is no fingerprint"
+    if not _WEIGHTS_DIGEST.fullmatch(weights_digest):
+        message = f"{weights_digest!r} is not a weights digest"
         raise ValueError(message)
-    return cache_dir() / "models" / f"{fingerprint}.tflite"
+    return cache_dir() / "models" / f"{weights_digest}.tflite"
 
 
-def known_fingerprint(key: str) -> str | None:
-    """Return the fingerprint remembered under a key."""
+def known_digest(key: str) -> str | None:
+    """Return the weights_digest remembered under a key."""
     try:
         text = _known_path(key).read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return None
-    return text if _FINGERPRINT.fullmatch(text) else None
+    return text if _WEIGHTS_DIGEST.fullmatch(text) else None
 
 
-def remember_fingerprint(key: str, fingerprint: str) -> None:
-    """Remember a fingerprint under a key."""
+def remember_digest(key: str, weights_digest: str) -> None:
+    """Remember a weights_digest under a key."""
     with cached_file(_known_path(key)) as draft:
-        draft.write_text(fingerprint + "\n", encoding="ascii")
+        draft.write_text(weights_digest + "\n", encoding="ascii")
 
 
 def files_key(paths: Sequence[Path]) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from audiosearch.models.runtime import Network
-    from audiosearch.params import StrPath
+    from audiosearch.types import StrPath
 
 AUTO, VGGISH, COMPACT = "auto", "vggish", "compact"
 
@@ -71,14 +71,14 @@ class Model:
     ----------
     name : str
         "vggish", "compact", or a .tflite file's name.
-    fingerprint : str
+    weights_digest : str
         64 hexadecimal digits; embeddings can be compared where it is the same.
     path : Path
         The LiteRT file.
     """
 
     name: str
-    fingerprint: str
+    weights_digest: str
     path: Path
 
     def load(self, *, n_threads: int | None = None) -> Network:
@@ -109,10 +109,10 @@ class Request:
 
 def compact() -> Model:
     """Return the model that ships with the package."""
-    from audiosearch.models.fingerprint import file_fingerprint
+    from audiosearch.models.digest import file_digest
 
     path = Path(__file__).with_name("compact.tflite")
-    return Model(COMPACT, file_fingerprint(path), path)
+    return Model(COMPACT, file_digest(path), path)
 
 
 def choose(
@@ -193,12 +193,12 @@ def downloaded_vggish(progress: Progress = no_progress) -> Model | None:
     return _vggish(path, progress) if os.path.exists(path) else None
 
 
-def choose_again(name: str, fingerprint: str, request: Request) -> Model:
+def resolve_for_index(name: str, weights_digest: str, request: Request) -> Model:
     """Return the model that an index was made with, or the other one that was asked for.
 
     Parameters
     ----------
-    name, fingerprint : str
+    name, weights_digest : str
         The index's model.
     request : Request
         Where "auto" stands for the index's own.
@@ -212,10 +212,10 @@ def choose_again(name: str, fingerprint: str, request: Request) -> Model:
     """
     wanted, weights, progress = request.model, request.weights, request.progress
     if weights is None and (wanted == AUTO or wanted == name in (VGGISH, COMPACT)):
-        return by_fingerprint(name, fingerprint, progress)
+        return by_digest(name, weights_digest, progress)
     if weights is None and wanted == VGGISH:
         raise ModelMismatch(
-            f"The index was made with {describe(name, fingerprint)}, not with vggish.",
+            f"The index was made with {describe(name, weights_digest)}, not with vggish.",
             hint="Leave out --model to use the index's own; `audiosearch reembed` changes it.",
         )
     return choose(wanted, weights=weights, progress=progress)
@@ -232,8 +232,8 @@ def fetched_vggish(progress: Progress = no_progress) -> Model:
     return _vggish(VGGISH_CHECKPOINT.fetch(progress), progress)
 
 
-def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress) -> Model:
-    """Return the model with a fingerprint, as an index recorded it: the name, where not known.
+def by_digest(name: str, weights_digest: str, progress: Progress = no_progress) -> Model:
+    """Return the model with a weights_digest, as an index recorded it: the name, where not known.
 
     Raises
     ------
@@ -241,18 +241,18 @@ def by_fingerprint(name: str, fingerprint: str, progress: Progress = no_progress
         Where it is not on this machine.
     """
     with contextlib.suppress(ValueError):  # a name that was given to imported vectors
-        if os.path.exists(cached := model_path(fingerprint)):
-            return Model(name, fingerprint, cached)
-    for model in _of_name(name, progress):
-        if model is not None and fingerprint in (model.fingerprint, name):
+        if os.path.exists(cached := model_path(weights_digest)):
+            return Model(name, weights_digest, cached)
+    for model in _candidates(name, progress):
+        if model is not None and weights_digest in (model.weights_digest, name):
             return model
     raise ModelUnavailable(
-        f"The model {describe(name, fingerprint)} is not on this machine.",
+        f"The model {describe(name, weights_digest)} is not on this machine.",
         hint=_HINTS.get(name, _ANOTHER_MODEL),
     )
 
 
-def _of_name(name: str, progress: Progress) -> Iterator[Model | None]:
+def _candidates(name: str, progress: Progress) -> Iterator[Model | None]:
     if name == COMPACT:
         yield compact()
     elif name == VGGISH:
@@ -267,13 +267,13 @@ def status() -> dict[str, str | None]:
     named = os.environ.get("AUDIOSEARCH_WEIGHTS")
     checkpoint = Path(os.path.expanduser(named)) if named else VGGISH_CHECKPOINT.path
     pca = VGGISH_PCA.path
-    fingerprint = _known_vggish(checkpoint)
+    weights_digest = _known_vggish(checkpoint)
     shipped = compact()
     return {
         "compact": str(shipped.path),
-        "compact_fingerprint": shipped.fingerprint,
-        "vggish": str(model_path(fingerprint)) if fingerprint else None,
-        "vggish_fingerprint": fingerprint,
+        "compact_fingerprint": shipped.weights_digest,
+        "vggish": str(model_path(weights_digest)) if weights_digest else None,
+        "vggish_fingerprint": weights_digest,
         "vggish_checkpoint": str(checkpoint) if os.path.exists(checkpoint) else None,
         "vggish_pca": str(pca) if pca.exists() else None,
         "cache": str(cache_dir()),
@@ -289,27 +289,27 @@ def _known_vggish(checkpoint: Path) -> str | None:
         return None
 
 
-def nominal_fingerprint(name: str) -> str:
-    """Return what stands for a model known by name only: compact's fingerprint, or the name."""
-    return compact().fingerprint if name == COMPACT else name
+def nominal_digest(name: str) -> str:
+    """Return what stands for a model known by name only: compact's weights_digest, or the name."""
+    return compact().weights_digest if name == COMPACT else name
 
 
-def describe(name: str, fingerprint: str) -> str:
+def describe(name: str, weights_digest: str) -> str:
     """Name a model so that two of the same name can be told apart.
 
     Examples
     --------
     >>> describe("vggish", "de0c06254967dca2bfa704cb7f2c")
-    'vggish (fingerprint de0c06254967)'
+    'vggish (digest de0c06254967)'
     """
-    return name if fingerprint == name else f"{name} (fingerprint {fingerprint[:12]})"
+    return name if weights_digest == name else f"{name} (digest {weights_digest[:12]})"
 
 
 def _vggish(checkpoint: Path, progress: Progress) -> Model:
     from audiosearch.models.vggish import converted
 
-    fingerprint = converted(checkpoint, progress)
-    return Model(VGGISH, fingerprint, model_path(fingerprint))
+    weights_digest = converted(checkpoint, progress)
+    return Model(VGGISH, weights_digest, model_path(weights_digest))
 
 
 def _own_model(path: Path) -> Model:
@@ -318,18 +318,18 @@ def _own_model(path: Path) -> Model:
         raise WeightsError(
             f"There is no model {path}.", hint="--model takes vggish, compact, or a .tflite file."
         )
-    from audiosearch.models.fingerprint import tflite_fingerprint
+    from audiosearch.models.digest import tflite_digest
 
     try:
-        fingerprint, is_vggish = tflite_fingerprint(path)
+        weights_digest, is_vggish = tflite_digest(path)
     except OSError as exc:
         raise WeightsError(
             f"{path} cannot be read: {exc.strerror}.", hint="Check that you may read it."
         ) from exc
-    model = Model(VGGISH if is_vggish else path.name, fingerprint, path)
+    model = Model(VGGISH if is_vggish else path.name, weights_digest, path)
     model.load().try_out()
-    if not os.path.exists(model_path(fingerprint)):
-        with cached_file(model_path(fingerprint)) as draft:
+    if not os.path.exists(model_path(weights_digest)):
+        with cached_file(model_path(weights_digest)) as draft:
             shutil.copyfile(path, draft)
     return model
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import WeightsError
-from audiosearch.params import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
+from audiosearch.models.front_end import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ai_edge_litert.interpreter import Interpreter
 
-    from audiosearch.params import Float32
+    from audiosearch.types import Float32
 
 #: The name of the LiteRT signature from averages of a file's values to its embedding.
 POOLED = "pooled"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from audiosearch.params import Float32
+    from audiosearch.types import Float32
 
 #: Shapes of VGGish's nine weight arrays; a bias of the last axis's length follows each.
 VGGISH_SHAPES = (

@@ -5,7 +5,7 @@ import and gigabytes to convert with, so the rest of audiosearch runs it as a pr
 
     python -m audiosearch.models.vggish CHECKPOINT
 
-which converts the checkpoint into the cache and prints its fingerprint, or, with exit
+which converts the checkpoint into the cache and prints its weights_digest, or, with exit
 status 1, the reason why not, as JSON.
 
 References
@@ -32,18 +32,18 @@ from audiosearch.models.cache import (
     cache_dir,
     cached_file,
     files_key,
-    known_fingerprint,
+    known_digest,
     model_path,
-    remember_fingerprint,
+    remember_digest,
     unwritable,
 )
+from audiosearch.models.digest import arrays_digest
 from audiosearch.models.download import Progress, no_progress
-from audiosearch.models.fingerprint import arrays_fingerprint
+from audiosearch.models.front_end import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
 from audiosearch.models.tflite_graph import VGGISH_SHAPES
-from audiosearch.params import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
 
 if TYPE_CHECKING:
-    from audiosearch.params import Float32
+    from audiosearch.types import Float32
 
 _LAYERS = (
     *("conv1", "conv2", "conv3/conv3_1", "conv3/conv3_2", "conv4/conv4_1", "conv4/conv4_2"),
@@ -59,7 +59,7 @@ VARIABLES: dict[str, tuple[int, ...]] = {
 
 
 def converted(checkpoint: Path, progress: Progress = no_progress) -> str:
-    """Convert a checkpoint into the cache, unless that was done, and return its fingerprint.
+    """Convert a checkpoint into the cache, unless that was done, and return its weights_digest.
 
     Parameters
     ----------
@@ -77,24 +77,24 @@ def converted(checkpoint: Path, progress: Progress = no_progress) -> str:
 
     lock = cache_dir() / "models" / "lock"
     try:
-        if (fingerprint := converted_already(checkpoint)) is not None:
-            return fingerprint
+        if (weights_digest := converted_already(checkpoint)) is not None:
+            return weights_digest
         lock.parent.mkdir(parents=True, exist_ok=True)
         progress("Converting VGGish, once (about half a minute)", 0, None)
         with FileLock(lock):
             remove_drafts(lock.parent)
-            fingerprint = converted_already(checkpoint)
-            if fingerprint is None:
+            weights_digest = converted_already(checkpoint)
+            if weights_digest is None:
                 prefix, files = _checkpoint_files(checkpoint)
-                fingerprint = _convert_apart(prefix)
-                remember_fingerprint(files_key(files), fingerprint)
+                weights_digest = _convert_apart(prefix)
+                remember_digest(files_key(files), weights_digest)
     except OSError as exc:
         raise unwritable(exc) from exc
-    return fingerprint
+    return weights_digest
 
 
 def converted_already(checkpoint: Path) -> str | None:
-    """Return a checkpoint's fingerprint where it was converted before; None where it was not.
+    """Return a checkpoint's weights_digest where it was converted before; None where it was not.
 
     Raises
     ------
@@ -102,8 +102,8 @@ def converted_already(checkpoint: Path) -> str | None:
         Where there is no such checkpoint.
     """
     _, files = _checkpoint_files(checkpoint)
-    fingerprint = known_fingerprint(files_key(files))
-    return fingerprint if fingerprint and model_path(fingerprint).exists() else None
+    weights_digest = known_digest(files_key(files))
+    return weights_digest if weights_digest and model_path(weights_digest).exists() else None
 
 
 def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
@@ -210,7 +210,7 @@ def slim_network(patches: Any) -> Any:
 
 
 def convert(checkpoint: Path) -> str:
-    """Convert a checkpoint into the cache, in this process, and return its fingerprint.
+    """Convert a checkpoint into the cache, in this process, and return its weights_digest.
 
     Raises
     ------
@@ -222,9 +222,9 @@ def convert(checkpoint: Path) -> str:
     import tensorflow as tf
 
     arrays = read_checkpoint(checkpoint)
-    fingerprint = arrays_fingerprint(arrays.values())
-    if model_path(fingerprint).exists():
-        return fingerprint
+    weights_digest = arrays_digest(arrays.values())
+    if model_path(weights_digest).exists():
+        return weights_digest
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         patches = v1.placeholder(tf.float32, (None, PATCH_FRAMES, N_BANDS), name="patches")
@@ -233,9 +233,9 @@ def convert(checkpoint: Path) -> str:
             variable.load(arrays.pop(variable.op.name), session)
         converter = v1.lite.TFLiteConverter.from_session(session, [patches], [embeddings])
         content = converter.convert()
-    with cached_file(model_path(fingerprint)) as draft:
+    with cached_file(model_path(weights_digest)) as draft:
         draft.write_bytes(content)
-    return fingerprint
+    return weights_digest
 
 
 def main() -> int:

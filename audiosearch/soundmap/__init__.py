@@ -1,6 +1,6 @@
 """A library as a map: tracks that sound alike lie side by side."""
 
-from audiosearch.soundmap.drawing import KINDS, check_drawable, draw, kind_of, telling_color
+from audiosearch.soundmap.drawing import KINDS, check_drawable, default_color_field, draw, kind_of
 from audiosearch.soundmap.layout import LEAST_MEASURED, MOST_MEASURED, SoundMap, sound_map
 from audiosearch.soundmap.page import page
 
@@ -10,9 +10,9 @@ __all__ = [
     "MOST_MEASURED",
     "SoundMap",
     "check_drawable",
+    "default_color_field",
     "draw",
     "kind_of",
     "page",
     "sound_map",
-    "telling_color",
 ]

@@ -8,7 +8,7 @@ from audiosearch.atomic import atomic_path
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.soundmap.labels import FIELDS
 from audiosearch.soundmap.page import colors_of, page, plotly_script
-from audiosearch.soundmap.still import new_figure, still
+from audiosearch.soundmap.static_image import new_figure, static_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +79,7 @@ def draw(
     LibraryError
         Where the file cannot be written.
     """
-    color_by = color_by or telling_color(found)
+    color_by = color_by or default_color_field(found)
     if not any(colors_of(found)[color_by]):
         raise UsageError(
             f"No track has a {color_by} to be coloured by.", hint="--color-by cluster always works."
@@ -88,7 +88,7 @@ def draw(
     if kind == "html":
         content = page(found, title=title, color_by=color_by).encode()
     else:
-        content = still(found, title=title, color_by=color_by, kind=kind)
+        content = static_image(found, title=title, color_by=color_by, kind=kind)
     try:
         with atomic_path(path.resolve()) as draft:  # the file that a link leads to
             draft.write_bytes(content)
@@ -99,7 +99,7 @@ def draw(
         ) from exc
 
 
-def telling_color(found: SoundMap) -> str:
+def default_color_field(found: SoundMap) -> str:
     """Return the first field that three tracks in ten have, and that some share, but not all."""
     labels = colors_of(found)
     for field in FIELDS:

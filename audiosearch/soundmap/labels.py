@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from audiosearch.library.filters import listed
+from audiosearch.library.filters import split_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def _folders(paths: Sequence[PurePath]) -> list[str | None]:
 def _text(track: Track, field: str) -> str | None:
     text: str | None = getattr(track, field)
     if text and field == "genre":
-        text = listed(text)[0]
+        text = split_values(text)[0]
     return (text and text.strip()) or None
 
 

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import IndexUnwritable, LibraryError, MissingExtra
-from audiosearch.library.positions import Positions
+from audiosearch.library.sqlite.coordinates import Coordinates
 from audiosearch.soundmap.regions import Region, clusters_of, regions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from audiosearch.library.index import Index, Track
-    from audiosearch.params import Float32, Float64, Int64
+    from audiosearch.types import Float32, Float64, Int64
 
 #: Fewer tracks are laid out by their two principal components.
 LEAST_FOR_UMAP = 50
@@ -56,7 +56,7 @@ class SoundMap:
     regions : list of Region
         The clusters that have a name, largest first.
     vectors : ndarray of float32, shape (n_tracks, 128)
-    is_anew : bool
+    is_relayout : bool
         Whether all tracks were laid out for it, not only new ones placed.
     """
 
@@ -65,7 +65,7 @@ class SoundMap:
     clusters: Int64
     regions: list[Region]
     vectors: Float32
-    is_anew: bool
+    is_relayout: bool
 
     def neighbours(self) -> Int64:
         """Return the rows of the tracks that sound most like each, best first.
@@ -95,7 +95,7 @@ class SoundMap:
         return float(trustworthiness(vectors, places, n_neighbors=n_neighbours, metric="cosine"))
 
 
-def sound_map(index: Index, *, anew: bool = False) -> SoundMap:
+def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
     """Lay out an index, and keep where its tracks lie in it.
 
     Tracks that have a place keep it, and new ones are placed among those that sound most like
@@ -104,7 +104,7 @@ def sound_map(index: Index, *, anew: bool = False) -> SoundMap:
     Parameters
     ----------
     index : Index
-    anew : bool
+    relayout : bool
         Lay out all tracks in any case.
 
     Raises
@@ -114,7 +114,7 @@ def sound_map(index: Index, *, anew: bool = False) -> SoundMap:
     MissingExtra
         Where umap-learn is not installed.
     """
-    revision, kept = index.revision(), index.positions()
+    revision, kept = index.revision(), index.coordinates()
     with index.all_with_vectors() as (_, rows):
         everything = list(rows)
     if not everything:
@@ -123,23 +123,23 @@ def sound_map(index: Index, *, anew: bool = False) -> SoundMap:
     vectors = np.stack([vector for _, vector in everything])
     ids = np.array([track.id for track in tracks], dtype=np.int64)
     has_place = np.isin(ids, kept.ids)
-    anew = anew or not _is_enough(int(has_place.sum()), len(tracks))
-    if anew:
+    relayout = relayout or not _is_enough(int(has_place.sum()), len(tracks))
+    if relayout:
         places = _laid_out(vectors)
-        new = Positions("", ids, places)
+        new = Coordinates("", ids, places)
     else:
         places = np.empty((len(tracks), 2))
         places[has_place] = kept.places[np.isin(kept.ids, ids)]
         places[~has_place] = _placed(vectors[~has_place], vectors[has_place], places[has_place])
-        new = Positions(kept.layout, ids[~has_place], places[~has_place])
+        new = Coordinates(kept.layout, ids[~has_place], places[~has_place])
     try:
-        if len(new.ids) and not index.put_positions(new, as_of=revision):
+        if len(new.ids) and not index.put_coordinates(new, as_of=revision):
             return sound_map(index)  # among the places that another process has just found
     except IndexUnwritable as exc:
         log.warning("%s Where tracks lie is not kept.", exc)
     clusters = clusters_of(places)
     regions = regions_of(tracks, places, clusters)
-    return SoundMap(tracks, places, clusters, regions, vectors, anew)
+    return SoundMap(tracks, places, clusters, regions, vectors, relayout)
 
 
 def _is_enough(n_placed: int, n_tracks: int) -> bool:

@@ -14,7 +14,7 @@ from audiosearch.soundmap.labels import FIELDS, labels_of
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track
-    from audiosearch.params import Float64, Int64
+    from audiosearch.types import Float64, Int64
 
 # Clusters are as many as the square root of a sixth of the tracks: 4 of 100, 13 of 1,000.
 _TRACKS_PER_SQUARE = 6

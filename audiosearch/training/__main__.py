@@ -100,12 +100,12 @@ def export(
     """Write compact.tflite and its model card, with its scores."""
     from audiosearch.training import card
     from audiosearch.training.export import litert
-    from audiosearch.training.mix import Mix
+    from audiosearch.training.mix import Projection
 
     network = student.network()
     network.load_weights(work / "student.weights.h5")
     recipe = student.recipe_of(work / "checkpoints")
-    content = litert(network, Mix.read(work / "mix.npz"))
+    content = litert(network, Projection.read(work / "mix.npz"))
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "compact.tflite")
         draft.write_bytes(content)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.params import PATCH_SAMPLES, SAMPLE_RATE_HZ
+from audiosearch.models.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
-    from audiosearch.params import Float32
+    from audiosearch.types import Float32
 
 #: As much of a recording as a detuned patch may take.
 MOST_SAMPLES = 20_000

@@ -11,7 +11,7 @@ from audiosearch.training.mix import N_VALUES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audiosearch.evaluate import Scores
+    from audiosearch.search.evaluate import Scores
     from audiosearch.training.score import Comparison
 
 _TEXT = """\
@@ -24,7 +24,7 @@ own input) to 128 values a file. It is not VGGish, and was not trained on AudioS
 
 - `serving_default`: (n, 96, 64) to (n, {n_values}): a student of depthwise-separable convolutions
   ({n_parameters:,} parameters, single precision) gives {meaning} values that say what is heard and
-  {identity} that tell its classes apart; beside them, the means of 42 cepstral coefficients, of
+  {spec} that tell its classes apart; beside them, the means of 42 cepstral coefficients, of
   their squares and of their differences' squares.
 - `pooled`: averages of those over a file to its 128 values. The squares make means and deviations
   over the file exact. The three parts, each of length 1, are projected to the directions in which
@@ -85,7 +85,7 @@ def text(
         n_values=N_VALUES,
         n_parameters=n_parameters,
         meaning=student.MEANING_SIZE,
-        identity=student.IDENTITY_SIZE,
+        spec=student.IDENTITY_SIZE,
         n_steps=recipe.n_steps,
         batch_size=recipe.batch_size,
         sources="\n".join(_source_row(source, versions) for source in (*SOURCES, *GENERATED)),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.errors import AudioError, UsageError
-from audiosearch.params import PATCH_SAMPLES, SAMPLE_RATE_HZ
-from audiosearch.sound.decode import mono_blocks, open_recording
+from audiosearch.models.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
 from audiosearch.training.free_audio import Kind, Labelled
 from audiosearch.training.processes import pool
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from audiosearch.params import Float32, StrPath
+    from audiosearch.types import Float32, StrPath
 
 CLIP_SECONDS = 10
 N_CLIPS = 6  # of a file, at most

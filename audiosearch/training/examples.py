@@ -1,4 +1,4 @@
-"""Examples to learn from: a patch, the teacher's opinion of it, and its class."""
+"""Examples to learn from: a patch, the teacher's teacher_embedding of it, and its class."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from audiosearch.params import N_BANDS, PATCH_FRAMES, PATCH_SAMPLES
-from audiosearch.sound.mel import log_mel_patches
+from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES, PATCH_SAMPLES
+from audiosearch.models.log_mel import log_mel_patches
 from audiosearch.training.augment import MOST_SAMPLES, augmented
 from audiosearch.training.corpus import Clip, Corpus
 from audiosearch.training.free_audio import Kind
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from audiosearch.params import Float32
+    from audiosearch.types import Float32
 
 #: How much of the examples each kind makes up.
 SHARES = {Kind.SPEECH: 0.25, Kind.MUSIC: 0.25, Kind.INSTRUMENT: 0.27, Kind.EFFECT: 0.23}

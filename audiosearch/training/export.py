@@ -5,21 +5,21 @@ from __future__ import annotations
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 from audiosearch.models.runtime import POOLED
-from audiosearch.params import N_BANDS, PATCH_FRAMES
-from audiosearch.training.mix import N_VALUES, Mix, patch_values
+from audiosearch.training.mix import N_VALUES, Projection, patch_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def litert(student: Any, mix: Mix) -> bytes:
+def litert(student: Any, mix: Projection) -> bytes:
     """Return the LiteRT file of a student and a mix.
 
     Parameters
     ----------
     student : keras.Model
-    mix : Mix
+    mix : Projection
     """
     return two_signatures(
         lambda patches: patch_values(student, patches), mix.embeddings, n_values=N_VALUES

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.params import N_BANDS, PATCH_FRAMES
-from audiosearch.sound.mel import log_mel_patches
+from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
+from audiosearch.models.log_mel import log_mel_patches
 from audiosearch.training.augment import recoloured
 from audiosearch.training.corpus import at_least_a_patch
-from audiosearch.training.mix import N_VALUES, Mix, fit, patch_values
+from audiosearch.training.mix import N_VALUES, Projection, fit, patch_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from audiosearch.params import Float32, Float64, Int64
     from audiosearch.training.corpus import Corpus
+    from audiosearch.types import Float32, Float64, Int64
 
 
-def fitted_mix(student: Any, corpus: Corpus) -> Mix:
+def fitted_mix(student: Any, corpus: Corpus) -> Projection:
     """Fit a mix on a corpus: each kind counts the same, and each class of a kind.
 
     Parameters

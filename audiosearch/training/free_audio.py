@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from audiosearch.sound.decode import SUFFIXES
+from audiosearch.audio.decode import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

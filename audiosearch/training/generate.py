@@ -12,10 +12,10 @@ import numpy as np
 import soundfile
 
 from audiosearch.errors import UsageError
-from audiosearch.params import SAMPLE_RATE_HZ
+from audiosearch.models.front_end import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
-    from audiosearch.params import Float64
+    from audiosearch.types import Float64
 
 PROGRAMS = ("fluidsynth", "espeak-ng")
 SOUNDFONT = "usr/share/sounds/sf2/FluidR3_GM.sf2"

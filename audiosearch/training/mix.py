@@ -1,7 +1,7 @@
 """From a file's averages to its embedding: what it is and how it is coloured, side by side.
 
 A file's averages are the student's values and its cepstra with their squares, which give
-exact means and deviations over the file. Each of three blocks (meaning, identity, colour) is
+exact means and deviations over the file. Each of three blocks (meaning, spec, colour) is
 scaled to length 1. Then directions in which files of a class differ count for less, and the 128
 in which classes differ most are kept.
 
@@ -22,17 +22,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.params import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
+from audiosearch.models.front_end import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
 from audiosearch.training.student import IDENTITY_SIZE, MEANING_SIZE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audiosearch.params import Float32, Float64, Int64
+    from audiosearch.types import Float32, Float64, Int64
 
 N_COEFFICIENTS = 42
 COLOUR_SIZE = 64
-#: Of a patch, or on average over a file: meaning, identity, cepstra, their squares, those of
+#: Of a patch, or on average over a file: meaning, spec, cepstra, their squares, those of
 #: their differences over two frames.
 N_VALUES = MEANING_SIZE + IDENTITY_SIZE + 3 * N_COEFFICIENTS
 
@@ -72,14 +72,14 @@ class Scaling:
         """
         import tensorflow as tf
 
-        meaning, identity, rest = _parts(values)
+        meaning, spec, rest = _parts(values)
         colour = (_statistics(rest) - self.statistics_mean) @ self.whitening
-        blocks = (meaning - self.meaning_mean, identity - self.identity_mean, colour)
+        blocks = (meaning - self.meaning_mean, spec - self.identity_mean, colour)
         return tf.concat([tf.math.l2_normalize(block, axis=1) for block in blocks], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class Projection:
     """The constants of the way from averages to embeddings.
 
     Attributes
@@ -94,7 +94,7 @@ class Mix:
     projection: Float32
 
     @classmethod
-    def read(cls, path: Path) -> Mix:
+    def read(cls, path: Path) -> Projection:
         """Read the constants from an ``.npz`` file."""
         with np.load(path) as archive:
             arrays = dict(archive)
@@ -141,7 +141,7 @@ def patch_values(student: Any, patches: Any) -> Any:
     return tf.concat([student(patches, training=False), *averages], axis=1)
 
 
-def fit(values: Float32, labels: Int64, weights: Float64) -> Mix:
+def fit(values: Float32, labels: Int64, weights: Float64) -> Projection:
     """Fit the constants on files of known classes.
 
     Parameters
@@ -154,19 +154,19 @@ def fit(values: Float32, labels: Int64, weights: Float64) -> Mix:
         How much it counts.
     """
     weights = weights / weights.sum()
-    meaning, identity, rest = _parts(values)
+    meaning, spec, rest = _parts(values)
     statistics = _statistics(rest).numpy().astype(np.float64)
     centred = statistics - weights @ statistics
     scaling = Scaling(
         meaning_mean=_single(weights @ meaning),
-        identity_mean=_single(weights @ identity),
+        identity_mean=_single(weights @ spec),
         statistics_mean=_single(weights @ statistics),
         whitening=_single(_whitening(centred, weights)),
     )
     blocks = scaling.blocks(values).numpy().astype(np.float64)
     mean = weights @ blocks
     projection = _class_projection(blocks - mean, labels, weights)
-    return Mix(scaling, _single(mean), _single(projection))
+    return Projection(scaling, _single(mean), _single(projection))
 
 
 def _single(values: Any) -> Float32:

@@ -6,8 +6,8 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from audiosearch.embedding.decoder_process import ENVIRONMENT
 from audiosearch.models.runtime import n_cores
-from audiosearch.sound.isolation import ENVIRONMENT
 
 
 def pool() -> ProcessPoolExecutor:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.evaluate import Label, Scores, codes_of, distinct, n_labels, scores_of
-from audiosearch.ingest import Status, add
+from audiosearch.embedding.pooling import unit
+from audiosearch.ingest.add import Status, add
 from audiosearch.library.index import Index
-from audiosearch.params import PATCH_HOP_SAMPLES, PATCH_SAMPLES
-from audiosearch.sound.pooling import unit
+from audiosearch.models.front_end import PATCH_HOP_SAMPLES, PATCH_SAMPLES
+from audiosearch.search.evaluate import Label, Scores, deduplicate, label_ids, n_labels, scores_of
 from audiosearch.training.corpus import at_least_a_patch, decoded
 from audiosearch.training.processes import pool
 from audiosearch.training.teacher import teacher_in
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from audiosearch.library.index import Track
-    from audiosearch.params import Float32
+    from audiosearch.types import Float32
 
 TEACHER = "YAMNet, the teacher"
 
@@ -72,8 +72,8 @@ def compare(folder: Path, models: dict[str, Path], teacher: Path) -> Comparison:
         if not kept:
             tracks = [track for track, _ in vectors.values()]
             matrix = np.stack([vector for _, vector in vectors.values()])
-            kept = [tracks[place] for place in distinct(tracks, matrix)]
-            codes = codes_of(kept, Label.FOLDER)
+            kept = [tracks[place] for place in deduplicate(tracks, matrix)]
+            codes = label_ids(kept, Label.FOLDER)
         rows = np.stack([vectors[track.path][1] for track in kept])
         scores[name] = scores_of(rows, codes)
     with pool() as processes:

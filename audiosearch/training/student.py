@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import UsageError
-from audiosearch.params import N_BANDS, PATCH_FRAMES
+from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 from audiosearch.training.examples import SHARD_SIZE
 from audiosearch.training.teacher import TEACHER_SIZE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audiosearch.params import Float32
+    from audiosearch.types import Float32
 
-#: Values that say what a sound is (the teacher's opinion), and whose it is (its class).
+#: Values that say what a sound is (the teacher's teacher_embedding), and whose it is (its class).
 MEANING_SIZE, IDENTITY_SIZE = 128, 64
 
 STEM_CHANNELS = 24
@@ -113,7 +113,7 @@ def _meaning(teacher: np.ndarray[Any, np.dtype[np.float16]]) -> Float32:
 
 
 def network() -> Any:
-    """Return the student, untrained: patches, (n, 96, 64), to meaning and identity, (n, 192).
+    """Return the student, untrained: patches, (n, 96, 64), to meaning and spec, (n, 192).
 
     Its values for frequency are kept apart, those for time averaged.
     """
@@ -134,8 +134,8 @@ def network() -> Any:
     over_time = layers.AveragePooling2D((values.shape[1], 1))(values)
     flat = layers.Flatten()(over_time)
     meaning = layers.Dense(MEANING_SIZE, name="meaning")(flat)
-    identity = layers.Dense(IDENTITY_SIZE, name="identity")(flat)
-    return tf.keras.Model(patches, layers.Concatenate()([meaning, identity]))
+    spec = layers.Dense(IDENTITY_SIZE, name="identity")(flat)
+    return tf.keras.Model(patches, layers.Concatenate()([meaning, spec]))
 
 
 def _activated(values: Any) -> Any:
@@ -227,7 +227,7 @@ def _losses(found: Any, meaning: Any, labels: Any, classes: Any) -> Any:
     """Return the four losses: of distance, of angle, of similarity within the batch, of class."""
     import tensorflow as tf
 
-    said, identity = found[:, :MEANING_SIZE], found[:, MEANING_SIZE:]
+    said, spec = found[:, :MEANING_SIZE], found[:, MEANING_SIZE:]
     distance = tf.reduce_mean(tf.reduce_sum((said - meaning) ** 2, axis=1))
     said, meaning = tf.math.l2_normalize(said, 1), tf.math.l2_normalize(meaning, 1)
     angle = 1.0 - tf.reduce_mean(tf.reduce_sum(said * meaning, axis=1))
@@ -236,7 +236,7 @@ def _losses(found: Any, meaning: Any, labels: Any, classes: Any) -> Any:
         ** 2
     )
     logits = SOFTMAX_SCALE * tf.matmul(
-        tf.math.l2_normalize(identity, 1), tf.math.l2_normalize(classes, 0)
+        tf.math.l2_normalize(spec, 1), tf.math.l2_normalize(classes, 0)
     )
     classed = tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)

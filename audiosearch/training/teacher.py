@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.params import PATCH_SAMPLES
+from audiosearch.models.front_end import PATCH_SAMPLES
 
 if TYPE_CHECKING:
-    from audiosearch.params import Float32, StrPath
+    from audiosearch.types import Float32, StrPath
 
 TEACHER_SIZE = 1_024
 

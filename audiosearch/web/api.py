@@ -25,21 +25,21 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.security import APIKeyHeader
 
 from audiosearch import __version__
+from audiosearch.audio.tags import read_cover
 from audiosearch.errors import UsageError
-from audiosearch.formats import Entry, PlaylistFormat, entries_of, playlist_text
 from audiosearch.library.index import Index, Track
 from audiosearch.models.registry import Request as ModelRequest
-from audiosearch.playlist import Caps, Playlist, Shape, Wishes
-from audiosearch.playlist import playlist as found_playlist
-from audiosearch.search import Answer, Ranking
-from audiosearch.sound.tags import read_cover
+from audiosearch.playlist_files.formats import Entry, PlaylistFormat, entries_of, playlist_text
+from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
+from audiosearch.playlists import playlist as found_playlist
+from audiosearch.search.similar import SearchOptions, SearchResult
 from audiosearch.web import schemas
 from audiosearch.web.audio import Audio
-from audiosearch.web.guard import refused
-from audiosearch.web.hearing import Hearing
-from audiosearch.web.library import Library
+from audiosearch.web.embedding_service import EmbeddingService
+from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
-from audiosearch.web.queries import Asked, picked
+from audiosearch.web.queries import QueryRequest, picked
+from audiosearch.web.security import refused
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem}
@@ -64,11 +64,11 @@ router = APIRouter(prefix="/api", responses=_PROBLEMS, dependencies=[_KEY])
 class Services:
     """What requests share."""
 
-    library: Library
-    hearing: Hearing
+    library: IndexExecutor
+    hearing: EmbeddingService
     audio: Audio
     maps: Maps
-    query: Callable[[Asked], Awaitable[Answer]]
+    query: Callable[[QueryRequest], Awaitable[SearchResult]]
 
 
 def _services(request: Request) -> Services:
@@ -84,17 +84,17 @@ TrackId = schemas.TrackId
 @router.get("/health")
 async def health(shared: Shared) -> schemas.Health:
     """Say that the server is there, and what it serves."""
-    tracks, model = await shared.library.ask(lambda i: (i.totals().tracks, i.identity.model))
+    tracks, model = await shared.library.ask(lambda i: (i.totals().tracks, i.spec.model))
     library = shared.library.name
     return schemas.Health(version=__version__, model=model, tracks=tracks, library=library)
 
 
 @router.post("/embed")
-async def embed(shared: Shared, file: Upload) -> schemas.Heard:
+async def embed(shared: Shared, file: Upload) -> schemas.EmbedResponse:
     """Return what a file sounds like: 128 numbers, whose squares add up to 1."""
     embedding = await shared.hearing.embedding(file.file)
-    model = await shared.library.ask(lambda index: index.identity.model)
-    return schemas.Heard(model=model, embedding=embedding.vector.tolist())
+    model = await shared.library.ask(lambda index: index.spec.model)
+    return schemas.EmbedResponse(model=model, embedding=embedding.vector.tolist())
 
 
 @router.post("/query")
@@ -108,8 +108,8 @@ async def query(
 ) -> schemas.Hits:
     """Find the tracks that sound most like clips, or like tracks, taken together."""
     heard = [await shared.hearing.embedding(one.file) for one in file]
-    ranking = Ranking(whiten=whiten)
-    return schemas.Hits.of(await shared.query(Asked(heard, track, unlike, k, ranking)))
+    ranking = SearchOptions(whiten=whiten)
+    return schemas.Hits.of(await shared.query(QueryRequest(heard, track, unlike, k, ranking)))
 
 
 @router.get("/tracks")
@@ -124,9 +124,9 @@ async def tracks(
     def found(index: Index) -> schemas.Tracks:
         total = None if words.strip() else index.n_tracks
         if words.strip():
-            listed = index.named(words.replace("\0", " "), limit=limit, offset=offset)
+            listed = index.search_text(words.replace("\0", " "), limit=limit, offset=offset)
         else:
-            listed = index.listed(limit=limit, offset=offset)
+            listed = index.list_tracks(limit=limit, offset=offset)
         return schemas.Tracks(tracks=[schemas.Track.of(one) for one in listed], total=total)
 
     return await shared.library.ask(found)
@@ -180,13 +180,13 @@ async def cover(shared: Shared, track_id: TrackId) -> Response:
 
 
 @router.post("/playlist")
-async def playlist(shared: Shared, wanted: schemas.Wanted) -> schemas.Playlist:
+async def playlist(shared: Shared, wanted: schemas.PlaylistParams) -> schemas.Playlist:
     """Make a playlist of tracks that sound like some, or lead from one to another."""
     if wanted.via and wanted.to is None:
         raise UsageError("The way leads nowhere.", hint="Say where it ends: to.")
     ends = [] if wanted.to is None else [*wanted.via, wanted.to]
     filters = wanted.only.filters(wanted.unless)
-    shape = Shape(
+    shape = PlaylistOptions(
         n_tracks=wanted.n,
         drift=wanted.drift,
         diversity=wanted.diversity,
@@ -201,10 +201,10 @@ async def playlist(shared: Shared, wanted: schemas.Wanted) -> schemas.Playlist:
         for entry in entries_of(one.text.encode(), one.name)
     }
     gap = wanted.artist_gap
-    caps = Caps(wanted.max_per_artist, wanted.max_per_album, gap, frozenset(heard_before))
+    caps = Constraints(wanted.max_per_artist, wanted.max_per_album, gap, frozenset(heard_before))
 
     def made(index: Index) -> Playlist:
-        wishes = Wishes(
+        wishes = PlaylistRequest(
             seeds=tuple(t.path for t in tracks_of(index, list(dict.fromkeys(wanted.tracks)))),
             waypoints=tuple(t.path for t in tracks_of(index, ends)),
             filters=filters,
@@ -223,7 +223,7 @@ async def playlist(shared: Shared, wanted: schemas.Wanted) -> schemas.Playlist:
     response_class=Response,
     responses={200: {"content": {kind: {} for kind in _MEDIA_TYPES.values()}}},
 )
-async def playlist_file(shared: Shared, ordered: schemas.Ordered) -> Response:
+async def playlist_file(shared: Shared, ordered: schemas.PlaylistExport) -> Response:
     """Write tracks, in the order given, as a playlist file."""
     found = await shared.library.ask(partial(tracks_of, ids=ordered.tracks))
     entries = [Entry(t.path, t.title, t.artist, t.album, t.seconds) for t in found]

@@ -19,15 +19,15 @@ from audiosearch.errors import (
     TrackNotFound,
     UsageError,
 )
-from audiosearch.library.location import shown
+from audiosearch.library.backend import shown
 from audiosearch.models import registry
 from audiosearch.web import api, pages
 from audiosearch.web.audio import Audio
-from audiosearch.web.guard import LOOPBACK, Guard, Limits, Refused, refused
-from audiosearch.web.hearing import Hearing
-from audiosearch.web.library import Library
+from audiosearch.web.embedding_service import EmbeddingService
+from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
-from audiosearch.web.queries import answered
+from audiosearch.web.queries import run_queries
+from audiosearch.web.security import LOOPBACK, Limits, RequestError, SecurityMiddleware, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from audiosearch.params import StrPath
+    from audiosearch.types import StrPath
 
 __all__ = ["Limits", "create_app"]
 
@@ -78,10 +78,10 @@ def create_app(
             "Who may be called by any name needs a key.", hint="Give api_key, or hosts."
         )
     bounds = limits or Limits()
-    library = Library(location)
+    library = IndexExecutor(location)
     try:
-        identity = library.identity
-        model = registry.by_fingerprint(identity.model, identity.fingerprint)
+        spec = library.spec
+        model = registry.by_digest(spec.model, spec.weights_digest)
     except BaseException:
         library.close()
         raise
@@ -89,11 +89,11 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         seconds = bounds.hearing_seconds
-        hearing = Hearing(model, identity.excerpt_seconds, most_seconds=seconds)
+        hearing = EmbeddingService(model, spec.excerpt_seconds, most_seconds=seconds)
         with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
             audio = Audio(Path(folder))
             app.state.services = api.Services(
-                library, hearing, audio, Maps(location, library), library.together(answered)
+                library, hearing, audio, Maps(location, library), library.together(run_queries)
             )
             try:
                 yield
@@ -117,7 +117,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(Exception, _broken)
     app.add_exception_handler(RequestValidationError, _not_understood)
-    app.add_middleware(Guard, hosts=hosts, api_key=api_key, limits=bounds)
+    app.add_middleware(SecurityMiddleware, hosts=hosts, api_key=api_key, limits=bounds)
     return app
 
 
@@ -133,7 +133,7 @@ async def _broken(_: Request, __: Exception) -> Response:
 
 
 async def _not_served(_: Request, error: Exception) -> Response:
-    if isinstance(error, Refused):
+    if isinstance(error, RequestError):
         return refused(error.status_code, error.detail, error.hint)
     status, detail = getattr(error, "status_code", 500), getattr(error, "detail", "")
     return refused(status, f"{detail}.", "/api/openapi.json describes what there is.")

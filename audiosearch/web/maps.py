@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiosearch.library.index import Index
-from audiosearch.soundmap import sound_map, telling_color
+from audiosearch.soundmap import default_color_field, sound_map
 from audiosearch.soundmap.page import content, page_of
 
 if TYPE_CHECKING:
-    from audiosearch.params import StrPath
-    from audiosearch.web.library import Library
+    from audiosearch.types import StrPath
+    from audiosearch.web.index_executor import IndexExecutor
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class Maps:
     ----------
     location : str or path-like
         Opened besides, for a layout takes long, and questions are not to wait for it.
-    library : Library
+    library : IndexExecutor
         Knows when the tracks are others.
     """
 
-    def __init__(self, location: StrPath, library: Library) -> None:
+    def __init__(self, location: StrPath, library: IndexExecutor) -> None:
         self._location = location
         self._library = library
         self._lock = asyncio.Lock()  # who asks while it is made waits for the same
@@ -53,7 +53,7 @@ class Maps:
             Where the index is empty.
         """
         async with self._lock:
-            stamp = await self._library.ask(Index.stamp)
+            stamp = await self._library.ask(Index.version_token)
             if self._map is None or stamp != self._stamp:
                 self._map = await asyncio.wrap_future(self._making())
                 self._stamp = stamp
@@ -78,5 +78,5 @@ class Maps:
             found = sound_map(index)
         data = content(found)
         title = f"{len(found.tracks)} tracks by how they sound"
-        page = page_of(data, title=title, color_by=telling_color(found))
+        page = page_of(data, title=title, color_by=default_color_field(found))
         return Map(json.dumps(data).encode(), page.encode())

@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudiosearchError, TrackNotFound
 from audiosearch.models.registry import Request
-from audiosearch.search import Answer, Query, Ranking, answers
-from audiosearch.seeds import Seeds
+from audiosearch.search.query_vectors import QueryVectors
+from audiosearch.search.similar import Query, SearchOptions, SearchResult, answers
 
 if TYPE_CHECKING:
+    from audiosearch.embedding.embedder import Embedding
     from audiosearch.library.index import Index, Track
-    from audiosearch.sound.embedder import Embedding
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryRequest:
     """A query: by clips that were heard, and by the ids of tracks."""
 
     heard: list[Embedding]
     tracks: list[int]
     unlike: list[int]
     k: int
-    ranking: Ranking
+    ranking: SearchOptions
 
 
-def answered(index: Index, asked: list[Asked]) -> list[Answer | AudiosearchError]:
+def run_queries(index: Index, asked: list[QueryRequest]) -> list[SearchResult | AudiosearchError]:
     """Return the answer to each query, or why there is none."""
     stored = index.by_id([i for one in asked for i in (*one.tracks, *one.unlike)])
     found: list[Query | AudiosearchError] = []
@@ -40,16 +40,16 @@ def answered(index: Index, asked: list[Asked]) -> list[Answer | AudiosearchError
     return [answer_of[one] if isinstance(one, Query) else one for one in found]
 
 
-def _query(index: Index, asked: Asked, stored: dict[int, Track]) -> Query:
-    seeds = Seeds(index, Request())
-    shunned = seeds.others()
+def _query(index: Index, asked: QueryRequest, stored: dict[int, Track]) -> Query:
+    seeds = QueryVectors(index, Request())
+    negatives = seeds.empty_copy()
     for one in picked(stored, asked.tracks):
         seeds.add_track(one)
     for one in picked(stored, asked.unlike):
-        shunned.add_track(one)
+        negatives.add_track(one)
     for embedding in asked.heard:
         seeds.add_embedding(embedding)
-    return Query(index, seeds, shunned, k=asked.k, ranking=asked.ranking)
+    return Query(index, seeds, negatives, k=asked.k, ranking=asked.ranking)
 
 
 def picked(stored: dict[int, Track], ids: list[int]) -> list[Track]:

@@ -11,7 +11,7 @@ from audiosearch.soundmap.labels import name_of
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track as StoredTrack
-    from audiosearch.search import Answer
+    from audiosearch.search.similar import SearchResult
 
 #: The most that SQLite counts to.
 TrackId = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -34,7 +34,7 @@ class Health(BaseModel):
     library: str
 
 
-class Heard(BaseModel):
+class EmbedResponse(BaseModel):
     """What a file sounds like."""
 
     model: str
@@ -84,13 +84,13 @@ class Hits(BaseModel):
     warnings: list[str]
 
     @classmethod
-    def of(cls, found: Answer) -> Hits:
+    def of(cls, found: SearchResult) -> Hits:
         """Return an answer."""
         hits = [
             Hit(rank=hit.rank, similarity=hit.similarity, track=Track.of(hit.track))
             for hit in found.hits
         ]
-        return cls(model=found.identity.model, hits=hits, warnings=found.warnings)
+        return cls(model=found.spec.model, hits=hits, warnings=found.warnings)
 
 
 Texts = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=20)]
@@ -99,7 +99,7 @@ Texts = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Fie
 Span = Annotated[str, Field(max_length=20, description="LEAST..MOST; either may be left out")]
 
 
-class Which(BaseModel):
+class FilterParams(BaseModel):
     """What tracks must be; of several values, one must fit."""
 
     model_config = ConfigDict(extra="forbid")
@@ -111,7 +111,7 @@ class Which(BaseModel):
     seconds: Span = ""
     under: Texts = []
 
-    def filters(self, unless: Which | None = None) -> Filters:
+    def filters(self, unless: FilterParams | None = None) -> Filters:
         """Return it as filters.
 
         Raises
@@ -125,8 +125,8 @@ class Which(BaseModel):
             genre=tuple(self.genre),
             year=(Range.parsed(self.year),) if self.year else (),
             seconds=(Range.parsed(self.seconds),) if self.seconds else (),
-            under=tuple(self.under),
-            unless=unless.filters() if unless and unless != Which() else None,
+            folder=tuple(self.under),
+            exclude=unless.filters() if unless and unless != FilterParams() else None,
         )
 
 
@@ -139,7 +139,7 @@ class PlaylistFile(BaseModel):
     text: Annotated[str, Field(max_length=500_000)]
 
 
-class Wanted(BaseModel):
+class PlaylistParams(BaseModel):
     """A playlist as it is asked for: the switches of ``audiosearch playlist``."""
 
     model_config = ConfigDict(extra="forbid")
@@ -158,8 +158,8 @@ class Wanted(BaseModel):
     random_seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     seeds: bool = True
     whiten: bool | None = None
-    only: Which = Which()
-    unless: Which = Which()
+    only: FilterParams = FilterParams()
+    unless: FilterParams = FilterParams()
     exclude_playlists: Annotated[list[PlaylistFile], Field(max_length=20)] = []
 
 
@@ -171,7 +171,7 @@ class Playlist(BaseModel):
     notes: list[str]
 
 
-class Ordered(BaseModel):
+class PlaylistExport(BaseModel):
     """Tracks in an order of one's own, to be written as a playlist file."""
 
     model_config = ConfigDict(extra="forbid")

@@ -13,8 +13,8 @@ import av
 import numpy as np
 
 from audiosearch.atomic import atomic_path
-from audiosearch.sound.decode import open_recording
-from audiosearch.sound.worker import leave_with_parent, limit_memory
+from audiosearch.audio.decode import open_recording
+from audiosearch.embedding.decoder_worker import leave_with_parent, limit_memory
 
 _RATE_HZ = 44_100
 _BITS_A_SECOND = 192_000

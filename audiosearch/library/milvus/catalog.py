@@ -12,6 +12,7 @@ import numpy as np
 from blake3 import blake3
 
 from audiosearch.errors import LibraryError, TrackNotFound
+from audiosearch.library.milvus.database import AT_A_TIME, MilvusStore, in_parts
 from audiosearch.library.milvus.expressions import (
     expression,
     inside,
@@ -27,20 +28,19 @@ from audiosearch.library.milvus.schema import (
     split,
     track_of,
 )
-from audiosearch.library.milvus.store import AT_A_TIME, MilvusStore, in_parts
-from audiosearch.library.positions import Positions
-from audiosearch.params import EMBEDDING_SIZE
+from audiosearch.library.sqlite.coordinates import Coordinates
+from audiosearch.models.front_end import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from audiosearch.library.filters import Filters
-    from audiosearch.library.records import Identity, Track
-    from audiosearch.library.succession import Succession
-    from audiosearch.params import Float32, Int64
+    from audiosearch.library.sqlite.staged_vectors import StagedVectors
+    from audiosearch.library.track import EmbeddingSpec, Track
+    from audiosearch.types import Float32, Int64
 
 #: As many can be found by one search: Milvus's own limit.
-MOST_FOUND = 16_384
+MAX_K = 16_384
 _MOST_ID = 2**53  # whole numbers that JavaScript has too
 # What indexes of Milvus's call how much a search looks at.
 _EFFORTS = {"hnsw": "ef", "diskann": "search_list"}
@@ -145,7 +145,7 @@ class MilvusCatalog(MilvusStore):
         for some in in_parts(sorted(ids)):
             yield from self._few(one_of("id", some))
 
-    def listed(self, limit: int, offset: int) -> list[Track]:
+    def list_tracks(self, limit: int, offset: int) -> list[Track]:
         """Return some tracks, in the order of their ids; those before them are counted off."""
         rows = self.everything(self.collection, "", ["id"])
         ids = [row["id"] for row in islice(rows, offset, offset + limit)]
@@ -162,7 +162,7 @@ class MilvusCatalog(MilvusStore):
 
     def _few(self, condition: str) -> list[Track]:
         """Return the tracks that fulfil a condition that few do, in the order of their ids."""
-        rows = self._where(condition, TRACK_FIELDS, limit=MOST_FOUND)
+        rows = self._where(condition, TRACK_FIELDS, limit=MAX_K)
         return sorted(map(track_of, rows), key=lambda track: track.id)
 
     def tracks_under(self, folder: str) -> list[Track]:
@@ -187,13 +187,13 @@ class MilvusCatalog(MilvusStore):
         """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
         return self._ids_where(expression(filters))
 
-    def named(self, text: str, limit: int, offset: int) -> list[int]:
+    def search_text(self, text: str, limit: int, offset: int) -> list[int]:
         """Return the ids of tracks in which every word occurs, or begins one; shortest first.
 
-        Of more than `MOST_FOUND`, some are not looked at.
+        Of more than `MAX_K`, some are not looked at.
         """
         condition = words([split(word) for word in text.split()])
-        rows = self._where(condition, ["words"], limit=MOST_FOUND)
+        rows = self._where(condition, ["words"], limit=MAX_K)
         rows.sort(key=lambda row: (len(row["words"]), row["id"]))
         return [row["id"] for row in rows[offset : offset + limit]]
 
@@ -267,7 +267,7 @@ class MilvusCatalog(MilvusStore):
                 hint="Run the same command again.",
             )
 
-    def nearest(
+    def search(
         self, vectors: Float32, k: int, condition: str, *, beyond: float | None = None
     ) -> list[tuple[Int64, Float32]]:
         """Return for each vector the ids of the nearest, and their inner products, best first.
@@ -276,13 +276,13 @@ class MilvusCatalog(MilvusStore):
         ----------
         vectors : ndarray of float32, shape (n, 128)
         k : int
-            How many: no more than `MOST_FOUND`, whatever is asked for.
+            How many: no more than `MAX_K`, whatever is asked for.
         condition : str
             What they must fulfil; "" for anything.
         beyond : float, optional
             The products are to be larger than this.
         """
-        k = min(k, MOST_FOUND)
+        k = min(k, MAX_K)
         options = self._effort(k) | ({} if beyond is None else {"radius": beyond})
         answers = self.ask(
             "search",
@@ -319,10 +319,10 @@ class MilvusCatalog(MilvusStore):
 
     # What is kept beside in a folder only
 
-    def succession(self, identity: Identity) -> Succession:
+    def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
         """Refuse: LibraryError."""
         raise LibraryError(
-            f"The vectors of {self.location} cannot be replaced by those of {identity} there.",
+            f"The vectors of {self.location} cannot be replaced by those of {spec} there.",
             hint="Add the files to another collection, with --model.",
         )
 
@@ -330,11 +330,11 @@ class MilvusCatalog(MilvusStore):
         """Return that no other model's vectors are on their way."""
         return None, 0
 
-    def positions(self) -> Positions:
+    def coordinates(self) -> Coordinates:
         """Return that no track has a place on the map yet."""
-        return Positions("", np.empty(0, dtype=np.int64), np.empty((0, 2)))
+        return Coordinates("", np.empty(0, dtype=np.int64), np.empty((0, 2)))
 
-    def put_positions(self, found: Positions, *, as_of: int) -> bool:  # noqa: ARG002
+    def put_coordinates(self, found: Coordinates, *, as_of: int) -> bool:  # noqa: ARG002
         """Keep none: the map is laid out anew each time."""
         return True
 
@@ -342,7 +342,7 @@ class MilvusCatalog(MilvusStore):
         """Return nothing: Milvus sees to that itself."""
         return []
 
-    def without_vectors(self) -> list[Track]:
+    def missing_vectors(self) -> list[Track]:
         """Return nothing: every entity has its vector."""
         return []
 

@@ -57,8 +57,8 @@ def words(found: Iterable[list[str]]) -> str:
 def expression(filters: Filters) -> str:
     """Return filters as an expression; "" for those that everything fits."""
     clauses = [*_conditions(filters)]
-    if filters.unless:
-        clauses += [f"not ({clause})" for clause in _conditions(filters.unless)]
+    if filters.exclude:
+        clauses += [f"not ({clause})" for clause in _conditions(filters.exclude)]
     return " and ".join(clauses)
 
 
@@ -75,8 +75,8 @@ def _conditions(filters: Filters) -> Iterator[str]:
         yield _any_of(map(_in_years, filters.year))
     if filters.seconds:
         yield _any_of(map(_in_seconds, filters.seconds))
-    if filters.under:
-        yield _any_of(inside(absolute(folder)) for folder in filters.under)
+    if filters.folder:
+        yield _any_of(inside(absolute(folder)) for folder in filters.folder)
 
 
 def _any_of(clauses: Iterable[str]) -> str:
@@ -84,20 +84,20 @@ def _any_of(clauses: Iterable[str]) -> str:
 
 
 def _in_years(span: Range) -> str:
-    if span.least > _MOST or span.most < -_MOST:
+    if span.min > _MOST or span.max < -_MOST:
         return NOTHING
-    clauses = [f"year >= {max(math.ceil(max(span.least, -_MOST)), UNKNOWN + 1)}"]
-    if span.most < _MOST:
-        clauses.append(f"year <= {math.floor(span.most)}")
+    clauses = [f"year >= {max(math.ceil(max(span.min, -_MOST)), UNKNOWN + 1)}"]
+    if span.max < _MOST:
+        clauses.append(f"year <= {math.floor(span.max)}")
     return f"({' and '.join(clauses)})"
 
 
 def _in_seconds(span: Range) -> str:
-    if span.least == math.inf or span.most == -math.inf:
+    if span.min == math.inf or span.max == -math.inf:
         return NOTHING
     clauses = ["seconds > 0.0"]
-    if math.isfinite(span.least):
-        clauses.append(f"seconds >= {span.least!r}")
-    if math.isfinite(span.most):
-        clauses.append(f"seconds <= {span.most!r}")
+    if math.isfinite(span.min):
+        clauses.append(f"seconds >= {span.min!r}")
+    if math.isfinite(span.max):
+        clauses.append(f"seconds <= {span.max!r}")
     return f"({' and '.join(clauses)})"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.library.filters import listed
-from audiosearch.library.records import Track
-from audiosearch.params import EMBEDDING_SIZE
+from audiosearch.library.filters import split_values
+from audiosearch.library.track import Track
+from audiosearch.models.front_end import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
-    from audiosearch.params import Float32
+    from audiosearch.types import Float32
 
 #: Stands for a number that is not known; no track has it.
 UNKNOWN = -(2**63)
@@ -100,7 +100,7 @@ def track_of(row: dict[str, Any]) -> Track:
 def _genres(genre: str | None) -> list[str]:
     if genre is None:
         return []
-    return list(dict.fromkeys(map(folded, [genre, *listed(genre)])))[:_MOST_GENRES]
+    return list(dict.fromkeys(map(folded, [genre, *split_values(genre)])))[:_MOST_GENRES]
 
 
 def folded(text: str) -> str:

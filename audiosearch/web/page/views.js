@@ -1,4 +1,4 @@
-// Which of the views is shown.
+// FilterParams of the views is shown.
 
 import { loadMap } from "./map.js";
 import { $, say } from "./server.js";

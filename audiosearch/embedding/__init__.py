@@ -1,0 +1,1 @@
+"""Files become embeddings, many at a time."""

@@ -1,0 +1,1 @@
+"""Files into an index: add and reembed."""

@@ -1,0 +1,1 @@
+"""FAISS search structures: derived from the database, and rebuilt when needed."""

@@ -1,0 +1,1 @@
+"""Tables, migrations, full-text search and recovery: the truth of an index in a folder."""

@@ -1,0 +1,43 @@
+"""VGGish's numbers, with their units.
+
+References
+----------
+.. [1] Hershey et al., "CNN Architectures for Large-Scale Audio Classification",
+   ICASSP 2017.
+.. [2] ``vggish_params.py`` in github.com/tensorflow/models, research/audioset/vggish.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SAMPLE_RATE_HZ: Final = 16_000
+
+# Short-time Fourier transform, in samples.
+WINDOW_SAMPLES: Final = 400  # 25 ms
+HOP_SAMPLES: Final = 160  # 10 ms
+FFT_SAMPLES: Final = 512
+
+# Mel filter bank (HTK scale).
+N_BANDS: Final = 64
+MIN_BAND_HZ: Final = 125.0
+MAX_BAND_HZ: Final = 7_500.0
+LOG_OFFSET: Final = 0.01
+
+# One patch: what the network sees at a time.
+PATCH_FRAMES: Final = 96
+PATCH_HOP_SAMPLES: Final = PATCH_FRAMES * HOP_SAMPLES  # 15,360: 0.96 s
+PATCH_SAMPLES: Final = PATCH_HOP_SAMPLES - HOP_SAMPLES + WINDOW_SAMPLES  # 15,600: 0.975 s
+PATCH_HOP_SECONDS: Final = PATCH_HOP_SAMPLES / SAMPLE_RATE_HZ
+
+EMBEDDING_SIZE: Final = 128
+SAME_COSINE: Final = 0.999  # over which two vectors are of the same recording, if lengths agree
+SAME_SECONDS: Final = 0.01  # ... which is by no more than this share of the longer one
+UNIT_TOLERANCE: Final = 1e-3  # by which a stored vector's length may differ from 1
+
+# PCA post-processing.
+QUANTIZE_MIN: Final = -2.0
+QUANTIZE_MAX: Final = 2.0
+
+#: Part of every weights_digest: embeddings made by different front ends cannot be compared.
+FRONT_END_VERSION: Final = "logmel-1"

@@ -1,0 +1,139 @@
+"""From waveform to the log-mel patches that VGGish reads."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from audiosearch.models.front_end import (
+    FFT_SAMPLES,
+    HOP_SAMPLES,
+    LOG_OFFSET,
+    MAX_BAND_HZ,
+    MIN_BAND_HZ,
+    N_BANDS,
+    PATCH_FRAMES,
+    PATCH_HOP_SAMPLES,
+    PATCH_SAMPLES,
+    SAMPLE_RATE_HZ,
+    WINDOW_SAMPLES,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from audiosearch.types import Float32, Float64
+
+
+def log_mel_patches(waveform: Float32) -> Float32:
+    """Cut a waveform into the log-mel patches VGGish reads.
+
+    Parameters
+    ----------
+    waveform : ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1] at 16 kHz.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_patches, 96, 64)
+        Natural log of mel magnitude plus 0.01; axes are patch, frame (10 ms), band. Patches
+        do not overlap; a trailing part-patch is dropped, so that fewer than 15,600 samples
+        give none.
+
+    References
+    ----------
+    .. [1] Hershey et al., "CNN Architectures for Large-Scale Audio Classification",
+       ICASSP 2017.
+
+    Examples
+    --------
+    >>> log_mel_patches(np.zeros(32_000, dtype=np.float32)).shape
+    (2, 96, 64)
+    """
+    n_patches = count_patches(len(waveform))
+    if not n_patches:
+        return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
+    n_samples = (n_patches - 1) * PATCH_HOP_SAMPLES + PATCH_SAMPLES
+    frames = sliding_window_view(waveform[:n_samples], WINDOW_SAMPLES)[::HOP_SAMPLES]
+    with np.errstate(over="ignore", invalid="ignore"):  # pooling refuses what is not finite
+        spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
+        log_mel: Float32 = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
+    return log_mel.reshape(n_patches, PATCH_FRAMES, N_BANDS)
+
+
+def count_patches(n_samples: int) -> int:
+    """Return how many whole patches fit into that many samples at 16 kHz.
+
+    Examples
+    --------
+    >>> count_patches(15_599), count_patches(15_600), count_patches(30_960)
+    (0, 1, 2)
+    """
+    return max(0, (n_samples - PATCH_SAMPLES) // PATCH_HOP_SAMPLES + 1)
+
+
+def patch_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
+    """Turn a stream of waveform blocks into a stream of log-mel patches.
+
+    The patches are those of the whole waveform, however it was cut into blocks; only one
+    block and less than two patches' samples are held at a time.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1] at 16 kHz, in order; blocks may differ in length.
+
+    Yields
+    ------
+    ndarray of float32, shape (n_patches, 96, 64)
+        At least one patch at a time. A stream that ends before its first whole patch gives
+        one patch, zero-padded; an empty stream gives none.
+    """
+    pending = np.empty(0, dtype=np.float32)
+    is_first = True
+    for block in blocks:
+        pending = np.concatenate([pending, block])
+        n_patches = count_patches(len(pending))
+        if n_patches:
+            yield log_mel_patches(pending)
+            pending = pending[n_patches * PATCH_HOP_SAMPLES :]
+            is_first = False
+    if is_first and len(pending):
+        yield log_mel_patches(np.pad(pending, (0, PATCH_SAMPLES - len(pending))))
+
+
+@cache
+def mel_weights() -> Float32:
+    """Return the mel filter bank.
+
+    Returns
+    -------
+    ndarray of float32, shape (257, 64)
+        Triangular filters over FFT bins, equally spaced on the HTK mel scale between 125
+        and 7,500 Hz; the DC bin's row is zero.
+
+    References
+    ----------
+    .. [1] Young et al., "The HTK Book", section 5.4: mel(f) = 1127 ln(1 + f / 700).
+    """
+    bins = _hertz_to_mel(np.linspace(0.0, SAMPLE_RATE_HZ / 2, FFT_SAMPLES // 2 + 1))[:, np.newaxis]
+    edges = np.linspace(_hertz_to_mel(MIN_BAND_HZ), _hertz_to_mel(MAX_BAND_HZ), N_BANDS + 2)
+    lower, center, upper = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins - lower) / (center - lower)
+    falling = (upper - bins) / (upper - center)
+    weights = np.maximum(0.0, np.minimum(rising, falling))
+    weights[0] = 0.0
+    return np.asarray(weights, dtype=np.float32)
+
+
+@cache
+def _periodic_hann() -> Float32:
+    phase = 2 * np.pi / WINDOW_SAMPLES * np.arange(WINDOW_SAMPLES)
+    return np.asarray(0.5 - 0.5 * np.cos(phase), dtype=np.float32)
+
+
+def _hertz_to_mel(hertz: float | Float64) -> Float64:
+    return np.asarray(1127.0 * np.log1p(np.asarray(hertz) / 700.0))

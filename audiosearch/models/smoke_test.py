@@ -1,0 +1,64 @@
+"""Google's smoke test: whether weights are those of the VGGish that was published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.models.front_end import SAMPLE_RATE_HZ
+from audiosearch.models.log_mel import log_mel_patches
+
+if TYPE_CHECKING:
+    from audiosearch.embedding.pooling import PcaPostprocessor
+    from audiosearch.models.runtime import Network
+    from audiosearch.types import Float32
+
+TOLERANCE = 0.1  # relative
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One number of the smoke test beside the published one."""
+
+    name: str
+    value: float
+    expected: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the two are within 10 % of each other."""
+        return abs(self.value - self.expected) <= TOLERANCE * abs(self.expected)
+
+
+def smoke_test(network: Network, postprocess: PcaPostprocessor | None = None) -> list[Check]:
+    """Run 3 s of a 1 kHz sine through a network and compare what comes out.
+
+    Parameters
+    ----------
+    network : Network
+    postprocess : PcaPostprocessor, optional
+        Published values of the post-processed embeddings are compared too where it is given.
+
+    References
+    ----------
+    .. [1] ``vggish_smoke_test.py`` in github.com/tensorflow/models, research/audioset/vggish.
+    """
+    embeddings = network(log_mel_patches(_sine()))
+    checks = [
+        Check("embedding mean", float(embeddings.mean()), 0.000657),
+        Check("embedding standard deviation", float(embeddings.std()), 0.343),
+    ]
+    if postprocess is not None:
+        values = postprocess(embeddings)
+        checks += [
+            Check("post-processed mean", float(values.mean()), 126.0),
+            Check("post-processed standard deviation", float(values.std()), 89.3),
+        ]
+    return checks
+
+
+def _sine() -> Float32:
+    seconds = np.arange(3 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    return np.sin(2 * np.pi * 1_000 * seconds).astype(np.float32)

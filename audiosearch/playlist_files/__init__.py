@@ -1,0 +1,1 @@
+"""Playlist files: M3U8, XSPF and JSPF, read and written."""

@@ -1,0 +1,1 @@
+"""Similar tracks, query vectors, duplicates and evaluation."""

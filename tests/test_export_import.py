@@ -1,0 +1,218 @@
+"""Vectors and fields into an index from anywhere, and out again."""
+
+import csv
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from sounds import melody, write
+
+from audiosearch import Index, LibraryError, ModelMismatch, UsageError, add, similar
+from audiosearch.maintenance.export_import import export, export_parquet, import_vectors
+from audiosearch.models.registry import compact
+
+
+@pytest.fixture
+def vectors():
+    return np.random.default_rng(0).standard_normal((4, 128)) * 3
+
+
+@pytest.fixture
+def npy(tmp_path, vectors):
+    path = tmp_path / "v.npy"
+    np.save(path, vectors)
+    return path
+
+
+def rows(**fields):
+    return [{name: f"{value} {i}" for name, value in fields.items()} for i in range(4)]
+
+
+def written(path, content):
+    if path.suffix == ".json":
+        path.write_text(json.dumps(content))
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in content))
+    else:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, content[0])
+            writer.writeheader()
+            writer.writerows(content)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv"])
+def test_other_people_s_names_for_fields_are_understood(tmp_path, npy, vectors, suffix):
+    content = rows(track_name="song", artist_name="band", album_name="lp", file_name="f", x="?")
+    import_vectors("index", npy, written(tmp_path / f"t{suffix}", content))
+    with Index("index") as index:
+        tracks = list(index)
+        assert [t.title for t in tracks] == [f"song {i}" for i in range(4)]
+        assert (tracks[2].artist, tracks[2].album, tracks[2].path) == ("band 2", "lp 2", "f 2")
+        expected = vectors[1] / np.linalg.norm(vectors[1])
+        np.testing.assert_allclose(index.vector(tracks[1]), expected, atol=1e-6)
+
+
+def test_a_map_gives_fields_their_names(tmp_path, npy):
+    content = rows(song="s", where="w", seconds="1.5")
+    file = written(tmp_path / "t.json", content)
+    import_vectors("index", npy, file, names={"song": "title", "where": "path"})
+    with Index("index") as index:
+        assert next((t.path, t.title, t.seconds) for t in index) == ("w 0", "s 0", 1.5)
+    with pytest.raises(UsageError, match="no field name"):
+        import_vectors("index", npy, file, names={"song": "name"})
+
+
+def test_years_and_numbers_are_read_as_they_are_written(tmp_path, npy):
+    content = rows(path="p")
+    content[0] |= {"year": "1997-03-01", "track_number": "3/12", "seconds": 2, "genre": None}
+    import_vectors("index", npy, written(tmp_path / "t.json", content))
+    with Index("index") as index:
+        first, second, *_ = index
+        assert (first.year, first.track_number, first.seconds) == (1997, 3, 2.0)
+        assert (first.genre, second.year, second.seconds) == (None, None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda v, t: (v[:3], t), "has 4 rows"),
+        (lambda v, t: (v[:, :100], t), r"its shape is \(4, 100\)"),
+        (lambda v, t: (v * [[1], [0], [1], [1]], t), "Vector 2 of"),
+        (lambda v, t: (v * [[1], [1], [np.nan], [1]], t), "Vector 3 of"),
+        (lambda v, t: (v.astype("S8"), t), "holds no numbers"),
+        (lambda v, t: (v, [{"title": "x"}] * 4), "has no path"),
+        (lambda v, t: (v, [{"path": "x"}] * 4), "same path"),
+        (lambda v, t: (v, [{"path": str(i), "year": "soon"} for i in range(4)]), "year is no num"),
+        (lambda v, t: (v, 7), "no list of objects"),
+        (lambda v, t: (v, [{"path": str(i), "year": 1e23} for i in range(4)]), "year is no num"),
+        (lambda v, t: (v, [{"path": f"a\0{i}"} for i in range(4)]), "path holds what no text"),
+        (lambda v, t: (v, [{"path": str(i), "title": "\ud800"} for i in range(4)]), "title holds"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_kept(tmp_path, vectors, change, reason):
+    changed, content = change(vectors, rows(path="p"))
+    np.save(tmp_path / "v.npy", changed)
+    with pytest.raises(LibraryError, match=reason):
+        import_vectors("index", tmp_path / "v.npy", written(tmp_path / "t.json", content))
+    assert not Index.exists("index")
+
+
+def test_files_that_are_none_are_refused(tmp_path, npy):
+    junk = tmp_path / "junk.json"
+    junk.write_bytes(b"\xff\xfe\x00junk")
+    with pytest.raises(LibraryError, match=r"junk\.json cannot be read"):
+        import_vectors("index", npy, junk)
+    with pytest.raises(LibraryError, match=r"junk\.json is not an array"):
+        import_vectors("index", junk, junk)
+    with pytest.raises(LibraryError, match="is not an array"):
+        import_vectors("index", tmp_path / "missing.npy", junk)
+
+
+def test_vectors_of_another_model_do_not_mix(tmp_path, npy, music):
+    add("index", [music], model="compact")
+    file = written(tmp_path / "t.json", rows(path="p"))
+    with pytest.raises(ModelMismatch, match="not with vggish"):
+        import_vectors("index", npy, file, model="vggish")
+    import_vectors("index", npy, file)
+    with Index("index") as index:
+        assert index.totals().tracks == 9
+
+
+def test_a_model_s_name_stands_for_its_digest_until_the_model_is_available(tmp_path, npy, run):
+    file = written(tmp_path / "t.json", rows(path="p"))
+    import_vectors("index", npy, file, model="copy")
+    with Index("index") as index:
+        assert (index.spec.model, index.spec.weights_digest) == ("copy", "copy")
+    clip = write(tmp_path / "clip.wav", melody())
+    assert "not on this machine" in run("query", clip).stderr
+    assert run("query", "#1").exit_code == 0
+    model = tmp_path / "copy.tflite"
+    model.write_bytes(compact().path.read_bytes())
+    assert run("query", clip, "--model", model).exit_code == 0
+    with Index("index") as index:
+        assert index.spec.weights_digest == compact().weights_digest
+    assert run("query", clip).exit_code == 0
+
+
+def test_compact_s_vectors_can_be_searched_with_clips_at_once(tmp_path, npy):
+    file = written(tmp_path / "t.json", rows(path="p"))
+    import_vectors("index", npy, file, model="compact")
+    assert len(similar("index", write(tmp_path / "clip.wav", melody())).hits) == 4
+
+
+def test_an_export_is_imported_as_it_was(music, tmp_path):
+    odd = music / "odd \udcff\n\u2028\u00e9.wav"
+    odd.write_bytes((music / "low.wav").read_bytes())
+    add("index", [music], model="compact")
+    with Index("index") as index:
+        assert export(index, tmp_path / "out") == 6
+        before = {track.path: (track, index.vector(track)) for track in index}
+    assert np.load(tmp_path / "out" / "vectors.npy").dtype == np.float32
+    files = (tmp_path / "out" / "vectors.npy", tmp_path / "out" / "tracks.jsonl")
+    import_vectors("other", *files, model="compact")
+    with Index("other") as index:
+        assert {track.path for track in index} == before.keys()
+        for track in index:
+            known, vector = before[track.path]
+            assert (track.content_hash, track.mtime_ns) == (known.content_hash, known.mtime_ns)
+            np.testing.assert_allclose(index.vector(track), vector, atol=1e-7)
+
+
+def test_parquet_holds_fields_and_vectors(music, tmp_path):
+    add("index", [music], model="compact")
+    with Index("index") as index:
+        assert export_parquet(index, tmp_path / "out") == 5
+        expected = [track.path for track in index]
+        first = index.vector(next(iter(index)))
+    table = pyarrow.parquet.read_table(tmp_path / "out" / "tracks.parquet")
+    assert table["path"].to_pylist() == expected
+    np.testing.assert_array_equal(np.array(table["embedding"][0].as_py(), "f4"), first)
+
+
+def test_an_export_that_cannot_be_written_is_a_sentence(music, tmp_path):
+    add("index", [music], model="compact")
+    (tmp_path / "file").touch()
+    with Index("index") as index, pytest.raises(LibraryError, match="cannot be written"):
+        export(index, tmp_path / "file" / "out")
+
+
+def test_songs_have_the_neighbours_that_their_cosines_give_them(shared):
+    files = (shared / "songs" / "embeddings.npy", shared / "songs" / "tracks.json")
+    import_vectors("index", *files)
+    vectors = np.load(files[0]).astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -1)
+    with Index("index") as index:
+        tracks = list(index)
+        assert len(tracks) == 915
+        assert tracks[0].title == "Hate Song"
+        for number in range(0, 915, 7):
+            hits = similar(index, f"#{tracks[number].id}", k=10).hits
+            found = [hit.similarity for hit in hits]
+            np.testing.assert_allclose(found, np.sort(cosines[number])[:-11:-1], atol=1e-5)
+            best = tracks[int(np.argmax(cosines[number]))]
+            assert hits[0].track == best or found[0] - found[1] < 1e-6
+
+
+def test_an_export_says_whose_vectors_it_has(music, tmp_path):
+    add("index", [music], model="compact")
+    with Index("index") as index:
+        export(index, tmp_path / "out")
+    files = (tmp_path / "out" / "vectors.npy", tmp_path / "out" / "tracks.jsonl")
+    import_vectors("other", *files)
+    with Index("other") as index:
+        assert index.spec.weights_digest == compact().weights_digest
+    songs = written(tmp_path / "t.json", rows(path="p"))
+    np.save(tmp_path / "v.npy", np.eye(4, 128))
+    import_vectors("third", tmp_path / "v.npy", songs, model="vggish")
+    with pytest.raises(ModelMismatch):
+        import_vectors("third", *files)
+
+
+def test_a_field_that_is_not_there_is_said(tmp_path, npy):
+    file = written(tmp_path / "t.json", rows(path="p"))
+    with pytest.raises(LibraryError, match="has no field song"):
+        import_vectors("index", npy, file, names={"song": "title"})

@@ -1,0 +1,148 @@
+"""An index stays true to its files."""
+
+import os
+
+import pytest
+from sounds import encode, tone
+
+from audiosearch import Index, LibraryError, TrackNotFound, add, similar
+from audiosearch.library.index import Track
+from audiosearch.maintenance.files import forget, gone, prune, refresh, relocate
+
+
+@pytest.fixture
+def index(music, place):
+    (music / "bad.mp3").write_text("no sound")
+    add(place, [music], model="compact")
+    with Index(place) as opened:
+        yield opened
+
+
+def test_what_is_gone_is_found_and_forgotten(music, index):
+    (music / "low.wav").unlink()
+    (music / "bad.mp3").unlink()
+    missing = gone(index)
+    assert [os.path.basename(track.path) for track in missing.tracks] == ["low.wav"]
+    prune(index, missing)
+    totals = index.totals()
+    assert (totals.tracks, totals.failures) == (4, 0)
+    hits = similar(index, music / "high.wav").hits
+    assert str(music / "low.wav") not in [hit.track.path for hit in hits]
+
+
+def test_an_index_is_not_emptied_because_a_disk_is_not_mounted(music, index):
+    music.rename(music.with_name("unmounted"))
+    with pytest.raises(LibraryError, match="not mounted"):
+        prune(index, gone(index))
+    assert index.totals().tracks == 5
+    prune(index, gone(index), force=True)
+    assert index.totals().tracks == 0
+
+
+@pytest.mark.parametrize("leaves_the_mount_point", [True, False])
+def test_part_of_an_index_is_not_emptied_because_its_disk_is_not_mounted(
+    tmp_path, music, index, leaves_the_mount_point, monkeypatch
+):
+    disks = tmp_path / "disks"
+    monkeypatch.setattr("audiosearch.maintenance.files._MOUNT_FOLDERS", (str(disks),))
+    disk = disks / "one"
+    disk.mkdir(parents=True)
+    other = disk / "Album"
+    music.joinpath("deep").rename(other)
+    add(index.location, [other])
+    assert index.totals().tracks == 5
+    other.rename(tmp_path / "unmounted")
+    if not leaves_the_mount_point:
+        disk.rmdir()
+    with pytest.raises(LibraryError, match=f"{disk}.*not mounted"):
+        prune(index, gone(index))
+    prune(index, gone(index), force=True)
+    assert index.totals().tracks == 4
+
+
+def test_even_the_root_of_all_folders_is_relocated(music, index):
+    before = [track.path for track in index]
+    assert relocate(index, "/", "/backup") == 5
+    assert [track.path for track in index] == [f"/backup{path}" for path in before]
+
+
+def test_a_folder_is_relocated_without_reading_a_file(music, index):
+    vectors = {track.id: index.vector(track).tobytes() for track in index}
+    elsewhere = music.with_name("elsewhere")  # nothing is there
+    assert relocate(index, music, elsewhere) == 5
+    assert {track.id: index.vector(track).tobytes() for track in index} == vectors
+    assert all(track.path.startswith(f"{elsewhere}{os.sep}") for track in index)
+    assert index.resolve(str(elsewhere / "deep" / "hiss2.wav"))
+
+
+def test_relocation_takes_no_other_track_s_place(music, index):
+    copy = music.with_name("copy")
+    copy.mkdir()
+    (copy / "low.wav").write_bytes((music / "low.wav").read_bytes())
+    add(index.location, [copy])
+    with pytest.raises(LibraryError, match=r"1 of the tracks.*low\.wav"):
+        relocate(index, copy, music)
+    assert index.totals().tracks == 6
+
+
+def test_only_a_stored_folder_can_be_relocated(music, index):
+    for name in ("nowhere", str(music / "low.wav")):
+        with pytest.raises(TrackNotFound):
+            relocate(index, name, "elsewhere")
+
+
+def test_tags_are_read_anew_and_nothing_else(music, index):
+    path = music / "song.m4a"
+
+    def tagged(title):
+        sound = tone(rate=48_000)
+        encode(path, sound, 48_000, container="ipod", codec="aac", title=title)
+
+    tagged("Before")
+    add(index.location, [path])
+    before = index.resolve(str(path))
+    tagged("After")
+    (changed,) = refresh(index)
+    assert (changed.id, changed.title) == (before.id, "After")
+    assert (changed.mtime_ns, changed.content_hash) == (before.mtime_ns, before.content_hash)
+    assert list(refresh(index)) == []
+
+
+def test_prune_asks_first(music, run):
+    run("add", music, "--model", "compact")
+    (music / "low.wav").unlink()
+    refused = run("prune")
+    assert refused.exit_code == 1
+    assert str(music / "low.wav") in refused.stderr
+    assert len(run("list").stdout.splitlines()) == 5
+    assert "1 forgotten" in run("prune", "-y").stderr
+    assert len(run("list").stdout.splitlines()) == 4
+
+
+def test_relocate_and_refresh_say_what_they_did(music, run):
+    run("add", music, "--model", "compact")
+    assert "5 relocated" in run("relocate", music, "/elsewhere").stderr
+    assert "0 changed" in run("refresh").stderr
+
+
+def test_failures_move_and_go_with_their_folder(music, index):
+    elsewhere = music.rename(music.with_name("elsewhere"))
+    relocate(index, music, elsewhere)
+    assert [failure.path for failure in index.failures()] == [str(elsewhere / "bad.mp3")]
+    assert forget(index, [str(elsewhere)]) == 5
+    assert (index.failures(), index.totals().tracks) == ([], 0)
+
+
+def test_imported_paths_are_pruned_like_others(index):
+    vector = index.vector(next(iter(index)))
+    index.add(Track("x/1.mp3", 0, 0, "", 1.0, 0, 0, ""), vector)
+    missing = gone(index)
+    assert [track.path for track in missing.tracks] == ["x/1.mp3"]
+    prune(index, missing)
+    assert index.track_at("x/1.mp3") is None
+
+
+def test_an_album_that_was_emptied_is_no_disk_that_is_not_mounted(music, index):
+    (music / "deep" / "hiss2.wav").unlink()
+    prune(index, gone(index))
+    assert index.totals().tracks == 4
