@@ -45,7 +45,7 @@ def faulty(tmp_path, monkeypatch):
     program = [
         "import os, signal, time",
         "signal.signal(signal.SIGINT, signal.default_int_handler)",  # which a job may lack
-        "from audiosearch.audio import embedder",
+        "from audiosearch.embedding import embedder",
         "whole = embedder.open_recording",
         "def slowly():",
         "    convert = embedder.mono_blocks",
@@ -56,7 +56,7 @@ def faulty(tmp_path, monkeypatch):
         "embedder.open_recording = open_recording",
     ]
     (site / "sitecustomize.py").write_text("\n".join(program))
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
 
 
 def readings(paths, **options):
@@ -118,7 +118,7 @@ def test_a_process_killed_in_the_midst_of_a_message_costs_its_file(tmp_path, mon
         if not killed:
             time.sleep(1.0)
             children = psutil.Process().children()
-            killed.extend(c for c in children if "sound.worker" in " ".join(c.cmdline()))
+            killed.extend(c for c in children if "embedding.decoder_worker" in " ".join(c.cmdline()))
             killed[0].kill()
         return run(network, patches)
 
