@@ -115,7 +115,7 @@ def test_prune_asks_first(music, run):
     assert refused.exit_code == 1
     assert str(music / "low.wav") in refused.stderr
     assert len(run("list").stdout.splitlines()) == 5
-    assert "1 forgotten" in run("prune", "-y").stderr
+    assert "1 removed from the index" in run("prune", "-y").stderr
     assert len(run("list").stdout.splitlines()) == 4
 
 

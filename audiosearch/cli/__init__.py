@@ -1,4 +1,4 @@
-"""The command line: parse, call one function, print."""
+"""The command line. A command parses its options, calls one function and prints the result."""
 
 from audiosearch.cli.app import app, main
 

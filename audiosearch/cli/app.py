@@ -1,4 +1,4 @@
-"""The application: its commands, and the one place that turns errors into sentences."""
+"""The Typer application: its commands, and the one place that prints errors."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from typer.core import TyperGroup
 
 from audiosearch import __version__
 from audiosearch.cli.options import help_without_command
+from audiosearch.cli.table import COMMAND_CLASSES, COMMANDS
 from audiosearch.errors import AudiosearchError
 
 
 class Commands(TyperGroup):
-    """Commands whose failures end in one sentence and a hint on standard error."""
+    """Command group that prints each expected failure as one sentence and a hint."""
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
     ) -> Any:
-        """Run the command line and exit: 1 for what a user can cause, 2 for usage."""
+        """Run the command line and exit: 1 for expected failures, 2 for wrong usage."""
         from audiosearch.cli.console import say_error, say_failure
 
         try:
@@ -35,15 +36,15 @@ class Commands(TyperGroup):
         except typer.TyperException as exc:
             context = getattr(exc, "ctx", None)
             command = context.command_path if context else "audiosearch"
-            say_error(exc.format_message(), f"`{command} --help` shows what it takes.")
+            say_error(exc.format_message(), f"`{command} --help` lists the options.")
             status = exc.exit_code
-        except typer.Abort:  # a question was answered with no, or not at all
-            say_error("Nothing was changed.", "-y answers yes beforehand.")
+        except typer.Abort:  # the answer to a question was no, or there was none
+            say_error("Nothing was changed.", "Answer yes in advance with -y.")
             status = 1
         except OSError as exc:
             if exc.errno != errno.ENOSPC:
                 raise
-            say_error("The output cannot be written: no space is left.", "Write it elsewhere.")
+            say_error("Can't write the output: the disk is full.", "Write it to another disk.")
             status = 1
         status = status if isinstance(status, int) else 0
         if standalone_mode:
@@ -60,8 +61,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"audiosearch {__version__}")
         raise typer.Exit
 
@@ -82,57 +83,38 @@ def _root(
     help_without_command(context)
 
 
+for _name, _command in COMMANDS.items():
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name)
+    else:
+        app.command(_name, cls=COMMAND_CLASSES.get(_name))(_command)
+
+
 def main() -> None:
-    """Run the command line, as the entry point does."""
-    _keep_stderr_for_python()
+    """Run the command line. This is the entry point of the `audiosearch` script."""
+    _silence_c_libraries()
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:  # the parent process closed it
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-    # What a program reads is UTF-8 everywhere; a terminal gets what it understands.
+    # Programs read UTF-8 everywhere; a terminal gets its own encoding.
     encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
     sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
     sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     app()
 
 
-def _keep_stderr_for_python() -> None:
+def _silence_c_libraries() -> None:
     """Let only Python write to standard error.
 
-    libmpg123, LiteRT and FFmpeg write to file descriptor 2 from C, whatever they are told.
-    ``AUDIOSEARCH_DEBUG=1`` lets them.
+    libmpg123, LiteRT and FFmpeg write to file descriptor 2 from C and have no setting against
+    it. ``AUDIOSEARCH_DEBUG=1`` shows their output.
     """
     if os.environ.get("AUDIOSEARCH_DEBUG"):
         return
     try:
-        ours = os.dup(2)
-    except OSError:  # closed by whoever started us
+        stderr_copy = os.dup(2)
+    except OSError:  # the parent process closed it
         return
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    sys.stderr = open(ours, "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115
-
-
-from audiosearch.cli import (  # noqa: E402
-    add,
-    bench,
-    demo,
-    doctor,
-    embed,
-    evaluate,
-    export_import,
-    maintenance,
-    model,
-    optimize,
-    playlist,
-    query,
-    reembed,
-    serve,
-    soundmap,
-    tracks,
-)
-
-_SEARCH = (add, query, playlist, soundmap, evaluate, embed, tracks)
-_UPKEEP = (serve, maintenance, optimize, reembed, doctor, export_import, bench, model, demo)
-
-for register in (*_SEARCH, *_UPKEEP):
-    register.register(app)
+    with open(os.devnull, "wb") as devnull:
+        os.dup2(devnull.fileno(), 2)
+    sys.stderr = open(stderr_copy, "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115

@@ -19,7 +19,7 @@ IndexAt = Annotated[
         "--index",
         metavar="DIR|milvus://HOST:PORT/NAME",
         envvar="AUDIOSEARCH_INDEX",
-        help="The folder of the index, or its address in Milvus.",
+        help="Index to use: a folder or a Milvus address.",
     ),
 ]
 ModelName = Annotated[
@@ -27,26 +27,27 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         metavar="auto|vggish|compact|FILE.tflite",
-        help="What listens. auto: the index's own, or else VGGish where it can be had.",
+        help="Embedding model. auto: the index's model; for a new index VGGish if available, "
+        "else compact.",
     ),
 ]
 Weights = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A VGGish checkpoint to use; AUDIOSEARCH_WEIGHTS names one for good.",
+        help="VGGish checkpoint to use. AUDIOSEARCH_WEIGHTS sets it permanently.",
     ),
 ]
 Pca = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="PCA parameters (.npz) in place of Google's published ones."),
+    typer.Option(metavar="FILE", help="PCA parameters (.npz) to use instead of Google's."),
 ]
 Excerpt = Annotated[
     float | None,
     typer.Option(
         min=1.0,
         metavar="SECONDS",
-        help="Embed only about that much of each file, evenly spaced over it.",
+        help="Embed only about this much of each file, spread evenly over it.",
     ),
 ]
 Jobs = Annotated[
@@ -56,14 +57,15 @@ Jobs = Annotated[
         "--jobs",
         min=1,
         metavar="N",
-        help="How many processes decode, and threads embed; as many as there are cores.",
+        help="Number of decoder processes and embedding threads. Default: one per core.",
     ),
 ]
 OutputFormat = Annotated[
-    Format, typer.Option("--format", help="A table is tab-separated columns when piped.")
+    Format,
+    typer.Option("--format", help="Output format. In a pipe, a table is tab-separated columns."),
 ]
 NullSeparated = Annotated[
-    bool, typer.Option("-0", "--null", help="Only paths, separated by NUL, as for xargs -0.")
+    bool, typer.Option("-0", "--null", help="Print only paths, separated by NUL, for xargs -0.")
 ]
 
 Whiten = Annotated[
@@ -71,34 +73,36 @@ Whiten = Annotated[
     typer.Option(
         "--whiten/--no-whiten",
         envvar="AUDIOSEARCH_WHITEN",
-        help="Rank in a space fitted to the library, where its vectors crowd less.",
+        help="Rank by whitened vectors: a PCA fitted to the library spreads them apart.",
     ),
 ]
 
 DEFAULT_INDEX = "index"
 
-# What the options that filter take, and say; each has a counterpart that excludes.
+# Filter options: metavar and meaning. Each has a --not- counterpart.
 _FILTERS = {
     "artist": ("NAME", "by this artist"),
     "album": ("NAME", "on this album"),
     "genre": ("NAME", "of this genre"),
-    "year": ("1990..1999", "of these years"),
-    "seconds": ("60..600", "of this length"),
-    "under": ("FOLDER", "in this folder, or below"),
+    "year": ("1990..1999", "from these years"),
+    "seconds": ("60..600", "with a length in this range"),
+    "under": ("FOLDER", "in this folder or below it"),
 }
+_RANGES = {"year", "seconds"}
+_ATTRIBUTES = {"under": "folder"}  # attributes of Filters that are not named like their option
 
 
 def with_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that filter; it gets what they ask for as ``which``."""
+    """Add the filter options to a command, which receives them as its ``filters`` parameter."""
     signature = inspect.signature(command, eval_str=True)
-    parameters = [p for name, p in signature.parameters.items() if name != "which"]
-    for prefix, word in (("", "Only"), ("not_", "Not")):
+    parameters = [p for name, p in signature.parameters.items() if name != "filters"]
+    for prefix, words in (("", "Only tracks"), ("not_", "No tracks")):
         for name, (metavar, meaning) in _FILTERS.items():
             option = typer.Option(
                 f"--{prefix}{name}".replace("_", "-"),
                 metavar=metavar,
-                help=f"{word} {meaning}.",
-                rich_help_panel="Which tracks (each as often as you like)",
+                help=f"{words} {meaning}.",
+                rich_help_panel="Filters (each can be repeated)",
             )
             annotation = Annotated[list[str] | None, option]
             kind = inspect.Parameter.KEYWORD_ONLY
@@ -107,34 +111,32 @@ def with_filters(command: Callable[..., None]) -> Callable[..., None]:
             )
 
     @functools.wraps(command)
-    def with_which(**given: Any) -> None:
-        which = _filters({name: given.pop(name) for name in list(given) if _is_filter(name)})
-        command(**given, which=which)
+    def with_parsed_filters(**values: Any) -> None:
+        names = [name for name in values if name.removeprefix("not_") in _FILTERS]
+        filters = _parse_filters({name: values.pop(name) for name in names})
+        command(**values, filters=filters)
 
-    with_which.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    with_which.__annotations__ = {p.name: p.annotation for p in parameters}
-    return with_which
-
-
-def _is_filter(name: str) -> bool:
-    return name.removeprefix("not_") in _FILTERS
+    with_parsed_filters.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_parsed_filters.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_parsed_filters
 
 
-def _filters(given: dict[str, list[str] | None]) -> Filters:
-    def values(prefix: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name in _FILTERS:
-            parsed = Range.parsed if name in ("year", "seconds") else str
-            found["folder" if name == "under" else name] = tuple(
-                map(parsed, given[prefix + name] or ())
+def _parse_filters(texts: dict[str, list[str] | None]) -> Filters:
+    """Turn the texts of the filter options into `Filters`."""
+
+    def parse(prefix: str) -> dict[str, Any]:
+        return {
+            _ATTRIBUTES.get(name, name): tuple(
+                map(Range.parsed if name in _RANGES else str, texts[prefix + name] or ())
             )
-        return found
+            for name in _FILTERS
+        }
 
-    unless = values("not_")
-    return Filters(**values(""), exclude=Filters(**unless) if any(unless.values()) else None)
+    exclude = parse("not_")
+    return Filters(**parse(""), exclude=Filters(**exclude) if any(exclude.values()) else None)
 
 
 def help_without_command(context: typer.Context) -> None:
-    """Print a group's help where none of its commands was named."""
+    """Print a group's help if no command of it was given."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -1,4 +1,4 @@
-"""What goes to standard output: data, in the format that was asked for."""
+"""Data on standard output, in the requested format."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from audiosearch.cli.text import clock, printable
 from audiosearch.errors import UsageError
 
 Row = Mapping[str, Any]
@@ -34,24 +35,31 @@ def show_rows(
     null: bool = False,
     about: Row | None = None,
 ) -> None:
-    """Print rows.
+    """Print rows in a format.
 
     Parameters
     ----------
     rows : sequence of mappings
-        All with the same keys, "path" among them.
+        Rows with the same keys each. The paths formats need a "path" key.
     key : str
-        What the rows are called in JSON: ``{**about, key: rows}``.
+        Name of the rows in JSON: ``{**about, key: rows}``.
     columns : sequence of str
-        What a table shows of them, in order.
+        Keys that a table shows, in order.
     output : Format
     null : bool
-        Print NUL-separated paths, whatever the format.
+        Print NUL-separated paths instead of ``output``.
     about : mapping, optional
-        What JSON says besides the rows.
+        Further keys of the JSON object.
+
+    Raises
+    ------
+    UsageError
+        If paths are requested of rows that have none.
     """
     if (null or output is Format.PATHS) and rows and "path" not in rows[0]:
-        raise UsageError(f"These {key} are no paths.", hint="Use --format table, json or csv.")
+        raise UsageError(
+            f"The {key} have no paths to print.", hint="Use --format table, json or csv."
+        )
     if null:
         _write_paths(rows, end=b"\0")
     elif output is Format.PATHS:
@@ -74,15 +82,17 @@ def show_rows(
 
 
 def show_facts(facts: Row, output: Format) -> None:
-    """Print one thing's facts: an object or a row, in a table a line a fact.
+    """Print the facts about one thing: a JSON object, a CSV row, or a table with a line per fact.
 
     Raises
     ------
     UsageError
-        Where paths are asked for.
+        If paths are requested.
     """
     if output is Format.PATHS:
-        raise UsageError("These are facts, not paths.", hint="Use --format table, json or csv.")
+        raise UsageError(
+            "There are no paths to print here.", hint="Use --format table, json or csv."
+        )
     if output is Format.JSON:
         print_json(facts)
     elif output is not Format.TABLE:
@@ -93,13 +103,11 @@ def show_facts(facts: Row, output: Format) -> None:
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Print JSON; a path's stray bytes become escapes that JSON readers turn back."""
+    """Print JSON. Bytes of a path that are not UTF-8 become escapes that JSON readers restore."""
     print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
 
 
 def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
-    from audiosearch.cli.console import printable
-
     if sys.stdout.isatty():
         for row in rows:
             print(printable(row["path"]))
@@ -123,7 +131,7 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
         is_number = all(type(row[column]) in (int, float, type(None)) for row in rows)
         justify: Any = "right" if is_number else "left"
         table.add_column(column.replace("_", " "), justify=justify, overflow="fold")
-    cells = [[_cell(column, row[column], for_people=True) for column in shown] for row in rows]
+    cells = [[_cell(column, row[column], is_for_people=True) for column in shown] for row in rows]
     if "path" in shown:
         _shorten_paths(cells, shown, console.width)
     for row_cells in cells:
@@ -132,48 +140,33 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
 
 
 def _shorten_paths(cells: list[list[str]], columns: Sequence[str], width: int) -> None:
-    """Cut paths on the left, where they say least, so that a row stays on one line."""
-    at = columns.index("path")
-    others = [
+    """Shorten paths on the left, so that each row fits on one line."""
+    path_column = columns.index("path")
+    widths = [
         max(len(column), *(len(row[i]) for row in cells)) + 3
         for i, column in enumerate(columns)
-        if i != at and cells
+        if i != path_column and cells
     ]
-    room = max(20, width - sum(others) - 3)
+    room = max(20, width - sum(widths) - 3)
     for row in cells:
-        if len(row[at]) > room:
-            row[at] = "…" + row[at][1 - room :]
+        if len(row[path_column]) > room:
+            row[path_column] = "…" + row[path_column][1 - room :]
 
 
-def _cell(column: str, value: Any, *, for_people: bool = False) -> str:
-    from audiosearch.cli.console import printable
-
+def _cell(column: str, value: Any, *, is_for_people: bool = False) -> str:
     if value is None:
         return ""
     if column == "seconds":
-        return f"{value:.2f}" if not for_people else clock(value) if value else ""
+        return f"{value:.2f}" if not is_for_people else clock(value) if value else ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if column == "path" and for_people:
+    if column == "path" and is_for_people:
         value = _short_path(value)
     if isinstance(value, float):
-        return f"{value:.3f}" if for_people else f"{value:.6f}"
+        return f"{value:.3f}" if is_for_people else f"{value:.6f}"
     return printable(str(value))
 
 
 def _short_path(path: str) -> str:
-    """Return a path as one would type it here."""
+    """Return a path relative to the current folder if it lies below it."""
     return path.removeprefix(os.getcwd() + os.sep)
-
-
-def clock(seconds: float) -> str:
-    """Write a length of time as a player does.
-
-    Examples
-    --------
-    >>> clock(3.4), clock(225), clock(3_725)
-    ('0:03', '3:45', '1:02:05')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""Progress bars: of files that are added, of downloads and conversions."""
+"""Progress bars for files being embedded, downloads and conversions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from audiosearch.cli.console import printable, say
+from audiosearch.cli.console import say
+from audiosearch.cli.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class _Pace(ProgressColumn):
-    """Files a second, and how many times faster than it plays the sound was heard."""
+class _Speed(ProgressColumn):
+    """Column of files per second and speed relative to real time."""
 
     def __init__(self, audio_seconds: Callable[[], float]) -> None:
         super().__init__()
@@ -43,14 +44,17 @@ class _Pace(ProgressColumn):
 
 
 class IngestProgress:
-    """Count, rate, times real time, time left and the file done last, on a terminal only."""
+    """Progress bar of a run of files, on a terminal only.
+
+    It shows the count, files per second, speed relative to real time, time left and the last file.
+    """
 
     def __init__(self, console: Console, n_files: int, audio_seconds: Callable[[], float]) -> None:
         self._bar = Progress(
             SpinnerColumn(),
             MofNCompleteColumn(),
             BarColumn(bar_width=20),
-            _Pace(audio_seconds),
+            _Speed(audio_seconds),
             TimeRemainingColumn(),
             TextColumn("{task.fields[file]}", markup=False),
             console=console,
@@ -67,19 +71,19 @@ class IngestProgress:
         self._bar.stop()
 
     def advance(self, path: str) -> None:
-        """Count one file."""
+        """Count one finished file."""
         self._bar.update(self._task, advance=1, file=printable(os.path.basename(path)))
 
 
 class _SizeIfKnown(DownloadColumn):
-    """Bytes done of bytes there are; nothing for a conversion, which counts none."""
+    """Column of bytes done out of the total; empty for a conversion, which has no total."""
 
     def render(self, task: Task) -> Text:
         return Text() if task.total is None else super().render(task)
 
 
 class DownloadBars:
-    """One bar a download or conversion; off a terminal, one line at its start."""
+    """A bar per download or conversion. Without a terminal: one line when it starts."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
@@ -101,7 +105,17 @@ class DownloadBars:
         self._bars.stop()
 
     def show(self, what: str, done: int, total: int | None) -> None:
-        """Show how far something is."""
+        """Update the bar of one download or conversion.
+
+        Parameters
+        ----------
+        what : str
+            Its name, shown beside the bar.
+        done : int
+            Bytes so far.
+        total : int or None
+            Bytes in all, if known.
+        """
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=total)
             if self._bars.disable:

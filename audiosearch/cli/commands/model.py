@@ -16,36 +16,32 @@ from audiosearch.cli.options import (
 )
 from audiosearch.cli.output import Format, show_facts
 
-commands = typer.Typer(help="The models: what is at hand, download, check.")
-commands.callback(invoke_without_command=True)(help_without_command)
+model_group = typer.Typer(help="Show, download and check the embedding models.")
+model_group.callback(invoke_without_command=True)(help_without_command)
 
 
 class Fetchable(str, Enum):
-    """What can be downloaded."""
+    """Files that can be downloaded."""
 
     VGGISH = "vggish"
     PCA = "pca"
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands into the application."""
-    app.add_typer(commands, name="model")
-
-
-@commands.command()
+@model_group.command()
 def status(output: OutputFormat = Format.TABLE) -> None:
-    """Say which models are at hand, and where."""
+    """Show which models are on this machine, and where."""
     from audiosearch.models import registry
 
     show_facts(registry.status(), output)
 
 
-@commands.command()
+@model_group.command()
 def fetch(
-    what: Annotated[Fetchable, typer.Argument(help="What to download.")] = Fetchable.VGGISH,
+    what: Annotated[Fetchable, typer.Argument(help="File to download.")] = Fetchable.VGGISH,
 ) -> None:
-    """Download VGGish (288 MB) and convert it, or its PCA parameters."""
-    from audiosearch.cli.console import model_progress, say
+    """Download VGGish (288 MB) and convert it, or download its PCA parameters."""
+    from audiosearch.cli.console import say
+    from audiosearch.cli.model_progress import model_progress
     from audiosearch.models import registry
 
     with model_progress() as progress:
@@ -53,47 +49,48 @@ def fetch(
             path = registry.VGGISH_PCA.fetch(progress)
         else:
             path = registry.fetched_vggish(progress).path
-    say(f"{what.value} is at hand: {path}")
+    say(f"{what.value} is ready: {path}")
 
 
-@commands.command()
+@model_group.command()
 def verify(weights: Weights = None, pca: Pca = None) -> None:
-    """Check by Google's smoke test that VGGish's weights are the published ones.
+    """Check with Google's smoke test that the VGGish weights are the published ones.
 
-    3 s of a 1 kHz sine must give the published mean and standard deviation within 10 %, and
-    post-processed too where the PCA parameters can be had.
+    The embeddings of a 1 kHz sine of 3 s must have the published mean and standard deviation
+    within 10 %. If the PCA parameters are available, the post-processed values must match too.
     """
-    from audiosearch.cli.console import model_progress, warn
+    from audiosearch.cli.console import warn
+    from audiosearch.cli.model_progress import model_progress
     from audiosearch.embedding.pooling import postprocessor_for
     from audiosearch.errors import DownloadError, WeightsError
     from audiosearch.models import registry
     from audiosearch.models.smoke_test import smoke_test
 
     with model_progress() as progress:
-        model = registry.choose(registry.VGGISH, weights=weights, progress=progress)
+        vggish = registry.choose(registry.VGGISH, weights=weights, progress=progress)
         try:
-            post = postprocessor_for(model, pca, progress)
+            post = postprocessor_for(vggish, pca, progress)
         except DownloadError as exc:
-            warn(f"{exc} Only the weights are checked.")
+            warn(f"{exc} Only the weights were checked.")
             post = None
-    checks = smoke_test(model.load(), post)
+    checks = smoke_test(vggish.load(), post)
     for check in checks:
         verdict = "ok" if check.passed else "differs"
         typer.echo(f"{check.name}\t{check.value:.6g}\t{check.expected:.6g}\t{verdict}")
     if not all(check.passed for check in checks):
         raise WeightsError(
-            f"{registry.describe(model.name, model.weights_digest)} fails Google's smoke test: these "
-            "are not the published weights.",
+            f"{registry.describe(vggish.name, vggish.weights_digest)} fails Google's smoke test: "
+            "these are not the published weights.",
             hint="`audiosearch model fetch` downloads the published ones.",
         )
 
 
-@commands.command()
+@model_group.command()
 def path(model: ModelName = "vggish", weights: Weights = None) -> None:
-    """Print where the model's LiteRT file is."""
-    from audiosearch.cli.console import model_progress
+    """Print the path of the model's LiteRT file."""
+    from audiosearch.cli.model_progress import model_progress
     from audiosearch.models import registry
 
     with model_progress() as progress:
-        chosen = registry.choose(model, weights=weights, progress=progress)
-    typer.echo(chosen.path)
+        resolved = registry.choose(model, weights=weights, progress=progress)
+    typer.echo(resolved.path)

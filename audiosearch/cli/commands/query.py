@@ -22,62 +22,64 @@ from audiosearch.library.filters import EVERYTHING, Filters
 COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "path")
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command into the application."""
-    app.command()(with_filters(query))
-
-
+@with_filters
 def query(
     clips: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="CLIP...",
-            help="A track's path or #ID, any audio file, or a playlist; several stand for their "
-            "centroid.",
+            help="A track's path or #ID, any audio file, or a playlist. Several clips are "
+            "averaged.",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many hits.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of hits.")] = 10,
     tracks: Annotated[
         list[str] | None,
-        typer.Option("--track", metavar="WORDS", help="One more clip: the track with these words."),
+        typer.Option(
+            "--track",
+            metavar="WORDS",
+            help="Also search with the track that has these words in its tags or path.",
+        ),
     ] = None,
     unlike: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLIP", help="What hits should not sound like."),
+        typer.Option(metavar="CLIP", help="Clip that hits should not sound like."),
     ] = None,
     whiten: Whiten = False,
     min_similarity: Annotated[
-        float | None, typer.Option(metavar="COSINE", help="The least similarity of a hit.")
+        float | None,
+        typer.Option(metavar="COSINE", help="Lowest cosine similarity of a hit, -1 to 1."),
     ] = None,
     include_self: Annotated[
-        bool, typer.Option("--include-self", help="Let the clips themselves be hits.")
+        bool, typer.Option("--include-self", help="Show the clips themselves as hits too.")
     ] = False,
     location: IndexAt = DEFAULT_INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
     output: OutputFormat = Format.TABLE,
     null: NullSeparated = False,
-    which: Filters = EVERYTHING,
+    filters: Filters = EVERYTHING,
 ) -> None:
     """Find the tracks that sound most like CLIP."""
-    from audiosearch.cli.console import model_progress, warn
+    from audiosearch.cli.console import warn
+    from audiosearch.cli.model_progress import model_progress
     from audiosearch.models.registry import Request
     from audiosearch.search.similar import SearchOptions, similar
 
     with model_progress() as progress:
-        answer = similar(
+        result = similar(
             location,
             clips or (),
             named=tracks or (),
             unlike=unlike or (),
             k=k,
-            ranking=SearchOptions(which, whiten, min_similarity, include_self),
+            ranking=SearchOptions(filters, whiten, min_similarity, include_self),
             request=Request(model, weights, progress),
         )
-    for warning in answer.warnings:
+    for warning in result.warnings:
         warn(warning)
-    if not answer.hits:
-        warn("There are no hits: the index holds no other track that fits.")
+    if not result.hits:
+        warn("No hits. No other track in the index matches.")
     rows = [
         {
             "rank": hit.rank,
@@ -89,7 +91,7 @@ def query(
             "album": hit.track.album,
             "seconds": hit.track.seconds,
         }
-        for hit in answer.hits
+        for hit in result.hits
     ]
-    about = {"model": answer.spec.model}
+    about = {"model": result.spec.model}
     show_rows(rows, key="hits", columns=COLUMNS, output=output, null=null, about=about)

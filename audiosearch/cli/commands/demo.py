@@ -15,21 +15,17 @@ COLUMNS = ("unheard", "sounds_most_like", "own_kind_first")
 N_HITS = 3
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command into the application."""
-    app.command()(demo)
-
-
 def demo(
     folder: Annotated[
-        Path, typer.Option("--folder", metavar="DIR", help="Where to put sounds and index.")
+        Path, typer.Option("--folder", metavar="DIR", help="Folder for the sounds and the index.")
     ] = Path("audiosearch-demo"),
     weights: Weights = None,
     output: OutputFormat = Format.TABLE,
 ) -> None:
-    """Take a tour: synthesise 40 sounds, index them, and search with unheard ones."""
-    from audiosearch.cli.add import run
-    from audiosearch.cli.console import model_progress, say
+    """Take a tour: synthesize 40 sounds, index them, and search with new ones."""
+    from audiosearch.cli.console import say
+    from audiosearch.cli.ingest_run import run_ingest
+    from audiosearch.cli.model_progress import model_progress
     from audiosearch.demo import write_sounds
     from audiosearch.errors import AudiosearchError
     from audiosearch.ingest.add import Ingest
@@ -41,14 +37,14 @@ def demo(
         sounds, queries = write_sounds(folder)
     except OSError as exc:
         raise AudiosearchError(
-            f"{folder} cannot be written: {exc.strerror or exc}.",
-            hint="Run the demo in a folder of yours, or name one with --folder DIR.",
+            f"Can't write to {folder}: {exc.strerror or exc}.",
+            hint="Run the demo in a folder that you can write to, or choose one with --folder DIR.",
         ) from exc
     say(f"Wrote {len(sounds)} sounds of {len(queries)} kinds to {folder / 'sounds'}; adding them.")
     index_dir = folder / "index"
     with model_progress() as progress:
         if Index.exists(index_dir):
-            model = registry.AUTO  # an earlier demo's
+            model = registry.AUTO  # the index of an earlier demo
         elif registry.vggish_at_hand(weights, progress) is None:
             model = registry.COMPACT
         else:
@@ -58,12 +54,12 @@ def demo(
             [os.path.abspath(sound.path) for sound in sounds],
             request=registry.Request(model, weights, progress),
         )
-    run(ingest)
+    run_ingest(ingest)
 
     rows = []
     for query in queries:
         hits = similar(index_dir, query.path, k=N_HITS).hits
-        found = [{"path": hit.track.path, "similarity": hit.similarity} for hit in hits]
+        hit_rows = [{"path": hit.track.path, "similarity": hit.similarity} for hit in hits]
         rows.append(
             {
                 "unheard": query.kind,
@@ -72,11 +68,11 @@ def demo(
                 ),
                 "own_kind_first": Path(hits[0].track.path).parent.name == query.kind,
                 "path": os.path.abspath(query.path),
-                "hits": found,
+                "hits": hit_rows,
             }
         )
     show_rows(rows, key="queries", columns=COLUMNS, output=output)
     n_right = sum(row["own_kind_first"] is True for row in rows)
-    say(f"{n_right} of {len(rows)} unheard sounds found their own kind first.")
-    say(f"Listen: {folder / 'queries'} beside {folder / 'sounds'}. The index: {index_dir}.")
+    say(f"{n_right} of {len(rows)} new sounds found their own kind first.")
+    say(f"Listen to {folder / 'queries'} and {folder / 'sounds'}. The index is {index_dir}.")
     say("Try: audiosearch add ~/Music && audiosearch query some-song.mp3")

@@ -11,36 +11,35 @@ from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command into the application."""
-    app.command()(doctor)
-
-
 def doctor(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Mend what can be mended; a damaged database is kept.")
+        bool,
+        typer.Option(
+            "--repair",
+            help="Repair what can be repaired. A damaged database is kept under another name.",
+        ),
     ] = False,
     model: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Whose vectors they are, where the database cannot say it any more.",
+            help="Model that produced the vectors, if the damaged database no longer tells.",
         ),
     ] = None,
     location: IndexAt = DEFAULT_INDEX,
     output: OutputFormat = Format.TABLE,
 ) -> None:
-    """Check the index: database, vectors, search file, audio files, model; exit 1 for errors."""
+    """Check database, vectors, FAISS index, audio files and model. Exits with 1 on errors."""
     from audiosearch.cli.console import say
-    from audiosearch.maintenance import doctor as examination
+    from audiosearch.maintenance import doctor as checks
 
     if repair:
-        for deed in examination.repair(location, model=model) or ["nothing needs repair"]:
-            say(deed)
-    findings = examination.examine(location)
+        for action in checks.repair(location, model=model) or ["Nothing needs repair."]:
+            say(action)
+    findings = checks.examine(location)
     rows = [asdict(finding) | {"state": finding.state.value} for finding in findings]
     show_rows(rows, key="checks", columns=("check", "state", "detail"), output=output)
-    if any(finding.state is examination.State.ERROR for finding in findings):
+    if any(finding.state is checks.State.ERROR for finding in findings):
         if not repair:
-            say("`audiosearch doctor --repair` mends it.", label="hint: ", style="cyan")
+            say("Run `audiosearch doctor --repair`.", label="hint: ", style="cyan")
         raise typer.Exit(1)

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command into the application."""
-    app.command()(embed)
-
-
 def embed(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Audio files.")],
     out: Annotated[
@@ -27,44 +22,45 @@ def embed(
         typer.Option(
             "-o",
             metavar="FILE.npy",
-            help="Write a NumPy array: (128,) for one file, (n, 128) for several or per patch.",
+            help="Write a NumPy array instead: a vector, or a matrix for several files or patches.",
         ),
     ] = None,
     pooling: Annotated[
-        Literal["mean", "sum"], typer.Option(help="How patches become one vector.")
+        Literal["mean", "sum"], typer.Option(help="How the patches' embeddings become one vector.")
     ] = "mean",
     normalize: Annotated[
-        bool, typer.Option("--normalize/--no-normalize", help="Scale vectors to length 1.")
+        bool, typer.Option("--normalize/--no-normalize", help="Scale vectors to unit length.")
     ] = True,
     postprocess: Annotated[
         bool,
         typer.Option(
             "--postprocess",
-            help="Apply VGGish's PCA and 8-bit quantisation; --pca FILE implies it.",
+            help="Apply VGGish's PCA and 8-bit quantization. --pca FILE implies it.",
         ),
     ] = False,
     per_patch: Annotated[
         bool,
-        typer.Option("--per-patch", help="The network's own values, a vector for each 0.96 s."),
+        typer.Option("--per-patch", help="Give one embedding per patch of 0.96 s, not pooled."),
     ] = False,
     model: ModelName = "auto",
     weights: Weights = None,
     pca: Pca = None,
     excerpt: Excerpt = None,
 ) -> None:
-    """Print what files sound like as vectors, without an index."""
+    """Print the embeddings of files, without an index."""
     import numpy as np
 
-    from audiosearch.cli.console import model_progress, warn
+    from audiosearch.cli.console import warn
+    from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.output import print_json
     from audiosearch.embedding.embedder import Embedder
     from audiosearch.embedding.pooling import Pooling, postprocessor_for
     from audiosearch.models import registry
 
     with model_progress() as progress:
-        chosen = registry.choose(model, weights=weights, progress=progress)
-        post = postprocessor_for(chosen, pca, progress) if postprocess or pca else None
-    embedder = Embedder(chosen, excerpt_seconds=excerpt, postprocess=post)
+        resolved = registry.choose(model, weights=weights, progress=progress)
+        post = postprocessor_for(resolved, pca, progress) if postprocess or pca else None
+    embedder = Embedder(resolved, excerpt_seconds=excerpt, postprocess=post)
     arrays = []
     for file in files:
         if per_patch:
@@ -84,7 +80,7 @@ def embed(
         {"path": str(file), "embedding": array.tolist()}
         for file, array in zip(files, arrays, strict=True)
     ]
-    print_json({"model": chosen.name, "embeddings": rows}, indent=None)
+    print_json({"model": resolved.name, "embeddings": rows}, indent=None)
 
 
 def _save(out: Path, array: npt.NDArray[np.generic]) -> None:
@@ -95,5 +91,5 @@ def _save(out: Path, array: npt.NDArray[np.generic]) -> None:
             np.save(file, array)
     except OSError as exc:
         raise AudiosearchError(
-            f"{out} cannot be written: {exc.strerror}.", hint="Name another file with -o."
+            f"Can't write {out}: {exc.strerror}.", hint="Choose another file with -o."
         ) from exc

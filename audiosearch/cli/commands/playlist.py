@@ -1,4 +1,4 @@
-"""``audiosearch playlist`` and ``duplicates``."""
+"""``audiosearch playlist``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from audiosearch.cli.options import (
     DEFAULT_INDEX,
     IndexAt,
     ModelName,
-    NullSeparated,
-    OutputFormat,
     Weights,
     with_filters,
 )
@@ -31,74 +29,90 @@ if TYPE_CHECKING:
 COLUMNS = ("position", "id", "title", "artist", "album", "seconds", "path")
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands into the application."""
-    app.command()(with_filters(playlist))
-    app.command()(duplicates)
-
-
+@with_filters
 def playlist(
     seeds: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SEED...", help="Tracks' paths or #IDs, audio files, or playlists."),
+        typer.Argument(
+            metavar="SEED...", help="A track's path or #ID, an audio file, or a playlist."
+        ),
     ] = None,
-    n_tracks: Annotated[int, typer.Option("-n", min=1, help="How many tracks.")] = 25,
+    n_tracks: Annotated[int, typer.Option("-n", min=1, help="Number of tracks.")] = 25,
     tracks: Annotated[
         list[str] | None,
-        typer.Option("--track", metavar="WORDS", help="One more seed: the track with these words."),
+        typer.Option(
+            "--track",
+            metavar="WORDS",
+            help="Also start from the track with these words in its tags or path.",
+        ),
     ] = None,
     length: Annotated[
-        str | None, typer.Option(metavar="60m", help="As long as this, in place of -n.")
+        str | None, typer.Option(metavar="60m", help="Playing time, instead of -n.")
     ] = None,
     drift: Annotated[
-        bool, typer.Option("--drift", help="Each track near the last, none far from the seeds.")
+        bool,
+        typer.Option(
+            "--drift",
+            help="Follow each track with a similar one, without leaving the seeds far behind.",
+        ),
     ] = False,
     to: Annotated[
-        str | None, typer.Option(metavar="TRACK", help="A path from the seed to this track.")
+        str | None, typer.Option(metavar="TRACK", help="Lead from the seed to this track.")
     ] = None,
     via: Annotated[
-        list[str] | None, typer.Option(metavar="TRACK", help="... through these, in order.")
+        list[str] | None,
+        typer.Option(metavar="TRACK", help="Pass through this track on the way to --to."),
     ] = None,
     diversity: Annotated[
-        float, typer.Option(metavar="0..1", help="How unlike one another the tracks should be.")
+        float,
+        typer.Option(metavar="0..1", help="How different from each other the tracks should be."),
     ] = 0.0,
     max_per_artist: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most so many tracks of an artist.")
+        int | None, typer.Option(min=1, metavar="N", help="Maximum number of tracks per artist.")
     ] = None,
     max_per_album: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most so many tracks of an album.")
+        int | None, typer.Option(min=1, metavar="N", help="Maximum number of tracks per album.")
     ] = None,
     artist_gap: Annotated[
-        int, typer.Option(min=0, metavar="N", help="So many others between two of an artist.")
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Minimum number of tracks between two by the same artist."
+        ),
     ] = 0,
-    vary: Annotated[bool, typer.Option("--vary", help="Another list each time.")] = False,
+    vary: Annotated[
+        bool, typer.Option("--vary", help="Make a different playlist each time.")
+    ] = False,
     random_seed: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="With --vary: the same list for each N.")
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Seed of the variation: the same N gives the same playlist."
+        ),
     ] = None,
     exclude_playlist: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Nothing of this playlist.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Leave out the tracks of this playlist."),
     ] = None,
     keep_seeds: Annotated[
-        bool, typer.Option("--seeds/--no-seeds", help="Begin with the seeds, or leave them out.")
+        bool, typer.Option("--seeds/--no-seeds", help="Start with the seeds, or leave them out.")
     ] = True,
     whiten: Annotated[
         bool | None,
         typer.Option(
             "--whiten/--no-whiten",
             envvar="AUDIOSEARCH_WHITEN",
-            help="Choose in a space fitted to the library: done from 300 tracks on, not on paths.",
+            help="Compare whitened vectors. Default: on from 300 tracks, off with --to.",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", metavar="FILE", help="Write FILE.m3u8, .xspf or .jspf."),
+        typer.Option("-o", metavar="FILE", help="Playlist file to write: .m3u8, .xspf or .jspf."),
     ] = None,
     style: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="m3u8|xspf|jspf|table|json|jsonl|csv|paths",
-            help="Of what is printed: a table on a terminal, else m3u8.",
+            help="Output format. Default: table on a terminal, else m3u8.",
         ),
     ] = None,
     relative: Annotated[
@@ -109,18 +123,19 @@ def playlist(
     ] = None,
     prefix: Annotated[
         list[str] | None,
-        typer.Option(metavar="OLD=NEW", help="Write NEW where a path begins with OLD."),
+        typer.Option(metavar="OLD=NEW", help="Replace OLD at the start of a path with NEW."),
     ] = None,
     forward_slash: Annotated[
-        bool, typer.Option("--forward-slash", help="Write / in place of backslashes.")
+        bool, typer.Option("--forward-slash", help="Write paths with / instead of backslashes.")
     ] = False,
     location: IndexAt = DEFAULT_INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
-    which: Filters = EVERYTHING,
+    filters: Filters = EVERYTHING,
 ) -> None:
-    """Make a playlist of tracks that sound like SEED, or lead from it to another track."""
-    from audiosearch.cli.console import model_progress, warn
+    """Make a playlist of tracks that sound like SEED, or that lead from SEED to another track."""
+    from audiosearch.cli.console import warn
+    from audiosearch.cli.model_progress import model_progress
     from audiosearch.models.registry import Request
     from audiosearch.playlist_files.formats import PathStyle, beside, read_playlist
     from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
@@ -134,7 +149,7 @@ def playlist(
         seeds=tuple(seeds or ()),
         named=tuple(tracks or ()),
         waypoints=tuple([*(via or ()), to] if to else via or ()),
-        filters=which,
+        filters=filters,
         whiten=whiten,
     )
     shape = PlaylistOptions(
@@ -148,7 +163,7 @@ def playlist(
     )
     caps = Constraints(max_per_artist, max_per_album, artist_gap, frozenset(recent))
     if via and not to:
-        raise UsageError("--via leads nowhere without --to.", hint="Name where the path ends.")
+        raise UsageError("--via needs --to.", hint="Add --to TRACK, the end of the path.")
     with model_progress() as progress:
         found = found_playlist(location, wishes, shape, caps, Request(model, weights, progress))
     for note in found.notes:
@@ -165,15 +180,15 @@ def playlist(
 def _pair(text: str) -> tuple[str, str]:
     old, equals, new = text.partition("=")
     if not equals or not old:
-        raise UsageError(f"{text} is no OLD=NEW.", hint="Write --prefix /music=D:/Music.")
+        raise UsageError(f"{text} is not OLD=NEW.", hint="Enter --prefix like /music=D:/Music.")
     return old, new
 
 
 def _seconds(text: str) -> float:
-    """Return a length such as 90s, 60m or 1h30m in seconds; a bare number is minutes."""
+    """Return a duration like 90s, 60m or 1h30m in seconds. A bare number is minutes."""
     parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m?)?(?:(\d+)s)?", text.strip())
     if not parts or not any(parts.groups()):
-        raise UsageError(f"{text} is no length.", hint="Write it as 60m, 1h30m or 90s.")
+        raise UsageError(f"{text} is not a duration.", hint="Enter it like 60m, 1h30m or 90s.")
     hours, minutes, seconds = (int(part or 0) for part in parts.groups())
     return float(3_600 * hours + 60 * minutes + seconds)
 
@@ -184,7 +199,7 @@ def _show(found: Playlist, output: Path | None, style: str | None, paths: PathSt
     from audiosearch.playlist_files.formats import SUFFIXES, Entry, PlaylistFormat, playlist_text
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output} is no playlist.", hint="Name it .m3u8, .xspf or .jspf.")
+        raise UsageError(f"{output} is not a playlist file.", hint="Use .m3u8, .xspf or .jspf.")
     kinds = {kind.value: kind for kind in PlaylistFormat}
     if output is None and style is None:
         style = "table" if sys.stdout.isatty() else "m3u8"
@@ -205,7 +220,7 @@ def _show(found: Playlist, output: Path | None, style: str | None, paths: PathSt
             draft.write_bytes(text)
     except OSError as exc:
         raise UsageError(
-            f"{output} cannot be written: {exc.strerror}.", hint="Name another place."
+            f"Can't write {output}: {exc.strerror}.", hint="Choose another file with -o."
         ) from exc
     say(f"{len(entries)} tracks written to {output}")
 
@@ -213,40 +228,11 @@ def _show(found: Playlist, output: Path | None, style: str | None, paths: PathSt
 def _show_table(tracks: list[Track], style: str) -> None:
     if style not in [form.value for form in Format]:
         raise UsageError(
-            f"There is no format {style}.",
-            hint="m3u8, xspf, jspf, table, json, jsonl, csv or paths.",
+            f"Unknown format {style}.",
+            hint="Use m3u8, xspf, jspf, table, json, jsonl, csv or paths.",
         )
     rows = [
         {"position": position, **{name: getattr(track, name) for name in COLUMNS[1:]}}
         for position, track in enumerate(tracks, start=1)
     ]
     show_rows(rows, key="tracks", columns=COLUMNS, output=Format(style))
-
-
-def duplicates(
-    location: IndexAt = DEFAULT_INDEX,
-    output: OutputFormat = Format.TABLE,
-    null: NullSeparated = False,
-) -> None:
-    """List tracks that are the same recording, group by group, the best copy first."""
-    from audiosearch.library.index import Index
-    from audiosearch.search.duplicates import duplicates as found
-
-    with Index(location) as index:
-        groups = found(index)
-    rows = [
-        {
-            "group": number,
-            "id": track.id,
-            "format": track.format,
-            "seconds": track.seconds,
-            "size": track.size,
-            "title": track.title,
-            "artist": track.artist,
-            "path": track.path,
-        }
-        for number, group in enumerate(groups, start=1)
-        for track in group
-    ]
-    columns = ("group", "id", "format", "seconds", "size", "path")
-    show_rows(rows, key="duplicates", columns=columns, output=output, null=null)

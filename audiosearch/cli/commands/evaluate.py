@@ -10,27 +10,22 @@ from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
 from audiosearch.cli.output import Format, print_json, show_rows
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command into the application."""
-    app.command()(evaluate)
-
-
 def evaluate(
     by: Annotated[
         Literal["artist", "album", "genre", "folder"],
-        typer.Option(help="What neighbours should have in common."),
+        typer.Option(help="Label that neighbors should share."),
     ],
     location: IndexAt = DEFAULT_INDEX,
     output: OutputFormat = Format.TABLE,
 ) -> None:
-    """Measure how well neighbours share the library's own labels, plain and whitened."""
+    """Measure how often neighbors share a label, with plain and with whitened vectors."""
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index
     from audiosearch.search.evaluate import Label
-    from audiosearch.search.evaluate import evaluate as evaluated
+    from audiosearch.search.evaluate import evaluate as evaluate_index
 
     with Index(location) as index:
-        evaluation = evaluated(index, Label(by)).to_json()
+        evaluation = evaluate_index(index, Label(by)).to_json()
     if output is Format.JSON:
         print_json(evaluation)
         return
@@ -41,5 +36,5 @@ def evaluate(
     ]
     say(f"{evaluation['tracks']} tracks, {evaluation['labels']} labels with two or more")
     if not whitened:
-        say("The library is too small to whiten.")
+        say("The index has too few tracks for whitening.")
     show_rows(rows, key="scores", columns=("score", "plain", "whitened"), output=output)

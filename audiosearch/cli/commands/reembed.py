@@ -9,25 +9,21 @@ import typer
 from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, Jobs, Weights
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command into the application."""
-    app.command()(reembed)
-
-
 def reembed(
     model: Annotated[
         str,
-        typer.Option("--model", metavar="vggish|compact|FILE.tflite", help="Which to use."),
+        typer.Option("--model", metavar="vggish|compact|FILE.tflite", help="New embedding model."),
     ],
     weights: Weights = None,
     jobs: Jobs = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Forget tracks that cannot be embedded anew.")
+        bool, typer.Option("--force", help="Remove tracks that can't be embedded again.")
     ] = False,
     location: IndexAt = DEFAULT_INDEX,
 ) -> None:
-    """Embed the whole index by another model; until that is done, the old one answers."""
-    from audiosearch.cli.console import model_progress, say, stderr
+    """Embed the whole index with another model. Until it is done, the old vectors answer."""
+    from audiosearch.cli.console import say, stderr
+    from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.progress import IngestProgress
     from audiosearch.ingest.reembed import Reembedding
     from audiosearch.models.registry import Request
@@ -46,8 +42,8 @@ def reembed(
                         say(str(error), label="failed: ", style="bold red")
                     n_embedded += error is None
         except KeyboardInterrupt:
-            say("Interrupted: what was embedded is kept; the same command goes on from there.")
+            say("Interrupted. The new vectors so far are kept; run the same command to continue.")
             raise typer.Exit(130) from None
         lost = reembedding.commit(force=force)
-    forgotten = f", {len(lost)} forgotten" if lost else ""
-    say(f"{n_embedded} embedded{forgotten}; the index answers by {reembedding.spec}")
+    removed = f", {len(lost)} removed" if lost else ""
+    say(f"{n_embedded} embedded{removed}; the index now uses {reembedding.spec}")

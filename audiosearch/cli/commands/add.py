@@ -1,0 +1,166 @@
+"""``audiosearch add``."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperCommand
+
+from audiosearch.cli.options import DEFAULT_INDEX, Excerpt, IndexAt, Jobs, ModelName, Weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
+
+    from audiosearch.embedding.reader import Reader
+    from audiosearch.ingest.add import ReprocessPolicy
+
+
+class OptionalRayAddress(TyperCommand):
+    """Command whose ``--ray`` takes the next word only if that is an address."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Insert the default address after a ``--ray`` that has none."""
+        from audiosearch.ingest.ray.connection import AUTO, is_address
+
+        n_options = args.index("--") if "--" in args else len(args)
+        completed = list(args)
+        for i in reversed(range(n_options)):
+            if args[i] == "--ray" and not (i + 1 < n_options and is_address(args[i + 1])):
+                completed.insert(i + 1, AUTO)
+        return super().parse_args(ctx, completed)
+
+
+def add(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Audio files and folders. With --ray also URLs."),
+    ],
+    location: IndexAt = DEFAULT_INDEX,
+    model: ModelName = "auto",
+    weights: Weights = None,
+    excerpt: Excerpt = None,
+    jobs: Jobs = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Also try unchanged files that failed before.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Embed all files again, unchanged ones too.")
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Skip matching files in folders; patterns as in .gitignore. A file "
+            ".audiosearchignore can hold more.",
+        ),
+    ] = None,
+    extensions: Annotated[
+        str | None,
+        typer.Option(
+            "--ext",
+            metavar="mp3,flac,...",
+            help="Take only files with these suffixes from folders.",
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Embed on a Ray cluster with -j workers. ADDRESS is HOST:PORT, ray://HOST:PORT, "
+            "local, or auto (the default): the cluster running here, else all cores.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list the files to be added, and why.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with status 1 if any file failed.")
+    ] = False,
+) -> None:
+    """Add files and folders to the index. Unchanged files are skipped."""
+    from audiosearch.audio.decode import SUFFIXES
+    from audiosearch.cli.ingest_run import run_ingest
+    from audiosearch.cli.model_progress import model_progress
+    from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
+    from audiosearch.models.registry import Request
+
+    suffixes = _parse_suffixes(extensions) if extensions else SUFFIXES
+    reprocess = (
+        ReprocessPolicy.ALL
+        if force
+        else ReprocessPolicy.FAILED
+        if retry
+        else ReprocessPolicy.CHANGED
+    )
+    with _open_reader(paths, exclude or [], suffixes, ray, jobs, connect=not dry_run) as (
+        files,
+        reader,
+    ):
+        if dry_run:
+            _show_plan(location, files, reprocess, reader)
+            return
+        with model_progress() as progress:
+            ingest = Ingest(
+                location,
+                files,
+                request=Request(model, weights, progress),
+                excerpt_seconds=excerpt,
+                reprocess=reprocess,
+                reader=reader,
+            )
+        results = run_ingest(ingest)
+    n_failed = sum(result.status is Status.FAILED for result in results)
+    if n_failed == len(results) or (strict and n_failed):
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _open_reader(
+    paths: list[str],
+    exclude: list[str],
+    suffixes: AbstractSet[str],
+    ray: str | None,
+    jobs: int | None,
+    *,
+    connect: bool,
+) -> Iterator[tuple[list[str], Reader]]:
+    """Give the files to add and the reader that embeds them, while the block runs."""
+    from audiosearch.audio.discovery import find_audio
+    from audiosearch.embedding.reader import Reader
+
+    if ray is None:
+        yield find_audio(paths, exclude=exclude, suffixes=suffixes), Reader(n_jobs=jobs)
+        return
+    from audiosearch.audio.remote import InputFiles
+    from audiosearch.ingest.ray.connection import connected
+    from audiosearch.ingest.ray.reader import RayReader
+
+    files = InputFiles(paths, exclude=exclude, suffixes=suffixes)
+    with connected(ray) if connect else contextlib.nullcontext(1) as n_cpus:
+        yield files.paths, RayReader(files, n_workers=jobs or n_cpus)
+
+
+def _parse_suffixes(extensions: str) -> set[str]:
+    names = extensions.replace(",", " ").split()
+    return {f".{name.lstrip('*').lstrip('.').lower()}" for name in names}
+
+
+def _show_plan(location: str, files: list[str], reprocess: ReprocessPolicy, reader: Reader) -> None:
+    from audiosearch.cli.output import Format, show_rows
+    from audiosearch.ingest.add import ReprocessPolicy, states
+    from audiosearch.library.file_state import State
+
+    skipped = {
+        ReprocessPolicy.CHANGED: {State.UNCHANGED, State.FAILED},
+        ReprocessPolicy.FAILED: {State.UNCHANGED},
+        ReprocessPolicy.ALL: set(),
+    }[reprocess]
+    rows = [
+        {"path": path, "state": state.value}
+        for path, state in states(location, files, reader=reader)
+        if state not in skipped
+    ]
+    show_rows(rows, key="files", columns=("state", "path"), output=Format.TABLE)

@@ -1,0 +1,19 @@
+"""``audiosearch failures``."""
+
+from __future__ import annotations
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, NullSeparated, OutputFormat
+from audiosearch.cli.output import Format, show_rows
+
+
+def failures(
+    location: IndexAt = DEFAULT_INDEX,
+    output: OutputFormat = Format.TABLE,
+    null: NullSeparated = False,
+) -> None:
+    """List files that could not be added, and why. `add --retry` tries them again."""
+    from audiosearch.library.index import Index
+
+    with Index(location) as index:
+        rows = [{"path": failure.path, "reason": failure.reason} for failure in index.failures()]
+    show_rows(rows, key="failures", columns=("reason", "path"), output=output, null=null)

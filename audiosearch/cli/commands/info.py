@@ -1,0 +1,33 @@
+"""``audiosearch info``."""
+
+from __future__ import annotations
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
+from audiosearch.cli.output import Format, show_facts
+
+
+def info(location: IndexAt = DEFAULT_INDEX, output: OutputFormat = Format.TABLE) -> None:
+    """Show what the index holds and which model produced its embeddings."""
+    from audiosearch.cli.text import clock
+    from audiosearch.library.index import Index
+
+    with Index(location) as index:
+        totals, spec = index.totals(), index.spec
+        pending_model, pending_tracks = index.pending()
+        index_type, shown_location = index.vector_indexes.kind(), index.location
+    facts = {
+        "index": shown_location,
+        "tracks": totals.tracks,
+        "seconds": totals.seconds,
+        "length": clock(totals.seconds),
+        "failures": totals.failures,
+        "model": spec.model,
+        "fingerprint": spec.weights_digest,
+        "excerpt_seconds": spec.excerpt_seconds,
+        "arrangement": index_type,
+        "pending_model": pending_model,
+        "pending_tracks": pending_tracks,
+        "database_bytes": totals.database_bytes,
+        "faiss_bytes": totals.faiss_bytes,
+    }
+    show_facts(facts, output)

@@ -1,0 +1,23 @@
+"""``audiosearch list``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, NullSeparated, OutputFormat
+from audiosearch.cli.output import Format, show_rows
+
+COLUMNS = ("id", "title", "artist", "album", "seconds", "path")
+
+
+def list_tracks(
+    location: IndexAt = DEFAULT_INDEX,
+    output: OutputFormat = Format.TABLE,
+    null: NullSeparated = False,
+) -> None:
+    """List the tracks in the index."""
+    from audiosearch.library.index import Index
+
+    with Index(location) as index:
+        rows = [{"id": track.id, **asdict(track)} for track in index]
+    show_rows(rows, key="tracks", columns=COLUMNS, output=output, null=null)

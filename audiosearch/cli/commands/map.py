@@ -1,0 +1,64 @@
+"""``audiosearch map``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+
+
+def draw_map(
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", metavar="FILE", help="File to write. Default: map.html, .png or .svg."),
+    ] = None,
+    kind: Annotated[
+        Literal["html", "png", "svg"] | None,
+        typer.Option(
+            "--format", help="An interactive page, or a still image. Default: by FILE's suffix."
+        ),
+    ] = None,
+    color_by: Annotated[
+        Literal["genre", "artist", "album", "folder", "cluster"] | None,
+        typer.Option(help="Tag to color by. Default: the first one with more than one value."),
+    ] = None,
+    relayout: Annotated[
+        bool,
+        typer.Option("--relayout", help="Lay out all tracks again instead of only new ones."),
+    ] = False,
+    anew: Annotated[bool, typer.Option("--anew", hidden=True, help="Same as --relayout.")] = False,
+    title: Annotated[str | None, typer.Option(help="Heading of the map.")] = None,
+    location: IndexAt = DEFAULT_INDEX,
+) -> None:
+    """Draw all tracks as a map on which similar tracks lie close together."""
+    from audiosearch.cli.console import say, spinner
+    from audiosearch.cli.text import counted
+    from audiosearch.library.index import Index
+    from audiosearch.soundmap import (
+        LEAST_MEASURED,
+        MOST_MEASURED,
+        check_drawable,
+        draw,
+        kind_of,
+        sound_map,
+    )
+
+    kind_drawn = kind_of(output, kind) if output else kind or "html"
+    output = output or Path(f"map.{kind_drawn}")
+    check_drawable(kind_drawn)
+    with Index(location) as index, spinner("Laying out the tracks ..."):
+        found = sound_map(index, relayout=relayout or anew)
+    draw(found, output, kind=kind_drawn, color_by=color_by, title=title)
+    how = ", all laid out again" if found.is_relayout else ""
+    say(
+        f"{output}: {counted(len(found.tracks), 'track')}{how}, "
+        f"{counted(len(found.regions), 'named region')}"
+    )
+    if len(found.tracks) < LEAST_MEASURED:
+        say(f"The map's trustworthiness is measured from {LEAST_MEASURED} tracks on.")
+        return
+    sample = f" (sample of {MOST_MEASURED} tracks)" if len(found.tracks) > MOST_MEASURED else ""
+    say(f"trustworthiness at 10 neighbors: {found.trustworthiness():.3f}{sample}")

@@ -1,0 +1,16 @@
+"""``audiosearch refresh``."""
+
+from __future__ import annotations
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+
+
+def refresh(location: IndexAt = DEFAULT_INDEX) -> None:
+    """Read the tags of all files again, without embedding anything."""
+    from audiosearch.cli.console import say
+    from audiosearch.library.index import Index
+    from audiosearch.maintenance import files
+
+    with Index(location) as index:
+        n_changed = sum(1 for _ in files.refresh(index))
+    say(f"{n_changed} changed")

@@ -1,0 +1,24 @@
+"""``audiosearch relocate``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+
+
+def relocate(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Former path of the folder.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Current path of the folder.")],
+    location: IndexAt = DEFAULT_INDEX,
+) -> None:
+    """Update the paths of tracks after a folder moved. No file is read."""
+    from audiosearch.cli.console import say
+    from audiosearch.library.index import Index
+    from audiosearch.maintenance import files
+
+    with Index(location) as index:
+        n_tracks = files.relocate(index, old, new)
+    say(f"{n_tracks} relocated")

@@ -1,0 +1,78 @@
+"""``audiosearch serve``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+from audiosearch.errors import AudiosearchError, MissingExtra, UsageError
+
+
+def serve(
+    location: IndexAt = DEFAULT_INDEX,
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Address to listen on. Default: this machine only."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free port.")] = 8765,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            envvar="AUDIOSEARCH_API_KEY",
+            show_envvar=True,
+            help="Key that requests must send. Required if other machines can connect.",
+        ),
+    ] = None,
+) -> None:
+    """Serve a web page and an HTTP interface to find, play and map tracks, until Ctrl-C."""
+    import ipaddress
+    import socket
+    import threading
+    import webbrowser
+
+    from audiosearch.cli.console import say
+
+    try:
+        import uvicorn
+
+        from audiosearch.web import create_app
+        from audiosearch.web.security import LOOPBACK
+    except ModuleNotFoundError as exc:
+        raise MissingExtra("`audiosearch serve`", exc.name or "fastapi", "web") from exc
+    is_local = host in LOOPBACK
+    if not is_local and not api_key:
+        raise UsageError(
+            f"Other machines could connect to a server at {host}.",
+            hint="Set an API key with AUDIOSEARCH_API_KEY or --api-key.",
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        server = socket.create_server((host, port), family=family)
+    except OSError as exc:
+        raise AudiosearchError(
+            f"Can't listen on {host}:{port}: {exc.strerror or exc}.",
+            hint="--port 0 takes any free port.",
+        ) from exc
+    with server:
+        # Connections inherit this. Else the end of a response waits for an acknowledgement.
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        app = create_app(location, api_key=api_key, hosts=LOOPBACK if is_local else None)
+        is_any_address = ipaddress.ip_address(server.getsockname()[0]).is_unspecified
+        host_name = socket.gethostname() if is_any_address else host
+        name = f"[{host_name}]" if ":" in host_name else host_name
+        url = f"http://{name}:{server.getsockname()[1]}/"
+        say(f"Serving {location} at {url} - press Ctrl-C to stop.")
+        if is_local and sys.stdout.isatty():
+            threading.Timer(1.0, webbrowser.open, [url]).start()
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,  # don't wait for players that hold a connection open
+        )
+        uvicorn.Server(config).run(sockets=[server])

@@ -1,0 +1,66 @@
+"""Run an `Ingest` with a progress bar and a report, for `add` and `demo`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from audiosearch.ingest.add import AddResult, Ingest
+
+
+def run_ingest(ingest: Ingest) -> list[AddResult]:
+    """Add the files with a progress bar, and report the results on standard error.
+
+    Raises
+    ------
+    typer.Exit
+        After Ctrl-C, with status 130. What was added so far stays in the index.
+    """
+    from time import perf_counter
+
+    from audiosearch.cli.console import say, stderr
+    from audiosearch.cli.progress import IngestProgress
+
+    results: list[AddResult] = []
+    started = perf_counter()
+    try:
+        with IngestProgress(stderr(), len(ingest), lambda: ingest.audio_seconds) as bar:
+            for result in ingest:
+                results.append(result)
+                bar.advance(result.path)
+    except KeyboardInterrupt:
+        say("Interrupted. The files added so far are kept; run the same command to continue.")
+        raise typer.Exit(130) from None
+    finally:
+        _report(results, perf_counter() - started)
+    return results
+
+
+def _report(results: list[AddResult], wall_seconds: float) -> None:
+    from audiosearch.cli.console import say, warn
+    from audiosearch.cli.text import clock
+    from audiosearch.ingest.add import Status
+
+    failures: dict[str, list[AddResult]] = {}
+    for result in results:
+        if result.status is Status.FAILED:
+            failures.setdefault(result.hint or "", []).append(result)
+        elif result.message:
+            warn(f"{result.path}: {result.message}")
+    for hint, same_hint in failures.items():
+        for result in same_hint:
+            say(f"{result.path}: {result.message}", label="failed: ", style="bold red")
+        say(hint, label="hint: ", style="cyan")
+    counts = ", ".join(
+        f"{count} {status.value}"
+        for status in Status
+        if (count := sum(result.status is status for result in results))
+        or status is not Status.MOVED
+    )
+    audio_seconds = sum(result.seconds for result in results)
+    speed = (
+        f" ({clock(audio_seconds)} of audio, {audio_seconds / wall_seconds:.0f} times real time)"
+    )
+    say(counts + (speed if audio_seconds else ""))
