@@ -299,7 +299,7 @@ def test_a_full_output_is_a_sentence(index):
         command = [sys.executable, "-m", "audiosearch", "list"]
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert result.returncode == 1
-    assert b"disk is full is left" in result.stderr
+    assert b"disk is full" in result.stderr
     assert b"Traceback" not in result.stderr
 
 

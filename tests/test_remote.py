@@ -28,7 +28,7 @@ from audiosearch.maintenance.doctor import State, examine
 from audiosearch.models.registry import Request
 from audiosearch.paths import is_url
 from audiosearch.playlist_files.formats import Entry, PlaylistFormat, playlist_text, read_playlist
-from audiosearch.web.audio import Audio
+from audiosearch.web.playback import Playback
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_upkeep_lets_urls_be(bucket):
     added("memory://bucket")
     assert not is_gone("memory://bucket/low.wav")
     with Index("index") as index:
-        assert files.gone(index) == files.Gone([], [])
+        assert files.gone(index) == files.MissingFiles([], [])
         assert list(files.refresh(index)) == []
         n_urls = index.n_tracks
     findings = examine("index")
@@ -208,8 +208,8 @@ def test_what_hears_files_only_says_so_of_urls(bucket, tmp_path):
         assert similar(index, track.path, k=1).hits
         with pytest.raises(TrackNotFound, match="URLs are not heard"):
             similar(index, "https://host/other.wav")
-    with pytest.raises(TrackNotFound, match="behind a URL"):
-        asyncio.run(Audio(tmp_path).playable(track))
+    with pytest.raises(TrackNotFound, match="under a URL"):
+        asyncio.run(Playback(tmp_path).playable(track))
 
 
 def test_all_local_files_gone_is_a_disk_not_mounted_whatever_urls_there_are(bucket, tmp_path):
@@ -236,7 +236,7 @@ def test_reembed_reads_urls(bucket, tmp_path):
     network = tflite(tmp_path / "own.tflite", mean_bands)
     with Reembedding("index", Request(str(network))) as reembedding:
         assert [error for _, error in reembedding] == [None] * 5
-        assert reembedding.succeed() == []
+        assert reembedding.commit() == []
 
 
 def test_files_over_http_are_read(web, music, run):

@@ -7,7 +7,7 @@ import pytest
 
 from audiosearch.errors import UsageError
 from audiosearch.web import create_app
-from audiosearch.web.security import Limits, SecurityMiddleware, refused
+from audiosearch.web.security import Limits, SecurityMiddleware, error_response
 
 TEN_BYTES = Limits(other_bytes=10, upload_seconds=1.0)
 
@@ -20,9 +20,9 @@ class TestLimits:
                 while (await receive()).get("more_body"):
                     pass
             except Exception as exc:  # noqa: BLE001  (as FastAPI does)
-                response = refused(exc.status_code, exc.detail, exc.hint)
+                response = error_response(exc.status_code, exc.detail, exc.hint)
             else:
-                response = refused(200, "all of it", "")
+                response = error_response(200, "all of it", "")
             await response(scope, receive, send)
 
         async def receive():
@@ -60,5 +60,5 @@ class TestLimits:
 
 
 def test_nobody_is_served_to_all_without_a_key(served):
-    with pytest.raises(UsageError, match="needs a key"):
+    with pytest.raises(UsageError, match="requires an API key"):
         create_app(served.folder / "index", hosts=None)

@@ -18,21 +18,21 @@ def test_questions_do_not_wait_for_the_map(served, monkeypatch):
     from audiosearch.web import maps
 
     is_free, n_made = threading.Event(), []
-    made = maps.Maps._made
+    made = maps.Maps._make
     monkeypatch.setattr(
-        maps.Maps, "_made", lambda self: (n_made.append(1), is_free.wait(30), made(self))[2]
+        maps.Maps, "_make", lambda self: (n_made.append(1), is_free.wait(30), made(self))[2]
     )
 
     async def asked():
-        library = IndexExecutor(served.folder / "index")
-        drawn = maps.Maps(served.folder / "index", library)
+        executor = IndexExecutor(served.folder / "index")
+        drawn = maps.Maps(served.folder / "index", executor)
         looking = [asyncio.ensure_future(drawn.current()) for _ in range(3)]
         await asyncio.sleep(0.1)
-        assert await library.ask(lambda index: index.totals().tracks) == 15
+        assert await executor.run(lambda index: index.totals().tracks) == 15
         is_free.set()
         found = await asyncio.gather(*looking)
         found.append(await drawn.current())
-        library.close()
+        executor.close()
         return found
 
     first, *others = asyncio.run(asked())
@@ -71,20 +71,20 @@ class TestTogether:
     """Questions that wait for the index are put to it as one."""
 
     @pytest.fixture
-    def library(self, served):
+    def executor(self, served):
         found = IndexExecutor(served.folder / "index")
         yield found
         found.close()
 
     @staticmethod
-    async def blocked(library):
+    async def blocked(executor):
         """Keep the index busy until what is returned is set."""
         is_free, is_busy = threading.Event(), threading.Event()
-        waiting = asyncio.ensure_future(library.ask(lambda _: is_busy.set() or is_free.wait()))
+        waiting = asyncio.ensure_future(executor.run(lambda _: is_busy.set() or is_free.wait()))
         await asyncio.to_thread(is_busy.wait)
         return is_free, waiting
 
-    def test_each_has_its_own_answer_or_error(self, library):
+    def test_each_has_its_own_answer_or_error(self, executor):
         sizes = []
 
         def doubled(_, numbers):
@@ -95,8 +95,8 @@ class TestTogether:
             ]
 
         async def asked():
-            ask = library.together(doubled)
-            is_free, waiting = await self.blocked(library)
+            ask = executor.batched(doubled)
+            is_free, waiting = await self.blocked(executor)
             questions = [asyncio.ensure_future(ask(number)) for number in range(40)]
             given_up = asyncio.ensure_future(ask(100))
             await asyncio.sleep(0)
@@ -112,15 +112,15 @@ class TestTogether:
         assert all(isinstance(answer, UsageError) for answer in found[1::2])
         assert sizes == [32, 8]
 
-    def test_a_mistake_is_told_to_all_who_wait_and_to_nobody_else(self, library):
+    def test_a_mistake_is_told_to_all_who_wait_and_to_nobody_else(self, executor):
         def failing(_, numbers):
             if 1 in numbers:
                 raise ZeroDivisionError
             return numbers
 
         async def asked():
-            ask = library.together(failing)
-            is_free, waiting = await self.blocked(library)
+            ask = executor.batched(failing)
+            is_free, waiting = await self.blocked(executor)
             questions = [asyncio.ensure_future(ask(number)) for number in range(2)]
             await asyncio.sleep(0)
             is_free.set()

@@ -1,4 +1,4 @@
-"""The same calls over HTTP."""
+"""The web page and the HTTP interface: the same functions as the command line's."""
 
 from audiosearch.web.app import Limits, create_app
 

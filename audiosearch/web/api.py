@@ -1,4 +1,4 @@
-"""The HTTP interface: each path calls what the command line calls."""
+"""The HTTP interface: each path calls the same functions as the command line."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, Playli
 from audiosearch.playlists import playlist as found_playlist
 from audiosearch.search.similar import SearchOptions, SearchResult
 from audiosearch.web import schemas
-from audiosearch.web.audio import Audio
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
-from audiosearch.web.queries import QueryRequest, picked
-from audiosearch.web.security import refused
+from audiosearch.web.playback import Playback
+from audiosearch.web.queries import QueryRequest, tracks_in_order
+from audiosearch.web.security import error_response
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem}
@@ -51,10 +51,10 @@ _MEDIA_TYPES = {
     "jspf": "application/json",
 }
 
-_PART = re.compile(r"bytes=(?:(\d+)-(\d*)|-\d+)")  # one, as players ask for
-_KEPT = {"Cache-Control": "private, max-age=3600"}
+_RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-\d+)")  # a single range, as players request
+_CACHED = {"Cache-Control": "private, max-age=3600"}
 
-# The guard asks for the key; here it is only described.
+# `SecurityMiddleware` checks the key. This only documents it.
 _KEY = Security(APIKeyHeader(name="X-API-Key", auto_error=False))
 
 router = APIRouter(prefix="/api", responses=_PROBLEMS, dependencies=[_KEY])
@@ -62,80 +62,84 @@ router = APIRouter(prefix="/api", responses=_PROBLEMS, dependencies=[_KEY])
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What requests share."""
+    """Objects that all requests share."""
 
-    library: IndexExecutor
-    hearing: EmbeddingService
-    audio: Audio
+    index: IndexExecutor
+    embedding: EmbeddingService
+    playback: Playback
     maps: Maps
     query: Callable[[QueryRequest], Awaitable[SearchResult]]
 
 
 def _services(request: Request) -> Services:
-    found: Services = request.app.state.services
-    return found
+    services: Services = request.app.state.services
+    return services
 
 
 Shared = Annotated[Services, Depends(_services)]
-Upload = Annotated[UploadFile, File(description="A file of sound, in any format.")]
+Upload = Annotated[UploadFile, File(description="Audio file in any format.")]
 TrackId = schemas.TrackId
 
 
 @router.get("/health")
 async def health(shared: Shared) -> schemas.Health:
-    """Say that the server is there, and what it serves."""
-    tracks, model = await shared.library.ask(lambda i: (i.totals().tracks, i.spec.model))
-    library = shared.library.name
+    """Report that the server runs, and what it serves."""
+    tracks, model = await shared.index.run(lambda i: (i.totals().tracks, i.spec.model))
+    library = shared.index.name
     return schemas.Health(version=__version__, model=model, tracks=tracks, library=library)
 
 
 @router.post("/embed")
 async def embed(shared: Shared, file: Upload) -> schemas.EmbedResponse:
-    """Return what a file sounds like: 128 numbers, whose squares add up to 1."""
-    embedding = await shared.hearing.embedding(file.file)
-    model = await shared.library.ask(lambda index: index.spec.model)
+    """Return the embedding of a file: a vector of unit length."""
+    embedding = await shared.embedding.embed(file.file)
+    model = await shared.index.run(lambda index: index.spec.model)
     return schemas.EmbedResponse(model=model, embedding=embedding.vector.tolist())
 
 
 @router.post("/query")
 async def query(
     shared: Shared,
-    file: Annotated[list[UploadFile], File(max_length=10, description="Clips.")] = [],  # noqa: B006
+    file: Annotated[
+        list[UploadFile], File(max_length=10, description="Clips to search with.")
+    ] = [],  # noqa: B006
     track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
-    unlike: Annotated[list[TrackId], Form(description="Tracks that hits are unlike.")] = [],  # noqa: B006
+    unlike: Annotated[
+        list[TrackId], Form(description="Tracks to move away from.")
+    ] = [],  # noqa: B006
     k: Annotated[int, Form(ge=1, le=1_000)] = 10,
     whiten: Annotated[bool, Form()] = False,
 ) -> schemas.Hits:
-    """Find the tracks that sound most like clips, or like tracks, taken together."""
-    heard = [await shared.hearing.embedding(one.file) for one in file]
+    """Find the tracks that sound most like the clips and tracks, averaged."""
+    embeddings = [await shared.embedding.embed(clip.file) for clip in file]
     ranking = SearchOptions(whiten=whiten)
-    return schemas.Hits.of(await shared.query(QueryRequest(heard, track, unlike, k, ranking)))
+    return schemas.Hits.of(await shared.query(QueryRequest(embeddings, track, unlike, k, ranking)))
 
 
 @router.get("/tracks")
 async def tracks(
     shared: Shared,
-    words: Annotated[str, Query(max_length=200, description="In tags or path.")] = "",
+    words: Annotated[str, Query(max_length=200, description="Words in tags or path.")] = "",
     offset: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
 ) -> schemas.Tracks:
-    """List tracks: those that words name, best first, or all, by id."""
+    """List the tracks whose tags or path contain words, best first; without words all, by id."""
 
-    def found(index: Index) -> schemas.Tracks:
+    def find(index: Index) -> schemas.Tracks:
         total = None if words.strip() else index.n_tracks
         if words.strip():
-            listed = index.search_text(words.replace("\0", " "), limit=limit, offset=offset)
+            batch = index.search_text(words.replace("\0", " "), limit=limit, offset=offset)
         else:
-            listed = index.list_tracks(limit=limit, offset=offset)
-        return schemas.Tracks(tracks=[schemas.Track.of(one) for one in listed], total=total)
+            batch = index.list_tracks(limit=limit, offset=offset)
+        return schemas.Tracks(tracks=[schemas.Track.of(track) for track in batch], total=total)
 
-    return await shared.library.ask(found)
+    return await shared.index.run(find)
 
 
 @router.get("/tracks/{track_id}")
 async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
     """Return a track."""
-    (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
+    (found,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
     return schemas.Track.of(found)
 
 
@@ -143,9 +147,9 @@ async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
     "/tracks/{track_id}/audio",
     response_class=FileResponse,
     responses={
-        200: {"content": {"audio/*": {}}, "description": "The sound."},
-        206: {"content": {"audio/*": {}}, "description": "A part of it."},
-        416: {"description": "There is no such part."},
+        200: {"content": {"audio/*": {}}, "description": "The audio."},
+        206: {"content": {"audio/*": {}}, "description": "Part of the audio."},
+        416: {"description": "The range is outside the file."},
     },
 )
 async def audio(
@@ -154,36 +158,38 @@ async def audio(
     track_id: TrackId,
     part: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
 ) -> FileResponse:
-    """Return a track's sound, or the part that a Range header asks for."""
-    if not _is_part(part):  # as if it had not been sent: RFC 9110, section 14.2
+    """Return a track's audio, or the part that a Range header requests."""
+    if not _is_range(part):  # ignored, as RFC 9110, section 14.2 demands
         headers = request.scope["headers"]
         request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
-    (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
-    path, media_type = await shared.audio.playable(found)
+    (found,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
+    path, media_type = await shared.playback.playable(found)
     return FileResponse(path, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
 @router.get(
     "/tracks/{track_id}/cover",
     response_class=Response,
-    responses={200: {"content": {"image/*": {}}, "description": "A picture."}},
+    responses={200: {"content": {"image/*": {}}, "description": "An image."}},
 )
 async def cover(shared: Shared, track_id: TrackId) -> Response:
-    """Return the picture in a track's file."""
-    (found,) = await shared.library.ask(partial(tracks_of, ids=[track_id]))
+    """Return the cover image in a track's file."""
+    (found,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
     picture = await asyncio.to_thread(read_cover, found.path)
     if picture is None:
-        missing = refused(404, f"Track #{track_id} has no picture.", "Tags may hold one.")
-        missing.headers.update(_KEPT)
+        missing = error_response(
+            404, f"Track #{track_id} has no cover image.", "Its tags can hold one."
+        )
+        missing.headers.update(_CACHED)
         return missing
-    return Response(picture.data, media_type=picture.media_type, headers=_KEPT)
+    return Response(picture.data, media_type=picture.media_type, headers=_CACHED)
 
 
 @router.post("/playlist")
 async def playlist(shared: Shared, wanted: schemas.PlaylistParams) -> schemas.Playlist:
-    """Make a playlist of tracks that sound like some, or lead from one to another."""
+    """Make a playlist of similar tracks, or of tracks that lead from one to another."""
     if wanted.via and wanted.to is None:
-        raise UsageError("The way leads nowhere.", hint="Say where it ends: to.")
+        raise UsageError("via needs to.", hint="Set to, the track at the end of the path.")
     ends = [] if wanted.to is None else [*wanted.via, wanted.to]
     filters = wanted.only.filters(wanted.unless)
     shape = PlaylistOptions(
@@ -212,7 +218,7 @@ async def playlist(shared: Shared, wanted: schemas.PlaylistParams) -> schemas.Pl
         )
         return found_playlist(index, wishes, shape, caps, ModelRequest())
 
-    found = await shared.library.ask(made)
+    found = await shared.index.run(made)
     return schemas.Playlist(
         name=found.name, tracks=[schemas.Track.of(t) for t in found.tracks], notes=found.notes
     )
@@ -224,8 +230,8 @@ async def playlist(shared: Shared, wanted: schemas.PlaylistParams) -> schemas.Pl
     responses={200: {"content": {kind: {} for kind in _MEDIA_TYPES.values()}}},
 )
 async def playlist_file(shared: Shared, ordered: schemas.PlaylistExport) -> Response:
-    """Write tracks, in the order given, as a playlist file."""
-    found = await shared.library.ask(partial(tracks_of, ids=ordered.tracks))
+    """Write tracks, in the given order, as a playlist file."""
+    found = await shared.index.run(partial(tracks_of, ids=ordered.tracks))
     entries = [Entry(t.path, t.title, t.artist, t.album, t.seconds) for t in found]
     text = playlist_text(entries, ordered.name, PlaylistFormat(ordered.format))
     disposition = f'attachment; filename="playlist.{ordered.format}"'
@@ -238,17 +244,17 @@ async def playlist_file(shared: Shared, ordered: schemas.PlaylistExport) -> Resp
 
 @router.get("/map", response_class=JSONResponse)
 async def sound_map(shared: Shared) -> Response:
-    """Return where each track lies on the map, with its tags and nearest neighbours."""
+    """Return each track's position on the map, its tags and its nearest neighbors."""
     found = await shared.maps.current()
     return Response(found.json, media_type="application/json")
 
 
-def _is_part(text: str) -> bool:
-    """Return whether a Range header asks for a part that could be."""
-    match = _PART.fullmatch(text)
+def _is_range(text: str) -> bool:
+    """Return whether a Range header is a valid single range."""
+    match = _RANGE.fullmatch(text)
     return match is not None and not (match[2] and int(match[1]) > int(match[2]))
 
 
 def tracks_of(index: Index, ids: list[int]) -> list[Track]:
-    """Return tracks in the order of their ids as given; errors as of `picked`."""
-    return picked(index.by_id(ids), ids)
+    """Return tracks in the order of their ids. Raises like `tracks_in_order`."""
+    return tracks_in_order(index.by_id(ids), ids)

@@ -1,4 +1,4 @@
-"""The application that serves an index."""
+"""The FastAPI application that serves an index."""
 
 from __future__ import annotations
 
@@ -22,12 +22,18 @@ from audiosearch.errors import (
 from audiosearch.library.backend import shown
 from audiosearch.models import registry
 from audiosearch.web import api, pages
-from audiosearch.web.audio import Audio
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
+from audiosearch.web.playback import Playback
 from audiosearch.web.queries import run_queries
-from audiosearch.web.security import LOOPBACK, Limits, RequestError, SecurityMiddleware, refused
+from audiosearch.web.security import (
+    LOOPBACK,
+    Limits,
+    RequestError,
+    SecurityMiddleware,
+    error_response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,60 +58,65 @@ def create_app(
     hosts: frozenset[str] | None = LOOPBACK,
     limits: Limits | None = None,
 ) -> FastAPI:
-    """Return the application that serves an index.
+    """Create the application that serves an index.
 
     Parameters
     ----------
     location : str or path-like
-        The index.
+        Folder or address of the index.
     api_key : str, optional
-        What every request must carry.
+        Key that every request must send.
     hosts : frozenset of str or None
-        The names that the server may be called by; None for any.
+        Accepted host names. None accepts any, which requires an API key.
     limits : Limits, optional
 
     Raises
     ------
     UsageError
-        Where others could call it, and no key is asked for.
+        If any host name is accepted without an API key.
     LibraryError
-        Where there is no such index.
+        If the index doesn't exist or can't be opened.
     ModelError
-        Where its model is not here.
+        If the index's model is not on this machine.
     """
     if hosts is None and not api_key:
         raise UsageError(
-            "Who may be called by any name needs a key.", hint="Give api_key, or hosts."
+            "Accepting any host name requires an API key.", hint="Set api_key or hosts."
         )
-    bounds = limits or Limits()
-    library = IndexExecutor(location)
+    limits = limits or Limits()
+    executor = IndexExecutor(location)
     try:
-        spec = library.spec
+        spec = executor.spec
         model = registry.by_digest(spec.model, spec.weights_digest)
     except BaseException:
-        library.close()
+        executor.close()
         raise
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        seconds = bounds.hearing_seconds
-        hearing = EmbeddingService(model, spec.excerpt_seconds, most_seconds=seconds)
+        embedding = EmbeddingService(
+            model, spec.excerpt_seconds, max_seconds=limits.embedding_seconds
+        )
         with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
-            audio = Audio(Path(folder))
+            playback = Playback(Path(folder))
             app.state.services = api.Services(
-                library, hearing, audio, Maps(location, library), library.together(run_queries)
+                executor,
+                embedding,
+                playback,
+                Maps(location, executor),
+                executor.batched(run_queries),
             )
             try:
                 yield
             finally:
-                hearing.close()
-                audio.close()
-                library.close()
+                embedding.close()
+                playback.close()
+                executor.close()
 
     app = FastAPI(
         title="audiosearch",
         version=__version__,
-        docs_url=None,  # both load scripts from elsewhere
+        docs_url=None,  # both load scripts from other sites
         redoc_url=None,
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
@@ -113,35 +124,35 @@ def create_app(
     app.state.location = shown(location)
     app.include_router(api.router)
     app.include_router(pages.router)
-    app.add_exception_handler(AudiosearchError, _failed)
-    app.add_exception_handler(HTTPException, _not_served)
-    app.add_exception_handler(Exception, _broken)
-    app.add_exception_handler(RequestValidationError, _not_understood)
-    app.add_middleware(SecurityMiddleware, hosts=hosts, api_key=api_key, limits=bounds)
+    app.add_exception_handler(AudiosearchError, _on_audiosearch_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_bug)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_middleware(SecurityMiddleware, hosts=hosts, api_key=api_key, limits=limits)
     return app
 
 
-async def _failed(request: Request, error: Exception) -> Response:
-    """Answer with what an error says, but for where the index lies: its status by its kind."""
+async def _on_audiosearch_error(request: Request, error: Exception) -> Response:
+    """Respond with an error's sentence and hint, without the location of the index."""
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
-    sentence = str(error).replace(request.app.state.location, "that is served")
-    return refused(status, sentence, getattr(error, "hint", ""))
+    sentence = str(error).replace(request.app.state.location, "served here")
+    return error_response(status, sentence, getattr(error, "hint", ""))
 
 
-async def _broken(_: Request, __: Exception) -> Response:
-    return refused(500, "The server made a mistake.", "Its terminal says more.")
+async def _on_bug(_: Request, __: Exception) -> Response:
+    return error_response(500, "The server has a bug.", "Its terminal shows details.")
 
 
-async def _not_served(_: Request, error: Exception) -> Response:
+async def _on_http_error(_: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
-        return refused(error.status_code, error.detail, error.hint)
+        return error_response(error.status_code, error.detail, error.hint)
     status, detail = getattr(error, "status_code", 500), getattr(error, "detail", "")
-    return refused(status, f"{detail}.", "/api/openapi.json describes what there is.")
+    return error_response(status, f"{detail}.", "/api/openapi.json lists the paths.")
 
 
-async def _not_understood(_: Request, error: Exception) -> Response:
-    """Answer with what is wrong with the first field that is."""
+async def _on_invalid_request(_: Request, error: Exception) -> Response:
+    """Respond with what is wrong with the first invalid field."""
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
-    place = ".".join(str(part) for part in first.get("loc", ())[1:]) or "the request"
-    message = f"{place}: {first.get('msg', 'it is not as it should be')}."
-    return refused(422, message, "/api/openapi.json describes what is expected.")
+    field = ".".join(str(part) for part in first.get("loc", ())[1:]) or "the request"
+    message = f"{field}: {first.get('msg', 'invalid value')}."
+    return error_response(422, message, "/api/openapi.json describes the fields.")

@@ -1,4 +1,4 @@
-"""Uploaded sound as vectors: decoded apart, several at a time, by one network."""
+"""Embeddings of uploaded files: decoded in separate processes, embedded by one network."""
 
 from __future__ import annotations
 
@@ -22,79 +22,79 @@ from audiosearch.models.runtime import n_cores
 if TYPE_CHECKING:
     from audiosearch.models.registry import Model
 
-_NAME = "the file"  # what an upload is called in what is said of it
+_NAME = "the file"  # name of an upload in error messages
 
 
 class _TooLongError(Exception):
-    """A file that is given up, and with it the process that reads it."""
+    """Embedding a file exceeds the time limit."""
 
 
 class EmbeddingService:
-    """One network, loaded once, and as many processes that decode as there are cores.
+    """One network, loaded once, and a decoder process per core.
 
-    Those who ask at once are heard in the order in which they asked.
+    Uploads are embedded in the order in which they arrive.
 
     Parameters
     ----------
     model : Model
     excerpt_seconds : float or None
-        Hear only about that much of each file.
-    most_seconds : float
-        What hearing one file may take.
+        Embed only about this much of each file.
+    max_seconds : float
+        Time limit per file.
 
     Raises
     ------
     ModelError
-        Where the model cannot be run.
+        If the model can't be loaded.
     """
 
-    def __init__(self, model: Model, excerpt_seconds: float | None, *, most_seconds: float) -> None:
+    def __init__(self, model: Model, excerpt_seconds: float | None, *, max_seconds: float) -> None:
         self._network = model.load()
         self._lock = threading.Lock()
         self._excerpt_seconds = excerpt_seconds
-        self._most_seconds = most_seconds
-        self._threads = ThreadPoolExecutor(n_cores(), thread_name_prefix="hearing")
+        self._max_seconds = max_seconds
+        self._threads = ThreadPoolExecutor(n_cores(), thread_name_prefix="embedding")
         self._idle: LifoQueue[Worker] = LifoQueue()
         self._workers: list[Worker] = []
 
-    async def embedding(self, stream: BinaryIO) -> Embedding:
-        """Embed what a stream holds.
+    async def embed(self, stream: BinaryIO) -> Embedding:
+        """Embed the audio file in a stream.
 
         Raises
         ------
         AudioError
-            Where it cannot become an embedding.
+            If it can't be embedded.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._embedded, stream)
+        return await loop.run_in_executor(self._threads, self._embed, stream)
 
     def close(self) -> None:
-        """End the processes."""
+        """Stop the decoder processes."""
         for worker in self._workers:
             worker.close()
         self._threads.shutdown(cancel_futures=True)
 
-    def _embedded(self, stream: BinaryIO) -> Embedding:
+    def _embed(self, stream: BinaryIO) -> Embedding:
         worker = self._worker()
         try:
             with tempfile.NamedTemporaryFile(prefix="audiosearch-") as file:
                 shutil.copyfileobj(stream, file)
                 file.flush()
-                embedding = self._heard(worker, Path(file.name))
+                embedding = self._embed_file(worker, Path(file.name))
         except AudioError as exc:
             self._idle.put(worker)
             raise AudioError(_NAME, exc.reason, hint=exc.hint) from exc
         except _TooLongError as exc:
-            self._dismiss(worker)
-            hint = "Send an excerpt of it."
-            raise AudioError(_NAME, "hearing it takes too long", hint=hint) from exc
-        except BaseException:  # it may be in the midst of a file that nobody waits for
-            self._dismiss(worker)
+            self._stop(worker)
+            hint = "Send an excerpt."
+            raise AudioError(_NAME, "embedding it takes too long", hint=hint) from exc
+        except BaseException:  # the process may still decode a file that nobody waits for
+            self._stop(worker)
             raise
         self._idle.put(worker)
         return embedding
 
-    def _dismiss(self, worker: Worker) -> None:
+    def _stop(self, worker: Worker) -> None:
         worker.close()
         self._workers.remove(worker)
 
@@ -106,21 +106,21 @@ class EmbeddingService:
             self._workers.append(worker)
             return worker
 
-    def _heard(self, worker: Worker, path: Path) -> Embedding:
+    def _embed_file(self, worker: Worker, path: Path) -> Embedding:
         pool = RunningPool()
-        end: Any = None
+        summary: Any = None
         messages = worker.read(
             str(path), excerpt_seconds=self._excerpt_seconds, wanted=lambda _: True
         )
-        latest = time.monotonic() + self._most_seconds
+        deadline = time.monotonic() + self._max_seconds
         for message in messages:
-            if time.monotonic() > latest:
+            if time.monotonic() > deadline:
                 raise _TooLongError
             if isinstance(message, DecodeSummary):
-                end = message
+                summary = message
             else:
                 with self._lock:
                     pool.add(self._network(message))
         with self._lock:
             vector = unit_vector(str(path), file_embedding(self._network, pool))
-        return Embedding(vector, end.info, end.seconds, end.warning)
+        return Embedding(vector, summary.info, summary.seconds, summary.warning)

@@ -1,4 +1,4 @@
-"""The index, as several requests at once may ask it: in turn, on a thread of its own."""
+"""One index shared by many requests, used on a thread of its own."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
     from audiosearch.types import StrPath
 
-A = TypeVar("A")
+R = TypeVar("R")
 T = TypeVar("T")
 
-_MOST_TOGETHER = 32  # questions: those who asked first need not wait for very many others
+_MAX_BATCH = 32  # requests; a larger batch would delay the first ones
 
 
 class IndexExecutor:
-    """An index that is opened once, on the one thread that uses it.
+    """An index that is opened once and used on one thread.
 
     Parameters
     ----------
     location : str or path-like
-        The index.
+        Folder or address of the index.
 
     Attributes
     ----------
     spec : EmbeddingSpec
-        Whose embeddings it holds.
+        Model and settings that produced its embeddings.
     name : str
-        Tells it from others, but not where it lies.
+        Stable name of the index that doesn't reveal its location.
 
     Raises
     ------
     LibraryError
-        Where there is none, or it cannot be opened.
+        If the index doesn't exist or can't be opened.
     """
 
     def __init__(self, location: StrPath) -> None:
@@ -51,49 +51,52 @@ class IndexExecutor:
         self.spec = self._index.spec
         self.name = blake3(os.fsencode(self._index.location)).hexdigest(length=8)
 
-    async def ask(self, question: Callable[[Index], T]) -> T:
-        """Put a question to the index when those before it are answered."""
+    async def run(self, function: Callable[[Index], T]) -> T:
+        """Call a function with the index, after the calls before it, and return its result."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, question, self._index)
+        return await loop.run_in_executor(self._thread, function, self._index)
 
-    def together(
-        self, answers: Callable[[Index, list[A]], list[T | AudiosearchError]]
-    ) -> Callable[[A], Awaitable[T]]:
-        """Return what puts questions of a kind to the index: those that wait are put as one.
+    def batched(
+        self, run_batch: Callable[[Index, list[R]], list[T | AudiosearchError]]
+    ) -> Callable[[R], Awaitable[T]]:
+        """Return a coroutine function that answers requests in batches.
+
+        Requests that arrive while the index is busy are answered together, by one call of
+        ``run_batch``.
 
         Parameters
         ----------
-        answers : callable
-            Answers some at once, in their order, each of them or with why there is no answer.
+        run_batch : callable
+            Takes the index and requests. Returns a result or an error for each, in their order.
         """
-        waiting: deque[tuple[A, Future[T]]] = deque()
+        waiting: deque[tuple[R, Future[T]]] = deque()
 
-        def answer_some(index: Index) -> None:
-            first = [waiting.popleft() for _ in range(min(len(waiting), _MOST_TOGETHER))]
-            some = [one for one in first if one[1].set_running_or_notify_cancel()]
-            if not some:  # they were answered along with those before them, or nobody waits
+        def answer_batch(index: Index) -> None:
+            oldest = [waiting.popleft() for _ in range(min(len(waiting), _MAX_BATCH))]
+            batch = [one for one in oldest if one[1].set_running_or_notify_cancel()]
+            if not batch:  # an earlier batch answered them, or they were cancelled
                 return
             try:
-                found = answers(index, [question for question, _ in some])
+                results = run_batch(index, [request for request, _ in batch])
             except BaseException as exc:
-                for _, future in some:
+                for _, future in batch:
                     future.set_exception(exc)
                 raise
-            for (_, future), answer in zip(some, found, strict=True):
-                if isinstance(answer, AudiosearchError):
-                    future.set_exception(answer)
+            for (_, future), result in zip(batch, results, strict=True):
+                if isinstance(result, AudiosearchError):
+                    future.set_exception(result)
                 else:
-                    future.set_result(answer)
+                    future.set_result(result)
 
-        async def ask(question: A) -> T:
+        async def answer(request: R) -> T:
             future: Future[T] = Future()
-            waiting.append((question, future))
-            self._thread.submit(answer_some, self._index)
+            waiting.append((request, future))
+            self._thread.submit(answer_batch, self._index)
             return await asyncio.wrap_future(future)
 
-        return ask
+        return answer
 
     def close(self) -> None:
-        """Close the index, once what it was asked is answered."""
+        """Finish the calls that wait, then close the index."""
         self._thread.submit(self._index.close).result()
         self._thread.shutdown()

@@ -1,4 +1,4 @@
-"""The map, made once for all who look at it, and anew when the tracks are others."""
+"""The map of the served index, made once and again after the tracks change."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map as it is sent: as JSON, and as a page."""
+    """A map as JSON and as an HTML page, both UTF-8."""
 
     json: bytes
     page: bytes
 
 
 class Maps:
-    """The map of an index, as it is now.
+    """The current map of an index.
 
     Parameters
     ----------
     location : str or path-like
-        Opened besides, for a layout takes long, and questions are not to wait for it.
-    library : IndexExecutor
-        Knows when the tracks are others.
+        Folder or address of the index. It is opened a second time, because a layout takes
+        long and requests should not wait for it.
+    executor : IndexExecutor
+        Tells whether the tracks have changed.
     """
 
-    def __init__(self, location: StrPath, library: IndexExecutor) -> None:
+    def __init__(self, location: StrPath, executor: IndexExecutor) -> None:
         self._location = location
-        self._library = library
-        self._lock = asyncio.Lock()  # who asks while it is made waits for the same
-        self._stamp: tuple[int, int] | None = None
+        self._executor = executor
+        self._lock = asyncio.Lock()  # concurrent requests wait for the same layout
+        self._version_token: tuple[int, int] | None = None
         self._map: Map | None = None
 
     async def current(self) -> Map:
@@ -50,22 +51,22 @@ class Maps:
         Raises
         ------
         LibraryError
-            Where the index is empty.
+            If the index is empty.
         """
         async with self._lock:
-            stamp = await self._library.ask(Index.version_token)
-            if self._map is None or stamp != self._stamp:
-                self._map = await asyncio.wrap_future(self._making())
-                self._stamp = stamp
+            version_token = await self._executor.run(Index.version_token)
+            if self._map is None or version_token != self._version_token:
+                self._map = await asyncio.wrap_future(self._start())
+                self._version_token = version_token
             return self._map
 
-    def _making(self) -> Future[Map]:
-        """Make the map on a thread that the server's end does not wait for."""
+    def _start(self) -> Future[Map]:
+        """Make the map on a daemon thread, so that it can't delay the server's shutdown."""
         future: Future[Map] = Future()
 
         def make() -> None:
             try:
-                future.set_result(self._made())
+                future.set_result(self._make())
             except BaseException as exc:
                 future.set_exception(exc)
                 raise
@@ -73,10 +74,10 @@ class Maps:
         threading.Thread(target=make, name="map", daemon=True).start()
         return future
 
-    def _made(self) -> Map:
+    def _make(self) -> Map:
         with Index(self._location) as index:
-            found = sound_map(index)
-        data = content(found)
-        title = f"{len(found.tracks)} tracks by how they sound"
-        page = page_of(data, title=title, color_by=default_color_field(found))
+            result = sound_map(index)
+        data = content(result)
+        title = f"{len(result.tracks)} tracks by how they sound"
+        page = page_of(data, title=title, color_by=default_color_field(result))
         return Map(json.dumps(data).encode(), page.encode())

@@ -1,4 +1,4 @@
-"""The page, and the map in a frame of its own."""
+"""The web page, and the map in its frame."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAGE_POLICY = (
     "media-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-# Plotly compiles what it draws with: in a frame that is of no origin, and may ask for nothing.
+# Plotly compiles code at run time. The sandbox gives its frame no origin and no requests.
 _MAP_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
     "img-src data: blob:; frame-ancestors 'self'; sandbox allow-scripts"
@@ -34,17 +34,17 @@ async def index() -> Response:
 
 @router.get("/page/{name}")
 async def file(name: str) -> Response:
-    """Return a part of the page."""
+    """Return a script or style sheet of the page."""
     if name not in _FILES:
-        raise HTTPException(404, "There is no such page")
+        raise HTTPException(404, "This page doesn't exist")
     return _file(name)
 
 
 @router.get("/map")
 async def map_frame(shared: Shared) -> HTMLResponse:
-    """Return the map, to be shown in a frame."""
-    found = await shared.maps.current()
-    return HTMLResponse(found.page, headers={"Content-Security-Policy": _MAP_POLICY})
+    """Return the map for the page's frame."""
+    current = await shared.maps.current()
+    return HTMLResponse(current.page, headers={"Content-Security-Policy": _MAP_POLICY})
 
 
 def _file(name: str) -> Response:

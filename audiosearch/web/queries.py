@@ -1,4 +1,4 @@
-"""Queries that come over HTTP: put to the index together where several wait."""
+"""Queries that arrive over HTTP, answered in batches."""
 
 from __future__ import annotations
 
@@ -17,50 +17,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueryRequest:
-    """A query: by clips that were heard, and by the ids of tracks."""
+    """A query with embeddings of uploaded clips and with ids of tracks."""
 
-    heard: list[Embedding]
+    embeddings: list[Embedding]
     tracks: list[int]
     unlike: list[int]
     k: int
     ranking: SearchOptions
 
 
-def run_queries(index: Index, asked: list[QueryRequest]) -> list[SearchResult | AudiosearchError]:
-    """Return the answer to each query, or why there is none."""
-    stored = index.by_id([i for one in asked for i in (*one.tracks, *one.unlike)])
-    found: list[Query | AudiosearchError] = []
-    for one in asked:
+def run_queries(
+    index: Index, requests: list[QueryRequest]
+) -> list[SearchResult | AudiosearchError]:
+    """Return the result of each query, or its error."""
+    stored = index.by_id([i for request in requests for i in (*request.tracks, *request.unlike)])
+    prepared: list[Query | AudiosearchError] = []
+    for request in requests:
         try:
-            found.append(_query(index, one, stored))
+            prepared.append(_prepare(index, request, stored))
         except AudiosearchError as exc:
-            found.append(exc)
-    queries = [one for one in found if isinstance(one, Query)]
-    answer_of = dict(zip(queries, answers(index, queries), strict=True))
-    return [answer_of[one] if isinstance(one, Query) else one for one in found]
+            prepared.append(exc)
+    queries = [item for item in prepared if isinstance(item, Query)]
+    results = dict(zip(queries, answers(index, queries), strict=True))
+    return [results[item] if isinstance(item, Query) else item for item in prepared]
 
 
-def _query(index: Index, asked: QueryRequest, stored: dict[int, Track]) -> Query:
+def _prepare(index: Index, request: QueryRequest, stored: dict[int, Track]) -> Query:
     seeds = QueryVectors(index, Request())
     negatives = seeds.empty_copy()
-    for one in picked(stored, asked.tracks):
-        seeds.add_track(one)
-    for one in picked(stored, asked.unlike):
-        negatives.add_track(one)
-    for embedding in asked.heard:
+    for track in tracks_in_order(stored, request.tracks):
+        seeds.add_track(track)
+    for track in tracks_in_order(stored, request.unlike):
+        negatives.add_track(track)
+    for embedding in request.embeddings:
         seeds.add_embedding(embedding)
-    return Query(index, seeds, negatives, k=asked.k, ranking=asked.ranking)
+    return Query(index, seeds, negatives, k=request.k, ranking=request.ranking)
 
 
-def picked(stored: dict[int, Track], ids: list[int]) -> list[Track]:
-    """Return stored tracks in the order of their ids as given.
+def tracks_in_order(stored: dict[int, Track], ids: list[int]) -> list[Track]:
+    """Return stored tracks in the order of the given ids.
 
     Raises
     ------
     TrackNotFound
-        Where one of them is not there.
+        If one of the ids is not stored.
     """
     for i in ids:
         if i not in stored:
-            raise TrackNotFound(f"There is no track #{i}.", hint="/api/tracks lists them.")
+            raise TrackNotFound(f"Track #{i} doesn't exist.", hint="/api/tracks lists them.")
     return [stored[i] for i in ids]

@@ -1,4 +1,4 @@
-"""What is asked and answered, as JSON has it."""
+"""Request and response bodies as JSON."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Track as StoredTrack
     from audiosearch.search.similar import SearchResult
 
-#: The most that SQLite counts to.
+#: A track id; SQLite's integers end at 2^63 - 1.
 TrackId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class Problem(BaseModel):
-    """Why there is no other answer: a sentence, and a way out."""
+    """An error: a sentence, and a hint on what to do."""
 
     error: str
     hint: str
 
 
 class Health(BaseModel):
-    """That the server is there, and what it serves."""
+    """Status of the server, and what it serves."""
 
     status: Literal["ok"] = "ok"
     version: str
@@ -35,14 +35,14 @@ class Health(BaseModel):
 
 
 class EmbedResponse(BaseModel):
-    """What a file sounds like."""
+    """The embedding of a file, of unit length."""
 
     model: str
-    embedding: Annotated[list[float], Field(min_length=128, max_length=128)]
+    embedding: list[float]
 
 
 class Track(BaseModel):
-    """A track, by its tags; never by its path."""
+    """A track with its tags. Paths are never sent."""
 
     id: int
     name: str
@@ -55,21 +55,21 @@ class Track(BaseModel):
 
     @classmethod
     def of(cls, track: StoredTrack) -> Track:
-        """Return a stored track."""
+        """Convert a stored track."""
         names = ("id", "title", "artist", "album", "genre", "year", "seconds")
         fields = {name: getattr(track, name) for name in names}
         return cls(name=name_of(track), **fields)
 
 
 class Tracks(BaseModel):
-    """Some tracks, and how many there are in all: null where they are those that words name."""
+    """A page of tracks, and the number of all tracks; null in a text search."""
 
     tracks: list[Track]
     total: int | None
 
 
 class Hit(BaseModel):
-    """An answer to a query, best first."""
+    """A similar track. Rank 1 is the most similar."""
 
     rank: int
     similarity: float
@@ -77,30 +77,30 @@ class Hit(BaseModel):
 
 
 class Hits(BaseModel):
-    """What a query found, and what kept a clip from being heard to its end."""
+    """Hits of a query, and warnings about its clips."""
 
     model: str
     hits: list[Hit]
     warnings: list[str]
 
     @classmethod
-    def of(cls, found: SearchResult) -> Hits:
-        """Return an answer."""
+    def of(cls, result: SearchResult) -> Hits:
+        """Convert a search result."""
         hits = [
             Hit(rank=hit.rank, similarity=hit.similarity, track=Track.of(hit.track))
-            for hit in found.hits
+            for hit in result.hits
         ]
-        return cls(model=found.spec.model, hits=hits, warnings=found.warnings)
+        return cls(model=result.spec.model, hits=hits, warnings=result.warnings)
 
 
 Texts = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=20)]
 
 
-Span = Annotated[str, Field(max_length=20, description="LEAST..MOST; either may be left out")]
+Span = Annotated[str, Field(max_length=20, description="MIN..MAX; either can be left out")]
 
 
 class FilterParams(BaseModel):
-    """What tracks must be; of several values, one must fit."""
+    """Filters. Values for the same field are OR-ed."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -112,12 +112,12 @@ class FilterParams(BaseModel):
     under: Texts = []
 
     def filters(self, unless: FilterParams | None = None) -> Filters:
-        """Return it as filters.
+        """Convert to `Filters`.
 
         Raises
         ------
         UsageError
-            Where the years or the lengths are no range.
+            If the years or the seconds are not a range.
         """
         return Filters(
             artist=tuple(self.artist),
@@ -131,7 +131,7 @@ class FilterParams(BaseModel):
 
 
 class PlaylistFile(BaseModel):
-    """A playlist as a file has it; its name tells the format."""
+    """Contents of a playlist file. The suffix of its name tells the format."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -140,7 +140,7 @@ class PlaylistFile(BaseModel):
 
 
 class PlaylistParams(BaseModel):
-    """A playlist as it is asked for: the switches of ``audiosearch playlist``."""
+    """Parameters of a playlist: the options of ``audiosearch playlist``."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -164,7 +164,7 @@ class PlaylistParams(BaseModel):
 
 
 class Playlist(BaseModel):
-    """Tracks in order, and what kept them from being what was asked for."""
+    """Tracks in order, and notes on what could not be fulfilled."""
 
     name: str
     tracks: list[Track]
@@ -172,7 +172,7 @@ class Playlist(BaseModel):
 
 
 class PlaylistExport(BaseModel):
-    """Tracks in an order of one's own, to be written as a playlist file."""
+    """Tracks in order, to be written as a playlist file."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Who may ask, for how long, and how much at a time."""
+"""Access checks and size and time limits of requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: What the loopback interface is called by browsers on this machine.
+#: Host names by which browsers on this machine reach the server.
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _COOKIE = "audiosearch"
@@ -31,27 +31,28 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may take.
+    """Limits of one request.
 
     Attributes
     ----------
     upload_bytes : int
+        Size of a request body with files.
     other_bytes : int
-        Of a request that holds no files.
+        Size of a request body without files.
     upload_seconds : float
-        For sending all of it.
-    hearing_seconds : float
-        For decoding and embedding a file.
+        Time until the whole body has arrived.
+    embedding_seconds : float
+        Time to decode and embed one file.
     """
 
     upload_bytes: int = 64 * 2**20
     other_bytes: int = 2**20
     upload_seconds: float = 60.0
-    hearing_seconds: float = 60.0
+    embedding_seconds: float = 60.0
 
 
 class RequestError(HTTPException):
-    """A request that is broken off, with a sentence and a hint."""
+    """A rejected request, with a sentence and a hint."""
 
     def __init__(self, status: int, sentence: str, hint: str) -> None:
         super().__init__(status, sentence)
@@ -59,18 +60,19 @@ class RequestError(HTTPException):
 
 
 class SecurityMiddleware:
-    """Middleware: lets in who calls the server by its name and has its key, within limits.
+    """Middleware that checks the host name, the origin, the API key and the size of requests.
 
-    A page elsewhere whose name is made to lead here (DNS rebinding) calls by another name.
+    Checking the host name stops DNS rebinding, where a page on another site uses a domain name
+    that resolves to this machine.
 
     Parameters
     ----------
     app : callable
-        What is guarded.
+        The application behind it.
     hosts : frozenset of str or None
-        The names that the server may be called by; None for any, which a key makes safe.
+        Accepted host names. None accepts any, which is only safe with an API key.
     api_key : str or None
-        What every request must carry, as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``.
+        Key that every request must send as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``.
     limits : Limits
     """
 
@@ -84,7 +86,7 @@ class SecurityMiddleware:
         self._session_token = secrets.token_urlsafe(32)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Pass a request on, or reject it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -96,87 +98,91 @@ class SecurityMiddleware:
                     headers.setdefault(name, value)
             await send(message)
 
-        answer = self._refusal(scope) or self._session(scope)
-        if answer is not None:
-            await answer(scope, receive, send_with_headers)
+        response = self._rejection(scope) or self._start_session(scope)
+        if response is not None:
+            await response(scope, receive, send_with_headers)
             return
-        bounded = self._bounded(receive, self._most_bytes(Headers(scope=scope)))
-        if scope["method"] == "HEAD":  # answered as GET is; the server sends no body
+        limited_receive = self._limit_body(receive, self._max_bytes(Headers(scope=scope)))
+        if scope["method"] == "HEAD":  # handled like GET; the server sends no body
             scope = {**scope, "method": "GET"}
-        await self._app(scope, bounded, send_with_headers)
+        await self._app(scope, limited_receive, send_with_headers)
 
-    def _refusal(self, scope: Scope) -> JSONResponse | None:
+    def _rejection(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._hosts is not None and _host_name(host) not in self._hosts:
-            return refused(421, "This server goes by another name.", "Call it as 127.0.0.1.")
-        if _is_from_elsewhere(headers):
-            return refused(403, "Another site's page asks.", "Ask from the server's own page.")
+            return error_response(421, "The host name is not accepted.", "Use 127.0.0.1.")
+        if _is_cross_site(headers):
+            return error_response(
+                403, "Requests from other sites are rejected.", "Open the server's own page."
+            )
         is_open = self._api_key is None or _is_open(scope["path"])
         if not is_open and not self._has_key(headers):
-            return refused(401, "The key is missing or wrong.", "Send it as X-API-Key: KEY.")
+            return error_response(
+                401, "The API key is missing or wrong.", "Send it as X-API-Key: KEY."
+            )
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._most_bytes(headers):
-            return refused(413, *_too_large(self._most_bytes(headers)))
+        if length.isdecimal() and int(length) > self._max_bytes(headers):
+            return error_response(413, *_too_large(self._max_bytes(headers)))
         return None
 
-    def _most_bytes(self, headers: Headers) -> int:
-        """Return how large a request's body may be: files, or else a little JSON."""
+    def _max_bytes(self, headers: Headers) -> int:
+        """Return the size limit of a request body."""
         is_upload = headers.get("content-type", "").startswith("multipart/form-data")
         return self._limits.upload_bytes if is_upload else self._limits.other_bytes
 
     def _has_key(self, headers: Headers) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        given = headers.get("x-api-key") or (bearer if scheme.lower() == "bearer" else "")
-        if secrets.compare_digest(given.encode(), (self._api_key or "").encode()):
+        key = headers.get("x-api-key") or (bearer if scheme.lower() == "bearer" else "")
+        if secrets.compare_digest(key.encode(), (self._api_key or "").encode()):
             return True
         cookie = cookie_parser(headers.get("cookie", "")).get(_COOKIE, "")
         return secrets.compare_digest(cookie.encode(), self._session_token.encode())
 
-    def _session(self, scope: Scope) -> Response | None:
-        """Give who has the key a cookie for it, which players and frames send along."""
+    def _start_session(self, scope: Scope) -> Response | None:
+        """Answer a login with a session cookie, which media players and frames send too."""
         if (scope["method"], scope["path"]) != ("POST", "/api/session"):
             return None
         response = Response(status_code=204)
         response.set_cookie(_COOKIE, self._session_token, httponly=True, samesite="strict")
         return response
 
-    def _bounded(self, receive: Receive, most_bytes: int) -> Receive:
-        """Return what gives a request's body, as long as it keeps within the limits."""
+    def _limit_body(self, receive: Receive, max_bytes: int) -> Receive:
+        """Wrap `receive` so that a body that is too large or too slow raises `RequestError`."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + self._limits.upload_seconds
+        deadline = loop.time() + self._limits.upload_seconds
         n_bytes = 0
-        is_whole = False
+        is_complete = False
 
-        async def bounded() -> Message:
-            nonlocal n_bytes, is_whole
-            if is_whole:  # what comes now is word of whether the other side is still there
+        async def receive_within_limits() -> Message:
+            nonlocal n_bytes, is_complete
+            if is_complete:  # later messages only tell about a disconnect
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), end - loop.time())
+                message = await asyncio.wait_for(receive(), deadline - loop.time())
             except (TimeoutError, asyncio.TimeoutError) as exc:
-                sentence, hint = "The request takes too long to arrive.", "Send less at a time."
+                sentence, hint = "The upload takes too long.", "Send a shorter file."
                 raise RequestError(408, sentence, hint) from exc
             n_bytes += len(message.get("body", b""))
-            if n_bytes > most_bytes:
-                raise RequestError(413, *_too_large(most_bytes))
-            is_whole = not message.get("more_body", False)
+            if n_bytes > max_bytes:
+                raise RequestError(413, *_too_large(max_bytes))
+            is_complete = not message.get("more_body", False)
             return message
 
-        return bounded
+        return receive_within_limits
 
 
-def _too_large(most_bytes: int) -> tuple[str, str]:
+def _too_large(max_bytes: int) -> tuple[str, str]:
     return (
-        f"More than {most_bytes / 2**20:.3g} MB were sent.",
-        "Send less, or an excerpt.",
+        f"The request is larger than {max_bytes / 2**20:.3g} MB.",
+        "Send a smaller file or an excerpt.",
     )
 
 
-def _is_from_elsewhere(headers: Headers) -> bool:
-    """Return whether a browser says that another site's page asks, but not for a page to show."""
-    is_shown = headers.get("sec-fetch-mode") == "navigate"
-    if headers.get("sec-fetch-site") in {"cross-site", "same-site"} and not is_shown:
+def _is_cross_site(headers: Headers) -> bool:
+    """Return whether a page of another site sent a request. Following a link is allowed."""
+    is_navigation = headers.get("sec-fetch-mode") == "navigate"
+    if headers.get("sec-fetch-site") in {"cross-site", "same-site"} and not is_navigation:
         return True
     origin = headers.get("origin")
     return origin is not None and origin.partition("://")[2] != headers.get("host", "")
@@ -185,15 +191,15 @@ def _is_from_elsewhere(headers: Headers) -> bool:
 def _host_name(host: str) -> str | None:
     try:
         return urlsplit(f"//{host}").hostname
-    except ValueError:  # "[::1", say
+    except ValueError:  # such as "[::1"
         return None
 
 
 def _is_open(path: str) -> bool:
-    """Return whether something is for all: the page itself, which holds no data."""
+    """Return whether a path needs no key: the page itself, which holds no data."""
     return path == "/" or path.startswith("/page/")
 
 
-def refused(status: int, sentence: str, hint: str) -> JSONResponse:
-    """Return an answer that says why there is no other."""
+def error_response(status: int, sentence: str, hint: str) -> JSONResponse:
+    """Return a JSON response with an error sentence and a hint."""
     return JSONResponse({"error": sentence, "hint": hint}, status)

@@ -1,4 +1,4 @@
-"""Write a file's sound as mp3: a program of its own, for a decoder may crash.
+"""Transcode a file to mp3. This runs as its own process, because a decoder may crash.
 
 Usage: python -m audiosearch.web.transcode FILE COPY.mp3
 """
@@ -17,16 +17,16 @@ from audiosearch.audio.decode import open_recording
 from audiosearch.embedding.decoder_worker import leave_with_parent, limit_memory
 
 _RATE_HZ = 44_100
-_BITS_A_SECOND = 192_000
+_BITS_PER_SECOND = 192_000
 
 
 def transcode(source: str, target: Path) -> None:
-    """Write a recording as stereo mp3 at 44.1 kHz.
+    """Transcode a recording to stereo mp3 at 44.1 kHz.
 
     Raises
     ------
     AudioError
-        Where the recording cannot be decoded.
+        If the recording can't be decoded.
     """
     with (
         closing(open_recording(source)) as recording,
@@ -34,9 +34,9 @@ def transcode(source: str, target: Path) -> None:
         av.open(str(draft), "w", format="mp3") as copy,
     ):
         stream = copy.add_stream("libmp3lame", rate=_RATE_HZ, layout="stereo")
-        stream.bit_rate = _BITS_A_SECOND
+        stream.bit_rate = _BITS_PER_SECOND
         for block in recording.blocks():
-            # One channel is heard on both sides; of more than two, the first two are.
+            # Mono plays on both sides. Of more than two channels, the first two play.
             stereo = block[:, :2] if block.shape[1] > 1 else block.repeat(2, axis=1)
             interleaved = np.ascontiguousarray(stereo).reshape(1, -1)
             frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout="stereo")
