@@ -70,7 +70,7 @@ class TestPage:
         browser_page.on("pageerror", lambda error: faults.append(str(error)))
         browser_page.on("console", lambda m: m.type == "error" and faults.append(m.text))
         browser_page.goto(evil_page.as_uri())
-        expect(browser_page.locator("#found")).to_have_text("60 tracks")
+        expect(browser_page.locator("#count")).to_have_text("60 tracks")
         yield browser_page
         assert requests == [evil_page.as_uri()]
         assert faults == []
@@ -78,30 +78,30 @@ class TestPage:
     def test_tags_stay_text(self, page):
         assert page.title() == EVIL
         assert page.locator("h1").inner_text() == EVIL
-        page.locator("#find").fill("onerror")
-        page.locator("#find").press("Enter")
-        assert page.locator("#chosen h2").inner_text() == EVIL
+        page.locator("#search").fill("onerror")
+        page.locator("#search").press("Enter")
+        assert page.locator("#selected h2").inner_text() == EVIL
         assert page.locator("img").count() == 0
 
     def test_words_light_up_what_they_match(self, page):
         page.keyboard.press("/")
         page.keyboard.type("ANN img")
-        expect(page.locator("#found")).to_have_text("60 of 60")
+        expect(page.locator("#count")).to_have_text("60 of 60 tracks")
         page.keyboard.type(" nothing like it")
-        expect(page.locator("#found")).to_have_text("0 of 60")
+        expect(page.locator("#count")).to_have_text("0 of 60 tracks")
         page.keyboard.press("Escape")
-        expect(page.locator("#found")).to_have_text("60 tracks")
+        expect(page.locator("#count")).to_have_text("60 tracks")
 
     def test_a_click_shows_the_nearest(self, page):
         row, *place = page.evaluate(ALONE)
         page.mouse.move(*place)
         expect(page.locator(".hoverlayer")).to_contain_text("<img src=x onerror=alert(1)>")
         page.mouse.click(*place)
-        expect(page.locator("#chosen li")).to_have_count(5)
-        assert page.evaluate("chosen") == row
-        nearest = page.evaluate("data.neighbours[chosen]")
-        page.locator("#chosen button").nth(1).click()
-        assert page.evaluate("chosen") == nearest[1]
+        expect(page.locator("#selected li")).to_have_count(5)
+        assert page.evaluate("selectedRow") == row
+        nearest = page.evaluate("data.neighbours[selectedRow]")
+        page.locator("#selected button").nth(1).click()
+        assert page.evaluate("selectedRow") == nearest[1]
         assert page.evaluate("document.activeElement.tagName") == "H2"
 
     def test_all_can_be_reached_by_keys(self, page):
@@ -109,21 +109,21 @@ class TestPage:
         page.keyboard.type("ann")
         expect(page.locator("#matches li")).to_have_count(20)
         page.locator("#matches button").nth(3).press("Enter")
-        assert page.evaluate("chosen") == 3
+        assert page.evaluate("selectedRow") == 3
         width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
         before = page.evaluate(width)
-        page.locator("#closer").press("Enter")
+        page.locator("#zoom-in").press("Enter")
         page.wait_for_function(f"{width} < {before}")
-        page.evaluate("look(0.05, 9, 9)")
+        page.evaluate("setView(0.05, 9, 9)")
         page.wait_for_function("plot._fullLayout.xaxis.range[0] > 5")
-        page.evaluate("choose(3)")
+        page.evaluate("selectTrack(3)")
         page.wait_for_function("plot._fullLayout.xaxis.range[0] < data.x[3]")
 
     def test_names_of_regions_do_not_lie_over_each_other(self, browser_page, songs, tmp_path):
         draw(a_map(songs), tmp_path / "songs.html", kind="html")
         browser_page.set_viewport_size({"width": 390, "height": 844})
         browser_page.goto((tmp_path / "songs.html").as_uri())
-        expect(browser_page.locator("#found")).to_contain_text("tracks")
+        expect(browser_page.locator("#count")).to_contain_text("tracks")
         shown, n_regions, n_over = browser_page.evaluate(LABELS)
         assert 2 <= shown < n_regions
         assert n_over == 0
@@ -133,15 +133,15 @@ class TestPage:
         page.mouse.move(x, y)
         page.mouse.down()
         page.mouse.move(x + 30, y - 20, steps=4)
-        expect(page.locator("#map")).to_have_class(re.compile("moving"))
+        expect(page.locator("#map")).to_have_class(re.compile("is-moving"))
         page.mouse.up()
-        expect(page.locator("#map")).not_to_have_class(re.compile("moving"))
+        expect(page.locator("#map")).not_to_have_class(re.compile("is-moving"))
         assert page.evaluate(PLACE, row) == pytest.approx([x + 30, y - 20], abs=0.5)
-        assert page.evaluate("chosen") is None
+        assert page.evaluate("selectedRow") is None
         page.mouse.move(x + 29, y - 20)
         page.wait_for_function("row => plot._hoverdata?.[0].pointNumber === row", arg=row)
         page.mouse.click(x + 29, y - 20)
-        assert page.evaluate("chosen") == row
+        assert page.evaluate("selectedRow") == row
 
     def test_the_wheel_zooms_around_the_pointer(self, page):
         row, x, y = page.evaluate(ALONE)
@@ -155,9 +155,9 @@ class TestPage:
 
     def test_it_is_never_lost_from_sight(self, page):
         width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
-        for times, bound in ((0.5, 1e-4), (2, 40)):
+        for factor, bound in ((0.5, 1e-4), (2, 40)):
             for _ in range(30):
-                page.evaluate(f"look({times})")
+                page.evaluate(f"setView({factor})")
             assert page.evaluate(width) == pytest.approx(bound)
 
     def test_a_click_chooses_in_lasso_mode_after_a_drag(self, page):
@@ -167,12 +167,12 @@ class TestPage:
         page.mouse.move(x + 60, y + 40, steps=4)
         page.mouse.up()
         page.evaluate("document.getElementById('lasso').click()")
-        expect(page.locator("#map")).not_to_have_class(re.compile("moving"))
+        expect(page.locator("#map")).not_to_have_class(re.compile("is-moving"))
         x, y = page.evaluate(PLACE, row)
         page.mouse.move(x, y)
         page.wait_for_function("row => plot._hoverdata?.[0].pointNumber === row", arg=row)
         page.mouse.click(x, y)
-        assert page.evaluate("chosen") == row
+        assert page.evaluate("selectedRow") == row
 
     def test_two_fingers_pinch_it(self, page):
         row, x, y = page.evaluate(ALONE)
@@ -187,9 +187,9 @@ class TestPage:
     def test_it_keeps_nobody_out(self, page, scheme, width):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 844})
-        page.locator("#find").fill("ann")
-        page.locator("#find").press("Enter")
-        expect(page.locator("#chosen li")).to_have_count(5)
+        page.locator("#search").fill("ann")
+        page.locator("#search").press("Enter")
+        expect(page.locator("#selected li")).to_have_count(5)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         violations = Axe().run(page).response["violations"]
         serious = [v for v in violations if v["impact"] in {"serious", "critical"}]

@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from served import EVIL, serving
 
+from audiosearch import defaults
 from audiosearch.playlist_files.formats import read_playlist
 
 VIEWS = ["find", "playlist", "map"]
@@ -18,7 +19,7 @@ def page(browser_page, served):
     browser_page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
     browser_page.on("pageerror", lambda error: faults.append(str(error)))
     browser_page.goto(served.url)
-    expect(browser_page.locator("#status")).to_have_text("15 tracks in all")
+    expect(browser_page.locator("#status")).to_have_text("15 tracks")
     yield browser_page
     assert faults == []
 
@@ -31,14 +32,14 @@ def seed(page, words):
     """Make the track that words name the seed of a playlist."""
     page.locator("#words").fill(words)
     expect(hits(page)).to_have_count(1)
-    page.locator("#hits").get_by_text("Playlist from it").click()
+    page.locator("#hits").get_by_text("Playlist from this").click()
 
 
 def listed(page, n_tracks):
     """Make a playlist of so many tracks, and return their names."""
-    page.locator("#wanted [name=n]").fill(str(n_tracks))
-    page.locator("#wanted button[type=submit]").click()
-    names = page.locator("#list .name strong")
+    page.locator("#playlist-form [name=n]").fill(str(n_tracks))
+    page.locator("#playlist-form button[type=submit]").click()
+    names = page.locator("#playlist-tracks .name strong")
     expect(names).to_have_count(n_tracks)
     return names
 
@@ -54,9 +55,9 @@ def until_played(page, seconds):
 
 def test_a_clip_finds_what_sounds_like_it(page, served):
     page.locator("#file").set_input_files(served.clip("tone.wav"))
-    expect(page.locator("#hits-title")).to_have_text("Most like tone.wav")
+    expect(page.locator("#hits-title")).to_have_text("Most similar to tone.wav")
     expect(hits(page).first).to_contain_text("tone")
-    expect(page.locator("#hits meter")).to_have_count(10)
+    expect(page.locator("#hits meter")).to_have_count(defaults.HITS)
 
 
 def test_a_dropped_clip_does_too(page, served):
@@ -69,7 +70,7 @@ def test_a_dropped_clip_does_too(page, served):
         }""",  # noqa: E501
         content,
     )
-    expect(page.locator("#hits-title")).to_have_text("Most like hiss.flac")
+    expect(page.locator("#hits-title")).to_have_text("Most similar to hiss.flac")
     assert "hiss" in hits(page).first.inner_text() or EVIL in hits(page).first.inner_text()
 
 
@@ -78,15 +79,15 @@ def test_the_microphone_does_too(page):
     expect(page.locator("#record")).to_have_attribute("aria-pressed", "true")
     page.wait_for_timeout(2_000)
     page.locator("#record").click()
-    expect(page.locator("#hits-title")).to_have_text("Most like the recording")
-    expect(page.locator("#hits li")).to_have_count(10)
+    expect(page.locator("#hits-title")).to_have_text("Most similar to the recording")
+    expect(page.locator("#hits li")).to_have_count(defaults.HITS)
 
 
 def test_a_recording_can_be_discarded(page):
     page.locator("#record").click()
     expect(page.locator("#record")).to_contain_text("(1 s)")
     page.locator("#discard").click()
-    expect(page.locator("#status")).to_have_text("The recording was discarded.")
+    expect(page.locator("#status")).to_have_text("Recording discarded.")
     expect(page.locator("#record")).to_have_attribute("aria-pressed", "false")
     expect(page.locator("#hits-title")).to_have_text("Tracks")
 
@@ -97,7 +98,7 @@ def test_all_tracks_can_be_reached(page, served):
     for n_shown in (6, 12, 15):
         expect(page.locator("#hits li")).to_have_count(n_shown)
         if n_shown < 15:
-            expect(page.locator("#status")).to_have_text(f"The first {n_shown} of 15 tracks")
+            expect(page.locator("#status")).to_have_text(f"Showing {n_shown} of 15 tracks")
             page.locator("#more").click()
     expect(page.locator("#more")).to_be_hidden()
     assert len(set(hits(page).all_inner_texts())) == 15
@@ -105,13 +106,13 @@ def test_all_tracks_can_be_reached(page, served):
 
 
 def fewer(url):
-    return url.replace("limit=50", "limit=6")
+    return url.replace(f"limit={defaults.TRACKS_PER_PAGE}", "limit=6")
 
 
 def test_what_is_no_sound_is_said(page, served):
     page.locator("#file").set_input_files(served.clip("text.mp3"))
     expect(page.locator("#status")).to_contain_text("it holds no sound that can be decoded")
-    expect(page.locator("#status")).to_have_class("failed")
+    expect(page.locator("#status")).to_have_class("error")
 
 
 def test_a_track_plays_and_can_be_sought_in(page):
@@ -150,17 +151,17 @@ def test_what_plays_goes_on_when_its_list_is_replaced_or_hidden(page):
     page.keyboard.press(" ")
     until_played(page, 0.2)
     page.locator("#words").fill("hiss1")
-    expect(page.locator("#dock strong")).to_have_text("tune1.ogg")
-    expect(page.locator("#dock audio")).to_have_js_property("paused", False)
-    assert page.evaluate("document.querySelector('#dock audio').currentTime") > 0.1
+    expect(page.locator("#player strong")).to_have_text("tune1.ogg")
+    expect(page.locator("#player audio")).to_have_js_property("paused", False)
+    assert page.evaluate("document.querySelector('#player audio').currentTime") > 0.1
     page.locator("#hits li").first.focus()
     page.keyboard.press(" ")
-    expect(page.locator("#dock audio")).to_have_js_property("paused", True)
+    expect(page.locator("#player audio")).to_have_js_property("paused", True)
     page.get_by_role("link", name="Playlist").click()
-    expect(page.locator("#dock strong")).to_have_text("hiss1.flac")
+    expect(page.locator("#player strong")).to_have_text("hiss1.flac")
     assert page.evaluate(N_PLAYING) == 1
     page.get_by_label("Close the player").click()
-    expect(page.locator("#dock li")).to_have_count(0)
+    expect(page.locator("#player li")).to_have_count(0)
 
 
 def test_an_answer_that_comes_late_is_not_shown(page):
@@ -175,13 +176,40 @@ def test_an_answer_that_comes_late_is_not_shown(page):
     expect(hits(page)).to_have_count(4)
     held.get(timeout=10).continue_()
     page.wait_for_timeout(500)
-    expect(page.locator("#hits-title")).to_have_text("Named tune")
+    expect(page.locator("#hits-title")).to_have_text("Tracks matching tune")
     expect(hits(page)).to_have_count(4)
+
+
+def test_defaults_and_limits_come_from_the_server(page, served):
+    changed = {"hits": 3, "playlist_tracks": 4, "max_playlist_tracks": 9, "keep_seeds": False}
+
+    def change(route):
+        route.fulfill(json=route.fetch().json() | changed)
+
+    page.route("**/api/defaults", change)
+    page.reload()
+    page.locator("#hits").get_by_text("More like this").first.click()
+    expect(page.locator("#hits meter")).to_have_count(3)
+    n_tracks = page.locator("#playlist-form [name=n]")
+    expect(n_tracks).to_have_value("4")
+    expect(n_tracks).to_have_attribute("max", "9")
+    expect(page.locator("#playlist-form [name=seeds]")).not_to_be_checked()
+
+
+def test_the_playlist_form_starts_with_the_defaults(page):
+    form = page.locator("#playlist-form")
+    expect(form.locator("[name=n]")).to_have_value(str(defaults.PLAYLIST_TRACKS))
+    expect(form.locator("[name=artist_gap]")).to_have_value(str(defaults.ARTIST_GAP))
+    expect(form.locator("[name=diversity]")).to_have_value(f"{defaults.DIVERSITY:g}")
+    expect(form.locator("[name=seeds]")).to_be_checked(checked=defaults.KEEP_SEEDS)
+    expect(form.locator("[name=year]")).to_have_attribute(
+        "maxlength", str(defaults.MAX_RANGE_LENGTH)
+    )
 
 
 def test_more_hits_can_be_had(page):
     page.locator("#hits").get_by_text("More like this").first.click()
-    expect(page.locator("#hits li")).to_have_count(10)
+    expect(page.locator("#hits li")).to_have_count(defaults.HITS)
     page.locator("#more").click()
     expect(page.locator("#hits li")).to_have_count(14)
     expect(page.locator("#more")).to_be_hidden()
@@ -191,8 +219,8 @@ def test_more_hits_can_be_had(page):
 def test_what_others_kept_does_no_harm(page, kept):
     page.evaluate("(kept) => sessionStorage.setItem('audiosearch.playlists', kept)", kept)
     page.reload()
-    expect(page.locator("#status")).to_have_text("15 tracks in all")
-    expect(page.locator("#n-playlist")).to_be_hidden()
+    expect(page.locator("#status")).to_have_text("15 tracks")
+    expect(page.locator("#playlist-count")).to_be_hidden()
 
 
 def test_a_map_that_cannot_be_had_is_said_and_asked_for_again(page):
@@ -203,7 +231,7 @@ def test_a_map_that_cannot_be_had_is_said_and_asked_for_again(page):
     page.unroute("**/api/map")
     page.get_by_role("link", name="Find").click()
     page.get_by_role("link", name="Map").click()
-    found = page.frame_locator("#map iframe").locator("#found")
+    found = page.frame_locator("#map iframe").locator("#count")
     expect(found).to_have_text("15 tracks", timeout=60_000)
 
 
@@ -211,8 +239,8 @@ def test_more_like_a_track(page):
     page.locator("#words").fill("hiss1")
     expect(hits(page)).to_have_count(1)
     page.get_by_text("More like this").click()
-    expect(page.locator("#hits-title")).to_have_text("Most like hiss1.flac")
-    expect(page.locator("#hits li")).to_have_count(10)
+    expect(page.locator("#hits-title")).to_have_text("Most similar to hiss1.flac")
+    expect(page.locator("#hits li")).to_have_count(defaults.HITS)
 
 
 @pytest.mark.parametrize("kind", ["m3u8", "xspf", "jspf"])
@@ -220,11 +248,11 @@ def test_a_playlist_is_made_put_in_order_and_downloaded(page, served, tmp_path, 
     seed(page, "hiss1")
     names = listed(page, 5)
     before = names.all_inner_texts()
-    page.locator("#list li").nth(4).drag_to(page.locator("#list li").nth(1))
+    page.locator("#playlist-tracks li").nth(4).drag_to(page.locator("#playlist-tracks li").nth(1))
     order = [before[0], before[4], *before[1:4]]
     expect(names).to_have_text(order)
-    page.locator("#list li").nth(0).get_by_text("Down").click()
-    page.locator("#list li").nth(4).get_by_text("Remove").click()
+    page.locator("#playlist-tracks li").nth(0).get_by_text("Down").click()
+    page.locator("#playlist-tracks li").nth(4).get_by_text("Remove").click()
     order = [order[1], order[0], *order[2:4]]
     expect(names).to_have_text(order)
     page.locator("#download [name=format]").select_option(kind)
@@ -242,18 +270,21 @@ def test_moving_a_track_does_not_stop_what_plays(page):
     seed(page, "tune1")
     names = listed(page, 4)
     order = names.all_inner_texts()
-    page.locator("#list li").nth(1).focus()
+    page.locator("#playlist-tracks li").nth(1).focus()
     page.keyboard.press(" ")
-    playing = "[...document.querySelectorAll('#list audio')].findIndex((one) => !one.paused)"
+    playing = (
+        "[...document.querySelectorAll('#playlist-tracks audio')].findIndex((one) => !one.paused)"
+    )
     page.wait_for_function(f"{playing} === 1")
     moves = [(1, "Up", 0), (0, "Down", 1), (2, "Up", 2), (1, "Up", 2), (2, "Down", 3)]
     for place, button, plays_at in moves:
         other = place + (1 if button == "Down" else -1)
         order[place], order[other] = order[other], order[place]
-        page.locator("#list li").nth(place).get_by_text(button, exact=True).click()
+        page.locator("#playlist-tracks li").nth(place).get_by_text(button, exact=True).click()
         expect(names).to_have_text(order)
         assert page.evaluate(playing) == plays_at
-        focused = f"document.querySelectorAll('#list li')[{other}].contains(document.activeElement)"
+        item = f"document.querySelectorAll('#playlist-tracks li')[{other}]"
+        focused = f"{item}.contains(document.activeElement)"
         assert page.evaluate(focused)
 
 
@@ -271,15 +302,15 @@ def test_playlists_have_the_switches_of_the_command_line(page, served, tmp_path)
     (tmp_path / "heard.m3u8").write_text(str(served.folder / "music" / "hiss2.flac"))
     seed(page, "hiss1")
     page.locator("summary").click()
-    page.locator("#wanted [name=n]").fill("15")
-    page.locator("#wanted [name=exclude]").set_input_files(tmp_path / "heard.m3u8")
-    page.locator("#wanted [name=not_artist]").fill(f"{EVIL}; Nobody")
-    page.locator("#wanted [name=under]").fill(str(served.folder / "music"))
-    page.locator("#wanted [name=seconds]").fill("1..100")
-    page.locator("#wanted [name=random_seed]").fill("3")
-    page.locator("#wanted [name=whiten]").select_option("never")
-    page.locator("#wanted button[type=submit]").click()
-    names = page.locator("#list .name strong")
+    page.locator("#playlist-form [name=n]").fill("15")
+    page.locator("#playlist-form [name=exclude]").set_input_files(tmp_path / "heard.m3u8")
+    page.locator("#playlist-form [name=not_artist]").fill(f"{EVIL}; Nobody")
+    page.locator("#playlist-form [name=under]").fill(str(served.folder / "music"))
+    page.locator("#playlist-form [name=seconds]").fill("1..100")
+    page.locator("#playlist-form [name=random_seed]").fill("3")
+    page.locator("#playlist-form [name=whiten]").select_option("Never")
+    page.locator("#playlist-form button[type=submit]").click()
+    names = page.locator("#playlist-tracks .name strong")
     expect(names).to_have_count(13)
     assert not {"hiss2.flac", EVIL} & set(names.all_inner_texts())
 
@@ -287,7 +318,7 @@ def test_playlists_have_the_switches_of_the_command_line(page, served, tmp_path)
 def test_a_lasso_on_the_map_gives_the_seeds_of_a_playlist(page):
     page.get_by_role("link", name="Map").click()
     frame = page.frame_locator("#map iframe")
-    expect(frame.locator("#found")).to_have_text("15 tracks", timeout=60_000)
+    expect(frame.locator("#count")).to_have_text("15 tracks", timeout=60_000)
     frame.locator("#lasso").click()
     box = page.locator("#map iframe").bounding_box()
     corners = [(0.02, 0.2), (0.7, 0.2), (0.7, 0.97), (0.02, 0.97), (0.02, 0.2)]
@@ -297,14 +328,14 @@ def test_a_lasso_on_the_map_gives_the_seeds_of_a_playlist(page):
     for point in points[1:]:
         page.mouse.move(*point, steps=10)
     page.mouse.up()
-    expect(page.locator("#status")).to_contain_text("to start from: make the playlist.")
+    expect(page.locator("#status")).to_contain_text("from the map. Press “Make playlist” next.")
     assert page.locator("#seeds li").count() >= 1
 
 
 def test_a_click_on_the_map_plays(page, served):
     page.get_by_role("link", name="Map").click()
     frame = page.frame_locator("#map iframe")
-    expect(frame.locator("#found")).to_have_text("15 tracks", timeout=60_000)
+    expect(frame.locator("#count")).to_have_text("15 tracks", timeout=60_000)
     inside = page.frames[1]
     place = inside.evaluate(
         "() => { const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;"
@@ -314,22 +345,24 @@ def test_a_click_on_the_map_plays(page, served):
     box = page.locator("#map iframe").bounding_box()
     page.mouse.move(box["x"] + place[0], box["y"] + place[1])
     page.mouse.click(box["x"] + place[0], box["y"] + place[1])
-    expect(page.locator("#playing audio")).to_have_js_property("paused", False)
-    number = inside.evaluate("data.ids[chosen]")
-    assert f"/tracks/{number}/" in page.locator("#playing audio").get_attribute("src")
-    nearest = frame.locator("#chosen li button").first
+    expect(page.locator("#map-player audio")).to_have_js_property("paused", False)
+    number = inside.evaluate("data.ids[selectedRow]")
+    assert f"/tracks/{number}/" in page.locator("#map-player audio").get_attribute("src")
+    nearest = frame.locator("#selected li button").first
     nearest.press("Enter")
-    assert inside.evaluate("data.ids[chosen]") != number
-    number = inside.evaluate("data.ids[chosen]")
-    expect(page.locator("#playing audio")).to_have_attribute("src", f"/api/tracks/{number}/audio")
+    assert inside.evaluate("data.ids[selectedRow]") != number
+    number = inside.evaluate("data.ids[selectedRow]")
+    expect(page.locator("#map-player audio")).to_have_attribute(
+        "src", f"/api/tracks/{number}/audio"
+    )
 
 
 def test_tags_stay_text(page, served):
     seed(page, "onerror")
-    page.locator("#wanted [name=n]").fill("2")
-    page.locator("#wanted button[type=submit]").click()
-    expect(page.locator("#list .name strong").first).to_have_text(EVIL)
-    page.locator("#list").get_by_text("More like this").first.click()
+    page.locator("#playlist-form [name=n]").fill("2")
+    page.locator("#playlist-form button[type=submit]").click()
+    expect(page.locator("#playlist-tracks .name strong").first).to_have_text(EVIL)
+    page.locator("#playlist-tracks").get_by_text("More like this").first.click()
     expect(page.locator("#hits-title")).to_contain_text(EVIL)
     assert page.locator("img[src=x]").count() == 0
 
@@ -356,9 +389,9 @@ def test_a_key_is_asked_for_once(browser, served):
         expect(page.locator("#key-wrong")).to_be_visible()
         page.locator("#key-text").fill("open sesame")
         page.locator("#key button").click()
-        expect(page.locator("#status")).to_have_text("15 tracks in all")
+        expect(page.locator("#status")).to_have_text("15 tracks")
         page.reload()
-        expect(page.locator("#status")).to_have_text("15 tracks in all")
+        expect(page.locator("#status")).to_have_text("15 tracks")
         page.close()
 
 
@@ -370,11 +403,11 @@ def test_no_view_keeps_anyone_out(page, served, view, scheme, width):
     page.set_viewport_size({"width": width, "height": 844})
     if view == "playlist":
         seed(page, "hiss1")
-        page.locator("#wanted button[type=submit]").click()
-        expect(page.locator("#list li").first).to_be_visible()
+        page.locator("#playlist-form button[type=submit]").click()
+        expect(page.locator("#playlist-tracks li").first).to_be_visible()
     page.goto(f"{served.url}/#{view}")
     if view == "map":
-        found = page.frame_locator("#map iframe").locator("#found")
+        found = page.frame_locator("#map iframe").locator("#count")
         expect(found).to_have_text("15 tracks", timeout=60_000)
     if view == "playlist":
         page.locator("summary").click()

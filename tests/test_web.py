@@ -18,7 +18,7 @@ import soundfile
 from served import EVIL, serving
 from sounds import noise, write
 
-from audiosearch import Embedder, Index, add, similar
+from audiosearch import Embedder, Index, add, defaults, similar
 from audiosearch.playlist_files.formats import read_playlist
 
 
@@ -35,6 +35,17 @@ def upload(path):
 def test_health_says_what_is_served(api):
     found = api.get("/health").json()
     assert (found["status"], found["model"], found["tracks"]) == ("ok", "compact", 15)
+
+
+def test_defaults_are_those_of_python_and_of_the_description(api):
+    found = api.get("/defaults").json()
+    assert found == {name: getattr(defaults, name.upper()) for name in found}
+    schema = api.get("/openapi.json").json()["components"]["schemas"]
+    request = schema["PlaylistParams"]["properties"]
+    assert request["n"]["default"] == found["playlist_tracks"]
+    assert request["n"]["maximum"] == found["max_playlist_tracks"]
+    assert request["seeds"]["default"] == found["keep_seeds"]
+    assert request["tracks"]["maxItems"] == found["max_seeds"]
 
 
 def test_an_upload_has_the_embedding_that_the_command_line_gives(api, served):
@@ -254,7 +265,9 @@ def test_the_map_has_every_track(api, served):
     ("method", "path", "options", "status", "sentence"),
     [
         pytest.param("GET", "/tracks/999", {}, 404, "Track #999 doesn't exist", id="unknown track"),
-        pytest.param("GET", "/tracks/999/audio", {}, 404, "Track #999 doesn't exist", id="unknown sound"),
+        pytest.param(
+            "GET", "/tracks/999/audio", {}, 404, "Track #999 doesn't exist", id="unknown sound"
+        ),
         pytest.param("GET", "/tracks/..%2f..%2fetc%2fpasswd/audio", {}, 404, "", id="no path"),
         pytest.param("GET", "/tracks/../audio", {}, 404, "", id="dots"),
         pytest.param("GET", "/tracks/-1", {}, 422, "greater than", id="a number below 1"),

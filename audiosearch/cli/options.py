@@ -77,7 +77,6 @@ Whiten = Annotated[
     ),
 ]
 
-DEFAULT_INDEX = "index"
 
 # Filter options: metavar and meaning. Each has a --not- counterpart.
 _FILTERS = {

@@ -1,92 +1,94 @@
 "use strict";
-// The map: points coloured by a tag, matches lit up, a chosen track with its neighbours.
+// The map: points coloured by a tag, highlighted matches, and a selected track with its neighbours.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const rows = data.ids.map((_, row) => row);
 const FIELDS = ["genre", "artist", "album", "folder", "cluster"];
-const FADED = 0.12;
+const FADED_OPACITY = 0.12;
 const CONFIG = { displaylogo: false, responsive: true, displayModeBar: false };
-const MOST_LISTED = 20; // of the tracks that are found
+const MAX_LISTED_MATCHES = 20;
 const isDark = matchMedia("(prefers-color-scheme: dark)");
-// Within audiosearch's page, which is told what is clicked and what the lasso holds.
+// In the web page of `audiosearch serve`, the map runs in a frame and reports clicks and the lasso.
 const isFramed = parent !== window;
-const tell = (message) => isFramed && parent.postMessage(message, "*");
-// Without WebGL, points are drawn one by one: slower, but they are.
-const POINTS_BY = document.createElement("canvas").getContext("webgl") ? "scattergl" : "scatter";
+const postToParent = (message) => isFramed && parent.postMessage(message, "*");
+// Without WebGL, Plotly draws points as SVG, which is slower.
+const TRACE_TYPE = document.createElement("canvas").getContext("webgl") ? "scattergl" : "scatter";
 
-// Plotly reads a little HTML in texts: none of the tags may be taken for it.
-const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+// Plotly renders some HTML in texts. Tags of files are escaped, so that they stay text.
+const escapeHtml = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const truncate = (text, maxLength) => (text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text);
 const tagsOf = (row) => [data.artist[row], data.album[row], data.genre[row], data.year[row]].filter(Boolean).join(" · ");
 
 const plot = byId("map");
-const size = rows.length > 20000 ? 3 : rows.length > 3000 ? 5 : 8;
-const texts = rows.map((row) => [`<b>${plain(short(data.name[row], 60))}</b>`, ...[tagsOf(row), data.folder[row] || ""].filter(Boolean).map((text) => plain(short(text, 80)))].join("<br>"));
-const haystacks = rows.map((row) => [data.name[row], tagsOf(row), data.folder[row], data.file[row], `#${data.ids[row]}`].join(" ").toLowerCase());
-const minutes = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-const detailsOf = (row) => [tagsOf(row), `#${data.ids[row]}`, minutes(data.seconds[row]), data.folder[row], data.file[row]].filter(Boolean).join(" · ");
+const pointSize = rows.length > 20000 ? 3 : rows.length > 3000 ? 5 : 8;
+const hoverTexts = rows.map((row) => [`<b>${escapeHtml(truncate(data.name[row], 60))}</b>`, ...[tagsOf(row), data.folder[row] || ""].filter(Boolean).map((text) => escapeHtml(truncate(text, 80)))].join("<br>"));
+const searchTexts = rows.map((row) => [data.name[row], tagsOf(row), data.folder[row], data.file[row], `#${data.ids[row]}`].join(" ").toLowerCase());
+const formatDuration = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+const detailsOf = (row) => [tagsOf(row), `#${data.ids[row]}`, formatDuration(data.seconds[row]), data.folder[row], data.file[row]].filter(Boolean).join(" · ");
 
-// What is shown, and drawing it: once a frame, however much has changed
+// State, and the drawing of it: at most once per frame, no matter how much has changed
 
-let field = "cluster";
-let colors = [];
-let alone = null; // the colour that is shown alone
-let matching = null;
-let chosen = null;
-let isLasso = false;
-let isWaiting = false;
+let colorField = "cluster";
+let colors = []; // of the rows
+let soloColor = null; // the only colour not faded
+let matchingRows = null; // a Set, or null without a search
+let selectedRow = null;
+let isLassoMode = false;
+let isDrawScheduled = false;
 
 function draw() {
-  if (isWaiting) return;
-  isWaiting = true;
+  if (isDrawScheduled) return;
+  isDrawScheduled = true;
   requestAnimationFrame(() => {
-    isWaiting = false;
+    isDrawScheduled = false;
     Plotly.Fx.unhover(plot);
-    Plotly.react(plot, traces(), layout(), CONFIG);
+    Plotly.react(plot, createTraces(), createLayout(), CONFIG);
   });
 }
 
-function layout() {
-  const front = isDark.matches ? "#e8eaee" : "#1b1d21";
-  const back = isDark.matches ? "#14161a" : "#ffffff";
+function createLayout() {
+  const foreground = isDark.matches ? "#e8eaee" : "#1b1d21";
+  const background = isDark.matches ? "#14161a" : "#ffffff";
   return {
-    paper_bgcolor: back, plot_bgcolor: back, font: { color: front, family: "system-ui, sans-serif" },
-    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest", dragmode: isLasso && "lasso", uirevision: "same",
+    paper_bgcolor: background, plot_bgcolor: background, font: { color: foreground, family: "system-ui, sans-serif" },
+    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest", dragmode: isLassoMode && "lasso", uirevision: "same",
     xaxis: { visible: false }, yaxis: { visible: false, scaleanchor: "x" },
     hoverlabel: { align: "left" },
     annotations: data.regions.map((region) => ({
-      x: region.x, y: region.y, text: `<b>${plain(short(region.name, 28))}</b>`, showarrow: false,
-      font: { size: 13, color: front }, bgcolor: isDark.matches ? "rgba(20,22,26,.72)" : "rgba(255,255,255,.78)", borderpad: 2, captureevents: false,
+      x: region.x, y: region.y, text: `<b>${escapeHtml(truncate(region.name, 28))}</b>`, showarrow: false,
+      font: { size: 13, color: foreground }, bgcolor: isDark.matches ? "rgba(20,22,26,.72)" : "rgba(255,255,255,.78)", borderpad: 2, captureevents: false,
     })),
   };
 }
 
-function traces() {
-  const front = isDark.matches ? "#ffffff" : "#000000";
+const POINTS_TRACE = 1; // index of the points in what createTraces returns
+
+function createTraces() {
+  const foreground = isDark.matches ? "#ffffff" : "#000000";
   const accent = isDark.matches ? "#8ab4f8" : "#0b57d0";
-  const lit = (row) => (matching === null ? alone === null || colors[row] === alone : matching.has(row));
-  const fades = alone !== null || matching !== null;
-  const outline = size > 3 ? { width: 0.6, color: front } : { width: 0 };
+  const isHighlighted = (row) => (matchingRows === null ? soloColor === null || colors[row] === soloColor : matchingRows.has(row));
+  const hasHighlight = soloColor !== null || matchingRows !== null;
+  const outline = pointSize > 3 ? { width: 0.6, color: foreground } : { width: 0 };
   const points = {
-    type: POINTS_BY, mode: "markers", x: data.x, y: data.y, text: texts, hovertemplate: "%{text}<extra></extra>",
-    marker: { size, color: colors, opacity: fades ? rows.map((row) => (lit(row) ? 0.95 : FADED)) : 0.85, line: outline },
+    type: TRACE_TYPE, mode: "markers", x: data.x, y: data.y, text: hoverTexts, hovertemplate: "%{text}<extra></extra>",
+    marker: { size: pointSize, color: colors, opacity: hasHighlight ? rows.map((row) => (isHighlighted(row) ? 0.95 : FADED_OPACITY)) : 0.85, line: outline },
   };
-  const at = (some) => ({ type: POINTS_BY, hoverinfo: "skip", x: some.map((row) => (row === null ? null : data.x[row])), y: some.map((row) => (row === null ? null : data.y[row])) });
-  const near = chosen === null ? [] : data.neighbours[chosen];
-  const ends = chosen === null ? [] : [chosen, ...near];
+  // null in place of a row interrupts a line
+  const traceOf = (traceRows) => ({ type: TRACE_TYPE, hoverinfo: "skip", x: traceRows.map((row) => (row === null ? null : data.x[row])), y: traceRows.map((row) => (row === null ? null : data.y[row])) });
+  const neighbours = selectedRow === null ? [] : data.neighbours[selectedRow];
+  const markedRows = selectedRow === null ? [] : [selectedRow, ...neighbours];
   return [
-    { ...at(near.flatMap((row) => [chosen, row, null])), mode: "lines", line: { width: 1.5, color: accent } },
+    { ...traceOf(neighbours.flatMap((row) => [selectedRow, row, null])), mode: "lines", line: { width: 1.5, color: accent } },
     points,
-    { ...at(matching === null ? [] : [...matching]), mode: "markers", marker: { size: size + 7, symbol: "circle-open", color: front, line: { width: 1.5 } } },
-    { ...at(ends), mode: "markers", marker: { size: ends.map((_, i) => size + (i ? 4 : 9)), color: ends.map((row) => colors[row]), line: { width: 2, color: accent } } },
+    { ...traceOf(matchingRows === null ? [] : [...matchingRows]), mode: "markers", marker: { size: pointSize + 7, symbol: "circle-open", color: foreground, line: { width: 1.5 } } },
+    { ...traceOf(markedRows), mode: "markers", marker: { size: markedRows.map((_, i) => pointSize + (i ? 4 : 9)), color: markedRows.map((row) => colors[row]), line: { width: 2, color: accent } } },
   ];
 }
-const POINTS = 1; // the place of the points among the traces
 
-// Beside the map
+// The panel beside the map
 
-function entry(text, color, note, pressed, run) {
+function createEntry(text, color, note, isPressed, onClick) {
   const button = document.createElement("button");
   const dot = document.createElement("span");
   const small = document.createElement("small");
@@ -95,156 +97,164 @@ function entry(text, color, note, pressed, run) {
   small.textContent = note;
   button.type = "button";
   button.append(dot, text, small);
-  if (pressed !== null) button.setAttribute("aria-pressed", String(pressed));
-  button.onclick = run;
+  if (isPressed !== null) button.setAttribute("aria-pressed", String(isPressed));
+  button.onclick = onClick;
   const item = document.createElement("li");
   item.append(button);
   return item;
 }
 
-const trackEntry = (row) => entry(data.name[row], colors[row], data.artist[row] || data.folder[row] || "", null, () => choose(row));
+const createTrackEntry = (row) => createEntry(data.name[row], colors[row], data.artist[row] || data.folder[row] || "", null, () => selectTrack(row));
 
 function showLegend() {
-  const shown = data.colors[field].slice();
-  const rest = rows.length - shown.reduce((sum, [, count]) => sum + count, 0);
-  if (rest) shown.push(["others", rest, data.others]);
-  byId("legend").replaceChildren(...shown.map(([label, count, color]) => entry(label, color, count, alone === color, () => {
-    alone = alone === color ? null : color;
-    const place = [...byId("legend").querySelectorAll("button")].indexOf(document.activeElement);
+  const legend = data.colors[colorField].slice();
+  const nOther = rows.length - legend.reduce((sum, [, count]) => sum + count, 0);
+  if (nOther) legend.push(["other", nOther, data.others]);
+  byId("legend").replaceChildren(...legend.map(([label, count, color]) => createEntry(label, color, count, soloColor === color, () => {
+    soloColor = soloColor === color ? null : color;
+    const position = [...byId("legend").querySelectorAll("button")].indexOf(document.activeElement);
     showLegend();
-    byId("legend").querySelectorAll("button")[place]?.focus();
+    byId("legend").querySelectorAll("button")[position]?.focus();
     draw();
   })));
 }
 
-function recolor() {
-  field = byId("color").value;
-  const colorOf = new Map(data.colors[field].map(([label, , color]) => [label, color]));
-  colors = data[field].map((label) => colorOf.get(label) || data.others);
-  alone = null;
+function updateColors() {
+  colorField = byId("color").value;
+  const colorOf = new Map(data.colors[colorField].map(([label, , color]) => [label, color]));
+  colors = data[colorField].map((label) => colorOf.get(label) || data.others);
+  soloColor = null;
   showLegend();
   showMatches();
-  showChosen();
+  showSelected();
   draw();
 }
 
 function showMatches() {
   const panel = byId("matches");
-  panel.hidden = matching === null || !matching.size;
-  panel.querySelector("ul").replaceChildren(...[...(matching || [])].slice(0, MOST_LISTED).map(trackEntry));
-  byId("found").textContent = matching === null ? `${rows.length} tracks` : `${matching.size} of ${rows.length}`;
+  panel.hidden = matchingRows === null || !matchingRows.size;
+  panel.querySelector("ul").replaceChildren(...[...(matchingRows || [])].slice(0, MAX_LISTED_MATCHES).map(createTrackEntry));
+  byId("count").textContent = matchingRows === null ? `${rows.length} tracks` : `${matchingRows.size} of ${rows.length} tracks`;
 }
 
-function find(text) {
+/** Highlight the tracks that contain every word of a text. */
+function search(text) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  matching = words.length ? new Set(rows.filter((row) => words.every((word) => haystacks[row].includes(word)))) : null;
+  matchingRows = words.length ? new Set(rows.filter((row) => words.every((word) => searchTexts[row].includes(word)))) : null;
   showMatches();
   draw();
 }
 
-function showChosen() {
-  const panel = byId("chosen");
-  panel.hidden = chosen === null;
-  if (chosen === null) return;
-  panel.querySelector("h2").textContent = data.name[chosen];
-  panel.querySelector("p").textContent = detailsOf(chosen);
-  panel.querySelector("ol").replaceChildren(...data.neighbours[chosen].map(trackEntry));
+function showSelected() {
+  const panel = byId("selected");
+  panel.hidden = selectedRow === null;
+  if (selectedRow === null) return;
+  panel.querySelector("h2").textContent = data.name[selectedRow];
+  panel.querySelector("p").textContent = detailsOf(selectedRow);
+  panel.querySelector("ol").replaceChildren(...data.neighbours[selectedRow].map(createTrackEntry));
 }
 
-/** Choose a track, and move it into view where it is not. */
-function choose(row) {
-  chosen = row;
-  tell({ chosen: data.ids[row] });
-  showChosen();
-  byId("chosen").querySelector("h2").focus();
+/** Select a track. Center the map on it if it is out of view. */
+function selectTrack(row) {
+  selectedRow = row;
+  postToParent({ selectedId: data.ids[row] });
+  showSelected();
+  byId("selected").querySelector("h2").focus();
   const { xaxis, yaxis } = plot._fullLayout;
-  const isOutside = (axis, place) => place < Math.min(...axis.range) || place > Math.max(...axis.range);
-  if (isOutside(xaxis, data.x[row]) || isOutside(yaxis, data.y[row])) look(1, data.x[row], data.y[row]);
+  const isOutside = (axis, position) => position < Math.min(...axis.range) || position > Math.max(...axis.range);
+  if (isOutside(xaxis, data.x[row]) || isOutside(yaxis, data.y[row])) setView(1, data.x[row], data.y[row]);
   draw();
 }
 
-/** Look from so many times as far, at a place: the one in the middle, unless given. */
-function look(times, x = null, y = null) {
+/**
+ * Scale the part of the map in view, and center it on a point.
+ *
+ * @param factor below 1 to zoom in, above 1 to zoom out
+ * @param x, y the point, in map units. Default: the current center
+ */
+function setView(factor, x = null, y = null) {
   const { xaxis, yaxis } = plot._fullLayout;
   const width = xaxis.range[1] - xaxis.range[0];
-  const scale = boundedWidth(times * width) / width;
-  const around = (axis, place) => {
+  const scale = clampWidth(factor * width) / width;
+  const rangeAround = (axis, position) => {
     const [low, high] = axis.range;
-    const middle = place ?? (low + high) / 2;
-    return [middle + (scale * (low - high)) / 2, middle + (scale * (high - low)) / 2];
+    const center = position ?? (low + high) / 2;
+    return [center + (scale * (low - high)) / 2, center + (scale * (high - low)) / 2];
   };
-  Plotly.relayout(plot, { "xaxis.range": around(xaxis, x), "yaxis.range": around(yaxis, y) });
+  Plotly.relayout(plot, { "xaxis.range": rangeAround(xaxis, x), "yaxis.range": rangeAround(yaxis, y) });
 }
 
-/** Hide the names of regions that would lie over those of larger ones. */
-function thinOut() {
-  const shown = [];
+/** Hide the names of regions that overlap the name of a larger region. */
+function hideOverlappingNames() {
+  const visibleBoxes = [];
   for (const label of plot.querySelectorAll(".annotation")) {
     const box = label.getBoundingClientRect();
-    const isFree = shown.every((other) => box.right < other.left || other.right < box.left || box.bottom < other.top || other.bottom < box.top);
+    const isFree = visibleBoxes.every((other) => box.right < other.left || other.right < box.left || box.bottom < other.top || other.bottom < box.top);
     label.style.visibility = isFree ? "visible" : "hidden";
-    if (isFree) shown.push(box);
+    if (isFree) visibleBoxes.push(box);
   }
 }
 
-byId("find").oninput = (event) => find(event.target.value);
-byId("find").onkeydown = (event) => {
-  if (event.key === "Enter" && matching !== null && matching.size) choose([...matching][0]);
+// Controls
+
+byId("search").oninput = (event) => search(event.target.value);
+byId("search").onkeydown = (event) => {
+  if (event.key === "Enter" && matchingRows !== null && matchingRows.size) selectTrack([...matchingRows][0]);
 };
 for (const name of FIELDS) {
   if (data[name].some(Boolean)) byId("color").append(new Option(name, name, false, name === data.color_by));
 }
-byId("color").onchange = recolor;
-byId("closer").onclick = () => look(1 / 1.5);
-byId("farther").onclick = () => look(1.5);
-byId("whole").onclick = () => Plotly.relayout(plot, { "xaxis.autorange": true, "yaxis.autorange": true });
+byId("color").onchange = updateColors;
+byId("zoom-in").onclick = () => setView(1 / 1.5);
+byId("zoom-out").onclick = () => setView(1.5);
+byId("show-all").onclick = () => Plotly.relayout(plot, { "xaxis.autorange": true, "yaxis.autorange": true });
 byId("lasso").hidden = !isFramed;
 byId("lasso").onclick = () => {
-  isLasso = !isLasso;
-  byId("lasso").setAttribute("aria-pressed", String(isLasso));
+  isLassoMode = !isLassoMode;
+  byId("lasso").setAttribute("aria-pressed", String(isLassoMode));
   draw();
 };
 document.addEventListener("keydown", (event) => {
-  if (event.key === "/" && event.target !== byId("find")) {
+  if (event.key === "/" && event.target !== byId("search")) {
     event.preventDefault();
-    byId("find").focus();
+    byId("search").focus();
   } else if (event.key === "Escape") {
-    const isFinding = byId("find").value !== "";
-    byId("find").value = "";
-    find("");
-    if (isFinding) return;
-    chosen = alone = null;
-    showChosen();
+    const hadSearch = byId("search").value !== "";
+    byId("search").value = "";
+    search("");
+    if (hadSearch) return;
+    selectedRow = soloColor = null;
+    showSelected();
     showLegend();
   } else if (event.target.closest("input, select, button") === null && event.key === " " && isFramed) {
     event.preventDefault();
-    tell({ toggle: true });
+    postToParent({ isPlayToggle: true });
   } else if (event.ctrlKey || event.metaKey) {
-    return; // the browser's own zoom
+    return; // leave Ctrl + and Ctrl - to the browser's own zoom
   } else if (event.target.closest("input, select") === null && ["+", "-", "0"].includes(event.key)) {
-    byId({ "+": "closer", "-": "farther", 0: "whole" }[event.key]).click();
+    byId({ "+": "zoom-in", "-": "zoom-out", 0: "show-all" }[event.key]).click();
   }
 });
-document.body.classList.toggle("framed", isFramed);
+document.body.classList.toggle("is-framed", isFramed);
 isDark.onchange = draw;
 new ResizeObserver(() => plot._fullLayout && Plotly.Plots.resize(plot)).observe(plot);
 document.title = data.title;
 document.querySelector("h1").textContent = data.title;
-Plotly.newPlot(plot, traces(), layout(), CONFIG).then(() => {
-  const isDragged = makeMovable(plot, () => !isLasso, (ranges) => Plotly.relayout(plot, ranges));
+Plotly.newPlot(plot, createTraces(), createLayout(), CONFIG).then(() => {
+  const wasDragged = enablePanZoom(plot, () => !isLassoMode, (ranges) => Plotly.relayout(plot, ranges));
   plot.on("plotly_afterplot", () => {
     Plotly.Fx.unhover(plot);
-    thinOut();
+    hideOverlappingNames();
   });
   plot.on("plotly_click", ({ points }) => {
-    if (isDragged()) return;
-    const point = points.find((one) => one.curveNumber === POINTS);
+    if (wasDragged()) return;
+    const point = points.find(({ curveNumber }) => curveNumber === POINTS_TRACE);
     if (!point) return;
-    choose(point.pointNumber);
+    selectTrack(point.pointNumber);
   });
   plot.on("plotly_selected", (selection) => {
-    const held = (selection?.points || []).filter((one) => one.curveNumber === POINTS);
-    if (selection) tell({ lasso: held.map((one) => data.ids[one.pointNumber]) });
+    const points = (selection?.points || []).filter(({ curveNumber }) => curveNumber === POINTS_TRACE);
+    if (selection) postToParent({ lassoIds: points.map(({ pointNumber }) => data.ids[pointNumber]) });
   });
-  recolor();
+  updateColors();
 });

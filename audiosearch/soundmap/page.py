@@ -47,7 +47,7 @@ def page_of(data: dict[str, Any], *, title: str, color_by: str) -> str:
     here = files("audiosearch.soundmap")
     parts = {
         "STYLE": (here / "map.css").read_text(encoding="utf-8"),
-        "MOVING": (here / "pan_zoom.js").read_text(encoding="utf-8"),
+        "PANZOOM": (here / "pan_zoom.js").read_text(encoding="utf-8"),
         "SCRIPT": (here / "map.js").read_text(encoding="utf-8"),
         "DATA": _in_html(data | looks),
         "PLOTLY": plotly_script(),

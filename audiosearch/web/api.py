@@ -24,7 +24,7 @@ from fastapi import (
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.security import APIKeyHeader
 
-from audiosearch import __version__
+from audiosearch import __version__, defaults
 from audiosearch.audio.tags import read_cover
 from audiosearch.errors import UsageError
 from audiosearch.library.index import Index, Track
@@ -89,6 +89,12 @@ async def health(shared: Shared) -> schemas.Health:
     return schemas.Health(version=__version__, model=model, tracks=tracks, library=library)
 
 
+@router.get("/defaults")
+async def shared_defaults() -> schemas.Defaults:
+    """Return the defaults and limits that the page shares with the server."""
+    return schemas.Defaults()
+
+
 @router.post("/embed")
 async def embed(shared: Shared, file: Upload) -> schemas.EmbedResponse:
     """Return the embedding of a file: a vector of unit length."""
@@ -104,10 +110,8 @@ async def query(
         list[UploadFile], File(max_length=10, description="Clips to search with.")
     ] = [],  # noqa: B006
     track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
-    unlike: Annotated[
-        list[TrackId], Form(description="Tracks to move away from.")
-    ] = [],  # noqa: B006
-    k: Annotated[int, Form(ge=1, le=1_000)] = 10,
+    unlike: Annotated[list[TrackId], Form(description="Tracks to move away from.")] = [],  # noqa: B006
+    k: Annotated[int, Form(ge=1, le=defaults.MAX_HITS)] = defaults.HITS,
     whiten: Annotated[bool, Form()] = False,
 ) -> schemas.Hits:
     """Find the tracks that sound most like the clips and tracks, averaged."""
@@ -121,7 +125,7 @@ async def tracks(
     shared: Shared,
     words: Annotated[str, Query(max_length=200, description="Words in tags or path.")] = "",
     offset: Annotated[int, Query(ge=0, le=2**62)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = defaults.TRACKS_PER_PAGE,
 ) -> schemas.Tracks:
     """List the tracks whose tags or path contain words, best first; without words all, by id."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -10,8 +12,10 @@ from starlette.exceptions import HTTPException
 
 from audiosearch.web.api import Shared
 
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-_FILES = {file.name: file for file in (files("audiosearch.web") / "page").iterdir()}
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "media-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'none'; "
@@ -23,6 +27,18 @@ _MAP_POLICY = (
     "img-src data: blob:; frame-ancestors 'self'; sandbox allow-scripts"
 )
 
+
+def _files_in(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
+    """Yield the files in a folder and its subfolders, each with its path from the first folder."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _files_in(entry, f"{prefix}{entry.name}/")
+        else:
+            yield prefix + entry.name, entry
+
+
+_FILES = dict(_files_in(files("audiosearch.web") / "page"))
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -32,7 +48,7 @@ async def index() -> Response:
     return _file("index.html")
 
 
-@router.get("/page/{name}")
+@router.get("/page/{name:path}")
 async def file(name: str) -> Response:
     """Return a script or style sheet of the page."""
     if name not in _FILES:

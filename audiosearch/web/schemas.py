@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from audiosearch import defaults
 from audiosearch.library.filters import Filters, Range
 from audiosearch.soundmap.labels import name_of
 
@@ -32,6 +33,24 @@ class Health(BaseModel):
     model: str
     tracks: int
     library: str
+
+
+class Defaults(BaseModel):
+    """Defaults and limits that the page takes from the server; see `audiosearch.defaults`."""
+
+    hits: int = defaults.HITS
+    max_hits: int = defaults.MAX_HITS
+    tracks_per_page: int = defaults.TRACKS_PER_PAGE
+    playlist_tracks: int = defaults.PLAYLIST_TRACKS
+    max_playlist_tracks: int = defaults.MAX_PLAYLIST_TRACKS
+    max_playlist_minutes: int = defaults.MAX_PLAYLIST_MINUTES
+    artist_gap: int = defaults.ARTIST_GAP
+    diversity: float = defaults.DIVERSITY
+    keep_seeds: bool = defaults.KEEP_SEEDS
+    max_seeds: int = defaults.MAX_SEEDS
+    max_waypoints: int = defaults.MAX_WAYPOINTS
+    max_range_length: int = defaults.MAX_RANGE_LENGTH
+    max_playlist_name_length: int = defaults.MAX_PLAYLIST_NAME_LENGTH
 
 
 class EmbedResponse(BaseModel):
@@ -96,7 +115,13 @@ class Hits(BaseModel):
 Texts = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=20)]
 
 
-Span = Annotated[str, Field(max_length=20, description="MIN..MAX; either can be left out")]
+Span = Annotated[
+    str,
+    Field(
+        max_length=defaults.MAX_RANGE_LENGTH,
+        description="MIN..MAX. Either end may be left out.",
+    ),
+]
 
 
 class FilterParams(BaseModel):
@@ -139,24 +164,27 @@ class PlaylistFile(BaseModel):
     text: Annotated[str, Field(max_length=500_000)]
 
 
+_TrackCount = Annotated[int, Field(ge=1, le=defaults.MAX_PLAYLIST_TRACKS)]
+
+
 class PlaylistParams(BaseModel):
     """Parameters of a playlist: the options of ``audiosearch playlist``."""
 
     model_config = ConfigDict(extra="forbid")
 
-    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=100)]
+    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=defaults.MAX_SEEDS)]
     to: TrackId | None = None
-    via: Annotated[list[TrackId], Field(max_length=20)] = []
-    n: Annotated[int, Field(ge=1, le=1_000)] = 25
-    minutes: Annotated[float, Field(gt=0, le=6_000)] | None = None
+    via: Annotated[list[TrackId], Field(max_length=defaults.MAX_WAYPOINTS)] = []
+    n: _TrackCount = defaults.PLAYLIST_TRACKS
+    minutes: Annotated[float, Field(gt=0, le=defaults.MAX_PLAYLIST_MINUTES)] | None = None
     drift: bool = False
-    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
-    max_per_artist: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    max_per_album: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    artist_gap: Annotated[int, Field(ge=0, le=1_000)] = 0
+    diversity: Annotated[float, Field(ge=0, le=1)] = defaults.DIVERSITY
+    max_per_artist: _TrackCount | None = None
+    max_per_album: _TrackCount | None = None
+    artist_gap: Annotated[int, Field(ge=0, le=defaults.MAX_PLAYLIST_TRACKS)] = defaults.ARTIST_GAP
     vary: bool = False
     random_seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
-    seeds: bool = True
+    seeds: bool = defaults.KEEP_SEEDS
     whiten: bool | None = None
     only: FilterParams = FilterParams()
     unless: FilterParams = FilterParams()
@@ -177,5 +205,5 @@ class PlaylistExport(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     tracks: Annotated[list[TrackId], Field(min_length=1, max_length=10_000)]
-    name: Annotated[str, Field(max_length=200)] = "Playlist"
+    name: Annotated[str, Field(max_length=defaults.MAX_PLAYLIST_NAME_LENGTH)] = "Playlist"
     format: Literal["m3u8", "xspf", "jspf"] = "m3u8"

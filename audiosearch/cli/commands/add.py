@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperCommand
 
-from audiosearch.cli.options import DEFAULT_INDEX, Excerpt, IndexAt, Jobs, ModelName, Weights
+from audiosearch import defaults
+from audiosearch.cli.options import Excerpt, IndexAt, Jobs, ModelName, Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def add(
         list[str],
         typer.Argument(metavar="PATH...", help="Audio files and folders. With --ray also URLs."),
     ],
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
     excerpt: Excerpt = None,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
 
@@ -26,7 +27,7 @@ def doctor(
             help="Model that produced the vectors, if the damaged database no longer tells.",
         ),
     ] = None,
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Check database, vectors, FAISS index, audio files and model. Exits with 1 on errors."""

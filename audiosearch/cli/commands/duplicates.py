@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, NullSeparated, OutputFormat
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt, NullSeparated, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
 COLUMNS = ("group", "id", "format", "seconds", "size", "path")
 
 
 def duplicates(
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
     null: NullSeparated = False,
 ) -> None:

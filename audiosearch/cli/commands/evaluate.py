@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt, OutputFormat
 from audiosearch.cli.output import Format, print_json, show_rows
 
 
@@ -15,7 +16,7 @@ def evaluate(
         Literal["artist", "album", "genre", "folder"],
         typer.Option(help="Label that neighbors should share."),
     ],
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Measure how often neighbors share a label, with plain and with whitened vectors."""

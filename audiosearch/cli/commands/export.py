@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt
 
 
 def export(
@@ -17,7 +18,7 @@ def export(
     parquet: Annotated[
         bool, typer.Option("--parquet", help="Write a single file, OUT/tracks.parquet.")
     ] = False,
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
 ) -> None:
     """Write all vectors and tracks to OUT/vectors.npy and OUT/tracks.jsonl, for `import`."""
     from audiosearch.cli.console import say

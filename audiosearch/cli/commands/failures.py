@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, NullSeparated, OutputFormat
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt, NullSeparated, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
 
 def failures(
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
     null: NullSeparated = False,
 ) -> None:

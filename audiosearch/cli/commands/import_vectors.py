@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt
 
 
 def import_vectors(
@@ -21,7 +22,7 @@ def import_vectors(
         Path,
         typer.Argument(metavar="FIELDS", help="JSON, JSON lines or CSV with a row per vector."),
     ],
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     model: Annotated[
         str | None,
         typer.Option(

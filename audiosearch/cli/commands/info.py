@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt, OutputFormat
 from audiosearch.cli.output import Format, show_facts
 
 
-def info(location: IndexAt = DEFAULT_INDEX, output: OutputFormat = Format.TABLE) -> None:
+def info(location: IndexAt = defaults.INDEX, output: OutputFormat = Format.TABLE) -> None:
     """Show what the index holds and which model produced its embeddings."""
     from audiosearch.cli.text import clock
     from audiosearch.library.index import Index

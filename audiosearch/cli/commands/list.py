@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, NullSeparated, OutputFormat
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt, NullSeparated, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
 COLUMNS = ("id", "title", "artist", "album", "seconds", "path")
 
 
 def list_tracks(
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
     null: NullSeparated = False,
 ) -> None:

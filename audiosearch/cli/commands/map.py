@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt
 
 
 def draw_map(
@@ -31,7 +32,7 @@ def draw_map(
     ] = False,
     anew: Annotated[bool, typer.Option("--anew", hidden=True, help="Same as --relayout.")] = False,
     title: Annotated[str | None, typer.Option(help="Heading of the map.")] = None,
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
 ) -> None:
     """Draw all tracks as a map on which similar tracks lie close together."""
     from audiosearch.cli.console import say, spinner

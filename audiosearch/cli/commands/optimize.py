@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, OutputFormat
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt, OutputFormat
 from audiosearch.cli.output import Format, print_json, show_rows
 from audiosearch.errors import UsageError
 
@@ -26,7 +27,7 @@ def optimize(
     exact: Annotated[
         bool, typer.Option("--exact", help="Return to exact search over all tracks.")
     ] = False,
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Make queries of a large index faster or smaller in memory, and measure the recall."""

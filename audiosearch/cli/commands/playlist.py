@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiosearch import defaults
 from audiosearch.cli.options import (
-    DEFAULT_INDEX,
     IndexAt,
     ModelName,
     Weights,
@@ -128,7 +128,7 @@ def playlist(
     forward_slash: Annotated[
         bool, typer.Option("--forward-slash", help="Write paths with / instead of backslashes.")
     ] = False,
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
     filters: Filters = EVERYTHING,

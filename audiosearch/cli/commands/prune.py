@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt
 
 
 def prune(
@@ -14,7 +15,7 @@ def prune(
     force: Annotated[
         bool, typer.Option("--force", help="Go on even if all files are missing.")
     ] = False,
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
 ) -> None:
     """Remove tracks from the index whose files are missing."""
     from audiosearch.cli.console import say

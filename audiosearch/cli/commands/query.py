@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from audiosearch import defaults
 from audiosearch.cli.options import (
-    DEFAULT_INDEX,
     IndexAt,
     ModelName,
     NullSeparated,
@@ -32,7 +32,7 @@ def query(
             "averaged.",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Number of hits.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of hits.")] = defaults.HITS,
     tracks: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,7 +53,7 @@ def query(
     include_self: Annotated[
         bool, typer.Option("--include-self", help="Show the clips themselves as hits too.")
     ] = False,
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
     output: OutputFormat = Format.TABLE,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, Jobs, Weights
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt, Jobs, Weights
 
 
 def reembed(
@@ -19,7 +20,7 @@ def reembed(
     force: Annotated[
         bool, typer.Option("--force", help="Remove tracks that can't be embedded again.")
     ] = False,
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
 ) -> None:
     """Embed the whole index with another model. Until it is done, the old vectors answer."""
     from audiosearch.cli.console import say, stderr

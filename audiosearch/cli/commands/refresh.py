@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt
 
 
-def refresh(location: IndexAt = DEFAULT_INDEX) -> None:
+def refresh(location: IndexAt = defaults.INDEX) -> None:
     """Read the tags of all files again, without embedding anything."""
     from audiosearch.cli.console import say
     from audiosearch.library.index import Index

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt
 
 
 def relocate(
     old: Annotated[str, typer.Argument(metavar="OLD", help="Former path of the folder.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Current path of the folder.")],
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
 ) -> None:
     """Update the paths of tracks after a folder moved. No file is read."""
     from audiosearch.cli.console import say

@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt
 
 
 def remove(
     tracks: Annotated[
         list[str], typer.Argument(metavar="TRACK...", help="Paths or #IDs of tracks, or folders.")
     ],
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
 ) -> None:
     """Remove tracks, or all tracks in folders, from the index. Audio files are kept."""
     from audiosearch.cli.console import say

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from audiosearch.cli.options import DEFAULT_INDEX, IndexAt
+from audiosearch import defaults
+from audiosearch.cli.options import IndexAt
 from audiosearch.errors import AudiosearchError, MissingExtra, UsageError
 
 
 def serve(
-    location: IndexAt = DEFAULT_INDEX,
+    location: IndexAt = defaults.INDEX,
     host: Annotated[
         str,
         typer.Option(metavar="ADDRESS", help="Address to listen on. Default: this machine only."),

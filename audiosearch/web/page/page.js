@@ -1,31 +1,31 @@
-// The page: it begins here. And its keys.
+// Entry point of the page: connects the views, then loads what they show first.
 
-import { findWords } from "./find.js";
-import { restore } from "./playlist.js";
-import { $, busy, json } from "./server.js";
-import { togglePlaying } from "./tracks.js";
-import { show, showNamed } from "./views.js";
+import { fetchJson } from "./common/api.js";
+import { loadDefaults } from "./common/defaults.js";
+import { runBusy } from "./common/status.js";
+import { addTrackAction } from "./common/track_actions.js";
+import "./keyboard.js";
+import "./map_view.js";
+import "./playlist/download.js";
+import "./playlist/form.js";
+import { addSeed, setSeeds } from "./playlist/seeds.js";
+import { loadPlaylist } from "./playlist/store.js";
+import { setTracks } from "./playlist/tracks.js";
+import "./search/recorder.js";
+import { searchByTrack } from "./search/sound_search.js";
+import { searchByText } from "./search/text_search.js";
+import { showViewOfAddress } from "./views.js";
 
-addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key !== "/")) return;
-  const within = (names) => event.target.closest(names) !== null;
-  const isTyping = within("input, select, textarea, dialog, iframe");
-  if (event.key !== "Escape" && (isTyping || (event.key !== "/" && within("button, a, audio, summary")))) return;
-  const items = [...document.querySelectorAll("section:not([hidden]) .tracks > li")];
-  const place = items.indexOf(document.activeElement.closest?.("li"));
-  if (event.key === "/") {
-    show("find");
-    $("words").focus();
-  } else if (event.key === "Escape" && !$("discard").hidden) {
-    $("discard").click();
-  } else if (["ArrowDown", "ArrowUp"].includes(event.key) && items.length) {
-    items[Math.max(0, Math.min(items.length - 1, place + (event.key === "ArrowDown" ? 1 : -1)))].focus();
-  } else if (event.key === " " && items.length) {
-    togglePlaying(items[place]?.querySelector("audio"));
-  } else return;
-  event.preventDefault();
+addTrackAction("More like this", searchByTrack);
+addTrackAction("Playlist from this", addSeed);
+
+await runBusy("", async () => {
+  const { library } = await fetchJson("health");
+  await loadDefaults();
+  const saved = loadPlaylist(library);
+  if (!saved) return;
+  setTracks(saved.tracks, saved.name);
+  setSeeds(saved.seeds);
 });
-
-await busy("", async () => restore((await json("health")).library));
-showNamed();
-findWords("");
+showViewOfAddress();
+searchByText("");

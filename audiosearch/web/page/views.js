@@ -1,28 +1,32 @@
-// FilterParams of the views is shown.
+// Switching between the views.
 
-import { loadMap } from "./map.js";
-import { $, say } from "./server.js";
-import { dock } from "./tracks.js";
+import { byId } from "./common/dom.js";
+import { moveToFooter } from "./common/player.js";
+import { showStatus } from "./common/status.js";
 
 const VIEWS = ["find", "playlist", "map"];
+const listeners = new Map();
 
-export function show(view) {
+/** Register a function to run each time that a view is shown. */
+export const onShow = (view, run) => listeners.set(view, run);
+
+export function showView(view) {
   if (location.hash !== `#${view}`) location.hash = view;
-  if ($(view).hidden) say("");
+  if (byId(view).hidden) showStatus("");
   for (const name of VIEWS) {
-    if (name !== view) dock($(name));
-    $(name).hidden = name !== view;
+    if (name !== view) moveToFooter(byId(name));
+    byId(name).hidden = name !== view;
     const link = document.querySelector(`nav a[href="#${name}"]`);
     if (name === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (view === "map") loadMap();
+  listeners.get(view)?.();
 }
 
-/** Show the view that the address names; the first where it names none. */
-export function showNamed() {
+/** Show the view that the address names, or else the first one. */
+export function showViewOfAddress() {
   const name = location.hash.slice(1);
-  show(VIEWS.includes(name) ? name : VIEWS[0]);
+  showView(VIEWS.includes(name) ? name : VIEWS[0]);
 }
 
-addEventListener("hashchange", showNamed);
+addEventListener("hashchange", showViewOfAddress);
