@@ -1,4 +1,4 @@
-"""What does a file sound like? 128 numbers, which lie close together for sounds that are alike."""
+"""Embed audio files: similar sounds get similar vectors of 128 numbers."""
 
 import tempfile
 from pathlib import Path

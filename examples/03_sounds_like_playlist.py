@@ -1,4 +1,4 @@
-"""A "sounds like" playlist: tracks around one song, as an M3U8 file for any player."""
+"""Make a playlist of tracks that sound like one song, as an M3U8 file for any player."""
 
 import tempfile
 from pathlib import Path

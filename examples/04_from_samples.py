@@ -1,4 +1,4 @@
-"""Embed samples from memory: a synthesiser's, a microphone's, another library's."""
+"""Embed samples that are in memory, for example from a synthesiser or a microphone."""
 
 import numpy as np
 
