@@ -20,15 +20,27 @@ from audiosearch.cli.options import (
     with_filters,
 )
 from audiosearch.cli.output import Format, show_rows
+from audiosearch.defaults import (
+    DEFAULT_ARTIST_GAP,
+    DEFAULT_DIVERSITY,
+    DEFAULT_KEEP_SEEDS,
+    DEFAULT_PLAYLIST_TRACKS,
+)
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track
-    from audiosearch.playlist_files.formats import PathStyle
+    from audiosearch.playlist_files import PathStyle
     from audiosearch.playlists import Playlist
 
 COLUMNS = ("position", "id", "title", "artist", "album", "seconds", "path")
+
+
+def _strategy_names() -> list[str]:
+    from audiosearch.playlists import STRATEGIES
+
+    return list(STRATEGIES)
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +54,9 @@ def playlist(
         list[str] | None,
         typer.Argument(metavar="SEED...", help="Tracks' paths or #IDs, audio files, or playlists."),
     ] = None,
-    n_tracks: Annotated[int, typer.Option("-n", min=1, help="How many tracks.")] = 25,
+    n_tracks: Annotated[int, typer.Option("-n", min=1, help="How many tracks.")] = (
+        DEFAULT_PLAYLIST_TRACKS
+    ),
     tracks: Annotated[
         list[str] | None,
         typer.Option("--track", metavar="WORDS", help="One more seed: the track with these words."),
@@ -59,9 +73,17 @@ def playlist(
     via: Annotated[
         list[str] | None, typer.Option(metavar="TRACK", help="... through these, in order.")
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How to choose tracks. Default: path with --to, drift with --drift, else similar.",
+            autocompletion=_strategy_names,
+        ),
+    ] = None,
     diversity: Annotated[
         float, typer.Option(metavar="0..1", help="How unlike one another the tracks should be.")
-    ] = 0.0,
+    ] = DEFAULT_DIVERSITY,
     max_per_artist: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="At most so many tracks of an artist.")
     ] = None,
@@ -70,7 +92,7 @@ def playlist(
     ] = None,
     artist_gap: Annotated[
         int, typer.Option(min=0, metavar="N", help="So many others between two of an artist.")
-    ] = 0,
+    ] = DEFAULT_ARTIST_GAP,
     vary: Annotated[bool, typer.Option("--vary", help="Another list each time.")] = False,
     random_seed: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="With --vary: the same list for each N.")
@@ -80,7 +102,7 @@ def playlist(
     ] = None,
     keep_seeds: Annotated[
         bool, typer.Option("--seeds/--no-seeds", help="Begin with the seeds, or leave them out.")
-    ] = True,
+    ] = DEFAULT_KEEP_SEEDS,
     whiten: Annotated[
         bool | None,
         typer.Option(
@@ -122,35 +144,37 @@ def playlist(
     """Make a playlist of tracks that sound like SEED, or lead from it to another track."""
     from audiosearch.cli.console import model_progress, warn
     from audiosearch.models.registry import Request
-    from audiosearch.playlist_files.formats import PathStyle, beside, read_playlist
+    from audiosearch.playlist_files import PathStyle, absolute_path, read_playlist
     from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
-    from audiosearch.playlists import playlist as found_playlist
+    from audiosearch.playlists import playlist as make_playlist
 
-    recent: set[str] = set()
+    excluded_paths: set[str] = set()
     for file in map(os.fspath, exclude_playlist or ()):
         for entry in read_playlist(file):
-            recent |= {entry.path, beside(file, entry.path)}
-    wishes = PlaylistRequest(
+            excluded_paths |= {entry.path, absolute_path(file, entry.path)}
+    request = PlaylistRequest(
         seeds=tuple(seeds or ()),
         named=tuple(tracks or ()),
-        waypoints=tuple([*(via or ()), to] if to else via or ()),
+        destination=to,
+        waypoints=tuple(via or ()),
+        strategy=strategy,
+        options=PlaylistOptions(
+            n_tracks=n_tracks,
+            seconds=None if length is None else _seconds(length),
+            diversity=diversity,
+            keep_seeds=keep_seeds,
+            drift=drift,
+            vary=vary or random_seed is not None,
+            random_seed=random_seed,
+            whiten=whiten,
+        ),
+        constraints=Constraints(
+            max_per_artist, max_per_album, artist_gap, frozenset(excluded_paths)
+        ),
         filters=which,
-        whiten=whiten,
     )
-    shape = PlaylistOptions(
-        n_tracks=n_tracks,
-        drift=drift,
-        diversity=diversity,
-        seconds=None if length is None else _seconds(length),
-        keep_seeds=keep_seeds,
-        vary=vary or random_seed is not None,
-        random_seed=random_seed,
-    )
-    caps = Constraints(max_per_artist, max_per_album, artist_gap, frozenset(recent))
-    if via and not to:
-        raise UsageError("--via leads nowhere without --to.", hint="Name where the path ends.")
     with model_progress() as progress:
-        found = found_playlist(location, wishes, shape, caps, Request(model, weights, progress))
+        found = make_playlist(location, request, Request(model, weights, progress))
     for note in found.notes:
         warn(note)
     folder = output.parent if output is not None else Path()
@@ -181,7 +205,7 @@ def _seconds(text: str) -> float:
 def _show(found: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
     from audiosearch.atomic import atomic_path
     from audiosearch.cli.console import say
-    from audiosearch.playlist_files.formats import SUFFIXES, Entry, PlaylistFormat, playlist_text
+    from audiosearch.playlist_files import SUFFIXES, Entry, PlaylistFormat, playlist_text
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output} is no playlist.", hint="Name it .m3u8, .xspf or .jspf.")
@@ -191,9 +215,7 @@ def _show(found: Playlist, output: Path | None, style: str | None, paths: PathSt
     if output is None and style not in kinds:
         _show_table(found.tracks, style or "table")
         return
-    entries = [
-        Entry(paths.written(t.path), t.title, t.artist, t.album, t.seconds) for t in found.tracks
-    ]
+    entries = [Entry.from_track(track, paths.apply(track.path)) for track in found.tracks]
     kind = SUFFIXES[output.suffix.lower()] if output else kinds[style or "m3u8"]
     text = playlist_text(entries, found.name, kind)
     if output is None:

@@ -17,6 +17,7 @@ from audiosearch.cli.options import (
     with_filters,
 )
 from audiosearch.cli.output import Format, show_rows
+from audiosearch.defaults import DEFAULT_HITS, DEFAULT_WHITEN_QUERY
 from audiosearch.library.filters import EVERYTHING, Filters
 
 COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "path")
@@ -36,7 +37,7 @@ def query(
             "centroid.",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many hits.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many hits.")] = DEFAULT_HITS,
     tracks: Annotated[
         list[str] | None,
         typer.Option("--track", metavar="WORDS", help="One more clip: the track with these words."),
@@ -45,7 +46,7 @@ def query(
         list[str] | None,
         typer.Option(metavar="CLIP", help="What hits should not sound like."),
     ] = None,
-    whiten: Whiten = False,
+    whiten: Whiten = DEFAULT_WHITEN_QUERY,
     min_similarity: Annotated[
         float | None, typer.Option(metavar="COSINE", help="The least similarity of a hit.")
     ] = None,
@@ -62,21 +63,22 @@ def query(
     """Find the tracks that sound most like CLIP."""
     from audiosearch.cli.console import model_progress, warn
     from audiosearch.models.registry import Request
-    from audiosearch.search.similar import SearchOptions, similar
+    from audiosearch.search.query import SearchOptions
+    from audiosearch.search.similar import similar
 
     with model_progress() as progress:
-        answer = similar(
+        result = similar(
             location,
             clips or (),
             named=tracks or (),
             unlike=unlike or (),
             k=k,
-            ranking=SearchOptions(which, whiten, min_similarity, include_self),
+            options=SearchOptions(which, whiten, min_similarity, include_self),
             request=Request(model, weights, progress),
         )
-    for warning in answer.warnings:
+    for warning in result.warnings:
         warn(warning)
-    if not answer.hits:
+    if not result.hits:
         warn("There are no hits: the index holds no other track that fits.")
     rows = [
         {
@@ -89,7 +91,7 @@ def query(
             "album": hit.track.album,
             "seconds": hit.track.seconds,
         }
-        for hit in answer.hits
+        for hit in result.hits
     ]
-    about = {"model": answer.spec.model}
+    about = {"model": result.spec.model}
     show_rows(rows, key="hits", columns=COLUMNS, output=output, null=null, about=about)

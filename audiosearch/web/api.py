@@ -24,15 +24,13 @@ from fastapi import (
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.security import APIKeyHeader
 
-from audiosearch import __version__
+from audiosearch import __version__, defaults
 from audiosearch.audio.tags import read_cover
-from audiosearch.errors import UsageError
 from audiosearch.library.index import Index, Track
-from audiosearch.models.registry import Request as ModelRequest
-from audiosearch.playlist_files.formats import Entry, PlaylistFormat, entries_of, playlist_text
+from audiosearch.playlist_files import Entry, PlaylistFormat, parse_playlist, playlist_text
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
-from audiosearch.playlists import playlist as found_playlist
-from audiosearch.search.similar import SearchOptions, SearchResult
+from audiosearch.playlists import playlist as make_playlist
+from audiosearch.search.query import SearchOptions, SearchResult
 from audiosearch.web import schemas
 from audiosearch.web.audio import Audio
 from audiosearch.web.embedding_service import EmbeddingService
@@ -100,16 +98,18 @@ async def embed(shared: Shared, file: Upload) -> schemas.EmbedResponse:
 @router.post("/query")
 async def query(
     shared: Shared,
-    file: Annotated[list[UploadFile], File(max_length=10, description="Clips.")] = [],  # noqa: B006
+    file: Annotated[
+        list[UploadFile], File(max_length=defaults.MAX_QUERY_FILES, description="Clips.")
+    ] = [],  # noqa: B006
     track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
     unlike: Annotated[list[TrackId], Form(description="Tracks that hits are unlike.")] = [],  # noqa: B006
-    k: Annotated[int, Form(ge=1, le=1_000)] = 10,
-    whiten: Annotated[bool, Form()] = False,
+    k: Annotated[int, Form(ge=1, le=defaults.MAX_HITS)] = defaults.DEFAULT_HITS,
+    whiten: Annotated[bool, Form()] = defaults.DEFAULT_WHITEN_QUERY,
 ) -> schemas.Hits:
     """Find the tracks that sound most like clips, or like tracks, taken together."""
     heard = [await shared.hearing.embedding(one.file) for one in file]
-    ranking = SearchOptions(whiten=whiten)
-    return schemas.Hits.of(await shared.query(QueryRequest(heard, track, unlike, k, ranking)))
+    options = SearchOptions(whiten=whiten)
+    return schemas.Hits.of(await shared.query(QueryRequest(heard, track, unlike, k, options)))
 
 
 @router.get("/tracks")
@@ -182,35 +182,38 @@ async def cover(shared: Shared, track_id: TrackId) -> Response:
 @router.post("/playlist")
 async def playlist(shared: Shared, wanted: schemas.PlaylistParams) -> schemas.Playlist:
     """Make a playlist of tracks that sound like some, or lead from one to another."""
-    if wanted.via and wanted.to is None:
-        raise UsageError("The way leads nowhere.", hint="Say where it ends: to.")
-    ends = [] if wanted.to is None else [*wanted.via, wanted.to]
-    filters = wanted.only.filters(wanted.unless)
-    shape = PlaylistOptions(
+    options = PlaylistOptions(
         n_tracks=wanted.n,
-        drift=wanted.drift,
-        diversity=wanted.diversity,
         seconds=None if wanted.minutes is None else 60 * wanted.minutes,
+        diversity=wanted.diversity,
         keep_seeds=wanted.seeds,
+        drift=wanted.drift,
         vary=wanted.vary or wanted.random_seed is not None,
         random_seed=wanted.random_seed,
+        whiten=wanted.whiten,
     )
-    heard_before = {
+    excluded_paths = frozenset(
         entry.path
         for one in wanted.exclude_playlists
-        for entry in entries_of(one.text.encode(), one.name)
-    }
-    gap = wanted.artist_gap
-    caps = Constraints(wanted.max_per_artist, wanted.max_per_album, gap, frozenset(heard_before))
+        for entry in parse_playlist(one.text.encode(), one.name)
+    )
+    limits = (wanted.max_per_artist, wanted.max_per_album, wanted.artist_gap)
+    filters = wanted.only.filters(wanted.unless)
 
     def made(index: Index) -> Playlist:
-        wishes = PlaylistRequest(
-            seeds=tuple(t.path for t in tracks_of(index, list(dict.fromkeys(wanted.tracks)))),
-            waypoints=tuple(t.path for t in tracks_of(index, ends)),
+        def paths(ids: list[int]) -> tuple[str, ...]:
+            return tuple(track.path for track in tracks_of(index, ids))
+
+        request = PlaylistRequest(
+            seeds=paths(list(dict.fromkeys(wanted.tracks))),
+            destination=None if wanted.to is None else paths([wanted.to])[0],
+            waypoints=paths(wanted.via),
+            strategy=wanted.strategy,
+            options=options,
+            constraints=Constraints(*limits, excluded_paths),
             filters=filters,
-            whiten=wanted.whiten,
         )
-        return found_playlist(index, wishes, shape, caps, ModelRequest())
+        return make_playlist(index, request)
 
     found = await shared.library.ask(made)
     return schemas.Playlist(
@@ -226,7 +229,7 @@ async def playlist(shared: Shared, wanted: schemas.PlaylistParams) -> schemas.Pl
 async def playlist_file(shared: Shared, ordered: schemas.PlaylistExport) -> Response:
     """Write tracks, in the order given, as a playlist file."""
     found = await shared.library.ask(partial(tracks_of, ids=ordered.tracks))
-    entries = [Entry(t.path, t.title, t.artist, t.album, t.seconds) for t in found]
+    entries = [Entry.from_track(track) for track in found]
     text = playlist_text(entries, ordered.name, PlaylistFormat(ordered.format))
     disposition = f'attachment; filename="playlist.{ordered.format}"'
     return Response(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudiosearchError, TrackNotFound
 from audiosearch.models.registry import Request
+from audiosearch.search.query import Query, SearchOptions, SearchResult, search_batch
 from audiosearch.search.query_vectors import QueryVectors
-from audiosearch.search.similar import Query, SearchOptions, SearchResult, answers
 
 if TYPE_CHECKING:
     from audiosearch.embedding.embedder import Embedding
@@ -23,7 +23,7 @@ class QueryRequest:
     tracks: list[int]
     unlike: list[int]
     k: int
-    ranking: SearchOptions
+    options: SearchOptions
 
 
 def run_queries(index: Index, asked: list[QueryRequest]) -> list[SearchResult | AudiosearchError]:
@@ -36,7 +36,7 @@ def run_queries(index: Index, asked: list[QueryRequest]) -> list[SearchResult | 
         except AudiosearchError as exc:
             found.append(exc)
     queries = [one for one in found if isinstance(one, Query)]
-    answer_of = dict(zip(queries, answers(index, queries), strict=True))
+    answer_of = dict(zip(queries, search_batch(index, queries), strict=True))
     return [answer_of[one] if isinstance(one, Query) else one for one in found]
 
 
@@ -49,7 +49,7 @@ def _query(index: Index, asked: QueryRequest, stored: dict[int, Track]) -> Query
         negatives.add_track(one)
     for embedding in asked.heard:
         seeds.add_embedding(embedding)
-    return Query(index, seeds, negatives, k=asked.k, ranking=asked.ranking)
+    return Query(index, seeds, negatives, k=asked.k, options=asked.options)
 
 
 def picked(stored: dict[int, Track], ids: list[int]) -> list[Track]:

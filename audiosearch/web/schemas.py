@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from audiosearch import defaults
 from audiosearch.library.filters import Filters, Range
 from audiosearch.soundmap.labels import name_of
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track as StoredTrack
-    from audiosearch.search.similar import SearchResult
+    from audiosearch.search.query import SearchResult
 
 #: The most that SQLite counts to.
 TrackId = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -136,7 +137,12 @@ class PlaylistFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(max_length=200)]
-    text: Annotated[str, Field(max_length=500_000)]
+    text: Annotated[str, Field(max_length=defaults.MAX_PLAYLIST_FILE_LENGTH)]
+
+
+_TrackCount = Annotated[int, Field(ge=1, le=defaults.MAX_PLAYLIST_TRACKS)]
+_ArtistGap = Annotated[int, Field(ge=0, le=defaults.MAX_PLAYLIST_TRACKS)]
+_Diversity = Annotated[float, Field(ge=defaults.MIN_DIVERSITY, le=defaults.MAX_DIVERSITY)]
 
 
 class PlaylistParams(BaseModel):
@@ -144,23 +150,26 @@ class PlaylistParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=100)]
+    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=defaults.MAX_SEEDS)]
     to: TrackId | None = None
-    via: Annotated[list[TrackId], Field(max_length=20)] = []
-    n: Annotated[int, Field(ge=1, le=1_000)] = 25
-    minutes: Annotated[float, Field(gt=0, le=6_000)] | None = None
+    via: Annotated[list[TrackId], Field(max_length=defaults.MAX_WAYPOINTS)] = []
+    n: _TrackCount = defaults.DEFAULT_PLAYLIST_TRACKS
+    minutes: Annotated[float, Field(gt=0, le=defaults.MAX_PLAYLIST_MINUTES)] | None = None
     drift: bool = False
-    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
-    max_per_artist: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    max_per_album: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    artist_gap: Annotated[int, Field(ge=0, le=1_000)] = 0
+    strategy: Annotated[str, Field(max_length=defaults.MAX_STRATEGY_LENGTH)] | None = None
+    diversity: _Diversity = defaults.DEFAULT_DIVERSITY
+    max_per_artist: _TrackCount | None = None
+    max_per_album: _TrackCount | None = None
+    artist_gap: _ArtistGap = defaults.DEFAULT_ARTIST_GAP
     vary: bool = False
     random_seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
-    seeds: bool = True
+    seeds: bool = defaults.DEFAULT_KEEP_SEEDS
     whiten: bool | None = None
     only: FilterParams = FilterParams()
     unless: FilterParams = FilterParams()
-    exclude_playlists: Annotated[list[PlaylistFile], Field(max_length=20)] = []
+    exclude_playlists: Annotated[
+        list[PlaylistFile], Field(max_length=defaults.MAX_EXCLUDED_PLAYLISTS)
+    ] = []
 
 
 class Playlist(BaseModel):
@@ -176,6 +185,6 @@ class PlaylistExport(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=10_000)]
-    name: Annotated[str, Field(max_length=200)] = "Playlist"
+    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=defaults.MAX_EXPORTED_TRACKS)]
+    name: Annotated[str, Field(max_length=defaults.MAX_PLAYLIST_NAME_LENGTH)] = "Playlist"
     format: Literal["m3u8", "xspf", "jspf"] = "m3u8"
