@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from served import EVIL, serving
 
-from audiosearch.playlist_files.formats import read_playlist
+from audiosearch.playlist_files import read_playlist
 
 VIEWS = ["find", "playlist", "map"]
 

@@ -224,7 +224,8 @@ def centroid(vectors: Float32 | list[Float32]) -> Float32:
     """
     if not len(vectors):
         raise UsageError(
-            "There is nothing to search with.", hint="Give an audio file, or a path or #ID."
+            "No clip was given to search with.",
+            hint="Give an audio file, or a track's path or #ID.",
         )
     mean = np.mean(vectors, axis=0, dtype=np.float64)
     length = np.linalg.norm(mean)
