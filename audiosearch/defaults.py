@@ -6,21 +6,29 @@ from typing import Final
 
 INDEX: Final = "index"  # folder of the index, relative to the current folder
 
-# Search
+# Queries
 HITS: Final = 10  # hits of a query
 MAX_HITS: Final = 1_000  # hits of a query over HTTP
+MAX_QUERY_FILES: Final = 10  # clips that one query uploads
+WHITEN_QUERY: Final = False  # whether queries rank whitened vectors
 TRACKS_PER_PAGE: Final = 50  # tracks listed at a time over HTTP
 
 # Playlists
 PLAYLIST_TRACKS: Final = 25  # tracks, seeds included
 MAX_PLAYLIST_TRACKS: Final = 1_000  # tracks over HTTP; also limits the per-artist and gap options
-MAX_PLAYLIST_MINUTES: Final = 6_000  # minutes over HTTP
-ARTIST_GAP: Final = 0  # other tracks between two by the same artist
-DIVERSITY: Final = 0.0  # from 0 (most similar tracks) to 1 (most varied tracks)
+MAX_PLAYLIST_MINUTES: Final = 6_000  # playing time over HTTP
 KEEP_SEEDS: Final = True  # whether a playlist starts with its seeds
-MAX_SEEDS: Final = 100  # seeds of a playlist over HTTP
+ARTIST_GAP: Final = 0  # tracks between two by the same artist
+MIN_DIVERSITY: Final = 0.0  # the most similar tracks
+MAX_DIVERSITY: Final = 1.0  # tracks that differ most
+DIVERSITY: Final = MIN_DIVERSITY
+MAX_SEEDS: Final = 100  # seeds over HTTP
 MAX_WAYPOINTS: Final = 20  # tracks between the two ends of a path, over HTTP
-
-# Texts over HTTP
-MAX_RANGE_LENGTH: Final = 20  # characters of a range such as 1990..1999
+MAX_EXCLUDED_PLAYLISTS: Final = 20  # playlist files over HTTP whose tracks are left out
+MAX_STRATEGY_LENGTH: Final = 40  # characters of a strategy's name, over HTTP
 MAX_PLAYLIST_NAME_LENGTH: Final = 200  # characters
+MAX_PLAYLIST_FILE_LENGTH: Final = 500_000  # characters of an excluded playlist, over HTTP
+MAX_EXPORTED_TRACKS: Final = 10_000  # tracks of a playlist file written over HTTP
+
+# Filters over HTTP
+MAX_RANGE_LENGTH: Final = 20  # characters of a range such as 1990..1999

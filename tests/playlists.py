@@ -1,8 +1,8 @@
-"""Print how fast playlists are, and a query beside the bare search, on a large index.
+"""Print how long playlists take, and a query and the bare search it needs, on a large index.
 
 Usage: python tests/playlists.py [--tracks 100000] [--playlists 1000]
 
-The vectors are synthetic: clusters that crowd. Nothing here asserts: machines differ.
+The vectors are made up, in clusters. Nothing here asserts: machines differ.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,18 @@ from speed import AUDIOSEARCH, report
 
 from audiosearch import Index
 from audiosearch.library.index import EmbeddingSpec, Track
-from audiosearch.models.registry import Request, compact
-from audiosearch.playlists import Constraints, PlaylistOptions, around
-from audiosearch.search.query_vectors import QueryVectors
-from audiosearch.search.similar import SearchOptions
+from audiosearch.models.registry import compact
+from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest, playlist
 
-# What a query cannot do without: a process, FAISS, the file, a search.
+# The least that a query needs: a process, FAISS, the file, a search.
 BARE = """
 import sys, numpy, sqlite_utils, rich, typer, faiss
 index = faiss.read_index(sys.argv[1])
 print(index.search(index.index.reconstruct(5)[None], 11))
 """
+
+WHITENED = PlaylistOptions(keep_seeds=False, whiten=True)
+LIMITS = {"constraints": Constraints(max_per_artist=3)}
 
 
 def fill(directory: Path, n_tracks: int) -> None:
@@ -62,21 +64,17 @@ def main() -> None:
         fill(directory, arguments.tracks)
         rng = np.random.default_rng(1)
         with Index(directory) as index:
-            for title, shape in {
-                "around": PlaylistOptions(),
-                "diverse": PlaylistOptions(diversity=0.3),
-                "drifting": PlaylistOptions(drift=True),
+            for title, request in {
+                "similar": PlaylistRequest(options=WHITENED),
+                "diverse": PlaylistRequest(options=replace(WHITENED, diversity=0.3)),
+                "drift": PlaylistRequest(options=WHITENED, strategy="drift"),
             }.items():
                 times = []
                 for seed in rng.integers(1, arguments.tracks, arguments.playlists + 1).tolist():
                     started = time.perf_counter()
-                    seeds = QueryVectors(index, Request())
-                    seeds.add_all([f"#{seed}"])
-                    found = around(
-                        index, seeds, shape, Constraints(per_artist=3), SearchOptions(whiten=True)
-                    )
+                    result = playlist(index, replace(request, seeds=(f"#{seed}",), **LIMITS))
                     times.append(1e3 * (time.perf_counter() - started))
-                    assert len(found.tracks) == 25
+                    assert len(result.tracks) == 25
                 times = times[1:]  # the first loads the index
                 print(f"{title:10} median {statistics.median(times):6.2f} ms", end="")
                 print(f"   mean {statistics.mean(times):6.2f}   worst {max(times):6.2f}")

@@ -1,4 +1,4 @@
-"""Playlist files say what they were told, and say it as others read it."""
+"""Playlist files hold the entries that were written, in the form that other programs read."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -7,11 +7,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from audiosearch import LibraryError
-from audiosearch.playlist_files.formats import (
+from audiosearch.playlist_files import (
     Entry,
     PathStyle,
     PlaylistFormat,
-    beside,
+    absolute_path,
     playlist_text,
     read_playlist,
 )
@@ -34,30 +34,30 @@ NAMES = [
 ]
 
 
-def written(tmp_path, entries, kind, name="A list"):
-    path = tmp_path / f"list.{kind.value}"
-    path.write_bytes(playlist_text(entries, name, kind))
+def write_file(tmp_path, entries, playlist_format, name="A list"):
+    path = tmp_path / f"list.{playlist_format.value}"
+    path.write_bytes(playlist_text(entries, name, playlist_format))
     return path
 
 
-@pytest.mark.parametrize("kind", PlaylistFormat)
-def test_what_is_written_is_read_back(tmp_path, kind):
+@pytest.mark.parametrize("playlist_format", PlaylistFormat)
+def test_entries_that_were_written_are_read(tmp_path, playlist_format):
     entries = [
         Entry(name, f"Title {number}", "An — Artist", "LP & <more>", 60.0 + number)
         for number, name in enumerate(NAMES)
     ]
-    found = read_playlist(str(written(tmp_path, entries, kind)))
-    for entry, again in zip(entries, found, strict=True):
-        assert beside("/x/list", again.path) == beside("/x/list", entry.path)
+    result = read_playlist(str(write_file(tmp_path, entries, playlist_format)))
+    for entry, again in zip(entries, result, strict=True):
+        assert absolute_path("/x/list", again.path) == absolute_path("/x/list", entry.path)
         assert (again.title, again.artist, again.seconds) == (
             entry.title,
             entry.artist,
             entry.seconds,
         )
-        assert again.album == (None if kind is PlaylistFormat.M3U8 else entry.album)
+        assert again.album == (None if playlist_format is PlaylistFormat.M3U8 else entry.album)
 
 
-def test_an_m3u8_has_a_line_a_track_as_players_want_it(tmp_path):
+def test_an_m3u8_has_a_comment_and_a_path_for_each_track(tmp_path):
     entries = [
         Entry("/music/a.mp3", "Song", "Band", None, 125.4),
         Entry("b.mp3"),
@@ -76,14 +76,14 @@ def test_an_m3u8_has_a_line_a_track_as_players_want_it(tmp_path):
     ]
 
 
-def test_no_name_can_break_out_of_its_line(tmp_path):
+def test_each_path_stays_on_its_line(tmp_path):
     for name in NAMES:
         lines = playlist_text([Entry(name, "t")], "n", PlaylistFormat.M3U8).split(b"\n")
         assert len(lines) == 5
         assert not lines[3].startswith(b"#")
 
 
-def test_an_xspf_has_the_elements_of_the_specification(tmp_path):
+def test_an_xspf_has_the_elements_that_its_specification_names(tmp_path):
     entries = [Entry("/music/é #1.mp3", "Song\x00 <b>", "Band", "LP", 1.5), Entry("b c.mp3")]
     root = ET.fromstring(playlist_text(entries, "List", PlaylistFormat.XSPF))
     space = "{http://xspf.org/ns/0/}"
@@ -99,7 +99,7 @@ def test_an_xspf_has_the_elements_of_the_specification(tmp_path):
     assert second.find(f"{space}location").text == "b%20c.mp3"
 
 
-def test_a_jspf_is_json_of_the_same_fields():
+def test_a_jspf_has_the_same_fields_as_json():
     entries = [Entry("/music/a b.mp3", "Song", "Band", "LP", 1.5)]
     document = json.loads(playlist_text(entries, "List", PlaylistFormat.JSPF))
     assert document["playlist"]["title"] == "List"
@@ -124,8 +124,8 @@ def test_a_jspf_is_json_of_the_same_fields():
         (PathStyle(relative_to="/m"), "imported", "imported"),
     ],
 )
-def test_paths_are_written_as_asked(style, path, expected):
-    assert style.written(path) == expected
+def test_a_path_is_written_in_the_requested_style(style, path, expected):
+    assert style.apply(path) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,23 +136,23 @@ def test_paths_are_written_as_asked(style, path, expected):
     ],
 )
 @pytest.mark.parametrize("suffix", [".xspf", ".jspf"])
-def test_what_is_no_playlist_is_said(tmp_path, content, suffix):
+def test_a_file_that_is_not_a_playlist_is_an_error(tmp_path, content, suffix):
     path = tmp_path / f"x{suffix}"
     path.write_bytes(content)
-    with pytest.raises(LibraryError, match="cannot be read as a playlist"):
+    with pytest.raises(LibraryError, match=r"Can't read .* as a playlist"):
         read_playlist(str(path))
 
 
-def test_entities_are_refused(tmp_path):
+def test_xml_entities_are_an_error(tmp_path):
     path = tmp_path / "x.xspf"
     path.write_text('<!DOCTYPE p [<!ENTITY a "aaaa">]><playlist><title>&a;</title></playlist>')
-    with pytest.raises(LibraryError, match="cannot be read as a playlist"):
+    with pytest.raises(LibraryError, match=r"Can't read .* as a playlist"):
         read_playlist(str(path))
 
 
-def test_playlists_of_other_programs_are_read(tmp_path):
+def test_a_playlist_of_another_program_is_read(tmp_path):
     path = tmp_path / "other.m3u8"
     path.write_bytes('\ufeff#EXTM3U\r\n\r\n#EXTINF:12 tvg="x",A - B\r\nsub/a b.mp3\r\n'.encode())
     (entry,) = read_playlist(str(path))
     assert entry == Entry("sub/a b.mp3", "B", "A", None, 12.0)
-    assert beside(str(path), entry.path) == str(tmp_path / "sub" / "a b.mp3")
+    assert absolute_path(str(path), entry.path) == str(tmp_path / "sub" / "a b.mp3")

@@ -19,11 +19,9 @@ from audiosearch.library.milvus.catalog import MilvusCatalog
 from audiosearch.library.milvus.database import MilvusStore
 from audiosearch.library.milvus.schema import coded, decoded
 from audiosearch.maintenance.copy import copy
-from audiosearch.models.registry import Request, compact
-from audiosearch.playlists.builder import Constraints
-from audiosearch.playlists.request import PlaylistRequest, playlist
-from audiosearch.playlists.similar import PlaylistOptions
-from audiosearch.search.similar import SearchOptions
+from audiosearch.models.registry import compact
+from audiosearch.playlists import PlaylistOptions, PlaylistRequest, playlist
+from audiosearch.search.query import SearchOptions
 
 COMPACT = EmbeddingSpec("compact", compact().weights_digest)
 
@@ -247,15 +245,15 @@ def test_whitening_is_fitted_once_and_anew_as_the_library_grows(address, monkeyp
         return sample(catalog, n_vectors)
 
     monkeypatch.setattr(MilvusCatalog, "sample", counted)
-    ranking = SearchOptions(whiten=True)
+    options = SearchOptions(whiten=True)
     with Index(address, spec=COMPACT) as index:
         index.add_all(zip(map(a_track, range(320)), crowd(320), strict=True))
-        first = similar(index, "#1", ranking=ranking).hits
+        first = similar(index, "#1", options=options).hits
     with Index(address) as index:
-        assert similar(index, "#1", ranking=ranking).hits == first
+        assert similar(index, "#1", options=options).hits == first
         assert asked == [320]
         index.add_all(zip(map(a_track, range(320, 410)), crowd(410)[320:], strict=True))
-        similar(index, "#1", ranking=ranking)
+        similar(index, "#1", options=options)
         assert asked == [320, 410]
 
 
@@ -266,8 +264,7 @@ def test_more_hits_than_are_found_at_a_time_are_said(address, monkeypatch):
         index.add_all(zip(map(a_track, range(20)), crowd(20), strict=True))
         answer = similar(index, "#1", k=10)
         assert len(answer.hits) == 4  # and the clip itself
-        assert answer.warnings == ["no more than 5 hits are found at a time"]
-        found = playlist(
-            index, PlaylistRequest(("#1",)), PlaylistOptions(), Constraints(), Request()
-        )
+        assert answer.warnings == ["the index returns at most 5 hits at a time"]
+        options = PlaylistOptions(keep_seeds=False)
+        found = playlist(index, PlaylistRequest(seeds=("#1",), options=options))
         assert len(found.tracks) == 4

@@ -16,7 +16,7 @@ from audiosearch.library.index import EmbeddingSpec
 from audiosearch.maintenance import optimize as optimizing
 from audiosearch.maintenance.optimize import make_exact, optimize
 from audiosearch.models.registry import compact
-from audiosearch.search.similar import SearchOptions
+from audiosearch.search.query import SearchOptions
 
 N_TRACKS = 10_000
 
@@ -65,11 +65,11 @@ def slow_when_exact(monkeypatch):
     monkeypatch.setattr(optimizing, "_LEAST_TRACKS", 1)
 
 
-def hits_of(index, seeds, **ranking):
+def hits_of(index, seeds, **options):
     return [
         [(hit.track.id, round(hit.similarity, 5)) for hit in answer.hits]
         for answer in (
-            similar(index, f"#{n}", k=10, ranking=SearchOptions(**ranking)) for n in seeds
+            similar(index, f"#{n}", k=10, options=SearchOptions(**options)) for n in seeds
         )
     ]
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from served import EVIL, serving
 
 from audiosearch import defaults
-from audiosearch.playlist_files.formats import read_playlist
+from audiosearch.playlist_files import read_playlist
 
 VIEWS = ["find", "playlist", "map"]
 

@@ -1,20 +1,30 @@
-"""Playlists: near their seeds, within what was asked for, and on the way that was asked for."""
+"""Playlists: similar to their seeds, within the requested constraints, along the requested path."""
 
+import asyncio
 import itertools
+import json
 import random
 from dataclasses import replace
 
+import httpx
 import numpy as np
 import pytest
 from test_ranking import a_track, crowd
 
-from audiosearch import Index, LibraryError, TrackNotFound
+from audiosearch import Index, LibraryError, TrackNotFound, UsageError
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import EmbeddingSpec
-from audiosearch.models.registry import Request, compact
-from audiosearch.playlist_files.formats import Entry, PlaylistFormat, playlist_text, read_playlist
-from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
-from audiosearch.playlists import playlist as found_playlist
+from audiosearch.models.registry import compact
+from audiosearch.playlist_files import Entry, PlaylistFormat, playlist_text, read_playlist
+from audiosearch.playlists import (
+    STRATEGIES,
+    Constraints,
+    Playlist,
+    PlaylistOptions,
+    PlaylistRequest,
+)
+from audiosearch.playlists import playlist as make_playlist
+from audiosearch.web import create_app
 
 N_TRACKS = 400
 
@@ -29,13 +39,18 @@ def directory(tmp_path_factory):
     return directory
 
 
-def playlist(directory, *seeds, caps=None, waypoints=(), filters=None, whiten=None, **shape):
-    wishes = PlaylistRequest(
-        seeds=seeds, waypoints=waypoints, filters=filters or Filters(), whiten=whiten
+def playlist(directory, *seeds, path=(), constraints=None, filters=None, strategy=None, **options):
+    """Make a playlist; unlike by default, the seeds are left out. A path ends at its last track."""
+    request = PlaylistRequest(
+        seeds=seeds,
+        destination=path[-1] if path else None,
+        waypoints=tuple(path[:-1]),
+        strategy=strategy,
+        options=PlaylistOptions(**{"keep_seeds": False} | options),
+        constraints=constraints or Constraints(),
+        filters=filters or Filters(),
     )
-    return found_playlist(
-        directory, wishes, PlaylistOptions(**shape), caps or Constraints(), Request()
-    )
+    return make_playlist(directory, request)
 
 
 def vectors_of(directory, tracks):
@@ -43,20 +58,21 @@ def vectors_of(directory, tracks):
         return np.stack([index.vector(track) for track in tracks])
 
 
-def test_more_seeds_than_tracks_are_said(directory):
-    found = playlist(directory, *(f"#{n}" for n in range(1, 9)), n_tracks=5, keep_seeds=True)
-    assert [track.id for track in found.tracks] == [1, 2, 3, 4, 5]
-    assert found.notes == ["5 of the 8 seeds fill it"]
+def test_more_seeds_than_tracks_add_a_note(directory):
+    result = playlist(directory, *(f"#{n}" for n in range(1, 9)), n_tracks=5, keep_seeds=True)
+    assert [track.id for track in result.tracks] == [1, 2, 3, 4, 5]
+    assert result.notes == ["the first 5 of 8 seeds fill it"]
 
 
-def test_playlists_to_exclude_that_hold_nothing_of_the_index_are_said(directory):
-    elsewhere = Constraints(recent=frozenset({"/elsewhere/1.mp3"}))
-    assert "nothing of the playlists" in playlist(directory, "#8", caps=elsewhere).notes[0]
-    here = Constraints(recent=frozenset({"/elsewhere/1.mp3", a_track(9).path}))
-    assert playlist(directory, "#8", caps=here).notes == []
+def test_excluded_playlists_without_a_track_of_the_index_add_a_note(directory):
+    elsewhere = Constraints(excluded_paths=frozenset({"/elsewhere/1.mp3"}))
+    notes = playlist(directory, "#8", constraints=elsewhere).notes
+    assert notes == ["the excluded playlists hold no track of the index"]
+    here = Constraints(excluded_paths=frozenset({"/elsewhere/1.mp3", a_track(9).path}))
+    assert playlist(directory, "#8", constraints=here).notes == []
 
 
-def test_a_path_says_where_it_leads_and_takes_no_copy_of_where(tmp_path):
+def test_a_path_is_named_for_its_ends_and_has_no_copy_of_its_destination(tmp_path):
     spec = EmbeddingSpec("compact", compact().weights_digest)
     vectors = crowd(60)
     with Index(tmp_path / "i", spec=spec) as index:
@@ -64,45 +80,54 @@ def test_a_path_says_where_it_leads_and_takes_no_copy_of_where(tmp_path):
             index.add(replace(a_track(number), artist=None, title=f"t{number}"), vector)
         copied = replace(a_track(50), path="/music/copy.mp3", artist=None)
         copy = index.add(copied, vectors[50])
-        names = [index.resolve(f"#{n}").title for n in (3, 51)]
-    found = playlist(tmp_path / "i", "#3", waypoints=("#51",), n_tracks=6)
-    assert copy.id not in {track.id for track in found.tracks}
-    assert found.name == f"From {names[0]} to {names[1]}"
+        titles = [index.resolve(f"#{n}").title for n in (3, 51)]
+    result = playlist(tmp_path / "i", "#3", path=("#51",), n_tracks=6)
+    assert copy.id not in {track.id for track in result.tracks}
+    assert result.name == f"From {titles[0]} to {titles[1]}"
 
 
-def test_it_is_around_its_seeds_which_come_first_or_not_at_all(directory):
+def test_a_playlist_is_named_for_its_first_seed(directory):
+    assert playlist(directory, "#8", "#9").name == "Like Band 1 - Song 7"
+
+
+def test_seeds_come_first_or_not_at_all(directory):
     with_seeds = playlist(directory, "#8", "#9", n_tracks=10, keep_seeds=True)
     without = playlist(directory, "#8", "#9", n_tracks=10)
     assert [track.id for track in with_seeds.tracks[:2]] == [8, 9]
     assert not {8, 9} & {track.id for track in without.tracks}
     assert [t.id for t in with_seeds.tracks[2:]] == [t.id for t in without.tracks[:8]]
-    near = vectors_of(directory, without.tracks) @ vectors_of(directory, with_seeds.tracks[:2]).T
-    everything = crowd(N_TRACKS) @ crowd(N_TRACKS)[7]
-    assert near.mean() > np.percentile(everything, 90)
+    cosines = vectors_of(directory, without.tracks) @ vectors_of(directory, with_seeds.tracks[:2]).T
+    assert cosines.mean() > np.percentile(crowd(N_TRACKS) @ crowd(N_TRACKS)[7], 90)
+
+
+def test_python_keeps_the_seeds_by_default_as_the_command_line_does(directory):
+    result = make_playlist(directory, PlaylistRequest(seeds=("#8",)))
+    assert (result.tracks[0].id, len(result.tracks)) == (8, 25)
 
 
 @pytest.mark.parametrize("whiten", [False, True])
-def test_what_is_plain_is_the_nearest_in_order(directory, whiten):
+def test_similar_tracks_are_the_nearest_in_order(directory, whiten):
     with Index(directory) as index:
-        space = index.vector_index(whiten=whiten)
-        products = space.vectors_of(np.arange(1, N_TRACKS + 1)) @ space.vectors_of(np.array([8]))[0]
+        vector_index = index.vector_index(whiten=whiten)
+        vectors = vector_index.vectors_of(np.arange(1, N_TRACKS + 1))
+        products = vectors @ vector_index.vectors_of(np.array([8]))[0]
     products[7] = -2
     expected = (np.argsort(-products)[:10] + 1).tolist()
-    found = playlist(directory, "#8", n_tracks=10, whiten=whiten)
-    assert [track.id for track in found.tracks] == expected
+    result = playlist(directory, "#8", n_tracks=10, whiten=whiten)
+    assert [track.id for track in result.tracks] == expected
 
 
-def test_diversity_spreads_it(directory):
-    def spread(diversity):
+def test_diversity_lowers_the_similarity_of_the_tracks(directory):
+    def mean_cosine(diversity):
         tracks = playlist(directory, "#8", n_tracks=12, diversity=diversity).tracks
         vectors = vectors_of(directory, tracks)
         return float(np.mean(vectors @ vectors.T))
 
-    assert spread(0.0) > spread(0.5)
-    assert spread(0.0) > spread(1.0)
+    assert mean_cosine(0.0) > mean_cosine(0.5)
+    assert mean_cosine(0.0) > mean_cosine(1.0)
 
 
-def test_it_varies_as_a_number_says(directory):
+def test_a_random_seed_makes_a_varied_playlist_repeatable(directory):
     plain = playlist(directory, "#8").tracks
     first, again = (playlist(directory, "#8", vary=True, random_seed=1).tracks for _ in range(2))
     other = playlist(directory, "#8", vary=True, random_seed=2).tracks
@@ -111,172 +136,293 @@ def test_it_varies_as_a_number_says(directory):
     assert other != plain
 
 
-def test_it_is_as_long_as_asked_for(directory):
-    found = playlist(directory, "#8", seconds=3_600.0, filters=Filters(seconds=(Range(1),)))
-    seconds = [track.seconds for track in found.tracks]
+def test_a_playlist_reaches_the_requested_playing_time(directory):
+    result = playlist(directory, "#8", seconds=3_600.0, filters=Filters(seconds=(Range(1),)))
+    seconds = [track.seconds for track in result.tracks]
     assert sum(seconds) >= 3_600 > sum(seconds[:-1])
 
 
-def holds(tracks, caps):
+def check_constraints(tracks, constraints):
     artists = [track.artist for track in tracks]
-    places = {artist: [i for i, a in enumerate(artists) if a == artist] for artist in set(artists)}
+    positions = {name: [i for i, a in enumerate(artists) if a == name] for name in set(artists)}
     albums = [(track.artist, track.album) for track in tracks]
     assert len({track.id for track in tracks}) == len(tracks)
-    if caps.per_artist is not None:
-        assert max(map(len, places.values())) <= caps.per_artist
-    if caps.per_album is not None:
-        assert max(albums.count(album) for album in albums) <= caps.per_album
-    for found in places.values():
-        assert all(b - a > caps.artist_gap for a, b in itertools.pairwise(found))
-    assert not caps.recent & {track.path for track in tracks}
+    if constraints.max_per_artist is not None:
+        assert max(map(len, positions.values())) <= constraints.max_per_artist
+    if constraints.max_per_album is not None:
+        assert max(albums.count(album) for album in albums) <= constraints.max_per_album
+    for of_one in positions.values():
+        assert all(b - a > constraints.artist_gap for a, b in itertools.pairwise(of_one))
+    assert not constraints.excluded_paths & {track.path for track in tracks}
 
 
-def test_caps_and_gaps_hold_whatever_is_asked_for(directory):
+def test_constraints_hold_for_random_requests(directory):
     rng = random.Random(0)
     for _ in range(1_000):
-        caps = Constraints(
-            per_artist=rng.choice([None, 1, 2, 3]),
-            per_album=rng.choice([None, 1, 2]),
+        constraints = Constraints(
+            max_per_artist=rng.choice([None, 1, 2, 3]),
+            max_per_album=rng.choice([None, 1, 2]),
             artist_gap=rng.choice([0, 0, 1, 3]),
-            recent=frozenset(a_track(rng.randrange(N_TRACKS)).path for _ in range(20)),
+            excluded_paths=frozenset(a_track(rng.randrange(N_TRACKS)).path for _ in range(20)),
         )
         seeds = [f"#{rng.randint(1, N_TRACKS)}"]
-        shape = {
+        options = {
             "n_tracks": rng.randint(1, 40),
             "drift": rng.random() < 0.3,
             "diversity": rng.choice([0.0, 0.0, 0.4, 1.0]),
             "vary": rng.random() < 0.3,
             "random_seed": rng.randint(0, 9),
+            "whiten": rng.random() < 0.5,
         }
-        found = playlist(directory, *seeds, caps=caps, whiten=rng.random() < 0.5, **shape)
-        holds(found.tracks, caps)
-        assert len(found.tracks) == shape["n_tracks"] or found.notes
+        result = playlist(directory, *seeds, constraints=constraints, **options)
+        check_constraints(result.tracks, constraints)
+        assert len(result.tracks) == options["n_tracks"] or result.notes
 
 
-def test_caps_hold_on_paths(directory):
+def test_constraints_hold_on_paths(directory):
     rng = random.Random(1)
     for _ in range(20):
         ids = [f"#{i}" for i in rng.sample(range(1, N_TRACKS + 1), 3)]
-        caps = Constraints(per_artist=rng.choice([2, 3]), artist_gap=rng.choice([0, 1]))
-        found = playlist(directory, ids[0], waypoints=ids[1:], n_tracks=15, caps=caps)
-        inner = [t for t in found.tracks if f"#{t.id}" not in ids]
-        holds(inner, replace(caps, artist_gap=0))
+        constraints = Constraints(max_per_artist=rng.choice([2, 3]), artist_gap=rng.choice([0, 1]))
+        result = playlist(directory, ids[0], path=ids[1:], n_tracks=15, constraints=constraints)
+        between = [t for t in result.tracks if f"#{t.id}" not in ids]
+        check_constraints(between, replace(constraints, artist_gap=0))
 
 
-def test_albums_are_capped_without_an_artist_s_name(tmp_path):
+def test_the_limit_per_album_holds_for_tracks_without_an_artist(tmp_path):
     with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         for number, vector in enumerate(crowd(30)):
             index.add(replace(a_track(number), artist=None), vector)
-    tracks = playlist(tmp_path / "i", "#9", caps=Constraints(per_album=1), n_tracks=10).tracks
+    constraints = Constraints(max_per_album=1)
+    tracks = playlist(tmp_path / "i", "#9", constraints=constraints, n_tracks=10).tracks
     assert sorted(track.album for track in tracks) == ["LP 0", "LP 1", "LP 2"]
 
 
-def test_what_bound_it_is_said(directory):
-    found = playlist(directory, "#8", n_tracks=30, filters=Filters(artist=("Band 3",)))
-    assert len(found.tracks) == 5
-    assert "no more tracks fit the filters" in found.notes[0]
-    capped = playlist(
+def test_a_short_playlist_has_a_note_that_says_why(directory):
+    result = playlist(directory, "#8", n_tracks=30, filters=Filters(artist=("Band 3",)))
+    assert result.notes == ["found 5 tracks instead of 30; no more tracks match the filters"]
+    limited = playlist(
         directory,
         "#8",
         filters=Filters(album=("LP 3",)),
-        caps=Constraints(per_artist=1),
+        constraints=Constraints(max_per_artist=1),
         n_tracks=8,
     )
-    assert len(capped.tracks) == 2
-    assert "more than 1 by an artist" in capped.notes[0]
+    assert limited.notes == [
+        "found 2 tracks instead of 8; tracks left out by: limit of 1 per artist (8)"
+    ]
 
 
-def test_the_same_recording_and_the_same_title_come_once(tmp_path):
+def test_a_recording_and_a_title_come_once(tmp_path):
     with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         vectors = crowd(30)
         for number, vector in enumerate(vectors):
             index.add(a_track(number), vector)
-        again = replace(a_track(1), path="/live.mp3", content_hash="x", seconds=999.0)
-        index.add(again, vectors[2])  # its title and artist
-        index.add(replace(a_track(3), path="/copy.mp3", title="Other"), vectors[3])  # its bytes
+        same_title = replace(a_track(1), path="/live.mp3", content_hash="x", seconds=999.0)
+        index.add(same_title, vectors[2])
+        index.add(replace(a_track(3), path="/same_bytes.mp3", title="Other"), vectors[3])
         near = vectors[4] + 1e-4
         near /= np.linalg.norm(near)
-        index.add(replace(a_track(4), path="/near.mp3", title="?", content_hash="y"), near)
+        same_sound = replace(a_track(4), path="/same_sound.mp3", title="?", content_hash="y")
+        index.add(same_sound, near)
     paths = {track.path for track in playlist(tmp_path / "i", "#9", n_tracks=40).tracks}
-    for one, other in ((1, "/live.mp3"), (3, "/copy.mp3"), (4, "/near.mp3")):
-        assert len(paths & {a_track(one).path, other}) == 1
+    for number, copy in ((1, "/live.mp3"), (3, "/same_bytes.mp3"), (4, "/same_sound.mp3")):
+        assert len(paths & {a_track(number).path, copy}) == 1
 
 
-def test_a_path_has_its_ends_and_waypoints_in_place(directory):
-    found = playlist(directory, "#1", waypoints=["#200", "#390", "#50"], n_tracks=31)
-    ids = [track.id for track in found.tracks]
+def test_a_path_goes_through_its_waypoints_at_an_even_pace(directory):
+    result = playlist(directory, "#1", path=["#200", "#390", "#50"], n_tracks=31)
+    ids = [track.id for track in result.tracks]
     assert (ids[0], ids[-1], len(ids), len(set(ids))) == (1, 50, 31, 31)
-    places = [ids.index(i) for i in (1, 200, 390, 50)]
-    assert places == sorted(places)
+    positions = [ids.index(i) for i in (1, 200, 390, 50)]
+    assert positions == sorted(positions)
     vectors = crowd(N_TRACKS)[[0, 199, 389, 49]]
     angles = np.arccos(np.sum(vectors[:-1] * vectors[1:], axis=1))
     expected = np.cumsum(angles) / angles.sum() * 27 + np.arange(1, 4)
-    np.testing.assert_allclose(places[1:], expected, atol=1.0)
+    np.testing.assert_allclose(positions[1:], expected, atol=1.0)
 
 
-def test_paths_go_in_more_even_steps_than_the_naive_way(songs):
+def nearest_to_even_points(vectors, start, end):
+    """A simple path of 20 tracks: the nearest track that is not taken to each of 18 points."""
+    angle = np.arccos(vectors[start] @ vectors[end])
+    chosen = [start]
+    for share in np.arange(1, 19) / 19:
+        weights = np.sin((1 - share) * angle), np.sin(share * angle)
+        point = weights[0] * vectors[start] + weights[1] * vectors[end]
+        order = np.argsort(-(vectors @ point))
+        chosen.append(next(i for i in order if i not in chosen and i != end))
+    return vectors[[*chosen, end]]
+
+
+def test_paths_have_more_even_steps_than_the_nearest_tracks_to_even_points(songs):
     with Index(songs) as index:
         ids = index.vector_index().ids
         vectors = index.vector_index().vectors_of(ids)
     rng = np.random.default_rng(0)
-    medians, naive_medians, n_no_worse = [], [], 0
+    medians, simple_medians, n_no_worse = [], [], 0
     for _ in range(40):
         start, end = rng.choice(len(ids), 2, replace=False)
-        found = playlist(songs, f"#{ids[start]}", waypoints=[f"#{ids[end]}"], n_tracks=20)
-        assert (found.tracks[0].id, found.tracks[-1].id) == (ids[start], ids[end])
-        assert len({track.id for track in found.tracks}) == 20
-        ours = vectors_of(songs, found.tracks)
-        angle = np.arccos(vectors[start] @ vectors[end])
-        naive = [start]
-        for share in np.arange(1, 19) / 19:
-            weights = np.sin((1 - share) * angle), np.sin(share * angle)
-            point = weights[0] * vectors[start] + weights[1] * vectors[end]
-            order = np.argsort(-(vectors @ point))
-            naive.append(next(i for i in order if i not in naive and i != end))
-        naive = vectors[[*naive, end]]
-        steps, naive_steps = (np.sum(v[1:] * v[:-1], axis=1) for v in (ours, naive))
+        result = playlist(songs, f"#{ids[start]}", path=[f"#{ids[end]}"], n_tracks=20)
+        assert (result.tracks[0].id, result.tracks[-1].id) == (ids[start], ids[end])
+        assert len({track.id for track in result.tracks}) == 20
+        paths = vectors_of(songs, result.tracks), nearest_to_even_points(vectors, start, end)
+        steps, simple_steps = (np.sum(v[1:] * v[:-1], axis=1) for v in paths)
         medians.append(np.median(steps))
-        naive_medians.append(np.median(naive_steps))
-        n_no_worse += steps.min() >= naive_steps.min() - 1e-6
-    assert np.median(medians) >= np.median(naive_medians)
+        simple_medians.append(np.median(simple_steps))
+        n_no_worse += steps.min() >= simple_steps.min() - 1e-6
+    assert np.median(medians) >= np.median(simple_medians)
     assert n_no_worse >= 0.8 * 40
 
 
-def test_what_drifts_does_not_wander_off(songs):
+def test_a_drifting_playlist_stays_near_its_seeds(songs):
     rng = np.random.default_rng(1)
     for seed in rng.integers(1, 915, 40):
-        tracks = playlist(songs, f"#{seed}", drift=True).tracks
+        tracks = playlist(songs, f"#{seed}", strategy="drift").tracks
         with Index(songs) as index:
             cosines = vectors_of(songs, tracks) @ index.vector(index.resolve(f"#{seed}"))
         assert cosines[-5:].mean() >= 0.9 * cosines[:5].mean()
 
 
+# Requests and strategies
+
+
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("fields", "name"),
     [
-        (["nowhere.mp3"], 1, "neither a track"),
-        ([], 2, "No clip was named"),
-        (["#1", "--diversity", "2"], 2, "no diversity of 2"),
-        (["#1", "--length", "soon"], 2, "no length"),
-        (["#1", "--year", "x"], 2, "no range"),
-        (["#1", "--to", "#2", "-n", "1"], 2, "cannot go through 2"),
-        (["#1", "--to", "#1"], 2, "goes through each track once"),
-        (["#1", "--to", "#2", "--drift"], 2, "neither drifts nor varies"),
-        (["#1", "--via", "#2"], 2, "--via leads nowhere"),
-        (["#1", "--to", "song nowhere"], 1, "No track has all"),
-        (["#1", "-o", "list.txt"], 2, "is no playlist"),
-        (["#1", "--format", "wav"], 2, "There is no format wav"),
-        (["#1", "--prefix", "x"], 2, "no OLD=NEW"),
-        (["#1", "--exclude-playlist", "gone.m3u8"], 1, "cannot be read as a playlist"),
+        pytest.param({}, "similar", id="no parameters"),
+        pytest.param({"options": PlaylistOptions(drift=True)}, "drift", id="drift"),
+        pytest.param({"destination": "#2"}, "path", id="destination"),
+        pytest.param({"destination": "#2", "strategy": "toy"}, "toy", id="named"),
     ],
 )
-def test_what_makes_no_sense_ends_in_a_sentence(directory, run, arguments, status, said):
+def test_the_strategy_is_named_or_follows_from_the_parameters(fields, name):
+    assert PlaylistRequest(seeds=("#1",), **fields).strategy_name == name
+
+
+@pytest.mark.parametrize("strategy", ["similar", "drift"])
+def test_a_strategy_by_name_makes_the_same_playlist(directory, strategy):
+    by_name = playlist(directory, "#8", strategy=strategy)
+    assert by_name == playlist(directory, "#8", drift=strategy == "drift")
+
+
+def post_playlist(directory, **fields):
+    """Ask a server in this process for a playlist."""
+
+    async def post():
+        app = create_app(directory)
+        transport = httpx.ASGITransport(app=app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+        ):
+            return await client.post("/api/playlist", json=fields)
+
+    return asyncio.run(post())
+
+
+def newest_first(index, seeds, request):
+    """A toy strategy: the tracks with the highest ids."""
+    tracks = sorted(index, key=lambda track: -track.id)
+    return Playlist(tracks[: request.options.n_tracks], notes=["a toy"], name="Newest first")
+
+
+def test_a_new_strategy_works_from_python_command_line_and_http(directory, run, monkeypatch):
+    monkeypatch.setitem(STRATEGIES, "newest", newest_first)
+    expected = [400, 399, 398]
+    result = playlist(directory, "#8", strategy="newest", n_tracks=3)
+    assert [track.id for track in result.tracks] == expected
+    assert (result.name, result.notes) == ("Newest first", ["a toy"])
+    arguments = ["playlist", "#8", "--strategy", "newest", "-n", 3, "--index", directory]
+    command = run(*arguments, "--format", "json")
+    assert [row["id"] for row in json.loads(command.stdout)["tracks"]] == expected
+    assert "a toy" in command.stderr
+    answer = post_playlist(directory, tracks=[8], n=3, strategy="newest").json()
+    assert [track["id"] for track in answer["tracks"]] == expected
+    assert answer["notes"] == ["a toy"]
+
+
+def test_an_unknown_strategy_is_a_usage_error_that_names_the_known_ones(directory, run):
+    known = "Use one of: similar, drift, path."
+    with pytest.raises(UsageError, match="no playlist strategy jump") as raised:
+        playlist(directory, "#8", strategy="jump")
+    assert raised.value.hint == known
+    command = run("playlist", "#8", "--strategy", "jump", "--index", directory)
+    assert (command.exit_code, known in command.stderr) == (2, True)
+    answer = post_playlist(directory, tracks=[8], strategy="jump")
+    assert (answer.status_code, answer.json()["hint"]) == (400, known)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        pytest.param(lambda: PlaylistOptions(n_tracks=0), "can't have 0 tracks", id="no tracks"),
+        pytest.param(lambda: PlaylistOptions(diversity=1.1), "diversity", id="diversity"),
+        pytest.param(lambda: PlaylistOptions(seconds=0.0), "playing time", id="no seconds"),
+        pytest.param(lambda: Constraints(max_per_artist=0), "per artist", id="artist limit"),
+        pytest.param(lambda: Constraints(max_per_album=0), "per album", id="album limit"),
+        pytest.param(lambda: Constraints(artist_gap=-1), "artist gap", id="artist gap"),
+        pytest.param(
+            lambda: PlaylistRequest(waypoints=("#2",)), "needs a destination", id="no destination"
+        ),
+        pytest.param(
+            lambda: PlaylistRequest(destination="#2", options=PlaylistOptions(drift=True)),
+            "path can't be combined with drift",
+            id="path and drift",
+        ),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_a_usage_error(make, message):
+    with pytest.raises(UsageError, match=message) as raised:
+        make()
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "message"),
+    [
+        pytest.param({"strategy": "path"}, "A path needs a destination", id="no destination"),
+        pytest.param({"path": ["#2"], "vary": True}, "diversity or variation", id="variation"),
+        pytest.param({"path": ["#2"], "diversity": 0.5}, "diversity or variation", id="diversity"),
+        pytest.param(
+            {"path": ["#2"], "strategy": "similar"}, "doesn't lead to a track", id="not a path"
+        ),
+    ],
+)
+def test_a_strategy_rejects_what_it_cannot_honour(directory, request_fields, message):
+    with pytest.raises(UsageError, match=message):
+        playlist(directory, "#1", **request_fields)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["nowhere.mp3"], 1, "neither a track"),
+        ([], 2, "No clip was given"),
+        (["#1", "--diversity", "2"], 2, "The diversity can't be 2"),
+        (["#1", "--length", "soon"], 2, "soon is "),
+        (["#1", "--year", "x"], 2, "x is "),
+        (["#1", "--to", "#2", "-n", "1"], 2, "can't go through 2"),
+        (["#1", "--to", "#1"], 2, "can't go through the same track twice"),
+        (["#1", "#3", "--to", "#2"], 2, "exactly one seed"),
+        (["#1", "--to", "#2", "--drift"], 2, "can't be combined with drift"),
+        (["#1", "--to", "#2", "--vary"], 2, "can't be combined with diversity or variation"),
+        (["#1", "--via", "#2"], 2, "needs a destination"),
+        (["#1", "--to", "song nowhere"], 1, "No track has all"),
+        (["#1", "-o", "list.txt"], 2, "list.txt is "),
+        (["#1", "--format", "wav"], 2, "format wav"),
+        (["#1", "--prefix", "x"], 2, "OLD=NEW"),
+        (["#1", "--exclude-playlist", "gone.m3u8"], 1, "Can't read gone.m3u8 as a playlist"),
+    ],
+)
+def test_a_command_that_makes_no_sense_ends_with_a_sentence_and_a_hint(
+    directory, run, arguments, status, message
+):
     result = run("playlist", "--index", directory, *arguments)
-    assert (result.exit_code, said in result.stderr) == (status, True), result.stderr
+    assert (result.exit_code, message in result.stderr) == (status, True), result.stderr
     assert "hint: " in result.stderr
 
 
-def test_an_empty_index_and_too_small_a_one_are_said(tmp_path):
+def test_an_empty_index_and_one_too_small_to_whiten_are_errors(tmp_path):
     with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         index.add(a_track(0), crowd(2)[0])
         with pytest.raises(LibraryError, match="too few to whiten"):
@@ -286,23 +432,23 @@ def test_an_empty_index_and_too_small_a_one_are_said(tmp_path):
         playlist(tmp_path / "i", "#1")
 
 
-def test_the_command_writes_what_players_read_and_takes_it_for_seeds(directory, run, tmp_path):
-    for kind in PlaylistFormat:
-        file = tmp_path / f"list.{kind.value}"
+def test_the_command_writes_playlist_files_that_can_be_seeds(directory, run, tmp_path):
+    for playlist_format in PlaylistFormat:
+        file = tmp_path / f"list.{playlist_format.value}"
         arguments = ["playlist", "#8", "-n", 5, "--index", directory]
         assert run(*arguments, "-o", file).exit_code == 0
         entries = read_playlist(str(file))
         assert entries[0].path == a_track(7).path
         assert len(entries) == 5
-        printed = run(*arguments, "--format", kind.value).stdout_bytes
+        printed = run(*arguments, "--format", playlist_format.value).stdout_bytes
         assert printed == file.read_bytes()
-        again = run("query", file, "-k", 1, "--index", directory, "--format", "json")
-        assert again.exit_code == 0
-        recent = run(*arguments, "--no-seeds", "--exclude-playlist", file, "--format", "paths")
-        assert not set(recent.stdout.split()) & {entry.path for entry in entries}
+        query = run("query", file, "-k", 1, "--index", directory, "--format", "json")
+        assert query.exit_code == 0
+        others = run(*arguments, "--no-seeds", "--exclude-playlist", file, "--format", "paths")
+        assert not set(others.stdout.split()) & {entry.path for entry in entries}
 
 
-def test_paths_are_written_relative_on_request(directory, run, tmp_path):
+def test_paths_are_written_in_the_requested_style(directory, run, tmp_path):
     file = tmp_path / "lists" / "a.m3u8"
     file.parent.mkdir()
     arguments = ["playlist", "#8", "-n", 2, "--index", directory, "-o", file]
@@ -313,7 +459,7 @@ def test_paths_are_written_relative_on_request(directory, run, tmp_path):
     assert file.read_text().splitlines()[3].startswith("D:/Music/")
 
 
-def test_missing_files_of_a_playlist_are_warned_of(directory, run, tmp_path):
+def test_missing_files_of_a_playlist_cause_a_warning(directory, run, tmp_path):
     file = tmp_path / "list.m3u8"
     entries = [Entry(a_track(7).path), Entry("/nowhere/x.mp3")]
     file.write_bytes(playlist_text(entries, "n", PlaylistFormat.M3U8))

@@ -1,4 +1,4 @@
-"""Which tracks are found, in what order: filters, names, whitening, and how good it is."""
+"""Which tracks are hits, and in what order: filters, words, whitening, duplicates, evaluation."""
 
 import json
 from dataclasses import replace
@@ -13,15 +13,16 @@ from audiosearch.library.index import EmbeddingSpec, Track
 from audiosearch.maintenance.export_import import import_vectors
 from audiosearch.models.registry import Request, compact
 from audiosearch.search.duplicates import duplicates
-from audiosearch.search.evaluate import Label, evaluate
+from audiosearch.search.evaluate import Label, deduplicate, evaluate
+from audiosearch.search.query import Query, SearchOptions, search_batch
 from audiosearch.search.query_vectors import QueryVectors
-from audiosearch.search.similar import Query, SearchOptions, answers
+from audiosearch.search.same_recording import same_recordings
 
 GENRES = ("Rock", "Jazz; Soul", "rock/pop", None)
 
 
 def crowd(n_tracks, seed=0):
-    """Unit vectors that crowd, as VGGish's do, in clusters of five."""
+    """Return unit vectors that are similar to each other, as VGGish's are, in clusters of five."""
     rng = np.random.default_rng(seed)
     centers = rng.standard_normal((n_tracks // 5 + 1, 128)).repeat(5, axis=0)[:n_tracks]
     vectors = 2 * np.abs(rng.standard_normal(128)) + 0.5 * centers
@@ -67,8 +68,8 @@ def in_folder(tmp_path):
         yield index
 
 
-def test_queries_answered_together_have_the_answers_they_have_alone(index):
-    rankings = (
+def test_a_batch_of_queries_has_the_hits_of_each_query_alone(index):
+    all_options = (
         SearchOptions(),
         SearchOptions(whiten=True),
         SearchOptions(Filters(genre=("Soul",))),
@@ -80,14 +81,14 @@ def test_queries_answered_together_have_the_answers_they_have_alone(index):
         seeds.add_track(track)
         if number % 4 == 1:
             negatives.add_track(index.resolve("#99"))
-        ranking = rankings[number % 3]
-        queries.append(Query(index, seeds, negatives, k=1 + number, ranking=ranking))
-    together = answers(index, queries)
-    alone = [answers(index, [query])[0] for query in queries]
-    for query, first, second in zip(queries, together, alone, strict=True):
+        options = all_options[number % 3]
+        queries.append(Query(index, seeds, negatives, k=1 + number, options=options))
+    batch = search_batch(index, queries)
+    alone = [search_batch(index, [query])[0] for query in queries]
+    for query, first, second in zip(queries, batch, alone, strict=True):
         assert len(first.hits) == query.k
         assert [hit.track for hit in first.hits] == [hit.track for hit in second.hits]
-        cosines = [[hit.similarity for hit in found.hits] for found in (first, second)]
+        cosines = [[hit.similarity for hit in result.hits] for result in (first, second)]
         np.testing.assert_allclose(*cosines, atol=1e-6)
 
 
@@ -115,14 +116,15 @@ def test_queries_answered_together_have_the_answers_they_have_alone(index):
 def test_hits_are_the_nearest_that_pass_the_filters(index, filters, passes, whiten):
     expected = {t.id for t in index if passes(t)} - {1}
     assert expected
-    found = similar(index, "#1", k=1_000, ranking=SearchOptions(filters, whiten=whiten)).hits
-    assert {hit.track.id for hit in found} == expected
-    some = similar(index, "#1", k=5, ranking=SearchOptions(filters, whiten=whiten)).hits
-    assert [hit.track.id for hit in some] == [hit.track.id for hit in found][:5]
-    assert len(some) == min(5, len(expected))
+    options = SearchOptions(filters, whiten=whiten)
+    hits = similar(index, "#1", k=1_000, options=options).hits
+    assert {hit.track.id for hit in hits} == expected
+    first = similar(index, "#1", k=5, options=options).hits
+    assert [hit.track.id for hit in first] == [hit.track.id for hit in hits][:5]
+    assert len(first) == min(5, len(expected))
 
 
-def test_plain_hits_are_those_of_the_exact_cosine(index):
+def test_plain_hits_have_the_largest_cosines(index):
     vectors = crowd(400)
     years = np.array([track.year or 0 for track in index])
     for number in range(0, 400, 2):
@@ -132,43 +134,43 @@ def test_plain_hits_are_those_of_the_exact_cosine(index):
         if number % 4:
             filters = Filters(year=(Range(1990),))
             cosines[years < 1990] = -2
-        hits = similar(index, f"#{number + 1}", k=10, ranking=SearchOptions(filters)).hits
+        hits = similar(index, f"#{number + 1}", k=10, options=SearchOptions(filters)).hits
         order = np.argsort(-cosines)[:10]
         assert [hit.track.id - 1 for hit in hits] == order.tolist()
         np.testing.assert_allclose([h.similarity for h in hits], cosines[order], atol=1e-6)
 
 
 @pytest.mark.parametrize("text", ["x..y", "10..5", "..", "", "ten"])
-def test_what_is_no_range_is_said(text):
-    with pytest.raises(UsageError, match="is no range"):
+def test_a_text_that_is_not_a_range_is_a_usage_error(text):
+    with pytest.raises(UsageError, match=r"is (no|not a) range"):
         Range.parsed(text)
 
 
-def test_the_number_shown_is_the_cosine_whatever_ranked(index):
+def test_the_similarity_is_the_cosine_even_if_whitened_vectors_rank(index):
     vectors = crowd(400)
-    for ranking in (SearchOptions(whiten=True), SearchOptions(whiten=True, min_similarity=0.5)):
-        for hit in similar(index, "#9", k=30, ranking=ranking).hits:
+    for options in (SearchOptions(whiten=True), SearchOptions(whiten=True, min_similarity=0.5)):
+        for hit in similar(index, "#9", k=30, options=options).hits:
             cosine = float(vectors[hit.track.id - 1] @ vectors[8])
             assert hit.similarity == pytest.approx(cosine, abs=1e-5)
-            assert cosine >= (ranking.min_similarity or -1)
+            assert cosine >= (options.min_similarity or -1)
 
 
-def test_a_least_similarity_leaves_out_the_rest(index):
-    everything = [hit.similarity for hit in similar(index, "#1", k=399).hits]
-    least = everything[20]
-    found = similar(index, "#1", k=399, ranking=SearchOptions(min_similarity=least)).hits
-    assert [hit.similarity for hit in found] == everything[:21]
+def test_a_minimum_similarity_leaves_out_less_similar_tracks(index):
+    similarities = [hit.similarity for hit in similar(index, "#1", k=399).hits]
+    options = SearchOptions(min_similarity=similarities[20])
+    hits = similar(index, "#1", k=399, options=options).hits
+    assert [hit.similarity for hit in hits] == similarities[:21]
 
 
-def test_what_is_shunned_ranks_lower_and_is_no_hit(index):
-    place = {h.track.id: h.rank for h in similar(index, "#1", k=399).hits}
-    negatives = {h.track.id: h.rank for h in similar(index, "#1", unlike=["#2"], k=399).hits}
-    assert 2 not in negatives
-    siblings = (3, 4, 5)  # in the cluster of both
-    assert sum(negatives[i] for i in siblings) > sum(place[i] for i in siblings)
+def test_tracks_like_a_negative_rank_lower_and_the_negative_is_no_hit(index):
+    before = {h.track.id: h.rank for h in similar(index, "#1", k=399).hits}
+    after = {h.track.id: h.rank for h in similar(index, "#1", unlike=["#2"], k=399).hits}
+    assert 2 not in after
+    siblings = (3, 4, 5)  # in the cluster of #1 and #2
+    assert sum(after[i] for i in siblings) > sum(before[i] for i in siblings)
 
 
-def test_words_name_a_track(index):
+def test_words_find_the_one_track_that_has_them(index):
     by_id = similar(index, "#43").hits
     assert similar(index, named=["band 8 song 42"]).hits == by_id
     assert similar(index, named=["SONG 42 lp 4 band 8"]).hits == by_id
@@ -181,12 +183,12 @@ def test_words_name_a_track(index):
 
 
 @pytest.mark.parametrize("words", ['"', "a AND", "NEAR(", "col:x", "*", "-", "'; DROP TABLE"])
-def test_words_are_no_query_language(index, words):
+def test_words_are_not_a_query_language(index, words):
     with pytest.raises(TrackNotFound):
         similar(index, named=[words])
 
 
-def test_names_follow_their_tracks(index):
+def test_words_find_a_changed_track_and_not_a_removed_one(index):
     track = index.resolve("#10")
     index.update(replace(track, title="Zwölfton", path="/else/where.mp3"))
     assert [t.id for t in index.search_text("zwolf")] == [10]
@@ -195,20 +197,20 @@ def test_names_follow_their_tracks(index):
     assert index.search_text("zwolf") == []
 
 
-def test_whitening_needs_a_library(place):
+def test_whitening_needs_enough_tracks(place):
     with Index(place, spec=EmbeddingSpec("compact", "f")) as small:
         small.add_all(zip(map(a_track, range(20)), crowd(20), strict=True))
         with pytest.raises(LibraryError, match="20 tracks are too few"):
-            similar(small, "#1", ranking=SearchOptions(whiten=True))
+            similar(small, "#1", options=SearchOptions(whiten=True))
         assert evaluate(small, Label.ARTIST).whitened is None
 
 
-def test_the_whitened_file_follows_the_library_and_is_fitted_anew_as_it_grows(in_folder, caplog):
+def test_whitened_vectors_follow_the_index_and_are_fitted_again_as_it_grows(in_folder, caplog):
     index = in_folder
-    first = similar(index, "#1", k=3, ranking=SearchOptions(whiten=True)).hits
+    first = similar(index, "#1", k=3, options=SearchOptions(whiten=True)).hits
     fitted = index.vector_index(whiten=True).transform(crowd(5))
     index.remove([first[0].track])
-    again = similar(index, "#1", k=2, ranking=SearchOptions(whiten=True)).hits
+    again = similar(index, "#1", k=2, options=SearchOptions(whiten=True)).hits
     assert [hit.track for hit in again] == [hit.track for hit in first[1:]]
     np.testing.assert_array_equal(index.vector_index(whiten=True).transform(crowd(5)), fitted)
     with index.transaction():
@@ -216,24 +218,25 @@ def test_the_whitened_file_follows_the_library_and_is_fitted_anew_as_it_grows(in
             index.add(a_track(number), vector)
     assert not np.allclose(index.vector_index(whiten=True).transform(crowd(5)), fitted, atol=1e-4)
     with Index(index.location) as reopened:
-        hits = similar(reopened, "#1", k=50, ranking=SearchOptions(whiten=True)).hits
-        assert hits == similar(index, "#1", k=50, ranking=SearchOptions(whiten=True)).hits
+        hits = similar(reopened, "#1", k=50, options=SearchOptions(whiten=True)).hits
+        assert hits == similar(index, "#1", k=50, options=SearchOptions(whiten=True)).hits
     assert caplog.text == ""
 
 
-def test_whitened_vectors_crowd_less(index):
-    spaces, ids = (index.vector_index(), index.vector_index(whiten=True)), index.ids(EVERYTHING)
-    plain, whitened = (space.vectors_of(ids) for space in spaces)
+def test_whitened_vectors_are_less_similar_to_each_other(index):
+    vector_indexes = (index.vector_index(), index.vector_index(whiten=True))
+    ids = index.ids(EVERYTHING)
+    plain, whitened = (vector_index.vectors_of(ids) for vector_index in vector_indexes)
     np.testing.assert_allclose(np.linalg.norm(whitened, axis=1), 1.0, atol=1e-5)
     assert np.mean(whitened @ whitened.T) < 0.2 * np.mean(plain @ plain.T)
 
 
-def by_hand(vectors, labels):
-    """The scores as their definitions say, one track at a time."""
+def reference_scores(vectors, labels):
+    """Return the scores by their definitions, one track at a time."""
     per_label = {}
-    for place, label in enumerate(labels):
-        others = [i for i in range(len(labels)) if i != place]
-        others.sort(key=lambda i: -float(vectors[i] @ vectors[place]))
+    for position, label in enumerate(labels):
+        others = [i for i in range(len(labels)) if i != position]
+        others.sort(key=lambda i: -float(vectors[i] @ vectors[position]))
         hits = [labels[i] == label for i in others]
         n_relevant = sum(hits)
         if not n_relevant:
@@ -244,27 +247,27 @@ def by_hand(vectors, labels):
     return np.mean([np.mean(scores, axis=0) for scores in per_label.values()], axis=0)
 
 
-def test_an_evaluation_is_what_its_definitions_say(tmp_path):
+def test_an_evaluation_equals_its_definitions(tmp_path):
     rng = np.random.default_rng(3)
     vectors = crowd(60, seed=3)
     labels = [int(n) for n in rng.integers(0, 15, 60)]
     with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         for number, vector in enumerate(vectors):
             index.add(replace(a_track(number), artist=f"A{labels[number]}"), vector)
-        again = replace(a_track(0), path="/again.mp3", artist=f"A{labels[0]}")
-        index.add(again, vectors[0])  # the same bytes: it does not count
-        found = evaluate(index, Label.ARTIST)
-    assert found.tracks == 60
-    assert found.labels == sum(labels.count(n) > 1 for n in set(labels))
-    s = found.plain
+        copy = replace(a_track(0), path="/copy.mp3", artist=f"A{labels[0]}")
+        index.add(copy, vectors[0])  # the same bytes: it does not count
+        result = evaluate(index, Label.ARTIST)
+    assert result.tracks == 60
+    assert result.labels == sum(labels.count(n) > 1 for n in set(labels))
+    s = result.plain
     np.testing.assert_allclose(
         [s.precision_1, s.precision_5, s.precision_10, s.r_precision, s.map],
-        by_hand(vectors, labels),
+        reference_scores(vectors, labels),
         atol=1e-9,
     )
 
 
-def test_an_evaluation_is_shown_as_promised(index, run):
+def test_the_command_shows_an_evaluation(index, run):
     result = run("evaluate", "--by", "artist", "--index", index.location, "--format", "json")
     report = json.loads(result.stdout)
     assert list(report) == ["by", "tracks", "labels", "plain", "whitened"]
@@ -274,18 +277,18 @@ def test_an_evaluation_is_shown_as_promised(index, run):
     assert run("evaluate", "--by", "genre", "--index", index.location).exit_code == 0
 
 
-def test_whitening_recovers_artists_of_songs_better(shared):
+def test_whitened_neighbours_share_the_artist_more_often(shared):
     files = (shared / "songs" / "embeddings.npy", shared / "songs" / "tracks.json")
     import_vectors("songs", *files)
     with Index("songs") as index:
-        found = evaluate(index, Label.ARTIST)
-    plain, whitened = found.plain, found.whitened
+        result = evaluate(index, Label.ARTIST)
+    plain, whitened = result.plain, result.whitened
     assert whitened.precision_1 >= 1.20 * plain.precision_1
     assert whitened.precision_10 >= 1.09 * plain.precision_10
     assert whitened.r_precision >= 1.20 * plain.r_precision
 
 
-def test_duplicates_are_grouped_the_best_copy_first(index):
+def test_duplicates_are_grouped_with_the_best_copy_first(index):
     original = index.resolve("#5")
     vector = index.vector(original)
     near = vector + 0.0005 * np.float32(1)
@@ -295,3 +298,29 @@ def test_duplicates_are_grouped_the_best_copy_first(index):
     index.add(replace(original, path="/d/live.mp3", content_hash="y", seconds=500.0), near)
     (group,) = duplicates(index)
     assert [track.path for track in group] == ["/d/a.flac", original.path, "/d/copy.mp3"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "other", "is_same", "is_duplicate"),
+    [
+        pytest.param(200.0, 202.0, True, True, id="within 1 % and 2 s"),
+        pytest.param(20.0, 21.5, False, True, id="within 2 s only"),
+        pytest.param(600.0, 605.0, True, False, id="within 1 % only"),
+        pytest.param(600.0, 610.0, False, False, id="neither"),
+        pytest.param(0.0, 610.0, True, True, id="unknown duration"),
+    ],
+)
+def test_the_same_recording_has_the_same_duration(seconds, other, is_same, is_duplicate):
+    cosines = np.array([0.9995], dtype=np.float32)
+    assert len(same_recordings(cosines, seconds, [other])) == is_same
+    assert len(same_recordings(cosines, seconds, [other], max_difference=2.0)) == is_duplicate
+    assert len(same_recordings(cosines - np.float32(0.001), seconds, [other])) == 0
+
+
+def test_copies_of_a_copy_do_not_count_as_copies():
+    """Track 1 is a copy of track 0. Track 2 is a copy of track 1, but not of track 0."""
+    angles = [0.0, 0.04, 0.08]  # radians: cos(0.04) = 0.9992, cos(0.08) = 0.9968
+    vectors = np.array([[np.cos(a), np.sin(a)] for a in angles], dtype=np.float32)
+    assert deduplicate([a_track(number) for number in (1, 1, 1)], vectors) == [0]
+    tracks = [replace(a_track(1), content_hash=str(n)) for n in range(3)]
+    assert deduplicate(tracks, vectors) == [0, 2]

@@ -27,7 +27,7 @@ from audiosearch.maintenance import files
 from audiosearch.maintenance.doctor import State, examine
 from audiosearch.models.registry import Request
 from audiosearch.paths import is_url
-from audiosearch.playlist_files.formats import Entry, PlaylistFormat, playlist_text, read_playlist
+from audiosearch.playlist_files import Entry, PlaylistFormat, playlist_text, read_playlist
 from audiosearch.web.playback import Playback
 
 

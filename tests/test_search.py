@@ -20,7 +20,7 @@ from audiosearch import (
 from audiosearch.audio.discovery import find_audio
 from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
 from audiosearch.models.registry import Request
-from audiosearch.search.similar import SearchOptions
+from audiosearch.search.query import SearchOptions
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_a_stored_track_needs_neither_its_file_nor_the_model(music, index, monke
 
 def test_the_clip_itself_is_left_out_unless_asked_for(music, index):
     assert "hiss.flac" not in names(similar(index, music / "hiss.flac"))
-    first = similar(index, music / "hiss.flac", ranking=SearchOptions(include_self=True)).hits[0]
+    first = similar(index, music / "hiss.flac", options=SearchOptions(include_self=True)).hits[0]
     assert (first.track.path, first.similarity) == (str(music / "hiss.flac"), pytest.approx(1.0))
 
 

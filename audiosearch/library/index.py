@@ -249,6 +249,19 @@ class Index:
         """How many tracks there are."""
         return self._catalog.count()
 
+    def require_tracks(self) -> None:
+        """Check that the index has tracks.
+
+        Raises
+        ------
+        LibraryError
+            If it is empty.
+        """
+        if not self.n_tracks:
+            raise LibraryError(
+                "The index is empty.", hint="Add files with `audiosearch add FOLDER`."
+            )
+
     def __iter__(self) -> Iterator[Track]:
         """Yield every track, in the order of their ids."""
         return self._catalog.tracks()

@@ -3,6 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
+
+
+def fold(text: str | None) -> str:
+    """Return a tag's text for comparison: case and surrounding spaces don't matter.
+
+    Examples
+    --------
+    >>> fold(" The Band ") == fold("THE BAND"), fold(None)
+    (True, '')
+    """
+    return (text or "").strip().casefold()
+
+
+def artist_and_title(artist: str | None, title: str | None) -> str:
+    """Return "artist - title", one of them if the other is missing, or an empty text.
+
+    Examples
+    --------
+    >>> artist_and_title("Band", "Song"), artist_and_title(None, "Song")
+    ('Band - Song', 'Song')
+    """
+    return " - ".join(filter(None, (artist, title)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +111,11 @@ class Track:
     year: int | None = None
     track_number: int | None = None
     id: int = 0
+
+    @property
+    def label(self) -> str:
+        """Name to show: "artist - title", one of them, or else the file's name without suffix."""
+        return artist_and_title(self.artist, self.title) or PurePath(self.path).stem
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,6 @@ PATCH_SAMPLES: Final = PATCH_HOP_SAMPLES - HOP_SAMPLES + WINDOW_SAMPLES  # 15,60
 PATCH_HOP_SECONDS: Final = PATCH_HOP_SAMPLES / SAMPLE_RATE_HZ
 
 EMBEDDING_SIZE: Final = 128
-SAME_COSINE: Final = 0.999  # over which two vectors are of the same recording, if lengths agree
-SAME_SECONDS: Final = 0.01  # ... which is by no more than this share of the longer one
 UNIT_TOLERANCE: Final = 1e-3  # by which a stored vector's length may differ from 1
 
 # PCA post-processing.

@@ -1,1 +1,23 @@
-"""Playlist files: M3U8, XSPF and JSPF, read and written."""
+"""Playlist files: M3U8, XSPF and JSPF, read and written. One module for each format."""
+
+from audiosearch.playlist_files.entry import Entry
+from audiosearch.playlist_files.formats import (
+    SUFFIXES,
+    PlaylistFormat,
+    absolute_path,
+    parse_playlist,
+    playlist_text,
+    read_playlist,
+)
+from audiosearch.playlist_files.path_style import PathStyle
+
+__all__ = [
+    "SUFFIXES",
+    "Entry",
+    "PathStyle",
+    "PlaylistFormat",
+    "absolute_path",
+    "parse_playlist",
+    "playlist_text",
+    "read_playlist",
+]

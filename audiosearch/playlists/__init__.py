@@ -1,16 +1,16 @@
-"""Tracks in an order to listen to: around seeds, drifting from them, or on a path between them."""
+"""Playlists: requests, strategies that choose tracks, and the rules that tracks must pass."""
 
-from audiosearch.playlists.builder import Constraints, Playlist
-from audiosearch.playlists.path import path
-from audiosearch.playlists.request import PlaylistRequest, playlist
-from audiosearch.playlists.similar import PlaylistOptions, around
+from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.request import Constraints, PlaylistOptions, PlaylistRequest
+from audiosearch.playlists.strategies import STRATEGIES, Strategy, playlist
 
 __all__ = [
+    "STRATEGIES",
     "Constraints",
     "Playlist",
+    "PlaylistBuilder",
     "PlaylistOptions",
     "PlaylistRequest",
-    "around",
-    "path",
+    "Strategy",
     "playlist",
 ]

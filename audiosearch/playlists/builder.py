@@ -1,4 +1,4 @@
-"""The tracks of a playlist so far, and the rules for those that follow."""
+"""A playlist that grows track by track, and the rules that tracks must pass."""
 
 from __future__ import annotations
 
@@ -9,73 +9,87 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.models.front_end import SAME_COSINE, SAME_SECONDS
+from audiosearch.library.track import fold
+from audiosearch.search.same_recording import same_recordings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from audiosearch.library.index import Track
+    from audiosearch.library.track import Track
+    from audiosearch.playlists.request import Constraints
     from audiosearch.types import Float32
 
-_THERE = "a seed, or there already"
-
-
-@dataclass(frozen=True, slots=True)
-class Constraints:
-    """What may not come too often, or again.
-
-    Attributes
-    ----------
-    per_artist, per_album : int or None
-        At most so many tracks.
-    artist_gap : int
-        At least so many tracks between two of the same artist.
-    recent : frozenset of str
-        Paths that may not come at all.
-    """
-
-    per_artist: int | None = None
-    per_album: int | None = None
-    artist_gap: int = 0
-    recent: frozenset[str] = frozenset()
+_NOT_AVAILABLE = "already in the playlist, or a seed that is left out"
 
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """Tracks in order, and what kept them from being what was asked for."""
-
-    tracks: list[Track]
-    notes: list[str] = field(default_factory=list)
-    name: str = "Playlist"
-
-
-class PlaylistBuilder:
-    """The tracks of a playlist so far, and whether another one may follow.
+    """Tracks in playing order.
 
     Attributes
     ----------
-    refused : Counter of str
-        How often each rule kept a track out.
-    waiting : list of int
-        The ids of tracks that were refused only for now.
+    tracks : list of Track
+    notes : list of str
+        Sentences that say why the playlist is not as requested, and warnings about seeds.
+    name : str
+        Title of the playlist; empty until one is chosen.
     """
 
-    def __init__(self, caps: Constraints, left_out: Iterable[Track] = ()) -> None:
-        self._caps = caps
-        self._left_out = {track.id for track in left_out}
-        self._contents: set[str] = set()
-        self._names: set[tuple[str, str]] = set()
-        self._per_artist: Counter[str] = Counter()
-        self._per_album: Counter[tuple[str, str]] = Counter()
-        self._last_of_artist: dict[str, int] = {}
+    tracks: list[Track]
+    notes: list[str] = field(default_factory=list)
+    name: str = ""
+
+
+class PlaylistBuilder:
+    """A playlist that grows track by track.
+
+    It accepts a track unless
+
+    - the track is in the playlist, or is one of the ``excluded`` tracks,
+    - its path is one of the constraints' ``excluded_paths``,
+    - a track with the same artist and title is in the playlist,
+    - the constraints' limit for its artist or album is reached,
+    - too few tracks follow the last one by its artist, or
+    - the same recording is in the playlist: the same bytes, or the same sound and duration (see
+      `audiosearch.search.same_recording`).
+
+    Parameters
+    ----------
+    constraints : Constraints
+    excluded : iterable of Track
+        Tracks that are rejected.
+
+    Attributes
+    ----------
+    tracks : list of Track
+        Tracks so far.
+    vectors : list of ndarray of float32, shape (dimension,)
+        Their embeddings, of unit length.
+    seconds : float
+        Playing time so far.
+    rejections : Counter of str
+        Number of rejected tracks by the rule that they broke.
+    deferred : list of int
+        Ids of tracks that were rejected only because of the artist gap. The caller may try them
+        again after the next track, and clear the list.
+    """
+
+    def __init__(self, constraints: Constraints, excluded: Iterable[Track] = ()) -> None:
+        self._constraints = constraints
+        self._excluded_ids = {track.id for track in excluded}
+        self._content_hashes: set[str] = set()
+        self._artists_and_titles: set[tuple[str, str]] = set()
+        self._n_per_artist: Counter[str] = Counter()
+        self._n_per_album: Counter[tuple[str, str]] = Counter()
+        self._last_position: dict[str, int] = {}  # by artist
         self.tracks: list[Track] = []
         self.vectors: list[Float32] = []
         self.seconds = 0.0
-        self.refused: Counter[str] = Counter()
-        self.waiting: list[int] = []
+        self.rejections: Counter[str] = Counter()
+        self.deferred: list[int] = []
 
     def copy(self) -> PlaylistBuilder:
-        """Return one that goes on from the same tracks, its own way."""
+        """Return an independent builder with the same tracks."""
         other = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, (list, dict, set)):
@@ -83,77 +97,89 @@ class PlaylistBuilder:
         return other
 
     def add(self, track: Track, vector: Float32) -> None:
-        """Append a track."""
-        artist = _folded(track.artist)
-        self._left_out.add(track.id)
-        self._contents.add(track.content_hash)
-        self._names.add((artist, _folded(track.title)))
-        self._per_artist[artist] += 1
-        self._per_album[artist, _folded(track.album)] += 1
-        self._last_of_artist[artist] = len(self.tracks)
+        """Append a track, without checking the rules.
+
+        Parameters
+        ----------
+        track : Track
+        vector : ndarray of float32, shape (dimension,)
+            Its embedding, of unit length.
+        """
+        artist = fold(track.artist)
+        self._excluded_ids.add(track.id)
+        self._content_hashes.add(track.content_hash)
+        self._artists_and_titles.add((artist, fold(track.title)))
+        self._n_per_artist[artist] += 1
+        self._n_per_album[artist, fold(track.album)] += 1
+        self._last_position[artist] = len(self.tracks)
         self.tracks.append(track)
         self.vectors.append(vector)
         self.seconds += track.seconds
 
     def rejects(self, track: Track, vector: Float32) -> bool:
-        """Return whether a track may not follow; the reason is counted."""
-        reason = self._reason(track, vector)
-        if reason not in (None, _THERE):  # which is no bound
-            self.refused[str(reason)] += 1
-        return reason is not None
+        """Return whether a track may not follow, and count the rule that it breaks.
 
-    def note(self, wanted: str) -> str:
-        """Say what kept the list from being as long as it was to be."""
-        bound = ", ".join(f"{reason} ({count})" for reason, count in self.refused.most_common())
-        why = f"refused: {bound}" if bound else "no more tracks fit the filters"
-        return f"{len(self.tracks)} tracks in place of {wanted}; {why}"
+        Parameters
+        ----------
+        track : Track
+        vector : ndarray of float32, shape (dimension,)
+            Its embedding, of unit length.
+        """
+        rule = self._broken_rule(track, vector)
+        if rule not in (None, _NOT_AVAILABLE):
+            self.rejections[str(rule)] += 1
+        return rule is not None
 
-    def _reason(self, track: Track, vector: Float32) -> str | None:
-        """Return the first rule that keeps a track out."""
-        rules = {
-            _THERE: track.id in self._left_out,
-            "in a playlist to exclude": track.path in self._caps.recent,
-            "the same title by the same artist": bool(track.title and track.artist)
-            and (_folded(track.artist), _folded(track.title)) in self._names,
-            **self._caps_reached(track),
+    def shortfall_note(self, requested: str) -> str:
+        """Return a sentence that says why the playlist is too short.
+
+        Parameters
+        ----------
+        requested : str
+            Requested length, such as "25" or "60 minutes".
+        """
+        rules = ", ".join(f"{rule} ({count})" for rule, count in self.rejections.most_common())
+        reason = f"tracks left out by: {rules}" if rules else "no more tracks match the filters"
+        return f"found {len(self.tracks)} tracks instead of {requested}; {reason}"
+
+    def _broken_rule(self, track: Track, vector: Float32) -> str | None:
+        """Return the first rule that a track breaks."""
+        artist_and_title = (fold(track.artist), fold(track.title))
+        is_broken = {
+            _NOT_AVAILABLE: track.id in self._excluded_ids,
+            "excluded playlists": track.path in self._constraints.excluded_paths,
+            "same title and artist": bool(track.title and track.artist)
+            and artist_and_title in self._artists_and_titles,
+            **self._broken_limits(track),
         }
-        reason = next((reason for reason, applies in rules.items() if applies), None)
-        if reason is None and self._is_there(track, vector):
-            return "the same recording"
-        return reason
+        rule = next((rule for rule, broken in is_broken.items() if broken), None)
+        if rule is None and self._has_recording(track, vector):
+            return "same recording"
+        return rule
 
-    def _caps_reached(self, track: Track) -> dict[str, bool]:
-        artist, album, caps = _folded(track.artist), _folded(track.album), self._caps
-        reached = {}
-        if artist and caps.per_artist is not None:
-            is_reached = self._per_artist[artist] >= caps.per_artist
-            reached[f"more than {caps.per_artist} by an artist"] = is_reached
-        if album and caps.per_album is not None:
-            is_reached = self._per_album[artist, album] >= caps.per_album
-            reached[f"more than {caps.per_album} of an album"] = is_reached
-        last = self._last_of_artist.get(artist) if artist else None
-        is_too_soon = last is not None and len(self.tracks) - last <= caps.artist_gap
-        if is_too_soon and not any(reached.values()):
-            self.waiting.append(track.id)
-        reached[f"fewer than {caps.artist_gap} between two of an artist"] = is_too_soon
-        return reached
+    def _broken_limits(self, track: Track) -> dict[str, bool]:
+        """Return the constraints on the artist and album, and whether a track breaks them."""
+        artist, album, constraints = fold(track.artist), fold(track.album), self._constraints
+        is_broken = {}
+        if artist and constraints.max_per_artist is not None:
+            is_reached = self._n_per_artist[artist] >= constraints.max_per_artist
+            is_broken[f"limit of {constraints.max_per_artist} per artist"] = is_reached
+        if album and constraints.max_per_album is not None:
+            is_reached = self._n_per_album[artist, album] >= constraints.max_per_album
+            is_broken[f"limit of {constraints.max_per_album} per album"] = is_reached
+        last = self._last_position.get(artist) if artist else None
+        is_too_soon = last is not None and len(self.tracks) - last <= constraints.artist_gap
+        if is_too_soon and not any(is_broken.values()):
+            self.deferred.append(track.id)
+        is_broken[f"artist gap of {constraints.artist_gap}"] = is_too_soon
+        return is_broken
 
-    def _is_there(self, track: Track, vector: Float32) -> bool:
-        """Return whether the same recording is there."""
-        if track.content_hash and track.content_hash in self._contents:
+    def _has_recording(self, track: Track, vector: Float32) -> bool:
+        """Return whether a copy of a track's recording is in the playlist."""
+        if track.content_hash and track.content_hash in self._content_hashes:
             return True
         if not self.vectors:
             return False
-        near = np.flatnonzero(np.asarray(self.vectors) @ vector > SAME_COSINE)
-        return any(_lasts_as_long(track, self.tracks[place]) for place in near)
-
-
-def _folded(text: str | None) -> str:
-    return (text or "").strip().casefold()
-
-
-def _lasts_as_long(track: Track, other: Track) -> bool:
-    """Return whether two tracks may last as long, as far as that is known."""
-    longest = max(track.seconds, other.seconds)
-    is_known = track.seconds > 0 and other.seconds > 0
-    return not is_known or abs(track.seconds - other.seconds) <= SAME_SECONDS * longest
+        cosines = np.asarray(self.vectors) @ vector
+        seconds = [other.seconds for other in self.tracks]
+        return len(same_recordings(cosines, track.seconds, seconds)) > 0

@@ -1,136 +1,252 @@
-"""Playlists that lead from one track to another."""
+"""The strategy "path": from a seed to a destination in even steps."""
 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from statistics import mean
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from audiosearch.errors import UsageError
-from audiosearch.playlists.builder import Constraints, Playlist, PlaylistBuilder
-from audiosearch.search.similar import SearchOptions, candidate_filter, centroid
+from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.request import Constraints
+from audiosearch.search.named_track import named_track
+from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audiosearch.library.faiss.vector_index import Candidates, VectorIndex
-    from audiosearch.library.index import Index, Track
-    from audiosearch.types import Float32
+    from audiosearch.library.faiss.vector_index import Candidates
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
+    from audiosearch.playlists.request import PlaylistRequest
+    from audiosearch.search.query_vectors import QueryVectors
+    from audiosearch.types import Float32, Int64
 
-_BEAM = 48  # paths that are followed at a time
-_PER_POINT = 40  # tracks that are tried at each point of a path
-_PACE_WEIGHT = 0.05  # of keeping the pace, beside even steps
+_BEAM_WIDTH = 48  # partial paths that are kept
+_CANDIDATES_PER_POINT = 40  # nearest tracks that are tried at each point of a path
+_PACE_WEIGHT = 0.05  # of the distance to the evenly spaced points; steps have weight 1
+_DEFAULT_SECONDS = 240.0  # duration of a track, if no waypoint's duration is known
+_MIN_ANGLE = 1e-6  # radians; nearer ends have no great circle between them
 
 
-def path(
-    index: Index,
-    waypoints: Sequence[Track],
-    n_tracks: int,
-    caps: Constraints,
-    ranking: SearchOptions,
-) -> Playlist:
-    """Return a path through tracks, in order, evenly paced on the sphere of their vectors.
+def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlist:
+    """Choose tracks that lead from the seed through the waypoints to the destination.
+
+    Points at even distances on the great circles between the waypoints' embeddings set the pace;
+    a beam search finds a track near each point so that no step is much larger than the others.
 
     Raises
     ------
     UsageError
-        Where there are fewer than two waypoints, one comes twice, or they are more than tracks.
+        If there is no destination, or not exactly one seed that is a track, a track comes twice
+        among the waypoints, they are more than the requested tracks, or the request asks for
+        diversity or variation.
+    TrackNotFound, AmbiguousTrack
+        If the destination or a waypoint doesn't name one track.
     """
+    _check(seeds, request)
+    names = [*request.waypoints, str(request.destination)]
+    waypoints = [*seeds.tracks]
+    waypoints += [index.resolve(name) or named_track(index, name) for name in names]
+    n_tracks = _n_tracks(request, waypoints)
+    _check_waypoints(waypoints, n_tracks)
+    builder = _search(index, waypoints, n_tracks, request)
+    is_short = len(builder.tracks) < n_tracks
+    notes = [builder.shortfall_note(f"{n_tracks}")] if is_short else []
+    name = f"From {waypoints[0].label} to {waypoints[-1].label}"
+    return Playlist(builder.tracks, notes, name)
+
+
+def _check(seeds: QueryVectors, request: PlaylistRequest) -> None:
+    if request.destination is None:
+        raise UsageError(
+            "A path needs a destination.",
+            hint="Name the last track too: --to TRACK, or `to` over HTTP.",
+        )
+    if len(seeds.tracks) != 1 or len(seeds.vectors) != 1:
+        raise UsageError(
+            "A path needs exactly one seed, which must be a track of the index.",
+            hint="Use one track, or add its file first.",
+        )
+    if request.options.diversity or request.options.vary:
+        raise UsageError(
+            "A path can't be combined with diversity or variation.", hint="Leave them out."
+        )
+
+
+def _check_waypoints(waypoints: Sequence[Track], n_tracks: int) -> None:
     if len({track.id for track in waypoints}) < len(waypoints):
         raise UsageError(
-            "A path goes through each track once.", hint="Name another where one comes twice."
+            "A path can't go through the same track twice.", hint="Replace one of the two."
         )
-    if len(waypoints) < 2 or n_tracks < len(waypoints):
+    if n_tracks < len(waypoints):
         raise UsageError(
-            f"A path of {n_tracks} tracks cannot go through {len(waypoints)} of them.",
-            hint="Name where it starts and where it goes, and ask for more tracks.",
+            f"A path of {n_tracks} tracks can't go through {len(waypoints)} tracks.",
+            hint="Ask for more tracks.",
         )
-    ends = np.stack([index.vector(track) for track in waypoints])
-    counts = _between(ends, n_tracks - len(waypoints))
-    space = index.vector_index()
-    candidates = candidate_filter(index, ranking, centroid(ends))
-    chosen = PlaylistBuilder(caps)
-    later = list(zip(waypoints, ends, strict=True))
-    chosen.add(*later[0])
-    for (start, goal), count in zip(itertools.pairwise(later), counts, strict=True):
-        points = _great_circle(start[1], goal[1], count)
-        leg = _Leg(index, space, candidates, later)
-        chosen = leg.search_leg(chosen, points, goal)
-        chosen.add(*goal)
-    notes = [chosen.note(f"{n_tracks}")] if len(chosen.tracks) < n_tracks else []
-    return Playlist(chosen.tracks, notes)
 
 
-def _between(ends: Float32, n_tracks: int) -> list[int]:
-    """Share tracks out among the legs between waypoints, in proportion to their angles."""
-    cosines = np.clip(np.sum(ends[:-1] * ends[1:], axis=1), -1.0, 1.0)
-    angles = np.arccos(cosines) + 1e-9
-    marks = np.round(np.cumsum(angles) / angles.sum() * n_tracks).astype(int)
-    return [int(count) for count in np.diff(marks, prepend=0)]
+def _n_tracks(request: PlaylistRequest, waypoints: Sequence[Track]) -> int:
+    """Return the number of tracks; a playing time is divided by the mean of known durations."""
+    if request.options.seconds is None:
+        return request.options.n_tracks
+    known = [track.seconds for track in waypoints if track.seconds] or [_DEFAULT_SECONDS]
+    return max(len(waypoints), round(request.options.seconds / mean(known)))
+
+
+def _search(
+    index: Index, waypoints: Sequence[Track], n_tracks: int, request: PlaylistRequest
+) -> PlaylistBuilder:
+    """Return the tracks of a path; fewer than requested if too few tracks qualify."""
+    vectors = np.stack([index.vector(track) for track in waypoints])
+    counts = _tracks_per_leg(vectors, n_tracks - len(waypoints))
+    options = SearchOptions(filters=request.filters)
+    candidates = candidate_filter(index, options, centroid(vectors))
+    search = _BeamSearch(index, candidates, waypoints, vectors)
+    builder = PlaylistBuilder(request.constraints)
+    builder.add(waypoints[0], vectors[0])
+    legs = itertools.pairwise(zip(waypoints, vectors, strict=True))
+    for ((_, start), (goal, goal_vector)), count in zip(legs, counts, strict=True):
+        points = _great_circle(start, goal_vector, count)
+        builder = search.search_leg(builder, points, goal_vector)
+        builder.add(goal, goal_vector)
+    return builder
+
+
+def _tracks_per_leg(waypoints: Float32, n_tracks: int) -> list[int]:
+    """Divide tracks among the legs between waypoints, in proportion to their angles.
+
+    Parameters
+    ----------
+    waypoints : ndarray of float32, shape (n_legs + 1, dimension)
+        Vectors of unit length.
+    n_tracks : int
+    """
+    cosines = np.clip(np.sum(waypoints[:-1] * waypoints[1:], axis=1), -1.0, 1.0)
+    angles = np.arccos(cosines) + 1e-9  # so that their sum is never 0
+    ends = np.round(np.cumsum(angles) / angles.sum() * n_tracks).astype(int)
+    return [int(count) for count in np.diff(ends, prepend=0)]
 
 
 def _great_circle(start: Float32, goal: Float32, n_points: int) -> Float32:
-    """Return so many points between two unit vectors, evenly spaced: shape (n, 128)."""
+    """Return evenly spaced points between two unit vectors, the ends not included.
+
+    Parameters
+    ----------
+    start, goal : ndarray of float32, shape (dimension,)
+        Vectors of unit length.
+    n_points : int
+
+    Returns
+    -------
+    ndarray of float32, shape (n_points, dimension)
+        Vectors of unit length.
+
+    References
+    ----------
+    .. [1] Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985: spherical linear
+       interpolation.
+    """
     angle = np.arccos(np.clip(float(start @ goal), -1.0, 1.0))
     shares = np.arange(1, n_points + 1)[:, np.newaxis] / (n_points + 1)
-    if angle < 1e-6:
+    if angle < _MIN_ANGLE:
         return np.repeat(start[np.newaxis], n_points, axis=0)
     points = (np.sin((1 - shares) * angle) * start + np.sin(shares * angle) * goal) / np.sin(angle)
     return np.asarray(points, dtype=np.float32)
 
 
-class _Leg:
-    """The way from one waypoint to the next: a beam search for even steps at an even pace."""
+class _Candidates(NamedTuple):
+    """Tracks that are tried at one point of a path."""
+
+    ids: Int64  # shape (n_candidates,)
+    tracks: dict[int, Track]  # by id; without those that another process has just removed
+    vectors: Float32  # shape (n_candidates, dimension), unit length
+    point_cosines: Float32  # shape (n_candidates,), to the point
+
+
+class _BeamSearch:
+    """Search for paths with even steps at an even pace."""
 
     def __init__(
         self,
         index: Index,
-        space: VectorIndex,
         candidates: Candidates,
-        waypoints: Sequence[tuple[Track, Float32]],
+        waypoints: Sequence[Track],
+        vectors: Float32,
     ) -> None:
-        self._index, self._space = index, space
+        self._index, self._vector_index = index, index.vector_index()
         self._candidates = candidates
-        self._waypoints = [track.id for track, _ in waypoints]
-        self._reserved = PlaylistBuilder(Constraints())  # other copies of what the path leads to
-        for track, vector in waypoints:
-            self._reserved.add(track, vector)
+        self._waypoint_ids = [track.id for track in waypoints]
+        self._waypoints = PlaylistBuilder(Constraints())  # rejects copies of a waypoint
+        for track, vector in zip(waypoints, vectors, strict=True):
+            self._waypoints.add(track, vector)
 
     def search_leg(
-        self, chosen: PlaylistBuilder, points: Float32, goal: tuple[Track, Float32]
+        self, builder: PlaylistBuilder, points: Float32, goal: Float32
     ) -> PlaylistBuilder:
-        """Return what is chosen after the leg, its goal not included."""
-        beam = [(0.0, chosen)]
-        for number, point in enumerate(points):
-            ids, near = self._space.search(
-                point, _PER_POINT, candidates=self._candidates, exclude_ids=self._waypoints
-            )
-            if not len(ids):
+        """Return the best continuation of a path up to, but not including, the next waypoint.
+
+        Parameters
+        ----------
+        builder : PlaylistBuilder
+            Path so far.
+        points : ndarray of float32, shape (n_points, dimension)
+            Points that the tracks should be near to, in order.
+        goal : ndarray of float32, shape (dimension,)
+            Vector of the next waypoint.
+        """
+        beam = [(0.0, builder)]
+        for number, point in enumerate(points, start=1):
+            candidates = self._candidates_near(point)
+            if not len(candidates.ids):
                 break
-            tracks = self._index.by_id(ids.tolist())
-            vectors = self._space.vectors_of(ids)
-            to_goal = vectors @ goal[1] if number == len(points) - 1 else None
-            ways = []
-            for score, way in beam:
-                steps = vectors @ way.vectors[-1]
-                costs = (1 - steps) ** 2 + _PACE_WEIGHT * (1 - near)
-                if to_goal is not None:
-                    costs = costs + (1 - to_goal) ** 2
-                ways += [(score + cost, way, place) for place, cost in enumerate(costs.tolist())]
-            ways.sort(key=lambda one: one[0])
-            longer = []
-            for score, way, place in ways:
-                track = tracks.get(int(ids[place]))
-                if track is None or way.rejects(track, vectors[place]):
-                    continue
-                if self._reserved.rejects(track, vectors[place]):
-                    continue
-                extended = way.copy()
-                extended.add(track, vectors[place])
-                longer.append((score, extended))
-                if len(longer) == _BEAM:
-                    break
-            if longer:
-                beam = longer
+            # If every continuation breaks a rule, the point is skipped.
+            beam = self._extend(beam, candidates, goal if number == len(points) else None) or beam
         return beam[0][1]
+
+    def _candidates_near(self, point: Float32) -> _Candidates:
+        ids, cosines = self._vector_index.search(
+            point,
+            _CANDIDATES_PER_POINT,
+            candidates=self._candidates,
+            exclude_ids=self._waypoint_ids,
+        )
+        tracks, vectors = self._index.by_id(ids.tolist()), self._vector_index.vectors_of(ids)
+        return _Candidates(ids, tracks, vectors, cosines)
+
+    def _extend(
+        self,
+        beam: list[tuple[float, PlaylistBuilder]],
+        candidates: _Candidates,
+        goal: Float32 | None,
+    ) -> list[tuple[float, PlaylistBuilder]]:
+        """Return the cheapest paths that are one track longer, with their costs, cheapest first.
+
+        The cost of a path is the sum of its squared steps (1 - cosine), and of its distances to
+        the points, weighted. The last track of a leg has the step to the goal added.
+        """
+        options = []
+        for cost, builder in beam:
+            steps = candidates.vectors @ builder.vectors[-1]
+            added = (1 - steps) ** 2 + _PACE_WEIGHT * (1 - candidates.point_cosines)
+            if goal is not None:
+                added = added + (1 - candidates.vectors @ goal) ** 2
+            positions = enumerate(added.tolist())
+            options += [(cost + step, builder, position) for position, step in positions]
+        options.sort(key=lambda option: option[0])
+        longer: list[tuple[float, PlaylistBuilder]] = []
+        for total, builder, position in options:
+            track = candidates.tracks.get(int(candidates.ids[position]))
+            vector = candidates.vectors[position]
+            if track is None or builder.rejects(track, vector):
+                continue
+            if self._waypoints.rejects(track, vector):
+                continue
+            extended = builder.copy()
+            extended.add(track, vector)
+            longer.append((total, extended))
+            if len(longer) == _BEAM_WIDTH:
+                break
+        return longer

@@ -1,128 +1,176 @@
-"""Playlists as they are asked for: seeds and waypoints by name."""
+"""Playlist requests: one class for Python, the command line and HTTP."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import PurePath
-from statistics import mean
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
+from audiosearch import defaults
 from audiosearch.errors import UsageError
-from audiosearch.library.faiss.whitening import LEAST_TRACKS
 from audiosearch.library.filters import EVERYTHING, Filters
-from audiosearch.library.index import Index
-from audiosearch.playlists.path import path
-from audiosearch.playlists.similar import PlaylistOptions, around
-from audiosearch.search.query_vectors import QueryVectors
-from audiosearch.search.similar import SearchOptions, named_track
 
-if TYPE_CHECKING:
-    from audiosearch.library.index import Track
-    from audiosearch.models.registry import Request
-    from audiosearch.playlists.builder import Constraints, Playlist
-    from audiosearch.types import StrPath
 
-_SONG_SECONDS = 240.0  # where no length is known
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """Limits on how often an artist or album may come, and tracks that may not come at all.
+
+    A track without an artist has no limit by artist; one without an album has none by album.
+
+    Attributes
+    ----------
+    max_per_artist, max_per_album : int or None
+        Largest number of tracks by one artist, and from one album. None means no limit.
+    artist_gap : int
+        Smallest number of tracks between two by the same artist.
+    excluded_paths : frozenset of str
+        Paths of tracks that may not come.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range.
+    """
+
+    max_per_artist: int | None = None
+    max_per_album: int | None = None
+    artist_gap: int = defaults.ARTIST_GAP
+    excluded_paths: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for unit, limit in (("artist", self.max_per_artist), ("album", self.max_per_album)):
+            if limit is not None and limit < 1:
+                raise UsageError(
+                    f"The number of tracks per {unit} can't be {limit}.", hint="Use 1 or more."
+                )
+        if self.artist_gap < 0:
+            raise UsageError(
+                f"The artist gap can't be {self.artist_gap} tracks.", hint="Use 0 or more."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistOptions:
+    """Length and character of a playlist.
+
+    Attributes
+    ----------
+    n_tracks : int
+        Number of tracks, at least 1, seeds included.
+    seconds : float or None
+        Playing time, instead of a number of tracks.
+    diversity : float
+        From 0, the most similar tracks, to 1, tracks that differ most from those before them.
+    keep_seeds : bool
+        Start with the seeds, or leave them out. Seeds that aren't tracks of the index are always
+        left out; a path always contains its ends.
+    drift : bool
+        Short for the strategy "drift".
+    vary : bool
+        Add randomness, so that each playlist is different.
+    random_seed : int or None
+        Makes randomness repeatable: the same number gives the same playlist.
+    whiten : bool or None
+        Compare whitened vectors. Default: only if there are enough tracks to whiten. A path
+        always compares plain vectors.
+
+    Raises
+    ------
+    UsageError
+        If a value is out of range.
+    """
+
+    n_tracks: int = defaults.PLAYLIST_TRACKS
+    seconds: float | None = None
+    diversity: float = defaults.DIVERSITY
+    keep_seeds: bool = defaults.KEEP_SEEDS
+    drift: bool = False
+    vary: bool = False
+    random_seed: int | None = None
+    whiten: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.n_tracks < 1:
+            raise UsageError(
+                f"A playlist can't have {self.n_tracks} tracks.", hint="Ask for 1 or more."
+            )
+        if not defaults.MIN_DIVERSITY <= self.diversity <= defaults.MAX_DIVERSITY:
+            raise UsageError(
+                f"The diversity can't be {self.diversity:g}.", hint="Use a number from 0 to 1."
+            )
+        if self.seconds is not None and not self.seconds > 0:
+            raise UsageError(
+                f"The playing time can't be {self.seconds:g} seconds.",
+                hint="Use a duration such as 60m.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class PlaylistRequest:
-    """What a playlist is to sound like.
+    """Everything that defines a playlist.
+
+    Tracks are given by a path, an ``#ID``, or, for ``destination`` and ``waypoints``, words.
 
     Attributes
     ----------
     seeds : tuple of str
-        Clips, as of `audiosearch.search.similar`.
+        Clips to start from: tracks, audio files, or playlist files.
     named : tuple of str
-        Words, each of which names one more track.
+        More seeds: for each text, the one track with these words in its tags or path.
+    destination : str or None
+        Track at the end of a path.
     waypoints : tuple of str
-        Where a path leads from the seed: paths, #IDs or words of tracks, in order.
+        Tracks that a path passes through on the way to the destination, in this order.
+    strategy : str or None
+        Name of the strategy in `audiosearch.playlists.STRATEGIES` that chooses the tracks.
+        Default: see `strategy_name`.
+    options : PlaylistOptions
+    constraints : Constraints
     filters : Filters
-        What the tracks must be.
-    whiten : bool or None
-        Choose in a space fitted to the library; unless said, where it is large enough.
+        Conditions that the tracks must meet; the seeds, the destination and the waypoints may
+        differ.
+
+    Raises
+    ------
+    UsageError
+        If parts of the request contradict each other.
+
+    Examples
+    --------
+    >>> PlaylistRequest(seeds=("#1",), destination="#9").strategy_name
+    'path'
     """
 
     seeds: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    destination: str | None = None
     waypoints: tuple[str, ...] = ()
+    strategy: str | None = None
+    options: PlaylistOptions = PlaylistOptions()
+    constraints: Constraints = Constraints()
     filters: Filters = EVERYTHING
-    whiten: bool | None = None
 
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        if self.waypoints and self.destination is None:
+            raise UsageError(
+                "A path with waypoints needs a destination.",
+                hint="Name the last track too: --to TRACK, or `to` over HTTP.",
+            )
+        if self.options.drift and self.strategy_name != "drift":
+            raise UsageError(
+                f"The strategy {self.strategy_name} can't be combined with drift.",
+                hint="Leave out drift, or leave out the strategy and the destination.",
+            )
 
-def playlist(
-    index: Index | StrPath,
-    wishes: PlaylistRequest,
-    shape: PlaylistOptions,
-    caps: Constraints,
-    request: Request,
-) -> Playlist:
-    """Return the playlist that was asked for.
+    @property
+    def strategy_name(self) -> str:
+        """Name of the strategy: the given one, else the one that the other fields imply.
 
-    Parameters
-    ----------
-    index : Index, str or path-like
-        An open index, or the folder of one.
-    wishes : PlaylistRequest
-    shape : PlaylistOptions
-    caps : Constraints
-    request : Request
-        The index's own model, unless it asks for another.
-
-    Raises
-    ------
-    UsageError, TrackNotFound, AudioError
-        Where the seeds or the shape make no sense.
-    IndexNotFound, LibraryError, ModelError
-        Where the index cannot answer.
-    """
-    if not isinstance(index, Index):
-        with Index(index) as opened:
-            return playlist(opened, wishes, shape, caps, request)
-    seeds = QueryVectors(index, request)
-    seeds.add_all(wishes.seeds)
-    for words in wishes.named:
-        seeds.add_track(named_track(index, words))
-    if wishes.waypoints:
-        found = _path_from(index, seeds, wishes, shape, caps)
-        name = f"From {_name_of(found.tracks[0])} to {_name_of(found.tracks[-1])}"
-    else:
-        whiten = wishes.whiten
-        if whiten is None:
-            whiten = index.n_tracks >= LEAST_TRACKS
-        ranking = SearchOptions(filters=wishes.filters, whiten=whiten)
-        found = around(index, seeds, shape, caps, ranking)
-        name = f"Like {_name_of(seeds.tracks[0])}" if seeds.tracks else "Sounds like a clip"
-    notes = [*seeds.warnings, *found.notes]
-    if caps.recent and not any(index.track_at(path) for path in caps.recent):
-        notes.append("nothing of the playlists to exclude is in the index")
-    return replace(found, name=name, notes=notes)
-
-
-def _name_of(track: Track) -> str:
-    tags = " - ".join(filter(None, (track.artist, track.title)))
-    return tags or PurePath(track.path).stem
-
-
-def _path_from(
-    index: Index,
-    seeds: QueryVectors,
-    wishes: PlaylistRequest,
-    shape: PlaylistOptions,
-    caps: Constraints,
-) -> Playlist:
-    if len(seeds.tracks) != 1 or len(seeds.vectors) != 1:
-        raise UsageError(
-            "A path starts at one track of the index.", hint="Name one, or add its file first."
-        )
-    if shape.drift or shape.diversity or shape.vary:
-        raise UsageError(
-            "A path neither drifts nor varies.", hint="Leave out drift, diversity and variation."
-        )
-    waypoints = [*seeds.tracks]
-    waypoints += [index.resolve(name) or named_track(index, name) for name in wishes.waypoints]
-    n_tracks = shape.n_tracks
-    if shape.seconds is not None:
-        lengths = [track.seconds for track in waypoints if track.seconds] or [_SONG_SECONDS]
-        n_tracks = max(len(waypoints), round(shape.seconds / mean(lengths)))
-    return path(index, waypoints, n_tracks, caps, SearchOptions(filters=wishes.filters))
+        A destination implies "path", drift implies "drift", and neither implies "similar".
+        """
+        if self.strategy is not None:
+            return self.strategy
+        if self.destination is not None:
+            return "path"
+        return "drift" if self.options.drift else "similar"

@@ -1,1 +1,1 @@
-"""Similar tracks, query vectors, duplicates and evaluation."""
+"""Similar tracks, query vectors, duplicates, and evaluation by labels."""

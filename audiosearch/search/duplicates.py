@@ -1,4 +1,4 @@
-"""Tracks that are the same recording."""
+"""Groups of tracks that are copies of the same recording."""
 
 from __future__ import annotations
 
@@ -6,61 +6,93 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.models.front_end import SAME_COSINE
+from audiosearch.search.same_recording import SAME_SECONDS, same_recordings
 
 if TYPE_CHECKING:
-    from audiosearch.library.index import Index, Track
+    from collections.abc import Sequence
 
-_SAME_SECONDS = 2.0  # by which the same recording's lengths may differ
-_ROWS_AT_A_TIME = 512
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
+    from audiosearch.types import Float32
+
+_BLOCK_ROWS = 512  # tracks whose cosines to all tracks are in memory at a time
 _LOSSLESS = {"alac", "flac", "wavpack", "ape", "tta", "wav", "aiff", "w64", "caf"}
 
 
 def duplicates(index: Index) -> list[list[Track]]:
-    """Return groups of tracks with the same bytes, or that sound alike and last as long.
+    """Find the tracks that are copies of the same recording.
 
-    They sound alike at a cosine over 0.999, and last as long within 2 s, where that is known.
+    They have the same bytes, or embeddings with a cosine over 0.999 and durations that differ
+    by at most 2 seconds. An unknown duration agrees with any other.
 
     Returns
     -------
     list of list of Track
-        Each the best copy first: lossless, then by bit rate, then by length.
+        Groups of two or more tracks, each with the best copy first: lossless files, then by bit
+        rate, then by duration.
     """
     with index.all_with_vectors() as (_, rows):
         tracks, vectors = [], []
         for track, vector in rows:
             tracks.append(track)
             vectors.append(vector)
-    group_of = list(range(len(tracks)))
+    groups = _Groups(len(tracks))
+    _join_same_bytes(groups, tracks)
+    _join_same_sound(groups, tracks, np.array(vectors, dtype=np.float32).reshape(len(tracks), -1))
+    return [
+        sorted((tracks[position] for position in group), key=_quality, reverse=True)
+        for group in groups.to_lists()
+        if len(group) > 1
+    ]
 
-    def root(place: int) -> int:
-        while group_of[place] != place:
-            group_of[place] = place = group_of[group_of[place]]
-        return place
 
-    first_of: dict[str, int] = {}
-    for place, track in enumerate(tracks):
+class _Groups:
+    """Positions in disjoint groups that can be joined (union-find)."""
+
+    def __init__(self, n_positions: int) -> None:
+        self._parents = list(range(n_positions))
+
+    def join(self, position: int, other: int) -> None:
+        """Join the groups of two positions."""
+        self._parents[self._root(other)] = self._root(position)
+
+    def to_lists(self) -> list[list[int]]:
+        """Return the positions of each group, ascending."""
+        groups: dict[int, list[int]] = {}
+        for position in range(len(self._parents)):
+            groups.setdefault(self._root(position), []).append(position)
+        return list(groups.values())
+
+    def _root(self, position: int) -> int:
+        parents = self._parents
+        while parents[position] != position:
+            parents[position] = position = parents[parents[position]]
+        return position
+
+
+def _join_same_bytes(groups: _Groups, tracks: Sequence[Track]) -> None:
+    first_positions: dict[str, int] = {}
+    for position, track in enumerate(tracks):
         if track.content_hash:
-            group_of[root(place)] = root(first_of.setdefault(track.content_hash, place))
-    matrix = np.array(vectors, dtype=np.float32).reshape(len(tracks), -1)
-    for start in range(0, len(tracks), _ROWS_AT_A_TIME):
-        cosines = matrix[start : start + _ROWS_AT_A_TIME] @ matrix.T
-        for row, column in np.argwhere(cosines > SAME_COSINE).tolist():
-            one, other = start + row, column
-            if one < other and _last_as_long(tracks[one], tracks[other]):
-                group_of[root(other)] = root(one)
-    groups: dict[int, list[Track]] = {}
-    for place, track in enumerate(tracks):
-        groups.setdefault(root(place), []).append(track)
-    return [sorted(group, key=_worth, reverse=True) for group in groups.values() if len(group) > 1]
+            first = first_positions.setdefault(track.content_hash, position)
+            groups.join(first, position)
 
 
-def _last_as_long(track: Track, other: Track) -> bool:
-    is_known = track.seconds > 0 and other.seconds > 0
-    return not is_known or abs(track.seconds - other.seconds) <= _SAME_SECONDS
+def _join_same_sound(groups: _Groups, tracks: Sequence[Track], vectors: Float32) -> None:
+    seconds = np.array([track.seconds for track in tracks])
+    for start in range(0, len(tracks), _BLOCK_ROWS):
+        cosines = vectors[start : start + _BLOCK_ROWS] @ vectors.T
+        for position, row in enumerate(cosines, start=start):
+            later = position + 1
+            same = same_recordings(
+                row[later:], seconds[position], seconds[later:], max_difference=SAME_SECONDS
+            )
+            for other in same.tolist():
+                groups.join(position, later + other)
 
 
-def _worth(track: Track) -> tuple[bool, float, float, int]:
+def _quality(track: Track) -> tuple[bool, float, float, int]:
+    """Return what copies are sorted by: the best is the largest, or the lowest id in a tie."""
     is_lossless = track.format in _LOSSLESS or track.format.startswith("pcm")
-    bit_rate = track.size / track.seconds if track.seconds else 0.0
-    return is_lossless, bit_rate, track.seconds, -track.id
+    bytes_per_second = track.size / track.seconds if track.seconds else 0.0
+    return is_lossless, bytes_per_second, track.seconds, -track.id

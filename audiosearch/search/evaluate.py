@@ -1,4 +1,4 @@
-"""How well a library's own labels are recovered: what its neighbours are worth."""
+"""How well neighbours share a library's own labels, such as artist or genre."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ import numpy as np
 from audiosearch.errors import LibraryError
 from audiosearch.library.faiss.index_config import FLAT
 from audiosearch.library.faiss.whitening import LEAST_TRACKS, transformed, whitened_index
-from audiosearch.models.front_end import SAME_COSINE, SAME_SECONDS
+from audiosearch.library.track import fold
+from audiosearch.search.same_recording import same_recordings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from audiosearch.library.index import Index, Track
-    from audiosearch.types import Float32, Float64, Int64
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
+    from audiosearch.types import Bool, Float32, Float64, Int64
 
-_N_FIRST = 10
-_ROWS_AT_A_TIME = 512
+_N_NEIGHBORS = 10  # neighbours that hubness counts
+_BLOCK_ROWS = 512  # vectors whose inner products with all vectors are in memory at a time
 
 
 class Label(str, Enum):
-    """What tracks may have in common."""
+    """Property that tracks can share."""
 
     ARTIST = "artist"
     ALBUM = "album"
@@ -35,20 +37,28 @@ class Label(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How good a ranking is; each but the last two in [0, 1], the mean over labels.
+    """How well a ranking of neighbours agrees with labels.
+
+    Precisions and average precision are in [0, 1]. Each is the mean over labels of the mean over
+    the label's tracks.
 
     Attributes
     ----------
     precision_1, precision_5, precision_10 : float
-        The share of the first so many neighbours that have a track's label.
+        Share of the first 1, 5 or 10 neighbours that have the track's label.
     r_precision : float
-        The same of as many as there are others with the label.
+        The same for the first R neighbours, where R is the number of other tracks with the label.
     map : float
-        Average precision, the mean of the precisions at each of them.
+        Mean average precision.
     hub_skewness : float
-        Skewness of how often a track is among the first ten of another.
+        Skewness of how often each track is among the first ten neighbours of another.
     never_returned : int
-        How many tracks never are.
+        Number of tracks that are never among the first ten neighbours.
+
+    References
+    ----------
+    .. [1] Radovanović, Nanopoulos and Ivanović, "Hubs in space: Popular nearest neighbors in
+       high-dimensional data", JMLR 11, 2010: skewness of the k-occurrence.
     """
 
     precision_1: float
@@ -62,17 +72,19 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How well labels are recovered, by cosine and after whitening.
+    """How well neighbours share a label, by plain and by whitened vectors.
 
     Attributes
     ----------
     by : Label
     tracks : int
-        How many were compared, duplicates counted once.
+        Number of tracks compared; duplicates count once.
     labels : int
-        How many labels have two tracks or more.
-    plain, whitened : Scores
-        None for whitened where the library is too small.
+        Number of labels with two tracks or more.
+    plain : Scores
+        Scores of the cosine between embeddings.
+    whitened : Scores or None
+        Scores of the cosine between whitened vectors; None if there are too few tracks to whiten.
     """
 
     by: Label
@@ -82,17 +94,17 @@ class Evaluation:
     whitened: Scores | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the evaluation as JSON has it."""
+        """Return the evaluation as JSON-compatible values."""
         return {
             "by": self.by.value,
             "tracks": self.tracks,
             "labels": self.labels,
-            "plain": _named(self.plain),
-            "whitened": self.whitened and _named(self.whitened),
+            "plain": _scores_to_json(self.plain),
+            "whitened": self.whitened and _scores_to_json(self.whitened),
         }
 
 
-def _named(scores: Scores) -> dict[str, float]:
+def _scores_to_json(scores: Scores) -> dict[str, float]:
     return {
         name.replace("precision_", "precision@") if name[-1].isdigit() else name: value
         for name, value in asdict(scores).items()
@@ -100,139 +112,177 @@ def _named(scores: Scores) -> dict[str, float]:
 
 
 def evaluate(index: Index, by: Label) -> Evaluation:
-    """Ask for each track, leaving it out, whether its neighbours have its label.
+    """Measure how well the neighbours of each track share its label.
 
-    Duplicates count once: the same bytes, or a cosine over 0.999 and lengths, where they are
-    known, within 1 %.
+    A track is not its own neighbour, and duplicates count once: tracks with the same bytes, or
+    with a cosine over 0.999 and durations within 1 %.
+
+    Parameters
+    ----------
+    index : Index
+    by : Label
 
     Raises
     ------
     LibraryError
-        Where no label has two tracks.
+        If the index is empty, or no label has two tracks.
     """
     with index.all_with_vectors() as (_, rows):
-        everything = list(rows)
-    if not everything:
-        raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
-    tracks = [track for track, _ in everything]
-    matrix = np.stack([vector for _, vector in everything])
-    kept = deduplicate(tracks, matrix)
-    tracks, matrix = [tracks[place] for place in kept], matrix[kept]
-    codes = label_ids(tracks, by)
+        all_rows = list(rows)
+    if not all_rows:
+        index.require_tracks()
+    tracks = [track for track, _ in all_rows]
+    vectors = np.stack([vector for _, vector in all_rows])
+    kept = deduplicate(tracks, vectors)
+    tracks, vectors = [tracks[position] for position in kept], vectors[kept]
+    ids = label_ids(tracks, by)
     whitened = None
     if len(tracks) >= LEAST_TRACKS:
-        whitened = scores_of(transformed(whitened_index(matrix, FLAT.trained), matrix), codes)
-    return Evaluation(by, len(tracks), n_labels(codes), scores_of(matrix, codes), whitened)
+        whitened = scores_of(transformed(whitened_index(vectors, FLAT.trained), vectors), ids)
+    return Evaluation(by, len(tracks), n_labels(ids), scores_of(vectors, ids), whitened)
 
 
 def label_ids(tracks: Sequence[Track], by: Label) -> Int64:
-    """Return the number of each track's label, -1 for none: int64, shape (n_tracks,).
+    """Return a number for each track's label.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_tracks,)
+        The same number for tracks with the same label; -1 for a track without one.
 
     Raises
     ------
     LibraryError
-        Where no label has two tracks.
+        If no label has two tracks.
     """
     labels = np.array([_label(track, by) for track in tracks], dtype=object)
-    known = np.array([label is not None for label in labels])
+    is_known = np.array([label is not None for label in labels])
     _, numbers, counts = np.unique(
-        labels[known].astype(str), return_inverse=True, return_counts=True
+        labels[is_known].astype(str), return_inverse=True, return_counts=True
     )
     if not (counts > 1).any():
         raise LibraryError(
-            f"No two tracks have the same {by.value}: there is nothing to evaluate by.",
-            hint="`audiosearch refresh` reads tags; --by folder needs none.",
+            f"Can't evaluate by {by.value}: no two tracks have the same one.",
+            hint="Read the files' tags with `audiosearch refresh`, or use --by folder.",
         )
-    codes = np.full(len(tracks), -1)
-    codes[known] = numbers
-    return codes
+    ids = np.full(len(tracks), -1)
+    ids[is_known] = numbers
+    return ids
 
 
-def n_labels(codes: Int64) -> int:
-    """Return how many labels have two tracks or more."""
-    return int((np.bincount(codes[codes >= 0]) > 1).sum())
+def n_labels(ids: Int64) -> int:
+    """Return the number of labels with two tracks or more.
+
+    Parameters
+    ----------
+    ids : ndarray of int64, shape (n_tracks,)
+        Numbers from `label_ids`.
+    """
+    return int((np.bincount(ids[ids >= 0]) > 1).sum())
 
 
 def _label(track: Track, by: Label) -> str | None:
     if by is Label.FOLDER:
         return os.path.basename(os.path.dirname(track.path)) or None
-    label: str | None = getattr(track, by.value)
-    return label.strip().casefold() or None if label else None
+    return fold(getattr(track, by.value)) or None
 
 
 def deduplicate(tracks: Sequence[Track], vectors: Float32) -> list[int]:
-    """Return the places of tracks, but for those that are another one again.
+    """Return the positions of the tracks that are not copies of an earlier one.
 
     Parameters
     ----------
     tracks : sequence of Track
     vectors : ndarray of float32, shape (n_tracks, n_values)
-        Of unit length.
+        The tracks' embeddings, of unit length.
     """
-    is_again = np.zeros(len(tracks), dtype=bool)
-    seen: set[str] = set()
-    for place, track in enumerate(tracks):
-        is_again[place] = track.content_hash in seen
+    is_copy = np.zeros(len(tracks), dtype=bool)
+    hashes: set[str] = set()
+    for position, track in enumerate(tracks):
+        is_copy[position] = track.content_hash in hashes
         if track.content_hash:
-            seen.add(track.content_hash)
-    lengths = np.array([track.seconds for track in tracks])
-    for start, cosines in _blocks(vectors):
-        for row, place in enumerate(range(start, start + len(cosines))):
-            if is_again[place]:
+            hashes.add(track.content_hash)
+    seconds = np.array([track.seconds for track in tracks])
+    for start, products in _product_blocks(vectors):
+        for position, row in enumerate(products, start=start):
+            if is_copy[position]:
                 continue
-            alike = np.flatnonzero(cosines[row, place + 1 :] > SAME_COSINE) + place + 1
-            apart = np.abs(lengths[alike] - lengths[place])
-            unknown = (lengths[alike] <= 0) | (lengths[place] <= 0)
-            longest = np.maximum(lengths[alike], lengths[place])
-            is_again[alike[unknown | (apart <= SAME_SECONDS * longest)]] = True
-    return [int(place) for place in np.flatnonzero(~is_again)]
+            later = position + 1
+            same = same_recordings(row[later:], seconds[position], seconds[later:])
+            is_copy[later + same] = True
+    return [int(position) for position in np.flatnonzero(~is_copy)]
 
 
-def _blocks(vectors: Float32) -> Iterator[tuple[int, Float32]]:
-    """Yield the inner products of some vectors at a time with all, and where the first is."""
-    for start in range(0, len(vectors), _ROWS_AT_A_TIME):
-        yield start, vectors[start : start + _ROWS_AT_A_TIME] @ vectors.T
+def _product_blocks(vectors: Float32) -> Iterator[tuple[int, Float32]]:
+    """Yield the inner products of consecutive vectors with all vectors, block by block.
+
+    Yields
+    ------
+    start : int
+        Position of the block's first vector.
+    products : ndarray of float32, shape (n_block, n_vectors)
+    """
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        yield start, vectors[start : start + _BLOCK_ROWS] @ vectors.T
 
 
-def scores_of(vectors: Float32, codes: Int64) -> Scores:
-    """Ask for each vector, leaving it out, whether its neighbours have its label.
+def scores_of(vectors: Float32, ids: Int64) -> Scores:
+    """Score how well the neighbours of each vector share its label.
 
     Parameters
     ----------
-    vectors : ndarray of float32, shape (n, n_values)
-        Of unit length.
-    codes : ndarray of int64, shape (n,)
-        As of `label_ids`.
+    vectors : ndarray of float32, shape (n_tracks, n_values)
+        Vectors of unit length.
+    ids : ndarray of int64, shape (n_tracks,)
+        Numbers from `label_ids`.
     """
-    counts = np.bincount(codes[codes >= 0])
-    per_track: dict[int, list[Float64]] = {}
-    returned = np.zeros(len(vectors), dtype=np.int64)
-    for start, products in _blocks(vectors):
-        for row, place in enumerate(range(start, start + len(products))):
-            order = np.argsort(-products[row], kind="stable")
-            order = order[order != place]
-            returned[order[:_N_FIRST]] += 1
-            code = codes[place]
-            if code >= 0 and counts[code] > 1:
-                hits = codes[order] == code
-                per_track.setdefault(int(code), []).append(_of_one(hits, counts[code] - 1))
-    means = np.mean([np.mean(scores, axis=0) for scores in per_track.values()], axis=0).tolist()
-    deviation = returned.std()
-    skewness = ((returned - returned.mean()) ** 3).mean() / deviation**3 if deviation else 0.0
+    counts = np.bincount(ids[ids >= 0])
+    per_label: dict[int, list[Float64]] = {}
+    n_returned = np.zeros(len(vectors), dtype=np.int64)
+    for start, products in _product_blocks(vectors):
+        for position, row in enumerate(products, start=start):
+            order = np.argsort(-row, kind="stable")
+            order = order[order != position]
+            n_returned[order[:_N_NEIGHBORS]] += 1
+            label = int(ids[position])
+            if label >= 0 and counts[label] > 1:
+                precisions = _precisions(ids[order] == label, counts[label] - 1)
+                per_label.setdefault(label, []).append(precisions)
+    means = np.mean([np.mean(rows, axis=0) for rows in per_label.values()], axis=0).tolist()
     return Scores(
         precision_1=means[0],
         precision_5=means[1],
         precision_10=means[2],
         r_precision=means[3],
         map=means[4],
-        hub_skewness=float(skewness),
-        never_returned=int((returned == 0).sum()),
+        hub_skewness=_skewness(n_returned),
+        never_returned=int((n_returned == 0).sum()),
     )
 
 
-def _of_one(hits: np.ndarray[Any, np.dtype[np.bool_]], n_relevant: int) -> Float64:
-    """Return precision at 1, 5, 10 and R, and average precision, of a ranking."""
-    at = np.flatnonzero(hits)
-    average = np.mean(np.arange(1, len(at) + 1) / (at + 1))
-    first = [hits[:n].sum() / n for n in (1, 5, 10, n_relevant)]
-    return np.array([*first, average])
+def _precisions(is_relevant: Bool, n_relevant: int) -> Float64:
+    """Return the precisions of one ranking.
+
+    Parameters
+    ----------
+    is_relevant : ndarray of bool, shape (n_neighbors,)
+        Whether each neighbour has the label, the nearest first.
+    n_relevant : int
+        Number of neighbours with the label.
+
+    Returns
+    -------
+    ndarray of float64, shape (5,)
+        Precision at 1, 5, 10 and ``n_relevant``, and average precision.
+    """
+    ranks = np.flatnonzero(is_relevant) + 1
+    average = np.mean(np.arange(1, len(ranks) + 1) / ranks)
+    at_n = [is_relevant[:n].sum() / n for n in (1, 5, 10, n_relevant)]
+    return np.array([*at_n, average])
+
+
+def _skewness(counts: Int64) -> float:
+    deviation = counts.std()
+    if not deviation:
+        return 0.0
+    return float(((counts - counts.mean()) ** 3).mean() / deviation**3)

@@ -1,4 +1,4 @@
-"""What is searched with: clips and tracks as vectors."""
+"""Clips and tracks as vectors to search with."""
 
 from __future__ import annotations
 
@@ -7,40 +7,52 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import TrackNotFound
-from audiosearch.library.index import EmbeddingSpec, Index, Track
+from audiosearch.library.track import EmbeddingSpec
 from audiosearch.models import registry
 from audiosearch.paths import is_url
-from audiosearch.playlist_files.formats import SUFFIXES, beside, read_playlist
+from audiosearch.playlist_files import SUFFIXES, absolute_path, read_playlist
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from audiosearch.embedding.embedder import Embedder, Embedding
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
     from audiosearch.types import Float32, StrPath
 
 
 class QueryVectors:
-    """Clips as vectors: those of stored tracks from the index, others by its model.
+    """Vectors to search with.
+
+    A track of the index has its stored vector; an audio file is embedded by the index's model.
 
     Parameters
     ----------
     index : Index
     request : Request
-        A model that was asked for must be the index's own.
+        Embedding model to use; it must be the index's own.
 
     Attributes
     ----------
-    vectors : list of ndarray of float32, shape (128,)
+    vectors : list of ndarray of float32, shape (dimension,)
+        Vectors of unit length, one for each clip or track.
     tracks : list of Track
-        Those that are the clips themselves.
+        Tracks of the index among them.
     warnings : list of str
-        What kept a clip from being heard to its end.
+        Sentences about clips that were only read in part, and about missing files.
+
+    Raises
+    ------
+    ModelMismatch
+        If the request names a model that is not the index's own.
+    ModelError
+        If the model that it names can't be loaded.
     """
 
     def __init__(self, index: Index, request: registry.Request) -> None:
         self._index = index
         self._request = request
-        self._embedders: list[Embedder] = []  # one, once a clip needs it
+        self._embedders: list[Embedder] = []  # empty until a clip needs one; shared by copies
         self.vectors: list[Float32] = []
         self.tracks: list[Track] = []
         self.warnings: list[str] = []
@@ -48,13 +60,29 @@ class QueryVectors:
             self._model()
 
     def empty_copy(self) -> QueryVectors:
-        """Return seeds that are none yet, heard by the same network."""
+        """Return an empty collection that shares the index and the loaded model."""
         other = copy(self)
         other.vectors, other.tracks, other.warnings = [], [], []
         return other
 
     def add_all(self, clips: StrPath | Iterable[StrPath]) -> None:
-        """Add clips, and the tracks in playlists; errors as of `audiosearch.search.similar`."""
+        """Add clips.
+
+        Parameters
+        ----------
+        clips : str, path-like, or iterable of them
+            Each is a track's path or ``#ID``, an audio file, or a playlist file, whose tracks
+            and files are all added.
+
+        Raises
+        ------
+        TrackNotFound
+            If a clip is neither a track nor a file, or a playlist names none.
+        LibraryError
+            If a playlist can't be read.
+        AudioError, ModelError
+            If a clip can't be embedded.
+        """
         for clip in [clips] if isinstance(clips, (str, os.PathLike)) else clips:
             name = os.fspath(clip)
             if os.path.splitext(name)[1].lower() in SUFFIXES and os.path.isfile(name):
@@ -63,12 +91,19 @@ class QueryVectors:
                 self._add(name)
 
     def add_track(self, track: Track) -> None:
-        """Add a stored track."""
+        """Add a track of the index."""
         self.tracks.append(track)
         self.vectors.append(self._index.vector(track))
 
     def add_embedding(self, embedding: Embedding, name: str = "") -> None:
-        """Add what a clip sounds like; warnings about it begin with a name."""
+        """Add the embedding of a clip.
+
+        Parameters
+        ----------
+        embedding : Embedding
+        name : str
+            Prefix of warnings about the clip, such as its path and a colon.
+        """
         self.vectors.append(embedding.vector)
         if embedding.warning:
             self.warnings.append(name + embedding.warning)
@@ -76,7 +111,7 @@ class QueryVectors:
     def _add_playlist(self, path: str) -> None:
         n_before = len(self.vectors)
         for entry in read_playlist(path):
-            resolved = beside(path, entry.path)
+            resolved = absolute_path(path, entry.path)
             track = self._index.resolve(entry.path)
             if track is not None:
                 self.add_track(track)
@@ -87,7 +122,7 @@ class QueryVectors:
         if len(self.vectors) == n_before:
             raise TrackNotFound(
                 f"{path} names no track of the index {self._index.location}, and no file.",
-                hint="Add its files first, or name another playlist.",
+                hint="Add its files with `audiosearch add`, or use another playlist.",
             )
 
     def _add(self, clip: str) -> None:
@@ -95,28 +130,35 @@ class QueryVectors:
         if track is not None:
             self.add_track(track)
             return
+        self._require_file(clip)
+        linked_track = self._index.resolve(os.path.realpath(clip))
+        if linked_track is not None:
+            self.tracks.append(linked_track)
+        self.add_embedding(self._embedder().embed(clip), name=f"{clip}: ")
+
+    def _require_file(self, clip: str) -> None:
         if is_url(clip):
             raise TrackNotFound(
-                f"{clip} is no track of the index {self._index.location}, and URLs are not heard.",
-                hint="Download it, or add it by `audiosearch add --ray`.",
+                f"{clip} is not a track of the index {self._index.location}, and queries don't "
+                "download URLs.",
+                hint="Download the file, or add it with `audiosearch add --ray`.",
             )
         if not os.path.exists(clip):
             raise TrackNotFound(
                 f"{clip} is neither a track of the index {self._index.location} nor a file.",
-                hint="Name an audio file, or a path or #ID that `audiosearch list` shows.",
+                hint="Use an audio file, or a path or #ID from `audiosearch list`.",
             )
+
+    def _embedder(self) -> Embedder:
         if not self._embedders:
             from audiosearch.embedding.embedder import Embedder
 
             excerpt = self._index.spec.excerpt_seconds
             self._embedders.append(Embedder(self._model(), excerpt_seconds=excerpt))
-        behind_link = self._index.resolve(os.path.realpath(clip))
-        if behind_link is not None:
-            self.tracks.append(behind_link)
-        self.add_embedding(self._embedders[0].embed(clip), name=f"{clip}: ")
+        return self._embedders[0]
 
     def _model(self) -> registry.Model:
-        own = self._index.spec
-        model = registry.resolve_for_index(own.model, own.weights_digest, self._request)
-        self._index.require(EmbeddingSpec(model.name, model.weights_digest, own.excerpt_seconds))
+        spec = self._index.spec
+        model = registry.resolve_for_index(spec.model, spec.weights_digest, self._request)
+        self._index.require(EmbeddingSpec(model.name, model.weights_digest, spec.excerpt_seconds))
         return model

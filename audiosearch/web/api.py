@@ -26,13 +26,11 @@ from fastapi.security import APIKeyHeader
 
 from audiosearch import __version__, defaults
 from audiosearch.audio.tags import read_cover
-from audiosearch.errors import UsageError
 from audiosearch.library.index import Index, Track
-from audiosearch.models.registry import Request as ModelRequest
-from audiosearch.playlist_files.formats import Entry, PlaylistFormat, entries_of, playlist_text
+from audiosearch.playlist_files import Entry, PlaylistFormat, parse_playlist, playlist_text
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
-from audiosearch.playlists import playlist as found_playlist
-from audiosearch.search.similar import SearchOptions, SearchResult
+from audiosearch.playlists import playlist as make_playlist
+from audiosearch.search.query import SearchOptions, SearchResult
 from audiosearch.web import schemas
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
@@ -107,17 +105,18 @@ async def embed(shared: Shared, file: Upload) -> schemas.EmbedResponse:
 async def query(
     shared: Shared,
     file: Annotated[
-        list[UploadFile], File(max_length=10, description="Clips to search with.")
+        list[UploadFile],
+        File(max_length=defaults.MAX_QUERY_FILES, description="Clips to search with."),
     ] = [],  # noqa: B006
     track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
     unlike: Annotated[list[TrackId], Form(description="Tracks to move away from.")] = [],  # noqa: B006
     k: Annotated[int, Form(ge=1, le=defaults.MAX_HITS)] = defaults.HITS,
-    whiten: Annotated[bool, Form()] = False,
+    whiten: Annotated[bool, Form()] = defaults.WHITEN_QUERY,
 ) -> schemas.Hits:
     """Find the tracks that sound most like the clips and tracks, averaged."""
     embeddings = [await shared.embedding.embed(clip.file) for clip in file]
-    ranking = SearchOptions(whiten=whiten)
-    return schemas.Hits.of(await shared.query(QueryRequest(embeddings, track, unlike, k, ranking)))
+    options = SearchOptions(whiten=whiten)
+    return schemas.Hits.of(await shared.query(QueryRequest(embeddings, track, unlike, k, options)))
 
 
 @router.get("/tracks")
@@ -143,8 +142,8 @@ async def tracks(
 @router.get("/tracks/{track_id}")
 async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
     """Return a track."""
-    (found,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    return schemas.Track.of(found)
+    (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
+    return schemas.Track.of(track)
 
 
 @router.get(
@@ -166,8 +165,8 @@ async def audio(
     if not _is_range(part):  # ignored, as RFC 9110, section 14.2 demands
         headers = request.scope["headers"]
         request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
-    (found,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    path, media_type = await shared.playback.playable(found)
+    (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
+    path, media_type = await shared.playback.playable(track)
     return FileResponse(path, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
@@ -178,8 +177,8 @@ async def audio(
 )
 async def cover(shared: Shared, track_id: TrackId) -> Response:
     """Return the cover image in a track's file."""
-    (found,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    picture = await asyncio.to_thread(read_cover, found.path)
+    (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
+    picture = await asyncio.to_thread(read_cover, track.path)
     if picture is None:
         missing = error_response(
             404, f"Track #{track_id} has no cover image.", "Its tags can hold one."
@@ -190,41 +189,46 @@ async def cover(shared: Shared, track_id: TrackId) -> Response:
 
 
 @router.post("/playlist")
-async def playlist(shared: Shared, wanted: schemas.PlaylistParams) -> schemas.Playlist:
+async def playlist(shared: Shared, params: schemas.PlaylistParams) -> schemas.Playlist:
     """Make a playlist of similar tracks, or of tracks that lead from one to another."""
-    if wanted.via and wanted.to is None:
-        raise UsageError("via needs to.", hint="Set to, the track at the end of the path.")
-    ends = [] if wanted.to is None else [*wanted.via, wanted.to]
-    filters = wanted.only.filters(wanted.unless)
-    shape = PlaylistOptions(
-        n_tracks=wanted.n,
-        drift=wanted.drift,
-        diversity=wanted.diversity,
-        seconds=None if wanted.minutes is None else 60 * wanted.minutes,
-        keep_seeds=wanted.seeds,
-        vary=wanted.vary or wanted.random_seed is not None,
-        random_seed=wanted.random_seed,
+    options = PlaylistOptions(
+        n_tracks=params.n,
+        seconds=None if params.minutes is None else 60 * params.minutes,
+        diversity=params.diversity,
+        keep_seeds=params.seeds,
+        drift=params.drift,
+        vary=params.vary or params.random_seed is not None,
+        random_seed=params.random_seed,
+        whiten=params.whiten,
     )
-    heard_before = {
+    excluded_paths = frozenset(
         entry.path
-        for one in wanted.exclude_playlists
-        for entry in entries_of(one.text.encode(), one.name)
-    }
-    gap = wanted.artist_gap
-    caps = Constraints(wanted.max_per_artist, wanted.max_per_album, gap, frozenset(heard_before))
+        for file in params.exclude_playlists
+        for entry in parse_playlist(file.text.encode(), file.name)
+    )
+    limits = (params.max_per_artist, params.max_per_album, params.artist_gap)
+    filters = params.only.filters(params.unless)
 
-    def made(index: Index) -> Playlist:
-        wishes = PlaylistRequest(
-            seeds=tuple(t.path for t in tracks_of(index, list(dict.fromkeys(wanted.tracks)))),
-            waypoints=tuple(t.path for t in tracks_of(index, ends)),
+    def make(index: Index) -> Playlist:
+        def paths(ids: list[int]) -> tuple[str, ...]:
+            return tuple(track.path for track in tracks_of(index, ids))
+
+        request = PlaylistRequest(
+            seeds=paths(list(dict.fromkeys(params.tracks))),
+            destination=None if params.to is None else paths([params.to])[0],
+            waypoints=paths(params.via),
+            strategy=params.strategy,
+            options=options,
+            constraints=Constraints(*limits, excluded_paths),
             filters=filters,
-            whiten=wanted.whiten,
         )
-        return found_playlist(index, wishes, shape, caps, ModelRequest())
+        return make_playlist(index, request)
 
-    found = await shared.index.run(made)
+    result = await shared.index.run(make)
     return schemas.Playlist(
-        name=found.name, tracks=[schemas.Track.of(t) for t in found.tracks], notes=found.notes
+        name=result.name,
+        tracks=[schemas.Track.of(track) for track in result.tracks],
+        notes=result.notes,
     )
 
 
@@ -233,15 +237,15 @@ async def playlist(shared: Shared, wanted: schemas.PlaylistParams) -> schemas.Pl
     response_class=Response,
     responses={200: {"content": {kind: {} for kind in _MEDIA_TYPES.values()}}},
 )
-async def playlist_file(shared: Shared, ordered: schemas.PlaylistExport) -> Response:
+async def playlist_file(shared: Shared, export: schemas.PlaylistExport) -> Response:
     """Write tracks, in the given order, as a playlist file."""
-    found = await shared.index.run(partial(tracks_of, ids=ordered.tracks))
-    entries = [Entry(t.path, t.title, t.artist, t.album, t.seconds) for t in found]
-    text = playlist_text(entries, ordered.name, PlaylistFormat(ordered.format))
-    disposition = f'attachment; filename="playlist.{ordered.format}"'
+    tracks = await shared.index.run(partial(tracks_of, ids=export.tracks))
+    entries = [Entry.from_track(track) for track in tracks]
+    text = playlist_text(entries, export.name, PlaylistFormat(export.format))
+    disposition = f'attachment; filename="playlist.{export.format}"'
     return Response(
         text,
-        media_type=_MEDIA_TYPES[ordered.format],
+        media_type=_MEDIA_TYPES[export.format],
         headers={"Content-Disposition": disposition},
     )
 
@@ -249,8 +253,8 @@ async def playlist_file(shared: Shared, ordered: schemas.PlaylistExport) -> Resp
 @router.get("/map", response_class=JSONResponse)
 async def sound_map(shared: Shared) -> Response:
     """Return each track's position on the map, its tags and its nearest neighbors."""
-    found = await shared.maps.current()
-    return Response(found.json, media_type="application/json")
+    current = await shared.maps.current()
+    return Response(current.json, media_type="application/json")
 
 
 def _is_range(text: str) -> bool:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudiosearchError, TrackNotFound
 from audiosearch.models.registry import Request
+from audiosearch.search.query import Query, SearchOptions, SearchResult, search_batch
 from audiosearch.search.query_vectors import QueryVectors
-from audiosearch.search.similar import Query, SearchOptions, SearchResult, answers
 
 if TYPE_CHECKING:
     from audiosearch.embedding.embedder import Embedding
@@ -23,7 +23,7 @@ class QueryRequest:
     tracks: list[int]
     unlike: list[int]
     k: int
-    ranking: SearchOptions
+    options: SearchOptions
 
 
 def run_queries(
@@ -38,7 +38,7 @@ def run_queries(
         except AudiosearchError as exc:
             prepared.append(exc)
     queries = [item for item in prepared if isinstance(item, Query)]
-    results = dict(zip(queries, answers(index, queries), strict=True))
+    results = dict(zip(queries, search_batch(index, queries), strict=True))
     return [results[item] if isinstance(item, Query) else item for item in prepared]
 
 
@@ -51,7 +51,7 @@ def _prepare(index: Index, request: QueryRequest, stored: dict[int, Track]) -> Q
         negatives.add_track(track)
     for embedding in request.embeddings:
         seeds.add_embedding(embedding)
-    return Query(index, seeds, negatives, k=request.k, ranking=request.ranking)
+    return Query(index, seeds, negatives, k=request.k, options=request.options)
 
 
 def tracks_in_order(stored: dict[int, Track], ids: list[int]) -> list[Track]:

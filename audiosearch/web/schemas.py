@@ -12,7 +12,7 @@ from audiosearch.soundmap.labels import name_of
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track as StoredTrack
-    from audiosearch.search.similar import SearchResult
+    from audiosearch.search.query import SearchResult
 
 #: A track id; SQLite's integers end at 2^63 - 1.
 TrackId = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -161,10 +161,12 @@ class PlaylistFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(max_length=200)]
-    text: Annotated[str, Field(max_length=500_000)]
+    text: Annotated[str, Field(max_length=defaults.MAX_PLAYLIST_FILE_LENGTH)]
 
 
 _TrackCount = Annotated[int, Field(ge=1, le=defaults.MAX_PLAYLIST_TRACKS)]
+_ArtistGap = Annotated[int, Field(ge=0, le=defaults.MAX_PLAYLIST_TRACKS)]
+_Diversity = Annotated[float, Field(ge=defaults.MIN_DIVERSITY, le=defaults.MAX_DIVERSITY)]
 
 
 class PlaylistParams(BaseModel):
@@ -178,17 +180,20 @@ class PlaylistParams(BaseModel):
     n: _TrackCount = defaults.PLAYLIST_TRACKS
     minutes: Annotated[float, Field(gt=0, le=defaults.MAX_PLAYLIST_MINUTES)] | None = None
     drift: bool = False
-    diversity: Annotated[float, Field(ge=0, le=1)] = defaults.DIVERSITY
+    strategy: Annotated[str, Field(max_length=defaults.MAX_STRATEGY_LENGTH)] | None = None
+    diversity: _Diversity = defaults.DIVERSITY
     max_per_artist: _TrackCount | None = None
     max_per_album: _TrackCount | None = None
-    artist_gap: Annotated[int, Field(ge=0, le=defaults.MAX_PLAYLIST_TRACKS)] = defaults.ARTIST_GAP
+    artist_gap: _ArtistGap = defaults.ARTIST_GAP
     vary: bool = False
     random_seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     seeds: bool = defaults.KEEP_SEEDS
     whiten: bool | None = None
     only: FilterParams = FilterParams()
     unless: FilterParams = FilterParams()
-    exclude_playlists: Annotated[list[PlaylistFile], Field(max_length=20)] = []
+    exclude_playlists: Annotated[
+        list[PlaylistFile], Field(max_length=defaults.MAX_EXCLUDED_PLAYLISTS)
+    ] = []
 
 
 class Playlist(BaseModel):
@@ -204,6 +209,6 @@ class PlaylistExport(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=10_000)]
+    tracks: Annotated[list[TrackId], Field(min_length=1, max_length=defaults.MAX_EXPORTED_TRACKS)]
     name: Annotated[str, Field(max_length=defaults.MAX_PLAYLIST_NAME_LENGTH)] = "Playlist"
     format: Literal["m3u8", "xspf", "jspf"] = "m3u8"

@@ -23,10 +23,16 @@ from audiosearch.library.filters import EVERYTHING, Filters
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track
-    from audiosearch.playlist_files.formats import PathStyle
+    from audiosearch.playlist_files import PathStyle
     from audiosearch.playlists import Playlist
 
 COLUMNS = ("position", "id", "title", "artist", "album", "seconds", "path")
+
+
+def _strategy_names() -> list[str]:
+    from audiosearch.playlists import STRATEGIES
+
+    return list(STRATEGIES)
 
 
 @with_filters
@@ -37,7 +43,9 @@ def playlist(
             metavar="SEED...", help="A track's path or #ID, an audio file, or a playlist."
         ),
     ] = None,
-    n_tracks: Annotated[int, typer.Option("-n", min=1, help="Number of tracks.")] = 25,
+    n_tracks: Annotated[
+        int, typer.Option("-n", min=1, help="Number of tracks.")
+    ] = defaults.PLAYLIST_TRACKS,
     tracks: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,10 +71,18 @@ def playlist(
         list[str] | None,
         typer.Option(metavar="TRACK", help="Pass through this track on the way to --to."),
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How to choose tracks. Default: path with --to, drift with --drift, else similar.",
+            autocompletion=_strategy_names,
+        ),
+    ] = None,
     diversity: Annotated[
         float,
         typer.Option(metavar="0..1", help="How different from each other the tracks should be."),
-    ] = 0.0,
+    ] = defaults.DIVERSITY,
     max_per_artist: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Maximum number of tracks per artist.")
     ] = None,
@@ -78,7 +94,7 @@ def playlist(
         typer.Option(
             min=0, metavar="N", help="Minimum number of tracks between two by the same artist."
         ),
-    ] = 0,
+    ] = defaults.ARTIST_GAP,
     vary: Annotated[
         bool, typer.Option("--vary", help="Make a different playlist each time.")
     ] = False,
@@ -94,7 +110,7 @@ def playlist(
     ] = None,
     keep_seeds: Annotated[
         bool, typer.Option("--seeds/--no-seeds", help="Start with the seeds, or leave them out.")
-    ] = True,
+    ] = defaults.KEEP_SEEDS,
     whiten: Annotated[
         bool | None,
         typer.Option(
@@ -137,35 +153,37 @@ def playlist(
     from audiosearch.cli.console import warn
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.models.registry import Request
-    from audiosearch.playlist_files.formats import PathStyle, beside, read_playlist
+    from audiosearch.playlist_files import PathStyle, absolute_path, read_playlist
     from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
-    from audiosearch.playlists import playlist as found_playlist
+    from audiosearch.playlists import playlist as make_playlist
 
-    recent: set[str] = set()
+    excluded_paths: set[str] = set()
     for file in map(os.fspath, exclude_playlist or ()):
         for entry in read_playlist(file):
-            recent |= {entry.path, beside(file, entry.path)}
-    wishes = PlaylistRequest(
+            excluded_paths |= {entry.path, absolute_path(file, entry.path)}
+    request = PlaylistRequest(
         seeds=tuple(seeds or ()),
         named=tuple(tracks or ()),
-        waypoints=tuple([*(via or ()), to] if to else via or ()),
+        destination=to,
+        waypoints=tuple(via or ()),
+        strategy=strategy,
+        options=PlaylistOptions(
+            n_tracks=n_tracks,
+            seconds=None if length is None else _seconds(length),
+            diversity=diversity,
+            keep_seeds=keep_seeds,
+            drift=drift,
+            vary=vary or random_seed is not None,
+            random_seed=random_seed,
+            whiten=whiten,
+        ),
+        constraints=Constraints(
+            max_per_artist, max_per_album, artist_gap, frozenset(excluded_paths)
+        ),
         filters=filters,
-        whiten=whiten,
     )
-    shape = PlaylistOptions(
-        n_tracks=n_tracks,
-        drift=drift,
-        diversity=diversity,
-        seconds=None if length is None else _seconds(length),
-        keep_seeds=keep_seeds,
-        vary=vary or random_seed is not None,
-        random_seed=random_seed,
-    )
-    caps = Constraints(max_per_artist, max_per_album, artist_gap, frozenset(recent))
-    if via and not to:
-        raise UsageError("--via needs --to.", hint="Add --to TRACK, the end of the path.")
     with model_progress() as progress:
-        found = found_playlist(location, wishes, shape, caps, Request(model, weights, progress))
+        found = make_playlist(location, request, Request(model, weights, progress))
     for note in found.notes:
         warn(note)
     folder = output.parent if output is not None else Path()
@@ -196,7 +214,7 @@ def _seconds(text: str) -> float:
 def _show(found: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
     from audiosearch.atomic import atomic_path
     from audiosearch.cli.console import say
-    from audiosearch.playlist_files.formats import SUFFIXES, Entry, PlaylistFormat, playlist_text
+    from audiosearch.playlist_files import SUFFIXES, Entry, PlaylistFormat, playlist_text
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output} is not a playlist file.", hint="Use .m3u8, .xspf or .jspf.")
@@ -206,9 +224,7 @@ def _show(found: Playlist, output: Path | None, style: str | None, paths: PathSt
     if output is None and style not in kinds:
         _show_table(found.tracks, style or "table")
         return
-    entries = [
-        Entry(paths.written(t.path), t.title, t.artist, t.album, t.seconds) for t in found.tracks
-    ]
+    entries = [Entry.from_track(track, paths.apply(track.path)) for track in found.tracks]
     kind = SUFFIXES[output.suffix.lower()] if output else kinds[style or "m3u8"]
     text = playlist_text(entries, found.name, kind)
     if output is None:

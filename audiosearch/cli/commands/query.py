@@ -45,7 +45,7 @@ def query(
         list[str] | None,
         typer.Option(metavar="CLIP", help="Clip that hits should not sound like."),
     ] = None,
-    whiten: Whiten = False,
+    whiten: Whiten = defaults.WHITEN_QUERY,
     min_similarity: Annotated[
         float | None,
         typer.Option(metavar="COSINE", help="Lowest cosine similarity of a hit, -1 to 1."),
@@ -64,7 +64,8 @@ def query(
     from audiosearch.cli.console import warn
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.models.registry import Request
-    from audiosearch.search.similar import SearchOptions, similar
+    from audiosearch.search.query import SearchOptions
+    from audiosearch.search.similar import similar
 
     with model_progress() as progress:
         result = similar(
@@ -73,7 +74,7 @@ def query(
             named=tracks or (),
             unlike=unlike or (),
             k=k,
-            ranking=SearchOptions(filters, whiten, min_similarity, include_self),
+            options=SearchOptions(filters, whiten, min_similarity, include_self),
             request=Request(model, weights, progress),
         )
     for warning in result.warnings:

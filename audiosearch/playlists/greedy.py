@@ -1,0 +1,217 @@
+"""Greedy selection: the best-scoring track that passes the rules comes next.
+
+The strategies "similar" and "drift" differ in how they score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from audiosearch.errors import UsageError
+from audiosearch.library.faiss.whitening import LEAST_TRACKS
+from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.search.query import SearchOptions, candidate_filter, centroid
+
+if TYPE_CHECKING:
+    from audiosearch.library.faiss.vector_index import Candidates, VectorIndex
+    from audiosearch.library.index import Index
+    from audiosearch.playlists.request import PlaylistOptions, PlaylistRequest
+    from audiosearch.search.query_vectors import QueryVectors
+    from audiosearch.types import Float32, Int64
+
+    #: ndarray of float, shape (n_candidates,)
+    CandidateScores = np.ndarray[Any, np.dtype[np.floating[Any]]]
+
+_MIN_CANDIDATES = 400  # nearest tracks that are considered first
+_CANDIDATES_PER_TRACK = 16  # ... or more, for a long playlist
+_GROWTH = 10  # factor for the number of candidates, if too few of them pass the rules
+_NOISE_SCALE = 0.3  # of a varied playlist, in standard deviations of the candidates' cosines
+
+
+@dataclass(slots=True)
+class Selection:
+    """State of a greedy selection: candidates, and the tracks chosen so far.
+
+    Candidates are compared in the space that is searched, which may be whitened.
+
+    Attributes
+    ----------
+    options : PlaylistOptions
+    builder : PlaylistBuilder
+        Tracks chosen so far.
+    center : ndarray of float32, shape (dimension,)
+        Centroid of the seeds' embeddings, not whitened, of unit length.
+    embedding_cosines : ndarray of float32, shape (n_candidates,)
+        Cosines of the candidates' embeddings, not whitened, to ``center``.
+    seed_cosines : ndarray of float, shape (n_candidates,)
+        Cosines to the seeds, plus noise for a varied playlist.
+    last_cosines : ndarray of float32, shape (n_candidates,)
+        Cosines to the track chosen last; to the seeds before the first choice.
+    max_cosines : ndarray of float, shape (n_candidates,)
+        Largest cosine to a track chosen after the seeds; -1 if there is none.
+    """
+
+    options: PlaylistOptions
+    builder: PlaylistBuilder
+    center: Float32
+    embedding_cosines: Float32
+    seed_cosines: CandidateScores
+    last_cosines: Float32
+    max_cosines: CandidateScores
+
+
+class Score(Protocol):
+    """A function that scores candidates."""
+
+    def __call__(self, selection: Selection) -> CandidateScores:
+        """Return a score for each candidate, shape (n_candidates,); the largest is the best."""
+
+
+def select(index: Index, seeds: QueryVectors, request: PlaylistRequest, score: Score) -> Playlist:
+    """Fill a playlist with the tracks that score best.
+
+    Parameters
+    ----------
+    index : Index
+    seeds : QueryVectors
+        Clips to start from.
+    request : PlaylistRequest
+    score : callable
+        Scores candidates; it is called before each choice.
+
+    Raises
+    ------
+    UsageError
+        If there is no seed, or the request has a destination.
+    LibraryError
+        If the index is empty, or too small to whiten.
+    """
+    if request.destination is not None:
+        raise UsageError(
+            f"A playlist of the strategy {request.strategy_name} doesn't lead to a track.",
+            hint="Leave out the destination, or use the strategy path.",
+        )
+    return _GreedySelection(index, seeds, request, score).playlist()
+
+
+def add_diversity(scores: CandidateScores, selection: Selection) -> CandidateScores:
+    """Lower the scores of candidates that are similar to a chosen track.
+
+    References
+    ----------
+    .. [1] Carbonell and Goldstein, "The use of MMR, diversity-based reranking for reordering
+       documents and producing summaries", SIGIR 1998.
+    """
+    diversity = selection.options.diversity
+    if not diversity or not selection.builder.tracks:
+        return scores
+    return (1 - diversity) * scores - diversity * selection.max_cosines
+
+
+class _GreedySelection:
+    """Chooses among the tracks nearest to the seeds, and among more of them if necessary."""
+
+    def __init__(
+        self, index: Index, seeds: QueryVectors, request: PlaylistRequest, score: Score
+    ) -> None:
+        self._index, self._options, self._score = index, request.options, score
+        whiten = request.options.whiten
+        if whiten is None:
+            whiten = index.n_tracks >= LEAST_TRACKS
+        self._vector_index = index.vector_index(whiten=whiten)
+        self._plain_index = index.vector_index()
+        if not self._vector_index.n_tracks:
+            index.require_tracks()
+        self._plain_center = centroid(seeds.vectors)
+        self._center = centroid(self._vector_index.transform(np.stack(seeds.vectors)))
+        search_options = SearchOptions(request.filters, whiten)
+        self._candidates = candidate_filter(index, search_options, self._plain_center)
+        self._rng = np.random.default_rng(self._options.random_seed)
+        kept = seeds.tracks if self._options.keep_seeds else []
+        self._n_kept_seeds = len(kept)
+        self._start = PlaylistBuilder(request.constraints, [] if kept else seeds.tracks)
+        for track in kept[: self._options.n_tracks]:
+            self._start.add(track, index.vector(track))
+
+    def playlist(self) -> Playlist:
+        """Return the playlist, from as few candidates as suffice."""
+        n_candidates = max(_MIN_CANDIDATES, _CANDIDATES_PER_TRACK * self._options.n_tracks)
+        while True:
+            builder = self._start.copy()
+            pool = _Pool(
+                self._index, self._vector_index, self._center, n_candidates, self._candidates
+            )
+            self._fill(builder, pool)
+            if self._is_full(builder) or pool.is_complete:
+                return Playlist(builder.tracks, self._notes(builder))
+            n_candidates *= _GROWTH
+
+    def _is_full(self, builder: PlaylistBuilder) -> bool:
+        if self._options.seconds is not None:
+            return builder.seconds >= self._options.seconds
+        return len(builder.tracks) >= self._options.n_tracks
+
+    def _fill(self, builder: PlaylistBuilder, pool: _Pool) -> None:
+        embeddings = self._plain_index.vectors_of(pool.ids)
+        selection = self._selection(builder, pool, embeddings)
+        is_open = np.ones(len(pool.tracks), dtype=bool)
+        while not self._is_full(builder) and is_open.any():
+            scores = self._score(selection)
+            best = int(np.argmax(np.where(is_open, scores, -np.inf)))
+            is_open[best] = False
+            if builder.rejects(pool.tracks[best], embeddings[best]):
+                continue
+            builder.add(pool.tracks[best], embeddings[best])
+            selection.last_cosines = pool.vectors @ pool.vectors[best]
+            selection.max_cosines = np.maximum(selection.max_cosines, selection.last_cosines)
+            if builder.deferred:
+                is_open[[pool.positions[i] for i in builder.deferred if i in pool.positions]] = True
+                builder.deferred.clear()
+
+    def _selection(self, builder: PlaylistBuilder, pool: _Pool, embeddings: Float32) -> Selection:
+        cosines = pool.vectors @ self._center
+        noisy: CandidateScores = cosines
+        if self._options.vary:
+            scale = _NOISE_SCALE * cosines.std()
+            noisy = cosines + scale * self._rng.gumbel(size=len(cosines))
+        return Selection(
+            options=self._options,
+            builder=builder,
+            center=self._plain_center,
+            embedding_cosines=embeddings @ self._plain_center,
+            seed_cosines=noisy,
+            last_cosines=cosines,
+            max_cosines=np.full(len(pool.tracks), -1.0),
+        )
+
+    def _notes(self, builder: PlaylistBuilder) -> list[str]:
+        if self._n_kept_seeds > self._options.n_tracks:
+            return [f"the first {self._options.n_tracks} of {self._n_kept_seeds} seeds fill it"]
+        if self._is_full(builder):
+            return []
+        if self._options.seconds is not None:
+            return [builder.shortfall_note(f"{self._options.seconds / 60:.0f} minutes")]
+        return [builder.shortfall_note(f"{self._options.n_tracks}")]
+
+
+class _Pool:
+    """Candidates: the tracks nearest to the seeds, with their vectors in the searched space."""
+
+    def __init__(
+        self,
+        index: Index,
+        vector_index: VectorIndex,
+        center: Float32,
+        n_tracks: int,
+        candidates: Candidates,
+    ) -> None:
+        ids, _ = vector_index.search(center, n_tracks, candidates=candidates)
+        self.is_complete = len(ids) < n_tracks  # a larger pool would have no other tracks
+        tracks = index.by_id(ids.tolist())
+        self.ids: Int64 = np.array([i for i in ids.tolist() if i in tracks], dtype=np.int64)
+        self.tracks = [tracks[i] for i in self.ids.tolist()]
+        self.positions = {i: position for position, i in enumerate(self.ids.tolist())}
+        self.vectors = vector_index.vectors_of(self.ids)

@@ -1,0 +1,111 @@
+"""The table of playlist strategies, and making a playlist with one of them.
+
+A new strategy is one module with a function like `similar`, and one line in `STRATEGIES`. Python,
+the command line and HTTP then take its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from audiosearch.errors import UsageError
+from audiosearch.library.index import Index
+from audiosearch.models import registry
+from audiosearch.playlists.drift import drift
+from audiosearch.playlists.path import path
+from audiosearch.playlists.similar import similar
+from audiosearch.search.named_track import named_track
+from audiosearch.search.query_vectors import QueryVectors
+
+if TYPE_CHECKING:
+    from audiosearch.playlists.builder import Playlist
+    from audiosearch.playlists.request import PlaylistRequest
+    from audiosearch.types import StrPath
+
+_INDEX_MODEL = registry.Request()
+
+
+class Strategy(Protocol):
+    """A function that chooses the tracks of a playlist and their order."""
+
+    def __call__(self, index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlist:
+        """Return a playlist.
+
+        Parameters
+        ----------
+        index : Index
+        seeds : QueryVectors
+            The request's seeds as vectors and, if they are in the index, as tracks.
+        request : PlaylistRequest
+            A strategy checks the fields that it can't honour, and raises a UsageError for them.
+
+        Returns
+        -------
+        Playlist
+            If its name is empty, it is named for its seeds.
+        """
+
+
+#: Strategies by name.
+STRATEGIES: dict[str, Strategy] = {"similar": similar, "drift": drift, "path": path}
+
+
+def playlist(
+    index: Index | StrPath,
+    request: PlaylistRequest,
+    model: registry.Request = _INDEX_MODEL,
+) -> Playlist:
+    """Make the requested playlist.
+
+    Parameters
+    ----------
+    index : Index, str or path-like
+        Open index, or the location of one.
+    request : PlaylistRequest
+    model : Request
+        Embedding model for seeds that are audio files. Default: the index's own; a different one
+        is an error.
+
+    Returns
+    -------
+    Playlist
+        Tracks in playing order, and notes about what could not be done as requested.
+
+    Raises
+    ------
+    UsageError
+        If there is no such strategy, or it can't fulfil the request.
+    TrackNotFound, AmbiguousTrack
+        If a name in the request doesn't stand for one track or file.
+    AudioError, ModelError
+        If a seed can't be embedded.
+    IndexNotFound, ModelMismatch, LibraryError
+        If the index can't be searched.
+    """
+    strategy = _strategy(request.strategy_name)
+    if not isinstance(index, Index):
+        with Index(index) as opened:
+            return playlist(opened, request, model)
+    seeds = QueryVectors(index, model)
+    seeds.add_all(request.seeds)
+    for words in request.named:
+        seeds.add_track(named_track(index, words))
+    result = strategy(index, seeds, request)
+    notes = [*seeds.warnings, *result.notes]
+    excluded_paths = request.constraints.excluded_paths
+    if excluded_paths and not any(index.track_at(path) for path in excluded_paths):
+        notes.append("the excluded playlists hold no track of the index")
+    return replace(result, name=result.name or _default_name(seeds), notes=notes)
+
+
+def _strategy(name: str) -> Strategy:
+    if name not in STRATEGIES:
+        raise UsageError(
+            f"There is no playlist strategy {name}.", hint=f"Use one of: {', '.join(STRATEGIES)}."
+        )
+    return STRATEGIES[name]
+
+
+def _default_name(seeds: QueryVectors) -> str:
+    return f"Like {seeds.tracks[0].label}" if seeds.tracks else "Sounds like a clip"

@@ -1,0 +1,53 @@
+"""Finding one track by words of its tags or path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import AmbiguousTrack, TrackNotFound
+from audiosearch.library.track import artist_and_title, fold
+
+if TYPE_CHECKING:
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
+
+_MAX_CANDIDATES = 20  # tracks that an error lists
+
+
+def named_track(index: Index, words: str) -> Track:
+    """Return the one track with some words in its artist, title, album or path.
+
+    A track whose title, or artist and title, consists of just these words wins over tracks that
+    only contain them.
+
+    Raises
+    ------
+    TrackNotFound
+        If there is no such track.
+    AmbiguousTrack
+        If there are several.
+    """
+    matches = index.search_text(words, limit=_MAX_CANDIDATES)
+    if not matches:
+        raise TrackNotFound(
+            f"No track has all of the words {words!r} in its tags or path.",
+            hint="Show the tracks with `audiosearch list`.",
+        )
+    exact = [track for track in matches if _is_full_name(words, track)] or matches
+    if len({track.content_hash or track.path for track in exact}) == 1:
+        return exact[0]
+    raise AmbiguousTrack(
+        f"Several tracks have the words {words!r}.",
+        hint="Add words, or use the #ID of one.",
+        candidates=[f"#{track.id}  {_name(track)}" for track in matches],
+    )
+
+
+def _is_full_name(words: str, track: Track) -> bool:
+    """Return whether words are a track's title, or its artist and title, in any order."""
+    title, artist = fold(track.title).split(), fold(track.artist).split()
+    return sorted(fold(words).split()) in (sorted(title), sorted(title + artist))
+
+
+def _name(track: Track) -> str:
+    return artist_and_title(track.artist, track.title) or track.path

@@ -1,0 +1,237 @@
+"""Queries: what to search for, among which tracks, and the hits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch import defaults
+from audiosearch.errors import UsageError
+from audiosearch.library.filters import EVERYTHING, Filters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audiosearch.library.faiss.vector_index import Candidates
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import EmbeddingSpec, Track
+    from audiosearch.search.query_vectors import QueryVectors
+    from audiosearch.types import Float32, Int64
+
+_NEGATIVE_WEIGHT = 0.5  # of the clips that hits should not sound like; the others have weight 1
+_MIN_MEAN_LENGTH = 1e-6  # a mean of unit vectors that is shorter has no direction
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A track that a query found.
+
+    Attributes
+    ----------
+    rank : int
+        Position among the hits, from 1, the best.
+    track : Track
+    similarity : float
+        Cosine of the track's embedding to the centroid of the clips, in [-1, 1]. It is this
+        cosine even if the hits are ranked by whitened vectors.
+    """
+
+    rank: int
+    track: Track
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """Which tracks may be hits, and how hits are ranked.
+
+    Attributes
+    ----------
+    filters : Filters
+        Conditions that hits must meet.
+    whiten : bool
+        Rank by whitened vectors, in which the directions that all tracks share count for less.
+    min_similarity : float or None
+        Smallest cosine of a hit, in [-1, 1].
+    include_self : bool
+        Let the tracks that the query consists of be hits.
+    """
+
+    filters: Filters = EVERYTHING
+    whiten: bool = defaults.WHITEN_QUERY
+    min_similarity: float | None = None
+    include_self: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits of a query.
+
+    Attributes
+    ----------
+    spec : EmbeddingSpec
+        Model that produced the embeddings.
+    hits : list of Hit
+        Best first.
+    warnings : list of str
+        Sentences about clips that were only read in part, and about limits.
+    """
+
+    spec: EmbeddingSpec
+    hits: list[Hit]
+    warnings: list[str]
+
+
+#: Options of a query that names none: ranked by cosine, among all tracks.
+DEFAULT_OPTIONS = SearchOptions()
+
+
+class Query:
+    """A query that is ready to run.
+
+    Parameters
+    ----------
+    index : Index
+    seeds : QueryVectors
+        Clips that hits should sound like.
+    negatives : QueryVectors
+        Clips that hits should not sound like.
+    k : int
+        Number of hits; there are fewer if fewer tracks qualify.
+    options : SearchOptions
+
+    Attributes
+    ----------
+    vector : ndarray of float32, shape (dimension,)
+        Vector whose neighbours are the hits, in the space of ``vector_index``.
+    center : ndarray of float32, shape (dimension,)
+        Centroid of the seeds' embeddings, of unit length.
+    warnings : list of str
+
+    Raises
+    ------
+    UsageError
+        If there is no seed, or the seeds cancel each other out.
+    LibraryError
+        If there are too few tracks to whiten.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        seeds: QueryVectors,
+        negatives: QueryVectors,
+        *,
+        k: int,
+        options: SearchOptions = DEFAULT_OPTIONS,
+    ) -> None:
+        self.k = k
+        self.vector_index = index.vector_index(whiten=options.whiten)
+        self.center = centroid(seeds.vectors)
+        self.vector = centroid(self.vector_index.transform(np.stack(seeds.vectors)))
+        if negatives.vectors:
+            transformed = self.vector_index.transform(np.stack(negatives.vectors))
+            self.vector = self.vector - _NEGATIVE_WEIGHT * centroid(transformed)
+        self.is_ranked_by_cosine = not options.whiten and not negatives.vectors
+        self.candidates = candidate_filter(index, options, self.center)
+        exclude = [] if options.include_self else [*seeds.tracks, *negatives.tracks]
+        self.exclude_ids = [track.id for track in exclude]
+        self.warnings = seeds.warnings + negatives.warnings
+        max_k = self.vector_index.max_k
+        if max_k is not None and k > max_k:
+            self.warnings.append(f"the index returns at most {max_k:,} hits at a time")
+
+
+def search_batch(index: Index, queries: Sequence[Query]) -> list[SearchResult]:
+    """Run queries, faster than one by one: queries without filters share one batch search.
+
+    Returns
+    -------
+    list of SearchResult
+        One for each query, in the same order.
+
+    Raises
+    ------
+    LibraryError
+        If the index can't be searched.
+    """
+    neighbors: dict[Query, tuple[Int64, Float32]] = {}
+    for vector_index in {query.vector_index for query in queries}:
+        batch = [q for q in queries if q.vector_index is vector_index and q.candidates is None]
+        if batch:
+            vectors = np.stack([query.vector for query in batch])
+            results = vector_index.search_batch(
+                vectors, [q.k for q in batch], [q.exclude_ids for q in batch]
+            )
+            neighbors.update(zip(batch, results, strict=True))
+    for query in queries:
+        if query.candidates is not None:
+            neighbors[query] = query.vector_index.search(
+                query.vector, query.k, candidates=query.candidates, exclude_ids=query.exclude_ids
+            )
+    tracks = index.by_id([i for ids, _ in neighbors.values() for i in ids.tolist()])
+    return [
+        SearchResult(index.spec, _hits(index, query, *neighbors[query], tracks), query.warnings)
+        for query in queries
+    ]
+
+
+def _hits(
+    index: Index, query: Query, ids: Int64, products: Float32, tracks: dict[int, Track]
+) -> list[Hit]:
+    """Return the hits of a query from its neighbours' ids and inner products, shape (n_hits,)."""
+    if not query.is_ranked_by_cosine:
+        products = index.vector_index().vectors_of(ids) @ query.center
+    cosines = np.clip(products, -1.0, 1.0)
+    # Another process may have removed a track since the search: leave it out.
+    rows = [(i, c) for i, c in zip(ids.tolist(), cosines.tolist(), strict=True) if i in tracks]
+    return [Hit(rank, tracks[i], cosine) for rank, (i, cosine) in enumerate(rows, start=1)]
+
+
+def candidate_filter(index: Index, options: SearchOptions, center: Float32) -> Candidates:
+    """Return the tracks that may be hits, as ``VectorIndex.search`` takes them.
+
+    Parameters
+    ----------
+    index : Index
+    options : SearchOptions
+    center : ndarray of float32, shape (dimension,)
+        Vector of unit length that ``options.min_similarity`` refers to.
+    """
+    min_similarity = options.min_similarity
+    near = None if min_similarity is None else (center, min_similarity)
+    return index.vector_indexes.candidates(options.filters, near=near)
+
+
+def centroid(vectors: Float32 | list[Float32]) -> Float32:
+    """Return the direction of the mean of unit vectors.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n_vectors, dimension), or list of such rows
+
+    Returns
+    -------
+    ndarray of float32, shape (dimension,)
+        Of unit length.
+
+    Raises
+    ------
+    UsageError
+        If there is no vector, or the mean has no direction.
+    """
+    if not len(vectors):
+        raise UsageError(
+            "No clip was given to search with.",
+            hint="Give an audio file, or a track's path or #ID.",
+        )
+    mean = np.mean(vectors, axis=0, dtype=np.float64)
+    length = np.linalg.norm(mean)
+    if length < _MIN_MEAN_LENGTH:
+        raise UsageError(
+            "The clips are opposites of each other: their mean has no direction.",
+            hint="Search with one of them at a time.",
+        )
+    return np.asarray(mean / length, dtype=np.float32)

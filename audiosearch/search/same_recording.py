@@ -1,0 +1,70 @@
+"""Which tracks are copies of the same recording.
+
+Two tracks are the same recording if their files have the same bytes, or if their embeddings
+and durations agree. Durations must agree because a short sound and a longer one can have
+nearly the same embedding. Callers compare the content hashes themselves; the rest is here.
+
+How well durations must agree depends on the caller. Playlists and `evaluate` treat an overlooked
+copy and a wrong match alike, and accept a difference of 1 %. `duplicates` lists
+files that a person may delete. It accepts 2 seconds whatever the duration: encoders add or cut
+about that much silence, while 1 % of a long recording can be a different edit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audiosearch.types import Bool, Float32, Float64, Int64
+
+SAME_COSINE: Final = 0.999  # embeddings of one recording have a larger cosine
+SAME_SECONDS_SHARE: Final = 0.01  # accepted difference of durations, as a share of the longer one
+SAME_SECONDS: Final = 2.0  # accepted difference of durations for `duplicates`
+
+
+def same_recordings(
+    cosines: Float32,
+    seconds: float,
+    other_seconds: Sequence[float] | Float64,
+    *,
+    max_difference: float | None = None,
+) -> Int64:
+    """Return the positions of the tracks that are the same recording as one track.
+
+    Parameters
+    ----------
+    cosines : ndarray of float32, shape (n_tracks,)
+        Cosines in [-1, 1] of the track's embedding to those of the others.
+    seconds : float
+        Duration of the track; 0 if it is unknown. An unknown duration agrees with any other.
+    other_seconds : sequence of float, shape (n_tracks,)
+        Durations of the others, likewise.
+    max_difference : float, optional
+        Largest accepted difference of two durations, in seconds. Default: 1 % of the longer.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_same,)
+        Ascending positions in ``cosines``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cosines = np.array([1.0, 0.9995, 0.9], dtype=np.float32)
+    >>> same_recordings(cosines, 200.0, [230.0, 201.0, 200.0]).tolist()
+    [1]
+    """
+    positions: Int64 = np.flatnonzero(cosines > SAME_COSINE)
+    if not len(positions):
+        return positions
+    others = np.asarray(other_seconds)[positions]
+    is_unknown = (others <= 0) | (seconds <= 0)
+    accepted = SAME_SECONDS_SHARE * np.maximum(others, seconds)
+    if max_difference is not None:
+        accepted = np.full(len(others), max_difference)
+    is_same: Bool = is_unknown | (np.abs(others - seconds) <= accepted)
+    return positions[is_same]
