@@ -215,7 +215,9 @@ def test_playlists_leave_out_what_other_playlists_hold(api, served):
         assert len(ids) == 12
         assert not ids & set(others)
     broken = {"exclude_playlists": [{"name": "a.xspf", "text": "<"}]}
-    assert api.post("/playlist", json=wanted | broken).json()["error"].startswith("Can't read a.xspf")
+    assert (
+        api.post("/playlist", json=wanted | broken).json()["error"].startswith("Can't read a.xspf")
+    )
 
 
 def test_playlists_vary_by_a_number(api, served):
