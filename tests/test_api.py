@@ -1,4 +1,4 @@
-"""The public names: there, and costing nothing until they are used."""
+"""The public names exist, and importing the package loads nothing that is not used."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ def test_every_public_name_has_a_docstring(name):
     assert getattr(audiosearch, name).__doc__
 
 
-def test_importing_loads_nothing_but_the_errors():
+def test_importing_the_package_loads_only_the_errors():
     check = (
         "import sys\n"
         "import audiosearch\n"
@@ -25,12 +25,12 @@ def test_importing_loads_nothing_but_the_errors():
     assert result.stderr.strip() == "['audiosearch.errors']"
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error():
+def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="nonsense"):
         audiosearch.nonsense  # noqa: B018
 
 
-def test_the_changelog_s_top_version_is_the_package_s(request):
+def test_the_top_version_of_the_changelog_is_the_version_of_the_package(request):
     changelog = (request.config.rootpath / "CHANGELOG.md").read_text(encoding="utf-8")
     pyproject = (request.config.rootpath / "pyproject.toml").read_text(encoding="utf-8")
     assert f'\nversion = "{audiosearch.__version__}"\n' in pyproject

@@ -1,4 +1,4 @@
-"""Adding files and finding what sounds like them."""
+"""Adding files, and searching for tracks that sound like a clip."""
 
 import os
 import sys
@@ -34,18 +34,18 @@ def tracks(index):
         return list(opened)
 
 
-def names(answer):
-    return [os.path.basename(hit.track.path) for hit in answer.hits]
+def names(result):
+    return [os.path.basename(hit.track.path) for hit in result.hits]
 
 
-def test_folders_are_searched_for_audio_by_suffix_and_files_taken_as_they_are(music, tmp_path):
+def test_a_folder_gives_its_audio_files_by_suffix_and_a_named_file_is_always_taken(music, tmp_path):
     (music / "notes.txt").write_text("no sound")
     (music / ".hidden.wav").write_bytes((music / "low.wav").read_bytes())
     odd = tmp_path / "odd.name"
     odd.write_bytes((music / "low.wav").read_bytes())
     (music / "deep" / "up").symlink_to(music)
-    found = [os.path.basename(path) for path in find_audio([music, odd, music / "low.wav"])]
-    assert found == ["high.wav", "hiss.flac", "low.wav", "tune.ogg", "hiss2.wav", "odd.name"]
+    files = [os.path.basename(path) for path in find_audio([music, odd, music / "low.wav"])]
+    assert files == ["high.wav", "hiss.flac", "low.wav", "tune.ogg", "hiss2.wav", "odd.name"]
 
 
 def relative(paths, folder):
@@ -53,7 +53,7 @@ def relative(paths, folder):
 
 
 @pytest.mark.parametrize(
-    ("exclude", "left"),
+    ("exclude", "remaining"),
     [
         (["*.wav"], ["hiss.flac", "tune.ogg"]),
         (["deep/"], ["high.wav", "hiss.flac", "low.wav", "tune.ogg"]),
@@ -61,31 +61,31 @@ def relative(paths, folder):
         (["*", "!*.ogg"], ["tune.ogg"]),
     ],
 )
-def test_what_is_excluded_is_not_found(music, exclude, left):
-    assert relative(find_audio([music], exclude=exclude), music) == left
+def test_excluded_files_are_left_out(music, exclude, remaining):
+    assert relative(find_audio([music], exclude=exclude), music) == remaining
 
 
-def test_ignore_files_hold_for_their_folder(music):
+def test_an_ignore_file_applies_to_its_folder_and_those_below(music):
     (music / "deep" / ".audiosearchignore").write_text("# no noise\n*2.wav\n")
     (music / ".audiosearchignore").write_text("tune.ogg\n")
     assert relative(find_audio([music]), music) == ["high.wav", "hiss.flac", "low.wav"]
 
 
 @pytest.mark.parametrize("pattern", ["!", "a\\", "[z-a]"])
-def test_a_pattern_that_is_none_is_said(music, pattern):
+def test_an_invalid_pattern_is_a_usage_error(music, pattern):
     with pytest.raises(UsageError, match="pattern"):
         find_audio([music], exclude=[pattern])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
-def test_an_ignore_file_that_is_a_pipe_keeps_nobody_waiting(music):
+def test_an_ignore_file_that_is_a_pipe_does_not_block(music):
     os.mkfifo(music / ".audiosearchignore")
     assert len(find_audio(music)) == 5
 
 
-def test_only_some_suffixes_are_found_on_request(music):
-    found = find_audio([music], suffixes={".flac", ".ogg"})
-    assert relative(found, music) == ["hiss.flac", "tune.ogg"]
+def test_only_the_requested_suffixes_are_found(music):
+    files = find_audio([music], suffixes={".flac", ".ogg"})
+    assert relative(files, music) == ["hiss.flac", "tune.ogg"]
 
 
 def test_unchanged_files_are_embedded_again_on_request(music, index):
@@ -94,14 +94,14 @@ def test_unchanged_files_are_embedded_again_on_request(music, index):
     assert tracks(index) == before
 
 
-def test_a_folder_without_audio_is_refused_and_no_index_made(tmp_path):
+def test_a_folder_without_audio_is_an_error_and_makes_no_index(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(AudioError, match="no audio file"):
         add("index", [tmp_path / "empty"], model="compact")
     assert not os.path.exists("index")
 
 
-def test_what_cannot_be_embedded_makes_no_index(tmp_path):
+def test_files_that_cannot_be_embedded_make_no_index(tmp_path):
     (tmp_path / "text.mp3").write_text("no sound")
     (outcome,) = add("index", [tmp_path / "text.mp3"], model="compact")
     assert outcome.status is Status.FAILED
@@ -151,14 +151,14 @@ def test_a_file_that_was_only_touched_is_unchanged(music, index, monkeypatch):
         assert {outcome.status for outcome in add(index, [music])} == {Status.UNCHANGED}
 
 
-def test_a_track_whose_file_became_no_sound_is_kept_and_said_so(music, index):
+def test_a_track_is_kept_if_its_file_is_no_longer_audio(music, index):
     (music / "low.wav").write_text("no sound")
     (failed,) = (o for o in add(index, [music]) if o.status is Status.FAILED)
     assert "keeps what it was before" in failed.message
     assert len(tracks(index)) == 5
 
 
-def test_a_file_that_takes_another_s_place_takes_its_vector(music, index):
+def test_a_file_that_replaces_another_brings_its_vector(music, index):
     os.replace(music / "hiss.flac", music / "low.wav")
     (outcome,) = (o for o in add(index, [music]) if o.status is not Status.UNCHANGED)
     assert outcome.status is Status.ADDED
@@ -166,14 +166,14 @@ def test_a_file_that_takes_another_s_place_takes_its_vector(music, index):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
-def test_a_pipe_in_a_folder_keeps_nobody_waiting(music):
+def test_a_pipe_in_a_folder_does_not_block(music):
     os.mkfifo(music / "pipe.wav")
     outcomes = {o.path: o.status for o in add("index", [music], model="compact")}
     assert outcomes[str(music / "pipe.wav")] is Status.FAILED
     assert list(outcomes.values()).count(Status.ADDED) == 5
 
 
-def test_one_bad_file_costs_only_itself(music):
+def test_one_bad_file_does_not_stop_the_others(music):
     (music / "bad.mp3").write_text("no sound")
     outcomes = add("index", [music], model="compact")
     assert sum(outcome.status is Status.ADDED for outcome in outcomes) == 5
@@ -181,14 +181,14 @@ def test_one_bad_file_costs_only_itself(music):
         assert index.totals().failures == 1
 
 
-def test_a_file_that_failed_is_tried_again_when_it_changes_or_on_request(music):
+def test_a_failed_file_is_retried_when_it_changes_or_on_request(music):
     bad = music / "bad.mp3"
     bad.write_text("no sound")
     add("index", [music], model="compact")
-    (left_alone,) = add("index", [bad])
-    (tried_again,) = add("index", [bad], reprocess=ReprocessPolicy.FAILED)
-    assert left_alone.status is tried_again.status is Status.FAILED
-    assert ("--retry" in left_alone.hint, "--retry" in tried_again.hint) == (True, False)
+    (skipped,) = add("index", [bad])
+    (retried,) = add("index", [bad], reprocess=ReprocessPolicy.FAILED)
+    assert skipped.status is retried.status is Status.FAILED
+    assert ("--retry" in skipped.hint, "--retry" in retried.hint) == (True, False)
     bad.write_bytes((music / "low.wav").read_bytes()[:-2])
     assert [outcome.status for outcome in add("index", [bad])] == [Status.ADDED]
     with Index("index") as index:
@@ -202,7 +202,7 @@ def test_a_cut_file_is_added_with_a_warning(tmp_path):
     assert "stand for it" in outcome.message
 
 
-def test_tags_and_facts_are_kept(tmp_path):
+def test_tags_and_audio_properties_are_stored(tmp_path):
     tags = {"title": "Song", "artist": "Band", "album": "LP", "genre": "Rock", "date": "1997"}
     tags |= {"album_artist": "Various", "track": "3/12"}
     sound = tone(rate=48_000)
@@ -222,12 +222,12 @@ def test_tags_and_facts_are_kept(tmp_path):
         assert {track.format for track in index} == {"aac", "opus"}
 
 
-def test_a_clip_finds_its_like(music, index, tmp_path):
+def test_a_clip_finds_similar_tracks(music, index, tmp_path):
     unseen = write(tmp_path / "unseen.wav", noise(seed=7))
     assert set(names(similar(index, unseen, k=2))) == {"hiss.flac", "hiss2.wav"}
 
 
-def test_a_clip_is_a_stored_path_an_absolute_one_an_id_or_a_file(music, index, monkeypatch):
+def test_a_clip_is_a_path_a_relative_path_or_an_id(music, index, monkeypatch):
     by_path = similar(index, music / "hiss.flac").hits
     with Index(index) as opened:
         track = opened.resolve(str(music / "hiss.flac"))
@@ -248,22 +248,22 @@ def test_the_clip_itself_is_left_out_unless_asked_for(music, index):
     assert (first.track.path, first.similarity) == (str(music / "hiss.flac"), pytest.approx(1.0))
 
 
-def test_the_clip_itself_is_left_out_behind_a_link_too(music, index, tmp_path):
+def test_the_clip_itself_is_left_out_if_it_is_named_through_a_link(music, index, tmp_path):
     link = tmp_path / "link.flac"
     link.symlink_to(music / "hiss.flac")
     assert "hiss.flac" not in names(similar(index, link))
 
 
-def test_a_moved_file_that_is_embedded_again_on_request_keeps_its_id(music, index):
+def test_a_moved_file_that_is_embedded_again_keeps_its_id(music, index):
     with Index(index) as opened:
-        known = opened.track_at(str(music / "low.wav")).id
+        track_id = opened.track_at(str(music / "low.wav")).id
     (music / "low.wav").rename(music / "moved.wav")
     add(index, [music], reprocess=ReprocessPolicy.ALL)
-    assert {t.path: t.id for t in tracks(index)}[str(music / "moved.wav")] == known
+    assert {t.path: t.id for t in tracks(index)}[str(music / "moved.wav")] == track_id
     assert len(tracks(index)) == 5
 
 
-def test_files_that_swap_their_names_swap_their_vectors(music, index):
+def test_files_that_swap_names_swap_vectors(music, index):
     with Index(index) as opened:
         before = {t.path: opened.vector(t) for t in opened}
     low, high = str(music / "low.wav"), str(music / "high.wav")
@@ -277,7 +277,7 @@ def test_files_that_swap_their_names_swap_their_vectors(music, index):
             np.testing.assert_allclose(vector, before[other], atol=1e-6)
 
 
-def test_a_file_that_vanishes_midway_costs_only_itself(music):
+def test_a_file_that_disappears_during_add_does_not_stop_the_others(music):
     ingest = Ingest("index", find_audio([music]), request=Request("compact"))
     (music / "low.wav").unlink()
     outcomes = {os.path.basename(outcome.path): outcome.status for outcome in ingest}
@@ -285,7 +285,7 @@ def test_a_file_that_vanishes_midway_costs_only_itself(music):
     assert list(outcomes.values()) == [Status.ADDED] * 4
 
 
-def test_several_clips_stand_for_their_centroid(music, index):
+def test_several_clips_search_with_their_centroid(music, index):
     clips = [music / "low.wav", music / "hiss.flac"]
     with Index(index) as opened:
         mean = sum(opened.vector(opened.resolve(str(clip))) for clip in clips)
@@ -304,7 +304,7 @@ def test_an_index_keeps_its_excerpt(music):
         add("index", [music], excerpt_seconds=9.0)
 
 
-def test_another_model_is_refused_by_name_before_it_is_looked_for(music, index):
+def test_another_model_is_an_error_before_it_is_loaded(music, index):
     for act in (lambda: add(index, [music], model="vggish"),
                 lambda: similar(index, music / "low.wav", request=Request("vggish"))):  # fmt: skip
         with pytest.raises(ModelMismatch, match=r"compact \(digest \w+\), not with vggish"):
@@ -320,13 +320,13 @@ def test_another_model_is_refused_by_name_before_it_is_looked_for(music, index):
         pytest.param("deep", 5, AudioError, id="a folder"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(music, index, clip, k, error, monkeypatch):
+def test_an_impossible_query_is_an_error_with_a_hint(music, index, clip, k, error, monkeypatch):
     monkeypatch.chdir(music)
-    with pytest.raises(error) as refused:
+    with pytest.raises(error) as raised:
         similar(index, clip, k=k)
-    assert refused.value.hint
+    assert raised.value.hint
 
 
-def test_an_index_where_none_can_be_is_refused_before_anything_is_embedded(music):
+def test_an_impossible_index_location_is_an_error_before_anything_is_embedded(music):
     with pytest.raises(IndexUnwritable):
         add(music / "low.wav", [music], model="compact")
