@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from audiosearch.library.faiss.vector_index import VectorIndex, VectorIndexes
+    from audiosearch.library.backend import VectorIndex
+    from audiosearch.library.faiss.vector_index import VectorIndexes
     from audiosearch.library.filters import Filters
     from audiosearch.library.milvus.catalog import MilvusCatalog
     from audiosearch.library.milvus.vector_index import MilvusVectorIndexes

@@ -14,7 +14,7 @@ from audiosearch.search.similar import SearchOptions, candidate_filter, centroid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audiosearch.library.faiss.vector_index import Candidates, VectorIndex
+    from audiosearch.library.backend import Candidates, VectorIndex
     from audiosearch.library.index import Index, Track
     from audiosearch.types import Float32
 

@@ -12,7 +12,7 @@ from audiosearch.playlists.builder import Constraints, Playlist, PlaylistBuilder
 from audiosearch.search.similar import SearchOptions, candidate_filter, centroid
 
 if TYPE_CHECKING:
-    from audiosearch.library.faiss.vector_index import Candidates, VectorIndex
+    from audiosearch.library.backend import Candidates, VectorIndex
     from audiosearch.library.index import Index
     from audiosearch.search.query_vectors import QueryVectors
     from audiosearch.types import Float32, Int64

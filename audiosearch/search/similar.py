@@ -16,7 +16,7 @@ from audiosearch.search.query_vectors import QueryVectors
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from audiosearch.library.faiss.vector_index import Candidates
+    from audiosearch.library.backend import Candidates
     from audiosearch.types import Float32, Int64, StrPath
 
 _UNLIKE_WEIGHT = 0.5  # of what to avoid, beside 1 of what to find

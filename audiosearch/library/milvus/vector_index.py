@@ -17,7 +17,7 @@ from audiosearch.library.milvus.expressions import expression
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audiosearch.library.faiss.vector_index import VectorIndex
+    from audiosearch.library.backend import VectorIndex
     from audiosearch.library.filters import Filters
     from audiosearch.library.milvus.catalog import MilvusCatalog
     from audiosearch.types import Float32, Int64
@@ -80,7 +80,7 @@ class MilvusVectorIndexes:
 
 
 class MilvusVectorIndex:
-    """Vectors as they are: what can be asked of them is `audiosearch.library.faiss.vector_index.VectorIndex`.
+    """Vectors as they are: what can be asked of them is `audiosearch.library.backend.VectorIndex`.
 
     Parameters
     ----------
