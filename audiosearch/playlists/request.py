@@ -94,7 +94,7 @@ def playlist(
         found = around(index, seeds, shape, caps, ranking)
         name = f"Like {_name_of(seeds.tracks[0])}" if seeds.tracks else "Sounds like a clip"
     notes = [*seeds.warnings, *found.notes]
-    if caps.recent and not any(index.track_at(path) for path in caps.recent):
+    if caps.recent and not any(index.storage.track_at(path) for path in caps.recent):
         notes.append("nothing of the playlists to exclude is in the index")
     return replace(found, name=name, notes=notes)
 
