@@ -38,7 +38,7 @@ def _has_value(text: str | None, value: str) -> bool:
 #: SQL functions that `Filters.to_sql` uses, by name.
 SQL_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "folded": lambda text: None if text is None else fold(text),
-    "lists": lambda text, value: _has_value(text, value),
+    "lists": _has_value,
 }
 
 

@@ -69,7 +69,7 @@ class EmbeddingSpec:
         if not MIN_DIMENSION <= self.dimension <= MAX_DIMENSION:
             raise UsageError(
                 f"{self.model} makes vectors of {self.dimension} numbers.",
-                hint=f"Use a model whose vectors have {MIN_DIMENSION} to {MAX_DIMENSION:,} numbers.",
+                hint=f"Use a model with vectors of {MIN_DIMENSION} to {MAX_DIMENSION:,} numbers.",
             )
 
     def __str__(self) -> str:

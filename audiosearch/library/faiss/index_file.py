@@ -18,7 +18,7 @@ from audiosearch.atomic import atomic_path, remove_drafts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audiosearch.library.sqlite.database import Database
+    from audiosearch.library.sqlite.database import Store
     from audiosearch.types import UInt8
 
 FILE_NAME, WHITENED_FILE_NAME = "vectors.faiss", "whitened.faiss"
@@ -83,12 +83,12 @@ class IndexFile:
 
     Parameters
     ----------
-    store : Database
+    store : Store
         The database whose vectors it holds, which keeps the token of the last one written.
     path : Path
     """
 
-    def __init__(self, store: Database, path: Path) -> None:
+    def __init__(self, store: Store, path: Path) -> None:
         self._store = store
         self._path = path
         self._token = token_setting(path)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiosearch.library.backend import Backend, Capability, OpenIndex, Unsupported
-from audiosearch.library.milvus.vector_index import MilvusCandidates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from audiosearch.library.milvus.vector_index import MilvusCandidates
 
 
 class MilvusBackend:

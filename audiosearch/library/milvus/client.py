@@ -238,10 +238,7 @@ def _pymilvus(address: Address) -> Any:
     except ModuleNotFoundError as exc:
         package = "milvus-lite" if exc.name == "milvus_lite" else "pymilvus"
         raise MissingExtra("An index in Milvus", package, "milvus") from exc
-    for name in (
-        "pymilvus",
-        "milvus_lite",
-    ):  # they log every error that they raise, with its traceback
+    for name in ("pymilvus", "milvus_lite"):  # they log the traceback of every error they raise
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return pymilvus
 

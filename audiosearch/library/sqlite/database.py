@@ -107,7 +107,7 @@ class Database:
             ) from exc
         except sqlite3.IntegrityError as exc:
             raise LibraryError(
-                f"Another process changed the index {self.path.parent.absolute()} at the same time.",
+                f"Another process has just changed the index {self.path.parent.absolute()}.",
                 hint="Run the same command again.",
             ) from exc
         except sqlite3.ProgrammingError:  # a bug in this program
@@ -118,7 +118,7 @@ class Database:
     def _damaged(self, error: Exception) -> LibraryError:
         return LibraryError(
             f"The index {self.path.parent.absolute()} is damaged: {error}.",
-            hint="`audiosearch doctor --repair` saves what can be read, and keeps the damaged file.",
+            hint="`audiosearch doctor --repair` saves what can be read and keeps the old file.",
         )
 
     @contextlib.contextmanager

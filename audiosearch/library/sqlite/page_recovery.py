@@ -128,10 +128,8 @@ def _committed(wal: bytes, page_bytes: int) -> dict[int, bytes]:
     for offset in range(_WAL_HEADER_BYTES, len(wal), _FRAME_HEADER_BYTES + page_bytes):
         start = offset + _FRAME_HEADER_BYTES
         page = wal[start : start + page_bytes]
-        if (
-            len(page) < page_bytes or wal[offset + 8 : offset + 16] != salts
-        ):  # left from an earlier round
-            break
+        if len(page) < page_bytes or wal[offset + 8 : offset + 16] != salts:
+            break  # the rest is left from before the last checkpoint
         number, n_pages_at_commit = struct.unpack_from(">II", wal, offset)
         uncommitted[number] = page
         if n_pages_at_commit:
