@@ -32,3 +32,8 @@ MAX_EXPORTED_TRACKS: Final = 10_000  # tracks of a playlist file written over HT
 
 # Filters over HTTP
 MAX_RANGE_LENGTH: Final = 20  # characters of a range such as 1990..1999
+
+# Vectors
+MIN_DIMENSION: Final = 2  # numbers in a vector
+MAX_DIMENSION: Final = 4_096
+DIMENSION: Final = 128  # of VGGish, compact, and an index that doesn't say otherwise

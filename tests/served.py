@@ -52,7 +52,7 @@ def library(folder: Path) -> dict[str, int]:
     with Index(folder / "index") as index:
         for track in list(index):
             if track.path.endswith("hiss0.flac"):
-                index.update(replace(track, title=EVIL, artist=EVIL, album=EVIL))
+                index.storage.update(replace(track, title=EVIL, artist=EVIL, album=EVIL))
         return {os.path.basename(track.path): track.id for track in index}
 
 

@@ -70,7 +70,7 @@ def test_a_file_is_the_same_in_every_batch(tmp_path):
     add("index", paths, model="compact", n_jobs=2)  # in batches that span files
     with Index("index") as index:
         for path in paths:
-            found = index.vector(index.track_at(str(path)))
+            found = index.vector(index.storage.track_at(str(path)))
             np.testing.assert_allclose(found, alone.embed(path).vector, atol=1e-5)
 
 

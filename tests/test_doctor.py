@@ -36,7 +36,7 @@ def database(tmp_path, vectors):
                 seconds = number / 4
                 track = Track(path, 1, number, f"{number:032x}", seconds, 44_100, 2, "mp3", title)
                 index.add(track, vector)
-            index.add_failures([Failure("/music/bad.mp3", "no sound", 3, 4)])
+            index.storage.add_failures([Failure("/music/bad.mp3", "no sound", 3, 4)])
             index.remove(index.resolve_all("#500"))
         index.sync()
     return directory / "audiosearch.db"
@@ -76,7 +76,7 @@ def test_rows_are_saved_though_nothing_leads_to_them(database, damage):
     assert (database.parent / "audiosearch.db.damaged-1").read_bytes() == content
     assert {finding.state for finding in examine(database.parent)} <= {State.OK, State.WARNING}
     with Index(database.parent) as index:
-        assert [failure.reason for failure in index.failures()] == ["no sound"]
+        assert [failure.reason for failure in index.storage.failures()] == ["no sound"]
         new = index.add(Track("/new", 1, 1, "", 1.0, 1, 1, "wav"), index.vector(next(iter(index))))
         assert new.id > N_TRACKS - 1
 

@@ -68,7 +68,9 @@ def test_a_network_may_make_a_file_s_vector_of_its_averages(tmp_path):
     np.testing.assert_allclose(embedder.embed_patches(path).vector, 0.1, atol=0.05)
     add("index", [path], model=str(model), n_jobs=1)
     with Index("index") as index:
-        np.testing.assert_allclose(index.vector(index.track_at(str(path))), vector, atol=1e-4)
+        np.testing.assert_allclose(
+            index.vector(index.storage.track_at(str(path))), vector, atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("n", [1, 2, 31, 32, 33])

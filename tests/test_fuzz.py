@@ -103,7 +103,7 @@ def stored_and_failed():
         for track, vector in rows:
             assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
             stored[track.path] = track
-        return stored, {failure.path: failure.reason for failure in index.failures()}
+        return stored, {failure.path: failure.reason for failure in index.storage.failures()}
 
 
 @pytest.mark.parametrize("options", [(), ("--excerpt", "1")], ids=["whole", "excerpt"])

@@ -69,7 +69,7 @@ def test_lengths_filter_whatever_the_range(index, span):
     for number, seconds in enumerate([0.0, 5.0, 10.0, 30.0]):
         index.add(dataclasses.replace(some_track(number), seconds=seconds), unit())
     expected = [t.id for t in index if t.seconds and wanted.min <= t.seconds <= wanted.max]
-    assert index.ids(Filters(seconds=(wanted,))).tolist() == expected
+    assert index.storage.ids(Filters(seconds=(wanted,))).tolist() == expected
 
 
 def test_what_is_asked_of_one_space_can_be_asked_together(index):
@@ -117,7 +117,7 @@ def test_an_empty_index_has_no_hits(index):
 def test_a_track_that_moved_meanwhile_is_not_removed(filled):
     index, _ = filled
     track = index.resolve("/music/7.mp3")
-    index.move([(track, "/elsewhere/7.mp3")])
+    index.storage.move([(track, "/elsewhere/7.mp3")])
     index.remove([track])
     assert index.resolve("/music/7.mp3") is None
     assert index.resolve("/elsewhere/7.mp3").id == track.id
@@ -127,9 +127,9 @@ def test_tags_of_a_file_that_was_embedded_anew_meanwhile_are_left_alone(filled):
     index, vectors = filled
     before = index.resolve("/music/7.mp3")
     index.add(dataclasses.replace(before, content_hash="1" * 32, title="New"), vectors[8])
-    index.set_tags(before, {"title": "Old"})
+    index.storage.set_tags(before, {"title": "Old"})
     assert index.resolve("/music/7.mp3").title == "New"
-    index.set_tags(index.resolve("/music/7.mp3"), {"title": "Newer"})
+    index.storage.set_tags(index.resolve("/music/7.mp3"), {"title": "Newer"})
     assert index.resolve("/music/7.mp3").title == "Newer"
 
 
@@ -171,8 +171,10 @@ def test_a_folder_of_any_name_filters(index, folder):
     deeper = index.add(some_track(2, f"{folder}/b"), unit())
     index.add_all((some_track(3, f"{folder}{end}"), unit()) for end in ("c", "%", " ", "\t"))
     expected = sorted([inside.id, deeper.id])
-    assert index.ids(Filters(folder=(folder,))).tolist() == expected
-    assert not set(index.ids(Filters(exclude=Filters(folder=(folder,)))).tolist()) & set(expected)
+    assert index.storage.ids(Filters(folder=(folder,))).tolist() == expected
+    assert not set(index.storage.ids(Filters(exclude=Filters(folder=(folder,)))).tolist()) & set(
+        expected
+    )
     assert sorted(track.id for track in index.resolve_all(folder)) == expected
 
 
@@ -184,7 +186,7 @@ def test_tags_of_any_text_filter(index, text):
     track = index.add(dataclasses.replace(some_track(1), **tagged), unit())
     index.add(some_track(2), unit())
     for name in tagged:
-        assert index.ids(Filters(**{name: (text,)})).tolist() == [track.id]
+        assert index.storage.ids(Filters(**{name: (text,)})).tolist() == [track.id]
 
 
 @pytest.mark.parametrize("span", ["1990..", "..1990", "1990", "1e30..", "..-1e30", "-inf..inf"])
@@ -193,7 +195,7 @@ def test_years_filter_whatever_the_range(index, span):
     for number, year in enumerate([None, 1989, 1990, 1991, 0, -5]):
         index.add(dataclasses.replace(some_track(number), year=year), unit())
     expected = [t.year for t in index if t.year is not None and wanted.min <= t.year <= wanted.max]
-    found = index.by_id(index.ids(Filters(year=(wanted,))).tolist()).values()
+    found = index.by_id(index.storage.ids(Filters(year=(wanted,))).tolist()).values()
     assert sorted(track.year for track in found) == sorted(expected)
 
 
@@ -208,16 +210,16 @@ def test_a_filter_that_nothing_fits_finds_nothing(filled, near):
 @pytest.mark.parametrize("name", ['quo"te', "quo'te", "back\\slash", "new\nline", "\udce9", "𠮷"])
 def test_failures_of_any_name_are_kept_and_forgotten(index, name):
     failures = [Failure(f"/music/{name}{n}", 'it is "empty"', 0, 1) for n in range(3)]
-    index.add_failures(failures)
-    assert index.failures() == failures
-    index.remove_failures(failures[:2])
-    assert index.failures() == failures[2:]
+    index.storage.add_failures(failures)
+    assert index.storage.failures() == failures
+    index.storage.remove_failures(failures[:2])
+    assert index.storage.failures() == failures[2:]
     index.add(dataclasses.replace(some_track(1), path=failures[2].path), unit())
-    assert index.failures() == []
+    assert index.storage.failures() == []
 
 
 def test_a_failure_is_forgotten_when_its_file_is_added(index):
-    index.add_failures([Failure("/music/1.mp3", "it is empty", 0, 1)])
+    index.storage.add_failures([Failure("/music/1.mp3", "it is empty", 0, 1)])
     assert index.totals().failures == 1
     index.add(some_track(1), unit())
     assert index.totals().failures == 0

@@ -128,9 +128,9 @@ def test_relocate_and_refresh_say_what_they_did(music, run):
 def test_failures_move_and_go_with_their_folder(music, index):
     elsewhere = music.rename(music.with_name("elsewhere"))
     relocate(index, music, elsewhere)
-    assert [failure.path for failure in index.failures()] == [str(elsewhere / "bad.mp3")]
+    assert [failure.path for failure in index.storage.failures()] == [str(elsewhere / "bad.mp3")]
     assert forget(index, [str(elsewhere)]) == 5
-    assert (index.failures(), index.totals().tracks) == ([], 0)
+    assert (index.storage.failures(), index.totals().tracks) == ([], 0)
 
 
 def test_imported_paths_are_pruned_like_others(index):
@@ -139,7 +139,7 @@ def test_imported_paths_are_pruned_like_others(index):
     missing = gone(index)
     assert [track.path for track in missing.tracks] == ["x/1.mp3"]
     prune(index, missing)
-    assert index.track_at("x/1.mp3") is None
+    assert index.storage.track_at("x/1.mp3") is None
 
 
 def test_an_album_that_was_emptied_is_no_disk_that_is_not_mounted(music, index):

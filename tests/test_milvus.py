@@ -104,9 +104,9 @@ def test_a_copy_there_and_back_changes_nothing(address, tmp_path):
         first.add_all(zip(map(some_track, range(30)), unit_vectors(30), strict=True))
         first.remove([first.resolve("#3")])
         first.add(odd, unit())
-        first.add_failures([failure])
+        first.storage.add_failures([failure])
         assert list(copy(first, address))[-1] == 30
-        revision = first.revision()
+        revision = first.storage.revision()
         with Index(address) as there:
             assert list(copy(there, tmp_path / "back"))[-1] == 30
             assert list(copy(there, first.location))[-1] == 30
@@ -114,10 +114,10 @@ def test_a_copy_there_and_back_changes_nothing(address, tmp_path):
                 for other in (there, back):
                     assert list(other) == list(first)
                     assert other.spec == SPEC
-                    assert other.failures() == [failure]
+                    assert other.storage.failures() == [failure]
                     for track in first:
                         np.testing.assert_array_equal(other.vector(track), first.vector(track))
-        assert first.revision() == revision
+        assert first.storage.revision() == revision
 
 
 def test_a_copy_goes_to_another_place_of_the_same_model(address, tmp_path, run):
@@ -137,7 +137,7 @@ def test_what_is_longer_than_milvus_keeps_is_cut(address):
         added = index.add(replace(some_track(1), **long), unit())
         (kept,) = index
         assert kept.title == "é" * 32_767
-        assert index.ids(Filters(artist=(long["artist"],))).tolist() == [added.id]
+        assert index.storage.ids(Filters(artist=(long["artist"],))).tolist() == [added.id]
         assert index.search_text("song") == []
 
 
@@ -189,7 +189,7 @@ def test_the_same_path_has_the_same_id_whoever_adds_it(address):
 def test_an_id_that_is_taken_is_not_taken_away(address):
     with Index(address, spec=SPEC) as index:
         first = index.add(some_track(1), unit())
-        index.move([(first, "/elsewhere.mp3")])
+        index.storage.move([(first, "/elsewhere.mp3")])
         second = index.add(some_track(1), unit())  # whose path made the first one's id
         third = index.add(replace(some_track(2), id=first.id), unit())
         assert len({first.id, second.id, third.id}) == 3

@@ -170,7 +170,7 @@ def test_what_fails_in_the_index_is_told_and_the_rest_goes_in(tmp_path, faulty):
     outcomes = {outcome.path: outcome for outcome in add("index", [folder], model="compact")}
     assert outcomes[str(bad)].status is Status.FAILED
     with Index("index") as index:
-        assert [failure.reason for failure in index.failures()] == [REASONS["segfault"]]
+        assert [failure.reason for failure in index.storage.failures()] == [REASONS["segfault"]]
         assert index.totals().tracks == 1
 
 

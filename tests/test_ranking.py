@@ -190,7 +190,7 @@ def test_words_are_not_a_query_language(index, words):
 
 def test_words_find_a_changed_track_and_not_a_removed_one(index):
     track = index.resolve("#10")
-    index.update(replace(track, title="Zwölfton", path="/else/where.mp3"))
+    index.storage.update(replace(track, title="Zwölfton", path="/else/where.mp3"))
     assert [t.id for t in index.search_text("zwolf")] == [10]
     assert [t.id for t in index.search_text("where")] == [10]
     index.remove([index.resolve("#10")])
@@ -225,7 +225,7 @@ def test_whitened_vectors_follow_the_index_and_are_fitted_again_as_it_grows(in_f
 
 def test_whitened_vectors_are_less_similar_to_each_other(index):
     vector_indexes = (index.vector_index(), index.vector_index(whiten=True))
-    ids = index.ids(EVERYTHING)
+    ids = index.storage.ids(EVERYTHING)
     plain, whitened = (vector_index.vectors_of(ids) for vector_index in vector_indexes)
     np.testing.assert_allclose(np.linalg.norm(whitened, axis=1), 1.0, atol=1e-5)
     assert np.mean(whitened @ whitened.T) < 0.2 * np.mean(plain @ plain.T)

@@ -84,7 +84,7 @@ def test_files_that_are_gone_hold_it_up_unless_they_may_be_forgotten(index, othe
     assert list(outcomes) == [failure.path for failure in lost] == [str(music / "high.wav")]
     assert len(vectors()) == 5
     with Index("index") as opened:
-        assert [failure.path for failure in opened.failures()] == [str(music / "high.wav")]
+        assert [failure.path for failure in opened.storage.failures()] == [str(music / "high.wav")]
 
 
 def test_tracks_that_are_added_or_changed_meanwhile_are_embedded_too(index, other, music):
@@ -163,7 +163,7 @@ def test_what_is_not_done_forgets_nothing(index, other, music):
             reembedding.commit(force=True)
     assert str(music / "high.wav") in vectors()
     with Index("index") as opened:
-        assert opened.failures() == []
+        assert opened.storage.failures() == []
 
 
 def test_two_at_once_do_not_mix(index, other, tmp_path):

@@ -243,7 +243,7 @@ def test_files_over_http_are_read(web, music, run):
     outcomes = added(f"{web}/low.wav", f"{web}/deep/hiss2.wav?version=2")
     assert {outcome.status for outcome in outcomes.values()} == {Status.ADDED}
     with Index("index") as index:
-        track = index.track_at(f"{web}/low.wav")
+        track = index.storage.track_at(f"{web}/low.wav")
     stat = (music / "low.wav").stat()
     assert track.size == stat.st_size
     assert track.mtime_ns == int(stat.st_mtime) * 10**9

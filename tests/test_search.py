@@ -192,7 +192,7 @@ def test_a_failed_file_is_retried_when_it_changes_or_on_request(music):
     bad.write_bytes((music / "low.wav").read_bytes()[:-2])
     assert [outcome.status for outcome in add("index", [bad])] == [Status.ADDED]
     with Index("index") as index:
-        assert index.failures() == []
+        assert index.storage.failures() == []
 
 
 def test_a_cut_file_is_added_with_a_warning(tmp_path):
@@ -256,7 +256,7 @@ def test_the_clip_itself_is_left_out_if_it_is_named_through_a_link(music, index,
 
 def test_a_moved_file_that_is_embedded_again_keeps_its_id(music, index):
     with Index(index) as opened:
-        track_id = opened.track_at(str(music / "low.wav")).id
+        track_id = opened.storage.track_at(str(music / "low.wav")).id
     (music / "low.wav").rename(music / "moved.wav")
     add(index, [music], reprocess=ReprocessPolicy.ALL)
     assert {t.path: t.id for t in tracks(index)}[str(music / "moved.wav")] == track_id
@@ -273,7 +273,7 @@ def test_files_that_swap_names_swap_vectors(music, index):
     assert Status.FAILED not in {outcome.status for outcome in add(index, [music])}
     with Index(index) as opened:
         for path, other in ((low, high), (high, low)):
-            vector = opened.vector(opened.track_at(path))
+            vector = opened.vector(opened.storage.track_at(path))
             np.testing.assert_allclose(vector, before[other], atol=1e-6)
 
 

@@ -258,9 +258,9 @@ def test_the_map_has_every_track(api, served):
     assert len(found["x"]) == len(found["neighbours"]) == 15
     with Index(served.folder / "index") as index:
         track = index.resolve(f"#{served.ids['low.mp3']}")
-        index.update(replace(track, title="Low"))
+        index.storage.update(replace(track, title="Low"))
         assert "Low" in api.get("/map").json()["name"]
-        index.update(track)
+        index.storage.update(track)
 
 
 @pytest.mark.parametrize(

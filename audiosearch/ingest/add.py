@@ -192,7 +192,7 @@ class Ingest:
     def _fresh_pipeline(self) -> EmbeddingResults:
         known: set[str] = set()
         if self._index is not None and self._reprocess is not ReprocessPolicy.ALL:
-            known = self._index.content_hashes()
+            known = self._index.storage.content_hashes()
         return self._reader.readings(
             self._unread,
             self._model,
@@ -245,7 +245,7 @@ class Ingest:
     def _failed(self, error: AudioError) -> AddResult:
         path, message = error.path, error.reason
         self._record_failure(error)
-        if self._index is not None and self._index.track_at(path) is not None:
+        if self._index is not None and self._index.storage.track_at(path) is not None:
             message += "; the index keeps what it was before"
         return AddResult(path, Status.FAILED, message=message, hint=error.hint)
 
@@ -257,7 +257,7 @@ class Ingest:
     def _write_failures(self) -> None:
         if self._index is None or not self._new_failures:
             return
-        self._index.add_failures(self._new_failures)
+        self._index.storage.add_failures(self._new_failures)
         self._new_failures.clear()
 
 
@@ -304,8 +304,8 @@ def _add_all(index: Index, readings: list[EmbeddingResult]) -> None:
             message = "what was embedded was found"
             raise ValueError(message)
         gone = _first_missing(alike[found.content_hash])
-        if gone is not None and index.track_at(reading.path) is None:
-            index.update(replace(gone, path=reading.path))
+        if gone is not None and index.storage.track_at(reading.path) is None:
+            index.storage.update(replace(gone, path=reading.path))
             alike[found.content_hash].remove(gone)
         rows.append((_track(reading.path, found, embedding, reading.tags), embedding.vector))
     if rows:
@@ -320,8 +320,8 @@ def _same_content(index: Index, reading: EmbeddingResult, found: FileStat) -> Ad
     path = reading.path
     alike = index.tracks_of({found.content_hash})[found.content_hash]
     here, duplicate_of = (
-        index.track_at(path),
-        reading.duplicate_of and index.track_at(reading.duplicate_of),
+        index.storage.track_at(path),
+        reading.duplicate_of and index.storage.track_at(reading.duplicate_of),
     )
     if not alike:
         return None
@@ -329,10 +329,10 @@ def _same_content(index: Index, reading: EmbeddingResult, found: FileStat) -> Ad
     known = duplicate_of or (here if here in alike else None) or gone or alike[0]
     track = replace(known, path=path, size=found.size, mtime_ns=found.mtime_ns)
     if known is here:
-        index.update(track)
+        index.storage.update(track)
         return AddResult(path, Status.UNCHANGED)
     if known is gone and here is None:
-        index.update(track)
+        index.storage.update(track)
         return AddResult(path, Status.MOVED)
     index.add(track, index.vector(known))
     return AddResult(path, Status.ADDED, track.seconds)

@@ -1,1 +1,4 @@
-"""What is kept: tracks, vectors and settings; knows nothing of sound."""
+"""The index: tracks and vectors, stored and searched by one of several backends.
+
+Nothing here depends on audio or models.
+"""

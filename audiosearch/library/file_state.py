@@ -1,4 +1,4 @@
-"""What an index knows of files, before they are opened."""
+"""State of files in relation to an index, found out without opening them."""
 
 from __future__ import annotations
 
@@ -12,31 +12,45 @@ if TYPE_CHECKING:
 
 
 class State(str, Enum):
-    """What an index knows of a file, before it is opened."""
+    """State of a file in relation to an index."""
 
     NEW = "new"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    FAILED = "failed"  # before, and not changed since
+    CHANGED = "changed"  # since it was embedded
+    UNCHANGED = "unchanged"  # since it was embedded
+    FAILED = "failed"  # to be embedded, and unchanged since
 
 
 class FileStates:
-    """The states of files, in memory, for a look-up each.
+    """States of many files, with one look-up in memory for each.
 
     Parameters
     ----------
     index : Index or None
-        To an index that is yet to be made, all files are new.
+        None if there is no index yet: then all files are new.
     paths : sequence of str
-        The files.
+        Paths of the files.
+
+    Attributes
+    ----------
+    failures : dict
+        The `Failure` of each path that failed.
     """
 
     def __init__(self, index: Index | None, paths: Sequence[str]) -> None:
-        self._tracks = index.sizes_and_times(paths) if index else {}
-        self.failures = {f.path: f for f in index.failures()} if index else {}
+        self._tracks = index.storage.sizes_and_times(paths) if index else {}
+        self.failures = {f.path: f for f in index.storage.failures()} if index else {}
 
     def state(self, path: str, size: int, mtime_ns: int) -> State:
-        """Return the state of a file of that size, in bytes, and time of change."""
+        """Return the state of a file.
+
+        Parameters
+        ----------
+        path : str
+        size : int
+            Current size, in bytes.
+        mtime_ns : int
+            Current time of the last change, in nanoseconds since 1970.
+        """
         if self._tracks.get(path) == (size, mtime_ns):
             return State.UNCHANGED
         failure = self.failures.get(path)

@@ -1,4 +1,4 @@
-"""Which tracks may be hits: conditions on their tags, length, year and place."""
+"""Filters: conditions on tags, length, year and folder that a hit must fulfil."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import UsageError
+from audiosearch.library.track import fold
 from audiosearch.paths import absolute
 
 if TYPE_CHECKING:
@@ -19,22 +20,31 @@ _LIST_SEPARATORS = re.compile(r"\s*[;,/|]\s*")
 
 
 def split_values(text: str) -> list[str]:
-    """Return what a text lists, such as a genre: "Jazz; Soul" is two."""
+    """Return the values that a tag lists.
+
+    Examples
+    --------
+    >>> split_values("Jazz; Soul"), split_values("Rock")
+    (['Jazz', 'Soul'], ['Rock'])
+    """
     return _LIST_SEPARATORS.split(text)
 
 
-#: Functions that the conditions use, by their SQL names.
+def _has_value(text: str | None, value: str) -> bool:
+    """Return whether a tag is a folded value, or lists it."""
+    return text is not None and value in (fold(text), *split_values(fold(text)))
+
+
+#: SQL functions that `Filters.to_sql` uses, by name.
 SQL_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "folded": lambda text: None if text is None else text.casefold(),
-    "lists": lambda texts, wanted: (
-        texts is not None and wanted in (texts.casefold(), *split_values(texts.casefold()))
-    ),
+    "folded": lambda text: None if text is None else fold(text),
+    "lists": _has_value,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Numbers from one to another, both included.
+    """Numbers from ``min`` to ``max``, both included.
 
     Examples
     --------
@@ -49,39 +59,42 @@ class Range:
 
     @classmethod
     def parsed(cls, text: str) -> Range:
-        """Return the range that is written ``LEAST..MOST``; either may be left out.
+        """Return the range written as ``MIN..MAX``, ``MIN..``, ``..MAX`` or one number.
 
         Raises
         ------
         UsageError
-            Where it is none.
+            If the text is no range.
         """
-        least, dots, most = text.partition("..")
+        first, dots, last = text.partition("..")
         try:
-            ends = cls(float(least or "-inf"), float((most if dots else least) or "inf"))
+            span = cls(float(first or "-inf"), float((last if dots else first) or "inf"))
         except ValueError:
-            ends = cls(math.nan, math.nan)
-        if not ends.min <= ends.max or not text.strip("."):
-            raise UsageError(f"{text} is no range.", hint="Write it as 1990..1999, 60.. or ..600.")
-        return ends
+            span = cls(math.nan, math.nan)
+        if not span.min <= span.max or not text.strip("."):
+            raise UsageError(
+                f"{text} is not a range of numbers.", hint="Write it as 1990..1999, 60.. or ..600."
+            )
+        return span
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a track must be, and what it must not be.
+    """Conditions that a track must fulfil.
 
-    Of several values for one thing, one must fit. Texts are compared whatever their case;
-    a genre that lists several fits each of them. What is not known fits nothing.
+    Different fields are AND-ed, and values for the same field are OR-ed. A missing tag never
+    matches. Case doesn't matter. A genre tag that lists several genres matches each of them.
 
     Attributes
     ----------
     artist, album, genre : tuple of str
-        The artist may be the album's artist too.
+        Values of tags. The artist may also be the album artist.
     year, seconds : tuple of Range
+        Ranges of the year, and of the length in seconds.
     folder : tuple of str
-        Folders, at any depth.
+        Folders that contain the track, at any depth.
     exclude : Filters or None
-        What must not fit, not even one of it.
+        Conditions that the track must not fulfil, not even one of them.
     """
 
     artist: tuple[str, ...] = ()
@@ -93,14 +106,14 @@ class Filters:
     exclude: Filters | None = None
 
     def to_sql(self) -> tuple[str, list[Any]]:
-        """Return the conditions as SQL on the table of tracks, with its values."""
+        """Return the conditions as an SQL expression on the table of tracks, and its values."""
         clauses, values = [], []
-        for clause, some in _conditions(self):
+        for clause, clause_values in _conditions(self):
             clauses.append(clause)
-            values += some
-        for clause, some in _conditions(self.exclude) if self.exclude else ():
+            values += clause_values
+        for clause, clause_values in _conditions(self.exclude) if self.exclude else ():
             clauses.append(f"NOT coalesce({clause}, 0)")
-            values += some
+            values += clause_values
         return " AND ".join(clauses) or "1", values
 
 
@@ -108,13 +121,13 @@ EVERYTHING = Filters()
 
 
 def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
-    """Yield for each thing that has values the condition that one of them fits, and the values."""
+    """Yield one SQL condition and its values for each field that has values."""
     alternatives: dict[str, list[list[Any]]] = {
         "(folded(artist) = ? OR folded(album_artist) = ?)": [
-            [artist.casefold()] * 2 for artist in filters.artist
+            [fold(artist)] * 2 for artist in filters.artist
         ],
-        "folded(album) = ?": [[album.casefold()] for album in filters.album],
-        "lists(genre, ?)": [[genre.casefold()] for genre in filters.genre],
+        "folded(album) = ?": [[fold(album)] for album in filters.album],
+        "lists(genre, ?)": [[fold(genre)] for genre in filters.genre],
         "year BETWEEN ? AND ?": [[span.min, span.max] for span in filters.year],
         "(seconds > 0 AND seconds BETWEEN ? AND ?)": [
             [span.min, span.max] for span in filters.seconds

@@ -1,85 +1,66 @@
-"""The index: tracks and their vectors, stored and searched."""
+"""The index: tracks and their vectors, stored and searched by a backend."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from audiosearch.errors import (
-    LibraryError,
-    ModelMismatch,
-    TrackNotFound,
-    UsageError,
-)
+from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
-from audiosearch.library.track import EmbeddingSpec, Failure, Track
+from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Totals, Track
 from audiosearch.paths import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from audiosearch.library.faiss.vector_index import VectorIndex, VectorIndexes
-    from audiosearch.library.filters import Filters
-    from audiosearch.library.milvus.catalog import MilvusCatalog
-    from audiosearch.library.milvus.vector_index import MilvusVectorIndexes
-    from audiosearch.library.sqlite.catalog import Catalog
-    from audiosearch.library.sqlite.coordinates import Coordinates
-    from audiosearch.library.sqlite.staged_vectors import StagedVectors
-    from audiosearch.types import Float32, Int64, StrPath
+    from audiosearch.library.backend import Candidates, Capability, VectorIndex, VectorIndexes
+    from audiosearch.library.storage import StagedVectors, Storage
+    from audiosearch.types import Float32, StrPath
 
 __all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track"]
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """An index in numbers; sizes in bytes, None where they are a server's business."""
-
-    tracks: int
-    seconds: float
-    failures: int
-    database_bytes: int | None
-    faiss_bytes: int | None
-
-
 class Index:
-    """Tracks with their embeddings, in a folder or in Milvus.
+    """Tracks with their vectors, in a folder or in Milvus.
 
     Parameters
     ----------
     location : str or path-like
         A folder, or the address of a collection: see `audiosearch.library.backend`.
     spec : EmbeddingSpec, optional
-        Makes an index for such embeddings where there is none; where there is one, it must
-        be of this spec.
+        Model of the vectors. If there is no index, one is created for it. An existing index must
+        have the same spec.
 
     Attributes
     ----------
     location : str
-        The folder, absolute, or the address.
+        Absolute path of the folder, or the address.
     spec : EmbeddingSpec
-        Whose embeddings it holds.
-    spaces : VectorIndexes or MilvusVectorIndexes
-        The vectors as they are searched, and how they are arranged for that.
+        Model of the vectors.
+    storage : Storage
+        Tracks, vectors, failures and settings, with all operations on them.
+    vector_indexes : VectorIndexes
+        Searches of the plain and the whitened vectors.
 
     Raises
     ------
     IndexNotFound
-        Where there is no index, and no spec to make one with.
+        If there is no index, and no spec for a new one.
     ModelMismatch
-        Where the index is of another spec.
-    IndexUnwritable, LibraryError
-        Where the folder cannot be written, the server cannot be had, or the index is damaged.
+        If the index has another spec.
+    IndexUnwritable
+        If the folder can't be written.
+    LibraryError
+        If a server can't be reached, or the index is damaged.
     """
 
     def __init__(self, location: StrPath = "index", *, spec: EmbeddingSpec | None = None) -> None:
-        self.location = backend.shown(location)
-        settings = None if spec is None else spec.to_settings()
-        self._catalog: Catalog | MilvusCatalog
-        self.vector_indexes: VectorIndexes | MilvusVectorIndexes
-        self._catalog, self.vector_indexes = backend.opened(location, settings)
+        self.location = backend.display_location(location)
+        self._parts = backend.open_index(location, None if spec is None else spec.to_settings())
+        self.storage: Storage = self._parts.storage
+        self.vector_indexes: VectorIndexes[Candidates] = self._parts.vector_indexes
         try:
             self.spec = self._read_spec()
             if spec is not None:
@@ -96,7 +77,7 @@ class Index:
 
     def close(self) -> None:
         """Close the index."""
-        self._catalog.close()
+        self.storage.close()
 
     @staticmethod
     def exists(location: StrPath) -> bool:
@@ -105,149 +86,43 @@ class Index:
         Raises
         ------
         LibraryError
-            Where a server that would know cannot be asked.
+            If a server can't be asked.
         """
         return backend.exists(location)
 
     @staticmethod
     def check_writable(location: StrPath) -> None:
-        """Check that an index can be made or changed, without touching it.
+        """Check, without changing anything, that an index can be created or changed.
 
         Raises
         ------
         IndexUnwritable
-            Where it cannot.
+            If it can't.
         """
         backend.check_writable(location)
 
-    def require(self, spec: EmbeddingSpec) -> None:
-        """Check that embeddings of an spec may be compared with those here.
+    # Checks
 
-        An index that knows its model by name only, as of imported vectors, takes the first
-        spec of that name for its own.
+    def require(self, spec: EmbeddingSpec) -> None:
+        """Check that vectors of a spec can be compared with those of the index.
+
+        If the index knows only its model's name, as with imported vectors, it takes over the first
+        spec that fits that name.
 
         Raises
         ------
         ModelMismatch
-            Where they may not.
+            If they can't be compared.
         """
         if self.spec.is_compatible(spec):
             self._adopt(spec)
-        own = (self.spec.weights_digest, self.spec.excerpt_seconds)
-        if (spec.weights_digest, spec.excerpt_seconds) != own:
+        current = (self.spec.weights_digest, self.spec.excerpt_seconds, self.spec.dimension)
+        if (spec.weights_digest, spec.excerpt_seconds, spec.dimension) != current:
             raise ModelMismatch(
                 f"The index {self.location} was made with {self.spec}, not with {spec}.",
-                hint="Leave out the option to use the index's own, start another index with "
+                hint="Leave out the option to use the index's model, use another index with "
                 "--index DIR, or change this one's model with `audiosearch reembed`.",
             )
-
-    def _adopt(self, spec: EmbeddingSpec) -> None:
-        self.spec = spec
-        with contextlib.suppress(LibraryError), self._catalog.transaction():
-            if self._read_spec().is_compatible(spec):  # no other process was first
-                self._catalog.set_settings(spec.to_settings())
-
-    # Tracks
-
-    def add(self, track: Track, vector: Float32) -> Track:
-        """Store a track with its vector of unit length, in place of any under its path.
-
-        Returns
-        -------
-        Track
-            With its id; one that was stored keeps its own.
-        """
-        return self.add_all([(track, vector)])[0]
-
-    def add_all(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
-        """Store tracks with their vectors: in a folder all of them, or none.
-
-        A track that has an id and is new here keeps it, where no other has it.
-        """
-        with self._catalog.transaction():
-            self._check_spec()
-            return self._catalog.put(rows)
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Write what is written inside as one: in a folder all of it, or nothing."""
-        return self._catalog.transaction()
-
-    def update(self, track: Track) -> None:
-        """Write a stored track's fields anew, its path among them; its vector stays."""
-        self._catalog.update(track)
-
-    def set_tags(self, track: Track, tags: dict[str, Any]) -> None:
-        """Write some of a track's fields, unless its file was embedded anew meanwhile."""
-        self._catalog.set_tags(track, tags)
-
-    def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
-        """Give tracks new paths: in a folder all of them, or none."""
-        self._catalog.move(tracks)
-
-    def add_failures(self, failures: Iterable[Failure]) -> None:
-        """Record files that could not be embedded."""
-        self._catalog.put_failures(failures)
-
-    def failures(self) -> list[Failure]:
-        """Return the files that could not be embedded, by path."""
-        return self._catalog.failures()
-
-    def remove_failures(self, failures: Iterable[Failure]) -> None:
-        """Forget failures."""
-        self._catalog.remove_failures(failures)
-
-    def remove(self, tracks: Iterable[Track]) -> None:
-        """Forget tracks, but for those that have moved meanwhile."""
-        self._catalog.remove(tracks)
-
-    def resolve(self, name: str) -> Track | None:
-        """Return the track that a name stands for; None where there is none.
-
-        Parameters
-        ----------
-        name : str
-            In this order: a stored path to the letter, a stored path once made absolute,
-            ``#ID``.
-        """
-        track = self._catalog.track_at(name) or self._catalog.track_at(absolute(name))
-        if track is None and re.fullmatch(r"#[0-9]{1,18}", name):
-            return next(self._catalog.tracks([int(name[1:])]), None)
-        return track
-
-    def track_at(self, path: str) -> Track | None:
-        """Return the track stored under a path, to the letter; None where there is none."""
-        return self._catalog.track_at(path)
-
-    def resolve_all(self, name: str) -> list[Track]:
-        """Return the track that a name stands for, or else the tracks in the folder it names.
-
-        Raises
-        ------
-        TrackNotFound
-            Where there is none.
-        """
-        if not name:
-            raise UsageError("An empty name stands for no track.", hint="Name a path, or an #ID.")
-        track = self.resolve(name)
-        found = [track] if track else self._catalog.tracks_under(absolute(name))
-        if not found:
-            raise TrackNotFound(
-                f"Nothing is stored under {name} in the index {self.location}.",
-                hint="`audiosearch list` shows the tracks with their paths and ids.",
-            )
-        return found
-
-    def tracks_of(self, content_hashes: Iterable[str]) -> dict[str, list[Track]]:
-        """Return for each content the tracks whose files had it, by its hash."""
-        found: dict[str, list[Track]] = {content_hash: [] for content_hash in content_hashes}
-        for track in self._catalog.tracks_of(list(found)):
-            found[track.content_hash].append(track)
-        return found
-
-    @property
-    def n_tracks(self) -> int:
-        """How many tracks there are."""
-        return self._catalog.count()
 
     def require_tracks(self) -> None:
         """Check that the index has tracks.
@@ -262,144 +137,281 @@ class Index:
                 "The index is empty.", hint="Add files with `audiosearch add FOLDER`."
             )
 
-    def __iter__(self) -> Iterator[Track]:
-        """Yield every track, in the order of their ids."""
-        return self._catalog.tracks()
-
-    def ids(self, filters: Filters) -> Int64:
-        """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
-        return self._catalog.ids(filters)
-
-    def search_text(self, words: str, *, limit: int = 20, offset: int = 0) -> list[Track]:
-        """Return tracks in whose tags or path every word occurs, or begins one; best first."""
-        ids = self._catalog.search_text(words, limit, offset)
-        tracks = {track.id: track for track in self._catalog.tracks(ids)}
-        return [tracks[i] for i in ids if i in tracks]
-
-    def list_tracks(self, *, limit: int, offset: int = 0) -> list[Track]:
-        """Return some tracks, in the order of their ids."""
-        return self._catalog.list_tracks(limit, offset)
-
-    def content_hashes(self) -> set[str]:
-        """Return the hashes of the stored tracks' files, as far as they are known."""
-        return self._catalog.content_hashes()
-
-    def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return the size and the time of change (ns) of those paths that are stored."""
-        return self._catalog.sizes_and_times(paths)
-
-    def totals(self) -> Totals:
-        """Return the index in numbers."""
-        tracks, seconds, failures = self._catalog.totals()
-        database_bytes, faiss_bytes = self._catalog.file_bytes(), self.vector_indexes.file_bytes()
-        return Totals(tracks, seconds, failures, database_bytes, faiss_bytes)
-
-    # Soundness
-
-    def problems(self) -> list[str]:
-        """Return what is wrong with the database itself: nothing, of one that is whole."""
-        return self._catalog.problems()
-
-    def missing_vectors(self) -> list[Track]:
-        """Return the tracks that have no vector: none, but for damage."""
-        return self._catalog.missing_vectors()
-
-    # Another model's vectors
-
-    def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
-        """Begin to put another identity's vectors in the place of those here, or go on with it."""
-        return self._catalog.staged_vectors(spec)
-
-    def pending(self) -> tuple[str | None, int]:
-        """Return the model whose vectors are to succeed, if any, and how many there are."""
-        return self._catalog.pending()
-
-    # Vectors
-
-    def vector(self, track: Track) -> Float32:
-        """Return a track's vector: float32 of unit length, shape (128,)."""
-        return self._catalog.vector(track.id)
-
-    def all_with_vectors(
-        self,
-    ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
-        """Give the number of tracks, and all of them with their vectors.
-
-        In a folder as of one instant; in Milvus it is an error where there are others at the end.
-        """
-        return self._catalog.all_with_vectors()
-
-    def coordinates(self) -> Coordinates:
-        """Return the tracks that have a place on the map, and the backend."""
-        return self._catalog.coordinates()
-
-    def put_coordinates(self, found: Coordinates, *, as_of: int) -> bool:
-        """Keep places on the map; False where all were laid out anew meanwhile."""
-        return self._catalog.put_coordinates(found, as_of=as_of)
-
-    def revision(self) -> int:
-        """Return a number that is another one after every change; in a folder it grows."""
-        return self._catalog.revision()
-
-    def version_token(self) -> tuple[int, int]:
-        """Return what is another after any change of the tracks or their vectors."""
-        return self._catalog.revision(), self._catalog.track_changes()
-
-    def search(
-        self, vector: Float32, k: int, *, exclude: Sequence[Track] = ()
-    ) -> list[tuple[Track, float]]:
-        """Return the tracks whose vectors are nearest, best first, with their cosines.
-
-        Parameters
-        ----------
-        vector : ndarray of float32, shape (128,)
-            Of unit length.
-        k : int
-            How many; fewer where the index holds fewer.
-        exclude : sequence of Track
-            Tracks to leave out.
-        """
-        space = self.vector_index()
-        ids, cosines = space.search(vector, k, exclude_ids=[track.id for track in exclude])
-        tracks = self.by_id(ids.tolist())
-        # A track removed meanwhile, by another process, is no answer any more.
-        found = zip(ids.tolist(), cosines.tolist(), strict=True)
-        return [(tracks[i], min(cosine, 1.0)) for i, cosine in found if i in tracks]
-
-    def by_id(self, ids: Sequence[int]) -> dict[int, Track]:
-        """Return those of some tracks that are still there, by their ids."""
-        tracks = {track.id: track for track in self._catalog.tracks(ids)}
-        self._check_spec()
-        return tracks
-
-    def vector_index(self, *, whiten: bool = False) -> VectorIndex:
-        """Return the vectors to search candidates, up to date: as they are, or whitened.
+    def require_capability(self, capability: Capability) -> None:
+        """Check that the backend supports an operation.
 
         Raises
         ------
         LibraryError
-            Where there are too few tracks to whiten.
+            If it doesn't.
         """
-        return self.vector_indexes.vector_index(whiten=whiten)
+        backend.require_capability(self.location, capability)
 
-    def sync(self) -> None:
-        """Bring the search file up to date, so that the next query need not."""
-        self.vector_index()
+    def _adopt(self, spec: EmbeddingSpec) -> None:
+        self.spec = spec
+        with contextlib.suppress(LibraryError), self.storage.transaction():
+            if self._read_spec().is_compatible(spec):  # no other process has set another spec
+                self.storage.set_settings(spec.to_settings())
 
     def _check_spec(self) -> None:
-        """Check that no other process gave the index to another model meanwhile."""
-        now = self._read_spec()
-        if now != self.spec and not now.is_compatible(self.spec):
+        """Check that no other process has changed the model meanwhile."""
+        stored = self._read_spec()
+        if stored != self.spec and not stored.is_compatible(self.spec):
             raise ModelMismatch(
-                f"The index {self.location} was made anew with {now} meanwhile.",
-                hint="Run the same command again; start a server anew.",
+                f"Another process has changed the model of the index {self.location} to {stored}.",
+                hint="Run the same command again, or restart the server.",
+            )
+
+    def _check_dimension(self, vector: Float32) -> None:
+        if vector.shape != (self.spec.dimension,):
+            raise ModelMismatch(
+                f"The index {self.location} has vectors of {self.spec.dimension} numbers, not of "
+                f"{vector.size}.",
+                hint=f"Use vectors of {self.spec.dimension} numbers, made by {self.spec}, or "
+                f"another index for vectors of {vector.size}.",
             )
 
     def _read_spec(self) -> EmbeddingSpec:
         try:
-            return EmbeddingSpec.from_settings(self._catalog.settings())
+            return EmbeddingSpec.from_settings(self.storage.settings())
         except (KeyError, ValueError) as exc:
             raise LibraryError(
-                f"The index {self.location} does not say which model it was made with.",
-                hint="Move it away and add your files again.",
+                f"The index {self.location} doesn't say which model made it.",
+                hint="Move it away, and add your files again.",
             ) from exc
+
+    # Tracks
+
+    def add(self, track: Track, vector: Float32) -> Track:
+        """Store a track with its vector; it replaces a track under the same path.
+
+        Parameters
+        ----------
+        track : Track
+        vector : ndarray of float32, shape (dimension,)
+            Of unit length.
+
+        Returns
+        -------
+        Track
+            The track with its id. A replaced track keeps its id.
+
+        Raises
+        ------
+        ModelMismatch
+            If the vector has another dimension than the index.
+        """
+        return self.add_all([(track, vector)])[0]
+
+    def add_all(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
+        """Store tracks with their vectors; in a folder all of them, or none.
+
+        A new track keeps the id that it brings, if that is free. See `add`.
+        """
+        with self.storage.transaction():
+            self._check_spec()
+            return self.storage.put(self._checked(rows))
+
+    def _checked(self, rows: Iterable[tuple[Track, Float32]]) -> Iterator[tuple[Track, Float32]]:
+        for track, vector in rows:
+            self._check_dimension(vector)
+            yield track, vector
+
+    def remove(self, tracks: Iterable[Track]) -> None:
+        """Remove tracks, except tracks whose path was changed meanwhile."""
+        self.storage.remove(tracks)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Write everything inside the block, or nothing; Milvus writes each change at once."""
+        return self.storage.transaction()
+
+    @property
+    def n_tracks(self) -> int:
+        """Number of tracks."""
+        return self.storage.count()
+
+    def __iter__(self) -> Iterator[Track]:
+        """Yield all tracks, in the order of their ids."""
+        return self.storage.tracks()
+
+    def list_tracks(self, *, limit: int, offset: int = 0) -> list[Track]:
+        """Return one page of all tracks, in the order of their ids."""
+        return self.storage.list_tracks(limit, offset)
+
+    def by_id(self, ids: Sequence[int]) -> dict[int, Track]:
+        """Return the tracks with some ids, by id; ids of removed tracks are left out."""
+        tracks = {track.id: track for track in self.storage.tracks(ids)}
+        self._check_spec()
+        return tracks
+
+    def resolve(self, name: str) -> Track | None:
+        """Return the track with a name; None if there is none.
+
+        Parameters
+        ----------
+        name : str
+            A stored path, a relative path of one, or ``#ID``; tried in this order.
+        """
+        track = self.storage.track_at(name) or self.storage.track_at(absolute(name))
+        if track is None and re.fullmatch(r"#[0-9]{1,18}", name):
+            return next(self.storage.tracks([int(name[1:])]), None)
+        return track
+
+    def resolve_all(self, name: str) -> list[Track]:
+        """Return the track with a name, or else all tracks in the folder with that name.
+
+        Raises
+        ------
+        UsageError
+            If the name is empty.
+        TrackNotFound
+            If there is no such track or folder.
+        """
+        if not name:
+            raise UsageError("The name of a track is empty.", hint="Name a path, or an #ID.")
+        track = self.resolve(name)
+        tracks = [track] if track else self.storage.tracks_under(absolute(name))
+        if not tracks:
+            raise TrackNotFound(
+                f"The index {self.location} has no track under {name}.",
+                hint="`audiosearch list` shows the tracks with their paths and ids.",
+            )
+        return tracks
+
+    def search_text(self, words: str, *, limit: int = 20, offset: int = 0) -> list[Track]:
+        """Return tracks with all words in their tags or path, best first.
+
+        A word also matches longer words that begin with it.
+        """
+        ids = self.storage.search_text(words, limit, offset)
+        tracks = {track.id: track for track in self.storage.tracks(ids)}
+        return [tracks[i] for i in ids if i in tracks]
+
+    def tracks_of(self, content_hashes: Iterable[str]) -> dict[str, list[Track]]:
+        """Return for each content hash the tracks that have it."""
+        result: dict[str, list[Track]] = {content_hash: [] for content_hash in content_hashes}
+        for track in self.storage.tracks_of(list(result)):
+            result[track.content_hash].append(track)
+        return result
+
+    def totals(self) -> Totals:
+        """Return the size of the index."""
+        tracks, seconds, failures = self.storage.totals()
+        faiss_bytes = self.vector_indexes.file_bytes()
+        return Totals(tracks, seconds, failures, self.storage.file_bytes(), faiss_bytes)
+
+    def version_token(self) -> tuple[int, int]:
+        """Return a token that changes whenever tracks or vectors change."""
+        return self.storage.revision(), self.storage.track_changes()
+
+    # Vectors
+
+    def vector(self, track: Track) -> Float32:
+        """Return the vector of a track: float32 of unit length, shape (dimension,)."""
+        return self.storage.vector(track.id)
+
+    def all_with_vectors(
+        self,
+    ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
+        """Give the number of tracks, and an iterator over all tracks with their vectors.
+
+        In a folder they are one state of the index. In Milvus, the iterator ends with a
+        LibraryError if the number of tracks has changed.
+        """
+        return self.storage.all_with_vectors()
+
+    def missing_vectors(self) -> list[Track]:
+        """Return the tracks without a vector; only damage makes some."""
+        return self.storage.missing_vectors()
+
+    def vector_index(self, *, whiten: bool = False) -> VectorIndex[Candidates]:
+        """Return the index of the plain or whitened vectors, up to date.
+
+        Raises
+        ------
+        LibraryError
+            If there are too few tracks to whiten.
+        ModelMismatch
+            If another process has changed the dimension of the vectors.
+        """
+        vector_index = self.vector_indexes.vector_index(whiten=whiten)
+        if vector_index.dimension != self.spec.dimension:
+            self._check_spec()
+        return vector_index
+
+    def search(
+        self, vector: Float32, k: int, *, exclude: Sequence[Track] = ()
+    ) -> list[tuple[Track, float]]:
+        """Return the tracks with the nearest vectors, best first, with their cosines.
+
+        Parameters
+        ----------
+        vector : ndarray of float32, shape (dimension,)
+            Of unit length.
+        k : int
+            Number of tracks; fewer are returned if the index has fewer.
+        exclude : sequence of Track
+            Tracks to leave out.
+
+        Raises
+        ------
+        ModelMismatch
+            If the vector has another dimension than the index.
+        """
+        self._check_dimension(vector)
+        exclude_ids = [track.id for track in exclude]
+        ids, cosines = self.vector_index().search(vector, k, exclude_ids=exclude_ids)
+        tracks = self.by_id(ids.tolist())
+        # Another process may have removed a track since the search.
+        hits = zip(ids.tolist(), cosines.tolist(), strict=True)
+        return [(tracks[i], min(cosine, 1.0)) for i, cosine in hits if i in tracks]
+
+    def sync(self) -> None:
+        """Bring the search file up to date, so that the next query needn't."""
+        self.vector_index()
+
+    # Vectors of another model
+
+    def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
+        """Return the staged vectors of another spec. Those of any third spec are discarded.
+
+        Raises
+        ------
+        LibraryError
+            If the backend can't stage vectors.
+        """
+        if self._parts.staging is None:
+            raise backend.unsupported_error(self.location, backend.Capability.REEMBED)
+        return self._parts.staging.staged_vectors(spec)
+
+    def pending(self) -> tuple[str | None, int]:
+        """Return the name of the model whose vectors are staged, and their number."""
+        return (None, 0) if self._parts.staging is None else self._parts.staging.pending()
+
+    # Map coordinates
+
+    def coordinates(self) -> Coordinates:
+        """Return the stored map coordinates; none if the backend doesn't keep any."""
+        if self._parts.coordinates is None:
+            import numpy as np
+
+            return Coordinates("", np.empty(0, dtype=np.int64), np.empty((0, 2)))
+        return self._parts.coordinates.coordinates()
+
+    def put_coordinates(self, coordinates: Coordinates, *, as_of: int) -> bool:
+        """Store map coordinates, if the backend keeps any.
+
+        Parameters
+        ----------
+        coordinates : Coordinates
+        as_of : int
+            Revision of the vectors that the coordinates were computed from.
+
+        Returns
+        -------
+        bool
+            False if another process has stored a new layout meanwhile.
+        """
+        if self._parts.coordinates is None:
+            return True
+        return self._parts.coordinates.put_coordinates(coordinates, as_of=as_of)

@@ -1,9 +1,18 @@
-"""What the library keeps, as plain values."""
+"""Records of an index: tracks, failures, map coordinates, and the model of its vectors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from audiosearch import defaults
+from audiosearch.errors import UsageError
+
+if TYPE_CHECKING:
+    from audiosearch.types import Float64, Int64
+
+UNIT_TOLERANCE: Final = 1e-3  # by which the length of a stored vector may differ from 1
 
 
 def fold(text: str | None) -> str:
@@ -30,69 +39,115 @@ def artist_and_title(artist: str | None, title: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpec:
-    """What makes embeddings comparable: one index holds those of one spec only.
+    """Model and settings that made the vectors of an index.
+
+    Vectors can be compared only if their specs are equal.
 
     Attributes
     ----------
     model : str
-        The model's name.
+        Name of the model.
     weights_digest : str
-        The digest of its weights and front end; the name again where that is all that is known.
+        Digest of the model's weights and front end, or its name if only that is known.
     excerpt_seconds : float or None
-        How much of each file was embedded; None for all of it.
+        Seconds of each file that were embedded; None for whole files.
+    dimension : int
+        Numbers in a vector, from 2 to 4,096.
+
+    Raises
+    ------
+    UsageError
+        If the dimension is out of range.
     """
 
     model: str
     weights_digest: str
     excerpt_seconds: float | None = None
+    dimension: int = defaults.DIMENSION
+
+    def __post_init__(self) -> None:
+        if not defaults.MIN_DIMENSION <= self.dimension <= defaults.MAX_DIMENSION:
+            raise UsageError(
+                f"{self.model} makes vectors of {self.dimension} numbers.",
+                hint=f"Use a model with vectors of {defaults.MIN_DIMENSION} to {defaults.MAX_DIMENSION:,} numbers.",
+            )
 
     def __str__(self) -> str:
         excerpt = self.excerpt_seconds
         how_much = "whole files" if excerpt is None else f"excerpts of {excerpt:g} s"
+        if self.dimension != defaults.DIMENSION:
+            how_much += f", {self.dimension} dimensions"
         if self.weights_digest == self.model:
             return f"{self.model} ({how_much})"
         return f"{self.model} (digest {self.weights_digest[:12]}, {how_much})"
 
     def is_compatible(self, other: EmbeddingSpec) -> bool:
-        """Return whether a model known by name only may be the other one."""
+        """Return whether this spec knows only a model's name, and the other fits that name."""
         names = {name.removesuffix(".tflite") for name in (self.model, other.model)}
         is_known = self.weights_digest != self.model
-        return not is_known and len(names) == 1 and self.excerpt_seconds == other.excerpt_seconds
+        return (
+            not is_known
+            and len(names) == 1
+            and self.excerpt_seconds == other.excerpt_seconds
+            and self.dimension == other.dimension
+        )
 
     def to_settings(self) -> dict[str, str]:
-        """Return the spec as a database's settings."""
+        """Return the spec as settings of an index."""
         excerpt = self.excerpt_seconds
         return {
             "model": self.model,
             "fingerprint": self.weights_digest,
             "excerpt_seconds": "" if excerpt is None else repr(excerpt),
+            "dimension": str(self.dimension),
         }
 
     @classmethod
     def from_settings(cls, settings: dict[str, str]) -> EmbeddingSpec:
-        """Return the spec that a database's settings tell; KeyError, ValueError where none."""
+        """Return the spec in the settings of an index.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If the settings don't contain a valid spec.
+        """
         excerpt = settings["excerpt_seconds"]
-        return cls(settings["model"], settings["fingerprint"], float(excerpt) if excerpt else None)
+        dimension = int(settings.get("dimension", defaults.DIMENSION))
+        if not defaults.MIN_DIMENSION <= dimension <= defaults.MAX_DIMENSION:
+            raise ValueError(dimension)
+        return cls(
+            settings["model"],
+            settings["fingerprint"],
+            float(excerpt) if excerpt else None,
+            dimension,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What an index knows of one audio file, besides its vector.
+    """One audio file in an index, without its vector.
 
     Attributes
     ----------
     path : str
-        Absolute; bytes that are not UTF-8 are kept by ``surrogateescape``.
+        Absolute path, or URL. Bytes that aren't UTF-8 are kept by ``surrogateescape``.
     size : int
-        In bytes.
+        Size of the file, in bytes.
     mtime_ns : int
-        Time of last change, in nanoseconds since 1970.
+        Time of the last change, in nanoseconds since 1970.
     content_hash : str
-        BLAKE3 of the file's bytes, 32 hexadecimal digits.
+        BLAKE3 of the file's bytes, 32 hexadecimal digits; empty if unknown.
     seconds : float
-        Length of the sound.
+        Length of the sound; 0 if unknown.
+    sample_rate_hz, channels : int
+    format : str
+        Format of the file, such as "mp3".
+    title, artist, album, album_artist, genre : str or None
+        Tags; None if missing.
+    year, track_number : int or None
+        Tags; None if missing.
     id : int
-        Also the vector's id in FAISS; 0 until the track is stored.
+        Id of the track and of its vector; 0 until the track is stored.
     """
 
     path: str
@@ -120,12 +175,59 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be embedded, as it was then, and why.
+    """A file that could not be embedded.
 
-    Size and time of change are -1 for one that could not be read at all.
+    Attributes
+    ----------
+    path : str
+    reason : str
+        Sentence without the path.
+    size, mtime_ns : int
+        Size in bytes, and time of the last change; -1 for a file that could not be read at all.
     """
 
     path: str
     reason: str
     size: int
     mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """Coordinates of tracks on the map.
+
+    Attributes
+    ----------
+    layout : str
+        Random name of the layout that the coordinates belong to; "" for a new layout.
+    ids : ndarray of int64, shape (n,)
+        Ids of the tracks, ascending.
+    places : ndarray of float64, shape (n, 2)
+        x and y of each track.
+    """
+
+    layout: str
+    ids: Int64
+    places: Float64
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Size of an index.
+
+    Attributes
+    ----------
+    tracks : int
+    seconds : float
+        Length of all tracks together.
+    failures : int
+        Files that could not be embedded.
+    database_bytes, faiss_bytes : int or None
+        Sizes of the files; None if a server keeps them.
+    """
+
+    tracks: int
+    seconds: float
+    failures: int
+    database_bytes: int | None
+    faiss_bytes: int | None

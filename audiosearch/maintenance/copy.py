@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import UsageError
-from audiosearch.library.backend import shown
+from audiosearch.library.backend import display_location
 from audiosearch.library.index import Index
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
     LibraryError
         Where one of them fails.
     """
-    if shown(location) == source.location:
+    if display_location(location) == source.location:
         raise UsageError(
             f"{source.location} is to be copied to itself.", hint="Name another place."
         )
@@ -55,5 +55,5 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
                 target.add_all(some)
                 n_copied += len(some)
                 yield n_copied
-        target.add_failures(source.failures())
+        target.storage.add_failures(source.storage.failures())
         target.sync()

@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiosearch.audio.discovery import is_gone
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, ModelError
-from audiosearch.library.backend import is_address
+from audiosearch.library.backend import Capability, recover, supports
 from audiosearch.library.index import EmbeddingSpec, Index
-from audiosearch.library.sqlite.recovery import recover
+from audiosearch.library.track import UNIT_TOLERANCE
 from audiosearch.models import registry
-from audiosearch.models.front_end import UNIT_TOLERANCE
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
@@ -65,11 +63,11 @@ def examine(directory: StrPath) -> list[Finding]:
 def _database(directory: StrPath) -> Finding:
     try:
         with Index(directory) as index:
-            problems, n_tracks = index.problems(), index.n_tracks
+            problems, n_tracks = index.storage.problems(), index.n_tracks
     except (IndexNotFound, IndexUnwritable):
         raise
     except LibraryError as exc:
-        if is_address(directory):  # nothing here could mend it
+        if not supports(directory, Capability.RECOVER):
             raise
         return Finding("database", State.ERROR, str(exc))
     if problems:
@@ -98,7 +96,7 @@ def repair(directory: StrPath, *, model: str | None = None) -> list[str]:
     done = []
     if _database(directory).state is State.ERROR:
         spec = EmbeddingSpec(model, registry.nominal_digest(model)) if model else None
-        saved = recover(Path(directory).absolute(), spec=spec)
+        saved = recover(directory, spec)
         done.append(f"{saved.tracks} tracks saved; the damaged database is kept as {saved.kept}")
         if saved.missing_vectors:
             done.append(f"{saved.missing_vectors} tracks lost their vectors: add their files again")

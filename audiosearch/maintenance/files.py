@@ -35,7 +35,7 @@ def gone(index: Index) -> MissingFiles:
     """Find the tracks, and the failures, whose files are gone."""
     return MissingFiles(
         [track for track in index if is_gone(track.path)],
-        [failure for failure in index.failures() if is_gone(failure.path)],
+        [failure for failure in index.storage.failures() if is_gone(failure.path)],
     )
 
 
@@ -68,7 +68,7 @@ def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
             hint="Mount it; or use `audiosearch relocate` if it moved, or --force if it is gone.",
         )
     index.remove(missing.tracks)
-    index.remove_failures(missing.failures)
+    index.storage.remove_failures(missing.failures)
     index.sync()
 
 
@@ -114,7 +114,7 @@ def forget(index: Index, names: Iterable[str]) -> int:
     tracks: dict[int, Track] = {}
     for name in names:
         tracks |= {track.id: track for track in index.resolve_all(name)}
-        index.remove_failures(_failures_under(index, absolute(name)))
+        index.storage.remove_failures(_failures_under(index, absolute(name)))
     index.remove(tracks.values())
     index.sync()
     return len(tracks)
@@ -122,7 +122,7 @@ def forget(index: Index, names: Iterable[str]) -> int:
 
 def _failures_under(index: Index, folder: str) -> list[Failure]:
     prefix = os.path.join(folder, "")
-    return [failure for failure in index.failures() if failure.path.startswith(prefix)]
+    return [failure for failure in index.storage.failures() if failure.path.startswith(prefix)]
 
 
 def relocate(index: Index, old: StrPath, new: StrPath) -> int:
@@ -151,7 +151,7 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
         return os.path.join(new_root, path[len(os.path.join(old_root, "")) :])
 
     paths = [moved(track.path) for track in tracks]
-    taken = list(index.sizes_and_times(paths))
+    taken = list(index.storage.sizes_and_times(paths))
     if taken:
         raise LibraryError(
             f"{len(taken)} of the tracks are stored at their new place too, such as {taken[0]}.",
@@ -159,9 +159,9 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
         )
     failures = _failures_under(index, old_root)
     with index.transaction():
-        index.move(zip(tracks, paths, strict=True))
-        index.remove_failures(failures)
-        index.add_failures(replace(f, path=moved(f.path)) for f in failures)
+        index.storage.move(zip(tracks, paths, strict=True))
+        index.storage.remove_failures(failures)
+        index.storage.add_failures(replace(f, path=moved(f.path)) for f in failures)
     return len(tracks)
 
 
@@ -174,5 +174,5 @@ def refresh(index: Index) -> Iterator[Track]:
             continue
         fresh = replace(track, **tags)
         if fresh != track:
-            index.set_tags(track, tags)
+            index.storage.set_tags(track, tags)
             yield fresh

@@ -16,7 +16,7 @@ from audiosearch.playlists.builder import Playlist, PlaylistBuilder
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 
 if TYPE_CHECKING:
-    from audiosearch.library.faiss.vector_index import Candidates, VectorIndex
+    from audiosearch.library.backend import Candidates, VectorIndex
     from audiosearch.library.index import Index
     from audiosearch.playlists.request import PlaylistOptions, PlaylistRequest
     from audiosearch.search.query_vectors import QueryVectors

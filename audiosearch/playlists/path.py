@@ -17,7 +17,7 @@ from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audiosearch.library.faiss.vector_index import Candidates
+    from audiosearch.library.backend import Candidates
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
     from audiosearch.playlists.request import PlaylistRequest

@@ -94,7 +94,7 @@ def playlist(
     result = strategy(index, seeds, request)
     notes = [*seeds.warnings, *result.notes]
     excluded_paths = request.constraints.excluded_paths
-    if excluded_paths and not any(index.track_at(path) for path in excluded_paths):
+    if excluded_paths and not any(index.storage.track_at(path) for path in excluded_paths):
         notes.append("the excluded playlists hold no track of the index")
     return replace(result, name=result.name or _default_name(seeds), notes=notes)
 

@@ -14,7 +14,7 @@ from audiosearch.library.filters import EVERYTHING, Filters
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audiosearch.library.faiss.vector_index import Candidates
+    from audiosearch.library.backend import Candidates
     from audiosearch.library.index import Index
     from audiosearch.library.track import EmbeddingSpec, Track
     from audiosearch.search.query_vectors import QueryVectors

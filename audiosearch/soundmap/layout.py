@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import IndexUnwritable, LibraryError, MissingExtra
-from audiosearch.library.sqlite.coordinates import Coordinates
+from audiosearch.library.track import Coordinates
 from audiosearch.soundmap.regions import Region, clusters_of, regions_of
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
     MissingExtra
         Where umap-learn is not installed.
     """
-    revision, kept = index.revision(), index.coordinates()
+    revision, kept = index.storage.revision(), index.coordinates()
     with index.all_with_vectors() as (_, rows):
         everything = list(rows)
     if not everything:

@@ -19,7 +19,7 @@ from audiosearch.errors import (
     TrackNotFound,
     UsageError,
 )
-from audiosearch.library.backend import shown
+from audiosearch.library.backend import display_location
 from audiosearch.models import registry
 from audiosearch.web import api, pages
 from audiosearch.web.embedding_service import EmbeddingService
@@ -121,7 +121,7 @@ def create_app(
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
     )
-    app.state.location = shown(location)
+    app.state.location = display_location(location)
     app.include_router(api.router)
     app.include_router(pages.router)
     app.add_exception_handler(AudiosearchError, _on_audiosearch_error)

@@ -16,5 +16,7 @@ def failures(
     from audiosearch.library.index import Index
 
     with Index(location) as index:
-        rows = [{"path": failure.path, "reason": failure.reason} for failure in index.failures()]
+        rows = [
+            {"path": failure.path, "reason": failure.reason} for failure in index.storage.failures()
+        ]
     show_rows(rows, key="failures", columns=("reason", "path"), output=output, null=null)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,69 +19,6 @@ if TYPE_CHECKING:
     from audiosearch.library.filters import Filters
     from audiosearch.library.sqlite.catalog import Catalog
     from audiosearch.types import Float32, Int64
-
-#: What may be found, as only the space that it is for understands it: None for everything.
-Candidates = Any
-
-
-class VectorIndex(Protocol):
-    """Vectors that are searched by inner product, as they are or whitened."""
-
-    @property
-    def max_k(self) -> int | None:
-        """How many can be found at a time; None for all."""
-
-    @property
-    def n_tracks(self) -> int:
-        """How many tracks can be found."""
-
-    def transform(self, vectors: Float32) -> Float32:
-        """Return vectors as they are compared: (n, 128) as (n, 128), of unit length."""
-
-    def vectors_of(self, ids: Int64) -> Float32:
-        """Return the vectors of tracks, as they are compared: float32, shape (n, 128).
-
-        Raises
-        ------
-        TrackNotFound
-            Where another process has removed one.
-        """
-
-    def search(
-        self,
-        vector: Float32,
-        k: int,
-        *,
-        candidates: Candidates = None,
-        exclude_ids: Sequence[int] = (),
-    ) -> tuple[Int64, Float32]:
-        """Return the ids of the nearest vectors, and their inner products, best first.
-
-        Parameters
-        ----------
-        vector : ndarray of float32, shape (128,)
-            As vectors are compared: see `transform`.
-        k : int
-            How many; fewer where there are fewer, or no more can be found at a time.
-        candidates : as `VectorIndexes.candidates` returns it
-            What may be found.
-        exclude_ids : sequence of int
-            The ids of what may not.
-        """
-
-    def search_batch(
-        self, vectors: Float32, ks: Sequence[int], exclude_ids: Sequence[Sequence[int]]
-    ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector what `search` returns: found together, much sooner.
-
-        Parameters
-        ----------
-        vectors : ndarray of float32, shape (n, 128)
-        ks : sequence of int
-            How many for each.
-        exclude_ids : sequence of sequence of int
-            The ids of those that may not be found for each.
-        """
 
 
 def drop_excluded(

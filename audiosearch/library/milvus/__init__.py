@@ -1,1 +1,1 @@
-"""An index kept and searched by Milvus: a second implementation of what `Index` stands on."""
+"""Backend for an index in Milvus."""

@@ -1,4 +1,4 @@
-"""A connection to Milvus: where it goes, and what its failures mean."""
+"""Connection to Milvus: addresses, and errors of the client as errors with a hint."""
 
 from __future__ import annotations
 
@@ -17,37 +17,38 @@ from audiosearch.errors import LibraryError, MissingExtra, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: The environment variable with the token, or ``user:password``, that a server asks for.
+#: Environment variable with the token, or ``user:password``, of a server.
 TOKEN = "AUDIOSEARCH_MILVUS_TOKEN"  # noqa: S105  (its name)
 
 _LITE = "milvus+lite:"
 _LITE_COLLECTION = "audiosearch"
 _DEFAULT_PORT = 19530
 _CONNECT_SECONDS = 10.0
-_PATIENCE_SECONDS = 60.0  # for one answer
-# The client's own default asks every ten seconds whether the server is there, even when nothing is
-# going on, and a server of gRPC's own defaults, such as Milvus Lite's, hangs up on that.
-_QUIET = {"grpc.keepalive_time_ms": 60_000, "grpc.keepalive_permit_without_calls": False}
-_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+_TIMEOUT_SECONDS = 60.0  # of one call
+# By default, the client pings an idle server every ten seconds. A server with gRPC's defaults, such
+# as Milvus Lite, then closes the connection.
+_KEEPALIVE = {"grpc.keepalive_time_ms": 60_000, "grpc.keepalive_permit_without_calls": False}
+_REFUSAL_CODES = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 _FORM = "Write milvus://HOST:PORT/COLLECTION, or milvus+lite:///folder/file.db."
 
-_embedded: Counter[str] = Counter()  # how many connections there are to a file's engine
+_engines: Counter[str] = Counter()  # connections to the engine of each file
 _lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a collection is.
+    """Address of a collection.
 
     Attributes
     ----------
     location : str
-        As it was given.
+        The address as the user wrote it.
     uri : str
-        As Milvus's client takes it.
+        The address as Milvus's client takes it.
     collection : str
+        Name of the collection.
     file : str or None
-        Of the engine that is embedded, in place of a server.
+        Absolute path of the file of Milvus Lite; None for a server.
     """
 
     location: str
@@ -57,17 +58,22 @@ class Address:
 
     @classmethod
     def parsed(cls, location: str) -> Address:
-        """Return the address that is written ``milvus://HOST:PORT/COLLECTION`` or alike.
+        """Return the address written as a URL.
 
         Raises
         ------
         UsageError
-            Where it is none.
+            If the URL is malformed.
+
+        Examples
+        --------
+        >>> Address.parsed("milvus://host/music").uri
+        'http://host:19530'
         """
         if location.startswith(_LITE):
             file = os.path.abspath(re.sub("^//", "", location.removeprefix(_LITE)))
             if not file.endswith(".db"):
-                raise UsageError(f"{location} names no file that ends in .db.", hint=_FORM)
+                raise UsageError(f"{location} doesn't name a file that ends in .db.", hint=_FORM)
             return cls(location, file, _LITE_COLLECTION, file)
         parts = urlsplit(location)
         collection = parts.path.strip("/")
@@ -77,14 +83,15 @@ class Address:
             port = 0
         if "@" in parts.netloc:
             raise UsageError(
-                "An address of Milvus's holds no password.", hint=f"Put it into {TOKEN}."
+                "The address contains a password.",
+                hint=f"Put it into the environment variable {TOKEN} instead.",
             )
         if not (parts.hostname and port and collection) or parts.query or parts.fragment:
-            raise UsageError(f"{location} is no address of a collection.", hint=_FORM)
+            raise UsageError(f"{location} is not the address of a collection.", hint=_FORM)
         if not re.fullmatch(r"[A-Za-z_]\w{0,200}", collection, re.ASCII):
             raise UsageError(
-                f"No collection can be called {collection}.",
-                hint="Names are letters from A to Z, digits and _, and do not begin with a digit.",
+                f"{collection} can't be the name of a collection.",
+                hint="Use letters from A to Z, digits and _, and begin with no digit.",
             )
         scheme = "https" if parts.scheme == "milvus+tls" else "http"
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -92,12 +99,12 @@ class Address:
 
 
 class Connection:
-    """Milvus's client, whose failures end in sentences.
+    """Connection to Milvus, with errors that have a hint.
 
     Parameters
     ----------
     address : Address
-        The file of an embedded engine is made where there is none.
+        The file of Milvus Lite is created if it doesn't exist.
 
     Attributes
     ----------
@@ -106,9 +113,9 @@ class Connection:
     Raises
     ------
     MissingExtra
-        Where the client is not installed.
+        If the client isn't installed.
     LibraryError
-        Where the server cannot be reached, or refuses.
+        If the server can't be reached, or refuses the token.
     """
 
     def __init__(self, address: Address) -> None:
@@ -116,13 +123,13 @@ class Connection:
         milvus = _pymilvus(address)
         with contextlib.ExitStack() as on_failure, self._errors():
             if address.file:
-                _embed(address.file)
-                on_failure.callback(_let_go, address.file)
+                _start_engine(address.file)
+                on_failure.callback(_release_engine, address.file)
             self.client = milvus.MilvusClient(
                 uri=address.uri,
                 token=os.environ.get(TOKEN, ""),
                 timeout=_CONNECT_SECONDS,
-                grpc_options=_QUIET,
+                grpc_options=_KEEPALIVE,
             )
             on_failure.callback(self.client.close)
             self._closing = on_failure.pop_all()
@@ -133,89 +140,91 @@ class Connection:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def ask(self, request: str, *args: Any, **options: Any) -> Any:
-        """Make a request, by its name among the client's methods, and return the answer.
+    def call(self, method: str, *args: Any, **options: Any) -> Any:
+        """Call a method of the client by its name, and return the result.
 
         Raises
         ------
         LibraryError
-            Where it fails.
+            If the call fails.
         """
         with self._errors():
-            return getattr(self.client, request)(*args, **{"timeout": _PATIENCE_SECONDS} | options)
+            return getattr(self.client, method)(*args, **{"timeout": _TIMEOUT_SECONDS} | options)
 
-    def next(self, found: Any) -> list[dict[str, Any]]:
-        """Return the next rows of an iterator; none at its end."""
+    def next_rows(self, iterator: Any) -> list[dict[str, Any]]:
+        """Return the next rows of a query iterator of the client; none at its end."""
         with self._errors():
-            return list(found.next())
+            return list(iterator.next())
 
     def close(self) -> None:
-        """Close the connection; an engine that nobody uses any more lets go of its file."""
+        """Close the connection. The last one to a file of Milvus Lite releases the file."""
         self._closing.close()
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Put the failures of Milvus, and of the way there, into sentences."""
+        """Translate errors of Milvus and of the network into errors with a hint."""
         import grpc
         from pymilvus import MilvusException
 
-        where = self.address.location
+        location = self.address.location
         try:
             yield
         except grpc.RpcError as exc:
-            raise _refused(where) if _is_refusal(exc) else _unreachable(where) from exc
+            raise _refused(location) if _is_refusal(exc) else _unreachable(location) from exc
         except MilvusException as exc:
             if _is_refusal(exc.__cause__ or exc.__context__):
-                raise _refused(where) from exc
+                raise _refused(location) from exc
             text = " ".join(str(exc.message).split()).rstrip(".")
             if "Fail connecting" in text or "UNAVAILABLE" in text or "DEADLINE" in text:
-                raise _unreachable(where) from exc
+                raise _unreachable(location) from exc
             raise LibraryError(
-                f"The index {where} cannot do what was asked: {text}.", hint="Its log may say more."
+                f"The index {location} reports an error: {text}.",
+                hint="The log of the server may say more.",
             ) from exc
         except OSError as exc:
             raise LibraryError(
-                f"{where} cannot be opened: {exc.strerror or exc}.",
-                hint="Check that the folder is yours to write.",
+                f"Can't open {location}: {exc.strerror or exc}.",
+                hint="Check that you may write to its folder.",
             ) from exc
 
 
-def _embed(file: str) -> None:
-    """Start the engine of a file, which serves this process alone."""
+def _start_engine(file: str) -> None:
+    """Start Milvus Lite on a file, which no other process can open then."""
     from milvus_lite import server_manager_instance
 
     os.makedirs(os.path.dirname(file), exist_ok=True)
     if os.path.isfile(file):
         raise LibraryError(
-            f"{file} is no index of Milvus Lite, which keeps a folder under such a name.",
-            hint="Name another one: it is made where there is none.",
+            f"{file} is not an index of Milvus Lite, which would be a folder.",
+            hint="Use another name; the index is created if it doesn't exist.",
         )
     with _lock:
         if server_manager_instance.start_and_get_uri(file) is None:
             raise LibraryError(
-                f"{file} cannot be opened by Milvus Lite.",
-                hint="One process at a time can have it open; end the other one. Check too "
-                "that the folder is yours to write.",
+                f"Milvus Lite can't open {file}.",
+                hint="Only one process at a time can open it: end the other one. Check too that "
+                "you may write to the folder.",
             )
-        _embedded[file] += 1
+        _engines[file] += 1
 
 
-def _let_go(file: str) -> None:
+def _release_engine(file: str) -> None:
+    """Release the file of a Milvus Lite that no connection uses any more."""
     from milvus_lite import server_manager_instance
 
     with _lock:
-        _embedded[file] -= 1
-        if not _embedded[file]:
+        _engines[file] -= 1
+        if not _engines[file]:
             server_manager_instance.release_server(file)
 
 
 def check_installed(location: str) -> None:
-    """Check that what an address needs is installed.
+    """Check that the packages that an address needs are installed.
 
     Raises
     ------
     MissingExtra
-        Where it is not.
+        If one is missing.
     """
     _pymilvus(Address.parsed(location))
 
@@ -229,7 +238,7 @@ def _pymilvus(address: Address) -> Any:
     except ModuleNotFoundError as exc:
         package = "milvus-lite" if exc.name == "milvus_lite" else "pymilvus"
         raise MissingExtra("An index in Milvus", package, "milvus") from exc
-    for name in ("pymilvus", "milvus_lite"):  # they log what they raise, stack and all
+    for name in ("pymilvus", "milvus_lite"):  # they log the traceback of every error they raise
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return pymilvus
 
@@ -237,19 +246,19 @@ def _pymilvus(address: Address) -> Any:
 def _is_refusal(error: BaseException | None) -> bool:
     import grpc
 
-    return isinstance(error, grpc.Call) and error.code().name in _REFUSED
+    return isinstance(error, grpc.Call) and error.code().name in _REFUSAL_CODES
 
 
-def _refused(where: str) -> LibraryError:
+def _refused(location: str) -> LibraryError:
     return LibraryError(
-        f"The index {where} refuses: the token is missing, wrong, or has not the right.",
+        f"The index {location} refuses access: the token is missing, wrong, or lacks the right.",
         hint=f"Put the token, or user:password, into the environment variable {TOKEN}.",
     )
 
 
-def _unreachable(where: str) -> LibraryError:
+def _unreachable(location: str) -> LibraryError:
     return LibraryError(
-        f"The index {where} cannot be reached: no Milvus answers there.",
-        hint="Check host and port, that the server runs, and whether it speaks TLS: milvus+tls:// "
-        "is for those that do.",
+        f"Can't reach the index {location}: no Milvus answers there.",
+        hint="Check the host and port, and that the server runs. If it uses TLS, write "
+        "milvus+tls://.",
     )

@@ -1,4 +1,4 @@
-"""Two collections of Milvus's, opened or made: tracks; settings and failures."""
+"""The two Milvus collections of an index: tracks; settings and failures."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import json
 import os
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blake3 import blake3
 
+from audiosearch import defaults
 from audiosearch.errors import IndexNotFound, LibraryError
 from audiosearch.library.milvus.client import Address, Connection
 from audiosearch.library.milvus.expressions import literal, one_of
@@ -23,52 +24,57 @@ from audiosearch.library.milvus.schema import (
     track_schema,
 )
 from audiosearch.library.track import Failure
-from audiosearch.models.front_end import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-#: So many rows a request names.
-AT_A_TIME = 500
-_LISTED_AT_A_TIME = 10_000
-_PART_BYTES = 60_000  # of what is kept in parts, as text
-_CHANGED = "changed"  # the setting that is another after every change
+T = TypeVar("T")
+
+_BATCH_ROWS = 500  # of one request
+_BATCH_NUMBERS = 500 * 512  # of the vectors in one request: 1 MiB
+_PAGE_ROWS = 10_000  # of an iterator
+_PAGE_NUMBERS = 10_000 * 128  # of the vectors in a page of an iterator
+_BLOB_PART_BYTES = 60_000  # of a part of a blob, as text
+_BLOB_PARTS = 20  # in one request
+_CHANGED = "changed"  # setting: time of the last change
 
 
 def exists(location: str) -> bool:
-    """Return whether there is an index at an address; one whose making was broken off is none."""
+    """Return whether an index exists at an address and was created completely."""
     try:
-        MilvusStore(location).close()
+        MilvusDatabase(location).close()
     except IndexNotFound:
         return False
     return True
 
 
-class MilvusStore:
+class MilvusDatabase:
     """A collection of tracks, and one beside it of settings and failures.
 
-    Milvus has no transactions: what is written is written at once, a request at a time.
+    Milvus has no transactions: each request is written at once.
 
     Parameters
     ----------
     location : str
-        Its address: see `audiosearch.library.milvus.client.Address`.
+        Address of the index: see `audiosearch.library.milvus.client.Address`.
     settings : dict, optional
-        Makes a collection with these settings where there is none.
+        Settings of a new index, which is created if there is none.
 
     Attributes
     ----------
     location : str
     collection : str
-        The name of the tracks' collection.
+        Name of the collection of tracks.
+    dimension : int
+        Numbers in a vector.
 
     Raises
     ------
     IndexNotFound
-        Where there is none, and no settings are given.
+        If there is no index, and no settings for a new one.
     LibraryError
-        Where the server cannot be had, or the collection is somebody else's.
+        If the server can't be reached, or the collection wasn't created by audiosearch.
     """
 
     def __init__(self, location: str, *, settings: dict[str, str] | None = None) -> None:
@@ -86,83 +92,97 @@ class MilvusStore:
             raise
 
     def _open(self, settings: dict[str, str] | None) -> None:
-        if not self._is_whole():
+        stored = self._stored_settings()
+        if stored is None:
             if settings is None:
                 raise self._not_found()
-            self._make(settings)
+            self._create(settings)
+        else:
+            self._check_dimension(stored)
         if not self._is_indexed(self.collection):
             raise LibraryError(
                 f"The vectors of the index {self.location} have no index in Milvus.",
-                hint="Give the field `embedding` one there, by inner product: FLAT, or HNSW.",
+                hint="Create one on the field `embedding` there, FLAT or HNSW, with metric IP.",
             )
         self._load(self.collection)
 
-    def _is_whole(self) -> bool:
-        """Return whether there is all that is made: the settings come last."""
-        if not self.ask("has_collection", self.collection):
-            return False
-        self._check_schema()
-        if not self.ask("has_collection", self._notes) or not self._is_indexed(self._notes):
-            return False
+    def _stored_settings(self) -> dict[str, str] | None:
+        """Return the settings of an index that was created completely: they are written last."""
+        if not self.call("has_collection", self.collection):
+            return None
+        self._read_schema()
+        if not self.call("has_collection", self._notes) or not self._is_indexed(self._notes):
+            return None
         self._load(self._notes)
-        return _CHANGED in self.settings()
+        settings = self.settings()
+        return settings if _CHANGED in settings else None
+
+    def _read_schema(self) -> None:
+        """Read the dimension from the collection, which must have the fields of tracks."""
+        described = self.call("describe_collection", self.collection)
+        fields = {field["name"]: field for field in described["fields"]}
+        if not {"embedding", *TRACK_FIELDS} <= fields.keys():
+            raise LibraryError(
+                f"The collection {self.location} wasn't created by audiosearch.",
+                hint="Name another collection; it is created if it doesn't exist.",
+            )
+        self.dimension = int(fields["embedding"]["params"]["dim"])
+
+    def _check_dimension(self, settings: dict[str, str]) -> None:
+        expected = _dimension_of(settings)
+        if self.dimension != expected:
+            raise LibraryError(
+                f"The collection {self.location} has vectors of {self.dimension} numbers, not of "
+                f"{expected}.",
+                hint="Name another collection; it is created if it doesn't exist.",
+            )
 
     def _not_found(self) -> IndexNotFound:
         return IndexNotFound(
             f"There is no index {self.location}.",
-            hint="`audiosearch add FOLDER --index ...` makes one.",
+            hint="Create it with `audiosearch add FOLDER --index ...`.",
         )
 
-    def ask(self, request: str, *args: Any, **options: Any) -> Any:
-        """Make a request: see `audiosearch.library.milvus.client.Connection.ask`."""
-        return self._connection.ask(request, *args, **options)
+    def call(self, method: str, *args: Any, **options: Any) -> Any:
+        """Call a method of Milvus's client: see `Connection.call`."""
+        return self._connection.call(method, *args, **options)
 
     def _load(self, name: str) -> None:
-        """Let a collection be searched, which the server may take its time for."""
-        if "NotLoad" in str(self.ask("get_load_state", name)["state"]):
-            self.ask("load_collection", name, timeout=None)
+        """Load a collection into the server's memory; that may take long."""
+        if "NotLoad" in str(self.call("get_load_state", name)["state"]):
+            self.call("load_collection", name, timeout=None)
 
-    def _make(self, settings: dict[str, str]) -> None:
-        """Make what is not there; the settings, which tell that all of it is, come last."""
-        for name, schema in ((self._notes, notes_schema), (self.collection, track_schema)):
-            if not self.ask("has_collection", name):
-                made = schema(self._connection.client)
-                self.ask("create_collection", name, schema=made, consistency_level="Strong")
+    def _create(self, settings: dict[str, str]) -> None:
+        """Create what is missing of the collections; the settings last."""
+        client = self._connection.client
+        schemas = {
+            self._notes: notes_schema(client),
+            self.collection: track_schema(client, _dimension_of(settings)),
+        }
+        for name, schema in schemas.items():
+            if not self.call("has_collection", name):
+                self.call("create_collection", name, schema=schema, consistency_level="Strong")
             if not self._is_indexed(name):
-                self.ask("create_index", name, self._indexes(name), sync=False)
+                self.call("create_index", name, self._index_params(name), sync=False)
             self._load(name)
+        self._read_schema()
+        self._check_dimension(settings)
         if _CHANGED not in self.settings():
             self.set_settings(settings | {_CHANGED: "0"})
 
     def _is_indexed(self, name: str) -> bool:
-        return bool(self.ask("list_indexes", name, field_name=self._vectors_of(name)))
+        return bool(self.call("list_indexes", name, field_name=self._vector_field(name)))
 
-    def _vectors_of(self, name: str) -> str:
+    def _vector_field(self, name: str) -> str:
         return "embedding" if name == self.collection else "nothing"
 
-    def _indexes(self, name: str) -> Any:
-        indexes = self._connection.client.prepare_index_params()
+    def _index_params(self, name: str) -> Any:
+        params = self._connection.client.prepare_index_params()
         if name == self.collection:
             for field in ("path", "content_hash"):
-                indexes.add_index(field, index_type="INVERTED")
-        indexes.add_index(self._vectors_of(name), index_type="FLAT", metric_type="IP")
-        return indexes
-
-    def _check_schema(self) -> None:
-        described = self.ask("describe_collection", self.collection)
-        found = {field["name"]: field for field in described["fields"]}
-        size = found.get("embedding", {}).get("params", {}).get("dim")
-        if size is not None and int(size) != EMBEDDING_SIZE:
-            raise LibraryError(
-                f"The index {self.location} holds vectors of {size} numbers, not of "
-                f"{EMBEDDING_SIZE}.",
-                hint="Name another collection: one that is not there yet is made.",
-            )
-        if not set(TRACK_FIELDS) < found.keys():
-            raise LibraryError(
-                f"The index {self.location} was not made by audiosearch.",
-                hint="Name another collection: one that is not there yet is made.",
-            )
+                params.add_index(field, index_type="INVERTED")
+        params.add_index(self._vector_field(name), index_type="FLAT", metric_type="IP")
+        return params
 
     def close(self) -> None:
         """Close the connection."""
@@ -177,103 +197,119 @@ class MilvusStore:
     def settings(self) -> dict[str, str]:
         """Return all settings."""
         condition = f"kind == {literal('setting')}"
-        rows = self.ask("query", self._notes, filter=condition, output_fields=["text"])
+        rows = self.call("query", self._notes, filter=condition, output_fields=["text"])
         return dict(json.loads(row["text"]) for row in rows)
 
     def set_settings(self, settings: dict[str, str]) -> None:
-        """Write settings; those of other names stay as they are."""
-        self._note("setting", {name: (name, value) for name, value in settings.items()})
+        """Write settings; settings with other names stay as they are."""
+        self._put_notes("setting", {name: (name, value) for name, value in settings.items()})
 
-    def _note(self, kind: str, values: dict[str, Any]) -> None:
-        """Keep values, as JSON, by their names."""
+    def _put_notes(self, kind: str, values: dict[str, Any], batch_rows: int = _BATCH_ROWS) -> None:
+        """Store values of one kind by their names, as JSON."""
         rows = [
             {"key": _key(kind, name), "kind": kind, "text": json.dumps(value), "nothing": [0.0] * 2}
             for name, value in values.items()
         ]
-        for some in in_parts(rows):
-            self.ask("upsert", self._notes, some)
+        for batch in batches(rows, batch_rows):
+            self.call("upsert", self._notes, batch)
 
-    def keep(self, name: str, content: bytes) -> None:
-        """Keep bytes under a name, in parts."""
-        text, stamp = base64.b64encode(content).decode(), blake3(content).hexdigest(length=8)
-        parts = [text[i : i + _PART_BYTES] for i in range(0, len(text), _PART_BYTES)]
-        self._note(name, {str(i): [stamp, len(parts), i, part] for i, part in enumerate(parts)})
+    def put_blob(self, name: str, content: bytes) -> None:
+        """Store bytes under a name, in parts with a digest of all of them."""
+        text, digest = base64.b64encode(content).decode(), blake3(content).hexdigest(length=8)
+        parts = [text[i : i + _BLOB_PART_BYTES] for i in range(0, len(text), _BLOB_PART_BYTES)]
+        values = {str(i): [digest, len(parts), i, part] for i, part in enumerate(parts)}
+        self._put_notes(name, values, _BLOB_PARTS)
 
-    def kept(self, name: str) -> bytes | None:
-        """Return the bytes that are kept under a name; None where there are none that are whole."""
+    def blob(self, name: str) -> bytes | None:
+        """Return the bytes stored under a name; None if there are none, or not all parts."""
         condition = f"kind == {literal(name)}"
-        rows = self.ask("query", self._notes, filter=condition, output_fields=["text"])
+        rows = self.iterate(self._notes, condition, ["text"], page_rows=_BLOB_PARTS)
         parts = sorted((json.loads(row["text"]) for row in rows), key=lambda part: int(part[2]))
         if not parts:
             return None
-        stamp, n_parts, *_ = parts[0]
+        digest, n_parts, *_ = parts[0]
         content = base64.b64decode("".join(part[3] for part in parts[:n_parts]))
-        return content if blake3(content).hexdigest(length=8) == stamp else None
+        return content if blake3(content).hexdigest(length=8) == digest else None
 
     def revision(self) -> int:
-        """Return a number that is another one after every change, as of its writer's clock."""
+        """Return a number that changes with every change: the time of the last one."""
         return int(self.settings()[_CHANGED])
 
     def track_changes(self) -> int:
-        """Return a number that is another one after every change of a track."""
+        """Return a number that changes with every change of a track."""
         return self.revision()
 
-    def changed(self) -> None:
-        """Count a change of the tracks."""
+    def count_change(self) -> None:
+        """Set the time of the last change."""
         self.set_settings({_CHANGED: str(time.time_ns())})
 
     def file_bytes(self) -> None:
-        """Return None: what a server keeps is its own business."""
+        """Return None: a server keeps the files."""
+
+    def problems(self) -> list[str]:
+        """Return no problems: Milvus checks its files itself."""
+        return []
 
     # Failures
 
-    def put_failures(self, failures: Iterable[Failure]) -> None:
-        """Record files that could not be embedded."""
-        values = {failure.path: asdict(failure) for failure in failures}
-        self._note("failure", {p: row | {"path": coded(p)} for p, row in values.items()})
+    def add_failures(self, failures: Iterable[Failure]) -> None:
+        """Store failures; each replaces the one under the same path."""
+        rows = {failure.path: asdict(failure) for failure in failures}
+        self._put_notes("failure", {p: row | {"path": coded(p)} for p, row in rows.items()})
 
     def failures(self) -> list[Failure]:
-        """Return the files that could not be embedded, by path."""
+        """Return all failures, ordered by path."""
         condition = f"kind == {literal('failure')}"
-        rows = [
-            json.loads(row["text"]) for row in self.everything(self._notes, condition, ["text"])
-        ]
-        found = [Failure(**row | {"path": decoded(row["path"])}) for row in rows]
-        return sorted(found, key=lambda failure: failure.path)
+        notes = self.iterate(self._notes, condition, ["text"])
+        rows = [json.loads(note["text"]) for note in notes]
+        failures = [Failure(**row | {"path": decoded(row["path"])}) for row in rows]
+        return sorted(failures, key=lambda failure: failure.path)
 
     def remove_failures(self, failures: Iterable[Failure]) -> None:
-        """Forget failures."""
-        self.forget_failures(failure.path for failure in failures)
+        """Remove failures."""
+        self.remove_failures_at(failure.path for failure in failures)
 
-    def forget_failures(self, paths: Iterable[str]) -> None:
-        """Forget the failures of some paths."""
-        for some in in_parts([_key("failure", path) for path in paths]):
-            self.ask("delete", self._notes, filter=one_of("key", some))
+    def remove_failures_at(self, paths: Iterable[str]) -> None:
+        """Remove the failures with some paths."""
+        for batch in batches([_key("failure", path) for path in paths]):
+            self.call("delete", self._notes, filter=one_of("key", batch))
 
     # Requests
 
-    def everything(
-        self, collection: str, condition: str, names: list[str]
+    def iterate(
+        self, collection: str, condition: str, fields: list[str], *, page_rows: int | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yield some fields of all that fulfil a condition, in the order of their keys."""
-        found = self.ask(
+        """Yield some fields of all rows that fulfil a condition, in the order of their keys."""
+        if page_rows is None:
+            has_vectors = "embedding" in fields
+            page_rows = min(_PAGE_ROWS, _PAGE_NUMBERS // self.dimension if has_vectors else 2**31)
+        iterator = self.call(
             "query_iterator",
             collection,
-            batch_size=_LISTED_AT_A_TIME,
+            batch_size=page_rows,
             filter=condition,
-            output_fields=names,
+            output_fields=fields,
         )
-        with contextlib.closing(found):
-            while some := self._connection.next(found):
-                yield from some
+        with contextlib.closing(iterator):
+            while page := self._connection.next_rows(iterator):
+                yield from page
+
+    @property
+    def vector_batch_rows(self) -> int:
+        """Rows with vectors in one request."""
+        return max(1, min(_BATCH_ROWS, _BATCH_NUMBERS // self.dimension))
+
+
+def _dimension_of(settings: dict[str, str]) -> int:
+    return int(settings.get("dimension", defaults.DIMENSION))
 
 
 def _key(kind: str, name: str) -> str:
-    """Return the key of a note; a digest, for Milvus's client takes no key with quotes."""
+    """Return the key of a note: a digest, because Milvus's client takes no keys with quotes."""
     return f"{kind}:{blake3(os.fsencode(name)).hexdigest(length=16)}"
 
 
-def in_parts(values: Sequence[Any]) -> Iterator[list[Any]]:
-    """Yield values, as many at a time as a request may name."""
-    for start in range(0, len(values), AT_A_TIME):
-        yield list(values[start : start + AT_A_TIME])
+def batches(values: Sequence[T], size: int = _BATCH_ROWS) -> Iterator[list[T]]:
+    """Yield values in batches for one request each."""
+    for start in range(0, len(values), size):
+        yield list(values[start : start + size])

@@ -1,4 +1,4 @@
-"""Conditions in Milvus's language of expressions."""
+"""Conditions as Milvus expressions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from audiosearch.library.filters import Filters, Range
 
 NOTHING = "id < 0"
-_MOST = 2.0**62  # of years that are compared
+_MAX_YEAR = 2.0**62  # larger ones are infinite
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def literal(value: str | float | list[Any]) -> str:
-    """Return a text, a number or a list of them as an expression has it."""
+    """Return a text, a number or a list of them as a literal of an expression."""
     if isinstance(value, str):
         return f'"{value.translate(_ESCAPES)}"'
     if isinstance(value, list):
@@ -29,33 +29,33 @@ def literal(value: str | float | list[Any]) -> str:
 
 
 def one_of(field: str, values: Iterable[Any]) -> str:
-    """Return the condition that a field has one of some values."""
+    """Return the condition that a field has one of several values."""
     return f"{field} in {literal(list(values))}"
 
 
 def inside(folder: str) -> str:
-    """Return the condition that a path lies in a folder, or below.
+    """Return the condition that a path is in a folder, at any depth.
 
-    Texts are ordered by their characters: those that begin with a prefix lie between it and
-    the one whose last character is the next.
+    Milvus orders texts by their characters: those that begin with a prefix come between the prefix
+    and the prefix with the next last character.
     """
     prefix = coded(os.path.join(folder, ""))
     beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     return f"(path >= {literal(prefix)} and path < {literal(beyond)})"
 
 
-def words(found: Iterable[list[str]]) -> str:
-    """Return the condition that for each of some lists its words occur in that order.
+def contains_phrases(phrases: Iterable[list[str]]) -> str:
+    """Return the condition that a track has all phrases, each a list of words in order.
 
-    The last of them may be a beginning.
+    The last word of a phrase also matches longer words that begin with it.
     """
-    patterns = ["% " + " ".join(some) + "%" for some in found if some]
+    patterns = ["% " + " ".join(phrase) + "%" for phrase in phrases if phrase]
     likes = [f"words like {literal(pattern)}" for pattern in patterns]
     return " and ".join(likes) or NOTHING
 
 
 def expression(filters: Filters) -> str:
-    """Return filters as an expression; "" for those that everything fits."""
+    """Return filters as an expression; "" if all tracks pass them."""
     clauses = [*_conditions(filters)]
     if filters.exclude:
         clauses += [f"not ({clause})" for clause in _conditions(filters.exclude)]
@@ -63,7 +63,7 @@ def expression(filters: Filters) -> str:
 
 
 def _conditions(filters: Filters) -> Iterator[str]:
-    """Yield for each thing that has values the condition that one of them fits."""
+    """Yield one condition for each field that has values."""
     if filters.artist:
         names = [key(artist) for artist in filters.artist]
         yield _any_of([one_of("artist_key", names), one_of("album_artist_key", names)])
@@ -84,10 +84,10 @@ def _any_of(clauses: Iterable[str]) -> str:
 
 
 def _in_years(span: Range) -> str:
-    if span.min > _MOST or span.max < -_MOST:
+    if span.min > _MAX_YEAR or span.max < -_MAX_YEAR:
         return NOTHING
-    clauses = [f"year >= {max(math.ceil(max(span.min, -_MOST)), UNKNOWN + 1)}"]
-    if span.max < _MOST:
+    clauses = [f"year >= {max(math.ceil(max(span.min, -_MAX_YEAR)), UNKNOWN + 1)}"]
+    if span.max < _MAX_YEAR:
         clauses.append(f"year <= {math.floor(span.max)}")
     return f"({' and '.join(clauses)})"
 

@@ -1,4 +1,4 @@
-"""A collection's vectors as they are searched: by Milvus, plain or whitened."""
+"""Search of a collection's vectors by Milvus, plain or whitened."""
 
 from __future__ import annotations
 
@@ -9,34 +9,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import LibraryError
-from audiosearch.library.faiss.vector_index import drop_excluded
 from audiosearch.library.filters import EVERYTHING
-from audiosearch.library.milvus.catalog import MAX_K
 from audiosearch.library.milvus.expressions import expression
+from audiosearch.library.milvus.vectors import MAX_K
+from audiosearch.library.neighbors import drop_excluded, top_k
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audiosearch.library.faiss.vector_index import VectorIndex
     from audiosearch.library.filters import Filters
     from audiosearch.library.milvus.catalog import MilvusCatalog
     from audiosearch.types import Float32, Int64
 
-_LEAST_CANDIDATES, _MARGIN = 1_024, 8  # of those that are compared whitened, to what is wanted
-_FITTING_SAMPLES = 65_536
-_WHITENING = "whitening"  # what the transform is kept under
+# Neighbours of a plain search that are compared whitened: at least so many, or so many times k.
+_MIN_CANDIDATES, _CANDIDATE_FACTOR = 1_024, 8
+_MAX_SAMPLES = 65_536  # vectors that a transform is fitted to
+_WHITENING = "whitening"  # name of the stored transform
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """What may be found: by an expression, and by the least cosine to a vector."""
+class MilvusCandidates:
+    """Tracks that may be hits.
+
+    Attributes
+    ----------
+    expression : str
+        Expression that they fulfil; "" for all tracks.
+    near : (ndarray of float32 of shape (dimension,), float) or None
+        A vector of unit length, and the smallest cosine to it.
+    """
 
     expression: str
     near: tuple[Float32, float] | None
 
 
 class MilvusVectorIndexes:
-    """What is searched in a collection.
+    """The plain and the whitened index of a collection; it implements `VectorIndexes`.
 
     Parameters
     ----------
@@ -48,39 +56,52 @@ class MilvusVectorIndexes:
         self._plain = MilvusVectorIndex(catalog)
         self._whitened: WhitenedMilvusIndex | None = None
 
-    def vector_index(self, *, whiten: bool = False) -> VectorIndex:
-        """Return the vectors to search among; errors as of `Index.vector_index`."""
+    def vector_index(self, *, whiten: bool = False) -> MilvusVectorIndex:
+        """Return the index of the plain or whitened vectors.
+
+        Raises
+        ------
+        LibraryError
+            If there are too few tracks to whiten.
+        """
         if not whiten:
             return self._plain
         n_tracks = self._catalog.count()
-        if self._whitened is None or not self._whitened.fits(n_tracks):
+        if self._whitened is None or not self._whitened.is_current(n_tracks):
             self._whitened = WhitenedMilvusIndex(self._catalog, n_tracks)
         return self._whitened
 
     def candidates(
         self, filters: Filters, *, near: tuple[Float32, float] | None = None
-    ) -> Candidates | None:
-        """Return what may be found; None where everything may."""
+    ) -> MilvusCandidates | None:
+        """Return the tracks that may be hits; None for all tracks.
+
+        Parameters
+        ----------
+        filters : Filters
+        near : (ndarray of float32 of shape (dimension,), float), optional
+            A vector of unit length, and the smallest cosine to it.
+        """
         if filters == EVERYTHING and near is None:
             return None
-        return Candidates(expression(filters), near)
+        return MilvusCandidates(expression(filters), near)
 
-    def kind(self) -> str:
-        """Return what Milvus calls its index of the vectors."""
+    def index_type(self) -> str:
+        """Return the type of Milvus's index of the vectors, in lower case."""
         return self._catalog.index_type
 
     def file_bytes(self) -> None:
-        """Return None: what a server keeps is its own business."""
+        """Return None: a server keeps the files."""
 
     def problem(self) -> None:
-        """Return None: there is no file that could be out of step."""
+        """Return None: there is no search file."""
 
-    def forget(self) -> None:
-        """Do nothing: there is no file to forget."""
+    def delete_file(self) -> None:
+        """Do nothing: there is no search file."""
 
 
 class MilvusVectorIndex:
-    """Vectors as they are: what can be asked of them is `audiosearch.library.faiss.vector_index.VectorIndex`.
+    """The plain vectors of a collection; it implements `VectorIndex`.
 
     Parameters
     ----------
@@ -92,20 +113,36 @@ class MilvusVectorIndex:
 
     @property
     def max_k(self) -> int:
-        """How many can be found at a time."""
+        """Largest number of neighbours that a search finds."""
         return MAX_K
 
     @property
     def n_tracks(self) -> int:
-        """How many tracks can be found."""
+        """Number of tracks in the index."""
         return self._catalog.count()
 
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        return self._catalog.dimension
+
     def transform(self, vectors: Float32) -> Float32:
-        """Return vectors as they are."""
+        """Return vectors as the index compares them: unchanged.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, dimension)
+        """
         return vectors
 
     def vectors_of(self, ids: Int64) -> Float32:
-        """Return the vectors of tracks, as they are compared."""
+        """Return the vectors of tracks as the index compares them: float32, (n, dimension).
+
+        Raises
+        ------
+        TrackNotFound
+            If another process removed one of the tracks.
+        """
         return self.transform(self._catalog.vectors_of(ids))
 
     def search(
@@ -113,123 +150,153 @@ class MilvusVectorIndex:
         vector: Float32,
         k: int,
         *,
-        candidates: Candidates | None = None,
+        candidates: MilvusCandidates | None = None,
         exclude_ids: Sequence[int] = (),
     ) -> tuple[Int64, Float32]:
-        """Return the ids of the nearest vectors, and their inner products, best first."""
-        n_wanted = k + len(exclude_ids)
-        if candidates is None:
-            ((ids, products),) = self._found(vector[np.newaxis], n_wanted, "")
-        elif candidates.near is None:
-            ((ids, products),) = self._found(vector[np.newaxis], n_wanted, candidates.expression)
+        """Return the ids of the nearest vectors and their inner products, best first.
+
+        Parameters
+        ----------
+        vector : ndarray of float32, shape (dimension,)
+            A vector as the index compares it: see `transform`.
+        k : int
+            Number of neighbours; fewer are returned if there are fewer, or beyond `max_k`.
+        candidates : MilvusCandidates, optional
+            Tracks that may be hits; all tracks by default.
+        exclude_ids : sequence of int
+            Ids of tracks that may not be hits.
+
+        Returns
+        -------
+        ids : ndarray of int64, shape (n_found,)
+        products : ndarray of float32, shape (n_found,)
+        """
+        n_neighbors = k + len(exclude_ids)
+        condition = "" if candidates is None else candidates.expression
+        if candidates is None or candidates.near is None:
+            ((ids, products),) = self._search(vector[np.newaxis], n_neighbors, condition)
         else:
-            ids, products = self._near(vector, n_wanted, candidates.expression, candidates.near)
+            ids, products = self._search_near(vector, n_neighbors, condition, candidates.near)
         return drop_excluded(ids, products, k, exclude_ids)
 
     def search_batch(
         self, vectors: Float32, ks: Sequence[int], exclude_ids: Sequence[Sequence[int]]
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector what `search` returns: found together."""
-        most = max(k + len(unwanted) for k, unwanted in zip(ks, exclude_ids, strict=True))
-        found = self._found(vectors, most, "")
+        """Return for each vector what `search` returns, with one request for all.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, dimension)
+        ks : sequence of int
+            Number of neighbours of each vector.
+        exclude_ids : sequence of sequence of int
+            Ids of tracks that may not be hits, for each vector.
+        """
+        max_k = max(k + len(excluded) for k, excluded in zip(ks, exclude_ids, strict=True))
+        results = self._search(vectors, max_k, "")
         return [
-            drop_excluded(*one, k, unwanted)
-            for one, k, unwanted in zip(found, ks, exclude_ids, strict=True)
+            drop_excluded(ids, products, k, excluded)
+            for (ids, products), k, excluded in zip(results, ks, exclude_ids, strict=True)
         ]
 
-    def _found(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
-        """Return for each vector the ids and products of the nearest, best first."""
+    def _search(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
+        """Return for each vector the ids and products of the nearest tracks, best first."""
         return self._catalog.search(vectors, k, condition)
 
-    def _near(
+    def _search_near(
         self, vector: Float32, k: int, condition: str, near: tuple[Float32, float]
     ) -> tuple[Int64, Float32]:
-        """Return those that are near a center, ordered by how near they are to a vector."""
-        center, least = np.asarray(near[0], dtype=np.float32), np.float32(near[1])
+        """Return the tracks near a center, ordered by their products with a vector."""
+        center, min_cosine = np.asarray(near[0], dtype=np.float32), np.float32(near[1])
         is_center = np.array_equal(vector, center)
-        beyond = float(np.nextafter(least, np.float32(-2.0)))
+        # Milvus's bound is exclusive, so the next smaller number is used.
+        more_than = float(np.nextafter(min_cosine, np.float32(-2.0)))
         ((ids, cosines),) = self._catalog.search(
-            center[np.newaxis], k if is_center else MAX_K, condition, beyond=beyond
+            center[np.newaxis], k if is_center else MAX_K, condition, more_than=more_than
         )
-        is_near = cosines >= least
+        is_near = cosines >= min_cosine
         if is_center:
             return ids[is_near], cosines[is_near]
-        return self._ranked(vector, ids[is_near])
+        return self._rerank(vector, ids[is_near])
 
-    def _ranked(self, vector: Float32, ids: Int64) -> tuple[Int64, Float32]:
-        products = self.vectors_of(ids) @ vector
-        order = np.lexsort((ids, -products))
-        return ids[order], products[order]
+    def _rerank(self, vector: Float32, ids: Int64) -> tuple[Int64, Float32]:
+        """Return tracks ordered by their products with a vector."""
+        return top_k(ids, self.vectors_of(ids) @ vector, len(ids))
 
 
 class WhitenedMilvusIndex(MilvusVectorIndex):
-    """Vectors in a space that was fitted to some of them, where they crowd less.
+    """The whitened vectors of a collection; it implements `VectorIndex`.
 
-    Milvus keeps them plain. For a query y in the whitened space, where x is at A (x - m) but
-    for its length, it finds the largest inner products with A'y; these candidates are compared
-    as they are whitened.
+    Milvus stores plain vectors only. A vector x is whitened to A (x - m), scaled to length 1. For
+    a whitened query y, Milvus finds the plain vectors with the largest inner products with A'y;
+    these are whitened here and compared with y.
 
     Parameters
     ----------
     catalog : MilvusCatalog
     n_tracks : int
-        How many tracks there are.
+        Current number of tracks.
 
     Raises
     ------
     LibraryError
-        Where they are too few.
+        If there are too few tracks to whiten.
     """
 
     def __init__(self, catalog: MilvusCatalog, n_tracks: int) -> None:
-        from audiosearch.library.faiss.whitening import check_enough, projection_matrix
+        from audiosearch.library.faiss.whitening import check_enough_tracks, projection_matrix
 
         super().__init__(catalog)
-        check_enough(n_tracks)
+        check_enough_tracks(n_tracks, catalog.dimension)
         self._index: Any
-        self._n_fitted, self._index = self._kept() or (0, None)
-        if not self.fits(n_tracks):
-            self._n_fitted, self._index = n_tracks, self._fitted(n_tracks)
-        self._turning = projection_matrix(self._index)
+        self._n_fitted, self._index = self._stored() or (0, None)
+        if not self.is_current(n_tracks):
+            self._n_fitted, self._index = n_tracks, self._fit(n_tracks)
+        self._projection = projection_matrix(self._index)
 
-    def _kept(self) -> tuple[int, Any] | None:
-        """Return how many tracks there were when a transform was fitted last, and it."""
+    def _stored(self) -> tuple[int, Any] | None:
+        """Return the number of tracks at the last fit, and the stored transform."""
         import faiss
 
-        content = self._catalog.kept(_WHITENING)
+        content = self._catalog.blob(_WHITENING)
         if content is None:
             return None
         index = faiss.deserialize_index(np.frombuffer(content[8:], dtype=np.uint8))
         return int.from_bytes(content[:8], "little"), index
 
-    def _fitted(self, n_tracks: int) -> Any:
-        """Fit a transform, and keep it for others where that may be."""
+    def _fit(self, n_tracks: int) -> Any:
+        """Fit a transform, and store it for other processes if the server allows it."""
         import faiss
 
-        from audiosearch.library.faiss.index_config import FLAT
-        from audiosearch.library.faiss.whitening import whitened_index
+        from audiosearch.library.faiss.whitening import max_fitting_samples, whitened_index
 
-        index = whitened_index(self._catalog.sample(_FITTING_SAMPLES), FLAT.trained)
+        n_samples = min(_MAX_SAMPLES, max_fitting_samples(self.dimension))
+        index = whitened_index(self._catalog.sample(n_samples))
         with contextlib.suppress(LibraryError):
             content = faiss.serialize_index(index).tobytes()
-            self._catalog.keep(_WHITENING, n_tracks.to_bytes(8, "little") + content)
+            self._catalog.put_blob(_WHITENING, n_tracks.to_bytes(8, "little") + content)
         return index
 
-    def fits(self, n_tracks: int) -> bool:
-        """Return whether the space still fits that many tracks."""
+    def is_current(self, n_tracks: int) -> bool:
+        """Return whether the transform still suits the number of tracks."""
         from audiosearch.library.faiss.whitening import is_current
 
         return is_current(self._n_fitted, n_tracks)
 
     def transform(self, vectors: Float32) -> Float32:
-        """Return vectors as they are whitened, of unit length."""
+        """Return vectors as the index compares them: whitened, of unit length.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, dimension)
+        """
         from audiosearch.library.faiss.whitening import transformed
 
         return transformed(self._index, vectors)
 
-    def _found(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
-        n_candidates = max(_LEAST_CANDIDATES, _MARGIN * k)
-        candidates = self._catalog.search(vectors @ self._turning, n_candidates, condition)
+    def _search(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
+        n_candidates = max(_MIN_CANDIDATES, _CANDIDATE_FACTOR * k)
+        results = self._catalog.search(vectors @ self._projection, n_candidates, condition)
         return [
-            self._ranked(vector, ids) for vector, (ids, _) in zip(vectors, candidates, strict=True)
+            self._rerank(vector, ids) for vector, (ids, _) in zip(vectors, results, strict=True)
         ]

@@ -1,1 +1,1 @@
-"""Tables, migrations, full-text search and recovery: the truth of an index in a folder."""
+"""SQLite database of an index in a folder: tables, migrations, full-text search, page recovery."""

@@ -1,4 +1,4 @@
-"""One SQLite database: opened, migrated, written all or nothing."""
+"""One SQLite database: opening it, migrations, transactions, settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlite_utils import Database
+import sqlite_utils
 
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError
 from audiosearch.library.sqlite.migrations import migrations
@@ -22,14 +22,14 @@ _BUSY_SECONDS = 60
 
 
 def exists(directory: Path) -> bool:
-    """Return whether a folder holds a database, be it a damaged one.
+    """Return whether a folder holds a database, sound or damaged.
 
-    One that was never made to its end, because its process was killed, is none.
+    A database without tables doesn't count: the process that created it was killed.
     """
     path = directory / FILE_NAME
     if not os.path.exists(path):
         return False
-    if not path.stat().st_size:  # never made to its end, or cut to nothing
+    if not path.stat().st_size:  # creating it was interrupted, or it was truncated
         return _wal_path(path).exists() or any(directory.glob("*.faiss"))
     try:
         with contextlib.closing(_connect(path)) as connection:
@@ -38,25 +38,27 @@ def exists(directory: Path) -> bool:
         return True
 
 
-class Store:
-    """One SQLite database, and its settings.
+class Database:
+    """One SQLite database with its settings.
 
-    Every method that writes does so in one transaction, which a crash at any instant leaves
-    whole or absent.
+    Every method that writes does so in one transaction: after a crash at any instant it is
+    complete or absent.
 
     Parameters
     ----------
     directory : Path
     settings : dict, optional
-        Makes a database with these settings where there is none; those of one that exists
-        stay as they are.
+        Settings of a new database, which is created if there is none. The settings of an existing
+        database stay as they are.
 
     Raises
     ------
     IndexNotFound
-        On opening, where there is none and no settings are given.
-    IndexUnwritable, LibraryError
-        Where the database cannot be written, or is damaged.
+        If there is no database, and no settings for a new one.
+    IndexUnwritable
+        If the database can't be written.
+    LibraryError
+        If the database is damaged.
     """
 
     def __init__(self, directory: Path, *, settings: dict[str, str] | None = None) -> None:
@@ -64,11 +66,11 @@ class Store:
         if settings is None and not exists(directory):
             raise IndexNotFound(
                 f"There is no index {directory.absolute()}.",
-                hint="`audiosearch add FOLDER` makes one; --index DIR names another place.",
+                hint="Create one with `audiosearch add FOLDER`, or name another with --index DIR.",
             )
         with self.errors():
             directory.mkdir(parents=True, exist_ok=True)
-            self.db = Database(_connect(self.path))
+            self.db = sqlite_utils.Database(_connect(self.path))
             try:
                 self._migrate(settings or {})
             except BaseException:
@@ -79,9 +81,9 @@ class Store:
         if not migrations.pending(self.db):
             return
         if not settings and not self.db.table("settings").exists():
-            message = "there are no settings in it"
+            message = "it has no settings"
             raise sqlite3.DatabaseError(message)
-        with self.transaction():  # another process may be at the same
+        with self.transaction():  # another process may do the same at once
             migrations.apply(self.db)
             if not self.db.table("settings").count:
                 self._put_settings(settings)
@@ -92,23 +94,23 @@ class Store:
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Put SQLite's and the file system's failures into sentences."""
+        """Translate errors of SQLite and the file system into errors with a hint."""
         try:
             yield
         except (sqlite3.OperationalError, OSError) as exc:
             if str(exc).startswith("no such"):
                 raise self._damaged(exc) from exc
             raise IndexUnwritable(
-                f"The index {self.path.parent.absolute()} cannot be opened or written: {exc}.",
-                hint="Check that the folder is yours to write and its disk is not full, or name "
-                "another with --index DIR.",
+                f"Can't open or write the index {self.path.parent.absolute()}: {exc}.",
+                hint="Check that you may write to the folder and that its disk is not full, or "
+                "name another folder with --index DIR.",
             ) from exc
         except sqlite3.IntegrityError as exc:
             raise LibraryError(
-                f"Another process changed the index {self.path.parent.absolute()} meanwhile.",
+                f"Another process has just changed the index {self.path.parent.absolute()}.",
                 hint="Run the same command again.",
             ) from exc
-        except sqlite3.ProgrammingError:  # a bug of ours
+        except sqlite3.ProgrammingError:  # a bug in this program
             raise
         except sqlite3.DatabaseError as exc:
             raise self._damaged(exc) from exc
@@ -121,9 +123,10 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write all or nothing; claim the right to write first, so that no one overtakes.
+        """Write everything inside the block, or nothing.
 
-        One inside another is part of it.
+        The write lock is taken at the start, so that no other process writes in between. A
+        transaction inside another is part of it.
         """
         with self.errors():
             if self.db.conn.in_transaction:
@@ -139,7 +142,7 @@ class Store:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read as of one instant, whatever others write meanwhile."""
+        """Read one state of the database inside the block, whatever other processes write."""
         with self.errors():
             if self.db.conn.in_transaction:
                 yield
@@ -151,7 +154,7 @@ class Store:
                 self.db.rollback()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Return what a query finds."""
+        """Return the rows that a query finds, each as a dict by column name."""
         with self.errors():
             return list(self.db.query(sql, values))
 
@@ -162,7 +165,7 @@ class Store:
         return {row["key"]: row["value"] for row in self.rows("SELECT key, value FROM settings")}
 
     def set_settings(self, settings: dict[str, str]) -> None:
-        """Write settings; those of other names stay as they are."""
+        """Write settings; settings with other names stay as they are."""
         with self.transaction():
             self._put_settings(settings)
 
@@ -170,8 +173,18 @@ class Store:
         rows = [{"key": key, "value": value} for key, value in settings.items()]
         self.db.table("settings").upsert_all(rows, pk="key")
 
+    # Counters of changes
+
+    def revision(self) -> int:
+        """Return a number that grows with every change of a vector."""
+        return int(self.rows("SELECT number FROM revision")[0]["number"])
+
+    def track_changes(self) -> int:
+        """Return a random number that changes with every change of a track."""
+        return int(self.rows("SELECT number FROM track_changes")[0]["number"])
+
     def file_bytes(self) -> int:
-        """Return the size of the database with its write-ahead log."""
+        """Return the size of the database with its write-ahead log, in bytes."""
         return sum(p.stat().st_size for p in (self.path, _wal_path(self.path)) if p.exists())
 
 
@@ -184,7 +197,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         is_writable = os.access(path.parent, os.W_OK) or _wal_path(path).exists()
         if is_writable or not isinstance(exc, sqlite3.OperationalError):
             raise
-        # In a folder that cannot be written, only a database that nobody writes can be read.
+        # In a read-only folder SQLite can only read a database that no process writes.
         uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
         connection = sqlite3.connect(uri, uri=True)
     connection.execute("PRAGMA synchronous = FULL")
@@ -197,13 +210,13 @@ def _wal_path(path: Path) -> Path:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Turn on the write-ahead log; for that, SQLite does not wait while others do the same."""
-    give_up = time.monotonic() + _BUSY_SECONDS
+    """Turn on the write-ahead log; SQLite itself doesn't wait while another process does so."""
+    deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as exc:
-            if "locked" not in str(exc) or time.monotonic() > give_up:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
         else:

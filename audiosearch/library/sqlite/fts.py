@@ -1,7 +1,7 @@
-"""Full-text search over tracks' tags and paths: derived, in a database of its own.
+"""Full-text search over tags and paths, in a derived database of its own.
 
-Not every SQLite has FTS5; TensorFlow's, which a Python process that imported TensorFlow may be
-made to use, has not. So nothing else depends on it.
+Not every SQLite has FTS5. TensorFlow's has not, and a Python process that imported TensorFlow may
+use it. So nothing but this search depends on FTS5.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import LibraryError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from audiosearch.library.sqlite.catalog import Catalog
+    from audiosearch.library.sqlite.database import Database
 
 FILE_NAME = "texts.db"
 
@@ -28,51 +29,62 @@ _CREATE = (
 
 
 def search_text(
-    catalog: Catalog, directory: Path, words: str, limit: int, offset: int = 0
+    database: Database, directory: Path, words: str, limit: int, offset: int = 0
 ) -> list[int]:
-    """Return the ids of tracks in which every word occurs, or begins one; best first.
+    """Return the ids of tracks with all words in their tags or path, best first.
+
+    Parameters
+    ----------
+    database : Database
+        Source of the texts.
+    directory : Path
+        Folder of the derived database.
+    words : str
+        Words separated by spaces; each also matches longer words that begin with it.
+    limit, offset : int
+        Number of ids, and number of better ones to skip.
 
     Raises
     ------
     LibraryError
-        Where this SQLite has no full-text search.
+        If this SQLite has no full-text search.
     """
     quoted = [word.replace('"', '""') for word in words.split()]
     if not quoted:
         return []
     query = " ".join(f'"{word}" *' for word in quoted)
     sql = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank, rowid LIMIT ? OFFSET ?"
-    with contextlib.closing(_up_to_date(catalog, directory / FILE_NAME)) as texts:
+    with contextlib.closing(_open_current(database, directory / FILE_NAME)) as texts:
         return [row[0] for row in texts.execute(sql, [query, limit, offset])]
 
 
-def _up_to_date(catalog: Catalog, path: Path) -> sqlite3.Connection:
-    """Open the texts, made anew where tracks have changed; in memory, where need be."""
-    for place in (path, ":memory:"):
+def _open_current(database: Database, path: Path) -> sqlite3.Connection:
+    """Open the texts, refilled if tracks have changed; in memory if the file can't be written."""
+    for location in (path, ":memory:"):
         texts = None
         try:
-            texts = sqlite3.connect(place, timeout=60.0)
-            _fill(texts, catalog)
+            texts = sqlite3.connect(location, timeout=60.0)
+            _fill(texts, database)
         except sqlite3.DatabaseError as exc:
             if texts is not None:
                 texts.close()
             if "fts5" in str(exc):
                 raise LibraryError(
                     "This SQLite has no full-text search.",
-                    hint="TensorFlow, once imported, may be why: import sqlite3 before it. Or "
-                    "name tracks by path or #ID.",
+                    hint="If TensorFlow is imported, import sqlite3 before it. Or name tracks by "
+                    "path or #ID.",
                 ) from exc
-            with contextlib.suppress(OSError):  # damaged: it is derived
+            with contextlib.suppress(OSError):  # damaged, and derived: the next search refills it
                 os.unlink(path)
         else:
             return texts
-    raise LibraryError("The texts cannot be searched.", hint="Name tracks by path or #ID.")
+    raise LibraryError("Can't search the texts of tracks.", hint="Name tracks by path or #ID.")
 
 
-def _fill(texts: sqlite3.Connection, catalog: Catalog) -> None:
-    number = catalog.track_changes()
+def _fill(texts: sqlite3.Connection, database: Database) -> None:
+    number = database.track_changes()
     if texts.execute("PRAGMA user_version").fetchone()[0] == number:
-        texts.execute("SELECT rowid FROM texts LIMIT 1").fetchall()
+        texts.execute("SELECT rowid FROM texts LIMIT 1").fetchall()  # fails if it is damaged
         return
     with texts:
         texts.execute("BEGIN IMMEDIATE")
@@ -80,16 +92,13 @@ def _fill(texts: sqlite3.Connection, catalog: Catalog) -> None:
         texts.execute(_CREATE)
         texts.executemany(
             f"INSERT INTO texts (rowid, {', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    track.id,
-                    track.title,
-                    track.artist,
-                    track.album,
-                    track.album_artist,
-                    track.path.encode(errors="replace").decode(),
-                )
-                for track in catalog.tracks()
-            ),
+            _rows(database),
         )
         texts.execute(f"PRAGMA user_version = {number}")
+
+
+def _rows(database: Database) -> Iterator[tuple[int | str | None, ...]]:
+    sql = f"SELECT id, {', '.join(_COLUMNS)} FROM tracks ORDER BY id"
+    with database.errors():
+        for *texts, path in database.db.execute(sql):
+            yield *texts, os.fsdecode(path).encode(errors="replace").decode()

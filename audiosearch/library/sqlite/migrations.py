@@ -1,4 +1,4 @@
-"""The schema of ``audiosearch.db``, one step after another."""
+"""Schema of ``audiosearch.db``, as migrations that each add one step."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ migrations = Migrations("audiosearch")
 
 @migrations()
 def m001_create_settings(db: Database) -> None:
-    """Names and texts, among them whose embeddings the index holds."""
+    """Create the settings: names and texts, among them the model of the vectors."""
     db.table("settings").create({"key": str, "value": str}, pk="key", not_null={"value"})
 
 
 @migrations()
 def m002_create_tracks(db: Database) -> None:
-    """One row a file; ``id`` is also the vector's id in FAISS and is never used again."""
+    """Create one row per file. ``id`` is also the id in FAISS, and is never used twice."""
     db.execute(
         """
         CREATE TABLE tracks (
@@ -48,7 +48,7 @@ def m002_create_tracks(db: Database) -> None:
 
 @migrations()
 def m003_create_vectors(db: Database) -> None:
-    """128 little-endian float32 of unit length a track, and the revision that wrote them."""
+    """Create the vectors: little-endian float32 of unit length, and the revision of each."""
     db.execute(
         """
         CREATE TABLE vectors (
@@ -65,14 +65,14 @@ def m003_create_vectors(db: Database) -> None:
 
 @migrations()
 def m004_create_failures(db: Database) -> None:
-    """Files that could not be embedded, as they were then."""
+    """Create the files that could not be embedded, with their size and time then."""
     columns = {"path": bytes, "reason": str, "size": int, "mtime_ns": int}
     db.table("failures").create(columns, pk="path", not_null=set(columns))
 
 
 @migrations()
 def m005_create_pending_vectors(db: Database) -> None:
-    """Another model's vectors, until there is one for every track."""
+    """Create the vectors of another model, kept until there is one for every track."""
     db.execute(
         """
         CREATE TABLE pending_vectors (
@@ -86,9 +86,9 @@ def m005_create_pending_vectors(db: Database) -> None:
 
 @migrations()
 def m006_count_changes_of_tracks(db: Database) -> None:
-    """Tell changes of tracks by a random number each, for what is derived from their tags."""
+    """Set a random number at every change of a track, for what is derived from tags."""
     db.execute("CREATE TABLE track_changes (number INTEGER NOT NULL)")
-    number = "(random() & 2147483647) | 1"  # never 0, and no two databases alike
+    number = "(random() & 2147483647) | 1"  # never 0, and different in every database
     db.execute(f"INSERT INTO track_changes VALUES ({number})")
     for name, event in (("inserted", "INSERT"), ("changed", "UPDATE"), ("removed", "DELETE")):
         db.execute(
@@ -99,7 +99,7 @@ def m006_count_changes_of_tracks(db: Database) -> None:
 
 @migrations()
 def m007_create_positions(db: Database) -> None:
-    """Where a track lies on the map, as of the revision that wrote its vector."""
+    """Create the map coordinates of tracks, with the revision of the vector they came from."""
     db.execute(
         """
         CREATE TABLE positions (

@@ -1,4 +1,4 @@
-"""The rows of an SQLite file, page by page, whatever is left of its trees.
+"""Read the rows of a damaged SQLite file page by page, without its trees.
 
 References
 ----------
@@ -21,14 +21,14 @@ _WAL_HEADER_BYTES, _FRAME_HEADER_BYTES = 32, 24
 
 
 class Pages:
-    """The pages of a database file, those in its write-ahead log among them.
+    """The pages of a database file and its write-ahead log.
 
     Parameters
     ----------
     content : bytes-like
-        The file.
+        Content of the file.
     wal : bytes
-        Its write-ahead log; empty where there is none.
+        Content of the write-ahead log; empty if there is none.
     """
 
     def __init__(self, content: bytes | memoryview, wal: bytes = b"") -> None:
@@ -38,24 +38,24 @@ class Pages:
         self._n_pages = max(-(-len(content) // self._page_bytes), *self._logged, 0)
 
     def __getitem__(self, number: int) -> bytes:
-        """Return a page, by its number from 1, as far as the file goes."""
+        """Return a page by its number, from 1; shorter or empty if the file ends before."""
         if number in self._logged:
             return self._logged[number]
         start = (number - 1) * self._page_bytes
         return bytes(self._content[start : start + self._page_bytes])
 
     def rows(self) -> Iterator[tuple[int, list[Any]]]:
-        """Yield the rowid and the values of every row that can be read, of every table.
+        """Yield the rowid and the values of every row of every table that can be read.
 
-        Free pages, with what was removed, are passed over where the list of them can be read.
+        Free pages, which hold removed rows, are skipped if the list of them can be read.
         """
         free = self._free()
         for number in range(1, self._n_pages + 1):
             if number not in free:
                 page = self[number]
-                for at in self._cells(page, _HEADER_BYTES if number == 1 else 0):
+                for offset in self._cells(page, _HEADER_BYTES if number == 1 else 0):
                     try:
-                        yield self._row(page, at)
+                        yield self._row(page, offset)
                     except (IndexError, ValueError, struct.error):  # damaged
                         continue
 
@@ -66,24 +66,24 @@ class Pages:
         n_cells = min(n_cells, (len(page) - start - 8) // 2)
         return struct.unpack_from(f">{n_cells}H", page, start + 8)
 
-    def _row(self, page: bytes, at: int) -> tuple[int, list[Any]]:
-        n_bytes, at = _varint(page, at)
-        rowid, at = _varint(page, at)
-        payload = self._payload(page, at, n_bytes)
+    def _row(self, page: bytes, offset: int) -> tuple[int, list[Any]]:
+        n_bytes, offset = _varint(page, offset)
+        rowid, offset = _varint(page, offset)
+        payload = self._payload(page, offset, n_bytes)
         if len(payload) < n_bytes:
             raise ValueError(n_bytes)
         return rowid, _values(payload)
 
-    def _payload(self, page: bytes, at: int, n_bytes: int) -> bytes:
-        """Return a cell's payload, of which a long one goes on in pages of its own."""
+    def _payload(self, page: bytes, offset: int, n_bytes: int) -> bytes:
+        """Return a cell's payload; a long one continues in overflow pages."""
         usable = self._usable_bytes
         if n_bytes <= usable - 35:
-            return page[at : at + n_bytes]
-        least = (usable - 12) * 32 // 255 - 23
-        local = least + (n_bytes - least) % (usable - 4)
-        local = local if local <= usable - 35 else least
-        payload = page[at : at + local]
-        (number,) = struct.unpack_from(">I", page, at + local)
+            return page[offset : offset + n_bytes]
+        minimum = (usable - 12) * 32 // 255 - 23
+        local = minimum + (n_bytes - minimum) % (usable - 4)
+        local = local if local <= usable - 35 else minimum
+        payload = page[offset : offset + local]
+        (number,) = struct.unpack_from(">I", page, offset + local)
         seen: set[int] = set()
         while len(payload) < n_bytes and 0 < number <= self._n_pages and number not in seen:
             seen.add(number)
@@ -107,7 +107,7 @@ class Pages:
 
 
 def _page_bytes(header: bytes, wal: bytes) -> tuple[int, int]:
-    """Return how large a page is, and how much of it is in use."""
+    """Return the size of a page, and how much of it SQLite uses, in bytes."""
     if header.startswith(_MAGIC):
         (n_bytes,) = struct.unpack_from(">H", header, 16)
         n_bytes = 65_536 if n_bytes == 1 else n_bytes
@@ -121,60 +121,60 @@ def _page_bytes(header: bytes, wal: bytes) -> tuple[int, int]:
 
 
 def _committed(wal: bytes, page_bytes: int) -> dict[int, bytes]:
-    """Return the pages in a write-ahead log, as of its last commit."""
+    """Return the pages in a write-ahead log up to its last commit, by number."""
     committed: dict[int, bytes] = {}
-    since: dict[int, bytes] = {}
+    uncommitted: dict[int, bytes] = {}
     salts = wal[16:24]
-    for at in range(_WAL_HEADER_BYTES, len(wal), _FRAME_HEADER_BYTES + page_bytes):
-        start = at + _FRAME_HEADER_BYTES
+    for offset in range(_WAL_HEADER_BYTES, len(wal), _FRAME_HEADER_BYTES + page_bytes):
+        start = offset + _FRAME_HEADER_BYTES
         page = wal[start : start + page_bytes]
-        if len(page) < page_bytes or wal[at + 8 : at + 16] != salts:  # left from an earlier round
-            break
-        number, n_pages_at_commit = struct.unpack_from(">II", wal, at)
-        since[number] = page
+        if len(page) < page_bytes or wal[offset + 8 : offset + 16] != salts:
+            break  # the rest is left from before the last checkpoint
+        number, n_pages_at_commit = struct.unpack_from(">II", wal, offset)
+        uncommitted[number] = page
         if n_pages_at_commit:
-            committed |= since
-            since = {}
+            committed |= uncommitted
+            uncommitted = {}
     return committed
 
 
 def _values(record: bytes) -> list[Any]:
-    header_end, at = _varint(record, 0)
+    header_end, offset = _varint(record, 0)
     if header_end > len(record):
         raise ValueError(header_end)
-    kinds = []
-    while at < header_end:
-        kind, at = _varint(record, at)
-        kinds.append(kind)
+    types = []
+    while offset < header_end:
+        serial_type, offset = _varint(record, offset)
+        types.append(serial_type)
     values = []
-    for kind in kinds:
-        value, at = _value(record, at, kind)
+    for serial_type in types:
+        value, offset = _value(record, offset, serial_type)
         values.append(value)
     return values
 
 
-def _value(record: bytes, at: int, kind: int) -> tuple[Any, int]:
-    """Return a value of a serial type, and where the next one begins."""
+def _value(record: bytes, offset: int, serial_type: int) -> tuple[Any, int]:
+    """Return a value of a serial type, and the offset of the next value."""
     constants = {0: None, 8: 0, 9: 1}
-    if kind in constants:
-        return constants[kind], at
-    n_bytes = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 7: 8}.get(kind, (kind - 12) // 2)
-    content = record[at : at + n_bytes]
-    if kind in (10, 11) or len(content) < n_bytes:
-        raise ValueError(kind)
-    if kind == 7:
-        return struct.unpack(">d", content)[0], at + n_bytes
-    if kind < 7:
-        return int.from_bytes(content, "big", signed=True), at + n_bytes
-    return content if kind % 2 == 0 else content.decode(errors="replace"), at + n_bytes
+    if serial_type in constants:
+        return constants[serial_type], offset
+    n_bytes = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 7: 8}.get(serial_type, (serial_type - 12) // 2)
+    content = record[offset : offset + n_bytes]
+    if serial_type in (10, 11) or len(content) < n_bytes:
+        raise ValueError(serial_type)
+    if serial_type == 7:
+        return struct.unpack(">d", content)[0], offset + n_bytes
+    if serial_type < 7:
+        return int.from_bytes(content, "big", signed=True), offset + n_bytes
+    return content if serial_type % 2 == 0 else content.decode(errors="replace"), offset + n_bytes
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number of one to nine bytes, and where the next one begins."""
+def _varint(data: bytes, offset: int) -> tuple[int, int]:
+    """Return a number of one to nine bytes, and the offset after it."""
     number = 0
     for i in range(8):
-        byte = data[at + i]
+        byte = data[offset + i]
         number = number << 7 | byte & 0x7F
         if byte < 0x80:
-            return number, at + i + 1
-    return number << 8 | data[at + 8], at + 9
+            return number, offset + i + 1
+    return number << 8 | data[offset + 8], offset + 9

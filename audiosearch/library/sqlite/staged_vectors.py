@@ -1,127 +1,162 @@
-"""Another model's vectors on their way to take the place of an index's own."""
+"""Vectors of another model, kept beside the current ones until they replace them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from audiosearch.errors import LibraryError
+from audiosearch.errors import LibraryError, ModelMismatch
+from audiosearch.library.sqlite.vector_table import from_blob, to_blob
+from audiosearch.library.track import EmbeddingSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from audiosearch.library.sqlite.catalog import Catalog
-    from audiosearch.library.track import EmbeddingSpec, Failure, Track
+    from audiosearch.library.track import Failure, Track
     from audiosearch.types import Float32
 
-_PREFIX = "pending_"  # of the settings that say whose vectors they are
+_PREFIX = "pending_"  # of the settings with the spec of the staged vectors
 
 
-def pending(catalog: Catalog) -> tuple[str | None, int]:
-    """Return the name of the model whose vectors are on their way, and how many there are."""
-    (row,) = catalog.rows("SELECT count(*) AS number FROM pending_vectors")
-    return catalog.settings().get(f"{_PREFIX}model"), row["number"]
+class StagingTable:
+    """The table of staged vectors; it implements `StagingStorage`.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
+        """Return the staged vectors of a spec. Staged vectors of any other spec are discarded."""
+        return StagedVectors(self._catalog, spec)
+
+    def pending(self) -> tuple[str | None, int]:
+        """Return the name of the model whose vectors are staged, and their number."""
+        (row,) = self._catalog.rows("SELECT count(*) AS number FROM pending_vectors")
+        return self._catalog.settings().get(f"{_PREFIX}model"), row["number"]
 
 
 class StagedVectors:
-    """The vectors of one spec, kept beside an index's own until there is one for each track.
+    """The staged vectors of one spec.
 
-    Those that an earlier, interrupted succession of the same spec left are its beginning;
-    another identity's are discarded.
+    Vectors that an earlier, interrupted run staged for the same spec are kept. Staged vectors of
+    another spec are discarded.
 
     Parameters
     ----------
     catalog : Catalog
     spec : EmbeddingSpec
-        Whose vectors the index is to hold.
+        Model of the staged vectors; their dimension may differ from the current one.
     """
 
     def __init__(self, catalog: Catalog, spec: EmbeddingSpec) -> None:
         self._catalog = catalog
-        self._settings = spec.to_settings()
-        self._ours = {_PREFIX + name: value for name, value in self._settings.items()}
+        self._spec = spec
         with catalog.transaction():
-            if not self._is_ours():
+            if self._stored_spec() != spec:
                 catalog.db.execute("DELETE FROM pending_vectors")
-                catalog.set_settings(self._ours)
+                settings = spec.to_settings()
+                catalog.set_settings({_PREFIX + name: text for name, text in settings.items()})
 
-    def _is_ours(self) -> bool:
-        return self._ours.items() <= self._catalog.settings().items()
+    def _stored_spec(self) -> EmbeddingSpec | None:
+        settings = {
+            name.removeprefix(_PREFIX): text
+            for name, text in self._catalog.settings().items()
+            if name.startswith(_PREFIX)
+        }
+        try:
+            return EmbeddingSpec.from_settings(settings)
+        except (KeyError, ValueError):
+            return None
 
-    def _check_ours(self) -> None:
-        if not self._is_ours():
+    def _check_spec(self) -> None:
+        if self._stored_spec() != self._spec:
             raise LibraryError(
-                "Another process gives the index other vectors, or has just done so.",
-                hint="Let one of them end, and run this again.",
+                "Another process is re-embedding the index, or has just done so.",
+                hint="Wait until it has finished, then run the same command again.",
             )
 
     def missing(self) -> list[Track]:
-        """Return the tracks that have no such vector yet."""
+        """Return the tracks that have no staged vector yet."""
         return list(self._catalog.tracks_where("id NOT IN (SELECT track_id FROM pending_vectors)"))
 
     def vectors_by_content(self) -> dict[str, int]:
-        """Return for each content that was embedded, by its hash, the id of a track with it."""
+        """Return for each content hash that was embedded the id of a track with it."""
         rows = self._catalog.rows("SELECT content_hash, track_id FROM pending_vectors")
         return {row["content_hash"]: row["track_id"] for row in rows}
 
     def put(self, track: Track, content_hash: str, vector: Float32) -> None:
-        """Keep a track's vector, unless it was embedded anew or removed meanwhile.
+        """Stage a track's vector, unless the track was changed or removed meanwhile.
 
         Parameters
         ----------
         track : Track
         content_hash : str
-            Of the file as it is: another one than the track's where it changed since.
-        vector : ndarray of float32, shape (128,)
+            Hash of the file that was embedded. It differs from the track's if the file changed.
+        vector : ndarray of float32, shape (dimension,)
             Of unit length.
+
+        Raises
+        ------
+        ModelMismatch
+            If the vector has another dimension than the spec.
+        LibraryError
+            If another process has staged vectors of another spec.
         """
+        if vector.shape != (self._spec.dimension,):
+            raise ModelMismatch(
+                f"A vector of {vector.size} numbers can't be one of {self._spec}, whose vectors "
+                f"have {self._spec.dimension}.",
+                hint="Use a model with vectors of that dimension.",
+            )
         with self._catalog.transaction():
-            self._check_ours()
+            self._check_spec()
             self._catalog.db.execute(
                 "INSERT OR REPLACE INTO pending_vectors "
                 "SELECT id, ?, ? FROM tracks WHERE id = ? AND content_hash = ?",
-                [content_hash, vector.astype("<f4").tobytes(), track.id, track.content_hash],
+                [content_hash, to_blob(vector), track.id, track.content_hash],
             )
 
     def vector(self, track_id: int) -> Float32 | None:
-        """Return the vector that is kept for a track: float32, shape (128,)."""
+        """Return the staged vector of a track, float32 of shape (dimension,); None if missing."""
         sql = "SELECT embedding FROM pending_vectors WHERE track_id = ?"
         rows = self._catalog.rows(sql, [track_id])
-        return np.frombuffer(rows[0]["embedding"], dtype="<f4") if rows else None
+        return from_blob(rows[0]["embedding"]) if rows else None
 
     def commit(self, lost: Iterable[tuple[Track, Failure]]) -> bool:
-        """Put the vectors in the place of the index's own, in one transaction.
+        """Replace the current vectors by the staged ones, in one transaction.
 
         Parameters
         ----------
         lost : iterable of (Track, Failure)
-            Tracks that become failures, for want of a vector.
+            Tracks without a staged vector that become failures.
 
         Returns
         -------
         bool
-            Whether it was done; not while tracks are missing, such as new ones.
+            False if other tracks have no staged vector; nothing is changed then.
         """
-        catalog, gone = self._catalog, dict(lost)
+        catalog, failures = self._catalog, dict(lost)
         with catalog.transaction():
-            self._check_ours()
-            if not set(self.missing()) <= gone.keys():
+            self._check_spec()
+            if not set(self.missing()) <= failures.keys():
                 return False
-            for track, failure in gone.items():
-                catalog.remove([track])
-                catalog.put_failures([failure])
+            catalog.remove(failures.keys())
+            catalog.add_failures(failures.values())
             catalog.db.execute(
                 "INSERT OR REPLACE INTO vectors (track_id, revision, embedding) "
                 "SELECT track_id, ?, embedding FROM pending_vectors",
                 [catalog.next_revision()],
             )
-            # What is known of files that changed since is old: the next `add` reads them anew.
+            # Tracks whose files have changed get no valid hash: the next `add` embeds them again.
             catalog.db.execute(
                 "UPDATE tracks SET content_hash = '', mtime_ns = -1 WHERE content_hash <> "
                 "(SELECT content_hash FROM pending_vectors WHERE track_id = id)"
             )
             catalog.db.execute("DELETE FROM pending_vectors")
             catalog.db.execute("DELETE FROM settings WHERE key LIKE ?", [f"{_PREFIX}%"])
-            catalog.set_settings(self._settings)
+            catalog.set_settings(self._spec.to_settings())
         return True

@@ -1,0 +1,79 @@
+"""Open, check and recover an index in a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import IndexUnwritable
+from audiosearch.library.backend import Backend, Capability, OpenIndex, RecoveryReport, Unsupported
+from audiosearch.library.faiss.vector_index import VectorIndexes
+from audiosearch.library.sqlite import database
+from audiosearch.library.sqlite.catalog import Catalog
+from audiosearch.library.sqlite.coordinates import CoordinateTable
+from audiosearch.library.sqlite.staged_vectors import StagingTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from audiosearch.library.track import EmbeddingSpec
+    from audiosearch.types import Int64
+
+
+class FolderBackend:
+    """Backend for an index in a folder; it implements `Backend`."""
+
+    unsupported: Mapping[Capability, Unsupported] = {}
+
+    def display(self, location: str) -> str:
+        """Return the absolute path of the folder."""
+        return os.path.abspath(location)
+
+    def exists(self, location: str) -> bool:
+        """Return whether the folder holds an index, sound or damaged."""
+        return database.exists(Path(location))
+
+    def check_writable(self, location: str) -> None:
+        """Check, without changing anything, that an index can be created or changed.
+
+        Raises
+        ------
+        IndexUnwritable
+            If it can't.
+        """
+        path = Path(location).absolute()
+        existing = next(p for p in (path, *path.parents) if os.path.exists(p))
+        if not os.path.isdir(existing) or not os.access(existing, os.W_OK):
+            raise IndexUnwritable(
+                f"Can't write an index to {path}.",
+                hint="Name a folder that you may write to with --index DIR.",
+            )
+
+    def open(self, location: str, settings: dict[str, str] | None) -> OpenIndex[Int64]:
+        """Open the index in a folder; create it if there is none and settings are given.
+
+        Raises
+        ------
+        IndexNotFound
+            If there is no index, and no settings for a new one.
+        IndexUnwritable, LibraryError
+            If the database can't be written, or is damaged.
+        """
+        directory = Path(location).absolute()
+        catalog = Catalog(directory, settings=settings)
+        return OpenIndex(
+            storage=catalog,
+            vector_indexes=VectorIndexes(catalog, directory),
+            staging=StagingTable(catalog),
+            coordinates=CoordinateTable(catalog),
+        )
+
+    def recover(self, location: str, spec: EmbeddingSpec | None) -> RecoveryReport:
+        """Save the rows of a damaged database: see `audiosearch.library.folder.recovery`."""
+        from audiosearch.library.folder.recovery import recover
+
+        return recover(Path(location).absolute(), spec=spec)
+
+
+BACKEND: Backend[Int64] = FolderBackend()

@@ -1,0 +1,147 @@
+"""Vectors of a Milvus collection: reading and searching them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audiosearch.errors import TrackNotFound
+from audiosearch.library.milvus.database import MilvusDatabase, batches
+from audiosearch.library.milvus.expressions import literal, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from audiosearch.types import Float32, Int64
+
+#: Largest number of neighbours of a search: a limit of Milvus.
+MAX_K = 16_384
+# The parameter that says how many vectors a search compares, by the beginning of the index type.
+_WIDTH_PARAMETERS = {"hnsw": "ef", "diskann": "search_list"}
+_MIN_WIDTH = 128
+_MIN_NPROBE, _LISTS_PER_PROBE = 64, 16
+
+
+class MilvusVectors(MilvusDatabase):
+    """The vectors of a collection. The parameters and errors are those of `MilvusDatabase`."""
+
+    def vector(self, track_id: int) -> Float32:
+        """Return the vector of a track: float32 of unit length, shape (dimension,).
+
+        Raises
+        ------
+        TrackNotFound
+            If the track doesn't exist.
+        """
+        vector: Float32 = self.vectors_of(np.array([track_id]))[0]
+        return vector
+
+    def vectors_of(self, ids: Int64) -> Float32:
+        """Return the vectors of tracks, in the order of their ids: float32, (n, dimension).
+
+        Raises
+        ------
+        TrackNotFound
+            If another process removed one of them.
+        """
+        vectors: dict[int, Float32] = {}
+        for batch in batches(ids.tolist(), self.vector_batch_rows):
+            rows = self.query(one_of("id", batch), ["embedding"])
+            vectors.update((row["id"], np.array(row["embedding"], np.float32)) for row in rows)
+        if len(vectors) < len(set(ids.tolist())):
+            raise TrackNotFound(
+                "Another process removed a track at the same time.",
+                hint="Run the same command again.",
+            )
+        matrix = np.array([vectors[i] for i in ids.tolist()], dtype=np.float32)
+        return matrix.reshape(-1, self.dimension)
+
+    def sample(self, n_vectors: int) -> Float32:
+        """Return the vectors of about so many tracks, chosen by their content hashes.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, dimension)
+            Between 0 and twice the number of vectors asked for.
+        """
+        share = n_vectors / max(1, self.count())
+        condition = "" if share >= 1 else f"content_hash < {literal(f'{int(share * 2**32):08x}')}"
+        rows = self.iterate(self.collection, condition, ["embedding"])
+        vectors = [np.array(row["embedding"], np.float32) for row in islice(rows, 2 * n_vectors)]
+        return np.array(vectors, dtype=np.float32).reshape(-1, self.dimension)
+
+    def count(self, condition: str = "") -> int:
+        """Return the number of tracks that fulfil a condition; of all tracks by default."""
+        rows = self.call("query", self.collection, filter=condition, output_fields=["count(*)"])
+        return int(rows[0]["count(*)"])
+
+    def search(
+        self, vectors: Float32, k: int, condition: str, *, more_than: float | None = None
+    ) -> list[tuple[Int64, Float32]]:
+        """Return for each vector the ids of the nearest and their inner products, best first.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, dimension)
+        k : int
+            Number of neighbours; at most `MAX_K` are returned.
+        condition : str
+            Expression that neighbours fulfil; "" for all tracks.
+        more_than : float, optional
+            Number that the inner products exceed.
+        """
+        k = min(k, MAX_K)
+        options = self._search_options(k) | ({} if more_than is None else {"radius": more_than})
+        results = self.call(
+            "search",
+            self.collection,
+            data=list(vectors),
+            anns_field="embedding",
+            limit=k,
+            filter=condition,
+            search_params={"metric_type": "IP", "params": options},
+        )
+        return [_sorted(hits) for hits in results]
+
+    def _search_options(self, k: int) -> dict[str, int]:
+        """Return how many vectors an approximate index compares."""
+        if self.index_type.startswith("ivf"):
+            nlist = int(self._index.get("nlist", 0))
+            return {"nprobe": max(_MIN_NPROBE, nlist // _LISTS_PER_PROBE)}
+        names = (
+            name for prefix, name in _WIDTH_PARAMETERS.items() if self.index_type.startswith(prefix)
+        )
+        return {name: max(_MIN_WIDTH, 2 * k) for name in names}
+
+    @property
+    def index_type(self) -> str:
+        """Type of the vectors' index in lower case; "flat" unless it was changed in Milvus."""
+        return str(self._index["index_type"]).lower()
+
+    @cached_property
+    def _index(self) -> dict[str, Any]:
+        (name, *_) = self.call("list_indexes", self.collection, field_name="embedding")
+        described = self.call("describe_index", self.collection, name)
+        index: dict[str, Any] = described | described.get("params", {})
+        return index
+
+    def query(self, condition: str, fields: Iterable[str], **options: Any) -> list[dict[str, Any]]:
+        """Return some fields, and the id, of the few tracks that fulfil a condition."""
+        rows: list[dict[str, Any]] = self.call(
+            "query",
+            self.collection,
+            filter=condition,
+            output_fields=[*{"id", *fields}],
+            **options,
+        )
+        return rows
+
+
+def _sorted(hits: Sequence[dict[str, Any]]) -> tuple[Int64, Float32]:
+    ids = np.array([hit["id"] for hit in hits], dtype=np.int64)
+    products = np.array([hit["distance"] for hit in hits], dtype=np.float32)
+    order = np.lexsort((ids, -products))
+    return ids[order], products[order]

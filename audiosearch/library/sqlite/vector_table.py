@@ -1,0 +1,147 @@
+"""Vectors of all tracks in SQLite: reading, and the revision that counts their changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from audiosearch import defaults
+from audiosearch.errors import TrackNotFound
+from audiosearch.library.sqlite.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from audiosearch.types import Float32, Int64
+
+T = TypeVar("T")
+
+_MAX_VARIABLES = 500  # values in one statement; SQLite limits them
+_BLOCK_NUMBERS = 65_536 * 128  # numbers of a block of vectors in memory: 32 MiB
+
+#: SQL condition that a stored vector has the index's dimension, which is 128 if no setting says it.
+IS_COMPLETE = (
+    "length(embedding) = 4 * coalesce("
+    "(SELECT CAST(value AS INTEGER) FROM settings WHERE key = 'dimension'), "
+    f"{defaults.DIMENSION})"
+)
+
+
+class VectorTable(Database):
+    """The table of vectors. Each vector belongs to a track id and has a revision.
+
+    The parameters and errors of the class are those of `Database`.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        rows = self.rows("SELECT value FROM settings WHERE key = 'dimension'")
+        return int(rows[0]["value"]) if rows else defaults.DIMENSION
+
+    def next_revision(self) -> int:
+        """Count a change of the vectors, and return the new revision."""
+        self.db.execute("UPDATE revision SET number = number + 1")
+        return self.revision()
+
+    def put_vector(self, track_id: int, vector: Float32) -> None:
+        """Store a track's vector; an equal one that is stored already keeps its revision."""
+        embedding = to_blob(vector)
+        sql = "SELECT 1 FROM vectors WHERE track_id = ? AND embedding = ?"
+        if not self.db.execute(sql, [track_id, embedding]).fetchone():
+            row = {"track_id": track_id, "revision": self.next_revision(), "embedding": embedding}
+            self.db.table("vectors").upsert(row, pk="track_id")
+
+    def vector(self, track_id: int) -> Float32:
+        """Return the vector of a track: float32 of unit length, shape (dimension,).
+
+        Raises
+        ------
+        TrackNotFound
+            If the track or its vector doesn't exist.
+        """
+        sql = f"SELECT embedding FROM vectors WHERE track_id = ? AND {IS_COMPLETE}"
+        rows = self.rows(sql, [track_id])
+        if not rows:
+            raise TrackNotFound(
+                f"Track #{track_id} is no longer in the index, or lost its vector.",
+                hint="`audiosearch list` shows the tracks, `audiosearch doctor` the damage.",
+            )
+        return from_blob(rows[0]["embedding"])
+
+    def vector_ids(self) -> Int64:
+        """Return the ids of all tracks that have a vector, ascending: int64, shape (n,)."""
+        sql = f"SELECT track_id FROM vectors WHERE {IS_COMPLETE} ORDER BY track_id"
+        return self._ids(sql)
+
+    def changed_since(self, revision: int) -> Int64:
+        """Return the ids of the vectors written after a revision, ascending: int64, shape (n,)."""
+        sql = f"SELECT track_id FROM vectors WHERE revision > ? AND {IS_COMPLETE} ORDER BY track_id"
+        return self._ids(sql, [revision])
+
+    def _ids(self, sql: str, values: Sequence[int] = ()) -> Int64:
+        with self.errors():
+            return np.fromiter((row[0] for row in self.db.execute(sql, values)), dtype=np.int64)
+
+    def vectors_of(self, ids: Int64) -> Float32:
+        """Return the vectors of tracks, in the order of their ids: float32, (n, dimension).
+
+        Raises
+        ------
+        TrackNotFound
+            If another process removed one of them.
+        """
+        dimension = self.dimension
+        embeddings: dict[int, bytes] = {}
+        for batch in batches(ids.tolist()):
+            marks = ", ".join("?" * len(batch))
+            sql = f"SELECT track_id, embedding FROM vectors WHERE track_id IN ({marks})"
+            with self.errors():
+                rows = self.db.execute(f"{sql} AND length(embedding) = {4 * dimension}", batch)
+                embeddings.update(rows)
+        if len(embeddings) < len(set(ids.tolist())):
+            raise TrackNotFound(
+                "Another process removed a track at the same time.",
+                hint="Run the same command again.",
+            )
+        return _as_matrix((embeddings[i] for i in ids.tolist()), dimension)
+
+    def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
+        """Yield the vectors written after a revision, block by block, in the order of their ids.
+
+        Yields
+        ------
+        ids : ndarray of int64, shape (n,)
+        vectors : ndarray of float32, shape (n, dimension)
+        """
+        dimension = self.dimension
+        sql = (
+            "SELECT track_id, embedding FROM vectors "
+            f"WHERE revision > ? AND length(embedding) = {4 * dimension} ORDER BY track_id"
+        )
+        with self.errors():
+            cursor = self.db.execute(sql, [since])
+            while block := cursor.fetchmany(max(1, _BLOCK_NUMBERS // dimension)):
+                ids = np.array([row[0] for row in block], dtype=np.int64)
+                yield ids, _as_matrix((row[1] for row in block), dimension)
+
+
+def batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield values in batches that fit into one SQL statement."""
+    for start in range(0, len(values), _MAX_VARIABLES):
+        yield values[start : start + _MAX_VARIABLES]
+
+
+def to_blob(vector: Float32) -> bytes:
+    """Return a vector as the database stores it: little-endian float32."""
+    return vector.astype("<f4").tobytes()
+
+
+def from_blob(embedding: bytes) -> Float32:
+    """Return the vector that the database stores as bytes: float32, shape (dimension,)."""
+    return np.frombuffer(embedding, dtype="<f4")
+
+
+def _as_matrix(embeddings: Iterable[bytes], dimension: int) -> Float32:
+    return np.frombuffer(b"".join(embeddings), dtype="<f4").reshape(-1, dimension)

@@ -1,0 +1,212 @@
+"""Protocols of the storage behind an index: what each backend implements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from audiosearch.library.filters import Filters
+    from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Track
+    from audiosearch.types import Float32, Int64
+
+
+class SettingsStorage(Protocol):
+    """Settings of an index, and its transactions."""
+
+    def settings(self) -> dict[str, str]:
+        """Return all settings."""
+
+    def set_settings(self, settings: dict[str, str]) -> None:
+        """Write settings; settings with other names stay as they are."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Write everything inside the block, or nothing, if the backend has transactions."""
+
+    def revision(self) -> int:
+        """Return a number that changes with every change of a vector."""
+
+    def track_changes(self) -> int:
+        """Return a number that changes with every change of a track."""
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the database, a phrase each; empty if it is sound."""
+
+    def file_bytes(self) -> int | None:
+        """Return the size of the database files, in bytes; None if a server keeps them."""
+
+    def close(self) -> None:
+        """Close the storage."""
+
+
+class TrackStorage(Protocol):
+    """Tracks of an index, and their vectors."""
+
+    def put(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
+        """Store tracks with vectors of unit length, and return the tracks with their ids.
+
+        A track replaces the one under the same path and takes over its id. A new track keeps the
+        id that it brings, if that is free. Failures under the same paths are removed.
+        """
+
+    def update(self, track: Track) -> None:
+        """Replace all fields of the track with the same id, its path included."""
+
+    def set_tags(self, track: Track, tags: Mapping[str, str | int | None]) -> None:
+        """Set some fields of a track, unless its content hash was changed meanwhile."""
+
+    def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
+        """Give each track a new path."""
+
+    def remove(self, tracks: Iterable[Track]) -> None:
+        """Remove tracks and their vectors, except tracks whose path was changed meanwhile."""
+
+    def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
+        """Yield the tracks with some ids, or all tracks, in the order of their ids."""
+
+    def list_tracks(self, limit: int, offset: int) -> list[Track]:
+        """Return one page of all tracks, in the order of their ids."""
+
+    def track_at(self, path: str) -> Track | None:
+        """Return the track with exactly this path; None if there is none."""
+
+    def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
+        """Yield the tracks that have one of some content hashes."""
+
+    def tracks_under(self, folder: str) -> list[Track]:
+        """Return the tracks in a folder and its subfolders."""
+
+    def ids(self, filters: Filters) -> Int64:
+        """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
+
+    def search_text(self, words: str, limit: int, offset: int) -> list[int]:
+        """Return the ids of tracks with all words in their tags or path, best first.
+
+        A word also matches longer words that begin with it.
+        """
+
+    def content_hashes(self) -> set[str]:
+        """Return the content hashes of all tracks that have one."""
+
+    def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return size (bytes) and time of change (ns) of those paths that are stored."""
+
+    def count(self) -> int:
+        """Return the number of tracks."""
+
+    def totals(self) -> tuple[int, float, int]:
+        """Return the number of tracks, their seconds together, and the number of failures."""
+
+    def vector(self, track_id: int) -> Float32:
+        """Return the vector of a track: float32 of unit length, shape (dimension,).
+
+        Raises
+        ------
+        TrackNotFound
+            If the track or its vector doesn't exist.
+        """
+
+    def all_with_vectors(
+        self,
+    ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
+        """Give the number of tracks, and an iterator over all tracks with their vectors."""
+
+    def missing_vectors(self) -> list[Track]:
+        """Return the tracks without a vector of the right dimension; only damage makes some."""
+
+
+class FailureStorage(Protocol):
+    """Files that could not be embedded."""
+
+    def add_failures(self, failures: Iterable[Failure]) -> None:
+        """Store failures; each replaces the one under the same path."""
+
+    def failures(self) -> list[Failure]:
+        """Return all failures, ordered by path."""
+
+    def remove_failures(self, failures: Iterable[Failure]) -> None:
+        """Remove failures."""
+
+
+class Storage(SettingsStorage, TrackStorage, FailureStorage, Protocol):
+    """Tracks, vectors, failures and settings of one index."""
+
+
+class CoordinateStorage(Protocol):
+    """Map coordinates of tracks."""
+
+    def coordinates(self) -> Coordinates:
+        """Return the stored coordinates, except of tracks whose vectors were changed since."""
+
+    def put_coordinates(self, coordinates: Coordinates, *, as_of: int) -> bool:
+        """Store coordinates: more of the stored layout, or a whole new layout named "".
+
+        Parameters
+        ----------
+        coordinates : Coordinates
+        as_of : int
+            Revision of the vectors that the coordinates were computed from.
+
+        Returns
+        -------
+        bool
+            False if another process has stored a new layout meanwhile; nothing is stored then.
+        """
+
+
+class StagedVectors(Protocol):
+    """Vectors of another model, kept beside the current ones until they replace them."""
+
+    def missing(self) -> list[Track]:
+        """Return the tracks that have no staged vector yet."""
+
+    def vectors_by_content(self) -> dict[str, int]:
+        """Return for each content hash that was embedded the id of a track with it."""
+
+    def put(self, track: Track, content_hash: str, vector: Float32) -> None:
+        """Stage a track's vector, unless the track was changed or removed meanwhile.
+
+        Parameters
+        ----------
+        track : Track
+        content_hash : str
+            Hash of the file that was embedded. It differs from the track's if the file changed.
+        vector : ndarray of float32, shape (dimension,)
+            Of unit length.
+
+        Raises
+        ------
+        ModelMismatch
+            If the vector has another dimension than the spec of the staged vectors.
+        LibraryError
+            If another process has staged vectors of another spec.
+        """
+
+    def vector(self, track_id: int) -> Float32 | None:
+        """Return the staged vector of a track, float32 of shape (dimension,); None if missing."""
+
+    def commit(self, lost: Iterable[tuple[Track, Failure]]) -> bool:
+        """Replace the current vectors by the staged ones, in one transaction.
+
+        Parameters
+        ----------
+        lost : iterable of (Track, Failure)
+            Tracks without a staged vector that become failures.
+
+        Returns
+        -------
+        bool
+            False if other tracks have no staged vector; nothing is changed then.
+        """
+
+
+class StagingStorage(Protocol):
+    """Place for the vectors of one other model."""
+
+    def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
+        """Return the staged vectors of a spec. Staged vectors of any other spec are discarded."""
+
+    def pending(self) -> tuple[str | None, int]:
+        """Return the name of the model whose vectors are staged, and their number."""
