@@ -46,7 +46,7 @@ def optimize(
         if exact:
             found = make_exact(index)
         else:
-            found = optimized(index, target_recall=target_recall, most_bytes=most_bytes)
+            found = optimized(index, target_recall=target_recall, max_bytes=most_bytes)
     if output is Format.JSON:
         print_json(found.to_json())
         return

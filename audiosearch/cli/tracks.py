@@ -42,7 +42,7 @@ def info(location: IndexAt = DEFAULT_INDEX, output: OutputFormat = Format.TABLE)
     with Index(location) as index:
         totals, spec = index.totals(), index.spec
         pending_model, pending_tracks = index.pending()
-        arrangement, shown = index.vector_indexes.kind(), index.location
+        arrangement, shown = index.vector_indexes.index_type(), index.location
     facts = {
         "index": shown,
         "tracks": totals.tracks,

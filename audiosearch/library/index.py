@@ -133,8 +133,8 @@ class Index:
         """
         if self.spec.is_compatible(spec):
             self._adopt(spec)
-        own = (self.spec.weights_digest, self.spec.excerpt_seconds)
-        if (spec.weights_digest, spec.excerpt_seconds) != own:
+        own = (self.spec.weights_digest, self.spec.excerpt_seconds, self.spec.dimension)
+        if (spec.weights_digest, spec.excerpt_seconds, spec.dimension) != own:
             raise ModelMismatch(
                 f"The index {self.location} was made with {self.spec}, not with {spec}.",
                 hint="Leave out the option to use the index's own, start another index with "
@@ -248,6 +248,17 @@ class Index:
     def n_tracks(self) -> int:
         """How many tracks there are."""
         return self._catalog.count()
+
+    def require_tracks(self) -> None:
+        """Check that the index has tracks.
+
+        Raises
+        ------
+        LibraryError
+            If it is empty.
+        """
+        if not self.n_tracks:
+            raise LibraryError("The index is empty.", hint="Add files with `audiosearch add FOLDER`.")
 
     def __iter__(self) -> Iterator[Track]:
         """Yield every track, in the order of their ids."""

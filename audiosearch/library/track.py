@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from audiosearch.defaults import DEFAULT_DIMENSION
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpec:
@@ -17,15 +19,20 @@ class EmbeddingSpec:
         The digest of its weights and front end; the name again where that is all that is known.
     excerpt_seconds : float or None
         How much of each file was embedded; None for all of it.
+    dimension : int
+        Numbers in a vector.
     """
 
     model: str
     weights_digest: str
     excerpt_seconds: float | None = None
+    dimension: int = DEFAULT_DIMENSION
 
     def __str__(self) -> str:
         excerpt = self.excerpt_seconds
         how_much = "whole files" if excerpt is None else f"excerpts of {excerpt:g} s"
+        if self.dimension != DEFAULT_DIMENSION:
+            how_much += f", {self.dimension} dimensions"
         if self.weights_digest == self.model:
             return f"{self.model} ({how_much})"
         return f"{self.model} (digest {self.weights_digest[:12]}, {how_much})"
@@ -34,7 +41,12 @@ class EmbeddingSpec:
         """Return whether a model known by name only may be the other one."""
         names = {name.removesuffix(".tflite") for name in (self.model, other.model)}
         is_known = self.weights_digest != self.model
-        return not is_known and len(names) == 1 and self.excerpt_seconds == other.excerpt_seconds
+        return (
+            not is_known
+            and len(names) == 1
+            and self.excerpt_seconds == other.excerpt_seconds
+            and self.dimension == other.dimension
+        )
 
     def to_settings(self) -> dict[str, str]:
         """Return the spec as a database's settings."""
@@ -43,13 +55,19 @@ class EmbeddingSpec:
             "model": self.model,
             "fingerprint": self.weights_digest,
             "excerpt_seconds": "" if excerpt is None else repr(excerpt),
+            "dimension": str(self.dimension),
         }
 
     @classmethod
     def from_settings(cls, settings: dict[str, str]) -> EmbeddingSpec:
         """Return the spec that a database's settings tell; KeyError, ValueError where none."""
         excerpt = settings["excerpt_seconds"]
-        return cls(settings["model"], settings["fingerprint"], float(excerpt) if excerpt else None)
+        return cls(
+            settings["model"],
+            settings["fingerprint"],
+            float(excerpt) if excerpt else None,
+            int(settings.get("dimension", DEFAULT_DIMENSION)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

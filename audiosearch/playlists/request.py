@@ -8,7 +8,7 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import UsageError
-from audiosearch.library.faiss.whitening import LEAST_TRACKS
+from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.library.index import Index
 from audiosearch.playlists.path import path
@@ -89,7 +89,7 @@ def playlist(
     else:
         whiten = wishes.whiten
         if whiten is None:
-            whiten = index.n_tracks >= LEAST_TRACKS
+            whiten = index.n_tracks >= min_tracks_to_whiten(index.spec.dimension)
         ranking = SearchOptions(filters=wishes.filters, whiten=whiten)
         found = around(index, seeds, shape, caps, ranking)
         name = f"Like {_name_of(seeds.tracks[0])}" if seeds.tracks else "Sounds like a clip"

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import LibraryError
-from audiosearch.library.faiss.index_config import FLAT
-from audiosearch.library.faiss.whitening import LEAST_TRACKS, transformed, whitened_index
+from audiosearch.library.faiss.whitening import (
+    min_tracks_to_whiten,
+    transformed,
+    whitened_index,
+)
 from audiosearch.models.front_end import SAME_COSINE, SAME_SECONDS
 
 if TYPE_CHECKING:
@@ -120,8 +123,8 @@ def evaluate(index: Index, by: Label) -> Evaluation:
     tracks, matrix = [tracks[place] for place in kept], matrix[kept]
     codes = label_ids(tracks, by)
     whitened = None
-    if len(tracks) >= LEAST_TRACKS:
-        whitened = scores_of(transformed(whitened_index(matrix, FLAT.trained), matrix), codes)
+    if len(tracks) >= min_tracks_to_whiten(matrix.shape[1]):
+        whitened = scores_of(transformed(whitened_index(matrix), matrix), codes)
     return Evaluation(by, len(tracks), n_labels(codes), scores_of(matrix, codes), whitened)
 
 

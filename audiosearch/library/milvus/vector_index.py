@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import LibraryError
-from audiosearch.library.faiss.vector_index import drop_excluded
 from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.milvus.catalog import MAX_K
 from audiosearch.library.milvus.expressions import expression
+from audiosearch.library.neighbors import drop_excluded
+from audiosearch.models.front_end import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,7 @@ class MilvusVectorIndexes:
             return None
         return Candidates(expression(filters), near)
 
-    def kind(self) -> str:
+    def index_type(self) -> str:
         """Return what Milvus calls its index of the vectors."""
         return self._catalog.index_type
 
@@ -75,8 +76,8 @@ class MilvusVectorIndexes:
     def problem(self) -> None:
         """Return None: there is no file that could be out of step."""
 
-    def forget(self) -> None:
-        """Do nothing: there is no file to forget."""
+    def delete_file(self) -> None:
+        """Do nothing: there is no file."""
 
 
 class MilvusVectorIndex:
@@ -182,10 +183,10 @@ class WhitenedMilvusIndex(MilvusVectorIndex):
     """
 
     def __init__(self, catalog: MilvusCatalog, n_tracks: int) -> None:
-        from audiosearch.library.faiss.whitening import check_enough, projection_matrix
+        from audiosearch.library.faiss.whitening import check_enough_tracks, projection_matrix
 
         super().__init__(catalog)
-        check_enough(n_tracks)
+        check_enough_tracks(n_tracks, EMBEDDING_SIZE)
         self._index: Any
         self._n_fitted, self._index = self._kept() or (0, None)
         if not self.fits(n_tracks):
@@ -206,10 +207,9 @@ class WhitenedMilvusIndex(MilvusVectorIndex):
         """Fit a transform, and keep it for others where that may be."""
         import faiss
 
-        from audiosearch.library.faiss.index_config import FLAT
         from audiosearch.library.faiss.whitening import whitened_index
 
-        index = whitened_index(self._catalog.sample(_FITTING_SAMPLES), FLAT.trained)
+        index = whitened_index(self._catalog.sample(_FITTING_SAMPLES))
         with contextlib.suppress(LibraryError):
             content = faiss.serialize_index(index).tobytes()
             self._catalog.keep(_WHITENING, n_tracks.to_bytes(8, "little") + content)

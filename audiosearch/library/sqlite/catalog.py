@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch.defaults import DEFAULT_DIMENSION
 from audiosearch.errors import TrackNotFound
 from audiosearch.library.filters import SQL_FUNCTIONS, Filters
 from audiosearch.library.sqlite.database import Store
 from audiosearch.library.track import Failure, Track
-from audiosearch.models.front_end import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,13 +24,23 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64
 
 _VARIABLES_AT_A_TIME = 500  # SQLite bounds how many values one statement may take
-_BLOCK_ROWS = 65_536  # that are in memory at a time
-_WHOLE = f"length(embedding) = {4 * EMBEDDING_SIZE}"  # of 128 float32
+_BLOCK_NUMBERS = 65_536 * 128  # of vectors that are in memory at a time
 _FIELDS = tuple(field.name for field in dataclasses.fields(Track))
 
 
 class Catalog(Store):
     """The tables of tracks, vectors and failures; parameters and errors as of `Store`."""
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        rows = self.rows("SELECT value FROM settings WHERE key = 'dimension'")
+        return int(rows[0]["value"]) if rows else DEFAULT_DIMENSION
+
+    @property
+    def _whole(self) -> str:
+        """The SQL condition that a vector is complete."""
+        return f"length(embedding) = {4 * self.dimension}"
 
     # Tracks
 
@@ -252,7 +262,9 @@ class Catalog(Store):
 
     def missing_vectors(self) -> list[Track]:
         """Return the tracks that have no vector of 128 numbers: none, but for damage."""
-        return list(self.tracks_where(f"id NOT IN (SELECT track_id FROM vectors WHERE {_WHOLE})"))
+        return list(
+            self.tracks_where(f"id NOT IN (SELECT track_id FROM vectors WHERE {self._whole})")
+        )
 
     # Vectors
 
@@ -268,7 +280,7 @@ class Catalog(Store):
         TrackNotFound
             Where another process has removed it.
         """
-        sql = f"SELECT embedding FROM vectors WHERE track_id = ? AND {_WHOLE}"
+        sql = f"SELECT embedding FROM vectors WHERE track_id = ? AND {self._whole}"
         rows = self.rows(sql, [track_id])
         if not rows:
             raise TrackNotFound(
@@ -282,21 +294,21 @@ class Catalog(Store):
         """Give the number of tracks, and all of them with their vectors, as of one instant."""
         sql = (
             f"SELECT {', '.join(_FIELDS)}, embedding FROM tracks JOIN vectors ON id = track_id "
-            f"WHERE {_WHOLE} ORDER BY id"
+            f"WHERE {self._whole} ORDER BY id"
         )
         with self.snapshot():
-            (counted,) = self.rows(f"SELECT count(*) AS number FROM vectors WHERE {_WHOLE}")
+            (counted,) = self.rows(f"SELECT count(*) AS number FROM vectors WHERE {self._whole}")
             yield counted["number"], map(_track_with_vector, self.db.query(sql))
 
     def vector_ids(self) -> Int64:
         """Return the ids of the tracks that have a vector, ascending: int64, shape (n,)."""
-        sql = f"SELECT track_id FROM vectors WHERE {_WHOLE} ORDER BY track_id"
+        sql = f"SELECT track_id FROM vectors WHERE {self._whole} ORDER BY track_id"
         with self.errors():
             return np.fromiter((row[0] for row in self.db.execute(sql)), dtype=np.int64)
 
     def changed_since(self, revision: int) -> Int64:
         """Return the ids of the vectors written after a revision, ascending: int64, shape (n,)."""
-        sql = f"SELECT track_id FROM vectors WHERE revision > ? AND {_WHOLE} ORDER BY track_id"
+        sql = f"SELECT track_id FROM vectors WHERE revision > ? AND {self._whole} ORDER BY track_id"
         with self.errors():
             found = self.db.execute(sql, [revision])
             return np.fromiter((row[0] for row in found), dtype=np.int64)
@@ -312,14 +324,13 @@ class Catalog(Store):
         found: dict[int, bytes] = {}
         for some in _some(ids.tolist()):
             marks = ", ".join("?" * len(some))
-            sql = (
-                f"SELECT track_id, embedding FROM vectors WHERE track_id IN ({marks}) AND {_WHOLE}"
-            )
+            sql = f"SELECT track_id, embedding FROM vectors WHERE track_id IN ({marks})"
+            sql = f"{sql} AND {self._whole}"
             with self.errors():
                 found.update(self.db.execute(sql, some))
         if len(found) < len(set(ids.tolist())):
             raise TrackNotFound("A track was removed meanwhile.", hint="Ask once more.")
-        return _as_vectors(found[i] for i in ids.tolist())
+        return _as_vectors((found[i] for i in ids.tolist()), self.dimension)
 
     def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
         """Yield the vectors that were written after a revision, by id, some at a time.
@@ -331,14 +342,15 @@ class Catalog(Store):
         ndarray of float32, shape (n, 128)
         """
         sql = (
-            f"SELECT track_id, embedding FROM vectors WHERE revision > ? AND {_WHOLE} "
+            f"SELECT track_id, embedding FROM vectors WHERE revision > ? AND {self._whole} "
             "ORDER BY track_id"
         )
+        dimension = self.dimension
         with self.errors():
             cursor = self.db.execute(sql, [since])
-            while rows := cursor.fetchmany(_BLOCK_ROWS):
+            while rows := cursor.fetchmany(max(1, _BLOCK_NUMBERS // dimension)):
                 ids = np.array([row[0] for row in rows], dtype=np.int64)
-                yield ids, _as_vectors(row[1] for row in rows)
+                yield ids, _as_vectors((row[1] for row in rows), dimension)
 
 
 def _some(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -347,8 +359,8 @@ def _some(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield values[start : start + _VARIABLES_AT_A_TIME]
 
 
-def _as_vectors(embeddings: Iterable[bytes]) -> Float32:
-    return np.frombuffer(b"".join(embeddings), dtype="<f4").reshape(-1, EMBEDDING_SIZE)
+def _as_vectors(embeddings: Iterable[bytes], dimension: int) -> Float32:
+    return np.frombuffer(b"".join(embeddings), dtype="<f4").reshape(-1, dimension)
 
 
 def _track(row: dict[str, Any]) -> Track:

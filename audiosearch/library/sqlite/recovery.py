@@ -143,7 +143,7 @@ def _add_from_index_file(rows: _Rows, path: Path) -> None:
         read = index_file.read_by_token(path, token)
     except index_file.InvalidIndexFile:
         return
-    if read.revision < last or not FLAT.is_of(read.index):
+    if read.revision < last or not FLAT.matches(read.index, read.index.d):
         return
     ids = held_ids(read.index)
     for i, vector in zip(ids.tolist(), read.index.reconstruct_batch(ids), strict=True):

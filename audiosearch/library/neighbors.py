@@ -1,0 +1,58 @@
+"""Neighbours of a query vector: track ids with their inner products, best first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audiosearch.types import Float32, Int64
+
+
+def no_neighbors() -> tuple[Int64, Float32]:
+    """Return the neighbours of an empty index: two empty arrays."""
+    return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+
+
+def top_k(ids: Int64, products: Float32, k: int) -> tuple[Int64, Float32]:
+    """Return the k neighbours with the largest inner products; the lower id first in a tie.
+
+    Parameters
+    ----------
+    ids : ndarray of int64, shape (n,)
+    products : ndarray of float32, shape (n,)
+        Inner products with the query vector.
+    k : int
+
+    Returns
+    -------
+    ids : ndarray of int64, shape (min(k, n),)
+    products : ndarray of float32, shape (min(k, n),)
+    """
+    order = np.lexsort((ids, -products))[:k]
+    return ids[order], products[order]
+
+
+def drop_excluded(
+    ids: Int64, products: Float32, k: int, exclude_ids: Sequence[int]
+) -> tuple[Int64, Float32]:
+    """Return the first k neighbours that are not excluded.
+
+    Parameters
+    ----------
+    ids : ndarray of int64, shape (n,)
+    products : ndarray of float32, shape (n,)
+        Inner products with the query vector, best first.
+    k : int
+    exclude_ids : sequence of int
+
+    Returns
+    -------
+    ids : ndarray of int64, shape (n_kept,)
+    products : ndarray of float32, shape (n_kept,)
+    """
+    kept = np.flatnonzero(~np.isin(ids, exclude_ids))[:k]
+    return ids[kept], products[kept]
