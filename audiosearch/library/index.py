@@ -258,7 +258,9 @@ class Index:
             If it is empty.
         """
         if not self.n_tracks:
-            raise LibraryError("The index is empty.", hint="Add files with `audiosearch add FOLDER`.")
+            raise LibraryError(
+                "The index is empty.", hint="Add files with `audiosearch add FOLDER`."
+            )
 
     def __iter__(self) -> Iterator[Track]:
         """Yield every track, in the order of their ids."""
