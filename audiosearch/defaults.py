@@ -1,25 +1,24 @@
-"""Defaults and limits that Python, the command line and the page share."""
+"""Defaults and limits that Python, the command line, the HTTP interface and its page share."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# Vectors.
+# Vectors
 MIN_DIMENSION: Final = 2  # numbers in a vector
-MAX_DIMENSION: Final = 4_096
-DEFAULT_DIMENSION: Final = 128  # of VGGish, compact, and an index that doesn't say otherwise
+MAX_DIMENSION: Final = 4_096  # numbers in a vector
+DEFAULT_DIMENSION: Final = 128  # VGGish's and compact's; of an index that doesn't say its own
 
-# `optimize`.
-DEFAULT_TARGET_RECALL: Final = 0.95  # share of the ten nearest tracks that a search must find
+# `optimize`
+TARGET_RECALL: Final = 0.95  # share of the ten nearest tracks that a search must find
 
-# `map`.
-DEFAULT_MAP_KIND: Final = "html"
-MAP_NEIGHBORS: Final = 5  # similar tracks that the page shows for each track
-MIN_TRACKS_FOR_TRUSTWORTHINESS: Final = 21  # it is undefined for 10 neighbours of fewer tracks
-MAX_TRACKS_FOR_TRUSTWORTHINESS: Final = 5_000  # more are sampled: it needs all pairwise distances
+# `map`
+MAP_KIND: Final = "html"
+MIN_TRUSTWORTHINESS_TRACKS: Final = 21  # trustworthiness at 10 neighbors is undefined for fewer
+MAX_TRUSTWORTHINESS_TRACKS: Final = 5_000  # of more, a sample is measured: all pairs count
 
-# `bench`.
-DEFAULT_BENCH_ROUNDS: Final = 3
+# `bench`
+BENCH_ROUNDS: Final = 3
 
-# `demo`.
-DEFAULT_DEMO_FOLDER: Final = "audiosearch-demo"
+# `demo`
+DEMO_FOLDER: Final = "audiosearch-demo"

@@ -36,10 +36,9 @@ def draw_map(
 ) -> None:
     """Draw all tracks as a map, on which those that sound alike lie side by side."""
     from audiosearch.cli.console import counted, say, waiting
+    from audiosearch.defaults import MAX_TRUSTWORTHINESS_TRACKS, MIN_TRUSTWORTHINESS_TRACKS
     from audiosearch.library.index import Index
     from audiosearch.soundmap import (
-        LEAST_MEASURED,
-        MOST_MEASURED,
         check_drawable,
         draw,
         kind_of,
@@ -57,8 +56,14 @@ def draw_map(
         f"{output}: {counted(len(found.tracks), 'track')}{how}, "
         f"{counted(len(found.regions), 'region')} with a name"
     )
-    if len(found.tracks) < LEAST_MEASURED:
-        say(f"With {LEAST_MEASURED} tracks or more, it is measured how true the map is.")
+    if len(found.tracks) < MIN_TRUSTWORTHINESS_TRACKS:
+        say(
+            f"With {MIN_TRUSTWORTHINESS_TRACKS} tracks or more, it is measured how true the map is."
+        )
         return
-    of_some = f" (of {MOST_MEASURED} tracks)" if len(found.tracks) > MOST_MEASURED else ""
+    of_some = (
+        f" (of {MAX_TRUSTWORTHINESS_TRACKS} tracks)"
+        if len(found.tracks) > MAX_TRUSTWORTHINESS_TRACKS
+        else ""
+    )
     say(f"trustworthiness at 10 neighbours: {found.trustworthiness():.3f}{of_some}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.defaults import DEFAULT_TARGET_RECALL
+from audiosearch.defaults import TARGET_RECALL
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
 from audiosearch.library.faiss.vector_index import VectorIndexes
@@ -80,7 +80,7 @@ class OptimizeResult:
 
 
 def optimize(
-    index: Index, *, target_recall: float = DEFAULT_TARGET_RECALL, max_bytes: int | None = None
+    index: Index, *, target_recall: float = TARGET_RECALL, max_bytes: int | None = None
 ) -> OptimizeResult:
     """Make searches fast, with enough recall, within a limit of memory.
 
