@@ -37,3 +37,17 @@ MAX_RANGE_LENGTH: Final = 20  # characters of a range such as 1990..1999
 MIN_DIMENSION: Final = 2  # numbers in a vector
 MAX_DIMENSION: Final = 4_096
 DIMENSION: Final = 128  # of VGGish, compact, and an index that doesn't say otherwise
+
+# `optimize`
+TARGET_RECALL: Final = 0.95  # share of the ten nearest tracks that a search must find
+
+# `map`
+MAP_KIND: Final = "html"
+MIN_TRUSTWORTHINESS_TRACKS: Final = 21  # trustworthiness at 10 neighbors is undefined for fewer
+MAX_TRUSTWORTHINESS_TRACKS: Final = 5_000  # of more, a sample is measured: all pairs count
+
+# `bench`
+BENCH_ROUNDS: Final = 3
+
+# `demo`
+DEMO_FOLDER: Final = "audiosearch-demo"

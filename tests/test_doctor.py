@@ -1,4 +1,4 @@
-"""Whether an index is whole, and what can be saved of one that is not."""
+"""`audiosearch doctor`: checks of an index, and the repair of a damaged one."""
 
 import json
 import os
@@ -20,13 +20,13 @@ N_TRACKS = 600
 
 @pytest.fixture(scope="module")
 def vectors():
-    found = np.random.default_rng(0).standard_normal((N_TRACKS, 128)).astype(np.float32)
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    vectors = np.random.default_rng(0).standard_normal((N_TRACKS, 128)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 @pytest.fixture
 def database(tmp_path, vectors):
-    """Fill an index, remove one track, and return the path of its database."""
+    """The database of an index from which one track was removed."""
     directory = tmp_path / "index"
     with Index(directory, spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
         with index.transaction():
@@ -56,14 +56,14 @@ def header(content):
 
 
 def inner_pages(content):
-    """Wipe what leads to the leaves: every page but those of rows."""
+    """Wipe the inner pages of all trees; the leaves keep the rows."""
     for at in range(4096, len(content), 4096):
         if content[at] in (2, 5):
             content[at : at + 4096] = bytes(4096)
 
 
 @pytest.mark.parametrize("damage", [page_1, header, inner_pages])
-def test_rows_are_saved_though_nothing_leads_to_them(database, damage):
+def test_rows_are_saved_without_the_pages_that_lead_to_them(database, damage):
     before = contents(database.parent)
     content = bytearray(database.read_bytes())
     damage(content)
@@ -81,28 +81,28 @@ def test_rows_are_saved_though_nothing_leads_to_them(database, damage):
         assert new.id > N_TRACKS - 1
 
 
-def test_of_damaged_pages_every_row_elsewhere_is_saved(database):
+def test_rows_outside_damaged_pages_are_saved(database):
     before = contents(database.parent)
     content = bytearray(database.read_bytes())
     rng = random.Random(0)
     for page in rng.sample(range(5, len(content) // 4096), 12):
         content[page * 4096 : page * 4096 + 4096] = rng.randbytes(4096)
     database.write_bytes(content)
-    search_file = (database.parent / "vectors.faiss").read_bytes()
+    faiss_file = (database.parent / "vectors.faiss").read_bytes()
     (database.parent / "vectors.faiss").unlink()
     done = repair(database.parent)
     after = contents(database.parent)
     assert after.items() <= before.items()
     assert len(after) > N_TRACKS - 12 * 30
     database.write_bytes(content)
-    (database.parent / "vectors.faiss").write_bytes(search_file)  # with every vector
+    (database.parent / "vectors.faiss").write_bytes(faiss_file)  # with every vector
     repair(database.parent)
     assert contents(database.parent).items() <= before.items()
     assert len(contents(database.parent)) > len(after)
-    assert any("lost their vectors: add their files again" in deed for deed in done)
+    assert any("lost their vectors. Add their files again" in action for action in done)
 
 
-def test_a_database_that_was_cut_keeps_what_is_left(database):
+def test_rows_of_a_truncated_database_are_saved(database):
     before = contents(database.parent)
     os.truncate(database, database.stat().st_size * 2 // 3 + 100)
     repair(database.parent)
@@ -111,7 +111,7 @@ def test_a_database_that_was_cut_keeps_what_is_left(database):
     assert len(after) > N_TRACKS // 4
 
 
-def test_what_is_still_in_the_log_is_saved_too(database, vectors):
+def test_rows_in_the_write_ahead_log_are_saved(database, vectors):
     writer = Index(database.parent)
     writer.add(Track("/late", 1, 1, "", 1.0, 1, 1, "wav"), vectors[0])
     log = database.with_name("audiosearch.db-wal").read_bytes()
@@ -124,7 +124,7 @@ def test_what_is_still_in_the_log_is_saved_too(database, vectors):
     assert any(b"/late" in values for _, values in rows)
 
 
-def test_a_database_that_cannot_say_its_model_is_told_it(database):
+def test_the_model_can_be_named_if_the_database_lost_it(database):
     with sqlite3.connect(database) as connection:
         connection.execute("DELETE FROM settings")
     connection.close()
@@ -140,7 +140,7 @@ def test_a_database_that_cannot_say_its_model_is_told_it(database):
         assert index.spec.weights_digest == compact().weights_digest
 
 
-def test_the_rows_of_a_whole_database_are_those_sqlite_reads(tmp_path):
+def test_rows_of_an_intact_database_are_those_that_sqlite_reads(tmp_path):
     path = tmp_path / "x.db"
     values = [None, 0, 1, -1, 127, 40_000, -(2**23), 2**31, -(2**47), 2**62, 0.5, "", "é" * 9_000]
     values += [b"", b"x" * 50_000]
@@ -152,7 +152,7 @@ def test_the_rows_of_a_whole_database_are_those_sqlite_reads(tmp_path):
     assert found == [[value, value] for value in values]
 
 
-def test_rows_that_were_removed_do_not_come_back(database):
+def test_removed_rows_do_not_come_back(database):
     with Index(database.parent) as index:
         index.remove(list(index)[:400])
     with sqlite3.connect(database) as connection:
@@ -168,18 +168,18 @@ def test_rows_that_were_removed_do_not_come_back(database):
 
 
 @pytest.fixture
-def whole(music):
+def intact(music):
     add("index", [music], model="compact")
     return "index"
 
 
-def test_a_whole_index_passes_every_check(whole):
-    findings = examine(whole)
+def test_an_intact_index_passes_every_check(intact):
+    findings = examine(intact)
     assert [finding.check for finding in findings] == [
         "database", "vectors", "search file", "files", "model"
     ]  # fmt: skip
     assert {finding.state for finding in findings} == {State.OK}
-    assert repair(whole) == []
+    assert repair(intact) == []
 
 
 def states(directory):
@@ -195,14 +195,14 @@ def corrupt(directory, embedding, track=1):
     connection.close()
 
 
-def test_vectors_of_another_length_are_scaled(whole):
-    with Index(whole) as index:
+def test_vectors_of_another_length_are_scaled(intact):
+    with Index(intact) as index:
         vector = index.vector(index.resolve("#1"))
-    corrupt(whole, (3 * vector).tobytes())
-    assert states(whole)["vectors"] is State.ERROR
-    assert "1 vectors were scaled to length 1" in repair(whole)
-    assert states(whole)["vectors"] is State.OK
-    with Index(whole) as index:
+    corrupt(intact, (3 * vector).tobytes())
+    assert states(intact)["vectors"] is State.ERROR
+    assert "1 vectors were scaled to length 1." in repair(intact)
+    assert states(intact)["vectors"] is State.OK
+    with Index(intact) as index:
         np.testing.assert_allclose(index.vector(index.resolve("#1")), vector, atol=1e-6)
 
 
@@ -215,35 +215,35 @@ def test_vectors_of_another_length_are_scaled(whole):
         b"short",
     ],
 )
-def test_tracks_without_a_usable_vector_are_forgotten_to_be_added_again(whole, music, embedding):
-    corrupt(whole, embedding)
-    assert states(whole)["vectors"] is State.ERROR
-    assert "1 tracks without a usable vector" in repair(whole)[0]
-    assert states(whole)["vectors"] is State.OK
-    assert [outcome.status.value for outcome in add(whole, [music])].count("added") == 1
+def test_tracks_without_a_usable_vector_are_removed_and_can_be_added(intact, music, embedding):
+    corrupt(intact, embedding)
+    assert states(intact)["vectors"] is State.ERROR
+    assert "1 tracks without a usable vector" in repair(intact)[0]
+    assert states(intact)["vectors"] is State.OK
+    assert [outcome.status.value for outcome in add(intact, [music])].count("added") == 1
 
 
-def test_a_search_file_that_is_not_in_step_is_told_and_made_anew(whole, music):
-    (music.parent / "home" / whole / "vectors.faiss").write_bytes(b"junk")
-    assert states(whole)["search file"] is State.WARNING
-    assert repair(whole) == ["the search file was made anew"]
-    assert states(whole)["search file"] is State.OK
-    assert len(similar(whole, music / "low.wav").hits) == 4
+def test_a_damaged_faiss_file_is_reported_and_rebuilt(intact, music):
+    (music.parent / "home" / intact / "vectors.faiss").write_bytes(b"junk")
+    assert states(intact)["search file"] is State.WARNING
+    assert repair(intact) == ["The search file was rebuilt."]
+    assert states(intact)["search file"] is State.OK
+    assert len(similar(intact, music / "low.wav").hits) == 4
 
 
-def test_files_that_are_gone_and_a_model_that_is_not_here_are_warnings(whole, music):
+def test_missing_files_and_a_missing_model_are_warnings(intact, music):
     (music / "low.wav").unlink()
-    with sqlite3.connect(os.path.join(whole, "audiosearch.db")) as connection:
+    with sqlite3.connect(os.path.join(intact, "audiosearch.db")) as connection:
         connection.execute("UPDATE settings SET value = 'x' WHERE key IN ('model', 'fingerprint')")
     connection.close()
-    found = states(whole)
-    assert (found["files"], found["model"]) == (State.WARNING, State.WARNING)
-    assert (found["database"], found["vectors"]) == (State.OK, State.OK)
+    result = states(intact)
+    assert (result["files"], result["model"]) == (State.WARNING, State.WARNING)
+    assert (result["database"], result["vectors"]) == (State.OK, State.OK)
 
 
-def test_the_command_exits_with_1_for_errors_and_names_the_way_out(whole, run):
+def test_the_command_exits_with_1_for_errors_and_names_the_repair(intact, run):
     assert run("doctor").exit_code == 0
-    with open(os.path.join(whole, "audiosearch.db"), "r+b") as file:
+    with open(os.path.join(intact, "audiosearch.db"), "r+b") as file:
         file.write(b"junk")
     for command in ("list", "info", "doctor"):
         result = run(command)

@@ -1,4 +1,4 @@
-"""An index stays true to its files."""
+"""Missing, moved and retagged files: prune, remove, relocate and refresh."""
 
 import os
 
@@ -7,7 +7,7 @@ from sounds import encode, tone
 
 from audiosearch import Index, LibraryError, TrackNotFound, add, similar
 from audiosearch.library.index import Track
-from audiosearch.maintenance.files import forget, gone, prune, refresh, relocate
+from audiosearch.maintenance.files import forget, missing_files, prune, refresh, relocate
 
 
 @pytest.fixture
@@ -18,10 +18,10 @@ def index(music, place):
         yield opened
 
 
-def test_what_is_gone_is_found_and_forgotten(music, index):
+def test_tracks_and_failures_of_missing_files_are_pruned(music, index):
     (music / "low.wav").unlink()
     (music / "bad.mp3").unlink()
-    missing = gone(index)
+    missing = missing_files(index)
     assert [os.path.basename(track.path) for track in missing.tracks] == ["low.wav"]
     prune(index, missing)
     totals = index.totals()
@@ -30,17 +30,17 @@ def test_what_is_gone_is_found_and_forgotten(music, index):
     assert str(music / "low.wav") not in [hit.track.path for hit in hits]
 
 
-def test_an_index_is_not_emptied_because_a_disk_is_not_mounted(music, index):
+def test_an_index_is_not_emptied_if_a_disk_is_not_mounted(music, index):
     music.rename(music.with_name("unmounted"))
-    with pytest.raises(LibraryError, match="not mounted"):
-        prune(index, gone(index))
+    with pytest.raises(LibraryError, match="may not be mounted"):
+        prune(index, missing_files(index))
     assert index.totals().tracks == 5
-    prune(index, gone(index), force=True)
+    prune(index, missing_files(index), force=True)
     assert index.totals().tracks == 0
 
 
 @pytest.mark.parametrize("leaves_the_mount_point", [True, False])
-def test_part_of_an_index_is_not_emptied_because_its_disk_is_not_mounted(
+def test_one_disk_s_tracks_are_not_pruned_if_it_is_not_mounted(
     tmp_path, music, index, leaves_the_mount_point, monkeypatch
 ):
     disks = tmp_path / "disks"
@@ -54,13 +54,13 @@ def test_part_of_an_index_is_not_emptied_because_its_disk_is_not_mounted(
     other.rename(tmp_path / "unmounted")
     if not leaves_the_mount_point:
         disk.rmdir()
-    with pytest.raises(LibraryError, match=f"{disk}.*not mounted"):
-        prune(index, gone(index))
-    prune(index, gone(index), force=True)
+    with pytest.raises(LibraryError, match=f"{disk}.*may not be mounted"):
+        prune(index, missing_files(index))
+    prune(index, missing_files(index), force=True)
     assert index.totals().tracks == 4
 
 
-def test_even_the_root_of_all_folders_is_relocated(music, index):
+def test_the_root_folder_can_be_relocated(music, index):
     before = [track.path for track in index]
     assert relocate(index, "/", "/backup") == 5
     assert [track.path for track in index] == [f"/backup{path}" for path in before]
@@ -75,7 +75,7 @@ def test_a_folder_is_relocated_without_reading_a_file(music, index):
     assert index.resolve(str(elsewhere / "deep" / "hiss2.wav"))
 
 
-def test_relocation_takes_no_other_track_s_place(music, index):
+def test_relocation_to_another_track_s_path_is_refused(music, index):
     copy = music.with_name("copy")
     copy.mkdir()
     (copy / "low.wav").write_bytes((music / "low.wav").read_bytes())
@@ -85,13 +85,13 @@ def test_relocation_takes_no_other_track_s_place(music, index):
     assert index.totals().tracks == 6
 
 
-def test_only_a_stored_folder_can_be_relocated(music, index):
+def test_a_folder_without_tracks_and_a_file_are_refused(music, index):
     for name in ("nowhere", str(music / "low.wav")):
         with pytest.raises(TrackNotFound):
             relocate(index, name, "elsewhere")
 
 
-def test_tags_are_read_anew_and_nothing_else(music, index):
+def test_refresh_reads_tags_and_nothing_else(music, index):
     path = music / "song.m4a"
 
     def tagged(title):
@@ -108,7 +108,7 @@ def test_tags_are_read_anew_and_nothing_else(music, index):
     assert list(refresh(index)) == []
 
 
-def test_prune_asks_first(music, run):
+def test_prune_asks_for_confirmation(music, run):
     run("add", music, "--model", "compact")
     (music / "low.wav").unlink()
     refused = run("prune")
@@ -119,13 +119,13 @@ def test_prune_asks_first(music, run):
     assert len(run("list").stdout.splitlines()) == 4
 
 
-def test_relocate_and_refresh_say_what_they_did(music, run):
+def test_relocate_and_refresh_print_how_many_tracks_changed(music, run):
     run("add", music, "--model", "compact")
     assert "5 relocated" in run("relocate", music, "/elsewhere").stderr
     assert "0 changed" in run("refresh").stderr
 
 
-def test_failures_move_and_go_with_their_folder(music, index):
+def test_failures_are_relocated_and_removed_with_their_folder(music, index):
     elsewhere = music.rename(music.with_name("elsewhere"))
     relocate(index, music, elsewhere)
     assert [failure.path for failure in index.storage.failures()] == [str(elsewhere / "bad.mp3")]
@@ -133,16 +133,16 @@ def test_failures_move_and_go_with_their_folder(music, index):
     assert (index.storage.failures(), index.totals().tracks) == ([], 0)
 
 
-def test_imported_paths_are_pruned_like_others(index):
+def test_tracks_with_imported_paths_are_pruned_too(index):
     vector = index.vector(next(iter(index)))
     index.add(Track("x/1.mp3", 0, 0, "", 1.0, 0, 0, ""), vector)
-    missing = gone(index)
+    missing = missing_files(index)
     assert [track.path for track in missing.tracks] == ["x/1.mp3"]
     prune(index, missing)
     assert index.storage.track_at("x/1.mp3") is None
 
 
-def test_an_album_that_was_emptied_is_no_disk_that_is_not_mounted(music, index):
+def test_an_emptied_album_does_not_count_as_an_unmounted_disk(music, index):
     (music / "deep" / "hiss2.wav").unlink()
-    prune(index, gone(index))
+    prune(index, missing_files(index))
     assert index.totals().tracks == 4

@@ -1,8 +1,7 @@
-"""Arrangements for large indexes: chosen by measuring, kept up, and never untrue about likeness."""
+"""`audiosearch optimize`: the type of FAISS index that suits a large index, and its searches."""
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ N_TRACKS = 10_000
 
 
 def clustered(n_vectors):
-    """Unit vectors that cluster, as large libraries' do: crowding besides, as all music's do."""
+    """Unit vectors in clusters that crowd together, like those of large libraries."""
     rng = np.random.default_rng(0)
     vectors = crowd(200)[rng.integers(0, 200, n_vectors)]
     vectors = vectors + 0.02 * rng.standard_normal((n_vectors, 128))
@@ -30,16 +29,16 @@ def clustered(n_vectors):
 
 
 VECTORS = clustered(N_TRACKS + 10)
-ARRANGEMENTS = [
-    IndexConfig("ivf-flat", 64, effort=16),
-    IndexConfig("hnsw", effort=256),
-    IndexConfig("ivf-pq", 64, effort=16, code_bytes=64, n_candidates=1_000),
+CONFIGS = [
+    IndexConfig("ivf-flat", 64, nprobe=16),
+    IndexConfig("hnsw", ef_search=256),
+    IndexConfig("ivf-pq", 64, nprobe=16, code_bytes=64, n_candidates=1_000),
 ]
 
 
 @pytest.fixture(scope="module")
 def exact(tmp_path_factory):
-    """An index as it is before anything is optimized."""
+    """The folder of an index with exact search."""
     directory = tmp_path_factory.mktemp("exact") / "i"
     spec = EmbeddingSpec("compact", compact().weights_digest)
     with Index(directory, spec=spec) as index:
@@ -52,7 +51,7 @@ def exact(tmp_path_factory):
 
 @pytest.fixture
 def index(exact, tmp_path):
-    """A copy of it that may be changed."""
+    """A copy of the index with exact search, which a test may change."""
     shutil.copytree(exact, tmp_path / "i")
     with Index(tmp_path / "i") as opened:
         yield opened
@@ -60,15 +59,15 @@ def index(exact, tmp_path):
 
 @pytest.fixture
 def slow_when_exact(monkeypatch):
-    """As if the index were so large that exact search takes long."""
-    monkeypatch.setattr(optimizing, "_FAST_MS", 0.0)
-    monkeypatch.setattr(optimizing, "_LEAST_TRACKS", 1)
+    """Exact search counts as slow, as in a much larger index."""
+    monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", 0.0)
+    monkeypatch.setattr(optimizing, "_MIN_TRACKS", 1)
 
 
 def hits_of(index, seeds, **options):
     return [
-        [(hit.track.id, round(hit.similarity, 5)) for hit in answer.hits]
-        for answer in (
+        [(hit.track.id, round(hit.similarity, 5)) for hit in result.hits]
+        for result in (
             similar(index, f"#{n}", k=10, options=SearchOptions(**options)) for n in seeds
         )
     ]
@@ -83,35 +82,35 @@ def recall(found, expected):
     return np.mean(shares)
 
 
-def test_a_large_index_becomes_faster_and_stays_true(index, slow_when_exact):
+def test_a_large_index_becomes_faster_with_enough_recall(index, slow_when_exact):
     expected = hits_of(index, range(1, 101))
     whitened = hits_of(index, range(1, 101), whiten=True)
-    found = optimize(index)
-    assert found.before.kind == "flat"
-    assert found.before.recall == pytest.approx(1.0)
-    assert found.after.kind != "flat"
-    assert found.after.recall >= 0.95
-    assert found.after.ms < found.before.ms
+    result = optimize(index)
+    assert result.before.index_type == "flat"
+    assert result.before.recall == pytest.approx(1.0)
+    assert result.after.index_type != "flat"
+    assert result.after.recall >= 0.95
+    assert result.after.ms < result.before.ms
     assert recall(hits_of(index, range(1, 101)), expected) >= 0.9
     assert recall(hits_of(index, range(1, 101), whiten=True), whitened) >= 0.9
-    assert index.vector_index(whiten=True).arrangement.kind == found.after.kind
+    assert index.vector_index(whiten=True).config.index_type == result.after.index_type
 
 
-def test_little_memory_is_kept_to_and_likeness_is_exact(index, slow_when_exact):
-    most = 1_000_000
-    assert FLAT.bytes_of(N_TRACKS) > most
-    found = optimize(index, most_bytes=most, target_recall=0.9)
-    assert found.after.kind == "ivf-pq"
-    assert found.after.bytes <= most < found.before.bytes
+def test_the_memory_limit_is_kept_and_similarities_are_exact(index, slow_when_exact):
+    limit = 1_000_000
+    assert FLAT.memory_bytes(N_TRACKS, 128) > limit
+    result = optimize(index, max_bytes=limit, target_recall=0.9)
+    assert result.after.index_type == "ivf-pq"
+    assert result.after.bytes <= limit < result.before.bytes
     for number in (1, 50, 2_000):
         for i, similarity in hits_of(index, [number])[0]:
             assert similarity == pytest.approx(VECTORS[i - 1] @ VECTORS[number - 1], abs=2e-5)
 
 
-def test_what_is_fast_already_stays_exact(index, run):
-    found = optimize(index)
-    assert (found.before.kind, found.after.kind) == ("flat", "flat")
-    assert index.vector_index().arrangement == FLAT
+def test_exact_search_that_is_fast_stays(index, run):
+    result = optimize(index)
+    assert (result.before.index_type, result.after.index_type) == ("flat", "flat")
+    assert index.vector_index().config == FLAT
     assert "stays as it is" in run("optimize", "--index", index.location).stderr
 
 
@@ -119,34 +118,34 @@ def never(self):
     raise AssertionError("built again")
 
 
-@pytest.mark.parametrize("arrangement", ARRANGEMENTS, ids=lambda one: one.kind)
-class TestArranged:
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.index_type)
+class TestIndexType:
     @pytest.fixture(autouse=True)
-    def arrange(self, index, arrangement):
+    def use(self, index, config):
         self.expected = hits_of(index, range(1, 51))
-        index.vector_indexes.arrange(index.vector_indexes.arranged(arrangement))
+        index.vector_indexes.use(index.vector_indexes.build(config))
 
-    def test_most_hits_are_the_same(self, index):
+    def test_most_hits_are_those_of_exact_search(self, index):
         assert recall(hits_of(index, range(1, 51)), self.expected) >= 0.9
 
-    def test_it_is_read_from_its_file(self, index, monkeypatch):
+    def test_the_index_is_read_from_its_file(self, index, monkeypatch):
         expected = hits_of(index, [1, 2])
         monkeypatch.setattr(faiss_index.FaissIndex, "build", never)
         with Index(index.location) as again:
             assert hits_of(again, [1, 2]) == expected
 
-    def test_who_has_it_open_takes_what_another_process_arranged(
-        self, index, arrangement, monkeypatch
+    def test_an_open_index_takes_the_type_that_another_process_set(
+        self, index, config, monkeypatch
     ):
-        index.vector_indexes.arrange(index.vector_indexes.arranged(FLAT))
+        index.vector_indexes.use(index.vector_indexes.build(FLAT))
         expected = hits_of(index, [1])
         with Index(index.location) as other:
-            other.vector_indexes.arrange(other.vector_indexes.arranged(arrangement))
+            other.vector_indexes.use(other.vector_indexes.build(config))
         monkeypatch.setattr(faiss_index.FaissIndex, "build", never)
         assert recall(hits_of(index, [1]), expected) >= 0.9
-        assert index.vector_index().arrangement == arrangement
+        assert index.vector_index().config == config
 
-    def test_it_keeps_up(self, index):
+    def test_the_index_follows_added_changed_and_removed_tracks(self, index):
         index.vector_index()
         index.remove([index.resolve("#7"), index.resolve("#8")])
         changed = index.add(a_track(8), VECTORS[N_TRACKS + 1])  # which was #9
@@ -156,8 +155,8 @@ class TestArranged:
             ids = {i for hits in hits_of(opened, range(10, 200)) for i, _ in hits}
             assert not ids & {7, 8}
             for track in (changed, new):
-                ((found, similarity),) = opened.search(opened.vector(track), 1)
-                assert (found.id, similarity) == (track.id, pytest.approx(1.0, abs=1e-5))
+                ((hit, similarity),) = opened.search(opened.vector(track), 1)
+                assert (hit.id, similarity) == (track.id, pytest.approx(1.0, abs=1e-5))
             assert len(opened.vector_index().ids) == N_TRACKS - 1
             assert opened.vector_indexes.problem() is None
 
@@ -166,7 +165,7 @@ class TestArranged:
             check(again)
 
     @pytest.mark.parametrize(
-        "ranking",
+        "options",
         [
             {"filters": Filters(album=("LP 3",))},
             {"filters": Filters(genre=("Soul",))},
@@ -175,25 +174,27 @@ class TestArranged:
         ],
         ids=["narrow", "wide", "similar", "both"],
     )
-    def test_filters_find_what_they_find_exactly(self, index, exact, ranking, monkeypatch):
-        monkeypatch.setattr(faiss_index, "_FEW", 100)
+    def test_filters_leave_as_many_hits_as_in_exact_search(
+        self, index, exact, options, monkeypatch
+    ):
+        monkeypatch.setattr(faiss_index, "_MAX_EXHAUSTIVE", 100)
         with Index(exact) as other:
-            expected = hits_of(other, range(1, 21), **ranking)
-        found = hits_of(index, range(1, 21), **ranking)
-        assert [len(hits) for hits in found] == [len(hits) for hits in expected]
-        assert recall(found, expected) >= 0.9
+            expected = hits_of(other, range(1, 21), **options)
+        hits = hits_of(index, range(1, 21), **options)
+        assert [len(found) for found in hits] == [len(found) for found in expected]
+        assert recall(hits, expected) >= 0.9
 
-    def test_whitened_vectors_can_be_arranged_alike(self, index, exact, arrangement):
+    def test_whitened_vectors_can_have_the_same_type(self, index, exact, config):
         with Index(exact) as other:
             expected = hits_of(other, range(1, 21), whiten=True)
         assert hits_of(index, range(1, 21), whiten=True) == expected
-        index.vector_indexes.arrange(index.vector_indexes.arranged(arrangement, whiten=True))
+        index.vector_indexes.use(index.vector_indexes.build(config, whiten=True))
         assert recall(hits_of(index, range(1, 21), whiten=True), expected) >= 0.9
-        assert index.vector_index(whiten=True).arrangement.kind == arrangement.kind
+        assert index.vector_index(whiten=True).config.index_type == config.index_type
 
-    def test_as_many_are_found_as_are_asked_for(self, index, arrangement):
-        cautious = replace(arrangement, effort=1)
-        index.vector_indexes.arrange(index.vector_indexes.arranged(cautious))
+    def test_a_narrow_search_still_finds_k_neighbors(self, index, config):
+        narrow = config.with_search_width(1)
+        index.vector_indexes.use(index.vector_indexes.build(narrow))
         seed = index.resolve("#1")
         far = np.argsort(VECTORS[:N_TRACKS] @ VECTORS[0])[:4_000] + 1
         for k, candidates in ((500, None), (10, far), (500, far)):
@@ -204,48 +205,75 @@ class TestArranged:
             assert candidates is None or np.isin(ids, candidates).all()
             assert (np.diff(products) <= 1e-6).all()
 
-    def test_what_was_trained_on_other_vectors_is_trained_anew(self, index, arrangement):
+    def test_an_index_is_trained_again_if_most_vectors_changed(self, index, config):
         index.vector_index()
         with index.transaction():
             for number, vector in enumerate(crowd(N_TRACKS, seed=5)):
                 index.add(a_track(number), vector)
         followed = index.vector_index().faiss
-        rebuilt = index.vector_indexes.arranged(arrangement).faiss
-        if arrangement.n_lists:
+        rebuilt = index.vector_indexes.build(config).faiss
+        if config.nlist:
             sizes = [
                 [one.invlists.list_size(n) for n in range(one.nlist)] for one in (followed, rebuilt)
             ]
             assert sizes[0] == sizes[1]
         assert followed.ntotal == N_TRACKS
 
-    def test_few_tracks_are_compared_exactly(self, index, arrangement):
+    def test_too_few_tracks_to_train_on_are_searched_exactly(self, index, config):
         index.vector_index()
         index.remove([index.resolve(f"#{n}") for n in range(51, N_TRACKS + 1)])
         for _ in range(2):
-            index.vector_indexes.forget()
+            index.vector_indexes.delete_file()
             assert len(similar(index, "#1", k=100).hits) == 49
-        assert (index.vector_indexes.arrangement() == FLAT) == (arrangement.n_lists > 0)
+        assert (index.vector_indexes.config() == FLAT) == (config.nlist > 0)
 
-    def test_it_goes_back(self, index, arrangement):
-        index.vector_indexes.arrange(index.vector_indexes.arranged(arrangement, whiten=True))
-        found = make_exact(index)
-        assert found.after.kind == "flat"
-        assert index.vector_indexes.arrangement(whiten=True) == FLAT
-        assert found.after.recall == pytest.approx(1.0)
+    def test_exact_search_can_be_restored(self, index, config):
+        index.vector_indexes.use(index.vector_indexes.build(config, whiten=True))
+        result = make_exact(index)
+        assert result.after.index_type == "flat"
+        assert index.vector_indexes.config(whiten=True) == FLAT
+        assert result.after.recall == pytest.approx(1.0)
         assert hits_of(index, range(1, 51)) == self.expected
 
 
+@pytest.mark.parametrize(
+    ("config", "stored"),
+    [
+        (FLAT, {"kind": "flat", "n_lists": 0, "effort": 1, "code_bytes": 0, "n_candidates": 0}),
+        (
+            IndexConfig("ivf-flat", 64, nprobe=16),
+            {"kind": "ivf-flat", "n_lists": 64, "effort": 16, "code_bytes": 0, "n_candidates": 0},
+        ),
+        (
+            IndexConfig("hnsw", ef_search=32),
+            {"kind": "hnsw", "n_lists": 0, "effort": 32, "code_bytes": 0, "n_candidates": 0},
+        ),
+        (
+            IndexConfig("ivf-pq", 64, nprobe=2, code_bytes=32, n_candidates=300),
+            {"kind": "ivf-pq", "n_lists": 64, "effort": 2, "code_bytes": 32, "n_candidates": 300},
+        ),
+    ],
+    ids=["flat", "ivf-flat", "hnsw", "ivf-pq"],
+)
+def test_stored_configurations_keep_their_keys(config, stored):
+    settings = config.to_settings()
+    assert list(settings) == ["arrangement"]
+    assert settings["arrangement"] == json.dumps(stored)
+    assert IndexConfig.from_settings(settings) == config
+    assert IndexConfig.from_settings(config.to_settings(whiten=True), whiten=True) == config
+
+
 @pytest.mark.parametrize("text", ['{"kind": "tree"}', '{"kind": "flat", "depth": 3}', "flat"])
-def test_what_a_newer_version_arranged_is_said(index, run, text):
-    with pytest.raises(LibraryError, match="not known here"):
-        IndexConfig.of({"arrangement": text})
+def test_a_configuration_of_a_newer_version_is_refused(index, run, text):
+    with pytest.raises(LibraryError, match="doesn't know the type"):
+        IndexConfig.from_settings({"arrangement": text})
     index._catalog.set_settings({"arrangement": text})
     failed = run("query", "#1", "--index", index.location)
     assert failed.exit_code == 1
     assert "newer audiosearch" in failed.stderr
 
 
-def test_copies_do_not_make_exact_search_untrue(tmp_path):
+def test_exact_search_has_full_recall_among_copies(tmp_path):
     with Index(tmp_path / "i", spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
         with index.transaction():
             for number in range(600):
@@ -253,38 +281,47 @@ def test_copies_do_not_make_exact_search_untrue(tmp_path):
         assert optimize(index).before.recall == 1.0
 
 
-def test_the_command_says_what_was_before_and_after(index, run, slow_when_exact):
+def test_the_command_prints_measurements_before_and_after(index, run, slow_when_exact):
     done = run("optimize", "--index", index.location, "--format", "json")
-    found = json.loads(done.stdout)
-    assert found.keys() == {"before", "after"}
-    assert found["before"].keys() == found["after"].keys() == {"kind", "recall", "ms", "bytes"}
+    result = json.loads(done.stdout)
+    assert result.keys() == {"before", "after"}
+    assert result["before"].keys() == result["after"].keys() == {"kind", "recall", "ms", "bytes"}
     back = json.loads(
         run("optimize", "--exact", "--index", index.location, "--format", "json").stdout
     )
-    assert back["before"]["kind"] == found["after"]["kind"]
+    assert back["before"]["kind"] == result["after"]["kind"]
     info = json.loads(run("info", "--index", index.location, "--format", "json").stdout)
     assert info["arrangement"] == "flat"
     assert back["after"]["kind"] == "flat"
 
 
-def test_what_cannot_be_done_is_said_and_changes_nothing(index, slow_when_exact):
+def test_an_impossible_request_is_refused_and_changes_nothing(index, slow_when_exact):
     expected = hits_of(index, [1])
-    with pytest.raises(LibraryError, match=r"Nothing within 0\.001 MB finds 95% of the nearest"):
-        optimize(index, most_bytes=1_000)
-    with pytest.raises(UsageError, match="no recall of 2"):
+    with pytest.raises(LibraryError, match=r"within 0\.001 MB finds 95% of the nearest"):
+        optimize(index, max_bytes=1_000)
+    with pytest.raises(UsageError, match="recall of 2 is out of range"):
         optimize(index, target_recall=2.0)
     assert hits_of(index, [1]) == expected
-    assert index.vector_index().arrangement == FLAT
+    assert index.vector_index().config == FLAT
 
 
 @pytest.mark.parametrize("size", ["", "two", "2 TB", "-1MB"])
-def test_sizes_are_written_as_people_do(exact, run, size):
+def test_a_size_that_is_not_one_is_refused(exact, run, size):
     refused = run("optimize", "--index", exact, "--max-memory", size)
     assert refused.exit_code == 2
     assert "is no size" in refused.stderr
 
 
-def test_no_tracks_are_no_reason_to_fail_badly(tmp_path):
+def test_an_empty_index_is_refused(tmp_path):
     empty = Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f" * 64))
     with empty, pytest.raises(LibraryError, match="empty"):
         optimize(empty)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "sizes"),
+    [(128, [64, 32, 16]), (96, [48, 24, 12]), (512, [256, 128, 64]), (97, [97]), (2, [1])],
+)
+def test_code_sizes_divide_the_dimension(dimension, sizes):
+    assert optimizing._code_sizes(dimension) == sizes
+    assert all(dimension % size == 0 for size in sizes)

@@ -185,12 +185,12 @@ def test_upkeep_lets_urls_be(bucket):
     added("memory://bucket")
     assert not is_gone("memory://bucket/low.wav")
     with Index("index") as index:
-        assert files.gone(index) == files.MissingFiles([], [])
+        assert files.missing_files(index) == files.MissingFiles([], [])
         assert list(files.refresh(index)) == []
         n_urls = index.n_tracks
     findings = examine("index")
     assert {finding.state for finding in findings} == {State.OK}
-    assert f"all there; {n_urls} URLs unseen" in [finding.detail for finding in findings]
+    assert f"none missing; {n_urls} URLs not checked" in [finding.detail for finding in findings]
 
 
 def test_urls_are_relocated_like_folders(bucket, run):
@@ -217,8 +217,8 @@ def test_all_local_files_gone_is_a_disk_not_mounted_whatever_urls_there_are(buck
     folder.mkdir(parents=True)
     added(write(folder / "local.wav", noise(seed=9)), "memory://bucket/low.wav")
     shutil.rmtree(tmp_path / "disk")
-    with Index("index") as index, pytest.raises(LibraryError, match="not mounted"):
-        files.prune(index, files.gone(index))
+    with Index("index") as index, pytest.raises(LibraryError, match="may not be mounted"):
+        files.prune(index, files.missing_files(index))
 
 
 @pytest.mark.parametrize("kind", PlaylistFormat)

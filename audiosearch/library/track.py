@@ -69,7 +69,8 @@ class EmbeddingSpec:
         if not defaults.MIN_DIMENSION <= self.dimension <= defaults.MAX_DIMENSION:
             raise UsageError(
                 f"{self.model} makes vectors of {self.dimension} numbers.",
-                hint=f"Use a model with vectors of {defaults.MIN_DIMENSION} to {defaults.MAX_DIMENSION:,} numbers.",
+                hint=f"Use a model with vectors of {defaults.MIN_DIMENSION} to "
+                f"{defaults.MAX_DIMENSION:,} numbers.",
             )
 
     def __str__(self) -> str:

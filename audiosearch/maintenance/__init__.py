@@ -1,1 +1,1 @@
-"""Keeping an index whole, portable, and true to the files it speaks of."""
+"""Upkeep of an index: check and repair, files, tags, export, import, copy, optimize."""

@@ -1,4 +1,4 @@
-"""A whole index to another place: from a folder to Milvus, back, or to another folder."""
+"""Copy a whole index: from a folder to Milvus, back, or to another folder."""
 
 from __future__ import annotations
 
@@ -14,46 +14,47 @@ if TYPE_CHECKING:
 
     from audiosearch.types import StrPath
 
-_AT_A_TIME = 2_000  # tracks that are written at once
+_BATCH_TRACKS = 2_000  # written in one transaction
 
 
 def copy(source: Index, location: StrPath) -> Iterator[int]:
-    """Put the tracks of an index, their vectors and its failures into another one.
+    """Copy the tracks of an index, their vectors, and its failures to another index.
 
-    Tracks keep their ids where those are free; what is stored there under the same paths is
-    replaced. A copy that was broken off can be made again.
+    Tracks keep their ids if those are free. A track stored there under the same path is
+    replaced. To finish an interrupted copy, run it again.
 
     Parameters
     ----------
     source : Index
     location : str or path-like
-        The other one; made where there is none.
+        The other index; it is created if it doesn't exist.
 
     Yields
     ------
     int
-        How many tracks are copied so far.
+        Number of tracks copied so far.
 
     Raises
     ------
     UsageError
-        Where it is the same index.
+        If both are the same index.
     ModelMismatch
-        Where there is an index of another model's vectors.
+        If the other index has vectors of another model or dimension.
     LibraryError
-        Where one of them fails.
+        If one of the indexes can't be read or written.
     """
     if display_location(location) == source.location:
         raise UsageError(
-            f"{source.location} is to be copied to itself.", hint="Name another place."
+            f"Can't copy the index {source.location} to itself.",
+            hint="Name another folder or address as the target.",
         )
     Index.check_writable(location)
     with Index(location, spec=source.spec) as target:
         n_copied = 0
         with source.all_with_vectors() as (_, rows):
-            while some := list(itertools.islice(rows, _AT_A_TIME)):
-                target.add_all(some)
-                n_copied += len(some)
+            while batch := list(itertools.islice(rows, _BATCH_TRACKS)):
+                target.add_all(batch)
+                n_copied += len(batch)
                 yield n_copied
         target.storage.add_failures(source.storage.failures())
         target.sync()

@@ -1,4 +1,4 @@
-"""Whether an index is whole, and what can be done where it is not."""
+"""Check an index, and repair it."""
 
 from __future__ import annotations
 
@@ -23,51 +23,69 @@ if TYPE_CHECKING:
 
 
 class State(str, Enum):
-    """How serious a finding is."""
+    """Severity of a finding."""
 
     OK = "ok"
-    WARNING = "warning"  # it works, but not for all
+    WARNING = "warning"  # searches work, but not everything does
     ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """Result of one check.
+
+    Attributes
+    ----------
+    check : {"database", "vectors", "search file", "files", "model"}
+    state : State
+    detail : str
+        One sentence or phrase, without the name of the check.
+    """
 
     check: str
     state: State
     detail: str
 
 
-def examine(directory: StrPath) -> list[Finding]:
-    """Check an index, without changing it.
+def examine(location: StrPath) -> list[Finding]:
+    """Check an index without changing it.
+
+    Parameters
+    ----------
+    location : str or path-like
 
     Returns
     -------
     list of Finding
-        One a check: of the database, the vectors, the search file, the audio files and the
-        model; of a database that cannot be read, only that.
+        One for each of the database, the vectors, the FAISS file, the audio files and the model.
+        Only the database if it can't be read.
 
     Raises
     ------
     IndexNotFound, IndexUnwritable
-        Where there is none, or it may not be opened.
+        If there is no index, or it may not be opened.
     """
-    database = _database(directory)
+    database = _check_database(location)
     if database.state is State.ERROR:
         return [database]
-    with Index(directory) as index:
-        return [database, _vectors(index), _search_file(index), _files(index), _model(index)]
+    with Index(location) as index:
+        return [
+            database,
+            _check_vectors(index),
+            _check_faiss_file(index),
+            _check_files(index),
+            _check_model(index),
+        ]
 
 
-def _database(directory: StrPath) -> Finding:
+def _check_database(location: StrPath) -> Finding:
     try:
-        with Index(directory) as index:
+        with Index(location) as index:
             problems, n_tracks = index.storage.problems(), index.n_tracks
     except (IndexNotFound, IndexUnwritable):
         raise
     except LibraryError as exc:
-        if not supports(directory, Capability.RECOVER):
+        if not supports(location, Capability.RECOVER):
             raise
         return Finding("database", State.ERROR, str(exc))
     if problems:
@@ -75,102 +93,113 @@ def _database(directory: StrPath) -> Finding:
     return Finding("database", State.OK, f"{n_tracks} tracks")
 
 
-def repair(directory: StrPath, *, model: str | None = None) -> list[str]:
-    """Mend an index, and return what was done.
+def repair(location: StrPath, *, model: str | None = None) -> list[str]:
+    """Repair an index.
 
-    A damaged database is kept under another name, and every row that can be read of it goes
-    into a new one. Vectors are scaled to length 1; tracks without a usable one are forgotten.
-    The search file is made anew.
+    Rows that can be read from a damaged database go into a new one; the damaged one is kept under
+    another name. Vectors are scaled to length 1. Tracks without a usable vector are removed. A
+    damaged FAISS file is rebuilt.
 
     Parameters
     ----------
-    directory : str or path-like
+    location : str or path-like
     model : str, optional
-        Whose vectors they are, where a damaged database does not say it any more.
+        Model that the vectors come from, if a damaged database doesn't say it.
+
+    Returns
+    -------
+    list of str
+        One sentence for each thing that was repaired.
 
     Raises
     ------
     LibraryError
-        Where it cannot be mended; the index stays as it is.
+        If the index can't be repaired; it is unchanged then.
     """
     done = []
-    if _database(directory).state is State.ERROR:
+    if _check_database(location).state is State.ERROR:
         spec = EmbeddingSpec(model, registry.nominal_digest(model)) if model else None
-        saved = recover(directory, spec)
-        done.append(f"{saved.tracks} tracks saved; the damaged database is kept as {saved.kept}")
-        if saved.missing_vectors:
-            done.append(f"{saved.missing_vectors} tracks lost their vectors: add their files again")
-    with Index(directory) as index:
-        done += _mend_vectors(index)
-        problem = index.vector_indexes.problem()
-        if problem:
-            index.vector_indexes.forget()
+        report = recover(location, spec)
+        done.append(f"{report.tracks} tracks saved. The damaged database is kept as {report.kept}.")
+        if report.missing_vectors:
+            done.append(
+                f"{report.missing_vectors} tracks lost their vectors. Add their files again."
+            )
+    with Index(location) as index:
+        done += _repair_vectors(index)
+        if index.vector_indexes.problem():
+            index.vector_indexes.delete_file()
             index.sync()
-            done.append("the search file was made anew")
+            done.append("The search file was rebuilt.")
     return done
 
 
-def _unfit(index: Index) -> tuple[list[Track], list[tuple[Track, Float32]]]:
-    """Return the tracks without a usable vector, and those whose vector is not of length 1."""
-    useless, odd = index.missing_vectors(), []
+def _bad_vectors(index: Index) -> tuple[list[Track], list[tuple[Track, Float32]]]:
+    """Return the tracks without a usable vector, and tracks with their vectors to be scaled."""
+    unusable, rescaled = index.missing_vectors(), []
     with index.all_with_vectors() as (_, rows):
         for track, vector in rows:
             length = float(np.linalg.norm(vector.astype(np.float64)))
             if not 0.0 < length < np.inf:
-                useless.append(track)
+                unusable.append(track)
             elif abs(length - 1.0) > UNIT_TOLERANCE:
-                odd.append((track, vector / np.float32(length)))
-    return useless, odd
+                rescaled.append((track, vector / np.float32(length)))
+    return unusable, rescaled
 
 
-def _vectors(index: Index) -> Finding:
-    useless, odd = _unfit(index)
-    if useless:
-        return Finding("vectors", State.ERROR, f"{len(useless)} tracks have no usable vector")
-    if odd:
-        return Finding("vectors", State.ERROR, f"{len(odd)} are not of length 1")
+def _check_vectors(index: Index) -> Finding:
+    unusable, rescaled = _bad_vectors(index)
+    if unusable:
+        return Finding("vectors", State.ERROR, f"{len(unusable)} tracks have no usable vector")
+    if rescaled:
+        return Finding("vectors", State.ERROR, f"{len(rescaled)} vectors are not of length 1")
     return Finding("vectors", State.OK, "finite, of length 1")
 
 
-def _mend_vectors(index: Index) -> list[str]:
+def _repair_vectors(index: Index) -> list[str]:
     done = []
     with index.transaction():
-        useless, odd = _unfit(index)
-        for track, vector in odd:
+        unusable, rescaled = _bad_vectors(index)
+        for track, vector in rescaled:
             index.add(track, vector)
-        if odd:
-            done.append(f"{len(odd)} vectors were scaled to length 1")
-        if useless:
-            index.remove(useless)
+        if rescaled:
+            done.append(f"{len(rescaled)} vectors were scaled to length 1.")
+        if unusable:
+            index.remove(unusable)
             done.append(
-                f"{len(useless)} tracks without a usable vector were forgotten: add their files "
-                "again"
+                f"{len(unusable)} tracks without a usable vector were removed. Add their files "
+                "again."
             )
     return done
 
 
-def _search_file(index: Index) -> Finding:
+def _check_faiss_file(index: Index) -> Finding:
     problem = index.vector_indexes.problem()
     if problem:
-        detail = f"{problem}; it is made anew with the next search"
-        return Finding("search file", State.WARNING, detail)
-    return Finding("search file", State.OK, "in step with the database")
+        return Finding("search file", State.WARNING, f"{problem}; the next search rebuilds it")
+    return Finding("search file", State.OK, "up to date with the database")
 
 
-def _files(index: Index) -> Finding:
+def _check_files(index: Index) -> Finding:
     paths = [track.path for track in index]
-    gone, n_urls = [path for path in paths if is_gone(path)], sum(map(is_url, paths))
-    if gone:
-        detail = f"{len(gone)} are gone, such as {min(gone)}: prune forgets them, relocate follows"
+    missing, n_urls = [path for path in paths if is_gone(path)], sum(map(is_url, paths))
+    if missing:
+        detail = (
+            f"{len(missing)} are missing, such as {min(missing)}. If they moved, run `audiosearch "
+            "relocate OLD NEW`; if they are deleted, `audiosearch prune`."
+        )
         return Finding("files", State.WARNING, detail)
-    return Finding("files", State.OK, f"all there; {n_urls} URLs unseen" if n_urls else "all there")
+    return Finding(
+        "files", State.OK, f"none missing; {n_urls} URLs not checked" if n_urls else "none missing"
+    )
 
 
-def _model(index: Index) -> Finding:
-    own = index.spec
+def _check_model(index: Index) -> Finding:
+    spec = index.spec
     try:
-        model = registry.by_digest(own.model, own.weights_digest)
+        model = registry.by_digest(spec.model, spec.weights_digest)
         model.load()
     except ModelError as exc:
-        return Finding("model", State.WARNING, f"{exc} Tracks can be searched with, clips not.")
-    return Finding("model", State.OK, f"{own} at {os.fspath(model.path)}")
+        detail = f"{exc} You can search with tracks of the index, but not with other files."
+        return Finding("model", State.WARNING, detail)
+    return Finding("model", State.OK, f"{spec} at {os.fspath(model.path)}")

@@ -1,4 +1,4 @@
-"""Keeping an index true to the files it speaks of, without embedding any."""
+"""Keep an index true to the audio files on disk, without embedding any of them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Failure, Index, Track
     from audiosearch.types import StrPath
 
+# Folders in which systems mount disks, as patterns.
+_MOUNT_FOLDERS = ("/media/*", "/run/media/*", "/mnt", "/Volumes")
+
 
 @dataclass(frozen=True, slots=True)
 class MissingFiles:
-    """What an index speaks of that is no longer there."""
+    """Tracks and failures of an index whose files no longer exist."""
 
     tracks: list[Track]
     failures: list[Failure]
 
 
-#: Folders in which systems mount disks.
-_MOUNT_FOLDERS = ("/media/*", "/run/media/*", "/mnt", "/Volumes")
-
-
-def gone(index: Index) -> MissingFiles:
-    """Find the tracks, and the failures, whose files are gone."""
+def missing_files(index: Index) -> MissingFiles:
+    """Return the tracks and failures whose files no longer exist."""
     return MissingFiles(
         [track for track in index if is_gone(track.path)],
         [failure for failure in index.storage.failures() if is_gone(failure.path)],
@@ -40,32 +39,34 @@ def gone(index: Index) -> MissingFiles:
 
 
 def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
-    """Forget what is gone.
+    """Remove tracks and failures whose files no longer exist.
 
     Parameters
     ----------
     index : Index
     missing : MissingFiles
-        As `gone` found it.
+        Result of `missing_files`.
     force : bool
-        Forget even every track there is.
+        Remove them even if a disk seems not to be mounted.
 
     Raises
     ------
     LibraryError
-        Where ``force`` is false and a disk seems not to be mounted: every track is gone, or a
-        folder in which disks are mounted, or one that is empty, has lost what was in it.
+        If ``force`` is false and a disk seems not to be mounted. That is so if every local file
+        is missing, if a missing folder is one in which systems mount disks, or if files are
+        missing from a folder that is now empty.
     """
-    gone_paths = {track.path for track in missing.tracks}
-    there = [t.path for t in index if t.path not in gone_paths and not is_url(t.path)]
-    folders = sorted({_highest_missing(path) for path in gone_paths})
-    unmounted = next(filter(None, (_unmounted(folder, there) for folder in folders)), None)
-    if folders and not there:
+    missing_paths = {track.path for track in missing.tracks}
+    present = [t.path for t in index if t.path not in missing_paths and not is_url(t.path)]
+    folders = sorted({_highest_missing(path) for path in missing_paths})
+    unmounted = next(filter(None, (_unmounted(folder, present) for folder in folders)), None)
+    if folders and not present:
         unmounted = unmounted or folders[0]
     if unmounted and not force:
         raise LibraryError(
-            f"{unmounted} is gone with all that was in it: is it on a disk that is not mounted?",
-            hint="Mount it; or use `audiosearch relocate` if it moved, or --force if it is gone.",
+            f"Everything in {unmounted} is missing. Its disk may not be mounted.",
+            hint="Mount the disk. If the folder moved, use `audiosearch relocate`. If it is "
+            "deleted, add --force.",
         )
     index.remove(missing.tracks)
     index.storage.remove_failures(missing.failures)
@@ -73,27 +74,27 @@ def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
 
 
 def _highest_missing(path: str) -> str:
-    """Return the first part of a path that is not there."""
+    """Return the highest folder on the way to a missing file that is missing too."""
     while (parent := os.path.dirname(path)) and not os.path.lexists(parent):
         path = parent
     return path
 
 
-def _unmounted(missing: str, there: list[str]) -> str | None:
-    """Return the folder that seems to lack its disk, for something to be missing; else None.
+def _unmounted(missing: str, present: list[str]) -> str | None:
+    """Return the folder whose disk seems not to be mounted, if that explains a missing path.
 
-    An empty folder seems so, unless other tracks are still there beside it.
+    An empty folder is taken for one, unless tracks beside it still exist.
     """
     parent = os.path.dirname(missing) or os.curdir
     if any(fnmatch.fnmatch(parent, pattern) for pattern in _MOUNT_FOLDERS):
         return missing
-    beside = os.path.join(os.path.dirname(parent), "")
+    grandparent = os.path.join(os.path.dirname(parent), "")
     is_empty = os.path.isdir(parent) and not os.listdir(parent)
-    return parent if is_empty and not any(path.startswith(beside) for path in there) else None
+    return parent if is_empty and not any(p.startswith(grandparent) for p in present) else None
 
 
 def forget(index: Index, names: Iterable[str]) -> int:
-    """Forget tracks, or all that is in folders, failures too; no audio file is touched.
+    """Remove tracks from the index, and failures in the same folders. Audio files stay untouched.
 
     Parameters
     ----------
@@ -104,12 +105,12 @@ def forget(index: Index, names: Iterable[str]) -> int:
     Returns
     -------
     int
-        How many tracks there were.
+        Number of tracks removed.
 
     Raises
     ------
     TrackNotFound
-        Where a name stands for none.
+        If a name fits no track.
     """
     tracks: dict[int, Track] = {}
     for name in names:
@@ -126,53 +127,74 @@ def _failures_under(index: Index, folder: str) -> list[Failure]:
 
 
 def relocate(index: Index, old: StrPath, new: StrPath) -> int:
-    """Let the tracks under one folder be those under another, without reading a file.
+    """Replace one folder by another in the paths of tracks and failures. No file is read.
+
+    Parameters
+    ----------
+    index : Index
+    old, new : str or path-like
+        The folder before and after it moved.
 
     Returns
     -------
     int
-        How many tracks there are.
+        Number of tracks relocated.
 
     Raises
     ------
+    UsageError
+        If a folder's name is empty.
     TrackNotFound
-        Where none is under the old folder.
+        If no track is in the old folder.
     LibraryError
-        Where one of their new paths is another track's already.
+        If another track already has one of the new paths.
     """
     if not os.fspath(old) or not os.fspath(new):
-        raise UsageError("An empty name is no folder.", hint="Name the folder as it was and is.")
+        raise UsageError(
+            "The name of a folder is empty.",
+            hint="Name the old and the new folder: `audiosearch relocate OLD NEW`.",
+        )
     old_root, new_root = (absolute(os.fspath(folder)) for folder in (old, new))
     tracks = index.resolve_all(old_root)
     if any(track.path == old_root for track in tracks):
-        raise TrackNotFound(f"{old_root} is a file.", hint="Name the folder that moved.")
+        raise TrackNotFound(
+            f"{old_root} is a file, not a folder.", hint="Name the folder that moved."
+        )
 
-    def moved(path: str) -> str:
+    def new_path(path: str) -> str:
         return os.path.join(new_root, path[len(os.path.join(old_root, "")) :])
 
-    paths = [moved(track.path) for track in tracks]
+    paths = [new_path(track.path) for track in tracks]
     taken = list(index.storage.sizes_and_times(paths))
     if taken:
         raise LibraryError(
-            f"{len(taken)} of the tracks are stored at their new place too, such as {taken[0]}.",
-            hint="`audiosearch remove` those, at one place or the other, and relocate the rest.",
+            f"{len(taken)} of the tracks are already stored under their new paths, such as "
+            f"{taken[0]}.",
+            hint="Remove them at the old or the new place with `audiosearch remove`. Then run "
+            "relocate again.",
         )
     failures = _failures_under(index, old_root)
     with index.transaction():
         index.storage.move(zip(tracks, paths, strict=True))
         index.storage.remove_failures(failures)
-        index.storage.add_failures(replace(f, path=moved(f.path)) for f in failures)
+        index.storage.add_failures(replace(f, path=new_path(f.path)) for f in failures)
     return len(tracks)
 
 
 def refresh(index: Index) -> Iterator[Track]:
-    """Read the tags of every file that can be read anew, and yield the tracks that changed."""
+    """Read the tags of all files that can be read, and store those that changed.
+
+    Yields
+    ------
+    Track
+        Each track whose tags changed, with the new tags.
+    """
     for track in list(index):
         try:
             tags = asdict(read_tags(track.path))
-        except OSError:  # gone, or not ours to read
+        except OSError:  # missing or unreadable
             continue
-        fresh = replace(track, **tags)
-        if fresh != track:
+        updated = replace(track, **tags)
+        if updated != track:
             index.storage.set_tags(track, tags)
-            yield fresh
+            yield updated

@@ -1,19 +1,20 @@
-"""Which arrangement of an index's vectors is fast, small and true enough: tried, and measured."""
+"""Choose the type of an index's FAISS index, by building each one and measuring it."""
 
 from __future__ import annotations
 
 import math
 import statistics
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch import defaults
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
 from audiosearch.library.faiss.vector_index import VectorIndexes
-from audiosearch.library.faiss.whitening import LEAST_TRACKS
+from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,253 +23,302 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.types import Float32, Int64
 
-N_NEIGHBOURS = 10  # that recall is of
+N_NEIGHBORS = 10  # that recall is measured over
 
 _N_QUERIES = 200
-_TIE = 1e-5  # products that differ by no more are of the same likeness
-_N_TIMED = 50
-_FAST_MS = 5.0  # exact search that takes no longer is left as it is
-_LEAST_TRACKS = 10_000  # for lists to be worth it
-_WORTHWHILE = 2.0  # times as fast as exact search, or it is not given up
-_CODE_BYTES = (64, 32, 16)  # of a vector, the truest first
-_CANDIDATES = (100, 300, 1_000, 3_000)  # that codes are followed by
-_MOST_EFFORT = 512
+_N_TIMED_QUERIES = 50
+_PRODUCT_TOLERANCE = 1e-5  # inner products that differ by no more count as a tie
+_FAST_ENOUGH_MS = 5.0  # exact search that takes no longer stays
+_MIN_TRACKS = 10_000  # below, exact search stays
+_MIN_SPEEDUP = 2.0  # over exact search, or it stays
+_COMPRESSIONS = (2, 4, 8)  # numbers of a vector to bytes of a code, the most accurate first
+_N_CANDIDATES = (100, 300, 1_000, 3_000)  # of "ivf-pq", smallest first
+_MAX_SEARCH_WIDTH = 512  # largest nprobe or ef_search
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """An arrangement's worth.
+    """Recall, speed and memory of a FAISS index.
 
     Attributes
     ----------
-    kind : str
-        As of `IndexConfig`.
+    index_type : {"flat", "ivf-flat", "hnsw", "ivf-pq"}
+        See `audiosearch.library.faiss.index_config.IndexConfig`.
     recall : float
-        The share of the ten nearest, by exact search, that it finds.
+        Share of the ten nearest tracks that a search finds, in [0, 1].
     ms : float
-        What a query takes, in milliseconds: a median.
+        Median time of a query, in milliseconds.
     bytes : int
-        What searching takes of memory.
+        Memory that a search needs.
     """
 
-    kind: str
+    index_type: str
     recall: float
     ms: float
     bytes: int
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the measurement as `audiosearch optimize --format json` prints it."""
+        return {
+            "kind": self.index_type,
+            "recall": self.recall,
+            "ms": self.ms,
+            "bytes": self.bytes,
+        }
+
 
 @dataclass(frozen=True, slots=True)
-class Optimized:
-    """An index before and after."""
+class OptimizeResult:
+    """Measurements of an index before and after `optimize`; equal if nothing changed."""
 
     before: Measurement
     after: Measurement
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as `--format json` prints it."""
-        return asdict(self)
+        """Return the result as `audiosearch optimize --format json` prints it."""
+        return {"before": self.before.to_json(), "after": self.after.to_json()}
 
 
 def optimize(
-    index: Index, *, target_recall: float = 0.95, most_bytes: int | None = None
-) -> Optimized:
-    """Arrange an index's vectors so that searching is fast, true, and takes no more memory.
+    index: Index, *, target_recall: float = defaults.TARGET_RECALL, max_bytes: int | None = None
+) -> OptimizeResult:
+    """Make searches fast, with enough recall, within a limit of memory.
 
-    Exact search is kept where it is fast, or nothing else that is true enough is twice as fast.
+    Exact search stays if it is fast enough, or if no other type with enough recall is twice as
+    fast.
 
     Parameters
     ----------
     index : Index
     target_recall : float
-        In (0, 1].
-    most_bytes : int, optional
-        Of memory for searching.
+        Smallest share of the ten nearest tracks that a search must find, in (0, 1].
+    max_bytes : int, optional
+        Memory that a search may need; no limit by default.
 
     Raises
     ------
     UsageError
-        Where the recall is none.
+        If the recall is out of range.
     LibraryError
-        Where the index is empty, or not in a folder, or nothing within the memory is true enough.
+        If the index is empty or its backend has no FAISS index, or if no type within the memory
+        has enough recall.
     """
     if not 0.0 < target_recall <= 1.0:
-        raise UsageError(f"There is no recall of {target_recall:g}.", hint="Ask for 0.95, say.")
-    spaces = _arrangeable(index)
-    bench = _Bench(spaces)
-    before = bench.measured(spaces.vector_index())
-    n_tracks = len(bench.ids)
-    most = math.inf if most_bytes is None else most_bytes
-    may_be_exact = FLAT.bytes_of(n_tracks) <= most
-    exact_ms = _exact_ms(spaces, bench, before) if may_be_exact else math.inf
-    is_slow = exact_ms > _FAST_MS and n_tracks >= _LEAST_TRACKS
-    for candidate in _candidates(n_tracks) if is_slow or not may_be_exact else ():
-        if candidate.bytes_of(n_tracks) <= most:
-            after = _tried(spaces, bench, candidate, target_recall, exact_ms / _WORTHWHILE)
+        raise UsageError(
+            f"A recall of {target_recall:g} is out of range.",
+            hint="Choose more than 0 and at most 1: --target-recall 0.95.",
+        )
+    indexes = _optimizable(index)
+    benchmark = _Benchmark(indexes)
+    before = benchmark.measure(indexes.vector_index())
+    n_tracks, dimension = len(benchmark.ids), benchmark.dimension
+    limit = math.inf if max_bytes is None else max_bytes
+    may_be_exact = FLAT.memory_bytes(n_tracks, dimension) <= limit
+    exact_ms = _exact_ms(indexes, benchmark, before) if may_be_exact else math.inf
+    is_slow = exact_ms > _FAST_ENOUGH_MS and n_tracks >= _MIN_TRACKS
+    for config in _configs(n_tracks, dimension) if is_slow or not may_be_exact else ():
+        if config.memory_bytes(n_tracks, dimension) <= limit:
+            after = _try(indexes, benchmark, config, target_recall, exact_ms / _MIN_SPEEDUP)
             if after is not None:
-                _arrange_whitened(spaces, candidate, target_recall)
-                return Optimized(before, after)
+                _use_for_whitened(indexes, config, target_recall, dimension)
+                return OptimizeResult(before, after)
     if not may_be_exact:
         raise LibraryError(
-            f"Nothing within {most / 1e6:.6g} MB finds {target_recall:.0%} of the nearest.",
-            hint="Allow more memory, or less recall.",
+            f"No index type within {limit / 1e6:.6g} MB finds {target_recall:.0%} of the nearest "
+            "tracks.",
+            hint="Allow more memory with --max-memory, or less recall with --target-recall.",
         )
-    return _made_exact(spaces, bench, before)
+    return _make_exact(indexes, benchmark, before)
 
 
-def make_exact(index: Index) -> Optimized:
-    """Go back to exact search.
+def make_exact(index: Index) -> OptimizeResult:
+    """Go back to exact search, for plain and whitened vectors.
 
     Raises
     ------
     LibraryError
-        Where the index is empty, or not in a folder.
+        If the index is empty or its backend has no FAISS index.
     """
-    spaces = _arrangeable(index)
-    bench = _Bench(spaces)
-    return _made_exact(spaces, bench, bench.measured(spaces.vector_index()))
+    indexes = _optimizable(index)
+    benchmark = _Benchmark(indexes)
+    return _make_exact(indexes, benchmark, benchmark.measure(indexes.vector_index()))
 
 
-def _arrangeable(index: Index) -> VectorIndexes:
-    if isinstance(index.vector_indexes, VectorIndexes):
-        return index.vector_indexes
-    raise LibraryError(
-        f"How {index.location} is searched is arranged by its server.",
-        hint="Give its field `embedding` another index there: HNSW or DISKANN, by inner product.",
-    )
+def _optimizable(index: Index) -> VectorIndexes:
+    if not isinstance(index.vector_indexes, VectorIndexes):
+        raise LibraryError(
+            f"`optimize` works on an index in a folder; {index.location} is on a server.",
+            hint="Create another index on the field `embedding` there, HNSW or DISKANN, with "
+            "metric IP.",
+        )
+    index.require_tracks()
+    return index.vector_indexes
 
 
-# Each of these lets go of what it has arranged: two at a time may be too much for the memory.
+# Each of these functions releases the index that it builds: two at a time may not fit in memory.
 
 
-def _exact_ms(spaces: VectorIndexes, bench: _Bench, before: Measurement) -> float:
-    is_exact = before.kind == "flat"
-    return before.ms if is_exact else bench.measured(spaces.arranged(FLAT)).ms
+def _exact_ms(indexes: VectorIndexes, benchmark: _Benchmark, before: Measurement) -> float:
+    is_exact = before.index_type == "flat"
+    return before.ms if is_exact else benchmark.measure(indexes.build(FLAT)).ms
 
 
-def _tried(
-    spaces: VectorIndexes,
-    bench: _Bench,
-    candidate: IndexConfig,
+def _try(
+    indexes: VectorIndexes,
+    benchmark: _Benchmark,
+    config: IndexConfig,
     target_recall: float,
-    most_ms: float,
+    max_ms: float,
 ) -> Measurement | None:
-    """Arrange vectors so, and keep it where it is true and fast enough; None where it is not."""
-    arranged = spaces.arranged(candidate)
-    found = bench.tuned(arranged, target_recall, most_ms)
-    if found is not None:
-        spaces.arrange(arranged)
-    return found
+    """Build an index, and use it if it is accurate and fast enough; return None if it isn't."""
+    built = indexes.build(config)
+    measurement = benchmark.tune(built, target_recall, max_ms)
+    if measurement is not None:
+        indexes.use(built)
+    return measurement
 
 
-def _made_exact(spaces: VectorIndexes, bench: _Bench, before: Measurement) -> Optimized:
-    if spaces.arrangement(whiten=True) != FLAT:
-        spaces.arrange(spaces.arranged(FLAT, whiten=True))
-    if before.kind == "flat":
-        return Optimized(before, before)
-    arranged = spaces.arranged(FLAT)
-    spaces.arrange(arranged)
-    return Optimized(before, bench.measured(arranged))
+def _make_exact(
+    indexes: VectorIndexes, benchmark: _Benchmark, before: Measurement
+) -> OptimizeResult:
+    if indexes.config(whiten=True) != FLAT:
+        indexes.use(indexes.build(FLAT, whiten=True))
+    if before.index_type == "flat":
+        return OptimizeResult(before, before)
+    built = indexes.build(FLAT)
+    indexes.use(built)
+    return OptimizeResult(before, benchmark.measure(built))
 
 
-def _arrange_whitened(
-    spaces: VectorIndexes, arrangement: IndexConfig, target_recall: float
+def _use_for_whitened(
+    indexes: VectorIndexes, config: IndexConfig, target_recall: float, dimension: int
 ) -> None:
-    """Arrange the whitened vectors alike, and let searches look at as much as they must there."""
-    if len(spaces.ids()) < LEAST_TRACKS:
+    """Use the same type for the whitened vectors, with as wide a search as it needs there."""
+    if len(indexes.ids()) < min_tracks_to_whiten(dimension):
         return
-    arranged = spaces.arranged(arrangement, whiten=True)
-    _Bench(spaces, arranged.transform).tuned(arranged, target_recall, math.inf)
-    spaces.arrange(arranged)
+    built = indexes.build(config, whiten=True)
+    _Benchmark(indexes, built.transform).tune(built, target_recall, math.inf)
+    indexes.use(built)
 
 
-def _candidates(n_tracks: int) -> Iterator[IndexConfig]:
-    """Yield arrangements, the fastest to search and to build first."""
-    n_lists = 2 ** max(4, round(np.log2(2 * np.sqrt(n_tracks))))
-    yield IndexConfig("ivf-flat", n_lists)
-    yield IndexConfig("hnsw", effort=16)
-    for code_bytes in _CODE_BYTES:
-        yield IndexConfig("ivf-pq", n_lists, code_bytes=code_bytes, n_candidates=_CANDIDATES[0])
+def _configs(n_tracks: int, dimension: int) -> Iterator[IndexConfig]:
+    """Yield the configurations to try, the fastest to search and build first."""
+    nlist = 2 ** max(4, round(np.log2(2 * np.sqrt(n_tracks))))
+    yield IndexConfig("ivf-flat", nlist)
+    yield IndexConfig("hnsw", ef_search=16)
+    for code_bytes in _code_sizes(dimension):
+        yield IndexConfig("ivf-pq", nlist, code_bytes=code_bytes, n_candidates=_N_CANDIDATES[0])
 
 
-class _Bench:
-    """Tracks to search with, and what exact search finds.
+def _code_sizes(dimension: int) -> list[int]:
+    """Return the sizes of codes to try, in bytes, the most accurate first.
+
+    A size divides the dimension. Each is the nearest to a half, a quarter and an eighth of it.
+
+    Examples
+    --------
+    >>> _code_sizes(128), _code_sizes(100), _code_sizes(97)
+    ([64, 32, 16], [50, 25, 10], [97])
+    """
+    divisors = [size for size in range(1, dimension + 1) if dimension % size == 0]
+    sizes = {
+        min(divisors, key=lambda size: abs(math.log(size * compression / dimension)))
+        for compression in _COMPRESSIONS
+    }
+    return sorted(sizes, reverse=True)
+
+
+class _Benchmark:
+    """Queries drawn from the tracks, and the result of an exact search for each.
 
     Parameters
     ----------
-    spaces : VectorIndexes
-    compared : callable
-        Returns vectors as they are compared: as they are, unless given.
+    indexes : VectorIndexes
+    transform : callable
+        Returns vectors as the measured index compares them; unchanged by default.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, shape (n_tracks,)
+        All tracks.
+    dimension : int
+        Numbers in a vector.
     """
 
     def __init__(
         self,
-        spaces: VectorIndexes,
-        compared: Callable[[Float32], Float32] = lambda vectors: vectors,
+        indexes: VectorIndexes,
+        transform: Callable[[Float32], Float32] = lambda vectors: vectors,
     ) -> None:
-        self.ids = spaces.ids()
-        if not len(self.ids):
-            raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
-        chosen = np.random.default_rng(0).permutation(len(self.ids))[:_N_QUERIES]
-        self._own: Int64 = self.ids[chosen]
-        self._queries = compared(spaces.vectors_of(self._own))
-        self._least = _least_products(spaces, self._own, self._queries, compared)
+        self.ids = indexes.ids()
+        rows = np.random.default_rng(0).permutation(len(self.ids))[:_N_QUERIES]
+        self._query_ids: Int64 = self.ids[rows]
+        self._queries = transform(indexes.vectors_of(self._query_ids))
+        self.dimension = self._queries.shape[1]
+        self._min_products = _min_products(indexes, self._query_ids, self._queries, transform)
 
-    def measured(self, arranged: FaissIndex) -> Measurement:
-        """Return an arrangement's worth as it is."""
-        arrangement = arranged.arrangement
-        n_bytes = arrangement.bytes_of(len(self.ids))
-        return Measurement(arrangement.kind, self._recall(arranged), self._ms(arranged), n_bytes)
+    def measure(self, index: FaissIndex) -> Measurement:
+        """Measure an index as it is configured."""
+        n_bytes = index.config.memory_bytes(len(self.ids), self.dimension)
+        return Measurement(index.config.index_type, self._recall(index), self._ms(index), n_bytes)
 
-    def tuned(
-        self, arranged: FaissIndex, target_recall: float, most_ms: float
-    ) -> Measurement | None:
-        """Let an arrangement look at as much as it must; None where that takes too long."""
-        for arrangement in _efforts(arranged.arrangement):
-            arranged.arrangement = arrangement
-            found = self.measured(arranged)
-            if found.ms < most_ms and found.recall >= target_recall:
-                return found
-            if found.ms >= most_ms and arrangement.n_candidates in {0, _CANDIDATES[0]}:
+    def tune(self, index: FaissIndex, target_recall: float, max_ms: float) -> Measurement | None:
+        """Widen the search until there is enough recall; return None if that is too slow."""
+        for config in _wider_searches(index.config):
+            index.config = config
+            measurement = self.measure(index)
+            if measurement.ms < max_ms and measurement.recall >= target_recall:
+                return measurement
+            if measurement.ms >= max_ms and config.n_candidates in {0, _N_CANDIDATES[0]}:
                 return None
         return None
 
-    def _ms(self, arranged: FaissIndex) -> float:
+    def _ms(self, index: FaissIndex) -> float:
         times = []
-        for query in self._queries[:_N_TIMED]:
+        for query in self._queries[:_N_TIMED_QUERIES]:
             started = time.perf_counter()
-            arranged.search(query, N_NEIGHBOURS)
+            index.search(query, N_NEIGHBORS)
             times.append(time.perf_counter() - started)
         return 1e3 * statistics.median(times)
 
-    def _recall(self, arranged: FaissIndex) -> float:
-        without = self._own[:, np.newaxis].tolist()
-        found = arranged.search_batch(self._queries, [N_NEIGHBOURS] * len(without), without)
-        n_others = max(1, min(N_NEIGHBOURS, len(self.ids) - 1))
+    def _recall(self, index: FaissIndex) -> float:
+        exclude_ids = self._query_ids[:, np.newaxis].tolist()
+        found = index.search_batch(self._queries, [N_NEIGHBORS] * len(exclude_ids), exclude_ids)
+        n_others = max(1, min(N_NEIGHBORS, len(self.ids) - 1))
         shares = [
-            np.count_nonzero(products >= least - _TIE) / n_others
-            for (_, products), least in zip(found, self._least, strict=True)
+            np.count_nonzero(products >= min_product - _PRODUCT_TOLERANCE) / n_others
+            for (_, products), min_product in zip(found, self._min_products, strict=True)
         ]
         return float(np.mean(np.minimum(shares, 1.0))) if len(self.ids) > 1 else 1.0
 
 
-def _efforts(arrangement: IndexConfig) -> Iterator[IndexConfig]:
-    """Yield an arrangement with ever more that a search looks at."""
-    most = min(arrangement.n_lists or _MOST_EFFORT, _MOST_EFFORT)
-    effort = arrangement.effort
-    while effort <= most:
-        for n_candidates in _CANDIDATES if arrangement.kind == "ivf-pq" else (0,):
-            yield replace(arrangement, effort=effort, n_candidates=n_candidates)
-        effort *= 2
+def _wider_searches(config: IndexConfig) -> Iterator[IndexConfig]:
+    """Yield a configuration with wider and wider searches."""
+    max_width = min(config.nlist or _MAX_SEARCH_WIDTH, _MAX_SEARCH_WIDTH)
+    width = config.search_width
+    while width <= max_width:
+        wider = config.with_search_width(width)
+        for n_candidates in _N_CANDIDATES if config.index_type == "ivf-pq" else (0,):
+            yield replace(wider, n_candidates=n_candidates)
+        width *= 2
 
 
-def _least_products(
-    spaces: VectorIndexes, own: Int64, queries: Float32, compared: Callable[[Float32], Float32]
+def _min_products(
+    indexes: VectorIndexes,
+    query_ids: Int64,
+    queries: Float32,
+    transform: Callable[[Float32], Float32],
 ) -> Float32:
-    """Return for each query the product of its tenth nearest, itself aside, by comparing all."""
-    best = np.full((len(queries), N_NEIGHBOURS), -2.0, dtype=np.float32)
-    for ids, vectors in spaces.blocks():
-        products = queries @ compared(vectors).T
-        products[own[:, np.newaxis] == ids] = -2.0
-        some = np.concatenate([best, products], axis=1)
-        best = np.partition(some, -N_NEIGHBOURS, axis=1)[:, -N_NEIGHBOURS:]
+    """Return each query's inner product with its tenth nearest other track, by exact search.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_queries,)
+    """
+    best = np.full((len(queries), N_NEIGHBORS), -2.0, dtype=np.float32)
+    for ids, vectors in indexes.vector_blocks():
+        products = queries @ transform(vectors).T
+        products[query_ids[:, np.newaxis] == ids] = -2.0
+        both = np.concatenate([best, products], axis=1)
+        best = np.partition(both, -N_NEIGHBORS, axis=1)[:, -N_NEIGHBORS:]
     return np.asarray(best.min(axis=1))

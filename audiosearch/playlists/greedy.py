@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from audiosearch.errors import UsageError
-from audiosearch.library.faiss.whitening import LEAST_TRACKS
+from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 
@@ -120,7 +120,7 @@ class _GreedySelection:
         self._index, self._options, self._score = index, request.options, score
         whiten = request.options.whiten
         if whiten is None:
-            whiten = index.n_tracks >= LEAST_TRACKS
+            whiten = index.n_tracks >= min_tracks_to_whiten(index.spec.dimension)
         self._vector_index = index.vector_index(whiten=whiten)
         self._plain_index = index.vector_index()
         if not self._vector_index.n_tracks:
@@ -203,10 +203,10 @@ class _Pool:
     def __init__(
         self,
         index: Index,
-        vector_index: VectorIndex,
+        vector_index: VectorIndex[Candidates],
         center: Float32,
         n_tracks: int,
-        candidates: Candidates,
+        candidates: Candidates | None,
     ) -> None:
         ids, _ = vector_index.search(center, n_tracks, candidates=candidates)
         self.is_complete = len(ids) < n_tracks  # a larger pool would have no other tracks

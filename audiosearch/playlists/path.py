@@ -172,7 +172,7 @@ class _BeamSearch:
     def __init__(
         self,
         index: Index,
-        candidates: Candidates,
+        candidates: Candidates | None,
         waypoints: Sequence[Track],
         vectors: Float32,
     ) -> None:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.errors import LibraryError
-from audiosearch.library.faiss.index_config import FLAT
-from audiosearch.library.faiss.whitening import LEAST_TRACKS, transformed, whitened_index
+from audiosearch.library.faiss.whitening import (
+    min_tracks_to_whiten,
+    transformed,
+    whitened_index,
+)
 from audiosearch.library.track import fold
 from audiosearch.search.same_recording import same_recordings
 
@@ -137,8 +140,8 @@ def evaluate(index: Index, by: Label) -> Evaluation:
     tracks, vectors = [tracks[position] for position in kept], vectors[kept]
     ids = label_ids(tracks, by)
     whitened = None
-    if len(tracks) >= LEAST_TRACKS:
-        whitened = scores_of(transformed(whitened_index(vectors, FLAT.trained), vectors), ids)
+    if len(tracks) >= min_tracks_to_whiten(vectors.shape[1]):
+        whitened = scores_of(transformed(whitened_index(vectors), vectors), ids)
     return Evaluation(by, len(tracks), n_labels(ids), scores_of(vectors, ids), whitened)
 
 

@@ -190,8 +190,8 @@ def _hits(
     return [Hit(rank, tracks[i], cosine) for rank, (i, cosine) in enumerate(rows, start=1)]
 
 
-def candidate_filter(index: Index, options: SearchOptions, center: Float32) -> Candidates:
-    """Return the tracks that may be hits, as ``VectorIndex.search`` takes them.
+def candidate_filter(index: Index, options: SearchOptions, center: Float32) -> Candidates | None:
+    """Return the tracks that may be hits, as ``VectorIndex.search`` takes them; None for all.
 
     Parameters
     ----------

@@ -1,16 +1,22 @@
-"""A library as a map: tracks that sound alike lie side by side."""
+"""A library as a map on which similar tracks lie close together."""
 
-from audiosearch.soundmap.drawing import KINDS, check_drawable, default_color_field, draw, kind_of
-from audiosearch.soundmap.layout import LEAST_MEASURED, MOST_MEASURED, SoundMap, sound_map
+from audiosearch.soundmap.drawing import (
+    KINDS,
+    check_drawable,
+    default_color_field,
+    default_title,
+    draw,
+    kind_of,
+)
+from audiosearch.soundmap.layout import SoundMap, sound_map
 from audiosearch.soundmap.page import page
 
 __all__ = [
     "KINDS",
-    "LEAST_MEASURED",
-    "MOST_MEASURED",
     "SoundMap",
     "check_drawable",
     "default_color_field",
+    "default_title",
     "draw",
     "kind_of",
     "page",

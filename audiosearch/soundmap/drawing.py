@@ -1,4 +1,4 @@
-"""A map in a file: a page, or a picture."""
+"""Write a map to a file: an interactive page, or a static image."""
 
 from __future__ import annotations
 
@@ -16,34 +16,50 @@ if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
 
 KINDS = ("html", "png", "svg")
-_LEAST_TAGGED = 0.3  # the share of tracks that a tag must have to give colours
+_MIN_TAGGED_SHARE = 0.3  # share of the tracks that must have a tag to be colored by it by default
 
 
-def kind_of(path: Path, asked: str | None = None) -> str:
-    """Return the kind of map that a file's name asks for, and that was asked for besides.
+def kind_of(path: Path, requested: str | None = None) -> str:
+    """Return the kind of map to write to a file.
+
+    Parameters
+    ----------
+    path : Path
+    requested : {"html", "png", "svg"}, optional
+        Default: by the file's suffix.
+
+    Returns
+    -------
+    {"html", "png", "svg"}
 
     Raises
     ------
     UsageError
-        Where it asks for another, as songs' and databases' names do, or is no file.
+        If the suffix is that of another kind, as songs and databases have, or if the path is
+        not a file.
     """
-    kind = path.suffix.lower().removeprefix(".") or asked
-    if kind not in KINDS or asked not in {None, kind}:
+    kind = path.suffix.lower().removeprefix(".") or requested
+    if kind not in KINDS or requested not in {None, kind}:
         raise UsageError(
-            f"{path} is no name for a map.", hint="Name it .html, .png or .svg, as it is to be."
+            f"{path} is not a file name for a map.",
+            hint=f"Name a file with the suffix .{requested or 'html, .png or .svg'}.",
         )
     if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is no file.", hint="Name one, such as map.html.")
+        raise UsageError(f"{path} is not a file.", hint="Name a file, such as map.html.")
     return kind
 
 
 def check_drawable(kind: str) -> None:
-    """Check that what draws a kind of map is installed.
+    """Check that the package that draws a kind of map is installed.
+
+    Parameters
+    ----------
+    kind : {"html", "png", "svg"}
 
     Raises
     ------
     MissingExtra
-        Where it is not.
+        If it isn't.
     """
     if kind == "html":
         plotly_script()
@@ -52,59 +68,70 @@ def check_drawable(kind: str) -> None:
 
 
 def draw(
-    found: SoundMap,
+    sound_map: SoundMap,
     path: Path,
     *,
     kind: str,
     color_by: str | None = None,
     title: str | None = None,
 ) -> None:
-    """Write a map into a file.
+    """Write a map to a file.
 
     Parameters
     ----------
-    found : SoundMap
+    sound_map : SoundMap
     path : Path
     kind : {"html", "png", "svg"}
     color_by : {"genre", "artist", "album", "folder", "cluster"}, optional
-        The first of these that tells tracks apart, unless given.
+        Tag to color by. Default: see `default_color_field`.
     title : str, optional
+        Default: see `default_title`.
 
     Raises
     ------
     UsageError
-        Where no track has what it is to be coloured by.
+        If no track has the tag to color by.
     MissingExtra
-        Where the package that draws is not installed.
+        If the package that draws this kind is not installed.
     LibraryError
-        Where the file cannot be written.
+        If the file can't be written.
     """
-    color_by = color_by or default_color_field(found)
-    if not any(colors_of(found)[color_by]):
+    color_by = color_by or default_color_field(sound_map)
+    if not any(colors_of(sound_map)[color_by]):
         raise UsageError(
-            f"No track has a {color_by} to be coloured by.", hint="--color-by cluster always works."
+            f"Can't color by {color_by}: no track has one.",
+            hint="Use --color-by cluster, which always works.",
         )
-    title = title or f"{len(found.tracks)} tracks by how they sound"
+    title = title or default_title(sound_map)
     if kind == "html":
-        content = page(found, title=title, color_by=color_by).encode()
+        content = page(sound_map, title=title, color_by=color_by).encode()
     else:
-        content = static_image(found, title=title, color_by=color_by, kind=kind)
+        content = static_image(sound_map, title=title, color_by=color_by, kind=kind)
     try:
-        with atomic_path(path.resolve()) as draft:  # the file that a link leads to
+        with atomic_path(path.resolve()) as draft:  # resolved, to keep a symbolic link
             draft.write_bytes(content)
     except OSError as exc:
         raise LibraryError(
-            f"{path} cannot be written: {exc.strerror}.",
-            hint="Name a file in a folder that is there, and yours to write.",
+            f"Can't write {path}: {exc.strerror}.",
+            hint="Name a file in an existing folder that you can write to.",
         ) from exc
 
 
-def default_color_field(found: SoundMap) -> str:
-    """Return the first field that three tracks in ten have, and that some share, but not all."""
-    labels = colors_of(found)
+def default_title(sound_map: SoundMap) -> str:
+    """Return the heading of a map if none is given."""
+    return f"{len(sound_map.tracks)} tracks by how they sound"
+
+
+def default_color_field(sound_map: SoundMap) -> str:
+    """Return the tag to color by if none is given.
+
+    That is the first one that 30 % of the tracks have, with at least two values and at most half
+    as many values as tracks; else "cluster".
+    """
+    colors = colors_of(sound_map)
     for field in FIELDS:
-        given = [label for label in labels[field] if label]
-        is_common = len(given) >= _LEAST_TAGGED * len(found.tracks)
-        if is_common and 1 < len(set(given)) <= len(given) / 2:
+        labels = [label for label in colors[field] if label]
+        is_common = len(labels) >= _MIN_TAGGED_SHARE * len(sound_map.tracks)
+        if is_common and 1 < len(set(labels)) <= len(labels) / 2:
             return field
     return "cluster"

@@ -1,4 +1,4 @@
-"""What tracks may be coloured, named and found by."""
+"""Labels of tracks on a map: tags to color by, and names to show."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ if TYPE_CHECKING:
 
     from audiosearch.library.index import Track
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
-#: What tracks can be coloured by, besides the cluster that they are in.
+#: Tags that tracks can be colored by, besides their cluster.
 FIELDS = ("genre", "artist", "album", "folder")
 
 
 def labels_of(tracks: Sequence[Track], field: str) -> list[str | None]:
-    """Return each track's genre, artist, album or folder, spelled as most spell it.
+    """Return each track's genre, artist, album or folder; None if it has none.
 
-    Of a genre that lists several, the first counts.
+    Labels that differ only in case get their most frequent spelling. If a genre lists several,
+    the first one counts.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+    field : {"genre", "artist", "album", "folder"}
     """
     if field == "folder":
-        return _folders([_path(track).parent for track in tracks])
+        return _folder_names([_path(track).parent for track in tracks])
     texts = [_text(track, field) for track in tracks]
     spellings: dict[str, Counter[str]] = {}
     for text in filter(None, texts):
@@ -36,25 +42,25 @@ def labels_of(tracks: Sequence[Track], field: str) -> list[str | None]:
 
 
 def name_of(track: Track) -> str:
-    """Return a track's title, or else its file's name."""
+    """Return a track's title; its file name if it has no title."""
     return readable(track.title) if track.title else file_of(track)
 
 
 def file_of(track: Track) -> str:
-    """Return the name of a track's file."""
+    """Return the name of a track's file, without its folder."""
     return readable(_path(track).name)
 
 
 def readable(text: str) -> str:
-    """Spell out a path's bytes that are not UTF-8, and leave out what controls terminals."""
-    return _CONTROLS.sub(" ", text).encode(errors="backslashreplace").decode()
+    """Replace control characters by spaces, and bytes that are not UTF-8 by escapes."""
+    return _CONTROL_CHARACTERS.sub(" ", text).encode(errors="backslashreplace").decode()
 
 
-def _folders(paths: Sequence[PurePath]) -> list[str | None]:
-    """Return the last part of each folder's path, or the last two where it has namesakes."""
-    namesakes = Counter(path.name for path in set(paths))
+def _folder_names(paths: Sequence[PurePath]) -> list[str | None]:
+    """Return each folder's name, with its parent's if another folder has the same name."""
+    counts = Counter(path.name for path in set(paths))
     return [
-        readable("/".join(path.parts[-2:]) if namesakes[path.name] > 1 else path.name) or None
+        readable("/".join(path.parts[-2:]) if counts[path.name] > 1 else path.name) or None
         for path in paths
     ]
 
@@ -67,6 +73,6 @@ def _text(track: Track, field: str) -> str | None:
 
 
 def _path(track: Track) -> PurePath:
-    """Return a path by the rules of where it comes from: imported ones may be of Windows."""
+    """Return a track's path; imported ones may be Windows paths."""
     windows = PureWindowsPath(track.path)
     return windows if windows.drive else PurePosixPath(track.path)

@@ -1,4 +1,4 @@
-"""Where each track lies: by UMAP once, and kept; new tracks among those they sound like.
+"""Positions of tracks on the map: laid out once by UMAP and kept; new tracks join their neighbors.
 
 References
 ----------
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.errors import IndexUnwritable, LibraryError, MissingExtra
+from audiosearch import defaults
+from audiosearch.errors import IndexUnwritable, MissingExtra
 from audiosearch.library.track import Coordinates
 from audiosearch.soundmap.regions import Region, clusters_of, regions_of
 
@@ -29,136 +30,137 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index, Track
     from audiosearch.types import Float32, Float64, Int64
 
-#: Fewer tracks are laid out by their two principal components.
-LEAST_FOR_UMAP = 50
-#: Trustworthiness at 10 neighbours is defined from so many tracks on.
-LEAST_MEASURED = 21
-MOST_MEASURED = 5_000  # it takes the distances of all to all
-N_NEIGHBOURS = 5  # that are shown of a track, and that a new one is placed among
+N_NEIGHBORS = 5  # that the page shows for a track, and that a new track is placed among
 
-_UMAP_NEIGHBOURS, _UMAP_DISTANCE, _UMAP_SEED = 15, 0.1, 42
-_LEAST_SHARE = 0.5  # of the tracks that have a place, for the others to be placed among them
+_MIN_UMAP_TRACKS = 50  # fewer are laid out by their two principal components
+_UMAP_NEIGHBORS, _UMAP_DISTANCE, _UMAP_SEED = 15, 0.1, 42
+_MIN_PLACED_SHARE = 0.5  # of the tracks; if fewer have a position, all are laid out again
+_WEIGHT_PER_COSINE = 20.0  # in the exponent of the weight of a new track's neighbor
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SoundMap:
-    """All tracks, and where they lie.
+    """All tracks of an index with their positions on the map.
 
     Attributes
     ----------
     tracks : list of Track
-    places : ndarray of float64, shape (n_tracks, 2)
-        In [-1, 1] for the tracks that were laid out together.
+    positions : ndarray of float64, shape (n_tracks, 2)
+        In [-1, 1], but for tracks that were added after the layout.
     clusters : ndarray of int64, shape (n_tracks,)
-        The number of the cluster that a track is in.
+        Number of each track's cluster.
     regions : list of Region
-        The clusters that have a name, largest first.
-    vectors : ndarray of float32, shape (n_tracks, 128)
+        Clusters that have a name, largest first.
+    vectors : ndarray of float32, shape (n_tracks, dimension)
+        Of unit length.
     is_relayout : bool
-        Whether all tracks were laid out for it, not only new ones placed.
+        Whether all tracks were laid out, not only new ones placed.
     """
 
     tracks: list[Track]
-    places: Float64
+    positions: Float64
     clusters: Int64
     regions: list[Region]
     vectors: Float32
     is_relayout: bool
 
-    def neighbours(self) -> Int64:
-        """Return the rows of the tracks that sound most like each, best first.
+    def neighbors(self) -> Int64:
+        """Return the rows of the most similar other tracks of each track, best first.
 
         Returns
         -------
-        ndarray of int64, shape (n_tracks, n_neighbours)
-            Five, or as many as there are others.
+        ndarray of int64, shape (n_tracks, n_neighbors)
+            Five neighbors, or as many as there are other tracks.
         """
-        n_neighbours = min(N_NEIGHBOURS, len(self.vectors) - 1)
-        nearest, _ = _nearest(self.vectors, self.vectors, n_neighbours + 1)
-        own = np.arange(len(nearest))[:, np.newaxis]
-        # A track is its own nearest, or, where it has twins, may not even be among them.
-        others = np.argsort(nearest == own, axis=1, kind="stable")[:, :n_neighbours]
+        n_neighbors = min(N_NEIGHBORS, len(self.vectors) - 1)
+        nearest, _ = _nearest(self.vectors, self.vectors, n_neighbors + 1)
+        rows = np.arange(len(nearest))[:, np.newaxis]
+        # A track is its own nearest; if it has copies, it may be missing from the nearest.
+        others = np.argsort(nearest == rows, axis=1, kind="stable")[:, :n_neighbors]
         return np.take_along_axis(nearest, others, axis=1)
 
-    def trustworthiness(self, n_neighbours: int = 10) -> float:
-        """Return how far a track's neighbours on the map are its neighbours by sound, in [0, 1].
+    def trustworthiness(self, n_neighbors: int = 10) -> float:
+        """Return how far neighbors on the map are neighbors by sound, in [0, 1].
 
-        Of more than 5,000 tracks, 5,000 drawn at random are looked at.
+        With more than 5,000 tracks, a random sample of 5,000 is measured.
         """
         from sklearn.manifold import trustworthiness
 
-        n_tracks = len(self.tracks)
-        rows = np.random.default_rng(0).permutation(n_tracks)[:MOST_MEASURED]
-        vectors, places = self.vectors[rows], self.places[rows]
-        return float(trustworthiness(vectors, places, n_neighbors=n_neighbours, metric="cosine"))
+        rng = np.random.default_rng(0)
+        rows = rng.permutation(len(self.tracks))[: defaults.MAX_TRUSTWORTHINESS_TRACKS]
+        vectors, positions = self.vectors[rows], self.positions[rows]
+        return float(trustworthiness(vectors, positions, n_neighbors=n_neighbors, metric="cosine"))
 
 
 def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
-    """Lay out an index, and keep where its tracks lie in it.
+    """Lay out the tracks of an index, and store their positions in it.
 
-    Tracks that have a place keep it, and new ones are placed among those that sound most like
-    them; but where fewer than half of all have one, or too few for UMAP, all are laid out.
+    Tracks that have a position keep it. New tracks are placed among the tracks that sound most
+    like them. If fewer than half of the tracks have a position, or too few for UMAP, all are laid
+    out again.
 
     Parameters
     ----------
     index : Index
     relayout : bool
-        Lay out all tracks in any case.
+        Lay out all tracks again in any case.
 
     Raises
     ------
     LibraryError
-        Where the index is empty.
+        If the index is empty.
     MissingExtra
-        Where umap-learn is not installed.
+        If umap-learn or scikit-learn is not installed.
     """
-    revision, kept = index.storage.revision(), index.coordinates()
+    index.require_tracks()
+    revision, stored = index.storage.revision(), index.coordinates()
     with index.all_with_vectors() as (_, rows):
-        everything = list(rows)
-    if not everything:
-        raise LibraryError("The index is empty.", hint="`audiosearch add FOLDER` fills it.")
-    tracks = [track for track, _ in everything]
-    vectors = np.stack([vector for _, vector in everything])
+        tracks_and_vectors = list(rows)
+    tracks = [track for track, _ in tracks_and_vectors]
+    vectors = np.stack([vector for _, vector in tracks_and_vectors])
     ids = np.array([track.id for track in tracks], dtype=np.int64)
-    has_place = np.isin(ids, kept.ids)
-    relayout = relayout or not _is_enough(int(has_place.sum()), len(tracks))
+    has_position = np.isin(ids, stored.ids)
+    relayout = relayout or not _are_enough(int(has_position.sum()), len(tracks))
     if relayout:
-        places = _laid_out(vectors)
-        new = Coordinates("", ids, places)
+        positions = _lay_out(vectors)
+        new = Coordinates("", ids, positions)
     else:
-        places = np.empty((len(tracks), 2))
-        places[has_place] = kept.places[np.isin(kept.ids, ids)]
-        places[~has_place] = _placed(vectors[~has_place], vectors[has_place], places[has_place])
-        new = Coordinates(kept.layout, ids[~has_place], places[~has_place])
+        positions = np.empty((len(tracks), 2))
+        positions[has_position] = stored.places[np.isin(stored.ids, ids)]
+        positions[~has_position] = _place(
+            vectors[~has_position], vectors[has_position], positions[has_position]
+        )
+        new = Coordinates(stored.layout, ids[~has_position], positions[~has_position])
     try:
         if len(new.ids) and not index.put_coordinates(new, as_of=revision):
-            return sound_map(index)  # among the places that another process has just found
+            return sound_map(index)  # another process has just laid out all tracks
     except IndexUnwritable as exc:
-        log.warning("%s Where tracks lie is not kept.", exc)
-    clusters = clusters_of(places)
-    regions = regions_of(tracks, places, clusters)
-    return SoundMap(tracks, places, clusters, regions, vectors, relayout)
+        log.warning("%s The tracks' positions are not stored.", exc)
+    clusters = clusters_of(positions)
+    regions = regions_of(tracks, positions, clusters)
+    return SoundMap(tracks, positions, clusters, regions, vectors, relayout)
 
 
-def _is_enough(n_placed: int, n_tracks: int) -> bool:
-    """Return whether so many tracks that have a place can give the others theirs."""
-    return n_placed >= _LEAST_SHARE * n_tracks and (
-        n_placed >= LEAST_FOR_UMAP or n_tracks < LEAST_FOR_UMAP
+def _are_enough(n_placed: int, n_tracks: int) -> bool:
+    """Return whether enough tracks have a position to place the others among them."""
+    return n_placed >= _MIN_PLACED_SHARE * n_tracks and (
+        n_placed >= _MIN_UMAP_TRACKS or n_tracks < _MIN_UMAP_TRACKS
     )
 
 
-def _laid_out(vectors: Float32) -> Float64:
-    if len(vectors) < LEAST_FOR_UMAP:
-        centred = vectors - vectors.mean(axis=0, dtype=np.float64)
-        left, scales, _ = np.linalg.svd(centred, full_matrices=False)
-        places = np.pad(left * scales, ((0, 0), (0, 2)))[:, :2]
+def _lay_out(vectors: Float32) -> Float64:
+    """Return positions of all tracks, scaled to [-1, 1]: float64, shape (n_tracks, 2)."""
+    if len(vectors) < _MIN_UMAP_TRACKS:
+        centered = vectors - vectors.mean(axis=0, dtype=np.float64)
+        left, scales, _ = np.linalg.svd(centered, full_matrices=False)
+        positions = np.pad(left * scales, ((0, 0), (0, 2)))[:, :2]
     else:
-        places = _umap().fit_transform(vectors)
-    low, high = places.min(axis=0), places.max(axis=0)
-    largest = max(float((high - low).max()), 1e-12)
-    return np.asarray((places - (low + high) / 2) * (2 / largest), dtype=np.float64)
+        positions = _umap().fit_transform(vectors)
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    extent = max(float((high - low).max()), 1e-12)
+    return np.asarray((positions - (low + high) / 2) * (2 / extent), dtype=np.float64)
 
 
 def _umap() -> Any:
@@ -168,7 +170,7 @@ def _umap() -> Any:
         except ModuleNotFoundError as exc:
             raise MissingExtra("A map", "umap-learn", "map") from exc
     return UMAP(
-        n_neighbors=_UMAP_NEIGHBOURS,
+        n_neighbors=_UMAP_NEIGHBORS,
         min_dist=_UMAP_DISTANCE,
         metric="cosine",
         init="pca",
@@ -179,7 +181,7 @@ def _umap() -> Any:
 
 @contextmanager
 def _without_tensorflow() -> Iterator[None]:
-    """Keep umap from loading TensorFlow, which takes seconds, for what is not used here."""
+    """Keep umap from importing TensorFlow, which takes seconds and isn't used here."""
     loaded = sys.modules.get("tensorflow")
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
     try:
@@ -192,19 +194,36 @@ def _without_tensorflow() -> Iterator[None]:
             sys.modules["tensorflow"] = loaded
 
 
-def _placed(new: Float32, known: Float32, places: Float64) -> Float64:
-    """Return the middle of the most alike tracks' places, the more alike the heavier."""
+def _place(new: Float32, placed: Float32, positions: Float64) -> Float64:
+    """Return positions of new tracks: weighted means of their nearest neighbors' positions.
+
+    Parameters
+    ----------
+    new : ndarray of float32, shape (n_new, dimension)
+        Vectors of the new tracks.
+    placed : ndarray of float32, shape (n_placed, dimension)
+        Vectors of the tracks that have a position.
+    positions : ndarray of float64, shape (n_placed, 2)
+
+    Returns
+    -------
+    ndarray of float64, shape (n_new, 2)
+    """
     if not len(new):
         return np.empty((0, 2))
-    nearest, cosines = _nearest(new, known, N_NEIGHBOURS)
-    weights = np.exp((cosines - cosines[:, :1]) * 20.0)
+    nearest, cosines = _nearest(new, placed, N_NEIGHBORS)
+    weights = np.exp((cosines - cosines[:, :1]) * _WEIGHT_PER_COSINE)
     weights /= weights.sum(axis=1, keepdims=True)
-    return np.asarray((places[nearest] * weights[:, :, np.newaxis]).sum(axis=1))
+    return np.asarray((positions[nearest] * weights[:, :, np.newaxis]).sum(axis=1))
 
 
-def _nearest(vectors: Float32, among: Float32, k: int) -> tuple[Int64, Float32]:
-    """Return the rows of the nearest of others, best first, and their cosines."""
+def _nearest(queries: Float32, vectors: Float32, k: int) -> tuple[Int64, Float32]:
+    """Return for each query the rows of the k nearest vectors, best first, and their cosines.
+
+    Both arrays have the shape (n_queries, k), or fewer columns if there are fewer vectors.
+    """
     import faiss
 
-    cosines, rows = faiss.knn(vectors, among, min(k, len(among)), faiss.METRIC_INNER_PRODUCT)
+    k = min(k, len(vectors))
+    cosines, rows = faiss.knn(queries, vectors, k, faiss.METRIC_INNER_PRODUCT)
     return rows, cosines

@@ -1,4 +1,4 @@
-"""The map as a page of its own: one file that needs neither network nor server."""
+"""A map as an HTML page: one file that needs neither network nor server."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from audiosearch.soundmap.labels import FIELDS, file_of, labels_of, name_of, rea
 if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
 
-#: Okabe and Ito's colours, which colour-blind people can tell apart, and a few between.
+#: Okabe and Ito's colors, which color-blind people can tell apart, and a few in between.
 PALETTE = (
     *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"),
     *("#8c6d1f", "#7b5ea7", "#b0a400", "#20808d", "#a0522d", "#6b8e23"),
 )
-OTHERS = "#8a919e"  # the colour of what has none of its own
+OTHER_COLOR = "#8a919e"  # of tracks without a color of their own
 
-_DECIMALS = 5  # of a place: finer than a pixel
+_DECIMALS = 5  # of a position: finer than a pixel
 
 
-def page(found: SoundMap, *, title: str, color_by: str) -> str:
-    """Return the page, with all it needs in it.
+def page(sound_map: SoundMap, *, title: str, color_by: str) -> str:
+    """Return the page of a map, with its scripts, styles and data.
 
     Parameters
     ----------
-    found : SoundMap
+    sound_map : SoundMap
     title : str
     color_by : {"genre", "artist", "album", "folder", "cluster"}
 
     Raises
     ------
     MissingExtra
-        Where Plotly, whose script is put into the page, is not installed.
+        If Plotly is not installed; its script is part of the page.
     """
-    return page_of(content(found), title=title, color_by=color_by)
+    return page_of(content(sound_map), title=title, color_by=color_by)
 
 
 def page_of(data: dict[str, Any], *, title: str, color_by: str) -> str:
-    """Return the page of a map's `content`; see `page`."""
-    looks = {"title": readable(title), "color_by": color_by}
-    here = files("audiosearch.soundmap")
+    """Return the page of the `content` of a map; see `page`."""
+    options = {"title": readable(title), "color_by": color_by}
+    folder = files("audiosearch.soundmap")
     parts = {
-        "STYLE": (here / "map.css").read_text(encoding="utf-8"),
-        "PANZOOM": (here / "pan_zoom.js").read_text(encoding="utf-8"),
-        "SCRIPT": (here / "map.js").read_text(encoding="utf-8"),
-        "DATA": _in_html(data | looks),
+        "STYLE": (folder / "map.css").read_text(encoding="utf-8"),
+        "PANZOOM": (folder / "pan_zoom.js").read_text(encoding="utf-8"),
+        "SCRIPT": (folder / "map.js").read_text(encoding="utf-8"),
+        "DATA": _in_html(data | options),
         "PLOTLY": plotly_script(),
     }
-    text = (here / "map.html").read_text(encoding="utf-8")
+    text = (folder / "map.html").read_text(encoding="utf-8")
     return re.sub(r"/\*([A-Z]+)\*/", lambda match: parts[match[1]], text)
 
 
 def plotly_script() -> str:
-    """Return Plotly's script, which draws the page.
+    """Return the JavaScript of Plotly, which draws the map in the page.
 
     Raises
     ------
     MissingExtra
-        Where it is not installed.
+        If Plotly is not installed.
     """
     try:
         from plotly.offline import get_plotlyjs
@@ -72,44 +72,44 @@ def plotly_script() -> str:
     return script
 
 
-def content(found: SoundMap) -> dict[str, Any]:
-    """Return a map as JSON has it: a list a field, with an entry a track."""
-    tracks = found.tracks
-    labels = colors_of(found)
+def content(sound_map: SoundMap) -> dict[str, Any]:
+    """Return a map as JSON: one list for each field, with an entry for each track."""
+    tracks = sound_map.tracks
+    labels = colors_of(sound_map)
     return {
         "ids": [track.id for track in tracks],
-        "x": found.places[:, 0].round(_DECIMALS).tolist(),
-        "y": found.places[:, 1].round(_DECIMALS).tolist(),
+        "x": sound_map.positions[:, 0].round(_DECIMALS).tolist(),
+        "y": sound_map.positions[:, 1].round(_DECIMALS).tolist(),
         "name": [name_of(track) for track in tracks],
         "file": [file_of(track) for track in tracks],
         "year": [track.year for track in tracks],
         "seconds": [round(track.seconds) for track in tracks],
         **labels,
         "colors": {field: legend(labels[field]) for field in labels},
-        "others": OTHERS,
-        "neighbours": found.neighbours().tolist(),
+        "others": OTHER_COLOR,
+        "neighbours": sound_map.neighbors().tolist(),
         "regions": [
-            {"name": r.name, "x": r.x, "y": r.y, "tracks": r.n_tracks} for r in found.regions
+            {"name": r.name, "x": r.x, "y": r.y, "tracks": r.n_tracks} for r in sound_map.regions
         ],
     }
 
 
-def colors_of(found: SoundMap) -> dict[str, list[str | None]]:
-    """Return what tracks can be coloured by: a label a track, by field."""
-    labels = {field: labels_of(found.tracks, field) for field in FIELDS}
-    names = {region.cluster: region.name for region in found.regions}
-    clusters = found.clusters.tolist()
+def colors_of(sound_map: SoundMap) -> dict[str, list[str | None]]:
+    """Return the labels that tracks can be colored by: one for each track, by field."""
+    labels = {field: labels_of(sound_map.tracks, field) for field in FIELDS}
+    names = {region.cluster: region.name for region in sound_map.regions}
+    clusters = sound_map.clusters.tolist()
     return labels | {"cluster": [names.get(n, f"region {n + 1}") for n in clusters]}
 
 
 def legend(labels: list[str | None]) -> list[tuple[str, int, str]]:
-    """Return the most frequent labels, how often each comes, and its colour."""
+    """Return the most frequent labels, each with its number of tracks and its color."""
     counts = Counter(filter(None, labels))
     ranked = sorted(counts, key=lambda label: (-counts[label], label))
     return [(label, counts[label], color) for label, color in zip(ranked, PALETTE, strict=False)]
 
 
 def _in_html(data: dict[str, Any]) -> str:
-    """Return JSON that ends no script element, whatever is in it."""
+    """Return JSON that is safe inside a script element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,4 +1,4 @@
-"""The map's regions: clusters of tracks, each named by the tag that tells it from the others."""
+"""Regions of a map: clusters of tracks, each named by its most characteristic tag."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Track
     from audiosearch.types import Float64, Int64
 
-# Clusters are as many as the square root of a sixth of the tracks: 4 of 100, 13 of 1,000.
+# The number of clusters is the square root of a sixth of the tracks: 4 of 100, 13 of 1,000.
 _TRACKS_PER_SQUARE = 6
-_MOST_CLUSTERS = 24
-# A cluster is named by nothing that fewer of its tracks have.
-_LEAST_TRACKS, _LEAST_SHARE = 3, 0.1
+_MAX_CLUSTERS = 24
+# A tag names a cluster only if this many, and this share, of its tracks have it.
+_MIN_TRACKS, _MIN_SHARE = 3, 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of the map.
+    """A cluster with a name.
 
     Attributes
     ----------
     name : str
-        A genre, artist, album or folder; no two regions have the same.
+        A genre, artist, album or folder. No two regions have the same name.
     x, y : float
-        Its middle.
+        Median of its tracks' positions.
     n_tracks : int
     cluster : int
-        The number of the cluster that it is.
+        Number of the cluster.
     """
 
     name: str
@@ -45,53 +45,65 @@ class Region:
     cluster: int
 
 
-def clusters_of(places: Float64) -> Int64:
-    """Return the number of the cluster that each track is in, by k-means.
+def clusters_of(positions: Float64) -> Int64:
+    """Cluster tracks by k-means, and return the number of each track's cluster.
 
     Parameters
     ----------
-    places : ndarray of float64, shape (n_tracks, 2)
+    positions : ndarray of float64, shape (n_tracks, 2)
+
+    Returns
+    -------
+    ndarray of int64, shape (n_tracks,)
 
     Raises
     ------
     MissingExtra
-        Where scikit-learn is not installed.
+        If scikit-learn is not installed.
     """
     try:
         from sklearn.cluster import KMeans
     except ModuleNotFoundError as exc:
         raise MissingExtra("A map", "scikit-learn", "map") from exc
-    n_distinct = len(np.unique(places, axis=0))
-    n_clusters = min(_MOST_CLUSTERS, round((len(places) / _TRACKS_PER_SQUARE) ** 0.5))
-    found = KMeans(max(1, min(n_clusters, n_distinct)), n_init=4, random_state=0).fit(places)
-    return np.asarray(found.labels_, dtype=np.int64)
+    n_distinct = len(np.unique(positions, axis=0))
+    n_clusters = min(_MAX_CLUSTERS, round((len(positions) / _TRACKS_PER_SQUARE) ** 0.5))
+    n_clusters = max(1, min(n_clusters, n_distinct))
+    fitted = KMeans(n_clusters, n_init=4, random_state=0).fit(positions)
+    return np.asarray(fitted.labels_, dtype=np.int64)
 
 
-def regions_of(tracks: list[Track], places: Float64, clusters: Int64) -> list[Region]:
-    """Return the clusters by size, each with the tag that is most its own.
+def regions_of(tracks: list[Track], positions: Float64, clusters: Int64) -> list[Region]:
+    """Return the clusters by size, largest first, each with its most characteristic tag.
 
-    That is the tag with the largest summand of Kullback and Leibler's divergence of the cluster
-    from the whole library. Clusters are left out whose tags are none more frequent there than
-    elsewhere, rare, or those of a larger one.
+    That is the tag that adds most to the Kullback-Leibler divergence of the cluster's tags from
+    those of the whole library. A cluster gets no name, and is left out, if all its tags are
+    rare in it, no more frequent than elsewhere, or the names of larger clusters.
+
+    Parameters
+    ----------
+    tracks : list of Track
+    positions : ndarray of float64, shape (n_tracks, 2)
+    clusters : ndarray of int64, shape (n_tracks,)
+        Result of `clusters_of`.
     """
     columns = [labels_of(tracks, field) for field in FIELDS]
     tags = [set(filter(None, row)) for row in zip(*columns, strict=True)]
-    everywhere = Counter(tag for some in tags for tag in some)
+    total_counts = Counter(tag for track_tags in tags for tag in track_tags)
     regions: list[Region] = []
-    taken: set[str] = set()
+    used: set[str] = set()
     numbers, sizes = np.unique(clusters, return_counts=True)
     for number in numbers[np.argsort(-sizes, kind="stable")]:
         rows = np.flatnonzero(clusters == number)
-        here = Counter(tag for row in rows for tag in tags[row])
-        least = max(_LEAST_TRACKS, _LEAST_SHARE * len(rows))
+        counts = Counter(tag for row in rows for tag in tags[row])
+        min_count = max(_MIN_TRACKS, _MIN_SHARE * len(rows))
         weights = {
-            tag: count * math.log(count / len(rows) * len(tracks) / everywhere[tag])
-            for tag, count in here.items()
-            if count >= least and tag not in taken
+            tag: count * math.log(count / len(rows) * len(tracks) / total_counts[tag])
+            for tag, count in counts.items()
+            if count >= min_count and tag not in used
         }
         name = max(sorted(weights), key=weights.__getitem__, default=None)
         if name is not None and weights[name] > 0:
-            taken.add(name)
-            x, y = np.median(places[rows], axis=0).tolist()
+            used.add(name)
+            x, y = np.median(positions[rows], axis=0).tolist()
             regions.append(Region(name, x, y, len(rows), int(number)))
     return regions

@@ -1,4 +1,4 @@
-"""The map as a picture."""
+"""A map as a static image."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import MissingExtra
 from audiosearch.soundmap.labels import readable
-from audiosearch.soundmap.page import OTHERS, colors_of, legend
+from audiosearch.soundmap.page import OTHER_COLOR, colors_of, legend
 
 if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
 
-_INCHES, _DOTS_PER_INCH = (14.0, 9.0), 120
-_TITLE_WIDTH = 100  # letters
-_AREA = 40_000  # of all points together, in square points
+_SIZE_INCHES, _DOTS_PER_INCH = (14.0, 9.0), 120
+_TITLE_WIDTH = 100  # characters of a line
+_TOTAL_AREA = 40_000  # of all tracks' dots together, in square points
+_MIN_AREA, _MAX_AREA = 2.0, 36.0  # of a dot, in square points
 
 
-def static_image(found: SoundMap, *, title: str, color_by: str, kind: str) -> bytes:
-    """Return a picture of a map.
+def static_image(sound_map: SoundMap, *, title: str, color_by: str, kind: str) -> bytes:
+    """Return the content of an image file of a map.
 
-    Scripts that Matplotlib's own font lacks show as boxes in a png; in an svg, texts stay texts.
+    In a png, characters that Matplotlib's font lacks show as boxes. An svg keeps its texts as
+    text.
 
     Parameters
     ----------
-    found : SoundMap
+    sound_map : SoundMap
     title : str
     color_by : {"genre", "artist", "album", "folder", "cluster"}
     kind : {"png", "svg"}
@@ -34,27 +36,27 @@ def static_image(found: SoundMap, *, title: str, color_by: str, kind: str) -> by
     Raises
     ------
     MissingExtra
-        Where Matplotlib is not installed.
+        If Matplotlib is not installed.
     """
     figure = new_figure()
-    labels = colors_of(found)[color_by]
-    shown = legend(labels)
-    colors = {label: color for label, _, color in shown}
+    labels = colors_of(sound_map)[color_by]
+    entries = legend(labels)
+    colors = {label: color for label, _, color in entries}
     axes = figure.add_subplot()
-    size = max(2.0, min(36.0, _AREA / len(labels)))
-    x, y = found.places.T
-    of_tracks = [colors.get(label or "", OTHERS) for label in labels]
-    axes.scatter(x, y, s=size, c=of_tracks, linewidths=0)
+    area = max(_MIN_AREA, min(_MAX_AREA, _TOTAL_AREA / len(labels)))
+    x, y = sound_map.positions.T
+    track_colors = [colors.get(label or "", OTHER_COLOR) for label in labels]
+    axes.scatter(x, y, s=area, c=track_colors, linewidths=0)
     texts = [axes.set_title(textwrap.fill(readable(title), _TITLE_WIDTH))]
-    back = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
+    box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
     texts += [
-        axes.text(r.x, r.y, r.name, ha="center", weight="bold", bbox=back) for r in found.regions
+        axes.text(r.x, r.y, r.name, ha="center", weight="bold", bbox=box) for r in sound_map.regions
     ]
-    if OTHERS in of_tracks:
-        shown.append(("others", of_tracks.count(OTHERS), OTHERS))
-    if shown:
-        # A legend leaves out labels that begin with an underscore: they get theirs below.
-        dots = [axes.scatter([], [], color=color) for _, _, color in shown]
+    if OTHER_COLOR in track_colors:
+        entries.append(("other", track_colors.count(OTHER_COLOR), OTHER_COLOR))
+    if entries:
+        # Matplotlib's legend drops labels that begin with an underscore, so they are set below.
+        dots = [axes.scatter([], [], color=color) for _, _, color in entries]
         names = axes.legend(
             dots,
             ["-"] * len(dots),
@@ -63,32 +65,32 @@ def static_image(found: SoundMap, *, title: str, color_by: str, kind: str) -> by
             frameon=False,
             title=color_by,
         )
-        for text, (label, _, _) in zip(names.get_texts(), shown, strict=True):
+        for text, (label, _, _) in zip(names.get_texts(), entries, strict=True):
             text.set_text(label)
             texts.append(text)
     for text in texts:
-        text.set_parse_math(False)  # a dollar sign is one
+        text.set_parse_math(False)  # or dollar signs would begin formulas
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_axis_off()
-    return _saved(figure, kind)
+    return _image_bytes(figure, kind)
 
 
 def new_figure() -> Any:
-    """Return an empty picture.
+    """Return an empty Matplotlib figure.
 
     Raises
     ------
     MissingExtra
-        Where Matplotlib is not installed.
+        If Matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as exc:
-        raise MissingExtra("A still of a map", "matplotlib", "map") from exc
-    return Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
+        raise MissingExtra("A static image of a map", "matplotlib", "map") from exc
+    return Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
 
 
-def _saved(figure: Any, kind: str) -> bytes:
+def _image_bytes(figure: Any, kind: str) -> bytes:
     from matplotlib import rc_context
 
     content = io.BytesIO()

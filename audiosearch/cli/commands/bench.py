@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from audiosearch import defaults
 from audiosearch.cli.options import Jobs, ModelName, OutputFormat, Weights
 from audiosearch.cli.output import Format, show_rows
 
@@ -17,7 +18,7 @@ def bench(
     jobs: Jobs = None,
     rounds: Annotated[
         int, typer.Option(min=1, metavar="N", help="Number of rounds. The medians are reported.")
-    ] = 3,
+    ] = defaults.BENCH_ROUNDS,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Measure this machine: decoding, log-mel, network, end to end, and search."""

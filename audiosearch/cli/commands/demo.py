@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from audiosearch import defaults
 from audiosearch.cli.options import OutputFormat, Weights
 from audiosearch.cli.output import Format, show_rows
 
@@ -18,7 +19,7 @@ N_HITS = 3
 def demo(
     folder: Annotated[
         Path, typer.Option("--folder", metavar="DIR", help="Folder for the sounds and the index.")
-    ] = Path("audiosearch-demo"),
+    ] = Path(defaults.DEMO_FOLDER),
     weights: Weights = None,
     output: OutputFormat = Format.TABLE,
 ) -> None:

@@ -15,7 +15,7 @@ def info(location: IndexAt = defaults.INDEX, output: OutputFormat = Format.TABLE
     with Index(location) as index:
         totals, spec = index.totals(), index.spec
         pending_model, pending_tracks = index.pending()
-        index_type, shown_location = index.vector_indexes.kind(), index.location
+        index_type, shown_location = index.vector_indexes.index_type(), index.location
     facts = {
         "index": shown_location,
         "tracks": totals.tracks,

@@ -39,15 +39,13 @@ def draw_map(
     from audiosearch.cli.text import counted
     from audiosearch.library.index import Index
     from audiosearch.soundmap import (
-        LEAST_MEASURED,
-        MOST_MEASURED,
         check_drawable,
         draw,
         kind_of,
         sound_map,
     )
 
-    kind_drawn = kind_of(output, kind) if output else kind or "html"
+    kind_drawn = kind_of(output, kind) if output else kind or defaults.MAP_KIND
     output = output or Path(f"map.{kind_drawn}")
     check_drawable(kind_drawn)
     with Index(location) as index, spinner("Laying out the tracks ..."):
@@ -58,8 +56,15 @@ def draw_map(
         f"{output}: {counted(len(found.tracks), 'track')}{how}, "
         f"{counted(len(found.regions), 'named region')}"
     )
-    if len(found.tracks) < LEAST_MEASURED:
-        say(f"The map's trustworthiness is measured from {LEAST_MEASURED} tracks on.")
+    if len(found.tracks) < defaults.MIN_TRUSTWORTHINESS_TRACKS:
+        say(
+            "The map's trustworthiness is measured from "
+            f"{defaults.MIN_TRUSTWORTHINESS_TRACKS} tracks on."
+        )
         return
-    sample = f" (sample of {MOST_MEASURED} tracks)" if len(found.tracks) > MOST_MEASURED else ""
+    sample = (
+        f" (sample of {defaults.MAX_TRUSTWORTHINESS_TRACKS} tracks)"
+        if len(found.tracks) > defaults.MAX_TRUSTWORTHINESS_TRACKS
+        else ""
+    )
     say(f"trustworthiness at 10 neighbors: {found.trustworthiness():.3f}{sample}")

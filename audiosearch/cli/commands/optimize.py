@@ -20,7 +20,7 @@ def optimize(
     target_recall: Annotated[
         float,
         typer.Option(metavar="0..1", help="Recall at 10 to keep: share of true neighbors found."),
-    ] = 0.95,
+    ] = defaults.TARGET_RECALL,
     max_memory: Annotated[
         str | None, typer.Option(metavar="2GB", help="Memory limit of the FAISS index.")
     ] = None,
@@ -45,7 +45,7 @@ def optimize(
         if exact:
             result = make_exact(index)
         else:
-            result = optimize_index(index, target_recall=target_recall, most_bytes=max_bytes)
+            result = optimize_index(index, target_recall=target_recall, max_bytes=max_bytes)
     if output is Format.JSON:
         print_json(result.to_json())
         return

@@ -23,7 +23,7 @@ def prune(
     from audiosearch.maintenance import files
 
     with Index(location) as index:
-        missing = files.gone(index)
+        missing = files.missing_files(index)
         for track in missing.tracks:
             say(track.path, label="missing: ", style="yellow")
         if missing.tracks and not yes:

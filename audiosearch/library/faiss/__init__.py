@@ -1,1 +1,1 @@
-"""FAISS search structures: derived from the database, and rebuilt when needed."""
+"""FAISS indexes: derived from the database's vectors, and rebuilt when needed."""

@@ -1,4 +1,4 @@
-"""Vectors in an arrangement of FAISS's: built from a catalog, brought up to date, and searched."""
+"""A FAISS index of all tracks' vectors: built from the database, kept up to date, searched."""
 
 from __future__ import annotations
 
@@ -7,148 +7,183 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
-from audiosearch.errors import TrackNotFound
+from audiosearch.errors import ModelMismatch, TrackNotFound
 from audiosearch.library.faiss.index_config import FLAT, held_ids
-from audiosearch.library.faiss.vector_index import drop_excluded
-from audiosearch.library.faiss.whitening import check_enough, transformed, whitened_index
-from audiosearch.models.front_end import EMBEDDING_SIZE
+from audiosearch.library.faiss.whitening import (
+    check_enough_tracks,
+    max_fitting_samples,
+    transformed,
+    whitened_index,
+)
+from audiosearch.library.neighbors import drop_excluded, no_neighbors, top_k
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from audiosearch.library.faiss.index_config import IndexConfig
-    from audiosearch.library.sqlite.catalog import Catalog
+    from audiosearch.library.faiss.vector_database import VectorDatabase
     from audiosearch.types import Float32, Int64
 
-# From so many queries on, a matrix product is faster than one query after the other, though not
-# by FAISS's own reckoning: its constant is in numbers of float, not of vectors.
-_LEAST_BY_MATRIX = 8
-faiss.cvar.distance_compute_blas_threshold = _LEAST_BY_MATRIX * EMBEDDING_SIZE
+WHITENED_TRACKS = "whitened_tracks"  # setting: number of tracks that the transform was fitted to
 
-FITTED = "whitened_tracks"  # the setting that tells how many tracks a transform was fitted to
-
-_FEW = 10_000  # tracks: they are compared one and all, in whatever arrangement
-_FITTING_SAMPLES = 262_144
-_MARGIN = 4  # times as many are found by their codes as are wanted
-_MOST_NODES = 1_024  # of a graph that a search keeps in view, before it looks at everything
+_MIN_QUERIES_FOR_BLAS = 8  # from so many on, one matrix product beats one query after the other
+_MAX_EXHAUSTIVE = 10_000  # so few allowed tracks are all compared, whatever the index type
+_CODE_FACTOR = 4  # hits of a search of codes, to the neighbours wanted
+_MAX_EF_SEARCH = 1_024  # beyond it, all vectors are compared
 
 
 class FaissIndex:
-    """A catalog's vectors, as they are or whitened, to be searched by inner product.
+    """All vectors of a database, plain or whitened, searched by inner product.
 
     Parameters
     ----------
-    catalog : Catalog
-        Which has the vectors; all of them stay the same while one of these is built.
-    arrangement : IndexConfig
+    database : VectorDatabase
+        Its vectors must not change during `build`.
+    config : IndexConfig
     whiten : bool
-        Search in a space that was fitted to the catalog, where the vectors crowd less.
+        Search whitened vectors: see `audiosearch.library.faiss.whitening`.
 
     Attributes
     ----------
-    arrangement : IndexConfig
-        Its effort may be changed at any time.
+    config : IndexConfig
+        Its ``nprobe``, ``ef_search`` and ``n_candidates`` may be changed at any time.
     faiss : faiss.Index or None
-        None until it is built.
+        None before `build`.
     is_whitened : bool
     revision : int
-        The catalog's, that it is up to date with.
+        Revision of the database that the index is up to date with.
     """
 
-    def __init__(self, catalog: Catalog, arrangement: IndexConfig, *, whiten: bool = False) -> None:
-        self.arrangement = arrangement
+    def __init__(
+        self, database: VectorDatabase, config: IndexConfig, *, whiten: bool = False
+    ) -> None:
+        self.config = config
         self.faiss: Any = None
         self.revision = 0
-        self._catalog = catalog
         self.is_whitened = whiten
+        self._database = database
 
     def build(self) -> None:
-        """Arrange all vectors anew: flat, where they are too few for what was asked for.
+        """Index all vectors; as "flat" if there are too few to train the configured type.
 
         Raises
         ------
         LibraryError
-            Where there are too few to whiten.
+            If there are too few tracks to whiten.
         """
-        with self._catalog.snapshot():
-            self._build(self._catalog.vector_ids())
-            self.revision = self._catalog.revision()
+        with self._database.snapshot():
+            self._build(self._database.vector_ids(), self._database.dimension)
+            self.revision = self._database.revision()
 
-    def _build(self, ids: Int64) -> None:
+    def _build(self, ids: Int64, dimension: int) -> None:
+        n_samples = self.config.n_training_vectors
         if self.is_whitened:
-            check_enough(len(ids))
-        n_samples = max(_FITTING_SAMPLES if self.is_whitened else 0, self.arrangement.n_samples)
-        chosen = np.random.default_rng(0).permutation(len(ids))[:n_samples]
-        sample = self._catalog.vectors_of(ids[np.sort(chosen)])
-        if len(ids) < self.arrangement.least_vectors:
-            self.arrangement = FLAT
-        trained = self.arrangement.trained
-        self.faiss = whitened_index(sample, trained) if self.is_whitened else trained(sample)
-        for some, vectors in self._catalog.vector_blocks():
-            self.faiss.add_with_ids(vectors, some)
+            check_enough_tracks(len(ids), dimension)
+            n_samples = max(n_samples, max_fitting_samples(dimension))
+        rows = np.random.default_rng(0).permutation(len(ids))[:n_samples]
+        sample = self._database.vectors_of(ids[np.sort(rows)])
+        if len(ids) < self.config.min_training_vectors:
+            self.config = FLAT
+        trained_index = self.config.trained_index
+        self.faiss = (
+            whitened_index(sample, trained_index) if self.is_whitened else trained_index(sample)
+        )
+        for block_ids, vectors in self._database.vector_blocks():
+            self.faiss.add_with_ids(vectors, block_ids)
 
-    def fitted(self) -> dict[str, str]:
-        """Return the setting that tells what a transform was fitted to, once it is built."""
-        return {FITTED: str(self.n_tracks)} if self.is_whitened else {}
+    def whitening_settings(self) -> dict[str, str]:
+        """Return the setting that says how many tracks the transform was just fitted to."""
+        return {WHITENED_TRACKS: str(self.n_tracks)} if self.is_whitened else {}
 
-    def outdated(self) -> Int64:
-        """Return the ids of the vectors held that are others now, or gone."""
+    def outdated_ids(self) -> Int64:
+        """Return the ids in the index whose vectors were changed or removed: int64, (n,)."""
         held = held_ids(self._inner)
-        gone = np.setdiff1d(held, self._catalog.vector_ids())
-        changed = self._catalog.changed_since(self.revision)
-        return np.concatenate([gone, np.intersect1d(held, changed)])
+        removed = np.setdiff1d(held, self._database.vector_ids())
+        changed = self._database.changed_since(self.revision)
+        return np.concatenate([removed, np.intersect1d(held, changed)])
 
-    def follow(self) -> None:
-        """Take in what has changed in the catalog."""
-        with self._catalog.snapshot():
-            outdated = self.outdated()
+    def apply_changes(self) -> None:
+        """Bring the index up to date with the database."""
+        with self._database.snapshot():
+            outdated = self.outdated_ids()
             if len(outdated):
                 self.faiss.remove_ids(faiss.IDSelectorBatch(outdated))
-            for ids, vectors in self._catalog.vector_blocks(self.revision):
+            for ids, vectors in self._database.vector_blocks(self.revision):
                 self.faiss.add_with_ids(vectors, ids)
-            self.revision = self._catalog.revision()
+            self.revision = self._database.revision()
 
     @property
     def _inner(self) -> Any:
-        """The index of the vectors as they are compared, behind any transform."""
+        """The FAISS index of the vectors as they are compared, behind any transform."""
         return faiss.downcast_index(self.faiss.index) if self.is_whitened else self.faiss
 
     @property
     def _is_flat(self) -> bool:
-        return self.arrangement.kind == "flat"
+        return self.config.index_type == "flat"
 
     @property
     def max_k(self) -> None:
-        """All can be found at a time."""
+        """Largest number of neighbours that a search finds: None, for no limit."""
 
     @property
     def n_tracks(self) -> int:
-        """How many tracks can be found."""
+        """Number of tracks in the index."""
         return int(self._inner.ntotal)
 
     @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        return int(self.faiss.d)
+
+    @property
     def ids(self) -> Int64:
-        """The ids of all tracks, in no order: int64, shape (n,)."""
+        """Ids of all tracks in the index, in no particular order: int64, shape (n,)."""
         return held_ids(self._inner)
 
     def transform(self, vectors: Float32) -> Float32:
-        """Return vectors as they are compared: (n, 128) as (n, 128), of unit length."""
+        """Return vectors as the index compares them.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, dimension)
+            Of unit length.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, dimension)
+            Of unit length; whitened if the index is.
+        """
+        self._check_dimension(vectors)
         return transformed(self.faiss, vectors) if self.is_whitened else vectors
 
     def vectors_of(self, ids: Int64) -> Float32:
-        """Return the vectors of tracks, as they are compared: float32, shape (n, 128)."""
+        """Return the vectors of tracks as the index compares them: float32, (n, dimension)."""
         if not self._is_flat:
-            return self.transform(self._catalog.vectors_of(ids))
-        found: Float32 = self._inner.reconstruct_batch(ids)
-        return found
+            return self.transform(self._database.vectors_of(ids))
+        vectors: Float32 = self._inner.reconstruct_batch(ids)
+        return vectors
 
-    def range_search(self, vector: Float32, least: float) -> Int64:
-        """Return the ids of all vectors whose inner product with one is at least so much."""
+    def range_search(self, vector: Float32, min_product: float) -> Int64:
+        """Return the ids of all vectors that are near enough to one.
+
+        Parameters
+        ----------
+        vector : ndarray of float32, shape (dimension,)
+            A vector as the index compares it.
+        min_product : float
+            Smallest inner product with it.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            In no particular order.
+        """
+        self._check_dimension(vector)
         if self._is_flat:
-            return self.ids[self.vectors_of(self.ids) @ vector >= least]
+            return self.ids[self.vectors_of(self.ids) @ vector >= min_product]
         near = [
-            ids[self.transform(vectors) @ vector >= least]
-            for ids, vectors in self._catalog.vector_blocks()
+            ids[self.transform(vectors) @ vector >= min_product]
+            for ids, vectors in self._database.vector_blocks()
         ]
         return np.concatenate([np.empty(0, dtype=np.int64), *near])
 
@@ -160,76 +195,124 @@ class FaissIndex:
         candidates: Int64 | None = None,
         exclude_ids: Sequence[int] = (),
     ) -> tuple[Int64, Float32]:
-        """Return the ids of the nearest vectors, as of `VectorIndex`: among some ids, where given."""
+        """Return the ids of the nearest vectors and their inner products, best first.
+
+        Parameters
+        ----------
+        vector : ndarray of float32, shape (dimension,)
+            A vector as the index compares it: see `transform`.
+        k : int
+            Number of neighbours; fewer are returned if there are fewer.
+        candidates : ndarray of int64, shape (n,), optional
+            Allow-list of ids; all tracks are allowed by default.
+        exclude_ids : sequence of int
+            Ids that are not allowed.
+
+        Returns
+        -------
+        ids : ndarray of int64, shape (n_found,)
+        products : ndarray of float32, shape (n_found,)
+
+        Raises
+        ------
+        ModelMismatch
+            If the vector has another dimension than the index.
+        """
         if candidates is None:
-            (found,) = self.search_batch(vector[np.newaxis], [k], [exclude_ids])
-            return found
+            (neighbors,) = self.search_batch(vector[np.newaxis], [k], [exclude_ids])
+            return neighbors
+        self._check_dimension(vector)
         candidates = np.setdiff1d(candidates, exclude_ids)
-        if not self._is_flat and len(candidates) <= _FEW:
-            return self._best(vector, candidates, k)
-        times = self.n_tracks / max(1, len(candidates))
-        (found,) = self._search(vector[np.newaxis], min(k, len(candidates)), times, candidates)
-        return found[0][:k], found[1][:k]
+        if not self._is_flat and len(candidates) <= _MAX_EXHAUSTIVE:
+            return self._rerank(vector, candidates, k)
+        factor = self.n_tracks / max(1, len(candidates))
+        ((ids, products),) = self._search(
+            vector[np.newaxis], min(k, len(candidates)), factor, candidates
+        )
+        return ids[:k], products[:k]
 
     def search_batch(
         self, vectors: Float32, ks: Sequence[int], exclude_ids: Sequence[Sequence[int]]
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector what `search` returns, as of `VectorIndex`."""
-        most = max(k + len(unwanted) for k, unwanted in zip(ks, exclude_ids, strict=True))
-        found = self._search(vectors, min(most, self.n_tracks))
+        """Return for each vector what `search` returns; much faster than one search each.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, dimension)
+        ks : sequence of int
+            Number of neighbours of each vector.
+        exclude_ids : sequence of sequence of int
+            Ids that are not allowed, for each vector.
+        """
+        self._check_dimension(vectors)
+        max_k = max(k + len(excluded) for k, excluded in zip(ks, exclude_ids, strict=True))
+        found = self._search(vectors, min(max_k, self.n_tracks))
         return [
-            drop_excluded(*one, k, unwanted)
-            for one, k, unwanted in zip(found, ks, exclude_ids, strict=True)
+            drop_excluded(ids, products, k, excluded)
+            for (ids, products), k, excluded in zip(found, ks, exclude_ids, strict=True)
         ]
 
     def _search(
-        self, vectors: Float32, k: int, times: float = 1.0, candidates: Int64 | None = None
+        self,
+        vectors: Float32,
+        k: int,
+        width_factor: float = 1.0,
+        candidates: Int64 | None = None,
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector the nearest `k` ids or more, and their products, best first."""
+        """Return for each vector its k nearest neighbours or more, best first."""
         if not k:
-            return [_nothing()] * len(vectors)
-        is_coded = self.arrangement.kind == "ivf-pq"
-        n_found = max(self.arrangement.n_candidates, _MARGIN * k) if is_coded else k
+            return [no_neighbors()] * len(vectors)
+        has_codes = self.config.index_type == "ivf-pq"
+        n_hits = max(self.config.n_candidates, _CODE_FACTOR * k) if has_codes else k
         selector = None if candidates is None else faiss.IDSelectorBatch(candidates)
-        parameters = self.arrangement.parameters(times=times, selector=selector)
-        products, ids = self._inner.search(vectors, min(n_found, self.n_tracks), params=parameters)
+        parameters = self.config.search_parameters(width_factor=width_factor, selector=selector)
+        # A global variable of FAISS, which compares it with the numbers in all queries together.
+        faiss.cvar.distance_compute_blas_threshold = _MIN_QUERIES_FOR_BLAS * self.dimension
+        products, ids = self._inner.search(vectors, min(n_hits, self.n_tracks), params=parameters)
         found = [(ids[n, row], products[n, row]) for n, row in enumerate(ids != -1)]
-        if is_coded:
-            found = [self._best(vectors[n], some, k) for n, (some, _) in enumerate(found)]
+        if has_codes:
+            found = [self._rerank(vectors[n], row_ids, k) for n, (row_ids, _) in enumerate(found)]
         if self._is_flat:
             return found
         return [
-            one if len(one[0]) >= k else self._more(vectors[n], k, times, candidates)
-            for n, one in enumerate(found)
+            neighbors
+            if len(neighbors[0]) >= k
+            else self._search_wider(vectors[n], k, width_factor, candidates)
+            for n, neighbors in enumerate(found)
         ]
 
-    def _more(
-        self, vector: Float32, k: int, times: float, candidates: Int64 | None
+    def _search_wider(
+        self, vector: Float32, k: int, width_factor: float, candidates: Int64 | None
     ) -> tuple[Int64, Float32]:
-        """Look at more, for what was looked at holds fewer than `k`; in the end, at everything."""
-        if self.arrangement.effort * times < (self.arrangement.n_lists or _MOST_NODES):
-            (found,) = self._search(vector[np.newaxis], k, 4 * times, candidates)
-            return found
-        best, best_products = _nothing()
-        for ids, vectors in self._catalog.vector_blocks():
+        """Look at more vectors, after a search found fewer than k; in the end, at all."""
+        max_width = self.config.nlist or _MAX_EF_SEARCH
+        if self.config.search_width * width_factor < max_width:
+            (neighbors,) = self._search(vector[np.newaxis], k, 4 * width_factor, candidates)
+            return neighbors
+        best_ids, best_products = no_neighbors()
+        for ids, vectors in self._database.vector_blocks():
             products = self.transform(vectors) @ vector
             allowed = slice(None) if candidates is None else np.isin(ids, candidates)
-            some = np.concatenate([best, ids[allowed]])
-            of_some = np.concatenate([best_products, products[allowed]])
-            order = np.lexsort((some, -of_some))[:k]
-            best, best_products = some[order], of_some[order]
-        return best, best_products
+            best_ids, best_products = top_k(
+                np.concatenate([best_ids, ids[allowed]]),
+                np.concatenate([best_products, products[allowed]]),
+                k,
+            )
+        return best_ids, best_products
 
-    def _best(self, vector: Float32, ids: Int64, k: int) -> tuple[Int64, Float32]:
-        """Return those of some ids that are nearest, compared by their vectors, best first."""
+    def _rerank(self, vector: Float32, ids: Int64, k: int) -> tuple[Int64, Float32]:
+        """Return the k nearest of some tracks, compared by their full vectors."""
         try:
             products = self.vectors_of(ids) @ vector
         except TrackNotFound:  # another process has just removed one
-            ids = np.intersect1d(ids, self._catalog.vector_ids())
+            ids = np.intersect1d(ids, self._database.vector_ids())
             products = self.vectors_of(ids) @ vector
-        order = np.lexsort((ids, -products))[:k]
-        return ids[order], products[order]
+        return top_k(ids, products, k)
 
-
-def _nothing() -> tuple[Int64, Float32]:
-    return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    def _check_dimension(self, vectors: Float32) -> None:
+        if vectors.shape[-1] != self.dimension:
+            raise ModelMismatch(
+                f"The index holds vectors of {self.dimension} numbers, not of {vectors.shape[-1]}.",
+                hint="Another process may have changed its model. Run the command again; restart "
+                "a server.",
+            )

@@ -1,16 +1,15 @@
-"""How vectors are arranged for search: compared one and all, or only those that are likely.
+"""Type and parameters of a FAISS index.
 
 References
 ----------
-.. [1] Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", 2011: lists of
-   vectors around centroids, and codes of the residuals.
+.. [1] Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", 2011: inverted
+   lists of vectors around centroids (IVF), and codes of the residuals (PQ).
 .. [2] Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
-   Hierarchical Navigable Small World graphs", 2018.
+   Hierarchical Navigable Small World graphs", 2018 (HNSW).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -19,173 +18,214 @@ import faiss
 import numpy as np
 
 from audiosearch.errors import LibraryError
-from audiosearch.models.front_end import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64
 
-# The settings that name the arrangements, by whether vectors are whitened.
+# Settings that hold the configurations, by whether the vectors are whitened.
 _SETTINGS = {False: "arrangement", True: "whitened_arrangement"}
 
-_FAISS: Any = faiss  # whose types lack what SWIG makes
+_FAISS: Any = faiss  # its type stubs lack the classes that SWIG makes
 
-_VECTOR_BYTES = 4 * EMBEDDING_SIZE
-_ID_BYTES = 8
-_LINKS = 32  # of a node of the graph; twice as many on its lowest level
-_SAMPLES_A_LIST = 64  # that centroids are trained on
-_CODE_SAMPLES = 65_536
-_CODE_BITS = 8
+_FLOAT_BYTES, _ID_BYTES = 4, 8
+_HNSW_LINKS = 32  # of a graph node; the lowest level has twice as many
+_SAMPLES_PER_LIST = 64  # vectors that an IVF centroid is trained on
+_PQ_SAMPLES = 65_536  # vectors that the codebooks are trained on
+_PQ_BITS = 8  # of one part of a code
 
-Kind = Literal["flat", "ivf-flat", "hnsw", "ivf-pq"]
+IndexType = Literal["flat", "ivf-flat", "hnsw", "ivf-pq"]
 
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """An arrangement, and how much of it a search looks at.
+    """Type of a FAISS index, and how many vectors a search compares.
 
     Attributes
     ----------
-    kind : {"flat", "ivf-flat", "hnsw", "ivf-pq"}
-        All vectors; lists of them around centroids; a graph; lists of their codes.
-    n_lists : int
-        Of "ivf-flat" and "ivf-pq".
-    effort : int
-        Lists that a search looks at; of "hnsw", nodes that it keeps in view.
+    index_type : {"flat", "ivf-flat", "hnsw", "ivf-pq"}
+        "flat" compares all vectors. "ivf-flat" groups vectors in lists around centroids. "hnsw"
+        links them in a graph. "ivf-pq" keeps lists of short codes instead of vectors.
+    nlist : int
+        Number of lists of "ivf-flat" and "ivf-pq"; 0 for the other types.
+    nprobe : int
+        Lists that a search of "ivf-flat" or "ivf-pq" looks at.
+    ef_search : int
+        Graph nodes that a search of "hnsw" keeps as candidates.
     code_bytes : int
-        Of a vector, of "ivf-pq".
+        Bytes of a code of "ivf-pq"; they divide the dimension. 0 for the other types.
     n_candidates : int
-        Of "ivf-pq": so many are compared once more, by their vectors.
+        Best codes of "ivf-pq" whose full vectors are compared as well.
     """
 
-    kind: Kind = "flat"
-    n_lists: int = 0
-    effort: int = 1
+    index_type: IndexType = "flat"
+    nlist: int = 0
+    nprobe: int = 1
+    ef_search: int = 16
     code_bytes: int = 0
     n_candidates: int = 0
 
     @classmethod
-    def of(cls, settings: dict[str, str], *, whiten: bool = False) -> IndexConfig:
-        """Return the arrangement that an index's settings name; flat where they name none.
+    def from_settings(cls, settings: dict[str, str], *, whiten: bool = False) -> IndexConfig:
+        """Return the configuration stored in an index's settings; "flat" if there is none.
 
         Raises
         ------
         LibraryError
-            Where they name one that is not known here.
+            If this version doesn't know the stored configuration.
         """
         text = settings.get(_SETTINGS[whiten], "{}")
         try:
-            found = cls(**json.loads(text))
+            return cls._from_stored(**json.loads(text))
         except (TypeError, ValueError) as exc:
-            raise _unknown(text) from exc
-        if found.kind not in get_args(Kind):
-            raise _unknown(text)
-        return found
+            raise LibraryError(
+                f"This version doesn't know the type of the FAISS index: {text}.",
+                hint="A newer audiosearch set it with `optimize`. Install that version.",
+            ) from exc
+
+    @classmethod
+    def _from_stored(
+        cls,
+        *,
+        kind: Any = "flat",
+        n_lists: int = 0,
+        effort: int = 1,
+        code_bytes: int = 0,
+        n_candidates: int = 0,
+    ) -> IndexConfig:
+        """Return a configuration from the keys that it is stored under."""
+        if kind not in get_args(IndexType):
+            raise ValueError(kind)
+        config = cls(kind, n_lists, code_bytes=code_bytes, n_candidates=n_candidates)
+        return config.with_search_width(effort)
 
     def to_settings(self, *, whiten: bool = False) -> dict[str, str]:
-        """Return it as settings."""
-        return {_SETTINGS[whiten]: json.dumps(dataclasses.asdict(self))}
+        """Return the configuration as a setting."""
+        stored = {
+            "kind": self.index_type,
+            "n_lists": self.nlist,
+            "effort": self.search_width,
+            "code_bytes": self.code_bytes,
+            "n_candidates": self.n_candidates,
+        }
+        return {_SETTINGS[whiten]: json.dumps(stored)}
 
-    def bytes_of(self, n_vectors: int) -> int:
-        """Return about how many bytes it takes for so many vectors."""
-        each = {
-            "flat": _VECTOR_BYTES + _ID_BYTES,
-            "ivf-flat": _VECTOR_BYTES + _ID_BYTES,
-            "hnsw": _VECTOR_BYTES + _ID_BYTES + 4 * (2 * _LINKS + 1),
+    @property
+    def search_width(self) -> int:
+        """``nprobe`` or ``ef_search``, by the type; 1 for "flat"."""
+        if self.index_type == "flat":
+            return 1
+        return self.ef_search if self.index_type == "hnsw" else self.nprobe
+
+    def with_search_width(self, width: int) -> IndexConfig:
+        """Return the configuration with another ``nprobe`` or ``ef_search``, by the type."""
+        if self.index_type == "flat":
+            return self
+        if self.index_type == "hnsw":
+            return replace(self, ef_search=width)
+        return replace(self, nprobe=width)
+
+    def has_same_structure(self, other: IndexConfig) -> bool:
+        """Return whether two configurations differ at most in how much a search compares."""
+        return self._structure == other._structure
+
+    @property
+    def _structure(self) -> tuple[str, int, int]:
+        return self.index_type, self.nlist, self.code_bytes
+
+    def memory_bytes(self, n_vectors: int, dimension: int) -> int:
+        """Return about how much memory an index of n vectors takes, in bytes."""
+        vector_bytes = _FLOAT_BYTES * dimension
+        bytes_per_vector = {
+            "flat": vector_bytes + _ID_BYTES,
+            "ivf-flat": vector_bytes + _ID_BYTES,
+            "hnsw": vector_bytes + _ID_BYTES + 4 * (2 * _HNSW_LINKS + 1),
             "ivf-pq": self.code_bytes + _ID_BYTES,
-        }[self.kind]
-        codebook = 4 * EMBEDDING_SIZE * 2**_CODE_BITS if self.kind == "ivf-pq" else 0
-        return n_vectors * each + self.n_lists * _VECTOR_BYTES + codebook
+        }[self.index_type]
+        codebook_bytes = vector_bytes * 2**_PQ_BITS if self.index_type == "ivf-pq" else 0
+        return n_vectors * bytes_per_vector + self.nlist * vector_bytes + codebook_bytes
 
     @property
-    def least_vectors(self) -> int:
-        """How many vectors it takes to train it."""
-        return max(self.n_lists, 2**_CODE_BITS if self.code_bytes else 0)
+    def min_training_vectors(self) -> int:
+        """Fewest vectors that the index can be trained on."""
+        return max(self.nlist, 2**_PQ_BITS if self.code_bytes else 0)
 
     @property
-    def n_samples(self) -> int:
-        """How many vectors it is trained on, where there are as many."""
-        least = _CODE_SAMPLES if self.kind == "ivf-pq" else 0
-        return max(least, _SAMPLES_A_LIST * self.n_lists)
+    def n_training_vectors(self) -> int:
+        """Number of vectors that the index is trained on, if there are as many."""
+        n_vectors = _PQ_SAMPLES if self.index_type == "ivf-pq" else 0
+        return max(n_vectors, _SAMPLES_PER_LIST * self.nlist)
 
-    def trained(self, sample: Float32) -> Any:
-        """Return an empty FAISS index of this kind, with ids of their own.
+    def trained_index(self, sample: Float32) -> Any:
+        """Return an empty FAISS index of this type that takes vectors with their ids.
 
         Parameters
         ----------
-        sample : ndarray of float32, shape (n, 128)
-            What it is trained on; "flat" and "hnsw" are not.
+        sample : ndarray of float32, shape (n, dimension)
+            Vectors to train on; "flat" and "hnsw" need none, only the dimension.
         """
+        dimension = sample.shape[1]
         metric = faiss.METRIC_INNER_PRODUCT
-        if self.kind == "flat":
-            return faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_SIZE))
-        if self.kind == "hnsw":
-            return faiss.IndexIDMap2(faiss.IndexHNSWFlat(EMBEDDING_SIZE, _LINKS, metric))
-        centroids = faiss.IndexFlatIP(EMBEDDING_SIZE)
-        if self.kind == "ivf-flat":
-            index: Any = faiss.IndexIVFFlat(centroids, EMBEDDING_SIZE, self.n_lists, metric)
+        if self.index_type == "flat":
+            return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+        if self.index_type == "hnsw":
+            return faiss.IndexIDMap2(faiss.IndexHNSWFlat(dimension, _HNSW_LINKS, metric))
+        centroids = faiss.IndexFlatIP(dimension)
+        if self.index_type == "ivf-flat":
+            index: Any = faiss.IndexIVFFlat(centroids, dimension, self.nlist, metric)
         else:
-            sizes = (self.n_lists, self.code_bytes, _CODE_BITS, metric)
-            index = faiss.IndexIVFPQ(centroids, EMBEDDING_SIZE, *sizes)
+            sizes = (self.nlist, self.code_bytes, _PQ_BITS, metric)
+            index = faiss.IndexIVFPQ(centroids, dimension, *sizes)
             index.pq.cp.min_points_per_centroid = 1
-        index.cp.min_points_per_centroid = 1  # FAISS would print that it wants more
+        index.cp.min_points_per_centroid = 1  # or FAISS prints that it wants more
         index.train(np.ascontiguousarray(sample))
         return index
 
-    def is_of(self, index: Any) -> bool:
-        """Return whether a FAISS index, read from a file, is arranged like this."""
-        has_ids_apart = isinstance(index, faiss.IndexIDMap2)
-        inner: Any = faiss.downcast_index(index.index) if has_ids_apart else index
+    def matches(self, index: Any, dimension: int) -> bool:
+        """Return whether a FAISS index, read from a file, has this structure and dimension."""
+        has_id_map = isinstance(index, faiss.IndexIDMap2)
+        inner: Any = faiss.downcast_index(index.index) if has_id_map else index
         types: dict[str, Any] = {
             "flat": faiss.IndexFlatIP,
             "hnsw": faiss.IndexHNSWFlat,
             "ivf-flat": faiss.IndexIVFFlat,
             "ivf-pq": faiss.IndexIVFPQ,
         }
-        if type(inner) is not types[self.kind] or has_ids_apart != (self.n_lists == 0):
-            return False
-        has_lists = not self.n_lists or inner.nlist == self.n_lists
-        return has_lists and (not self.code_bytes or inner.code_size == self.code_bytes)
+        return (
+            type(inner) is types[self.index_type]
+            and has_id_map == (self.nlist == 0)
+            and inner.d == dimension
+            and (not self.nlist or inner.nlist == self.nlist)
+            and (not self.code_bytes or inner.code_size == self.code_bytes)
+        )
 
-    def is_like(self, other: IndexConfig) -> bool:
-        """Return whether only how much a search looks at may differ."""
-        return replace(self, effort=0, n_candidates=0) == replace(other, effort=0, n_candidates=0)
-
-    def parameters(self, *, times: float = 1.0, selector: Any = None) -> Any:
-        """Return FAISS's parameters of a search.
+    def search_parameters(self, *, width_factor: float = 1.0, selector: Any = None) -> Any:
+        """Return FAISS's parameters for a search.
 
         Parameters
         ----------
-        times : float
-            So many times the usual effort: where few of what is looked at may be found.
+        width_factor : float
+            Factor of ``nprobe`` or ``ef_search``: above 1 if few vectors are allowed as hits.
         selector : faiss.IDSelector, optional
-            What may be found.
+            Ids that are allowed as hits.
         """
-        effort = int(np.ceil(self.effort * times))
-        if self.kind == "flat":
+        width = int(np.ceil(self.search_width * width_factor))
+        if self.index_type == "flat":
             return selector and _FAISS.SearchParameters(sel=selector)
-        if self.kind == "hnsw":
-            return _FAISS.SearchParametersHNSW(efSearch=effort, sel=selector)
-        n_probes = min(effort, self.n_lists)
-        return _FAISS.SearchParametersIVF(nprobe=n_probes, sel=selector)
-
-
-def _unknown(text: str) -> LibraryError:
-    return LibraryError(
-        f"The index's vectors are arranged in a way that is not known here: {text}.",
-        hint="A newer audiosearch may have done so: install that.",
-    )
+        if self.index_type == "hnsw":
+            return _FAISS.SearchParametersHNSW(efSearch=width, sel=selector)
+        return _FAISS.SearchParametersIVF(nprobe=min(width, self.nlist), sel=selector)
 
 
 FLAT = IndexConfig()
 
 
 def held_ids(index: Any) -> Int64:
-    """Return the ids that a FAISS index holds, in its own order: int64, shape (n,)."""
+    """Return the ids in a FAISS index, in the index's own order: int64, shape (n,)."""
     if not index.ntotal:
         return np.empty(0, dtype=np.int64)
     if isinstance(index, faiss.IndexIDMap2):
-        found: Int64 = faiss.vector_to_array(index.id_map)
-        return found
+        ids: Int64 = faiss.vector_to_array(index.id_map)
+        return ids
     lists = index.invlists
     return np.concatenate(
         [

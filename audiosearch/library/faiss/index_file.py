@@ -1,4 +1,4 @@
-"""The file that keeps what FAISS searches: sealed, so that a damaged one is never believed."""
+"""The file of a FAISS index, with a digest: a damaged or foreign file is never used."""
 
 from __future__ import annotations
 
@@ -18,30 +18,39 @@ from audiosearch.atomic import atomic_path, remove_drafts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audiosearch.library.sqlite.database import Store
+    from audiosearch.library.faiss.vector_database import SettingsDatabase
     from audiosearch.types import UInt8
 
 FILE_NAME, WHITENED_FILE_NAME = "vectors.faiss", "whitened.faiss"
 
-_FAISS: Any = faiss  # whose types lack what SWIG makes
+_FAISS: Any = faiss  # its type stubs lack the classes that SWIG makes
 
-# The file is what FAISS writes, then a line of JSON padded to this many bytes. FAISS, which
-# reads no further than its own part, opens the file as it is.
-_SEAL_BYTES = 256
-_WRITING_SECONDS = 0.2
+# The file is what FAISS writes, then a footer: a line of JSON padded to this many bytes. FAISS
+# reads no further than its own part, so it can open the file too.
+_FOOTER_BYTES = 256
+_COMMIT_SECONDS = 0.2  # time for another process to store the token of the file that it wrote
 
 
 def file_name(*, whiten: bool) -> str:
-    """Return the name of the file of vectors as they are, or whitened."""
+    """Return the name of the file of plain or whitened vectors."""
     return WHITENED_FILE_NAME if whiten else FILE_NAME
 
 
 @dataclass(frozen=True, slots=True)
 class _Footer:
-    """What the file ends with: as of when, written for whom, and that nothing is damaged.
+    """The end of the file.
 
-    The database keeps the token of the file that was last written for it, so that another
-    database's file, or one that is newer than a database out of a backup, is not believed.
+    The database keeps the token of the file last written for it. So the file of another
+    database is not used, nor one that is newer than a database restored from a backup.
+
+    Attributes
+    ----------
+    revision : int
+        Revision of the vectors in the file.
+    token : str
+        Random name of this version of the file.
+    blake3 : str
+        Digest of FAISS's part followed by the revision.
     """
 
     revision: int
@@ -50,7 +59,7 @@ class _Footer:
 
     def to_bytes(self) -> bytes:
         text = json.dumps({slot: getattr(self, slot) for slot in self.__slots__})
-        return text.encode().ljust(_SEAL_BYTES - 1) + b"\n"
+        return text.encode().ljust(_FOOTER_BYTES - 1) + b"\n"
 
     @classmethod
     def from_bytes(cls, content: bytes) -> _Footer:
@@ -59,14 +68,17 @@ class _Footer:
 
 @dataclass(frozen=True, slots=True)
 class LoadedIndex:
-    """A FAISS index that looks into a file: not to be changed, nor to outlive what it looks into.
+    """A FAISS index whose vectors lie in a memory-mapped file.
+
+    Don't change the index, and don't use it after ``content`` is gone.
 
     Attributes
     ----------
     index : faiss.Index
     revision : int
-    content : ndarray of uint8
-        What the file holds, mapped into memory.
+        Revision of the vectors in it.
+    content : ndarray of uint8, shape (n_bytes,)
+        FAISS's part of the file, mapped into memory.
     """
 
     index: Any
@@ -75,7 +87,7 @@ class LoadedIndex:
 
 
 class InvalidIndexFile(Exception):
-    """What is wrong with the file; nothing, where there was none before."""
+    """The problem with a file, as the end of a sentence; no text if no file was ever written."""
 
 
 class IndexFile:
@@ -83,13 +95,13 @@ class IndexFile:
 
     Parameters
     ----------
-    store : Store
-        The database whose vectors it holds, which keeps the token of the last one written.
+    database : SettingsDatabase
+        The database that the vectors come from. It keeps the token of the last file written.
     path : Path
     """
 
-    def __init__(self, store: Store, path: Path) -> None:
-        self._store = store
+    def __init__(self, database: SettingsDatabase, path: Path) -> None:
+        self._database = database
         self._path = path
         self._token = token_setting(path)
 
@@ -99,73 +111,74 @@ class IndexFile:
         Raises
         ------
         InvalidIndexFile
-            Where the file is not whole, or not this database's own.
+            If the file is missing, damaged, or not written for this database.
         """
-        body, seal = self._unsealed()
-        if seal.token != self._expected_token():
-            time.sleep(_WRITING_SECONDS)  # another process may be about to say that it is its own
-            body, seal = self._unsealed()
-        return _trusted(body, seal, self._expected_token())
+        body, footer = self._read_parts()
+        if footer.token != self._expected_token():
+            time.sleep(_COMMIT_SECONDS)  # another process may be about to store the token
+            body, footer = self._read_parts()
+        return _load(body, footer, self._expected_token())
 
-    def _unsealed(self) -> tuple[memoryview, _Footer]:
+    def _read_parts(self) -> tuple[memoryview, _Footer]:
         if not self._path.exists():
-            raise InvalidIndexFile(*["is gone"] if self._expected_token() else [])
-        return _unsealed(self._path)
+            raise InvalidIndexFile(*["is missing"] if self._expected_token() else [])
+        return _read_parts(self._path)
 
     def _expected_token(self) -> str | None:
-        return self._store.settings().get(self._token)
+        return self._database.settings().get(self._token)
 
     def write(self, index: Any, revision: int, settings: dict[str, str]) -> None:
-        """Keep a FAISS index that is up to date with a revision, and settings with it."""
-        # In one transaction, so that of two processes one comes after the other.
-        with self._store.transaction(), atomic_path(self._path) as draft:
+        """Write a FAISS index that is up to date with a revision, and settings with it."""
+        # In one transaction, so that two processes write one after the other.
+        with self._database.transaction(), atomic_path(self._path) as draft:
             remove_drafts(self._path.parent, self._path.name)
             faiss.write_index(index, str(draft))
-            digest = blake3().update_mmap(draft)
-            seal = _Footer(revision, uuid.uuid4().hex, _sealed(digest, revision))
+            digest = _digest(blake3().update_mmap(draft), revision)
+            footer = _Footer(revision, uuid.uuid4().hex, digest)
             with draft.open("ab") as file:
-                file.write(seal.to_bytes())
-            self._store.set_settings(settings | {self._token: seal.token})
+                file.write(footer.to_bytes())
+            self._database.set_settings(settings | {self._token: footer.token})
 
 
 def read_by_token(path: Path, token: str | None) -> LoadedIndex:
-    """Return the FAISS index in a file and its revision, where it has that token.
+    """Return the FAISS index in a file and its revision, if the file has this token.
 
     Raises
     ------
     InvalidIndexFile
-        Where the file is not whole, or has another one.
+        If the file is missing or damaged, or has another token.
     """
-    return _trusted(*_unsealed(path), token)
+    return _load(*_read_parts(path), token)
 
 
-def _unsealed(path: Path) -> tuple[memoryview, _Footer]:
+def _read_parts(path: Path) -> tuple[memoryview, _Footer]:
+    """Return FAISS's part of a file and the footer, with the digest checked."""
     try:
         with path.open("rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as exc:
-        raise InvalidIndexFile(f"cannot be read ({exc.strerror})") from exc
+        raise InvalidIndexFile(f"can't be read ({exc.strerror})") from exc
     except ValueError as exc:
         raise InvalidIndexFile("is empty") from exc
-    body = memoryview(content)[:-_SEAL_BYTES]
+    body = memoryview(content)[:-_FOOTER_BYTES]
     try:
-        seal = _Footer.from_bytes(content[-_SEAL_BYTES:])
+        footer = _Footer.from_bytes(content[-_FOOTER_BYTES:])
     except (ValueError, TypeError) as exc:
         raise InvalidIndexFile("is damaged") from exc
-    if _sealed(blake3(body), seal.revision) != seal.blake3:
+    if _digest(blake3(body), footer.revision) != footer.blake3:
         raise InvalidIndexFile("is damaged")
-    return body, seal
+    return body, footer
 
 
-def _trusted(body: memoryview, seal: _Footer, token: str | None) -> LoadedIndex:
-    if seal.token != token:
-        raise InvalidIndexFile("is not what this database wrote last")
+def _load(body: memoryview, footer: _Footer, token: str | None) -> LoadedIndex:
+    if footer.token != token:
+        raise InvalidIndexFile("is not the file that this database wrote last")
     content = np.frombuffer(body, dtype=np.uint8)
     try:
         index = faiss.read_index(_FAISS.ZeroCopyIOReader(faiss.swig_ptr(content), len(content)))
     except RuntimeError as exc:
-        raise InvalidIndexFile("cannot be read by FAISS") from exc
-    return LoadedIndex(index, seal.revision, content)
+        raise InvalidIndexFile("can't be read by FAISS") from exc
+    return LoadedIndex(index, footer.revision, content)
 
 
 def token_setting(path: Path) -> str:
@@ -173,6 +186,6 @@ def token_setting(path: Path) -> str:
     return f"{path.stem}_token"
 
 
-def _sealed(digest: blake3, revision: int) -> str:
-    """Return the digest of a body as it is once the revision follows."""
-    return digest.update(str(revision).encode()).hexdigest()
+def _digest(body: blake3, revision: int) -> str:
+    """Return the digest of a body followed by its revision, as hexadecimal digits."""
+    return body.update(str(revision).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""FAISS, searching the catalog's vectors: derived, kept in a file, rebuilt when in doubt."""
+"""A FAISS index in a file: brought up to date with the database, rebuilt when in doubt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 
 from audiosearch.errors import IndexUnwritable
-from audiosearch.library.faiss.faiss_index import FITTED, FaissIndex
+from audiosearch.library.faiss.faiss_index import WHITENED_TRACKS, FaissIndex
 from audiosearch.library.faiss.index_config import IndexConfig, held_ids
 from audiosearch.library.faiss.index_file import FILE_NAME, IndexFile, InvalidIndexFile, file_name
 from audiosearch.library.faiss.whitening import is_current
@@ -18,134 +18,137 @@ from audiosearch.library.faiss.whitening import is_current
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audiosearch.library.sqlite.catalog import Catalog
+    from audiosearch.library.faiss.vector_database import VectorDatabase
     from audiosearch.types import UInt8
 
-_MOST_REPLACED = 0.2  # of the vectors that something was trained on
+_MAX_OUTDATED = 0.2  # share of the vectors; above it, a trained index is rebuilt
 
 log = logging.getLogger(__name__)
 
 
-def keep(catalog: Catalog, directory: Path, found: FaissIndex) -> None:
-    """Search in an arrangement that was tried from now on.
+def save(database: VectorDatabase, directory: Path, index: FaissIndex) -> None:
+    """Write a built index, and use its type and parameters for searches from now on.
 
     Raises
     ------
     OSError, RuntimeError
-        Where it cannot be written, by us or by FAISS.
+        If the file can't be written. RuntimeError comes from FAISS.
     """
-    settings = found.arrangement.to_settings(whiten=found.is_whitened) | found.fitted()
-    file = IndexFile(catalog, directory / file_name(whiten=found.is_whitened))
-    file.write(found.faiss, found.revision, settings)
+    settings = index.config.to_settings(whiten=index.is_whitened) | index.whitening_settings()
+    file = IndexFile(database, directory / file_name(whiten=index.is_whitened))
+    file.write(index.faiss, index.revision, settings)
 
 
 class PersistentFaissIndex(FaissIndex):
-    """Inner-product search over a catalog's vectors, in a file that keeps up with them.
+    """A FAISS index that is kept in a file and follows the database.
 
-    Exact, unless the catalog's settings name an arrangement that looks at some of them only.
+    The search is exact, unless the database's settings name another type than "flat".
 
     Parameters
     ----------
-    catalog : Catalog
-        The truth; what the file holds is brought up to date with it.
+    database : VectorDatabase
+        Source of the vectors; the file is brought up to date with it.
     directory : Path
-        Where the derived index is kept.
+        Folder of the file.
     whiten : bool
-        As of `FaissIndex`.
+        Search whitened vectors.
 
     Raises
     ------
     LibraryError
-        Where there are too few tracks to whiten.
+        If there are too few tracks to whiten.
     """
 
-    def __init__(self, catalog: Catalog, directory: Path, *, whiten: bool = False) -> None:
-        arrangement = IndexConfig.of(catalog.settings(), whiten=whiten)
-        super().__init__(catalog, arrangement, whiten=whiten)
+    def __init__(self, database: VectorDatabase, directory: Path, *, whiten: bool = False) -> None:
+        config = IndexConfig.from_settings(database.settings(), whiten=whiten)
+        super().__init__(database, config, whiten=whiten)
         self._path = directory / file_name(whiten=whiten)
-        self._file = IndexFile(catalog, self._path)
-        self._mapped: UInt8 | None = None  # what FAISS looks into, and must not change
+        self._file = IndexFile(database, self._path)
+        self._mapped: UInt8 | None = None  # memory that FAISS reads from and must not change
         self._read()
         self.refresh()
 
     def _read(self) -> None:
-        """Take what the file holds, where that is to be believed and arranged as is asked."""
+        """Take the index from the file, if it is valid and has the configured structure."""
         self.faiss = None
         try:
-            read = self._file.read()
+            loaded = self._file.read()
         except InvalidIndexFile as exc:
             if exc.args:
-                log.warning("%s %s; it is rebuilt from the database.", self._path, exc)
+                log.warning("%s %s. It is rebuilt from the database.", self._path, exc)
             return
-        self.faiss, self.revision, self._mapped = read.index, read.revision, read.content
-        if not self.arrangement.is_of(self._inner):
+        self.faiss, self.revision, self._mapped = loaded.index, loaded.revision, loaded.content
+        if not self.config.matches(self._inner, self._database.dimension):
             self.faiss = None
 
     def refresh(self) -> None:
-        """Catch up with the catalog, and keep the result where its folder can be written."""
-        asked = IndexConfig.of(self._catalog.settings(), whiten=self.is_whitened)
-        is_like = asked.is_like(self.arrangement)
-        self.arrangement = asked
-        if not is_like:  # another process has arranged it otherwise
+        """Bring the index up to date with the database, and write it if the folder allows it."""
+        configured = IndexConfig.from_settings(self._database.settings(), whiten=self.is_whitened)
+        is_same = configured.has_same_structure(self.config)
+        self.config = configured
+        if not is_same:  # another process has changed the type
             self._read()
-        if self.faiss is not None and self.revision == self._catalog.revision():
+        if self.faiss is not None and self.revision == self._database.revision():
             return
         settings = {}
-        with self._catalog.snapshot():
-            if self.faiss is None or not self._can_follow():
+        with self._database.snapshot():
+            if self.faiss is None or self._must_rebuild():
                 self.build()
-                settings = self.fitted()
-                if self.arrangement != asked:  # there are too few tracks for it
-                    settings |= self.arrangement.to_settings(whiten=self.is_whitened)
+                settings = self.whitening_settings()
+                if self.config != configured:  # there are too few tracks for the configured type
+                    settings |= self.config.to_settings(whiten=self.is_whitened)
             else:
                 if self._mapped is not None:
                     self.faiss = faiss.deserialize_index(self._mapped)
-                self.follow()
+                self.apply_changes()
         self._mapped = None
-        # Derived: on a full or read-only disk it costs only the time to do it again.
+        # On a full or read-only disk, the next process does the same work again.
         with contextlib.suppress(OSError, RuntimeError, IndexUnwritable):
-            self._write(asked, settings)
+            self._write(configured, settings)
 
-    def _write(self, asked: IndexConfig, settings: dict[str, str]) -> None:
-        """Write the file, unless another process has arranged it otherwise meanwhile."""
-        with self._catalog.transaction():
-            now = IndexConfig.of(self._catalog.settings(), whiten=self.is_whitened)
-            if now.is_like(asked):
+    def _write(self, configured: IndexConfig, settings: dict[str, str]) -> None:
+        """Write the file, unless another process has changed the type meanwhile."""
+        with self._database.transaction():
+            now = IndexConfig.from_settings(self._database.settings(), whiten=self.is_whitened)
+            if now.has_same_structure(configured):
                 self._file.write(self.faiss, self.revision, settings)
 
-    def _can_follow(self) -> bool:
-        """Return whether what there is can be brought up to date, and still fits then."""
-        if self.is_whitened:
-            fitted = int(self._catalog.settings().get(FITTED, 0))
-            if not is_current(fitted, self._catalog.count()):
-                return False
-        elif self.arrangement.kind == "flat":
+    def _must_rebuild(self) -> bool:
+        """Return whether the index can't be brought up to date, or wouldn't suit the tracks."""
+        if self.dimension != self._database.dimension:
             return True
-        # No node is taken out of a graph; and what is trained fits what it was trained on.
-        most = 0.0 if self.arrangement.kind == "hnsw" else _MOST_REPLACED * self.n_tracks
-        return len(self.outdated()) <= most
+        if self.is_whitened:
+            n_fitted = int(self._database.settings().get(WHITENED_TRACKS, 0))
+            if not is_current(n_fitted, self._database.count()):
+                return True
+        elif self.config.index_type == "flat":
+            return False
+        # FAISS can't remove nodes from a graph. Lists and codes suit the vectors they were
+        # trained on.
+        max_share = 0.0 if self.config.index_type == "hnsw" else _MAX_OUTDATED
+        return len(self.outdated_ids()) > max_share * self.n_tracks
 
 
-def problem(catalog: Catalog, directory: Path) -> str | None:
-    """Return what is wrong with the file for searching; None where it is in step.
+def file_problem(database: VectorDatabase, directory: Path) -> str | None:
+    """Return what is wrong with the file of plain vectors; None if nothing is.
 
-    A file that is behind the catalog is not wrong: it catches up with the next search.
+    A file that is older than the database is fine: the next search brings it up to date.
     """
     try:
-        read = IndexFile(catalog, directory / FILE_NAME).read()
+        loaded = IndexFile(database, directory / FILE_NAME).read()
     except InvalidIndexFile as exc:
-        return str(exc) or ("it was never written" if catalog.count() else None)
-    with catalog.snapshot():
-        if read.revision != catalog.revision():
+        return str(exc) or ("was never written" if database.count() else None)
+    with database.snapshot():
+        if loaded.revision != database.revision():
             return None
-        arrangement = IndexConfig.of(catalog.settings())
-        if not arrangement.is_of(read.index):
-            return None  # it was arranged otherwise since, and is made anew for the next search
-        if not np.array_equal(np.sort(held_ids(read.index)), catalog.vector_ids()):
+        config = IndexConfig.from_settings(database.settings())
+        if not config.matches(loaded.index, database.dimension):
+            return None  # its type was changed since; the next search rebuilds it
+        if not np.array_equal(np.sort(held_ids(loaded.index)), database.vector_ids()):
             return "holds other tracks than the database"
-        if arrangement.kind == "flat" and not all(
-            np.array_equal(read.index.reconstruct_batch(ids), vectors)
-            for ids, vectors in catalog.vector_blocks()
+        if config.index_type == "flat" and not all(
+            np.array_equal(loaded.index.reconstruct_batch(ids), vectors)
+            for ids, vectors in database.vector_blocks()
         ):
             return "holds other vectors than the database"
     return None

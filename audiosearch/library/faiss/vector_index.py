@@ -1,4 +1,4 @@
-"""An index's vectors as they are searched: plain and whitened, and how they are arranged."""
+"""Vector search in a folder's index: plain and whitened, and the type of its FAISS index."""
 
 from __future__ import annotations
 
@@ -10,90 +10,93 @@ from audiosearch.errors import IndexUnwritable
 from audiosearch.library.filters import EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from audiosearch.library.faiss.faiss_index import FaissIndex
     from audiosearch.library.faiss.index_config import IndexConfig
     from audiosearch.library.faiss.persistent_index import PersistentFaissIndex
+    from audiosearch.library.faiss.vector_database import VectorDatabase
     from audiosearch.library.filters import Filters
-    from audiosearch.library.sqlite.catalog import Catalog
     from audiosearch.types import Float32, Int64
 
 
-def drop_excluded(
-    ids: Int64, products: Float32, k: int, unwanted: Sequence[int]
-) -> tuple[Int64, Float32]:
-    """Return the first so many of what was found, but for what is unwanted."""
-    wanted = np.flatnonzero(~np.isin(ids, unwanted))[:k]
-    return ids[wanted], products[wanted]
-
-
 class VectorIndexes:
-    """What is searched in a folder; FAISS is loaded for it when it is first needed.
+    """The FAISS indexes of a folder; FAISS is loaded when the first one is needed.
 
     Parameters
     ----------
-    catalog : Catalog
+    database : VectorDatabase
     directory : Path
+        Folder of the files.
     """
 
-    def __init__(self, catalog: Catalog, directory: Path) -> None:
-        self._catalog = catalog
+    def __init__(self, database: VectorDatabase, directory: Path) -> None:
+        self._database = database
         self._directory = directory
         self._open: dict[bool, PersistentFaissIndex] = {}  # by whether they are whitened
 
     def vector_index(self, *, whiten: bool = False) -> PersistentFaissIndex:
-        """Return the vectors to search candidates, up to date; errors as of `Index.vector_index`."""
+        """Return the index of the plain or whitened vectors, up to date.
+
+        Raises
+        ------
+        LibraryError
+            If there are too few tracks to whiten.
+        """
         from audiosearch.library.faiss.persistent_index import PersistentFaissIndex
 
         if whiten in self._open:
             self._open[whiten].refresh()
         else:
-            self._open[whiten] = PersistentFaissIndex(self._catalog, self._directory, whiten=whiten)
+            self._open[whiten] = PersistentFaissIndex(
+                self._database, self._directory, whiten=whiten
+            )
         return self._open[whiten]
 
     def candidates(
         self, filters: Filters, *, near: tuple[Float32, float] | None = None
     ) -> Int64 | None:
-        """Return the ids of what may be found; None where everything may.
+        """Return the ids of the tracks that may be hits; None for all tracks.
 
         Parameters
         ----------
         filters : Filters
-        near : (ndarray of float32 of shape (128,), float), optional
-            A vector, and the least cosine to it.
+        near : (ndarray of float32 of shape (dimension,), float), optional
+            A vector of unit length, and the smallest cosine to it.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,), or None
         """
         if filters == EVERYTHING:
             return None if near is None else self.vector_index().range_search(*near)
-        found = self._catalog.ids(filters)
-        return (
-            found
-            if near is None
-            else np.intersect1d(self.vector_index().range_search(*near), found)
-        )
+        ids = self._database.ids(filters)
+        if near is None:
+            return ids
+        return np.intersect1d(self.vector_index().range_search(*near), ids)
 
-    def kind(self) -> str:
-        """Return what the arrangement of the plain vectors is called."""
-        return self.arrangement().kind
+    def index_type(self) -> str:
+        """Return the type of the FAISS index of the plain vectors."""
+        return self.config().index_type
 
     def file_bytes(self) -> int:
-        """Return the size of the files for searching."""
+        """Return the size of the FAISS files, in bytes."""
         return sum(path.stat().st_size for path in self._directory.glob("*.faiss"))
 
     def problem(self) -> str | None:
-        """Return what is wrong with the file of the plain vectors; None where it is in step."""
-        from audiosearch.library.faiss.persistent_index import problem
+        """Return what is wrong with the file of the plain vectors; None if nothing is."""
+        from audiosearch.library.faiss.persistent_index import file_problem
 
-        return problem(self._catalog, self._directory)
+        return file_problem(self._database, self._directory)
 
-    def forget(self) -> None:
-        """Remove the file of the plain vectors; it is made anew when it is next needed.
+    def delete_file(self) -> None:
+        """Delete the file of the plain vectors; the next search rebuilds it.
 
         Raises
         ------
         IndexUnwritable
-            Where it cannot be removed.
+            If it can't be deleted.
         """
         from audiosearch.library.faiss.index_file import FILE_NAME
 
@@ -103,54 +106,52 @@ class VectorIndexes:
             path.unlink(missing_ok=True)
         except OSError as exc:
             raise IndexUnwritable(
-                f"{path} cannot be removed: {exc.strerror}.", hint="Remove it yourself."
+                f"Can't delete {path}: {exc.strerror}.", hint=f"Delete {path} yourself."
             ) from exc
 
-    # The vectors themselves
+    # Vectors in the database, and indexes of other types, for `audiosearch optimize`
 
     def ids(self) -> Int64:
         """Return the ids of the tracks that have a vector, ascending: int64, shape (n,)."""
-        return self._catalog.vector_ids()
+        return self._database.vector_ids()
 
     def vectors_of(self, ids: Int64) -> Float32:
-        """Return tracks' vectors, in the order of their ids as given: float32, shape (n, 128)."""
-        return self._catalog.vectors_of(ids)
+        """Return the plain vectors of tracks, in the order of ids: float32, (n, dimension)."""
+        return self._database.vectors_of(ids)
 
-    def blocks(self) -> Iterator[tuple[Int64, Float32]]:
-        """Yield ids, shape (n,), and their vectors, shape (n, 128), some tracks at a time."""
-        return self._catalog.vector_blocks()
+    def vector_blocks(self) -> Iterator[tuple[Int64, Float32]]:
+        """Yield all ids, shape (n,), and plain vectors, shape (n, dimension), block by block."""
+        return self._database.vector_blocks()
 
-    # How they are arranged
-
-    def arrangement(self, *, whiten: bool = False) -> IndexConfig:
-        """Return how the vectors are arranged."""
+    def config(self, *, whiten: bool = False) -> IndexConfig:
+        """Return type and parameters of the index in use."""
         from audiosearch.library.faiss.index_config import IndexConfig
 
-        return IndexConfig.of(self._catalog.settings(), whiten=whiten)
+        return IndexConfig.from_settings(self._database.settings(), whiten=whiten)
 
-    def arranged(self, arrangement: IndexConfig, *, whiten: bool = False) -> FaissIndex:
-        """Return all vectors in an arrangement, which is tried and not kept."""
+    def build(self, config: IndexConfig, *, whiten: bool = False) -> FaissIndex:
+        """Return an index of all vectors in memory. `use` makes searches use it."""
         from audiosearch.library.faiss.faiss_index import FaissIndex
 
-        found = FaissIndex(self._catalog, arrangement, whiten=whiten)
-        found.build()
-        return found
+        index = FaissIndex(self._database, config, whiten=whiten)
+        index.build()
+        return index
 
-    def arrange(self, found: FaissIndex) -> None:
-        """Search in an arrangement that was tried from now on.
+    def use(self, index: FaissIndex) -> None:
+        """Write an index that `build` returned, and use it for searches from now on.
 
         Raises
         ------
         IndexUnwritable
-            Where it cannot be kept.
+            If it can't be written.
         """
-        from audiosearch.library.faiss.persistent_index import keep
+        from audiosearch.library.faiss.persistent_index import save
 
         try:
-            keep(self._catalog, self._directory, found)
-        except (OSError, RuntimeError) as exc:  # FAISS's own
+            save(self._database, self._directory, index)
+        except (OSError, RuntimeError) as exc:  # RuntimeError comes from FAISS
             raise IndexUnwritable(
-                f"The file for searching in {self._directory} cannot be written.",
-                hint="Make room on the disk, or see to your rights there.",
+                f"Can't write the FAISS index to {self._directory}.",
+                hint="Make room on the disk, or make the folder writable.",
             ) from exc
         self._open.clear()

@@ -1,0 +1,72 @@
+"""The database behind the FAISS indexes, seen from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from audiosearch.library.filters import Filters
+    from audiosearch.types import Float32, Int64
+
+
+class SettingsDatabase(Protocol):
+    """A database that keeps settings, which the files of FAISS indexes are checked against."""
+
+    def settings(self) -> dict[str, str]:
+        """Return all settings."""
+
+    def set_settings(self, settings: dict[str, str]) -> None:
+        """Write settings; settings with other names stay as they are."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Write everything inside the block, or nothing."""
+
+
+class VectorDatabase(SettingsDatabase, Protocol):
+    """The vectors of all tracks. `audiosearch.library.sqlite.catalog.Catalog` implements it.
+
+    Each vector belongs to a track id. The database counts changes of vectors in a revision.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Read one state of the database inside the block, whatever other processes write."""
+
+    def count(self) -> int:
+        """Return the number of tracks."""
+
+    def revision(self) -> int:
+        """Return a number that grows with every change of the vectors."""
+
+    def ids(self, filters: Filters) -> Int64:
+        """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
+
+    def vector_ids(self) -> Int64:
+        """Return the ids of all tracks that have a vector, ascending: int64, shape (n,)."""
+
+    def changed_since(self, revision: int) -> Int64:
+        """Return the ids of the vectors written after a revision, ascending: int64, shape (n,)."""
+
+    def vectors_of(self, ids: Int64) -> Float32:
+        """Return the vectors of tracks, in the order of their ids: float32, (n, dimension).
+
+        Raises
+        ------
+        TrackNotFound
+            If another process removed one of them.
+        """
+
+    def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
+        """Yield the vectors written after a revision, block by block, in the order of their ids.
+
+        Yields
+        ------
+        ids : ndarray of int64, shape (n,)
+        vectors : ndarray of float32, shape (n, dimension)
+        """

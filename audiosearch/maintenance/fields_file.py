@@ -1,0 +1,138 @@
+"""Tracks from a file of their fields: JSON, JSON lines or CSV, one row for each track."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from audiosearch.errors import LibraryError, UsageError
+from audiosearch.library.index import Track
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: Types of a track's fields, such as "int | None", by name.
+TRACK_FIELDS = {field.name: str(field.type) for field in fields(Track) if field.name != "id"}
+
+_ALIASES = {
+    "track_name": "title",
+    "artist_name": "artist",
+    "album_name": "album",
+    "file_name": "path",
+}
+_MAX_NUMBER = 2.0**63  # SQLite keeps smaller ones
+_EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
+
+
+def read_tracks(path: Path, names: Mapping[str, str]) -> list[Track]:
+    """Read the tracks described in a file.
+
+    Parameters
+    ----------
+    path : Path
+        JSON (a list of objects), JSON lines or CSV, by its suffix.
+    names : mapping of str to str
+        Fields of `Track`, by the names that the file has for them. `Track`'s own names and
+        ``track_name``, ``artist_name``, ``album_name`` and ``file_name`` need no entry.
+
+    Raises
+    ------
+    LibraryError
+        If the file can't be read, or a value doesn't fit its field.
+    UsageError
+        If ``names`` has a field that `Track` lacks.
+    """
+    return [
+        _track(row, f"{path}, row {number}")
+        for number, row in enumerate(_renamed(path, names), start=1)
+    ]
+
+
+def _renamed(path: Path, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the rows of a file with `Track`'s names for their fields."""
+    unknown = set(names.values()) - set(TRACK_FIELDS)
+    if unknown:
+        raise UsageError(
+            f"A track has no field {', '.join(sorted(unknown))}.",
+            hint=f"Choose from {', '.join(TRACK_FIELDS)}.",
+        )
+    track_names = _ALIASES | {name: name for name in TRACK_FIELDS} | dict(names)
+    rows = _rows(path)
+    missing = [name for name in names if not any(name in row for row in rows)]
+    if missing:
+        raise LibraryError(
+            f"{path} has no field {', '.join(missing)}.",
+            hint=f"Its fields are {', '.join(rows[0])}." if rows else "It has no rows.",
+        )
+    return [
+        {track_names[name]: value for name, value in row.items() if name in track_names}
+        for row in rows
+    ]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            if path.suffix.lower() == ".csv":
+                return list(csv.DictReader(file))
+            text = file.read()
+        if path.suffix.lower() == ".json":
+            rows = json.loads(text)
+        else:
+            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+    except (OSError, ValueError, csv.Error) as exc:
+        raise LibraryError(
+            f"{path} can't be read as JSON, JSON lines or CSV: {exc}.",
+            hint="Name a file with the suffix .json, .jsonl or .csv, by its format.",
+        ) from exc
+    if isinstance(rows, dict):  # such as the output of `audiosearch list --format json`
+        rows = next((value for value in rows.values() if isinstance(value, list)), None)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise LibraryError(
+            f"{path} is not a list of objects.", hint="Write one object for each vector."
+        )
+    return rows
+
+
+def _track(row: dict[str, Any], where: str) -> Track:
+    if not row.get("path") and row.get("path") != 0:
+        raise LibraryError(
+            f"{where} has no path.",
+            hint="If the path has another name there, say so with --map NAME=path.",
+        )
+    return Track(**{name: _value(name, row.get(name), where) for name in TRACK_FIELDS})
+
+
+def _value(name: str, value: Any, where: str) -> Any:
+    kind = TRACK_FIELDS[name]
+    if value is None or value == "":
+        return None if kind.endswith("None") else _EMPTY_VALUES[kind]
+    if kind.startswith("str"):
+        return _text(name, str(value), where)
+    number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
+    if number is None or not abs(float(number[0])) < _MAX_NUMBER:
+        raise LibraryError(
+            f"{where}: {name} is not a number: {value}.", hint="Correct the value or remove it."
+        )
+    if kind == "float":
+        return float(number[0])
+    is_whole = number[1] is None and number[2] is None
+    return int(number[0]) if is_whole else int(float(number[0]))
+
+
+def _text(name: str, text: str, where: str) -> str:
+    try:
+        (os.fsencode if name == "path" else str.encode)(text)
+        if "\0" not in text:
+            return text
+    except UnicodeEncodeError:
+        pass
+    raise LibraryError(
+        f"{where}: {name} has characters that can't be stored: {text!a}.",
+        hint="Correct the value or remove it.",
+    )
