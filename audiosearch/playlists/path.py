@@ -86,8 +86,8 @@ class _Leg:
     def __init__(
         self,
         index: Index,
-        space: VectorIndex,
-        candidates: Candidates,
+        space: VectorIndex[Candidates],
+        candidates: Candidates | None,
         waypoints: Sequence[tuple[Track, Float32]],
     ) -> None:
         self._index, self._space = index, space

@@ -187,7 +187,12 @@ class _Pool:
     """Candidates: the nearest tracks, with their vectors as they are compared."""
 
     def __init__(
-        self, index: Index, space: VectorIndex, center: Float32, size: int, candidates: Candidates
+        self,
+        index: Index,
+        space: VectorIndex[Candidates],
+        center: Float32,
+        size: int,
+        candidates: Candidates | None,
     ) -> None:
         ids, _ = space.search(center, size, candidates=candidates)
         self.is_all = len(ids) < size  # that there are, or that can be found at a time

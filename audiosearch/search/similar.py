@@ -242,7 +242,7 @@ def _hits(
     return [Hit(rank, tracks[i], cosine) for rank, (i, cosine) in enumerate(found, start=1)]
 
 
-def candidate_filter(index: Index, ranking: SearchOptions, center: Float32) -> Candidates:
+def candidate_filter(index: Index, ranking: SearchOptions, center: Float32) -> Candidates | None:
     """Return the tracks that may be hits, as the space that is ranked in takes them.
 
     Parameters
