@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiosearch.errors import IndexNotFound, LibraryError, TrackNotFound
-from audiosearch.library.backend import Backend, OpenIndex
+from audiosearch.library.backend import Backend, Capability, OpenIndex, Unsupported
 from audiosearch.library.filters import split_values
 from audiosearch.library.neighbors import drop_excluded, top_k
 from audiosearch.library.track import fold
@@ -235,10 +235,11 @@ class ToyVectorIndex:
 class ToyBackend:
     """Indexes by their locations, ``toy:NAME``."""
 
-    unsupported = {}
     recover = None
 
     def __init__(self):
+        limit = Unsupported("{location} is a toy.", hint="Use an index in a folder.")
+        self.unsupported = dict.fromkeys(Capability, limit)
         self._indexes = {}
 
     def display(self, location):
