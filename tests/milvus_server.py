@@ -1,4 +1,4 @@
-"""Milvus Lite behind a port, as a server: with a token, where one is asked for."""
+"""Milvus Lite behind a port, as a server, with or without a token."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from pymilvus.grpc_gen import milvus_pb2_grpc
 
 
-class _Guard(grpc.ServerInterceptor):
-    """Refuse calls without the token, as Milvus does."""
+class _TokenInterceptor(grpc.ServerInterceptor):
+    """Refuse calls without the token, as a Milvus server does."""
 
     def __init__(self, token: str) -> None:
-        self._wanted = base64.b64encode(token.encode()).decode()
+        self._expected = base64.b64encode(token.encode()).decode()
 
     def intercept_service(self, continuation, details):
-        if dict(details.invocation_metadata).get("authorization") == self._wanted:
+        if dict(details.invocation_metadata).get("authorization") == self._expected:
             return continuation(details)
 
         def refuse(_, context):
@@ -33,9 +33,9 @@ class _Guard(grpc.ServerInterceptor):
 
 @contextlib.contextmanager
 def milvus_server(folder: Path, token: str | None = None) -> Iterator[str]:
-    """Serve a folder; gives HOST:PORT."""
+    """Serve a folder, and give HOST:PORT."""
     database = MilvusLite(str(folder))
-    interceptors = [] if token is None else [_Guard(token)]
+    interceptors = [] if token is None else [_TokenInterceptor(token)]
     server = grpc.server(futures.ThreadPoolExecutor(8), interceptors=interceptors)
     milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(database), server)
     port = server.add_insecure_port("127.0.0.1:0")

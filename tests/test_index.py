@@ -1,4 +1,4 @@
-"""The index: SQLite is the truth, FAISS follows."""
+"""An index in a folder: the database is the source, and the FAISS file is derived from it."""
 
 import os
 import sqlite3
@@ -20,7 +20,7 @@ from audiosearch import (
     ModelMismatch,
 )
 from audiosearch.library.faiss.index_file import FILE_NAME
-from audiosearch.library.index import EmbeddingSpec
+from audiosearch.library.track import EmbeddingSpec
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def reopened(index):
     return Index(index.location)
 
 
-def test_ids_are_not_used_again(filled):
+def test_the_id_of_a_removed_track_is_not_used_again(filled):
     index, _ = filled
     index.remove([index.resolve("#50")])
     assert index.add(some_track(99), unit()).id == 51
@@ -68,7 +68,7 @@ def damage_junk(path):
 
 
 @pytest.mark.parametrize("damage", [damage_cut, damage_flip, damage_revision, damage_junk])
-def test_a_damaged_search_file_is_rebuilt_with_a_word(filled, damage, caplog):
+def test_a_damaged_search_file_is_rebuilt_with_a_warning(filled, damage, caplog):
     index, vectors = filled
     expected = index.search(vectors[5], 10)
     damage(Path(index.location) / FILE_NAME)
@@ -102,7 +102,7 @@ def test_an_older_search_file_is_brought_up_to_date(filled):
         assert len(again.search(vectors[0], 100)) == 50
 
 
-def test_another_index_s_search_file_is_not_believed(filled, tmp_path, caplog):
+def test_the_search_file_of_another_index_is_not_used(filled, tmp_path, caplog):
     index, _ = filled
     index.sync()
     with Index(tmp_path / "other", spec=SPEC) as other:
@@ -112,10 +112,10 @@ def test_another_index_s_search_file_is_not_believed(filled, tmp_path, caplog):
             (Path(index.location) / FILE_NAME).read_bytes()
         )
         assert other.search(unit_vectors(50, seed=9)[3], 1)[0][1] == pytest.approx(1.0)
-    assert "not what this database wrote last" in caplog.text
+    assert "not the file that this database wrote last" in caplog.text
 
 
-def test_a_newer_search_file_is_not_believed_by_a_database_out_of_a_backup(filled, caplog):
+def test_a_restored_database_does_not_use_a_newer_search_file(filled, caplog):
     index, vectors = filled
     index.sync()
     with sqlite3.connect(Path(index.location) / "audiosearch.db") as connection:
@@ -135,56 +135,56 @@ def test_a_newer_search_file_is_not_believed_by_a_database_out_of_a_backup(fille
         restored.add(some_track(93), unit_vectors(3, seed=5)[1])
         ((track, similarity),) = restored.search(unit_vectors(3, seed=5)[0], 1)
         assert (track.size, similarity) == (92, pytest.approx(1.0))
-    assert "not what this database wrote last" in caplog.text
+    assert "not the file that this database wrote last" in caplog.text
 
 
-def test_two_that_make_an_index_at_once_agree_on_its_model(tmp_path):
+def test_two_threads_that_create_an_index_at_once_agree_on_its_model(tmp_path):
     other = EmbeddingSpec("vggish", "a" * 64)
-    outcomes = []
+    specs = []
 
-    def make(spec):
+    def create(spec):
         try:
-            with Index(tmp_path / "index", spec=spec) as made:
-                outcomes.append(made.spec)
+            with Index(tmp_path / "index", spec=spec) as created:
+                specs.append(created.spec)
         except ModelMismatch:
-            outcomes.append(None)
+            specs.append(None)
 
-    threads = [threading.Thread(target=make, args=[i]) for i in (SPEC, other)]
+    threads = [threading.Thread(target=create, args=[spec]) for spec in (SPEC, other)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert outcomes.count(None) == 1
+    assert specs.count(None) == 1
     with Index(tmp_path / "index") as index:
-        assert index.spec in outcomes
+        assert index.spec in specs
 
 
-def test_the_search_file_is_one_that_faiss_reads(filled):
+def test_faiss_itself_can_read_the_search_file(filled):
     index, vectors = filled
     index.sync()
-    read = faiss.read_index(str(Path(index.location) / FILE_NAME))
-    assert read.ntotal == len(vectors)
+    loaded = faiss.read_index(str(Path(index.location) / FILE_NAME))
+    assert loaded.ntotal == len(vectors)
 
 
-def test_no_index_is_said_and_none_is_made(tmp_path):
+def test_a_missing_index_is_reported_and_not_created(tmp_path):
     with pytest.raises(IndexNotFound, match="nowhere"):
         Index(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_database_that_is_none_is_said(tmp_path):
+def test_a_file_that_is_no_database_is_reported(tmp_path):
     (tmp_path / "audiosearch.db").write_bytes(b"no database at all" * 1_000)
     with pytest.raises(LibraryError, match="damaged"):
         Index(tmp_path)
 
 
-@pytest.mark.parametrize("where", ["/proc/index", "/dev/null/index"])
-def test_a_place_that_cannot_be_written_is_said(where):
+@pytest.mark.parametrize("folder", ["/proc/index", "/dev/null/index"])
+def test_a_folder_that_cannot_be_written_is_reported(folder):
     with pytest.raises(IndexUnwritable):
-        Index(where, spec=SPEC)
+        Index(folder, spec=SPEC)
 
 
-def test_a_crash_before_the_commit_loses_nothing_that_was_committed(filled):
+def test_a_crash_before_the_commit_loses_no_committed_track(filled):
     index, vectors = filled
     crash = (
         "import os, sys\n"
@@ -201,7 +201,7 @@ def test_a_crash_before_the_commit_loses_nothing_that_was_committed(filled):
         assert len(again.search(vectors[0], 100)) == 50
 
 
-def test_the_database_is_one_that_anyone_can_read(filled):
+def test_any_program_can_read_paths_and_vectors_from_the_database(filled):
     index, vectors = filled
     connection = sqlite3.connect(Path(index.location) / "audiosearch.db")
     blob, path = connection.execute(

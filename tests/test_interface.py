@@ -1,4 +1,4 @@
-"""What an index promises, whatever keeps it: in a folder and in Milvus."""
+"""The interface of an index, which every backend fulfils: folder, Milvus, and a toy in memory."""
 
 import dataclasses
 import os
@@ -7,20 +7,40 @@ import numpy as np
 import pytest
 from tracks import SPEC, some_track, unit, unit_vectors
 
-from audiosearch import Index, ModelMismatch, TrackNotFound, UsageError
+from audiosearch import Index, LibraryError, ModelMismatch, TrackNotFound, UsageError, defaults
+from audiosearch.library.backend import BACKENDS
 from audiosearch.library.filters import Filters, Range
-from audiosearch.library.index import EmbeddingSpec, Failure
+from audiosearch.library.track import EmbeddingSpec, Failure
+
+any_dimension = pytest.mark.parametrize("dimension", [2, 96, 128, 512])
+
+
+@pytest.fixture(params=["folder", "milvus", "toy"])
+def place(request, tmp_path, monkeypatch):
+    """Location of a new index in each backend."""
+    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
+    return {
+        "folder": str(tmp_path / "index"),
+        "milvus": f"milvus+lite://{tmp_path / 'index.db'}",
+        "toy": f"toy:{tmp_path}",
+    }[request.param]
 
 
 @pytest.fixture
-def index(place):
-    with Index(place, spec=SPEC) as opened:
+def dimension():
+    """Numbers in a vector; tests of vectors run with others too."""
+    return 128
+
+
+@pytest.fixture
+def index(place, dimension):
+    with Index(place, spec=dataclasses.replace(SPEC, dimension=dimension)) as opened:
         yield opened
 
 
 @pytest.fixture
-def filled(index):
-    vectors = unit_vectors(50)
+def filled(index, dimension):
+    vectors = unit_vectors(50, dimension=dimension)
     index.add_all((some_track(number), vector) for number, vector in enumerate(vectors))
     return index, vectors
 
@@ -29,15 +49,17 @@ def reopened(index):
     return Index(index.location)
 
 
-def test_a_track_comes_back_as_it_went_in(index):
-    added = index.add(some_track(1), unit_vectors(1)[0])
+@any_dimension
+def test_a_track_comes_back_unchanged(index, dimension):
+    added = index.add(some_track(1), unit(dimension))
     assert list(index) == [added]
     assert index.resolve("/music/1.mp3") == added
     assert index.resolve(f"#{added.id}") == added
-    np.testing.assert_array_equal(index.vector(added), unit_vectors(1)[0])
+    np.testing.assert_array_equal(index.vector(added), unit(dimension))
+    assert index.spec.dimension == dimension
 
 
-def test_paths_of_any_bytes_come_back(index):
+def test_a_path_of_any_bytes_comes_back(index):
     path = os.fsdecode(b"/music/caf\xe9\n.mp3")
     track = index.add(dataclasses.replace(some_track(1), path=path), unit())
     assert index.resolve(path) == track
@@ -46,55 +68,57 @@ def test_paths_of_any_bytes_come_back(index):
 
 def test_tracks_are_listed_page_by_page(filled):
     index, _ = filled
-    everything = list(index)
-    assert [track.id for track in everything] == sorted(track.id for track in everything)
-    assert index.list_tracks(limit=20) == everything[:20]
-    assert index.list_tracks(limit=20, offset=40) == everything[40:]
+    tracks = list(index)
+    assert [track.id for track in tracks] == sorted(track.id for track in tracks)
+    assert index.list_tracks(limit=20) == tracks[:20]
+    assert index.list_tracks(limit=20, offset=40) == tracks[40:]
     assert index.list_tracks(limit=20, offset=2**62) == []
 
 
 @pytest.mark.parametrize("word", ["𠮷野", "𠮷", "日本", "Zwolf", "ZWÖLF"])
-def test_words_of_any_script_name_a_track(index, word):
+def test_words_of_any_script_find_tracks(index, word):
     titles = ("𠮷野", "日本の歌", "Zwölf Töne", "野")
     for number, title in enumerate(titles):
         index.add(dataclasses.replace(some_track(number), title=title), unit())
-    found = [track.title for track in index.search_text(word)]
-    assert found == [title for title in titles if title[:2] == found[0][:2]]
-    assert found[0][0].casefold() == word[0].casefold()
+    results = [track.title for track in index.search_text(word)]
+    assert results == [title for title in titles if title[:2] == results[0][:2]]
+    assert results[0][0].casefold() == word[0].casefold()
 
 
 @pytest.mark.parametrize("span", ["inf..", "..-inf", "5..", "..20", "-inf..inf", "10"])
-def test_lengths_filter_whatever_the_range(index, span):
-    wanted = Range.parsed(span)
+def test_lengths_are_filtered_by_any_range(index, span):
+    parsed = Range.parsed(span)
     for number, seconds in enumerate([0.0, 5.0, 10.0, 30.0]):
         index.add(dataclasses.replace(some_track(number), seconds=seconds), unit())
-    expected = [t.id for t in index if t.seconds and wanted.min <= t.seconds <= wanted.max]
-    assert index.storage.ids(Filters(seconds=(wanted,))).tolist() == expected
+    expected = [t.id for t in index if t.seconds and parsed.min <= t.seconds <= parsed.max]
+    assert index.storage.ids(Filters(seconds=(parsed,))).tolist() == expected
 
 
-def test_what_is_asked_of_one_space_can_be_asked_together(index):
+def test_the_vector_index_stays_the_same_object(index):
     assert index.vector_index() is index.vector_index()
 
 
-def test_adding_a_path_again_keeps_its_id_and_takes_the_new_vector(filled):
+@any_dimension
+def test_adding_a_path_again_keeps_its_id_and_takes_the_new_vector(filled, dimension):
     index, vectors = filled
     before = index.resolve("/music/3.mp3")
     index.search(vectors[3], 1)
     again = index.add(some_track(3), -vectors[3])
     assert again.id == before.id
     assert len(list(index)) == 50
-    ((found, similarity),) = index.search(-vectors[3], 1)
-    assert (found.id, similarity) == (again.id, pytest.approx(1.0))
+    ((hit, similarity),) = index.search(-vectors[3], 1)
+    assert (hit.id, similarity) == (again.id, pytest.approx(1.0))
 
 
-def test_nearest_is_numpys_exact_cosine(filled):
+@any_dimension
+def test_hits_are_those_of_an_exact_search_by_numpy(filled, dimension):
     index, vectors = filled
-    for query in unit_vectors(20, seed=1):
+    for query in unit_vectors(20, seed=1, dimension=dimension):
         cosines = vectors @ query
         expected = np.argsort(-cosines)[:7]
-        found = index.search(query, 7)
-        assert [track.size for track, _ in found] == list(expected)
-        np.testing.assert_allclose([s for _, s in found], cosines[expected], atol=1e-6)
+        hits = index.search(query, 7)
+        assert [track.size for track, _ in hits] == list(expected)
+        np.testing.assert_allclose([s for _, s in hits], cosines[expected], atol=1e-6)
 
 
 def test_excluded_tracks_are_left_out_and_k_is_still_filled(filled):
@@ -114,7 +138,7 @@ def test_an_empty_index_has_no_hits(index):
     assert index.search(unit(), 5) == []
 
 
-def test_a_track_that_moved_meanwhile_is_not_removed(filled):
+def test_a_track_that_was_moved_is_not_removed_under_its_old_path(filled):
     index, _ = filled
     track = index.resolve("/music/7.mp3")
     index.storage.move([(track, "/elsewhere/7.mp3")])
@@ -123,7 +147,7 @@ def test_a_track_that_moved_meanwhile_is_not_removed(filled):
     assert index.resolve("/elsewhere/7.mp3").id == track.id
 
 
-def test_tags_of_a_file_that_was_embedded_anew_meanwhile_are_left_alone(filled):
+def test_tags_of_a_track_with_another_content_hash_stay(filled):
     index, vectors = filled
     before = index.resolve("/music/7.mp3")
     index.add(dataclasses.replace(before, content_hash="1" * 32, title="New"), vectors[8])
@@ -133,7 +157,7 @@ def test_tags_of_a_file_that_was_embedded_anew_meanwhile_are_left_alone(filled):
     assert index.resolve("/music/7.mp3").title == "Newer"
 
 
-def test_removed_tracks_are_gone_from_both(filled):
+def test_a_removed_track_is_neither_listed_nor_found(filled):
     index, vectors = filled
     index.search(vectors[0], 1)
     index.remove(index.resolve_all("/music/0.mp3"))
@@ -142,7 +166,7 @@ def test_removed_tracks_are_gone_from_both(filled):
         assert "/music/0.mp3" not in {track.path for track, _ in again.search(vectors[0], 50)}
 
 
-def test_a_folder_stands_for_what_is_in_it(index):
+def test_a_folder_resolves_to_the_tracks_in_it(index):
     for number, folder in enumerate(["/music/a", "/music/a/b", "/music/ab"]):
         index.add(some_track(number, folder), unit())
     assert sorted(track.size for track in index.resolve_all("/music/a")) == [0, 1]
@@ -166,7 +190,7 @@ def test_a_folder_stands_for_what_is_in_it(index):
         "s3://bucket/a",
     ],
 )
-def test_a_folder_of_any_name_filters(index, folder):
+def test_a_folder_of_any_name_is_filtered(index, folder):
     inside = index.add(some_track(1, folder), unit())
     deeper = index.add(some_track(2, f"{folder}/b"), unit())
     index.add_all((some_track(3, f"{folder}{end}"), unit()) for end in ("c", "%", " ", "\t"))
@@ -181,7 +205,7 @@ def test_a_folder_of_any_name_filters(index, folder):
 @pytest.mark.parametrize(
     "text", ["", "=", "'", '"', "\\", "\\u0041", "%", "ß", "a\nb", "]", "日本", "𠮷野"]
 )
-def test_tags_of_any_text_filter(index, text):
+def test_tags_of_any_text_are_filtered(index, text):
     tagged = dict.fromkeys(("artist", "album", "genre"), text)
     track = index.add(dataclasses.replace(some_track(1), **tagged), unit())
     index.add(some_track(2), unit())
@@ -190,17 +214,17 @@ def test_tags_of_any_text_filter(index, text):
 
 
 @pytest.mark.parametrize("span", ["1990..", "..1990", "1990", "1e30..", "..-1e30", "-inf..inf"])
-def test_years_filter_whatever_the_range(index, span):
-    wanted = Range.parsed(span)
+def test_years_are_filtered_by_any_range(index, span):
+    parsed = Range.parsed(span)
     for number, year in enumerate([None, 1989, 1990, 1991, 0, -5]):
         index.add(dataclasses.replace(some_track(number), year=year), unit())
-    expected = [t.year for t in index if t.year is not None and wanted.min <= t.year <= wanted.max]
-    found = index.by_id(index.storage.ids(Filters(year=(wanted,))).tolist()).values()
-    assert sorted(track.year for track in found) == sorted(expected)
+    expected = [t.year for t in index if t.year is not None and parsed.min <= t.year <= parsed.max]
+    tracks = index.by_id(index.storage.ids(Filters(year=(parsed,))).tolist()).values()
+    assert sorted(track.year for track in tracks) == sorted(expected)
 
 
 @pytest.mark.parametrize("near", [None, (unit(), -1.0)])
-def test_a_filter_that_nothing_fits_finds_nothing(filled, near):
+def test_filters_that_no_track_passes_give_no_hits(filled, near):
     index, vectors = filled
     candidates = index.vector_indexes.candidates(Filters(artist=("nobody",)), near=near)
     ids, products = index.vector_index().search(vectors[0], 5, candidates=candidates)
@@ -208,7 +232,7 @@ def test_a_filter_that_nothing_fits_finds_nothing(filled, near):
 
 
 @pytest.mark.parametrize("name", ['quo"te', "quo'te", "back\\slash", "new\nline", "\udce9", "𠮷"])
-def test_failures_of_any_name_are_kept_and_forgotten(index, name):
+def test_failures_of_any_name_are_stored_and_removed(index, name):
     failures = [Failure(f"/music/{name}{n}", 'it is "empty"', 0, 1) for n in range(3)]
     index.storage.add_failures(failures)
     assert index.storage.failures() == failures
@@ -218,7 +242,7 @@ def test_failures_of_any_name_are_kept_and_forgotten(index, name):
     assert index.storage.failures() == []
 
 
-def test_a_failure_is_forgotten_when_its_file_is_added(index):
+def test_a_failure_is_removed_when_its_file_is_added(index):
     index.storage.add_failures([Failure("/music/1.mp3", "it is empty", 0, 1)])
     assert index.totals().failures == 1
     index.add(some_track(1), unit())
@@ -231,10 +255,62 @@ def test_a_failure_is_forgotten_when_its_file_is_added(index):
         pytest.param(EmbeddingSpec("vggish", "a" * 64), id="another model"),
         pytest.param(EmbeddingSpec("compact", "a" * 64), id="other weights"),
         pytest.param(EmbeddingSpec("compact", "f" * 64, 30.0), id="an excerpt"),
+        pytest.param(EmbeddingSpec("compact", "f" * 64, None, 64), id="another dimension"),
     ],
 )
-def test_another_identity_is_refused_naming_both(index, other):
-    with pytest.raises(ModelMismatch) as refused:
+def test_another_spec_is_refused_and_both_are_named(index, other):
+    with pytest.raises(ModelMismatch) as caught:
         Index(index.location, spec=other)
-    assert str(SPEC) in str(refused.value)
-    assert str(other) in str(refused.value)
+    assert str(SPEC) in str(caught.value)
+    assert str(other) in str(caught.value)
+
+
+@any_dimension
+@pytest.mark.parametrize("size", [1, 64])
+def test_a_vector_of_another_dimension_is_refused_and_both_are_named(index, dimension, size):
+    vector = unit(size)
+    for act in (lambda: index.add(some_track(1), vector), lambda: index.search(vector, 1)):
+        with pytest.raises(ModelMismatch, match=f"{dimension} numbers, not of {size}") as caught:
+            act()
+        assert str(dimension) in caught.value.hint
+    assert list(index) == []
+
+
+@any_dimension
+def test_a_cosine_limits_the_hits(filled, dimension):
+    index, vectors = filled
+    near = index.vector_indexes.candidates(Filters(), near=(vectors[0], 0.1))
+    ids, products = index.vector_index().search(vectors[0], 50, candidates=near)
+    cosines = vectors @ vectors[0]
+    assert len(ids) == np.count_nonzero(cosines >= 0.1)
+    assert products.min() >= 0.1
+
+
+def test_vectors_of_the_largest_dimension_are_stored_in_several_requests(place):
+    vectors = unit_vectors(130, dimension=defaults.MAX_DIMENSION)
+    with Index(place, spec=dataclasses.replace(SPEC, dimension=defaults.MAX_DIMENSION)) as index:
+        index.add_all((some_track(number), vector) for number, vector in enumerate(vectors))
+    with Index(place) as index, index.all_with_vectors() as (n_tracks, rows):
+        assert n_tracks == 130
+        for track, vector in rows:
+            np.testing.assert_array_equal(vector, vectors[track.size])
+        ((hit, _),) = index.search(vectors[7], 1)
+        assert hit.size == 7
+
+
+def test_an_empty_index_is_refused_where_tracks_are_required(index):
+    with pytest.raises(LibraryError, match="The index is empty"):
+        index.require_tracks()
+    index.add(some_track(1), unit())
+    index.require_tracks()
+
+
+def test_the_version_token_changes_with_tracks_and_vectors(index):
+    tokens = [index.version_token()]
+    track = index.add(some_track(1), unit())
+    tokens.append(index.version_token())
+    index.storage.set_tags(track, {"title": "New"})
+    tokens.append(index.version_token())
+    index.remove([index.resolve("#" + str(track.id))])
+    tokens.append(index.version_token())
+    assert len(set(tokens)) == 4

@@ -1,4 +1,4 @@
-"""An index in Milvus: by its address, with every command, and as true as one in a folder."""
+"""An index in Milvus: all commands work on it, and it finds what an index in a folder finds."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from tracks import SPEC, some_track, unit, unit_vectors
 
 from audiosearch import Index, IndexNotFound, similar
 from audiosearch.library.filters import Filters, Range
-from audiosearch.library.index import EmbeddingSpec, Failure
 from audiosearch.library.milvus.catalog import MilvusCatalog
-from audiosearch.library.milvus.database import MilvusStore
+from audiosearch.library.milvus.database import MilvusDatabase
 from audiosearch.library.milvus.schema import coded, decoded
+from audiosearch.library.track import EmbeddingSpec, Failure
 from audiosearch.maintenance.copy import copy
 from audiosearch.models.registry import compact
 from audiosearch.playlists import PlaylistOptions, PlaylistRequest, playlist
@@ -32,7 +32,7 @@ def rows_of(run, *command):
     return json.loads(result.stdout)
 
 
-def test_every_command_works_on_it(address, music, run, tmp_path):
+def test_every_command_works_on_an_index_in_milvus(address, music, run, tmp_path):
     at = ("--index", address)
     assert run("add", music, "--model", "compact", *at).exit_code == 0
     assert "5 unchanged" in run("add", music, *at).stderr
@@ -55,7 +55,7 @@ def test_every_command_works_on_it(address, music, run, tmp_path):
     assert run("doctor", *at).exit_code == 0
 
 
-def test_it_is_served_and_mapped(address, music, run):
+def test_an_index_in_milvus_is_served_and_mapped(address, music, run):
     assert run("add", music, "--model", "compact", "--index", address).exit_code == 0
     with serving(music, {}, index=address) as served:
         with urllib.request.urlopen(f"{served.url}/api/tracks") as found:
@@ -65,7 +65,7 @@ def test_it_is_served_and_mapped(address, music, run):
             assert sorted(json.load(found)["ids"]) == sorted(track["id"] for track in tracks)
 
 
-# As true as in a folder
+# The same results as in a folder
 
 
 FILTERS = [
@@ -77,7 +77,7 @@ FILTERS = [
 ]
 
 
-def test_filtered_hits_are_those_of_a_folder_s_index(tmp_path):
+def test_filtered_hits_are_those_of_an_index_in_a_folder(tmp_path):
     n_tracks = 20_000
     vectors = crowd(n_tracks)
     found = []
@@ -88,7 +88,7 @@ def test_filtered_hits_are_those_of_a_folder_s_index(tmp_path):
             hits = []
             for number in range(200):
                 candidates = index.vector_indexes.candidates(FILTERS[number % len(FILTERS)])
-                query = {"among": candidates, "without": [97 * number + 1]}
+                query = {"candidates": candidates, "exclude_ids": [97 * number + 1]}
                 hits.append(index.vector_index().search(vectors[97 * number], 10, **query))
             found.append(hits)
     for local, remote in zip(*found, strict=True):
@@ -97,13 +97,15 @@ def test_filtered_hits_are_those_of_a_folder_s_index(tmp_path):
         np.testing.assert_allclose(local[1], remote[1], atol=1e-6)
 
 
-def test_a_copy_there_and_back_changes_nothing(address, tmp_path):
+@pytest.mark.parametrize("dimension", [128, 512])
+def test_a_copy_to_milvus_and_back_changes_nothing(address, tmp_path, dimension):
     odd = replace(some_track(7), path=os.fsdecode(b"/m/caf\xe9\n'\"\\%.mp3"), year=1999, genre="")
     failure = Failure("/music/bad.mp3", "it is empty", 0, 1)
-    with Index(tmp_path / "first", spec=SPEC) as first:
-        first.add_all(zip(map(some_track, range(30)), unit_vectors(30), strict=True))
+    vectors = unit_vectors(30, dimension=dimension)
+    with Index(tmp_path / "first", spec=replace(SPEC, dimension=dimension)) as first:
+        first.add_all(zip(map(some_track, range(30)), vectors, strict=True))
         first.remove([first.resolve("#3")])
-        first.add(odd, unit())
+        first.add(odd, unit(dimension))
         first.storage.add_failures([failure])
         assert list(copy(first, address))[-1] == 30
         revision = first.storage.revision()
@@ -113,14 +115,14 @@ def test_a_copy_there_and_back_changes_nothing(address, tmp_path):
             with Index(tmp_path / "back") as back:
                 for other in (there, back):
                     assert list(other) == list(first)
-                    assert other.spec == SPEC
+                    assert other.spec == first.spec
                     assert other.storage.failures() == [failure]
                     for track in first:
                         np.testing.assert_array_equal(other.vector(track), first.vector(track))
         assert first.storage.revision() == revision
 
 
-def test_a_copy_goes_to_another_place_of_the_same_model(address, tmp_path, run):
+def test_a_copy_needs_another_index_of_the_same_model(address, tmp_path, run):
     with Index(address, spec=SPEC) as source:
         source.add(some_track(1), unit())
     with Index(tmp_path / "other", spec=COMPACT):
@@ -131,29 +133,29 @@ def test_a_copy_goes_to_another_place_of_the_same_model(address, tmp_path, run):
     assert run("copy", address, tmp_path / "new").stderr == "1 track copied\n"
 
 
-def test_what_is_longer_than_milvus_keeps_is_cut(address):
+def test_texts_that_are_too_long_for_milvus_are_cut(address):
     long = dict.fromkeys(("title", "artist", "album", "genre"), "é" * 70_000)
     with Index(address, spec=SPEC) as index:
         added = index.add(replace(some_track(1), **long), unit())
-        (kept,) = index
-        assert kept.title == "é" * 32_767
+        (stored,) = index
+        assert stored.title == "é" * 32_767
         assert index.storage.ids(Filters(artist=(long["artist"],))).tolist() == [added.id]
         assert index.search_text("song") == []
 
 
-@pytest.mark.parametrize("n_made", [0, 1, 2, 3, 4])
-def test_what_was_made_in_part_is_made_whole(n_made, address, monkeypatch):
-    asked = MilvusStore.ask
+@pytest.mark.parametrize("n_steps", [0, 1, 2, 3, 4])
+def test_an_index_whose_creation_was_interrupted_is_completed(n_steps, address, monkeypatch):
+    call = MilvusDatabase.call
 
-    def break_off(store, request, *args, **options):
-        nonlocal n_made
-        if request in ("create_collection", "create_index", "upsert"):
-            if not n_made:
+    def interrupted(database, method, *args, **options):
+        nonlocal n_steps
+        if method in ("create_collection", "create_index", "upsert"):
+            if not n_steps:
                 raise KeyboardInterrupt
-            n_made -= 1
-        return asked(store, request, *args, **options)
+            n_steps -= 1
+        return call(database, method, *args, **options)
 
-    monkeypatch.setattr(MilvusStore, "ask", break_off)
+    monkeypatch.setattr(MilvusDatabase, "call", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Index(address, spec=SPEC)
     monkeypatch.undo()
@@ -166,18 +168,18 @@ def test_what_was_made_in_part_is_made_whole(n_made, address, monkeypatch):
         assert index.spec == COMPACT
 
 
-def test_an_engine_is_let_go_of_by_the_last_who_uses_it(tmp_path):
+def test_the_last_connection_releases_the_file_of_milvus_lite(tmp_path):
     location = f"milvus+lite:{tmp_path / 'a.db'}"
     one, another = Index(location, spec=SPEC), Index(location)
     one.close()
     one.close()
     assert another.n_tracks == 0
     another.close()
-    with milvus_server(tmp_path / "a.db"):  # nobody else has it open
+    with milvus_server(tmp_path / "a.db"):  # fails if the file is still open
         pass
 
 
-def test_the_same_path_has_the_same_id_whoever_adds_it(address):
+def test_a_path_gets_the_same_id_from_every_process(address):
     with Index(address, spec=SPEC) as one, Index(address) as another:
         first = one.add(some_track(1), unit())
         assert another.add(some_track(1), -unit()).id == first.id
@@ -186,11 +188,11 @@ def test_the_same_path_has_the_same_id_whoever_adds_it(address):
         assert one.add(some_track(1), unit()).id == first.id < 2**53
 
 
-def test_an_id_that_is_taken_is_not_taken_away(address):
+def test_an_id_that_is_in_use_is_not_given_to_another_track(address):
     with Index(address, spec=SPEC) as index:
         first = index.add(some_track(1), unit())
         index.storage.move([(first, "/elsewhere.mp3")])
-        second = index.add(some_track(1), unit())  # whose path made the first one's id
+        second = index.add(some_track(1), unit())  # its path gives the id of the first one
         third = index.add(replace(some_track(2), id=first.id), unit())
         assert len({first.id, second.id, third.id}) == 3
 
@@ -206,7 +208,7 @@ def test_an_id_that_is_taken_is_not_taken_away(address):
         "",
     ],
 )
-def test_a_path_is_kept_as_text_and_comes_back(path):
+def test_a_path_is_stored_as_text_and_comes_back(path):
     coded(path).encode()
     assert decoded(coded(path)) == path
     assert coded(path + "/below").startswith(coded(path))
@@ -215,9 +217,7 @@ def test_a_path_is_kept_as_text_and_comes_back(path):
 @pytest.mark.parametrize(
     ("kind", "params"), [("HNSW", {"M": 16, "efConstruction": 100}), ("IVF_FLAT", {"nlist": 512})]
 )
-def test_an_index_that_its_owner_arranged_otherwise_is_searched_far_enough(
-    kind, params, server, address, run
-):
+def test_an_approximate_index_is_searched_with_enough_recall(kind, params, server, address, run):
     from pymilvus import MilvusClient
 
     vectors = crowd(5_000)
@@ -226,22 +226,22 @@ def test_an_index_that_its_owner_arranged_otherwise_is_searched_far_enough(
     name, client = address.rpartition("/")[2], MilvusClient(f"http://{server}")
     client.release_collection(name)
     client.drop_index(name, "embedding")
-    made = client.prepare_index_params()
-    made.add_index("embedding", index_type=kind, metric_type="IP", params=params)
-    client.create_index(name, made)
+    index_params = client.prepare_index_params()
+    index_params.add_index("embedding", index_type=kind, metric_type="IP", params=params)
+    client.create_index(name, index_params)
     client.close()
     assert rows_of(run, "info", "--index", address)["arrangement"] == kind.lower()
     with Index(address) as index:
-        found = [{track.size for track, _ in index.search(v, 10)} for v in vectors[:50]]
+        hits = [{track.size for track, _ in index.search(v, 10)} for v in vectors[:50]]
     exact = np.argsort(-(vectors[:50] @ vectors.T), axis=1)[:, :10]
-    assert np.mean([len(a & set(b)) for a, b in zip(found, exact.tolist(), strict=True)]) >= 9.5
+    assert np.mean([len(a & set(b)) for a, b in zip(hits, exact.tolist(), strict=True)]) >= 9.5
 
 
-def test_whitening_is_fitted_once_and_anew_as_the_library_grows(address, monkeypatch):
-    asked, sample = [], MilvusCatalog.sample
+def test_whitening_is_fitted_once_and_again_as_the_library_grows(address, monkeypatch):
+    n_fitted, sample = [], MilvusCatalog.sample
 
     def counted(catalog, n_vectors):
-        asked.append(catalog.count())
+        n_fitted.append(catalog.count())
         return sample(catalog, n_vectors)
 
     monkeypatch.setattr(MilvusCatalog, "sample", counted)
@@ -250,16 +250,16 @@ def test_whitening_is_fitted_once_and_anew_as_the_library_grows(address, monkeyp
         index.add_all(zip(map(a_track, range(320)), crowd(320), strict=True))
         first = similar(index, "#1", options=options).hits
     with Index(address) as index:
-        assert similar(index, "#1", options=options).hits == first
-        assert asked == [320]
+        assert similar(index, "#1", ranking=ranking).hits == first
+        assert n_fitted == [320]
         index.add_all(zip(map(a_track, range(320, 410)), crowd(410)[320:], strict=True))
-        similar(index, "#1", options=options)
-        assert asked == [320, 410]
+        similar(index, "#1", ranking=ranking)
+        assert n_fitted == [320, 410]
 
 
-def test_more_hits_than_are_found_at_a_time_are_said(address, monkeypatch):
-    for name in ("catalog", "spaces"):
-        monkeypatch.setattr(f"audiosearch.library.milvus.{name}.MOST_FOUND", 5)
+def test_a_warning_says_that_milvus_limits_the_number_of_hits(address, monkeypatch):
+    for name in ("catalog", "vectors", "vector_index"):
+        monkeypatch.setattr(f"audiosearch.library.milvus.{name}.MAX_K", 5)
     with Index(address, spec=COMPACT) as index:
         index.add_all(zip(map(a_track, range(20)), crowd(20), strict=True))
         answer = similar(index, "#1", k=10)

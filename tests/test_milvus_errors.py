@@ -1,4 +1,4 @@
-"""What goes wrong with an index in Milvus: one sentence, and a way out."""
+"""Errors of an index in Milvus: one sentence, and a hint."""
 
 import os
 import socket
@@ -12,8 +12,9 @@ from tracks import SPEC, some_track, unit
 
 from audiosearch import Index, LibraryError, ModelMismatch, UsageError
 from audiosearch.errors import MissingExtra
-from audiosearch.library.index import EmbeddingSpec
 from audiosearch.library.milvus.client import TOKEN, Address
+from audiosearch.library.milvus.database import MilvusDatabase
+from audiosearch.library.track import EmbeddingSpec
 from audiosearch.models.registry import compact
 
 COMPACT = EmbeddingSpec("compact", compact().weights_digest)
@@ -27,7 +28,7 @@ def failed(action, *words):
     assert caught.value.hint
 
 
-def test_nobody_there_is_said():
+def test_a_port_without_a_server_is_reported():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -35,14 +36,14 @@ def test_nobody_there_is_said():
     failed(lambda: Index(address), address, "no Milvus answers")
 
 
-def test_a_server_that_goes_away_is_said(tmp_path):
+def test_a_server_that_stops_is_reported(tmp_path):
     with milvus_server(tmp_path / "m") as host:
         index = Index(f"milvus://{host}/music", spec=SPEC)
     with index:
         failed(lambda: list(index), host, "no Milvus answers")
 
 
-def test_a_token_is_asked_for_and_given_by_the_environment(tmp_path, monkeypatch, run):
+def test_a_token_is_read_from_the_environment(tmp_path, monkeypatch, run):
     with milvus_server(tmp_path / "m", token="user:secret") as host:
         address = f"milvus://{host}/music"
         failed(lambda: Index(address), "refuses", "token")
@@ -57,7 +58,7 @@ def test_a_token_is_asked_for_and_given_by_the_environment(tmp_path, monkeypatch
             assert index.n_tracks == 1
 
 
-def made_by_others(host, name, size):
+def create_other_collection(host, name, size):
     from pymilvus import MilvusClient
 
     client = MilvusClient(f"http://{host}")
@@ -65,19 +66,35 @@ def made_by_others(host, name, size):
     client.close()
 
 
-def test_a_collection_of_other_vectors_is_said(server, address):
-    made_by_others(server, address.rpartition("/")[2], 64)
-    failed(lambda: Index(address, spec=SPEC), "not made by audiosearch")
+def test_a_collection_of_another_program_is_reported(server, address):
+    create_other_collection(server, address.rpartition("/")[2], 64)
+    failed(lambda: Index(address, spec=SPEC), "wasn't created by audiosearch")
 
 
-def test_vectors_of_another_dimension_are_said(server, address, monkeypatch):
-    monkeypatch.setattr("audiosearch.library.milvus.schema.EMBEDDING_SIZE", 64)
-    Index(address, spec=SPEC).close()
+def test_a_collection_whose_creation_was_interrupted_is_reported_if_its_dimension_differs(
+    address, monkeypatch
+):
+    call = MilvusDatabase.call
+
+    def interrupted(database, method, *args, **options):
+        if method == "upsert":
+            raise KeyboardInterrupt
+        return call(database, method, *args, **options)
+
+    monkeypatch.setattr(MilvusDatabase, "call", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Index(address, spec=replace(SPEC, dimension=64))
     monkeypatch.undo()
-    failed(lambda: Index(address), address, "64 numbers, not of 128")
+    failed(lambda: Index(address, spec=SPEC), address, "64 numbers, not of 128")
 
 
-def test_vectors_whose_index_was_taken_away_are_said(server, address):
+def test_vectors_of_another_dimension_than_the_settings_say_are_reported(address):
+    with Index(address, spec=SPEC) as index:
+        index.storage.set_settings({"dimension": "64"})
+    failed(lambda: Index(address), address, "128 numbers, not of 64")
+
+
+def test_vectors_without_an_index_are_reported(server, address):
     from pymilvus import MilvusClient
 
     Index(address, spec=SPEC).close()
@@ -88,14 +105,14 @@ def test_vectors_whose_index_was_taken_away_are_said(server, address):
     failed(lambda: Index(address), address, "have no index")
 
 
-def test_another_model_s_collection_is_said(address):
+def test_a_collection_of_another_model_is_reported(address):
     Index(address, spec=SPEC).close()
     with pytest.raises(ModelMismatch) as caught:
         Index(address, spec=COMPACT)
     assert str(SPEC) in str(caught.value)
 
 
-def test_what_only_a_folder_can_is_said(address, run):
+def test_commands_that_need_a_folder_are_refused_with_a_hint(address, run):
     with Index(address, spec=replace(SPEC, weights_digest="e" * 64)) as index:
         index.add(some_track(1), unit())
     for command in (["optimize"], ["reembed", "--model", "compact"]):
@@ -112,14 +129,16 @@ def test_what_only_a_folder_can_is_said(address, run):
         *("milvus+lite:///folder/file", "milvus+lite:"),
     ],
 )
-def test_what_is_no_address_is_said(location):
-    with pytest.raises(UsageError, match=r"is no address|names no file|can be called") as caught:
+def test_a_malformed_address_is_reported(location):
+    with pytest.raises(
+        UsageError, match=r"is not the address|doesn't name a file|can't be the name"
+    ) as caught:
         Address.parsed(location)
-    assert "milvus+lite:" in caught.value.hint or "Names are" in caught.value.hint
+    assert "milvus+lite:" in caught.value.hint or "Use letters" in caught.value.hint
 
 
 @pytest.mark.parametrize("url", ["http://host:19530/music", "s3://bucket/index"])
-def test_another_url_is_no_folder(url, run):
+def test_a_url_of_another_scheme_is_refused(url, run):
     for command in (["info", "--index", url], ["copy", url, "here"], ["copy", "here", url]):
         assert run(*command).exit_code in (1, 2)
         assert os.listdir() == []
@@ -127,27 +146,29 @@ def test_another_url_is_no_folder(url, run):
         Index(url, spec=SPEC)
 
 
-def test_a_password_in_an_address_is_not_repeated():
+def test_a_password_in_an_address_is_refused_and_not_shown():
     with pytest.raises(UsageError) as caught:
         Address.parsed("milvus://me:secret@host/music")
     assert "secret" not in str(caught.value) + caught.value.hint
     assert TOKEN in caught.value.hint
 
 
-def test_addresses_are_what_milvus_takes(tmp_path):
+def test_addresses_are_translated_for_the_client(tmp_path):
     assert Address.parsed("milvus://host/music").uri == "http://host:19530"
     assert Address.parsed("milvus+tls://[::1]:443/music").uri == "https://[::1]:443"
     assert Address.parsed("milvus+lite:///folder/a.db").file == "/folder/a.db"
     assert Address.parsed("milvus+lite:a.db").file == os.path.abspath("a.db")
 
 
-def test_a_file_that_is_no_engine_s_is_said(tmp_path):
+def test_a_file_that_is_no_index_of_milvus_lite_is_reported(tmp_path):
     (tmp_path / "a.db").write_bytes(b"SQLite format 3")
-    failed(lambda: Index(f"milvus+lite:{tmp_path / 'a.db'}", spec=SPEC), "no index of")
+    failed(
+        lambda: Index(f"milvus+lite:{tmp_path / 'a.db'}", spec=SPEC), "not an index of Milvus Lite"
+    )
     assert (tmp_path / "a.db").read_bytes() == b"SQLite format 3"
 
 
-def test_a_file_that_another_process_has_open_is_said(tmp_path):
+def test_a_file_that_another_process_has_open_is_reported(tmp_path):
     location = f"milvus+lite:{tmp_path / 'a.db'}"
     hold = (
         "import sys; from audiosearch import Index; from tracks import SPEC\n"
@@ -159,7 +180,7 @@ def test_a_file_that_another_process_has_open_is_said(tmp_path):
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout.readline() == "open\n"
-        failed(lambda: Index(location), "cannot be opened")
+        failed(lambda: Index(location), "can't open")
         other.communicate("\n")
     with Index(location) as index:
         assert index.n_tracks == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from audiosearch.library.index import EmbeddingSpec, Track
+from audiosearch.library.track import EmbeddingSpec, Track
 
 SPEC = EmbeddingSpec("compact", "f" * 64)
 
@@ -23,10 +23,12 @@ def some_track(number, folder="/music"):
     )
 
 
-def unit_vectors(n, seed=0):
-    vectors = np.random.default_rng(seed).standard_normal((n, 128)).astype(np.float32)
+def unit_vectors(n, seed=0, dimension=128):
+    """Return random vectors of unit length: float32, shape (n, dimension)."""
+    vectors = np.random.default_rng(seed).standard_normal((n, dimension)).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def unit():
-    return unit_vectors(1)[0]
+def unit(dimension=128):
+    """Return a vector of unit length: float32, shape (dimension,)."""
+    return unit_vectors(1, dimension=dimension)[0]

@@ -1,0 +1,301 @@
+"""A backend that keeps indexes in memory: as little as `Index` needs.
+
+It is registered by one line: ``BACKENDS["toy"] = "toy_backend"``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import unicodedata
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.errors import IndexNotFound, LibraryError, TrackNotFound
+from audiosearch.library.backend import Backend, Capability, OpenIndex, Unsupported
+from audiosearch.library.filters import split_values
+from audiosearch.library.neighbors import drop_excluded, top_k
+from audiosearch.library.track import fold
+from audiosearch.paths import absolute
+
+if TYPE_CHECKING:
+    from audiosearch.types import Int64
+
+
+class ToyStorage:
+    """Tracks, vectors, failures and settings in dicts."""
+
+    def __init__(self, settings):
+        self._settings = dict(settings)
+        self._tracks, self._vectors, self._failures = {}, {}, {}
+        self._new_ids, self._n_changes = itertools.count(1), 0
+
+    def settings(self):
+        return dict(self._settings)
+
+    def set_settings(self, settings):
+        self._settings.update(settings)
+
+    def transaction(self):
+        return contextlib.nullcontext()
+
+    def revision(self):
+        return self._n_changes
+
+    def track_changes(self):
+        return self._n_changes
+
+    def problems(self):
+        return []
+
+    def file_bytes(self):
+        return None
+
+    def close(self):
+        pass
+
+    # Tracks
+
+    def put(self, rows):
+        return [self._put(track, vector) for track, vector in rows]
+
+    def _put(self, track, vector):
+        stored = self.track_at(track.path)
+        track_id = stored.id if stored else track.id
+        if not stored and (not track_id or track_id in self._tracks):
+            track_id = next(i for i in self._new_ids if i not in self._tracks)
+        self._tracks[track_id] = replace(track, id=track_id)
+        self._vectors[track_id] = vector.astype(np.float32)
+        self._failures.pop(track.path, None)
+        self._n_changes += 1
+        return self._tracks[track_id]
+
+    def update(self, track):
+        self._tracks[track.id] = track
+        self._failures.pop(track.path, None)
+        self._n_changes += 1
+
+    def set_tags(self, track, tags):
+        stored = self._tracks[track.id]
+        if stored.content_hash == track.content_hash:
+            self.update(replace(stored, **tags))
+
+    def move(self, tracks):
+        for track, path in tracks:
+            self.update(replace(self._tracks[track.id], path=path))
+
+    def remove(self, tracks):
+        for track in tracks:
+            if track.id in self._tracks and self._tracks[track.id].path == track.path:
+                del self._tracks[track.id], self._vectors[track.id]
+        self._n_changes += 1
+
+    def tracks(self, ids=None):
+        ids = self._tracks if ids is None else ids
+        return iter([self._tracks[i] for i in sorted(ids) if i in self._tracks])
+
+    def _where(self, condition):
+        return [track for track in self.tracks() if condition(track)]
+
+    def list_tracks(self, limit, offset):
+        return list(self.tracks())[offset : offset + limit]
+
+    def track_at(self, path):
+        return next(iter(self._where(lambda track: track.path == path)), None)
+
+    def tracks_of(self, content_hashes):
+        return iter(self._where(lambda track: track.content_hash in content_hashes))
+
+    def tracks_under(self, folder):
+        return self._where(lambda track: track.path.startswith(os.path.join(folder, "")))
+
+    def ids(self, filters):
+        ids = [track.id for track in self._where(lambda track: passes(track, filters))]
+        return np.array(ids, dtype=np.int64)
+
+    def search_text(self, words, limit, offset):
+        wanted = plain(words).split()
+        tracks = self._where(
+            lambda track: wanted and all(f" {word}" in text_of(track) for word in wanted)
+        )
+        return [track.id for track in tracks][offset : offset + limit]
+
+    def content_hashes(self):
+        return {track.content_hash for track in self.tracks()} - {""}
+
+    def sizes_and_times(self, paths):
+        tracks = self._where(lambda track: track.path in paths)
+        return {track.path: (track.size, track.mtime_ns) for track in tracks}
+
+    def count(self):
+        return len(self._tracks)
+
+    def totals(self):
+        seconds = sum(track.seconds for track in self.tracks())
+        return len(self._tracks), seconds, len(self._failures)
+
+    # Vectors
+
+    def vector(self, track_id):
+        return self.vectors_of(np.array([track_id]))[0]
+
+    def vectors_of(self, ids):
+        try:
+            vectors = [self._vectors[i] for i in ids.tolist()]
+        except KeyError as exc:
+            raise TrackNotFound("A track was removed.", hint="Ask again.") from exc
+        return np.array(vectors, dtype=np.float32).reshape(-1, self.dimension)
+
+    @property
+    def dimension(self):
+        return int(self._settings["dimension"])
+
+    @contextlib.contextmanager
+    def all_with_vectors(self):
+        rows = [(track, self._vectors[track.id]) for track in self.tracks()]
+        yield len(rows), iter(rows)
+
+    def missing_vectors(self):
+        return []
+
+    # Failures
+
+    def add_failures(self, failures):
+        self._failures.update((failure.path, failure) for failure in failures)
+
+    def failures(self):
+        return [self._failures[path] for path in sorted(self._failures)]
+
+    def remove_failures(self, failures):
+        for failure in failures:
+            self._failures.pop(failure.path, None)
+
+
+class ToyVectorIndex:
+    """All vectors, compared one by one; it is its own `VectorIndexes`."""
+
+    max_k = None
+
+    def __init__(self, storage):
+        self._storage = storage
+
+    @property
+    def n_tracks(self):
+        return self._storage.count()
+
+    @property
+    def dimension(self):
+        return self._storage.dimension
+
+    def transform(self, vectors):
+        return vectors
+
+    def vectors_of(self, ids):
+        return self._storage.vectors_of(ids)
+
+    def search(self, vector, k, *, candidates=None, exclude_ids=()):
+        if candidates is None:
+            ids = [track.id for track in self._storage.tracks()]
+            candidates = np.array(ids, dtype=np.int64)
+        products = self.vectors_of(candidates) @ vector
+        ids, products = top_k(candidates, products, k + len(exclude_ids))
+        return drop_excluded(ids, products, k, exclude_ids)
+
+    def search_batch(self, vectors, ks, exclude_ids):
+        queries = zip(vectors, ks, exclude_ids, strict=True)
+        return [self.search(vector, k, exclude_ids=ids) for vector, k, ids in queries]
+
+    def vector_index(self, *, whiten=False):
+        if whiten:
+            raise LibraryError("A toy can't whiten.", hint="Leave out --whiten.")
+        return self
+
+    def candidates(self, filters, *, near=None):
+        ids = self._storage.ids(filters)
+        if near is not None:
+            ids = ids[self.vectors_of(ids) @ near[0] >= near[1]]
+        return ids
+
+    def index_type(self):
+        return "flat"
+
+    def file_bytes(self):
+        return None
+
+    def problem(self):
+        return None
+
+    def delete_file(self):
+        pass
+
+
+class ToyBackend:
+    """Indexes by their locations, ``toy:NAME``."""
+
+    recover = None
+
+    def __init__(self):
+        limit = Unsupported("{location} is a toy.", hint="Use an index in a folder.")
+        self.unsupported = dict.fromkeys(Capability, limit)
+        self._indexes = {}
+
+    def display(self, location):
+        return location
+
+    def exists(self, location):
+        return location in self._indexes
+
+    def check_writable(self, location):
+        pass
+
+    def open(self, location, settings):
+        if location not in self._indexes:
+            if settings is None:
+                raise IndexNotFound(f"There is no index {location}.", hint="Create it.")
+            self._indexes[location] = ToyStorage(settings)
+        storage = self._indexes[location]
+        return OpenIndex(storage, ToyVectorIndex(storage))
+
+
+BACKEND: Backend[Int64] = ToyBackend()
+
+
+def passes(track, filters):
+    """Return whether a track passes filters."""
+    excluded = filters.exclude and any(conditions(track, filters.exclude))
+    return all(conditions(track, filters)) and not excluded
+
+
+def conditions(track, filters):
+    """Yield for each field with values whether the track fulfils one of them."""
+    tags = {
+        "artist": [track.artist, track.album_artist],
+        "album": [track.album],
+        "genre": [] if track.genre is None else [track.genre, *split_values(track.genre)],
+    }
+    for name, texts in tags.items():
+        if values := getattr(filters, name):
+            folded = [fold(text) for text in texts if text is not None]
+            yield any(fold(value) in folded for value in values)
+    for name, number in (("year", track.year), ("seconds", track.seconds or None)):
+        if ranges := getattr(filters, name):
+            yield number is not None and any(r.min <= number <= r.max for r in ranges)
+    if filters.folder:
+        prefixes = [os.path.join(absolute(folder), "") for folder in filters.folder]
+        yield track.path.startswith(tuple(prefixes))
+
+
+def text_of(track):
+    """Return the texts of a track, each word after a space."""
+    texts = (track.title, track.artist, track.album, track.album_artist, track.path)
+    words = plain(" ".join(filter(None, texts)))
+    return f" {''.join(char if char.isalnum() else ' ' for char in words)}"
+
+
+def plain(text):
+    """Return a text without case and accents."""
+    folded = unicodedata.normalize("NFKD", fold(text))
+    return "".join(char for char in folded if not unicodedata.combining(char))
