@@ -118,7 +118,9 @@ def test_a_process_killed_in_the_midst_of_a_message_costs_its_file(tmp_path, mon
         if not killed:
             time.sleep(1.0)
             children = psutil.Process().children()
-            killed.extend(c for c in children if "embedding.decoder_worker" in " ".join(c.cmdline()))
+            killed.extend(
+                c for c in children if "embedding.decoder_worker" in " ".join(c.cmdline())
+            )
             killed[0].kill()
         return run(network, patches)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from audiosearch.audio.remote import InputFiles, fetched, listing, open_local
 from overhttp import PASSWORD, USER, listed, over_http, sentence
 from sounds import melody, noise, tone, write
 
 from audiosearch import AudioError, Index, LibraryError, TrackNotFound, add, similar
 from audiosearch.audio.discovery import is_gone
-from audiosearch.audio.remote import InputFiles, fetched, listing, open_local
 from audiosearch.audio.urls import check_no_password
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.embedding.reader import Reader

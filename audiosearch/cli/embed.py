@@ -58,8 +58,9 @@ def embed(
     from audiosearch.cli.console import model_progress, warn
     from audiosearch.cli.output import print_json
     from audiosearch.embedding.embedder import Embedder
-    from audiosearch.embedding.pooling import Pooling, postprocessor_for
+    from audiosearch.embedding.pooling import Pooling
     from audiosearch.models import registry
+    from audiosearch.models.postprocess import postprocessor_for
 
     with model_progress() as progress:
         chosen = registry.choose(model, weights=weights, progress=progress)

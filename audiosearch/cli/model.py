@@ -64,9 +64,9 @@ def verify(weights: Weights = None, pca: Pca = None) -> None:
     post-processed too where the PCA parameters can be had.
     """
     from audiosearch.cli.console import model_progress, warn
-    from audiosearch.embedding.pooling import postprocessor_for
     from audiosearch.errors import DownloadError, WeightsError
     from audiosearch.models import registry
+    from audiosearch.models.postprocess import postprocessor_for
     from audiosearch.models.smoke_test import smoke_test
 
     with model_progress() as progress:

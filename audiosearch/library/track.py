@@ -22,6 +22,7 @@ class EmbeddingSpec:
     model: str
     weights_digest: str
     excerpt_seconds: float | None = None
+    dimension: int = 128
 
     def __str__(self) -> str:
         excerpt = self.excerpt_seconds

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.audio.discovery import is_gone
+from audiosearch.audio.discovery import is_missing
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, ModelError
 from audiosearch.library.backend import is_address
 from audiosearch.library.index import EmbeddingSpec, Index
@@ -161,7 +161,7 @@ def _search_file(index: Index) -> Finding:
 
 def _files(index: Index) -> Finding:
     paths = [track.path for track in index]
-    gone, n_urls = [path for path in paths if is_gone(path)], sum(map(is_url, paths))
+    gone, n_urls = [path for path in paths if is_missing(path)], sum(map(is_url, paths))
     if gone:
         detail = f"{len(gone)} are gone, such as {min(gone)}: prune forgets them, relocate follows"
         return Finding("files", State.WARNING, detail)

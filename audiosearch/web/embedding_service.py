@@ -12,9 +12,9 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from audiosearch.embedding.decoder_process import Worker
+from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.decoder_worker import DecodeSummary
-from audiosearch.embedding.embedder import Embedding, file_embedding, unit_vector
+from audiosearch.embedding.embedder import Embedding, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
 from audiosearch.errors import AudioError
 from audiosearch.models.runtime import n_cores
@@ -54,8 +54,8 @@ class EmbeddingService:
         self._excerpt_seconds = excerpt_seconds
         self._most_seconds = most_seconds
         self._threads = ThreadPoolExecutor(n_cores(), thread_name_prefix="hearing")
-        self._idle: LifoQueue[Worker] = LifoQueue()
-        self._workers: list[Worker] = []
+        self._idle: LifoQueue[DecoderProcess] = LifoQueue()
+        self._workers: list[DecoderProcess] = []
 
     async def embedding(self, stream: BinaryIO) -> Embedding:
         """Embed what a stream holds.
@@ -94,24 +94,22 @@ class EmbeddingService:
         self._idle.put(worker)
         return embedding
 
-    def _dismiss(self, worker: Worker) -> None:
+    def _dismiss(self, worker: DecoderProcess) -> None:
         worker.close()
         self._workers.remove(worker)
 
-    def _worker(self) -> Worker:
+    def _worker(self) -> DecoderProcess:
         try:
             return self._idle.get_nowait()
         except Empty:
-            worker = Worker()
+            worker = DecoderProcess()
             self._workers.append(worker)
             return worker
 
-    def _heard(self, worker: Worker, path: Path) -> Embedding:
+    def _heard(self, worker: DecoderProcess, path: Path) -> Embedding:
         pool = RunningPool()
         end: Any = None
-        messages = worker.read(
-            str(path), excerpt_seconds=self._excerpt_seconds, wanted=lambda _: True
-        )
+        messages = worker.read(str(path), excerpt_seconds=self._excerpt_seconds)
         latest = time.monotonic() + self._most_seconds
         for message in messages:
             if time.monotonic() > latest:
@@ -122,5 +120,4 @@ class EmbeddingService:
                 with self._lock:
                     pool.add(self._network(message))
         with self._lock:
-            vector = unit_vector(str(path), file_embedding(self._network, pool))
-        return Embedding(vector, end.info, end.seconds, end.warning)
+            return clip_embedding(pool, self._network, clip=end, path=str(path))
