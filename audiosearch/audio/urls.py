@@ -78,9 +78,8 @@ def filesystem_of(url: str) -> tuple[Any, str]:
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=_TIMEOUT_SECONDS, sock_read=_TIMEOUT_SECONDS
         )
-        options = {
-            "client_kwargs": {"timeout": timeout, "trust_env": True}
-        }  # trust_env: use ~/.netrc
+        # trust_env: take credentials from ~/.netrc
+        options = {"client_kwargs": {"timeout": timeout, "trust_env": True}}
     filesystem, name = fsspec.core.url_to_fs(url, **options)
     return filesystem, str(name)
 

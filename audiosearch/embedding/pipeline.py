@@ -13,7 +13,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from audiosearch.audio.local_file import open_local as open_original
+from audiosearch.audio import local_file
 from audiosearch.embedding.batches import FileInProgress, PatchBatches
 from audiosearch.embedding.decoder_process import TIMEOUT_SECONDS, DecoderProcess
 from audiosearch.embedding.result import EmbeddingResult
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from audiosearch.audio.file_stat import FileStat
-    from audiosearch.audio.local_file import LocalFile
     from audiosearch.embedding.decoder_worker import DecodeSummary
     from audiosearch.models.registry import Model
     from audiosearch.models.runtime import Network
     from audiosearch.types import Float32
+
+    OpenLocal = Callable[[str], AbstractContextManager[local_file.LocalFile]]
 
 _LINGER_SECONDS = 0.25  # time that a partly filled batch waits for more patches
 _MAX_QUEUED_MESSAGES = 32  # from all decoders, of up to 16 patches (400 KB) each
@@ -75,7 +76,7 @@ class Pipeline:
         excerpt_seconds: float | None = None,
         n_jobs: int | None = None,
         known_hashes: Container[str] = (),
-        open_local: Callable[[str], AbstractContextManager[LocalFile]] = open_original,
+        open_local: OpenLocal = local_file.open_local,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._paths = iter(paths)
@@ -168,12 +169,12 @@ class Pipeline:
         file = FileInProgress(path)
 
         def should_decode(file_stat: FileStat) -> bool:
-            return self._is_new_content(file, local_file.original_stat(file_stat))
+            return self._is_new_content(file, local.original_stat(file_stat))
 
         try:
-            with self._open_local(path) as local_file:
+            with self._open_local(path) as local:
                 messages = decoder.read(
-                    local_file.path,
+                    local.path,
                     excerpt_seconds=self._excerpt_seconds,
                     should_decode=should_decode,
                 )

@@ -1,4 +1,4 @@
-"""Ray actor that embeds files on a node of the cluster, with one network and one decoder process."""
+"""Ray actor: embeds files on a node of the cluster, with one network and one decoder process."""
 
 from __future__ import annotations
 
