@@ -1,4 +1,4 @@
-"""Files that appear whole under their name, or not at all."""
+"""Atomic writing: a file appears under its name complete, or not at all."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ _SUFFIX = ".draft"
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` whose file takes its place when the block succeeds.
+    """Yield a temporary path whose file replaces ``path`` if the block succeeds.
 
-    The file reaches the disk before it gets its name. Drafts of blocks that fail are removed.
+    The content reaches the disk before the file gets its final name. If the block fails, the
+    temporary file is removed.
+
+    Yields
+    ------
+    Path
+        Path of the draft, in the same folder.
 
     Raises
     ------
     OSError
-        Where it cannot be written: no space, no right.
+        If the file can't be written, for example because the disk is full.
     """
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_SUFFIX}")
     try:
@@ -37,13 +43,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def remove_drafts(folder: Path, name: str = "*") -> None:
-    """Remove what processes that were killed have left; for when no other can be writing.
+    """Remove drafts left behind by processes that were killed.
+
+    Call this only when no other process can be writing.
 
     Parameters
     ----------
     folder : Path
     name : str
-        Whose drafts: a file's name, or all.
+        Name of the file that the drafts belong to. Default: all files.
     """
     for draft in folder.glob(f".{name}.*{_SUFFIX}"):
         draft.unlink(missing_ok=True)

@@ -22,7 +22,8 @@ import soundfile
 
 from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.embedding.decoder_process import ENVIRONMENT
-from audiosearch.embedding.embedder import BATCH_PATCHES, PatchReader
+from audiosearch.embedding.embedder import BATCH_PATCHES
+from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.models import registry
 from audiosearch.models.front_end import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES, PATCH_HOP_SECONDS

@@ -1,22 +1,22 @@
-"""Every failure a user can cause, each with a way out.
+"""Exceptions that a user can cause. Each has a message and a hint on what to do next.
 
 ::
 
     AudiosearchError
-    ├── UsageError                 the request itself makes no sense (exit 2)
-    │   └── AmbiguousTrack         words that name several tracks
-    ├── AudioError                 one file cannot become an embedding
-    │   └── Unreachable            it cannot be had where it is wanted, and may be at another time
-    ├── ModelError                 a model cannot be had, or cannot be run
-    │   ├── DownloadError          a file cannot be fetched, or is not what was promised
-    │   ├── WeightsError           a file is not what its model needs
+    ├── UsageError                 the request is invalid (exit code 2)
+    │   └── AmbiguousTrack         a name matches several tracks
+    ├── AudioError                 a file can't be embedded
+    │   └── Unreachable            the file can't be read from here now; a later try may succeed
+    ├── ModelError                 a model is unavailable or can't be run
+    │   ├── DownloadError          a download failed or has the wrong content
+    │   ├── WeightsError           a weights file doesn't fit its model
     │   └── ModelUnavailable       the model's weights are not on this machine
-    ├── MissingExtra               a package that only some commands need is not installed
-    └── LibraryError               an index cannot do what was asked of it
-        ├── IndexNotFound          no index where one was named
-        ├── IndexUnwritable        the index, or its folder, cannot be written
+    ├── MissingExtra               an optional package is not installed
+    └── LibraryError               an index can't do what was asked
+        ├── IndexNotFound          there is no index at the location
+        ├── IndexUnwritable        the index or its folder can't be written
         ├── ModelMismatch          the index holds another model's embeddings
-        └── TrackNotFound          nothing is stored under that path or id
+        └── TrackNotFound          no track has this path or id
 """
 
 from __future__ import annotations
@@ -25,7 +25,21 @@ from typing import Any
 
 
 class AudiosearchError(Exception):
-    """A failure worth one plain sentence, plus a hint on how to get past it."""
+    """Base class: a one-sentence message, plus a hint on what to do next.
+
+    Parameters
+    ----------
+    message : str
+        What happened, as one sentence.
+    hint : str
+        What to do next, as a command where possible.
+
+    Attributes
+    ----------
+    hint : str
+    exit_code : int
+        Exit code of the command line.
+    """
 
     exit_code = 1
 
@@ -39,21 +53,27 @@ class AudiosearchError(Exception):
 
 
 def _rebuild(
-    kind: type[AudiosearchError], args: tuple[Any, ...], state: dict[str, Any]
+    error_type: type[AudiosearchError], args: tuple[Any, ...], state: dict[str, Any]
 ) -> AudiosearchError:
-    error = kind.__new__(kind, *args)
+    error = error_type.__new__(error_type, *args)
     error.__dict__.update(state)
     return error
 
 
 class UsageError(AudiosearchError):
-    """What was asked for makes no sense, whatever the files hold."""
+    """The request is invalid, whatever the files contain."""
 
     exit_code = 2
 
 
 class AmbiguousTrack(UsageError):
-    """Words that name several tracks; ``candidates`` are a line each, best first."""
+    """A name matches several tracks.
+
+    Attributes
+    ----------
+    candidates : list of str
+        One line per matching track, best match first.
+    """
 
     def __init__(self, message: str, *, hint: str, candidates: list[str]) -> None:
         super().__init__(message, hint=hint)
@@ -61,71 +81,81 @@ class AmbiguousTrack(UsageError):
 
 
 class AudioError(AudiosearchError):
-    """A file that cannot become an embedding; ``reason`` is the sentence without its path."""
+    """A file can't be embedded.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    reason : str
+        The message without the path.
+    """
 
     def __init__(self, path: str, reason: str, *, hint: str) -> None:
         super().__init__(f"{path}: {reason}", hint=hint)
         self.path = path
         self.reason = reason
 
-    def of(self, path: str) -> AudioError:
-        """Return the same failure of the file at another path."""
+    def at(self, path: str) -> AudioError:
+        """Return the same error for the file at another path."""
         return type(self)(path, self.reason, hint=self.hint)
 
 
 class Unreachable(AudioError):
-    """A file that cannot be had where it is wanted; it is worth another try as it is."""
+    """A file can't be read from this machine at the moment; a later try may succeed."""
 
 
 class ModelError(AudiosearchError):
-    """A model that cannot be had, or cannot be run."""
+    """A model is unavailable or can't be run."""
 
 
 class DownloadError(ModelError):
-    """A download that failed, or brought something else than promised."""
+    """A download failed or has the wrong content."""
 
 
 class WeightsError(ModelError):
-    """A weights file with the wrong names, shapes or contents."""
+    """A weights file has the wrong names, shapes or contents."""
 
 
 class ModelUnavailable(ModelError):
-    """A model whose weights are not on this machine."""
+    """The model's weights are not on this machine."""
 
 
 class MissingExtra(AudiosearchError):
-    """A package that only some commands need, and that is not installed.
+    """An optional package is not installed.
 
     Parameters
     ----------
-    what : str
-        Who needs it: "`audiosearch map`".
+    feature : str
+        What needs the package, as the subject of a sentence: "`audiosearch map`".
+    package : str
+        Name of the package.
     extra : str
-        What installs it: ``pip install 'audiosearch[EXTRA]'``.
+        Extra that installs it: ``pip install 'audiosearch[EXTRA]'``.
     """
 
-    def __init__(self, what: str, package: str, extra: str) -> None:
+    def __init__(self, feature: str, package: str, extra: str) -> None:
         super().__init__(
-            f"{what} needs the package {package}, which is not installed.",
+            f"{feature} needs the package {package}, which is not installed.",
             hint=f"pip install 'audiosearch[{extra}]'; in a checkout, pip install '.[{extra}]'",
         )
 
 
 class LibraryError(AudiosearchError):
-    """An index that cannot do what was asked of it."""
+    """An index can't do what was asked."""
 
 
 class IndexNotFound(LibraryError):
-    """A folder that holds no index."""
+    """There is no index at the given location."""
 
 
 class IndexUnwritable(LibraryError):
-    """An index, or its folder, that cannot be written."""
+    """The index or its folder can't be written."""
 
 
 class ModelMismatch(LibraryError):
-    """Embeddings of two models, which cannot be compared."""
+    """Embeddings of different models can't be compared."""
 
 
 class TrackNotFound(LibraryError):
-    """A path or id under which nothing is stored."""
+    """No track of the index has the given path or id."""

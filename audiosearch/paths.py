@@ -1,4 +1,4 @@
-"""What a path is that names a file: one of this machine, or a URL."""
+"""Paths of audio files: a path on this machine, or a URL."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def is_url(path: str) -> bool:
 
 
 def absolute(path: str) -> str:
-    """Return a path as it is stored: made absolute, or a URL as it is."""
+    """Return a path in the form that an index stores: absolute; a URL stays as it is."""
     return path if is_url(path) else os.path.abspath(path)

@@ -7,9 +7,9 @@ import http.server
 import threading
 
 import pytest
+from audiosearch.audio.remote import listing
 
 from audiosearch import AudioError
-from audiosearch.audio.remote import listing
 
 #: What files and folders that begin so answer with, be there what may.
 REFUSED = {"/forbidden": 403, "/broken": 500, "/gone": 404}

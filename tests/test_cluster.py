@@ -13,13 +13,13 @@ from collections import Counter
 import numpy as np
 import psutil
 import pytest
+from audiosearch.audio.remote import InputFiles
 from networks import mean_bands, tflite
 from overhttp import over_http
 from ray.cluster_utils import Cluster
 from sounds import melody, tone, write
 
 from audiosearch import AudiosearchError, Index, add
-from audiosearch.audio.remote import InputFiles
 from audiosearch.ingest.add import Ingest, Status
 from audiosearch.ingest.ray import queue as ledgers
 from audiosearch.ingest.ray import reader as readers

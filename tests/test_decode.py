@@ -1,4 +1,4 @@
-"""Any audio file becomes mono at 16 kHz; what is no sound is refused."""
+"""Audio files are decoded to mono at 16 kHz; files without audio are rejected."""
 
 import os
 import struct
@@ -11,11 +11,12 @@ from sounds import cut, encode, melody, noise, tone, write
 
 from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.audio.mp3 import length_is_known
-from audiosearch.embedding.embedder import PatchReader
+from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
 
 
-def decoded(path):
+def decode(path):
+    """The waveform of a file, and facts about it."""
     recording = open_recording(os.fspath(path))
     try:
         return np.concatenate(list(mono_blocks(recording, os.fspath(path)))), recording.info
@@ -24,7 +25,7 @@ def decoded(path):
 
 
 def hertz_of(waveform):
-    """The loudest frequency of a waveform at 16 kHz."""
+    """The strongest frequency of a waveform at 16 kHz."""
     spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform))))
     return spectrum.argmax() * 16_000 / len(waveform)
 
@@ -54,9 +55,11 @@ FFMPEG_FORMATS = [
 
 
 @pytest.mark.parametrize(("name", "options", "codec", "tolerance"), SNDFILE_FORMATS)
-def test_libsndfile_formats_decode_to_what_was_written(tmp_path, name, options, codec, tolerance):
+def test_libsndfile_decodes_each_format_to_the_written_waveform(
+    tmp_path, name, options, codec, tolerance
+):
     rate = 48_000
-    waveform, info = decoded(write(tmp_path / name, tone(1_000, 2.0, rate), rate, **options))
+    waveform, info = decode(write(tmp_path / name, tone(1_000, 2.0, rate), rate, **options))
     assert info.format == codec
     assert (info.sample_rate_hz, info.channels) == (rate, 1)
     assert info.seconds == pytest.approx(2.0, abs=0.1)
@@ -67,10 +70,12 @@ def test_libsndfile_formats_decode_to_what_was_written(tmp_path, name, options, 
 
 
 @pytest.mark.parametrize(("name", "container", "encoder", "codec"), FFMPEG_FORMATS)
-def test_ffmpeg_formats_decode_to_what_was_written(tmp_path, name, container, encoder, codec):
+def test_ffmpeg_decodes_each_format_to_the_written_waveform(
+    tmp_path, name, container, encoder, codec
+):
     path = tmp_path / name
     encode(path, tone(1_000, 2.0, 48_000), 48_000, container=container, codec=encoder)
-    waveform, info = decoded(path)
+    waveform, info = decode(path)
     assert info.format == codec
     assert (info.sample_rate_hz, info.channels) == (48_000, 1)
     assert len(waveform) == pytest.approx(32_000, abs=1_600)
@@ -79,8 +84,8 @@ def test_ffmpeg_formats_decode_to_what_was_written(tmp_path, name, container, en
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 96_000, 192_000])
-def test_any_rate_becomes_16_khz(tmp_path, rate):
-    waveform, _ = decoded(write(tmp_path / "a.wav", tone(1_000, 2.0, rate), rate))
+def test_any_sample_rate_is_resampled_to_16_khz(tmp_path, rate):
+    waveform, _ = decode(write(tmp_path / "a.wav", tone(1_000, 2.0, rate), rate))
     assert len(waveform) == pytest.approx(32_000, abs=2)
     assert hertz_of(waveform) == pytest.approx(1_000, abs=1)
 
@@ -89,17 +94,17 @@ def test_any_rate_becomes_16_khz(tmp_path, rate):
 def test_channels_are_averaged(tmp_path, channels):
     samples = np.zeros((16_000, channels), dtype=np.float32)
     samples[:, channels - 1] = tone(500, 1.0)
-    waveform, info = decoded(write(tmp_path / "a.wav", samples, subtype="FLOAT"))
+    waveform, info = decode(write(tmp_path / "a.wav", samples, subtype="FLOAT"))
     assert info.channels == channels
     np.testing.assert_allclose(waveform, tone(500, 1.0) / channels, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", range(1, 9))
-def test_channels_are_averaged_by_ffmpeg_too(tmp_path, channels):
+def test_channels_of_ffmpeg_formats_are_averaged(tmp_path, channels):
     samples = np.zeros((96_000, channels), dtype=np.float32)
     samples[:, 0] = tone(500, 2.0, 48_000)
     path = encode(tmp_path / "a.mka", samples, 48_000, container="matroska", codec="pcm_s16le")
-    waveform, info = decoded(path)
+    waveform, info = decode(path)
     assert info.channels == channels
     assert len(waveform) == pytest.approx(32_000, abs=400)
     assert np.sqrt(2 * np.mean(waveform**2)) == pytest.approx(0.5 / channels, rel=0.02)
@@ -116,7 +121,7 @@ def test_channels_are_averaged_by_ffmpeg_too(tmp_path, channels):
         pytest.param("a.mp3", {"format": "MP3"}, id="mp3"),
     ],
 )
-def test_a_cut_file_is_read_as_far_as_it_goes(tmp_path, name, options):
+def test_a_truncated_file_is_read_up_to_its_end_with_a_warning(tmp_path, name, options):
     path = write(tmp_path / name, melody(20.0, 48_000), 48_000, **options)
     with PatchReader(path) as reader:
         whole = sum(map(len, reader))
@@ -130,7 +135,7 @@ def test_a_cut_file_is_read_as_far_as_it_goes(tmp_path, name, options):
 
 
 @pytest.mark.parametrize(("container", "codec"), [("asf", "wmav2"), ("matroska", "aac")])
-def test_a_file_cut_by_ffmpegs_measure_says_so(tmp_path, container, codec):
+def test_a_truncated_ffmpeg_format_is_read_with_a_warning(tmp_path, container, codec):
     path = tmp_path / "a"
     encode(path, melody(20.0, 48_000), 48_000, container=container, codec=codec)
     with PatchReader(cut(path)) as reader:
@@ -140,32 +145,32 @@ def test_a_file_cut_by_ffmpegs_measure_says_so(tmp_path, container, codec):
 
 def test_a_damaged_flac_is_read_up_to_the_damage(tmp_path):
     path = cut(write(tmp_path / "a.flac", melody(3.0, 44_100), 44_100), 0.5)
-    waveform, _ = decoded(path)
-    assert len(waveform) / 16_000 > 1.2  # of 1.5: within a FLAC frame or two
+    waveform, _ = decode(path)
+    assert len(waveform) / 16_000 > 1.2  # of 1.5 s; one or two FLAC frames may be lost
 
 
-def test_joined_mp3s_are_read_to_the_end(tmp_path):
+def test_two_mp3s_joined_into_one_file_are_read_to_the_end(tmp_path):
     for seconds in (4.0, 20.0):
         one = write(tmp_path / "a.mp3", melody(seconds, 44_100), 44_100, format="MP3")
         both = tmp_path / "both.mp3"
         both.write_bytes(one.read_bytes() * 2)
-        waveform, info = decoded(both)
+        waveform, info = decode(both)
         assert info.format == "mp3"
         assert len(waveform) / 16_000 == pytest.approx(2 * seconds, abs=0.5)
 
 
 @pytest.mark.parametrize("rate", [44_100, 22_050, 11_025])
-def test_an_mp3_of_one_bit_rate_needs_no_header(tmp_path, rate):
+def test_the_length_of_an_mp3_of_constant_bit_rate_is_known_without_a_header(tmp_path, rate):
     path = write(
         tmp_path / "a.mp3", melody(20.0, rate), rate, format="MP3", bitrate_mode="CONSTANT"
     )
     path.write_bytes(path.read_bytes().replace(b"Info", b"\0\0\0\0", 1))
     assert length_is_known(str(path))
-    waveform, _ = decoded(path)
+    waveform, _ = decode(path)
     assert len(waveform) / 16_000 == pytest.approx(20.0, abs=0.5)
 
 
-def test_tags_at_the_end_of_an_mp3_are_not_taken_for_sound(tmp_path):
+def test_tags_at_the_end_of_an_mp3_do_not_count_as_audio(tmp_path):
     path = write(tmp_path / "a.mp3", melody(4.0, 44_100), 44_100, format="MP3")
     content = path.read_bytes()
     ape = bytes(20_000) + b"APETAGEX" + struct.pack("<IIII8x", 2_000, 20_032, 1, 0)
@@ -175,8 +180,8 @@ def test_tags_at_the_end_of_an_mp3_are_not_taken_for_sound(tmp_path):
     assert not length_is_known(str(path))
 
 
-def test_an_mp3_that_does_not_say_how_long_it_is_is_read_to_the_end(tmp_path):
-    # Quiet at first: libmpg123 would take the whole file's bit rate from that.
+def test_an_mp3_of_variable_bit_rate_without_a_header_is_read_to_the_end(tmp_path):
+    # The start is quiet, so that its bit rate would make libmpg123 underestimate the length.
     samples = np.concatenate([0.001 * tone(100, 5.0, 44_100), noise(25.0, 44_100)])
     path = write(tmp_path / "a.mp3", samples, 44_100, format="MP3", compression_level=0.5)
     content = path.read_bytes()
@@ -184,44 +189,44 @@ def test_an_mp3_that_does_not_say_how_long_it_is_is_read_to_the_end(tmp_path):
         content = content.replace(name, b"\0\0\0\0", 1)
     path.write_bytes(content)
     assert not length_is_known(str(path))
-    waveform, _ = decoded(path)
+    waveform, _ = decode(path)
     assert len(waveform) / 16_000 == pytest.approx(30.0, abs=0.5)
 
 
-def test_a_program_is_no_mp3(tmp_path):
+def test_an_executable_named_mp3_is_rejected(tmp_path):
     path = tmp_path / "a.mp3"
     path.write_bytes(Path(sys.executable).resolve().read_bytes()[:200_000])
     with pytest.raises(AudioError):
-        decoded(path)
+        decode(path)
 
 
-def test_a_stream_without_a_decoder_is_refused(tmp_path):
+def test_an_audio_stream_of_an_unknown_codec_is_rejected(tmp_path):
     path = tmp_path / "a.mka"
     encode(path, tone(rate=48_000), 48_000, container="matroska", codec="aac")
     path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
-    with pytest.raises(AudioError, match="no sound that can be decoded"):
+    with pytest.raises(AudioError, match="no audio that can be decoded"):
         open_recording(os.fspath(path))
 
 
-def test_a_rate_that_no_sound_has_is_refused(tmp_path):
+def test_an_implausible_sample_rate_is_rejected(tmp_path):
     path = write(tmp_path / "a.wav", tone(), 20)
     with pytest.raises(AudioError, match="20 Hz"):
         open_recording(os.fspath(path))
 
 
-def test_a_wav_may_be_called_raw(tmp_path):
+def test_a_wav_named_raw_is_decoded(tmp_path):
     path = write(tmp_path / "a.wav", tone()).rename(tmp_path / "a.raw")
-    assert len(decoded(path)[0]) == 48_000
+    assert len(decode(path)[0]) == 48_000
 
 
-def test_tags_that_are_not_utf_8_do_no_harm(tmp_path):
+def test_a_file_with_tags_that_are_not_utf_8_is_decoded(tmp_path):
     path = tmp_path / "a.mka"
     encode(path, tone(rate=48_000), 48_000, container="matroska", codec="aac", title="caf_")
     path.write_bytes(path.read_bytes().replace(b"caf_", b"caf\xe9"))
-    assert len(decoded(path)[0]) == pytest.approx(48_000, abs=1_600)
+    assert len(decode(path)[0]) == pytest.approx(48_000, abs=1_600)
 
 
-def test_a_streamed_wav_of_unknown_length_is_not_called_cut(tmp_path):
+def test_a_streamed_wav_of_unknown_length_gives_no_warning(tmp_path):
     path = write(tmp_path / "a.wav", melody(2.0))
     content = bytearray(path.read_bytes())
     at = content.index(b"data") + 4
@@ -232,7 +237,7 @@ def test_a_streamed_wav_of_unknown_length_is_not_called_cut(tmp_path):
         assert reader.warning is None
 
 
-PLAYLISTS = [
+NOT_AUDIO = [
     pytest.param("ffconcat version 1.0\nfile secret.wav\n", id="ffconcat"),
     pytest.param(
         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nsecret.wav\n"
@@ -245,49 +250,49 @@ PLAYLISTS = [
 ]
 
 
-@pytest.mark.parametrize("content", PLAYLISTS)
-def test_what_is_no_sound_is_refused(tmp_path, content):
+@pytest.mark.parametrize("content", NOT_AUDIO)
+def test_playlists_and_other_files_without_audio_are_rejected(tmp_path, content):
     write(tmp_path / "secret.wav", tone())
     path = tmp_path / "a.mp3"
     path.write_text(content)
-    with pytest.raises(AudioError, match="no sound that can be decoded"):
+    with pytest.raises(AudioError, match="no audio that can be decoded"):
         open_recording(os.fspath(path))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_no_numbers_are_refused(tmp_path, value):
+def test_samples_that_are_not_finite_are_rejected(tmp_path, value):
     samples = tone()
     samples[20_000] = value
     path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
     with pytest.raises(AudioError, match="not finite"):
-        decoded(path)
+        decode(path)
 
 
-def test_an_empty_file_a_folder_and_a_missing_one_are_refused(tmp_path):
+def test_an_empty_file_a_folder_and_a_missing_file_are_rejected(tmp_path):
     (tmp_path / "empty.wav").touch()
     for name, reason in (("empty.wav", "empty"), ("", "not a file"), ("none.wav", "no such file")):
         with pytest.raises(AudioError, match=reason):
             open_recording(os.fspath(tmp_path / name))
 
 
-def test_a_file_of_no_samples_is_refused(tmp_path):
+def test_a_file_without_samples_is_rejected(tmp_path):
     path = write(tmp_path / "a.wav", np.zeros(0, dtype=np.float32))
     with pytest.raises(AudioError, match="no samples"), PatchReader(path) as reader:
         list(reader)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
-def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes")
+def test_a_pipe_is_rejected_without_waiting_for_a_writer(tmp_path):
     os.mkfifo(tmp_path / "a.wav")
     with pytest.raises(AudioError, match="not a file"):
         open_recording(os.fspath(tmp_path / "a.wav"))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps any bytes in names")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux allows any bytes in file names")
 @pytest.mark.parametrize("name", [b"caf\xe9.wav", "\N{SNOWMAN}\n.wav".encode()])
-def test_names_may_be_any_bytes(tmp_path, name):
+def test_file_names_may_contain_any_bytes(tmp_path, name):
     path = os.path.join(os.fsencode(tmp_path), name)
     write(tmp_path / "a.wav", tone())
     os.rename(tmp_path / "a.wav", path)
-    waveform, _ = decoded(os.fsdecode(path))
+    waveform, _ = decode(os.fsdecode(path))
     assert len(waveform) == 48_000

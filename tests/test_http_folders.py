@@ -3,10 +3,10 @@
 import threading
 
 import pytest
+from audiosearch.audio.remote import InputFiles, listing
 from overhttp import Handler, listed, over_http, sentence
 
 from audiosearch import AudioError
-from audiosearch.audio.remote import InputFiles, listing
 
 
 @pytest.fixture

@@ -250,10 +250,10 @@ def test_whitening_is_fitted_once_and_again_as_the_library_grows(address, monkey
         index.add_all(zip(map(a_track, range(320)), crowd(320), strict=True))
         first = similar(index, "#1", options=options).hits
     with Index(address) as index:
-        assert similar(index, "#1", ranking=ranking).hits == first
+        assert similar(index, "#1", options=options).hits == first
         assert n_fitted == [320]
         index.add_all(zip(map(a_track, range(320, 410)), crowd(410)[320:], strict=True))
-        similar(index, "#1", ranking=ranking)
+        similar(index, "#1", options=options)
         assert n_fitted == [320, 410]
 
 

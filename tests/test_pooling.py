@@ -1,21 +1,17 @@
-"""Patch embeddings become one vector; VGGish's post-processing."""
+"""Pooling of patch embeddings into one vector, and VGGish's post-processing."""
 
 import numpy as np
 import pytest
 
-from audiosearch.embedding.pooling import (
-    PcaPostprocessor,
-    RunningPool,
-    postprocessor_for,
-    unit,
-)
+from audiosearch.embedding.pooling import RunningPool, unit
 from audiosearch.errors import UsageError, WeightsError
 from audiosearch.models import registry
+from audiosearch.models.postprocess import PcaPostprocessor, postprocessor_for
 
 GOLDEN = ["sine_1khz_3s", "chirp_noise_5s", "one_patch_15600", "one_short_30959", "silence_2s"]
 
 
-def test_pooling_in_pieces_is_pooling_at_once():
+def test_pooling_in_pieces_equals_pooling_at_once():
     embeddings = np.random.default_rng(0).standard_normal((50, 128)).astype(np.float32)
     pool = RunningPool()
     for start in range(0, 50, 7):
@@ -25,7 +21,7 @@ def test_pooling_in_pieces_is_pooling_at_once():
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
-def test_a_vector_without_direction_cannot_be_normalised(value):
+def test_a_zero_or_infinite_vector_cannot_be_normalised(value):
     with pytest.raises(ValueError, match="no direction"):
         unit(np.full(128, value, dtype=np.float32))
 
@@ -44,7 +40,7 @@ def test_post_processing_clips_scales_and_truncates(value, byte):
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_post_processing_is_the_reference_s(golden, name):
+def test_post_processing_equals_the_reference(golden, name):
     postprocess = PcaPostprocessor(golden["pca_eigen_vectors"], golden["pca_means"])
     processed = postprocess(golden[f"{name}/embeddings"])
     np.testing.assert_array_equal(processed, golden[f"{name}/postprocessed"])
@@ -57,20 +53,20 @@ def test_post_processing_is_the_reference_s(golden, name):
         pytest.param({"pca_eigen_vectors": np.eye(128), "pca_means": np.zeros(128)}, id="shape"),
     ],
 )
-def test_pca_files_of_other_contents_are_refused(tmp_path, arrays):
+def test_pca_files_with_missing_or_misshapen_arrays_are_rejected(tmp_path, arrays):
     path = tmp_path / "pca.npz"
     np.savez(path, **arrays)
     with pytest.raises(WeightsError, match=r"pca\.npz"):
         PcaPostprocessor.read(path)
 
 
-def test_a_pca_file_that_is_none_is_refused(tmp_path):
+def test_a_text_file_is_rejected_as_pca_parameters(tmp_path):
     path = tmp_path / "pca.npz"
     path.write_text("no archive")
     with pytest.raises(WeightsError, match="cannot be read"):
         PcaPostprocessor.read(path)
 
 
-def test_published_pca_is_for_vggish_alone():
+def test_the_published_pca_is_only_for_vggish():
     with pytest.raises(UsageError, match="not for compact"):
         postprocessor_for(registry.compact())

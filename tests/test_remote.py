@@ -11,12 +11,12 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from audiosearch.audio.remote import InputFiles, fetched, listing, open_local
 from overhttp import PASSWORD, USER, listed, over_http, sentence
 from sounds import melody, noise, tone, write
 
 from audiosearch import AudioError, Index, LibraryError, TrackNotFound, add, similar
-from audiosearch.audio.discovery import is_gone
-from audiosearch.audio.remote import InputFiles, fetched, listing, open_local
+from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.urls import check_no_password
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.embedding.reader import Reader
@@ -183,7 +183,7 @@ def test_files_and_urls_go_together(bucket, tmp_path):
 
 def test_upkeep_lets_urls_be(bucket):
     added("memory://bucket")
-    assert not is_gone("memory://bucket/low.wav")
+    assert not is_missing("memory://bucket/low.wav")
     with Index("index") as index:
         assert files.missing_files(index) == files.MissingFiles([], [])
         assert list(files.refresh(index)) == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audiosearch.embedding.pooling import PcaPostprocessor
+from audiosearch.models.postprocess import PcaPostprocessor
 from audiosearch.models.smoke_test import smoke_test
 
 

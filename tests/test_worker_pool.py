@@ -7,7 +7,7 @@ import pytest
 from audiosearch import AudiosearchError
 from audiosearch.embedding.pipeline import EmbeddingResult
 from audiosearch.ingest.ray.actor import Answer, Task
-from audiosearch.ingest.ray.probe import is_gone
+from audiosearch.ingest.ray.probe import is_missing
 from audiosearch.ingest.ray.reader import RayResults, Worker
 from audiosearch.ingest.ray.task_queue import TaskQueue
 
@@ -89,4 +89,4 @@ def test_what_nobody_listens_at_is_gone():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-    assert is_gone(address)
+    assert is_missing(address)

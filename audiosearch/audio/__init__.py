@@ -1,1 +1,1 @@
-"""A file becomes one embedding; knows nothing of storage."""
+"""From an audio file to a waveform: discovery, URLs, decoding, tags. Independent of storage."""

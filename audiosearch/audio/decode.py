@@ -1,4 +1,4 @@
-"""Any audio file as a stream of mono blocks at 16 kHz."""
+"""Decode any audio file into a stream of mono blocks at 16 kHz."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from audiosearch.audio.recording import Recording
     from audiosearch.types import Float32
 
-#: Suffixes by which a file in a folder is taken for audio.
+#: Suffixes of audio files; files in folders are recognised by them.
 SUFFIXES = frozenset(
     {
         *(".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".caf"),
@@ -31,46 +31,48 @@ SUFFIXES = frozenset(
     }
 )
 
-_QUALITY = "HQ"
+_RESAMPLING_QUALITY = "HQ"  # of soxr
 _PLAUSIBLE_RATES_HZ = range(1_000, 1_000_001)
 
 
 def open_recording(path: str) -> Recording:
-    """Open an audio file by the first decoder that knows its format.
+    """Open an audio file with the first decoder that supports its format.
+
+    libsndfile is tried first, then FFmpeg.
 
     Raises
     ------
     AudioError
-        Where there is no such file, or no decoder knows what is in it.
+        If there is no such file, or no decoder supports its content.
     """
     _check_regular_file(path)
-    recording = _by_libsndfile(path) or _by_ffmpeg(path)
+    recording = _open_with_libsndfile(path) or _open_with_ffmpeg(path)
     rate = recording.info.sample_rate_hz
     if rate not in _PLAUSIBLE_RATES_HZ:
         recording.close()
         raise AudioError(
             path,
-            f"it claims a sample rate of {rate} Hz",
+            f"its sample rate of {rate} Hz is not plausible",
             hint="Export it again from the program that made it.",
         )
     return recording
 
 
-def _by_libsndfile(path: str) -> Recording | None:
+def _open_with_libsndfile(path: str) -> Recording | None:
     try:
         recording = SndfileRecording(path)
         if recording.info.format in MPEG_FORMATS and not length_is_known(path):
             recording.close()
             return None
-    except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: the name ends in .raw
         return None
     except OSError as exc:
         raise _unreadable(path) from exc
     return recording
 
 
-def _by_ffmpeg(path: str) -> Recording:
-    import av  # costs 0.1 s, and few files need it
+def _open_with_ffmpeg(path: str) -> Recording:
+    import av  # takes 0.1 s to import, and few files need it
 
     from audiosearch.audio.ffmpeg import FfmpegRecording
 
@@ -81,53 +83,69 @@ def _by_ffmpeg(path: str) -> Recording:
 
 
 def mono_blocks(recording: Recording, path: str) -> Iterator[Float32]:
-    """Yield a recording from where it stands as mono blocks at 16 kHz.
+    """Convert a recording, from its current position on, to mono blocks at 16 kHz.
 
-    Channels are averaged; soxr resamples.
+    Channels are averaged, then soxr resamples.
+
+    Parameters
+    ----------
+    recording : Recording
+    path : str
+        Path of the recording, for error messages.
 
     Yields
     ------
     ndarray of float32, shape (n_samples,)
-        Samples in [-1, 1] for what its file holds in that range.
+        Samples at 16 kHz. Samples of integer formats lie in [-1, 1]; floating-point files and
+        resampling may exceed this range.
 
     Raises
     ------
     AudioError
-        Where a sample is not a finite number.
+        If a sample is not a finite number.
     """
     rate = recording.info.sample_rate_hz
     mono = (_finite_mono(block, path) for block in recording.blocks())
     if rate == SAMPLE_RATE_HZ:
         yield from mono
         return
-    resampler = soxr.ResampleStream(rate, SAMPLE_RATE_HZ, 1, dtype="float32", quality=_QUALITY)
+    resampler = soxr.ResampleStream(
+        rate, SAMPLE_RATE_HZ, 1, dtype="float32", quality=_RESAMPLING_QUALITY
+    )
     for block in mono:
         yield resampler.resample_chunk(block)
     yield resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
 
 
 def patch_waveform(recording: Recording, path: str, *, at_seconds: float) -> Float32:
-    """Seek to a place in a recording and return one patch's samples from there.
+    """Seek to a position in a recording and return the samples of one patch from there.
+
+    Parameters
+    ----------
+    recording : Recording
+    path : str
+        Path of the recording, for error messages.
+    at_seconds : float
+        Position, in seconds from the start.
 
     Returns
     -------
     ndarray of float32, shape (n_samples,)
-        Mono samples at 16 kHz: 15,600, or fewer where the recording ends before.
+        Mono samples at 16 kHz: 15,600, or fewer if the recording ends earlier.
     """
     recording.seek(at_seconds)
-    blocks = mono_blocks(recording, path)
-    return _head(blocks, PATCH_SAMPLES)
+    return _first_samples(mono_blocks(recording, path), PATCH_SAMPLES)
 
 
-def _head(blocks: Iterable[Float32], n_samples: int) -> Float32:
-    taken: list[Float32] = []
-    n_taken = 0
+def _first_samples(blocks: Iterable[Float32], n_samples: int) -> Float32:
+    collected: list[Float32] = []
+    n_collected = 0
     for block in blocks:
-        taken.append(block)
-        n_taken += len(block)
-        if n_taken >= n_samples:
+        collected.append(block)
+        n_collected += len(block)
+        if n_collected >= n_samples:
             break
-    return np.concatenate([np.empty(0, dtype=np.float32), *taken])[:n_samples]
+    return np.concatenate([np.empty(0, dtype=np.float32), *collected])[:n_samples]
 
 
 def _finite_mono(block: Float32, path: str) -> Float32:
@@ -146,14 +164,14 @@ def _finite_mono(block: Float32, path: str) -> Float32:
 def _check_regular_file(path: str) -> None:
     try:
         status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would block until it has a writer
             raise AudioError(path, "it is not a file", hint="Name an audio file.")
         with open(path, "rb"):
             pass
     except (OSError, ValueError) as exc:
-        missing = isinstance(exc, FileNotFoundError)
-        reason = "there is no such file" if missing else "it cannot be opened"
-        raise AudioError(path, reason, hint="Check the path, and that you may read it.") from exc
+        is_missing = isinstance(exc, FileNotFoundError)
+        reason = "there is no such file" if is_missing else "it can't be opened"
+        raise AudioError(path, reason, hint="Check the path and its read permission.") from exc
     if not status.st_size:
         raise AudioError(path, "it is empty", hint="Copy or download it again.")
 
@@ -161,6 +179,6 @@ def _check_regular_file(path: str) -> None:
 def _unreadable(path: str) -> AudioError:
     return AudioError(
         path,
-        "it holds no sound that can be decoded",
-        hint="Check that it plays in a music player; playlists and text are no sound.",
+        "it contains no audio that can be decoded",
+        hint="Check that it plays in a music player. Playlists and text files can't be added.",
     )

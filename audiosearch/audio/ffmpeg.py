@@ -1,4 +1,4 @@
-"""Decoding by FFmpeg's libraries, through PyAV: aac, alac, wma, webm and the rest."""
+"""Decoding with FFmpeg's libraries, through PyAV: aac, alac, wma, webm and other formats."""
 
 from __future__ import annotations
 
@@ -20,58 +20,59 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32
 
-#: Demuxers that read sound from the one file they are given. None of them follows a
-#: reference to another file or address, as playlists (concat, hls, dash, sdp ...) do.
+#: Allowed demuxers. Each reads only the file it is given. Playlist demuxers (concat, hls, dash,
+#: sdp ...) are left out, because they open other files and addresses.
 DEMUXERS = (
     *("aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "eac3"),
     *("flac", "flv", "matroska", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "ogg", "qoa"),
     *("shn", "tak", "truehd", "tta", "voc", "w64", "wav", "webm", "wv"),
 )
-_GUESSES_LENGTH = {"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts", "dts"}
-# Tags need not be UTF-8; from PyAV 19 on, they may be anything without being asked.
-_TOLERANT: dict[str, Any] = (
+# Demuxers that only estimate the length.
+_ESTIMATES_LENGTH = {"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts", "dts"}
+# Tags may have any encoding. From PyAV 19 on, this is the default.
+_LENIENT_METADATA: dict[str, Any] = (
     {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
-_TOLERANCE_SECONDS = 0.5
-_MOST_DAMAGED = 100  # packets, before the rest is given up
-_PREROLL_SECONDS = 0.5  # decoders need some packets before the one that is wanted
+_TOLERANCE_SECONDS = 0.5  # by which a file may be shorter than declared
+_MAX_DAMAGED_PACKETS = 100  # the rest of the file is skipped after that many
+_PREROLL_SECONDS = 0.5  # decoders need some packets from before a seek position
 
 
 class FfmpegRecording:
-    """A file that FFmpeg reads.
+    """An audio file opened with FFmpeg; a `audiosearch.audio.recording.Recording`.
 
     Raises
     ------
     av.FFmpegError
-        On opening, where no allowed demuxer knows the format.
+        If no allowed demuxer supports the format.
     LookupError
-        On opening, where the file holds no sound.
+        If the file has no audio stream, or FFmpeg has no decoder for it.
     """
 
     def __init__(self, path: str) -> None:
-        with contextlib.ExitStack() as opened:
-            self._container = opened.enter_context(_opened(path))
+        with contextlib.ExitStack() as stack:
+            self._container = stack.enter_context(_open_container(path))
             if not self._container.streams.audio:
                 raise LookupError("no audio stream")
             self._stream = self._container.streams.audio[0]
             if self._stream.codec_context is None:
-                raise LookupError("no decoder for its codec")
+                raise LookupError("no decoder for the codec")
             self._stream.codec_context.thread_type = "AUTO"
-            self._close = opened.pop_all().close
+            self._close = stack.pop_all().close
         self.info = AudioInfo(
             sample_rate_hz=self._stream.sample_rate,
             channels=self._stream.channels,
             seconds=self._declared_seconds(),
             format=self._stream.codec_context.codec.canonical_name,
         )
-        self._tick_seconds = float(self._stream.time_base or 0)  # Fractions are slow
+        self._tick_seconds = float(self._stream.time_base or 0)  # a float, because Fraction is slow
         self._origin_seconds = (self._stream.start_time or 0) * self._tick_seconds
         self._start_seconds = 0.0
-        self._is_lost = False  # a seek failed: where the file stands is unknown
+        self._is_lost = False  # whether a seek failed, so that the position is unknown
         self.damage: str | None = None
 
     def _declared_seconds(self) -> float | None:
-        if self._container.format.name in _GUESSES_LENGTH:
+        if self._container.format.name in _ESTIMATES_LENGTH:
             return None
         if self._stream.duration is not None and self._stream.time_base is not None:
             return float(self._stream.duration * self._stream.time_base)
@@ -80,11 +81,17 @@ class FfmpegRecording:
         return None
 
     def blocks(self) -> Iterator[Float32]:
-        """Yield samples from here on: float32 in [-1, 1], shape (n_frames, channels)."""
+        """Yield the samples from the current position on.
+
+        Yields
+        ------
+        ndarray of float32, shape (n_samples, channels)
+            Samples, in [-1, 1] for integer formats.
+        """
         if self._is_lost:
             return
-        waiting: list[Float32] = []
-        n_waiting = 0
+        pending: list[Float32] = []
+        n_pending = 0
         end_seconds = self._start_seconds
         for frame in self._frames():
             samples: Float32 = np.asarray(frame.to_ndarray(), dtype=np.float32)
@@ -94,20 +101,20 @@ class FfmpegRecording:
             skip = round((self._start_seconds - start_seconds) * frame.sample_rate)
             if skip >= len(samples):
                 continue
-            waiting.append(samples[max(0, skip) :])
-            n_waiting += len(waiting[-1])
-            if n_waiting * self.info.channels >= BLOCK_SAMPLES:
-                yield np.concatenate(waiting)
-                waiting, n_waiting = [], 0
-        if waiting:
-            yield np.concatenate(waiting)
+            pending.append(samples[max(0, skip) :])
+            n_pending += len(pending[-1])
+            if n_pending * self.info.channels >= BLOCK_SAMPLES:
+                yield np.concatenate(pending)
+                pending, n_pending = [], 0
+        if pending:
+            yield np.concatenate(pending)
         if self.info.seconds and end_seconds < self.info.seconds - _TOLERANCE_SECONDS:
             self.damage = CUT_SHORT
 
     def _frames(self) -> Iterator[av.AudioFrame]:
-        """Yield decoded frames as interleaved float32, stepping over damaged packets.
+        """Yield decoded frames as interleaved float32, skipping damaged packets.
 
-        Interleaved, for PyAV crashes on reading eight planes.
+        The samples are interleaved because PyAV crashes on reading eight planes.
         """
         to_float = av.AudioResampler(format="flt", rate=self.info.sample_rate_hz)
         packets = self._container.demux(self._stream)
@@ -116,20 +123,20 @@ class FfmpegRecording:
             try:
                 packet = next(packets)
                 if self._time_of(packet) < self._start_seconds - _PREROLL_SECONDS:
-                    continue  # an index of few entries made the seek end far before
+                    continue  # the file's seek table is coarse, so that the seek went too far back
                 for decoded in packet.decode():
                     yield from to_float.resample(decoded)
             except StopIteration:
                 return
             except (av.FFmpegError, OSError, ValueError):
-                # A damaged packet, or a stream that changes its channels midway.
+                # The packet is damaged, or the number of channels changed midway.
                 self.damage = DAMAGED
                 n_damaged += 1
-                if n_damaged > _MOST_DAMAGED:
+                if n_damaged > _MAX_DAMAGED_PACKETS:
                     return
 
     def measured_seconds(self) -> float:
-        """Return the length as declared, or else as the packets add up, without decoding."""
+        """Return the declared length in seconds, or else add up the packets without decoding."""
         if self.info.seconds is not None:
             return self.info.seconds
         end = 0.0
@@ -141,7 +148,7 @@ class FfmpegRecording:
         return end
 
     def _time_of(self, packet: av.Packet[Any]) -> float:
-        """Return when a packet begins; as late as can be for one that does not say."""
+        """Return the start of a packet in seconds; infinity for a packet without a time stamp."""
         if packet.pts is None:
             return math.inf
         return packet.pts * self._tick_seconds - self._origin_seconds
@@ -150,7 +157,7 @@ class FfmpegRecording:
         return default if frame.time is None else frame.time - self._origin_seconds
 
     def seek(self, seconds: float) -> None:
-        """Move to that many seconds from the start."""
+        """Move to a position, in seconds from the start."""
         try:
             self._container.seek(int((seconds + self._origin_seconds) * av.time_base))
         except (av.FFmpegError, OSError):
@@ -162,48 +169,50 @@ class FfmpegRecording:
             self._start_seconds = seconds
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._close()
 
 
 def metadata(path: str) -> dict[str, str]:
-    """Return a file's metadata by lower-case name, its audio stream's before its own.
+    """Return a file's metadata by lower-case name.
+
+    Metadata of the audio stream take precedence over metadata of the container.
 
     Raises
     ------
     av.FFmpegError
-        Where no allowed demuxer knows the format.
+        If no allowed demuxer supports the format.
     """
-    with _opened(path) as container:
-        found = dict(container.metadata)
+    with _open_container(path) as container:
+        values = dict(container.metadata)
         for stream in container.streams.audio[:1]:
-            found |= stream.metadata
-    return {name.lower(): value for name, value in found.items()}
+            values |= stream.metadata
+    return {name.lower(): value for name, value in values.items()}
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[InputContainer]:
-    """Open a file here and hand it over as an object, with a list of allowed demuxers.
+def _open_container(path: str) -> Iterator[InputContainer]:
+    """Open a file for FFmpeg as a file object, with only the allowed demuxers.
 
-    A path would let FFmpeg open whatever else the content names.
+    FFmpeg never gets the path: with a path it would open other files that the content names.
     """
     options = {"format_whitelist": ",".join(DEMUXERS)}
     with (
         open(path, "rb") as file,
-        av.open(_Nameless(file), "r", options=options, **_TOLERANT) as container,
+        av.open(_NamelessFile(file), "r", options=options, **_LENIENT_METADATA) as container,
     ):
         yield container
 
 
-class _Nameless:
-    """A file without a name, so that FFmpeg goes by its content alone."""
+class _NamelessFile:
+    """A file object without a name, so that FFmpeg recognises the format by content alone."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.read, self.tell = file.read, file.tell
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Seek; -1, FFmpeg's word for a failure, where a damaged file sends it nowhere."""
+        """Seek; return -1, which means failure to FFmpeg, if the position is invalid."""
         try:
             return self._file.seek(offset, whence)
         except (OSError, ValueError):

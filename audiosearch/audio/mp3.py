@@ -1,14 +1,16 @@
-"""Whether libmpg123 can know how long an MPEG audio file is.
+"""Check whether libmpg123 can tell the length of an MPEG audio file.
 
-It goes by the first frame where encoders wrote the length there, and else by the bit rate of
-the first frames: files of variable bit rate without that header, and several files joined
-into one, lose their end.
+libmpg123 takes the length from a header in the first frame, if the encoder wrote one. Otherwise
+it estimates the length from the bit rate of the first frames. The estimate is too short for files
+of variable bit rate and for several files joined into one: their end would be lost.
+
+"Frame" here means an MPEG audio frame.
 
 References
 ----------
 .. [1] ISO/IEC 11172-3, section 2.4.1.3: the frame header.
-.. [2] "Xing", "Info" and "VBRI" headers, as LAME and Fraunhofer's encoder write them into
-   the first frame.
+.. [2] "Xing", "Info" and "VBRI" headers, which LAME and Fraunhofer's encoder write into the first
+   frame.
 """
 
 from __future__ import annotations
@@ -20,43 +22,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-_SLACK_BYTES = 4_096  # a quarter of a second at a usual rate
+_TOLERANCE_BYTES = 4_096  # a quarter of a second at a usual bit rate
 _ID3V1_BYTES, _APE_FOOTER_BYTES = 128, 32
-_HAS_FRAMES, _HAS_BYTES = 1, 2
+_HAS_FRAMES, _HAS_BYTES = 1, 2  # flags of a Xing or Info header
 
-# Layer III's bit rates in kbit/s by index, and sample rates in Hz, by MPEG version.
-_KBITS = {
+# Layer III: bit rates in kbit/s, and sample rates in Hz, by MPEG version.
+_BIT_RATES_KBPS = {
     1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _LAYER_III = 1
-_SAMPLED_BYTES = 16_384  # some ten to a hundred frames
+_SAMPLE_BYTES = 16_384  # 10 to 100 frames
 
 
 def length_is_known(path: str) -> bool:
-    """Return whether a file says how long it is, for all of it, or has one bit rate."""
+    """Return whether a file declares its whole length, or has a constant bit rate."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = _skip_id3(file.read(10))
-        head = _read(file, start, _SLACK_BYTES)
-        tail = _read(file, max(0, size - _ID3V1_BYTES - _APE_FOOTER_BYTES), _SLACK_BYTES)
+        head = _read(file, start, _TOLERANCE_BYTES)
+        tail = _read(file, max(0, size - _ID3V1_BYTES - _APE_FOOTER_BYTES), _TOLERANCE_BYTES)
         declared = _declared_bytes(head)
         if declared is not None:
-            return size - _tag_bytes(tail) - start <= declared + _SLACK_BYTES
-        places = [start + (size - start) * quarter // 4 for quarter in range(4)]
-        samples = [_read(file, place, _SAMPLED_BYTES) for place in places]
-    rates = [kbits for sample in samples for kbits in _bit_rates(sample)]
+            return size - _tag_bytes(tail) - start <= declared + _TOLERANCE_BYTES
+        positions = [start + (size - start) * quarter // 4 for quarter in range(4)]
+        samples = [_read(file, position, _SAMPLE_BYTES) for position in positions]
+    rates = [rate for sample in samples for rate in _bit_rates(sample)]
     return len(rates) > len(samples) and len(set(rates)) == 1
 
 
-def _read(file: BinaryIO, at: int, n_bytes: int) -> bytes:
-    file.seek(at)
+def _read(file: BinaryIO, position: int, n_bytes: int) -> bytes:
+    file.seek(position)
     return file.read(n_bytes)
 
 
 def _skip_id3(head: bytes) -> int:
-    """Return where sound begins, after an ID3v2 tag whose size is in four times 7 bits."""
+    """Return the position in bytes after an ID3v2 tag; its size is stored in four times 7 bits."""
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
     size = 0
@@ -66,7 +68,7 @@ def _skip_id3(head: bytes) -> int:
 
 
 def _tag_bytes(tail: bytes) -> int:
-    """Return the size of the ID3v1 and APE tags at the end, by a file's last 160 bytes."""
+    """Return the size in bytes of ID3v1 and APE tags, given the last 160 bytes of a file."""
     size = _ID3V1_BYTES if tail[-_ID3V1_BYTES:][:3] == b"TAG" else 0
     footer = tail[: len(tail) - size][-_APE_FOOTER_BYTES:]
     if footer[:8] == b"APETAGEX":
@@ -76,6 +78,7 @@ def _tag_bytes(tail: bytes) -> int:
 
 
 def _declared_bytes(head: bytes) -> int | None:
+    """Return the audio size in bytes that a Xing, Info or VBRI header declares, if any."""
     for name in (b"Xing", b"Info"):
         at = head.find(name)
         if at >= 0:
@@ -89,9 +92,9 @@ def _declared_bytes(head: bytes) -> int | None:
 
 
 def _bit_rates(sample: bytes) -> Iterator[int]:
-    """Yield the bit rates of the frames in a piece of a file that is cut anywhere.
+    """Yield the bit rate in kbit/s of each frame in a piece cut out of a file.
 
-    A frame is believed where another one follows it.
+    Bytes count as a frame only if another frame follows them.
     """
     at = 0
     while at < len(sample) - 4:
@@ -104,7 +107,7 @@ def _bit_rates(sample: bytes) -> Iterator[int]:
 
 
 def _frame(sample: bytes, at: int) -> tuple[int, int] | None:
-    """Return bit rate (kbit/s) and length (bytes) of the frame at a place, if there is one."""
+    """Return the bit rate (kbit/s) and length (bytes) of the frame at a position, if any."""
     header = sample[at : at + 4]
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return None
@@ -112,7 +115,7 @@ def _frame(sample: bytes, at: int) -> tuple[int, int] | None:
     kbits_index, rate_index = header[2] >> 4, header[2] >> 2 & 3
     if layer != _LAYER_III or version not in _RATES_HZ or kbits_index == 15 or rate_index == 3:
         return None
-    kbits = _KBITS[1 if version == 3 else 2][kbits_index]
+    kbits = _BIT_RATES_KBPS[1 if version == 3 else 2][kbits_index]
     samples_by_8 = 144 if version == 3 else 72
     padding = header[2] >> 1 & 1
     length = samples_by_8 * kbits * 1_000 // _RATES_HZ[version][rate_index] + padding

@@ -1,4 +1,4 @@
-"""What every decoder offers: facts about a file, and its samples in blocks."""
+"""Interface that every decoder implements: facts about a file, and its samples in blocks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32
 
-#: Blocks hold about as many samples, all channels together: small beside memory, large
-#: beside the cost of a call.
+#: Approximate samples per block, counted over all channels. This is small compared with memory
+#: and large enough that the cost of a call doesn't matter.
 BLOCK_SAMPLES = 65_536
 
 CUT_SHORT = "it is cut short"
@@ -20,36 +20,55 @@ DAMAGED = "it is cut short or damaged"
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a decoder says of a file."""
+    """Facts about a file, as its decoder reports them.
+
+    Attributes
+    ----------
+    sample_rate_hz : int
+    channels : int
+    seconds : float or None
+        Length declared by the file; None if it declares none.
+    format : str
+        Common name of the codec in lower case: "flac", "mp3", "aac".
+    """
 
     sample_rate_hz: int
     channels: int
-    seconds: float | None  # as the file declares it; None where it does not
-    format: str  # the codec's usual name, in lower case: "flac", "mp3", "aac"
+    seconds: float | None
+    format: str
 
 
 class Recording(Protocol):
     """An open audio file.
 
-    ``damage`` says, once ``blocks`` has ended, what kept the file from decoding to its end;
-    None where nothing did.
+    Attributes
+    ----------
+    info : AudioInfo
+    damage : str or None
+        Why decoding stopped before the end; None if it didn't. Valid once ``blocks`` has ended.
     """
 
     info: AudioInfo
     damage: str | None
 
     def blocks(self) -> Iterator[Float32]:
-        """Yield samples from here on: float32 in [-1, 1], shape (n_frames, channels)."""
+        """Yield the samples from the current position on.
+
+        Yields
+        ------
+        ndarray of float32, shape (n_samples, channels)
+            Samples, in [-1, 1] for integer formats.
+        """
         ...
 
     def measured_seconds(self) -> float:
-        """Return the length by the file's own account, or else by going through it."""
+        """Return the declared length in seconds, or else measure it by reading through the file."""
         ...
 
     def seek(self, seconds: float) -> None:
-        """Move to that many seconds from the start."""
+        """Move to a position, in seconds from the start."""
         ...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         ...

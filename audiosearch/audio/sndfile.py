@@ -1,4 +1,4 @@
-"""Decoding by libsndfile: wav, aiff, flac, ogg, opus, mp3 and their kin."""
+"""Decoding with libsndfile: wav, aiff, flac, ogg, opus, mp3 and related formats."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _MPEG = {"MPEG_LAYER_I": "mp1", "MPEG_LAYER_II": "mp2", "MPEG_LAYER_III": "mp3"}
 _CODECS = _MPEG | {"VORBIS": "vorbis", "OPUS": "opus"}
 MPEG_FORMATS = frozenset(_MPEG.values())
 
-# How libsndfile's log of opening a file speaks of one that was cut short.
+# Lines in libsndfile's log that show that a file is cut short.
 _CHUNK_TOO_LONG = re.compile(r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
-_OGG_CUT = "Last page lacks an end-of-stream bit"
-_STREAMED_CHUNK_BYTES = 0x7FFF_0000  # writers to a pipe declare sizes from here up
+_OGG_CUT_SHORT = "Last page lacks an end-of-stream bit"
+_STREAMED_CHUNK_BYTES = 0x7FFF_0000  # programs that write to a pipe declare this size or more
 
-#: A decoder's padding may cost this much of the declared length without anything missing.
+#: A decoder's padding may shorten the declared length by this much although nothing is missing.
 _TOLERANCE_SECONDS = 0.25
-_SALVAGED_FRAMES = 1_024
+_RECOVERY_SAMPLES = 1_024  # per channel, per read, once a file turned out to be damaged
 
 
 class SndfileRecording:
-    """A file that libsndfile reads.
+    """An audio file opened with libsndfile; a `audiosearch.audio.recording.Recording`.
 
     Raises
     ------
     soundfile.LibsndfileError
-        On opening, where libsndfile does not know the format.
+        If libsndfile doesn't support the format.
     """
 
     def __init__(self, path: str) -> None:
@@ -50,49 +50,54 @@ class SndfileRecording:
             format=_CODECS.get(self._file.subtype, self._file.format.lower()),
         )
         self.damage = _cut_short(self._file.extra_info)
-        self._is_lost = False  # a seek failed: where the file stands is unknown
+        self._is_lost = False  # whether a seek failed, so that the position is unknown
 
     def blocks(self) -> Iterator[Float32]:
-        """Yield samples from here on: float32 in [-1, 1], shape (n_frames, channels).
+        """Yield the samples from the current position on.
 
-        A loop over ``read`` and no ``SoundFile.blocks``, which repeats the last block of a
-        cut mp3 up to the declared length.
+        This loops over ``read``, because ``SoundFile.blocks`` repeats the last block of a
+        truncated mp3 up to the declared length.
+
+        Yields
+        ------
+        ndarray of float32, shape (n_samples, channels)
+            Samples, in [-1, 1] for integer formats.
         """
         if self._is_lost:
             return
         position = self._file.tell()
-        n_frames = max(_SALVAGED_FRAMES, BLOCK_SAMPLES // self.info.channels)
+        n_samples = max(_RECOVERY_SAMPLES, BLOCK_SAMPLES // self.info.channels)
         while True:
             try:
-                block = self._file.read(n_frames, dtype="float32", always_2d=True)
+                block = self._file.read(n_samples, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError:
                 self.damage = DAMAGED
-                yield from self._salvage(position)
+                yield from self._recover(position)
                 return
             position += len(block)
             if len(block):
                 yield block
-            if len(block) < n_frames:
+            if len(block) < n_samples:
                 break
         missing = (self._file.frames - position) / self.info.sample_rate_hz
         if missing > _TOLERANCE_SECONDS:
             self.damage = CUT_SHORT
 
-    def _salvage(self, position: int) -> Iterator[Float32]:
-        """Yield what comes before the damage, of the block that it made fail as a whole."""
+    def _recover(self, position: int) -> Iterator[Float32]:
+        """Yield the samples before the damage, from a block that failed as a whole."""
         self._file.close()
-        self._file = soundfile.SoundFile(self._name)  # the other is past all seeking
+        self._file = soundfile.SoundFile(self._name)  # the failed one can't seek any more
         with contextlib.suppress(soundfile.LibsndfileError):
             self._file.seek(position)
-            while len(block := self._file.read(_SALVAGED_FRAMES, "float32", always_2d=True)):
+            while len(block := self._file.read(_RECOVERY_SAMPLES, "float32", always_2d=True)):
                 yield block
 
     def measured_seconds(self) -> float:
-        """Return the length, which libsndfile always knows."""
+        """Return the length in seconds, which libsndfile always knows."""
         return float(self._file.frames / self.info.sample_rate_hz)
 
     def seek(self, seconds: float) -> None:
-        """Move to that many seconds from the start."""
+        """Move to a position, in seconds from the start."""
         frame = min(int(seconds * self.info.sample_rate_hz), self._file.frames)
         try:
             self._file.seek(frame)
@@ -102,11 +107,12 @@ class SndfileRecording:
             self.damage = DAMAGED
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
 
 def _cut_short(log: str) -> str | None:
+    """Return `CUT_SHORT` if libsndfile's log of opening a file says that it is, else None."""
     chunk = _CHUNK_TOO_LONG.search(log)
-    is_cut = chunk and int(chunk[2]) < int(chunk[1]) < _STREAMED_CHUNK_BYTES
-    return CUT_SHORT if is_cut or _OGG_CUT in log else None
+    is_chunk_cut = chunk and int(chunk[2]) < int(chunk[1]) < _STREAMED_CHUNK_BYTES
+    return CUT_SHORT if is_chunk_cut or _OGG_CUT_SHORT in log else None

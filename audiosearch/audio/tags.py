@@ -1,4 +1,4 @@
-"""Tags: what a file says of itself."""
+"""Tags and cover pictures of audio files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinytag import TinyTag, TinyTagException
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """A file's tags; None for each it does not have."""
+    """Tags of a file. A missing tag is None."""
 
     title: str | None = None
     artist: str | None = None
@@ -23,44 +23,50 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """A picture in a file, as one of the kinds that every browser shows."""
+    """A cover picture in a format that every browser shows.
+
+    Attributes
+    ----------
+    data : bytes
+    media_type : {"image/jpeg", "image/png", "image/gif"}
+    """
 
     data: bytes
     media_type: str
 
 
-#: How pictures begin, and what they then are.
-_PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png", b"GIF8": "image/gif"}
+#: Media type of a picture by its first bytes.
+_MEDIA_TYPES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png", b"GIF8": "image/gif"}
 
 
 def read_cover(path: str) -> Cover | None:
-    """Return the picture in a file's tags; None where there is none, or no file."""
+    """Return the cover picture in a file's tags; None if there is no picture or no file."""
     try:
         picture = TinyTag.get(path, tags=True, duration=False, image=True).images.any
-    except Exception:  # noqa: BLE001  (tinytag raises what damaged headers lead it to)
+    except Exception:  # noqa: BLE001  (tinytag raises any exception on damaged headers)
         return None
     data = picture.data if picture else b""
-    kinds = [kind for start, kind in _PICTURES.items() if data.startswith(start)]
-    return Cover(data, kinds[0]) if kinds else None
+    media_types = [name for start, name in _MEDIA_TYPES.items() if data.startswith(start)]
+    return Cover(data, media_types[0]) if media_types else None
 
 
 def read_tags(path: str) -> Tags:
-    """Read a file's tags, by tinytag or, for what it does not know, by FFmpeg.
+    """Read a file's tags with tinytag, or with FFmpeg for formats that tinytag doesn't support.
 
-    A file without readable tags has none: no error.
+    Unreadable tags count as missing, without an error.
 
     Raises
     ------
     OSError
-        Where the file cannot be opened.
+        If the file can't be opened.
     """
     with open(path, "rb"):
         pass
     try:
         tag = TinyTag.get(path, duration=False)
     except (TinyTagException, OSError):
-        return _from_ffmpeg(path)
-    except Exception:  # noqa: BLE001  (tinytag raises what damaged headers lead it to)
+        return _read_with_ffmpeg(path)
+    except Exception:  # noqa: BLE001  (tinytag raises any exception on damaged headers)
         return Tags()
     return Tags(
         title=_text(tag.title),
@@ -73,33 +79,33 @@ def read_tags(path: str) -> Tags:
     )
 
 
-def _from_ffmpeg(path: str) -> Tags:
+def _read_with_ffmpeg(path: str) -> Tags:
     import av
 
     from audiosearch.audio.ffmpeg import metadata
 
     try:
-        found = metadata(path)
+        values = metadata(path)
     except (av.FFmpegError, OSError, ValueError):
         return Tags()
     return Tags(
-        title=_text(found.get("title")),
-        artist=_text(found.get("artist")),
-        album=_text(found.get("album")),
-        album_artist=_text(found.get("album_artist")),
-        genre=_text(found.get("genre")),
-        year=_number(found.get("date") or found.get("year")),
-        track_number=_number(found.get("track")),
+        title=_text(values.get("title")),
+        artist=_text(values.get("artist")),
+        album=_text(values.get("album")),
+        album_artist=_text(values.get("album_artist")),
+        genre=_text(values.get("genre")),
+        year=_number(values.get("date") or values.get("year")),
+        track_number=_number(values.get("track")),
     )
 
 
 def _text(value: object) -> str | None:
-    """Return a tag's text on one line, without the zeros that end some."""
+    """Return a tag's text on one line, without NUL characters; None if it is empty."""
     text = " ".join(str(value or "").replace("\0", " ").split())
     return text or None
 
 
 def _number(value: object) -> int | None:
-    """Return the number a tag begins with: "1997-05-21" is 1997, "3/12" is 3."""
-    found = re.match(r"\s*(\d{1,9})", str(value or ""))
-    return int(found[1]) if found else None
+    """Return the number at the start of a tag: 1997 for "1997-05-21", 3 for "3/12"."""
+    match = re.match(r"\s*(\d{1,9})", str(value or ""))
+    return int(match[1]) if match else None

@@ -1,4 +1,4 @@
-"""What reads URLs, by fsspec; what fails there is put into sentences."""
+"""Filesystems for URLs, by fsspec, and translation of their errors."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from audiosearch.errors import AudioError, MissingExtra, Unreachable, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NOTHING_THERE = (404, 410)
-_SILENCE_SECONDS = 60.0  # after so long without a byte, a server has gone
-_ATTEMPTS_HINT = "Check the URL, and that this machine may reach it; then add it once more."
+_MISSING_STATUSES = (404, 410)  # of HTTP: Not Found, Gone
+_TIMEOUT_SECONDS = 60.0  # for connecting, and between two blocks of bytes
+_RETRY_HINT = "Check the URL and the network connection, then add it again."
+# Packages that fsspec needs, by scheme.
+_DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp"}
+_DRIVERS |= {"https": "aiohttp", "abfs": "adlfs", "az": "adlfs", "sftp": "paramiko"}
+_CREDENTIALS_HINT = (
+    "Set up credentials on every node: for s3:// as for the AWS command line, for gs:// as for "
+    "gcloud, for https:// in ~/.netrc."
+)
 
 
 def scheme_of(url: str) -> str:
-    """Return what a URL begins with, in lower case.
+    """Return the scheme of a URL in lower case.
 
     Examples
     --------
@@ -28,100 +35,113 @@ def scheme_of(url: str) -> str:
 
 
 def is_http(url: str) -> bool:
-    """Return whether a URL is one of the web's."""
+    """Return whether a URL's scheme is http or https."""
     return scheme_of(url) in ("http", "https")
 
 
 def check_no_password(url: str) -> None:
-    """Refuse a URL with a password in it, for an index shows what it stores.
+    """Reject a URL that contains a password, because an index shows the URLs it stores.
 
     Raises
     ------
     UsageError
-        Where there is one; over HTTP a name alone may be one.
+        If the URL contains a password or, over HTTP, a user name, which may be a token.
     """
     authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
     user, _, host = authority.rpartition("@")
     if ":" in user or (user and is_http(url)):
         raise UsageError(
-            f"A URL of {host} holds a name or password, which would be stored and shown with each "
-            "file.",
-            hint="For https://, put it into ~/.netrc on every node; for others, into fsspec's "
-            "configuration there, in ~/.config/fsspec.",
+            f"A URL of {host} contains a user name or password, which the index would store and "
+            "show.",
+            hint="For https://, put the credentials into ~/.netrc on every node; for other "
+            "schemes, into fsspec's configuration in ~/.config/fsspec on every node.",
         )
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
-    """Return what reads a URL, and the URL's name there."""
+    """Return the fsspec filesystem of a URL, and the path of the URL within it.
+
+    Raises
+    ------
+    MissingExtra
+        If fsspec is not installed.
+    """
     try:
         import fsspec
     except ImportError as exc:
-        raise MissingExtra("What reads URLs", "fsspec", "ray") from exc
+        raise MissingExtra("Reading URLs", "fsspec", "ray") from exc
     options = {}
     if is_http(url):
         import aiohttp
 
-        # A large file may take its time, a silent server not.
+        # A large file may take long in all, but the server must keep sending.
         timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=_SILENCE_SECONDS, sock_read=_SILENCE_SECONDS
+            total=None, sock_connect=_TIMEOUT_SECONDS, sock_read=_TIMEOUT_SECONDS
         )
-        options = {"client_kwargs": {"timeout": timeout, "trust_env": True}}  # and so ~/.netrc
+        # trust_env: take credentials from ~/.netrc
+        options = {"client_kwargs": {"timeout": timeout, "trust_env": True}}
     filesystem, name = fsspec.core.url_to_fs(url, **options)
     return filesystem, str(name)
 
 
 @contextlib.contextmanager
 def translate_errors(url: str) -> Iterator[None]:
-    """Put what the libraries behind fsspec raise into sentences."""
+    """Turn exceptions of fsspec and its drivers into AudioErrors.
+
+    Parameters
+    ----------
+    url : str
+        The URL that the block reads.
+
+    Raises
+    ------
+    AudioError
+        If the URL can't be read; an `Unreachable` if a later try may succeed.
+    """
     try:
         yield
     except (AudioError, MissingExtra):
         raise
     except FileNotFoundError as exc:
-        cause = exc.__cause__  # of HTTP, where every failure becomes this one
-        if type(cause).__module__.startswith("aiohttp") and _status(cause) not in _NOTHING_THERE:
-            raise _refused(url, cause) from exc
+        cause = exc.__cause__  # over HTTP, fsspec turns every failure into FileNotFoundError
+        if type(cause).__module__.startswith("aiohttp") and _status(cause) not in _MISSING_STATUSES:
+            raise _unreachable(url, cause) from exc
         kind = "folder" if url.endswith("/") else "file"
         raise Unreachable(url, f"there is no such {kind}", hint="Check the URL.") from exc
     except ImportError as exc:
         scheme = scheme_of(url)
         package = _DRIVERS.get(scheme, exc.name)
-        reason = f"what reads {scheme}:// is not installed"
-        hint = f"pip install {package}" if package else str(exc)
-        raise AudioError(url, reason, hint=f"{hint}, on every node.") from exc
+        reason = f"the package that reads {scheme}:// is not installed"
+        hint = f"Run on every node: pip install {package}" if package else f"{exc}, on every node."
+        raise AudioError(url, reason, hint=hint) from exc
     except ValueError as exc:
         if "rotocol" not in str(exc):
-            raise _refused(url, exc) from exc
-        hint = "URLs begin with s3://, gs://, https:// and the like."
-        raise AudioError(url, "nothing reads URLs of that kind", hint=hint) from exc
+            raise _unreachable(url, exc) from exc
+        hint = "Use a supported scheme, such as s3://, gs:// or https://."
+        raise AudioError(url, "URLs with this scheme are not supported", hint=hint) from exc
     except PermissionError as exc:
-        raise Unreachable(url, "you may not read it", hint=_CREDENTIALS) from exc
-    except Exception as exc:  # each library behind fsspec has errors of its own
-        raise _refused(url, exc) from exc
-
-
-_DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp"}
-_DRIVERS |= {"https": "aiohttp", "abfs": "adlfs", "az": "adlfs", "sftp": "paramiko"}
-_CREDENTIALS = (
-    "Each node needs credentials for it: for s3:// as the AWS command line has them, for gs:// as "
-    "gcloud has, for https:// in ~/.netrc."
-)
+        raise Unreachable(url, "access is denied", hint=_CREDENTIALS_HINT) from exc
+    except Exception as exc:  # each driver of fsspec has its own exceptions
+        raise _unreachable(url, exc) from exc
 
 
 def _status(error: BaseException | None) -> int | None:
-    """Return the HTTP status that an error is about; None where there is none."""
+    """Return the HTTP status of an error; None if it has none."""
     status = getattr(error, "status", None)
     return status if isinstance(status, int) else None
 
 
-def _refused(url: str, error: BaseException | None) -> Unreachable:
-    """Say why a server gives no file; its own words might repeat what only it should know."""
+def _unreachable(url: str, error: BaseException | None) -> Unreachable:
+    """Return the error for a failed request.
+
+    The driver's own message is left out, because it may contain credentials.
+    """
     status = _status(error)
     if status in (401, 403) or "Credentials" in type(error).__name__:
-        return Unreachable(url, "you may not read it", hint=_CREDENTIALS)
+        return Unreachable(url, "access is denied", hint=_CREDENTIALS_HINT)
     if status is not None:
-        return Unreachable(url, f"its server answers with {status}", hint=_ATTEMPTS_HINT)
+        return Unreachable(url, f"its server answers with status {status}", hint=_RETRY_HINT)
     if "Timeout" in type(error).__name__:
-        return Unreachable(url, "its server does not answer in time", hint=_ATTEMPTS_HINT)
-    words = getattr(error, "strerror", None) or type(error).__name__
-    return Unreachable(url, f"it cannot be reached ({words})", hint=_ATTEMPTS_HINT)
+        return Unreachable(url, "its server doesn't answer in time", hint=_RETRY_HINT)
+    detail = getattr(error, "strerror", None) or type(error).__name__
+    return Unreachable(url, f"it can't be reached ({detail})", hint=_RETRY_HINT)

@@ -1,1 +1,1 @@
-"""Files become embeddings, many at a time."""
+"""From audio files to embeddings, one at a time or many at a time."""

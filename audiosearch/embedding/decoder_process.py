@@ -1,4 +1,4 @@
-"""Files read by a process apart: what crashes, hangs or eats memory there costs one file."""
+"""Decoding in a separate process: a decoder that crashes, hangs or eats memory costs one file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.embedding.decoder_worker import DecodeSummary, FileStat, Opened, Request
+from audiosearch.audio.file_stat import FileStat
+from audiosearch.embedding.decoder_worker import DecodeRequest, DecodeSummary, FileOpened
 from audiosearch.errors import AudioError, AudiosearchError
 
 if TYPE_CHECKING:
@@ -23,85 +24,92 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32
 
-#: A file may take this long, and as much longer as it lasts.
-PATIENCE_SECONDS = 60.0
+#: Time limit for decoding a file, in seconds; the file's own length is added to it.
+TIMEOUT_SECONDS = 60.0
 
-_SLOWEST_DISK = 1e6  # bytes a second, for each of many that read at once
-_LONGEST_POLL = 2**31 - 1  # milliseconds
-_LOWEST_BELIEVED, _ASSUMED = 125.0, 2_000.0  # bytes a second of sound
-_SENT_BYTES = 1 << 20  # two messages, so that a process need not wait until one is taken
-_HINT = "Export it again from a program that plays it, or try it once more with --retry."
-_PACKAGES = os.fspath(Path(__file__).parents[2])
-# No -m: the names of classes must be the same. And nothing is imported from where the user is.
+_MIN_DISK_SPEED = 1e6  # bytes per second, for each of many processes that read at once
+_MAX_POLL_MS = 2**31 - 1
+_MIN_BYTES_PER_SECOND, _ASSUMED_BYTES_PER_SECOND = 125.0, 2_000.0  # of audio files
+_SEND_BUFFER_BYTES = 1 << 20  # two messages, so that decoding goes on while one is being read
+_HINT = "Export it again from a program that can play it, or try again with --retry."
+_PACKAGES_FOLDER = os.fspath(Path(__file__).parents[2])
+# Not started by -m, because pickled classes must belong to the module's name, not to __main__.
+# The current folder is dropped from sys.path, so that nothing is imported from there.
 _PROGRAM = (
     "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv[2]]; "
     "from audiosearch.embedding.decoder_worker import main; main()"
 )
-# Workers share the cores among them. OpenBLAS, left alone, takes ten times the time it saves;
-# glibc gives large arrays back to the system at once, and asking anew costs a fifth of all time.
+#: Environment of decoder processes. They share the cores, so each uses one thread: by default
+#: OpenBLAS takes ten times as much CPU time as its threads save. By default glibc also returns
+#: large arrays to the system at once, and allocating them again takes a fifth of all time.
 ENVIRONMENT = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ENVIRONMENT |= dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(64 << 20))
 
 
-class Worker:
-    """A process that reads files, one at a time; another takes its place when it dies.
+class DecoderProcess:
+    """A child process that decodes files, one at a time. If it dies, the next file restarts it.
 
     Parameters
     ----------
-    patience_seconds : float
-        What a file may take, besides as long as it lasts.
+    timeout_seconds : float
+        Time limit for a file; the file's own length is added to it.
 
     Raises
     ------
     AudiosearchError
-        Where no process can be started.
+        If the process can't be started.
     """
 
-    def __init__(self, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self._patience_seconds = patience_seconds
+    def __init__(self, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._timeout_seconds = timeout_seconds
         self._closing = threading.Lock()  # `close` is called from another thread
         self._is_closed = False
         self._start()
 
     def read(
-        self, path: str, *, excerpt_seconds: float | None, wanted: Callable[[FileStat], bool]
+        self,
+        path: str,
+        *,
+        excerpt_seconds: float | None,
+        should_decode: Callable[[FileStat], bool] = lambda _: True,
     ) -> Iterator[Float32 | DecodeSummary]:
-        """Read a file.
+        """Decode a file.
 
         Parameters
         ----------
         path : str
         excerpt_seconds : float or None
-        wanted : callable
-            Told what was found, and asked whether to go on; nothing is yielded where not.
+            Decode only about this much of the file; None for all of it.
+        should_decode : callable
+            Receives the file's size, time of change and content hash. If it returns False, the
+            file is not decoded and nothing is yielded. Default: always decode.
 
         Yields
         ------
         ndarray of float32, shape (n_patches, 96, 64)
-            At least one, and then
+            Log-mel patches; at least one array.
         DecodeSummary
-            What is known of the file.
+            Last: facts about the file.
 
         Raises
         ------
         AudioError
-            Where the file cannot be decoded, or what tries to does not live to tell.
+            If the file can't be decoded, takes too long, or its decoder crashes.
         """
         if self._process.poll() is not None:
             self._start()
         size = _size(path)
-        left_seconds = self._patience_seconds + size / _SLOWEST_DISK
-        request = Request(os.path.abspath(path), excerpt_seconds)
-        self._send(path, request)
+        left_seconds = self._timeout_seconds + size / _MIN_DISK_SPEED
+        self._send(path, DecodeRequest(os.path.abspath(path), excerpt_seconds))
         while True:
             message, left_seconds = self._receive(path, left_seconds)
             if isinstance(message, AudioError):
                 raise AudioError(path, message.reason, hint=message.hint)
             if isinstance(message, FileStat):
-                self._send(path, is_wanted := wanted(message))
-                if not is_wanted:
+                self._send(path, is_needed := should_decode(message))
+                if not is_needed:
                     return
-            elif isinstance(message, Opened):
+            elif isinstance(message, FileOpened):
                 left_seconds += _plausible_seconds(message.seconds, size)
             else:
                 yield message
@@ -109,7 +117,7 @@ class Worker:
                     return
 
     def close(self) -> None:
-        """End the process, whatever it is at; to be called from any thread."""
+        """Kill the process, whatever it is doing. May be called from any thread."""
         with self._closing:
             self._is_closed = True
             self._process.kill()
@@ -122,14 +130,14 @@ class Worker:
             raise AudioError(path, self._exit_reason(), hint=_HINT) from exc
 
     def _receive(self, path: str, left_seconds: float) -> tuple[Any, float]:
-        """Return the next message, and what is left of a file's time after waiting for it."""
+        """Wait for a message; return it, and the seconds then left of the file's time limit."""
         started = time.monotonic()
-        if not self._answers.poll(min(max(0.0, 1e3 * left_seconds), _LONGEST_POLL)):
+        if not self._poll.poll(min(max(0.0, 1e3 * left_seconds), _MAX_POLL_MS)):
             self._stop()
             raise AudioError(path, "decoding it takes too long", hint=_HINT)
         try:
             message = self._connection.recv()
-        except (EOFError, OSError) as exc:  # OSError: it died in the midst of a message
+        except (EOFError, OSError) as exc:  # OSError: the process died while sending a message
             raise AudioError(path, self._exit_reason(), hint=_HINT) from exc
         return message, left_seconds - (time.monotonic() - started)
 
@@ -138,27 +146,27 @@ class Worker:
             self._launch()
         except OSError as exc:
             raise AudiosearchError(
-                f"No process that decodes can be started: {exc.strerror or exc}.",
-                hint="Ask for fewer of them with -j.",
+                f"Can't start a decoder process: {exc.strerror or exc}.",
+                hint="Use fewer decoder processes: set a lower number with -j.",
             ) from exc
         try:
             self._connection.recv()
         except (EOFError, OSError) as exc:
             raise AudiosearchError(
-                f"The process that decodes does not start: {self._exit_reason()}.",
-                hint="AUDIOSEARCH_DEBUG=1 shows what it says.",
+                f"A decoder process failed to start: {self._exit_reason()}.",
+                hint="Set AUDIOSEARCH_DEBUG=1 to see its output.",
             ) from exc
 
     def _launch(self) -> None:
         ours, theirs = socket.socketpair()
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_BYTES)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         with contextlib.ExitStack() as on_failure, theirs, self._closing:
             on_failure.callback(ours.close)
             if self._is_closed:
                 raise ConnectionAbortedError
             fd = theirs.fileno()
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(fd), _PACKAGES],
+                [sys.executable, "-c", _PROGRAM, str(fd), _PACKAGES_FOLDER],
                 pass_fds=[fd],
                 env=os.environ | ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
@@ -166,17 +174,17 @@ class Worker:
                 stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
             )
             on_failure.pop_all()
-        self._answers = select.poll()  # once: `Connection.poll` makes one for each message
-        self._answers.register(ours, select.POLLIN)
+        self._poll = select.poll()  # made once; `Connection.poll` makes one for each message
+        self._poll.register(ours, select.POLLIN)
         self._connection = Connection(ours.detach())
 
     def _exit_reason(self) -> str:
-        """Return how the process came to its end."""
+        """Stop the process and return why it ended."""
         status = self._stop()
         if status == -signal.SIGKILL:
-            return "its decoder was killed, perhaps for want of memory"
-        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        return f"its decoder crashed ({how})"
+            return "its decoder was killed, perhaps because memory ran out"
+        cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        return f"its decoder crashed ({cause})"
 
     def _stop(self) -> int:
         self._process.kill()
@@ -187,12 +195,12 @@ class Worker:
 def _size(path: str) -> int:
     try:
         return os.stat(path).st_size
-    except OSError:  # the process finds out, and says so
+    except OSError:  # the process will report the error
         return 0
 
 
 def _plausible_seconds(declared: float | None, size: int) -> float:
-    """Return how long a file of that many bytes may last, whatever its header says."""
+    """Return the longest plausible length of a file of that many bytes."""
     if declared is None:
-        return size / _ASSUMED
-    return min(declared, size / _LOWEST_BELIEVED)
+        return size / _ASSUMED_BYTES_PER_SECOND
+    return min(declared, size / _MIN_BYTES_PER_SECOND)

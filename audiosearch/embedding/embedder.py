@@ -1,47 +1,45 @@
-"""From a file to its embedding, in two halves: patches of a file, vectors of patches."""
+"""From an audio file to its embedding, one file at a time."""
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from audiosearch.audio.decode import mono_blocks, open_recording, patch_waveform
-from audiosearch.embedding.pooling import PcaPostprocessor, Pooling, RunningPool, unit
-from audiosearch.errors import AudioError, UsageError
+from audiosearch.embedding.patch_reader import PatchReader, check_excerpt
+from audiosearch.embedding.pooling import Pooling, RunningPool, unit
+from audiosearch.errors import AudioError
 from audiosearch.models import registry
-from audiosearch.models.front_end import PATCH_HOP_SECONDS, PATCH_SAMPLES, SAMPLE_RATE_HZ
-from audiosearch.models.log_mel import log_mel_patches, patch_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from audiosearch.audio.recording import AudioInfo
+    from audiosearch.models.postprocess import PcaPostprocessor
     from audiosearch.models.runtime import Network
     from audiosearch.types import Float32, StrPath
 
-#: As many patches go through the network at a time: more is no faster, only larger.
+#: Patches that go through the network at a time. Larger batches take more memory and no less time.
 BATCH_PATCHES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """What a file sounds like.
+    """Embedding of a file, and facts about the file.
 
     Attributes
     ----------
-    vector : ndarray of float32, shape (128,)
-        Of unit length, unless asked for otherwise. From `Embedder.embed_patches`, the
-        patches' own vectors: shape (n_patches, 128).
+    vector : ndarray of float32, shape (dimension,)
+        Embedding, scaled to unit length unless normalisation was turned off. From
+        `Embedder.embed_patches`: one embedding per patch, shape (n_patches, dimension), not
+        normalised.
     info : AudioInfo
-        What the decoder says of the file.
+        Facts about the file, as its decoder reports them.
     seconds : float
-        Length in seconds: as declared, or as far as the file decoded.
+        Length in seconds: as declared, or else as far as the file was decoded.
     warning : str or None
-        Why the vector stands for less than the whole file, where it does.
+        Why only part of the file was embedded, if so.
     """
 
     vector: Float32
@@ -50,108 +48,43 @@ class Embedding:
     warning: str | None
 
 
-class PatchReader:
-    """A file as a stream of log-mel patches, read once from start to end.
+class DecodedClip(Protocol):
+    """Facts about a decoded file; `PatchReader` and `DecodeSummary` have them."""
 
-    ``seconds`` and ``warning`` are known when the stream has ended.
+    @property
+    def info(self) -> AudioInfo:
+        """Facts about the file, as its decoder reports them."""
 
-    Parameters
-    ----------
-    path : str or path-like
-    excerpt_seconds : float, optional
-        Read only about that much, in patches evenly spaced over the file, by seeking.
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
 
-    Raises
-    ------
-    AudioError
-        On opening or on reading, where the file cannot be decoded.
-    """
-
-    def __init__(self, path: StrPath, *, excerpt_seconds: float | None = None) -> None:
-        self.path = os.fspath(path)
-        self._recording = open_recording(self.path)
-        self._excerpt_seconds = excerpt_seconds
-        self.info = self._recording.info
-        self.seconds = self.info.seconds or 0.0
-        self.warning: str | None = None
-
-    def __enter__(self) -> PatchReader:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._recording.close()
-
-    def __iter__(self) -> Iterator[Float32]:
-        """Yield float32 patches of shape (n_patches, 96, 64), at least one in all.
-
-        Raises
-        ------
-        AudioError
-            Where not one sample decodes, or a sample is not finite.
-        """
-        starts = self._excerpt_starts()
-        n_patches = 0
-        for patches in self._excerpt(starts) if starts else patch_stream(self._waveform()):
-            n_patches += len(patches)
-            yield patches
-        damage = self._recording.damage
-        if not n_patches:
-            raise AudioError(
-                self.path,
-                f"nothing of it decodes ({damage or 'it holds no samples'})",
-                hint="Copy or download it again.",
-            )
-        if damage:
-            used = "its readable parts" if starts else f"its first {self.seconds:.1f} s"
-            self.warning = f"{damage}; {used} stand for it"
-
-    def _waveform(self) -> Iterator[Float32]:
-        n_samples = 0
-        for block in mono_blocks(self._recording, self.path):
-            n_samples += len(block)
-            yield block
-        self.seconds = n_samples / SAMPLE_RATE_HZ
-
-    def _excerpt_starts(self) -> list[float]:
-        """Return where each patch of the excerpt begins, in seconds; none for the whole file."""
-        if self._excerpt_seconds is None:
-            return []
-        excerpt, whole = self._excerpt_seconds, self._recording.measured_seconds()
-        if whole <= excerpt:
-            return []
-        self.seconds = whole
-        n_patches = max(1, int(excerpt / PATCH_HOP_SECONDS))
-        patch_seconds = PATCH_SAMPLES / SAMPLE_RATE_HZ
-        step = whole / n_patches
-        return [max(0.0, (i + 0.5) * step - patch_seconds / 2) for i in range(n_patches)]
-
-    def _excerpt(self, starts: list[float]) -> Iterator[Float32]:
-        for start in starts:
-            waveform = patch_waveform(self._recording, self.path, at_seconds=start)
-            if len(waveform):
-                padding = PATCH_SAMPLES - len(waveform)
-                yield log_mel_patches(np.pad(waveform, (0, padding)))
+    @property
+    def warning(self) -> str | None:
+        """Why only part of the file was decoded, if so."""
 
 
 class Embedder:
-    """Files in, vectors out, by one network that is loaded once.
+    """Embeds files with one network, which is loaded once.
 
     Parameters
     ----------
     model : str or Model
-        A model, or its name as for `audiosearch.models.registry.choose`.
+        Model, or its name as for `audiosearch.models.registry.choose`.
     weights : path-like, optional
-        A VGGish checkpoint, for a model given by name.
+        VGGish checkpoint, if ``model`` is a name.
     excerpt_seconds : float, optional
-        Embed only about that much of each file, in evenly spaced patches.
+        Embed only about this much of each file, as evenly spaced patches.
     postprocess : PcaPostprocessor, optional
-        Applied to each patch's embedding before pooling; its 8-bit values are counted as
-        float32 from there on.
+        Post-processing applied to each patch's embedding before pooling. Its 8-bit values are
+        pooled as float32.
 
     Raises
     ------
     ModelError
-        Where the model cannot be had.
+        If the model is unavailable.
+    UsageError
+        If the excerpt is below a second.
 
     Examples
     --------
@@ -190,31 +123,37 @@ class Embedder:
         ----------
         path : str or path-like
         pooling : {"mean", "sum"}
+            How patches become one vector; matters only with ``normalize=False``.
         normalize : bool
-            Scale the vector to length 1.
+            Scale the vector to unit length.
 
         Raises
         ------
         AudioError
-            Where the file cannot become a finite vector with a direction.
+            If the file can't be decoded, or its embedding is zero or not finite.
         """
         pool = RunningPool()
         with PatchReader(path, excerpt_seconds=self.excerpt_seconds) as reader:
             for values in self._values(reader):
                 pool.add(values)
-        whole = pool.mean() if self._postprocess else file_embedding(self._network, pool)
-        vector = unit_vector(reader.path, whole)
+        pooled = pool.mean() if self._postprocess else pooled_embedding(pool, self._network)
+        vector = _unit_vector(pooled, reader.path)
         if not normalize:
-            vector = whole * pool.n_patches if Pooling(pooling) is Pooling.SUM else whole
+            vector = pooled * pool.n_patches if Pooling(pooling) is Pooling.SUM else pooled
         return Embedding(vector, reader.info, reader.seconds, reader.warning)
 
     def embed_patches(self, path: StrPath) -> Embedding:
-        """Embed each patch of a file: neither pooled nor normalised.
+        """Embed each patch of a file, without pooling or normalisation.
+
+        Returns
+        -------
+        Embedding
+            Its vector has the shape (n_patches, dimension).
 
         Raises
         ------
         AudioError
-            Where the file cannot be decoded.
+            If the file can't be decoded, or an embedding is not finite.
         """
         with PatchReader(path, excerpt_seconds=self.excerpt_seconds) as reader:
             vectors = np.concatenate(list(self.vectors(reader)))
@@ -223,21 +162,22 @@ class Embedder:
         return Embedding(vectors, reader.info, reader.seconds, reader.warning)
 
     def vectors(self, patches: Iterable[Float32]) -> Iterator[Float32]:
-        """Turn a stream of patches into a stream of their embeddings, batch by batch.
+        """Embed a stream of patches, batch by batch.
 
         Parameters
         ----------
         patches : iterable of ndarray of float32, shape (n_patches, 96, 64)
+            Natural log of mel magnitude plus 0.01; axes are patch, frame (10 ms), band.
 
         Yields
         ------
-        ndarray of float32, shape (n_patches, 128)
+        ndarray of float32, shape (n_patches, dimension)
         """
         for values in self._values(patches):
             yield values if self._postprocess else self._network.embeddings(values)
 
     def _values(self, patches: Iterable[Float32]) -> Iterator[Float32]:
-        """Turn a stream of patches into one of what is to be pooled."""
+        """Yield the values to pool: of the network, or post-processed embeddings."""
         for batch in _batches(patches):
             values = self._network(batch)
             if self._postprocess:
@@ -245,20 +185,47 @@ class Embedder:
             yield values
 
 
-def file_embedding(network: Network, pool: RunningPool) -> Float32:
-    """Return the embedding of a file whose patches were pooled: float32, shape (128,)."""
-    embedding: Float32 = network.embeddings(pool.mean()[np.newaxis])[0]
-    return embedding
+def clip_embedding(
+    pool: RunningPool, network: Network, *, clip: DecodedClip, path: str
+) -> Embedding:
+    """Return the embedding of a clip, given the pooled values of all its patches.
 
+    Parameters
+    ----------
+    pool : RunningPool
+        Values that the network returned for the clip's patches.
+    network : Network
+    clip : DecodedClip
+        Facts about the clip.
+    path : str
+        Path of the clip, for error messages.
 
-def unit_vector(path: str, embedding: Float32) -> Float32:
-    """Scale a file's embedding to length 1.
+    Returns
+    -------
+    Embedding
+        Its vector has unit length and the shape (dimension,).
 
     Raises
     ------
     AudioError
-        Where it is not finite, or has no direction.
+        If the embedding is zero or not finite.
     """
+    vector = _unit_vector(pooled_embedding(pool, network), path)
+    return Embedding(vector, clip.info, clip.seconds, clip.warning)
+
+
+def pooled_embedding(pool: RunningPool, network: Network) -> Float32:
+    """Return the embedding that a network makes of pooled values, before normalisation.
+
+    Returns
+    -------
+    ndarray of float32, shape (dimension,)
+    """
+    embedding: Float32 = network.embeddings(pool.mean()[np.newaxis])[0]
+    return embedding
+
+
+def _unit_vector(embedding: Float32, path: str) -> Float32:
     try:
         return unit(embedding)
     except ValueError as exc:
@@ -269,32 +236,18 @@ def _unusable(path: str) -> AudioError:
     return AudioError(
         path,
         "its samples give no usable embedding",
-        hint="Samples should lie between -1 and 1: export it again.",
+        hint="Export it again with samples between -1 and 1.",
     )
 
 
-def check_excerpt(seconds: float | None) -> None:
-    """Check that an excerpt's length makes sense.
-
-    Raises
-    ------
-    UsageError
-        Where it is below a second, or no number.
-    """
-    if seconds is not None and not 1.0 <= seconds < math.inf:
-        raise UsageError(
-            f"An excerpt of {seconds:g} s was asked for.", hint="Ask for a second or more."
-        )
-
-
 def _batches(patches: Iterable[Float32]) -> Iterator[Float32]:
-    """Regroup patches into batches of 32, the last one smaller."""
-    waiting: list[Float32] = []
+    """Regroup patches into batches of 32; the last one may be smaller."""
+    pending: list[Float32] = []
     for group in patches:
         for patch in group:
-            waiting.append(patch)
-            if len(waiting) == BATCH_PATCHES:
-                yield np.stack(waiting)
-                waiting = []
-    if waiting:
-        yield np.stack(waiting)
+            pending.append(patch)
+            if len(pending) == BATCH_PATCHES:
+                yield np.stack(pending)
+                pending = []
+    if pending:
+        yield np.stack(pending)

@@ -1,100 +1,95 @@
-"""Who reads files, and where: what adding files needs to know of that."""
+"""Interface between ingest and whatever reads the files: this machine, or a Ray cluster."""
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import TYPE_CHECKING, Protocol
 
+from audiosearch.audio import file_stat
 from audiosearch.embedding.pipeline import Pipeline
-from audiosearch.errors import AudioError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from audiosearch.embedding.pipeline import EmbeddingResult
+    from audiosearch.embedding.result import EmbeddingResult
+    from audiosearch.errors import AudioError
     from audiosearch.models.registry import Model
-
-#: A size and time that no file has: one that failed so is tried again as it is.
-ALWAYS_RETRY = (-1, -1)
 
 
 class EmbeddingResults(Protocol):
-    """Files on their way to being read, as `audiosearch.embedding.pipeline.Pipeline` is."""
+    """Files being embedded, like an `audiosearch.embedding.pipeline.Pipeline`."""
 
     @property
     def audio_seconds(self) -> float:
-        """How much sound was embedded so far."""
+        """Seconds of audio embedded so far."""
 
-    def __iter__(self) -> Generator[list[EmbeddingResult], None, None]:  # noqa: PYI058  (to be closed)
-        """Yield what became of files, in the order in which they are done."""
+    def __iter__(self) -> Generator[list[EmbeddingResult], None, None]:  # noqa: PYI058  (closable)
+        """Yield results in the order in which files are done."""
 
 
 class Reader:
-    """Reads local files by processes on this machine.
+    """Reads local files with decoder processes on this machine.
 
     Parameters
     ----------
     n_jobs : int, optional
-        How many processes decode; as many as there are cores, unless given.
+        Number of decoder processes. Default: the number of cores.
     """
 
     def __init__(self, *, n_jobs: int | None = None) -> None:
         self._n_jobs = n_jobs
 
-    def readings(
+    def embed(
         self,
         paths: Sequence[str],
         model: Model,
         *,
         excerpt_seconds: float | None,
-        known: AbstractSet[str],
+        known_hashes: AbstractSet[str],
     ) -> EmbeddingResults:
-        """Return files on their way to being read; those of ``known`` contents are not embedded."""
+        """Start to embed files.
+
+        Parameters
+        ----------
+        paths : sequence of str
+        model : Model
+        excerpt_seconds : float or None
+            Embed only about this much of each file; None for all of it.
+        known_hashes : set of str
+            Content hashes of files that need no embedding.
+
+        Returns
+        -------
+        EmbeddingResults
+            Iterating over it embeds the files.
+        """
         return Pipeline(
-            paths, model, excerpt_seconds=excerpt_seconds, n_jobs=self._n_jobs, known=known
+            paths,
+            model,
+            excerpt_seconds=excerpt_seconds,
+            n_jobs=self._n_jobs,
+            known_hashes=known_hashes,
         )
 
-    def size_and_time(self, path: str) -> tuple[int, int]:
-        """Return a file's size in bytes and its time of change in ns, without opening it.
+    def size_and_mtime(self, path: str) -> tuple[int, int]:
+        """Return a file's size in bytes and time of change in ns since 1970, without opening it.
 
         Raises
         ------
         AudioError
-            Where there is no such file.
+            If there is no such file, or it is not a regular file.
         """
-        try:
-            status = os.stat(path)
-        except FileNotFoundError as exc:
-            raise AudioError(path, "there is no such file", hint="Check the path.") from exc
-        except OSError as exc:
-            hint = "Check that you may read it."
-            raise AudioError(path, "it cannot be opened", hint=hint) from exc
-        if stat.S_ISDIR(status.st_mode):
-            hint = "Check that you may read it."
-            raise AudioError(path, "this folder cannot be opened", hint=hint)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
-            raise AudioError(path, "it is not a file", hint="Name an audio file.")
-        return status.st_size, status.st_mtime_ns
+        return file_stat.size_and_mtime(path)
 
-    def size_and_time_when_failed(self, error: AudioError) -> tuple[int, int] | None:
-        """Return by what a file that failed is known not to have changed.
+    def size_and_mtime_after_failure(self, error: AudioError) -> tuple[int, int] | None:
+        """Return the size and time of change to store with a failure; None to store none.
 
-        None where nothing is there that could be tried again; and what no file has where it
-        may be read one day without having changed.
+        See Also
+        --------
+        audiosearch.audio.file_stat.size_and_mtime_after_failure
         """
-        path = error.path
-        if isinstance(error, Unreachable):
-            return ALWAYS_RETRY
-        if not os.path.lexists(path):
-            return None
-        try:
-            status = os.stat(path)
-        except OSError:
-            return ALWAYS_RETRY
-        return (status.st_size, status.st_mtime_ns) if os.access(path, os.R_OK) else ALWAYS_RETRY
+        return file_stat.size_and_mtime_after_failure(error)
 
 
-#: Reads with all cores.
+#: Reads local files with all cores.
 LOCAL_READER = Reader()

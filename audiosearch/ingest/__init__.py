@@ -1,1 +1,1 @@
-"""Files into an index: add and reembed."""
+"""Embed files into an index: add files, or embed all tracks again with another model."""

@@ -1,4 +1,4 @@
-"""A whole index by another model: the old one answers until the new one is whole."""
+"""Embed all tracks of an index with another model; until that is done, searches use the old one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from audiosearch.audio.discovery import is_gone
-from audiosearch.audio.remote import open_local
+from audiosearch.audio.discovery import is_missing
+from audiosearch.audio.file_stat import ALWAYS_RETRY
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudioError, LibraryError
 from audiosearch.library.index import Failure, Index, Track
@@ -16,31 +16,38 @@ from audiosearch.models import registry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from audiosearch.embedding.pipeline import EmbeddingResult
+    from audiosearch.embedding.result import EmbeddingResult
     from audiosearch.types import Float32, StrPath
 
 
 class Reembedding:
-    """The tracks of an index on their way to another model's vectors.
+    """Tracks of an index to be embedded with another model.
 
-    Iterating, which can be done once, embeds them, several at a time, and yields for each its
-    path and why it failed, or None. What was embedded is kept whatever happens, and taken up
-    by the next of the same model. `succeed` ends it.
+    Iterating, which is possible once, embeds them, several at a time. It yields for each track
+    its path and its error, or None if it was embedded. New vectors are staged: they are kept even
+    if the run is interrupted, and the next run with the same model continues from there.
+    `commit` replaces the old vectors by the staged ones.
 
     Parameters
     ----------
     directory : str or path-like
+        Location of the index.
     request : Request
         The other model.
     n_jobs : int, optional
-        How many processes decode; as many as there are cores, unless given.
+        Number of decoder processes. Default: the number of cores.
+
+    Attributes
+    ----------
+    spec : EmbeddingSpec
+        The other model, and the excerpt of the index.
 
     Raises
     ------
     IndexNotFound, IndexUnwritable, LibraryError
-        Where there is no index that can be written, or it holds that model's vectors already.
+        If there is no index that can be written, or it already holds vectors of that model.
     ModelError
-        Where the model cannot be had.
+        If the model is unavailable.
     """
 
     def __init__(
@@ -54,29 +61,31 @@ class Reembedding:
                 request.model, weights=request.weights, may_fetch=True, progress=request.progress
             )
             self.spec = replace(
-                self._index.spec, model=model.name, weights_digest=model.weights_digest
+                self._index.spec,
+                model=model.name,
+                weights_digest=model.weights_digest,
+                dimension=model.dimension,
             )
             if self.spec == self._index.spec:
                 raise LibraryError(
                     f"The index {self._index.location} already holds vectors of {self.spec}.",
                     hint="Name another model with --model, or other weights with --weights.",
                 )
-            self._succession = self._index.staged_vectors(self.spec)
-            self._tracks = {track.path: track for track in self._succession.missing()}
-            self._embedded = self._succession.vectors_by_content()
+            self._staged = self._index.staged_vectors(self.spec)
+            self._tracks = {track.path: track for track in self._staged.missing()}
+            self._staged_ids = self._staged.vectors_by_content()
             on_failure.pop_all()
-        self._lost: list[tuple[Track, Failure]] = []
+        self._failed: list[tuple[Track, Failure]] = []
         self._pipeline = Pipeline(
             list(self._tracks),
             model,
             excerpt_seconds=self.spec.excerpt_seconds,
             n_jobs=n_jobs,
-            known=self._embedded,
-            open_local=open_local,
+            known_hashes=self._staged_ids,
         )
 
     def __len__(self) -> int:
-        """Return how many tracks have no vector by the model yet."""
+        """Return the number of tracks without a staged vector when the run started."""
         return len(self._tracks)
 
     def __enter__(self) -> Reembedding:
@@ -87,72 +96,73 @@ class Reembedding:
 
     @property
     def audio_seconds(self) -> float:
-        """How much sound was embedded so far."""
+        """Seconds of audio embedded so far."""
         return self._pipeline.audio_seconds
 
     def __iter__(self) -> Iterator[tuple[str, AudioError | None]]:
         """Embed the tracks."""
         with contextlib.closing(iter(self._pipeline)) as batches:
-            for readings in batches:
+            for batch in batches:
                 with self._index.transaction():
-                    for reading in readings:
-                        self._keep(reading)
-                for reading in readings:
-                    yield reading.path, reading.error
+                    for result in batch:
+                        self._stage(result)
+                for result in batch:
+                    yield result.path, result.error
 
-    def _keep(self, reading: EmbeddingResult) -> None:
-        track = self._tracks[reading.path]
-        if reading.error is not None:
-            # Of no size and time: so the file is tried again when it is back.
-            self._lost.append((track, Failure(track.path, reading.error.reason, -1, -1)))
+    def _stage(self, result: EmbeddingResult) -> None:
+        track = self._tracks[result.path]
+        if result.error is not None:
+            failure = Failure(track.path, result.error.reason, *ALWAYS_RETRY)
+            self._failed.append((track, failure))
             return
-        content = reading.found.content_hash if reading.found else ""
-        if reading.embedding is not None:
-            vector: Float32 | None = reading.embedding.vector
+        content_hash = result.file_stat.content_hash if result.file_stat else ""
+        if result.embedding is not None:
+            vector: Float32 | None = result.embedding.vector
         else:
-            duplicate_of = reading.duplicate_of and self._tracks[reading.duplicate_of].id
-            vector = self._succession.vector(duplicate_of or self._embedded[content])
+            duplicate_id = result.duplicate_of and self._tracks[result.duplicate_of].id
+            vector = self._staged.vector(duplicate_id or self._staged_ids[content_hash])
         if vector is not None:
-            self._succession.put(track, content, vector)
+            self._staged.put(track, content_hash, vector)
 
     def commit(self, *, force: bool = False) -> list[Failure]:
-        """Put the new vectors in the place of the old ones.
+        """Replace the old vectors of the index by the staged ones.
 
         Parameters
         ----------
         force : bool
-            Let tracks that cannot be embedded become failures.
+            Turn tracks that can't be embedded into failures.
 
         Returns
         -------
         list of Failure
-            Those tracks.
+            These tracks.
 
         Raises
         ------
         LibraryError
-            Where tracks are missing; the index is as it was, and the new vectors are kept.
+            If tracks have no staged vector. The index is unchanged and staged vectors are kept.
         """
         path = self._index.location
-        if self._lost and len(self._lost) == self._index.n_tracks:
+        unchanged = f"the index {path} still uses {self._index.spec}"
+        if self._failed and len(self._failed) == self._index.n_tracks:
             raise LibraryError(
-                f"None of the tracks can be embedded by {self.spec}; the index {path} still "
-                f"answers by {self._index.spec}.",
-                hint="Is their disk mounted, and the model a good one?",
+                f"None of the tracks can be embedded with {self.spec}; {unchanged}.",
+                hint="Check that the disk with the files is mounted, and that the model works.",
             )
-        if self._lost and not force:
-            gone = sum(is_gone(track.path) for track, _ in self._lost)
+        if self._failed and not force:
+            n_missing = sum(is_missing(track.path) for track, _ in self._failed)
             raise LibraryError(
-                f"{len(self._lost)} tracks cannot be embedded anew, {gone} of them because their "
-                f"files are gone; the index {path} still answers by {self._index.spec}.",
-                hint="Bring the files back and run it again, or forget them with --force.",
+                f"{len(self._failed)} tracks can't be embedded, {n_missing} of them because their "
+                f"files are missing; {unchanged}.",
+                hint="Restore the files and run the command again, or drop these tracks from the "
+                "index with --force.",
             )
-        if not self._succession.commit(self._lost):
+        if not self._staged.commit(self._failed):
             raise LibraryError(
-                f"Tracks of the index {path} were added or changed meanwhile; it still answers by "
+                f"Tracks of the index {path} were added or changed in the meantime; it still uses "
                 f"{self._index.spec}.",
-                hint="Run the same command again: it embeds only those.",
+                hint="Run the same command again: it embeds only those tracks.",
             )
         self._index.spec = self.spec
         self._index.sync()
-        return [failure for _, failure in self._lost]
+        return [failure for _, failure in self._failed]

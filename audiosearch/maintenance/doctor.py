@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.audio.discovery import is_gone
+from audiosearch.audio.discovery import is_missing
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, ModelError
 from audiosearch.library.backend import Capability, recover, supports
 from audiosearch.library.index import EmbeddingSpec, Index
@@ -182,7 +182,7 @@ def _check_faiss_file(index: Index) -> Finding:
 
 def _check_files(index: Index) -> Finding:
     paths = [track.path for track in index]
-    missing, n_urls = [path for path in paths if is_gone(path)], sum(map(is_url, paths))
+    missing, n_urls = [path for path in paths if is_missing(path)], sum(map(is_url, paths))
     if missing:
         detail = (
             f"{len(missing)} are missing, such as {min(missing)}. If they moved, run `audiosearch "

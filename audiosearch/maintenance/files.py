@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from audiosearch.audio.discovery import is_gone
+from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.tags import read_tags
 from audiosearch.errors import LibraryError, TrackNotFound, UsageError
 from audiosearch.paths import absolute, is_url
@@ -33,8 +33,8 @@ class MissingFiles:
 def missing_files(index: Index) -> MissingFiles:
     """Return the tracks and failures whose files no longer exist."""
     return MissingFiles(
-        [track for track in index if is_gone(track.path)],
-        [failure for failure in index.storage.failures() if is_gone(failure.path)],
+        [track for track in index if is_missing(track.path)],
+        [failure for failure in index.storage.failures() if is_missing(failure.path)],
     )
 
 

@@ -19,6 +19,7 @@ from audiosearch.errors import (
 )
 from audiosearch.models.cache import cached_file, model_path
 from audiosearch.models.download import Progress, RemoteFile, no_progress
+from audiosearch.models.front_end import EMBEDDING_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,11 @@ class Model:
     name: str
     weights_digest: str
     path: Path
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in an embedding."""
+        return EMBEDDING_SIZE
 
     def load(self, *, n_threads: int | None = None) -> Network:
         """Load the network, to run on so many threads; as many as there are cores, unless given."""

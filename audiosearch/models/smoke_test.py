@@ -11,7 +11,7 @@ from audiosearch.models.front_end import SAMPLE_RATE_HZ
 from audiosearch.models.log_mel import log_mel_patches
 
 if TYPE_CHECKING:
-    from audiosearch.embedding.pooling import PcaPostprocessor
+    from audiosearch.models.postprocess import PcaPostprocessor
     from audiosearch.models.runtime import Network
     from audiosearch.types import Float32
 

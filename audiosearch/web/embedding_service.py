@@ -12,9 +12,9 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from audiosearch.embedding.decoder_process import Worker
+from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.decoder_worker import DecodeSummary
-from audiosearch.embedding.embedder import Embedding, file_embedding, unit_vector
+from audiosearch.embedding.embedder import Embedding, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
 from audiosearch.errors import AudioError
 from audiosearch.models.runtime import n_cores
@@ -54,8 +54,8 @@ class EmbeddingService:
         self._excerpt_seconds = excerpt_seconds
         self._max_seconds = max_seconds
         self._threads = ThreadPoolExecutor(n_cores(), thread_name_prefix="embedding")
-        self._idle: LifoQueue[Worker] = LifoQueue()
-        self._workers: list[Worker] = []
+        self._idle: LifoQueue[DecoderProcess] = LifoQueue()
+        self._processes: list[DecoderProcess] = []
 
     async def embed(self, stream: BinaryIO) -> Embedding:
         """Embed the audio file in a stream.
@@ -70,48 +70,46 @@ class EmbeddingService:
 
     def close(self) -> None:
         """Stop the decoder processes."""
-        for worker in self._workers:
-            worker.close()
+        for process in self._processes:
+            process.close()
         self._threads.shutdown(cancel_futures=True)
 
     def _embed(self, stream: BinaryIO) -> Embedding:
-        worker = self._worker()
+        process = self._idle_process()
         try:
             with tempfile.NamedTemporaryFile(prefix="audiosearch-") as file:
                 shutil.copyfileobj(stream, file)
                 file.flush()
-                embedding = self._embed_file(worker, Path(file.name))
+                embedding = self._embed_file(process, Path(file.name))
         except AudioError as exc:
-            self._idle.put(worker)
+            self._idle.put(process)
             raise AudioError(_NAME, exc.reason, hint=exc.hint) from exc
         except _TooLongError as exc:
-            self._stop(worker)
+            self._stop(process)
             hint = "Send an excerpt."
             raise AudioError(_NAME, "embedding it takes too long", hint=hint) from exc
         except BaseException:  # the process may still decode a file that nobody waits for
-            self._stop(worker)
+            self._stop(process)
             raise
-        self._idle.put(worker)
+        self._idle.put(process)
         return embedding
 
-    def _stop(self, worker: Worker) -> None:
-        worker.close()
-        self._workers.remove(worker)
+    def _stop(self, process: DecoderProcess) -> None:
+        process.close()
+        self._processes.remove(process)
 
-    def _worker(self) -> Worker:
+    def _idle_process(self) -> DecoderProcess:
         try:
             return self._idle.get_nowait()
         except Empty:
-            worker = Worker()
-            self._workers.append(worker)
-            return worker
+            process = DecoderProcess()
+            self._processes.append(process)
+            return process
 
-    def _embed_file(self, worker: Worker, path: Path) -> Embedding:
+    def _embed_file(self, process: DecoderProcess, path: Path) -> Embedding:
         pool = RunningPool()
         summary: Any = None
-        messages = worker.read(
-            str(path), excerpt_seconds=self._excerpt_seconds, wanted=lambda _: True
-        )
+        messages = process.read(str(path), excerpt_seconds=self._excerpt_seconds)
         deadline = time.monotonic() + self._max_seconds
         for message in messages:
             if time.monotonic() > deadline:
@@ -122,5 +120,4 @@ class EmbeddingService:
                 with self._lock:
                     pool.add(self._network(message))
         with self._lock:
-            vector = unit_vector(str(path), file_embedding(self._network, pool))
-        return Embedding(vector, summary.info, summary.seconds, summary.warning)
+            return clip_embedding(pool, self._network, clip=summary, path=str(path))

@@ -14,7 +14,7 @@ import numpy as np
 
 from audiosearch.atomic import atomic_path
 from audiosearch.audio.decode import open_recording
-from audiosearch.embedding.decoder_worker import leave_with_parent, limit_memory
+from audiosearch.embedding.child_process import exit_with_parent, limit_memory
 
 _RATE_HZ = 44_100
 _BITS_PER_SECOND = 192_000
@@ -47,5 +47,5 @@ def transcode(source: str, target: Path) -> None:
 
 if __name__ == "__main__":
     limit_memory()
-    leave_with_parent()
+    exit_with_parent()
     transcode(sys.argv[1], Path(sys.argv[2]))

@@ -135,7 +135,7 @@ def _open_reader(
     if ray is None:
         yield find_audio(paths, exclude=exclude, suffixes=suffixes), Reader(n_jobs=jobs)
         return
-    from audiosearch.audio.remote import InputFiles
+    from audiosearch.audio.input_files import InputFiles
     from audiosearch.ingest.ray.connection import connected
     from audiosearch.ingest.ray.reader import RayReader
 

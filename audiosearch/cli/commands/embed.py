@@ -54,8 +54,9 @@ def embed(
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.output import print_json
     from audiosearch.embedding.embedder import Embedder
-    from audiosearch.embedding.pooling import Pooling, postprocessor_for
+    from audiosearch.embedding.pooling import Pooling
     from audiosearch.models import registry
+    from audiosearch.models.postprocess import postprocessor_for
 
     with model_progress() as progress:
         resolved = registry.choose(model, weights=weights, progress=progress)

@@ -61,9 +61,9 @@ def verify(weights: Weights = None, pca: Pca = None) -> None:
     """
     from audiosearch.cli.console import warn
     from audiosearch.cli.model_progress import model_progress
-    from audiosearch.embedding.pooling import postprocessor_for
     from audiosearch.errors import DownloadError, WeightsError
     from audiosearch.models import registry
+    from audiosearch.models.postprocess import postprocessor_for
     from audiosearch.models.smoke_test import smoke_test
 
     with model_progress() as progress:

@@ -1,6 +1,7 @@
-"""Files read by many machines, on Ray; what they find is written by the one that asked.
+"""Add files with the help of a Ray cluster.
 
-On each machine *listeners*, actors of one core and one network each, decode and embed. The
-driver hands them a bounded number of files at a time, and takes what became of them. What was
-with a actor that is lost goes to others.
+The program that adds the files, the *driver*, starts *workers* on the cluster: Ray actors, each
+with one core, one network and one decoder process. The driver assigns each worker a bounded number
+of files at a time, collects the results and writes them to the index. Files of a worker that is
+lost are assigned to other workers.
 """

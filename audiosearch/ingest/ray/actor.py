@@ -1,4 +1,4 @@
-"""What runs on a machine of the cluster: one network, and one process that decodes."""
+"""Ray actor: embeds files on a node of the cluster, with one network and one decoder process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.audio.discovery import is_gone
-from audiosearch.audio.remote import open_local, temporary_folder
+from audiosearch.audio.discovery import is_missing
+from audiosearch.audio.fetch import temporary_folder
+from audiosearch.audio.local_file import open_local
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudiosearchError, ModelError, Unreachable
 from audiosearch.models import registry
@@ -25,33 +26,46 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from audiosearch.embedding.pipeline import EmbeddingResult, LocalFile
+    from audiosearch.audio.local_file import LocalFile
+    from audiosearch.embedding.result import EmbeddingResult
 
-_CLOSING_SECONDS = 1.0
-_ANSWER_SECONDS = 1.0  # after so long there is an answer, though no file is done
-_GATHER_SECONDS = 0.05  # so long an answer waits for more of it: each costs as much as a sound
+_CLOSE_SECONDS = 1.0
+_POLL_SECONDS = 1.0  # longest time that a poll waits for a result
+_GATHER_SECONDS = 0.05  # time to wait for more results; a poll costs as much as a short file
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A file to read; of a URL, the size and time of change by which it is known."""
+class FileTask:
+    """A file to embed.
+
+    Attributes
+    ----------
+    path : str
+        Path or URL.
+    size_and_mtime : tuple of int or None
+        Size in bytes and time of change in ns of a URL, as they were listed.
+    """
 
     path: str
-    listed: tuple[int, int] | None = None
+    size_and_mtime: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What a actor needs to begin.
+    """What an actor needs to start.
 
     Attributes
     ----------
     version : str
-        Of audiosearch, where the index is.
-    model, weights_digest : str
+        Version of audiosearch on the driver.
+    model : str
+        Name of the model.
+    weights_digest : str
+        Digest of the model's weights.
     content : ObjectRef of bytes
         The network's LiteRT file.
     excerpt_seconds : float or None
+        Embed only about this much of each file; None for all of it.
     """
 
     version: str
@@ -62,27 +76,36 @@ class JobSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a actor did since it was last asked; an error is the end of it."""
+class PollResult:
+    """Results of an actor since the last poll.
 
-    readings: list[EmbeddingResult]
+    Attributes
+    ----------
+    results : list of EmbeddingResult
+    audio_seconds : float
+        Seconds of audio embedded since the actor started.
+    error : AudiosearchError or None
+        Why the actor can't go on.
+    """
+
+    results: list[EmbeddingResult]
     audio_seconds: float = 0.0
     error: AudiosearchError | None = None
 
 
-class KnownContents:
-    """Content hashes, sorted, in an array that the processes of a machine share.
+class KnownHashes:
+    """Set of content hashes, as a sorted array that all processes of a node share.
 
     Parameters
     ----------
     hashes : ndarray of bytes, shape (n,)
-        Ascending.
+        In ascending order.
 
     Examples
     --------
     >>> import numpy as np
-    >>> known = KnownContents(np.array([b"1a", b"2b"]))
-    >>> "2b" in known, "3c" in known
+    >>> known_hashes = KnownHashes(np.array([b"1a", b"2b"]))
+    >>> "2b" in known_hashes, "3c" in known_hashes
     (True, False)
     """
 
@@ -90,133 +113,151 @@ class KnownContents:
         self._hashes = hashes
 
     def __contains__(self, content_hash: object) -> bool:
-        wanted = str(content_hash).encode()
-        place = int(self._hashes.searchsorted(wanted))
-        return place < len(self._hashes) and bool(self._hashes[place] == wanted)
+        encoded = str(content_hash).encode()
+        position = int(self._hashes.searchsorted(encoded))
+        return position < len(self._hashes) and bool(self._hashes[position] == encoded)
 
 
 class EmbeddingActor:
-    """Reads the files it is given, in a thread, and tells what became of them when asked."""
+    """Embeds files in a thread, and hands over the results when polled."""
 
     def __init__(self) -> None:
         self._paths: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[list[EmbeddingResult] | BaseException] = queue.SimpleQueue()
-        self._tasks: dict[str, Task] = {}
-        self._folder: str | None = None  # of what is fetched
+        self._results: queue.SimpleQueue[list[EmbeddingResult] | BaseException]
+        self._results = queue.SimpleQueue()
+        self._tasks: dict[str, FileTask] = {}
+        self._folder: str | None = None  # for copies of URLs
         self._is_closed = False
 
-    def begin(self, work: JobSpec, known: np.ndarray[Any, np.dtype[np.bytes_]]) -> Answer:
-        """Get ready; an answer without an error says that files may come."""
+    def begin(self, job: JobSpec, known_hashes: np.ndarray[Any, np.dtype[np.bytes_]]) -> PollResult:
+        """Prepare to embed files.
+
+        Parameters
+        ----------
+        job : JobSpec
+        known_hashes : ndarray of bytes, shape (n,)
+            Content hashes of files that need no embedding, in ascending order.
+
+        Returns
+        -------
+        PollResult
+            With an error if the actor can't start, else empty.
+        """
         try:
-            _check_version(work.version)
-            model = _local_model(work)
+            _check_version(job.version)
+            model = _local_model(job)
         except ModelError as exc:
             error = AudiosearchError(f"On the node {_address()}: {exc}", hint=exc.hint)
-            return Answer([], error=error)
+            return PollResult([], error=error)
         except AudiosearchError as exc:
-            return Answer([], error=exc)
+            return PollResult([], error=exc)
         except OSError as exc:
-            return Answer([], error=_unfit(exc))
+            return PollResult([], error=_system_error(exc))
         self._pipeline = Pipeline(
             iter(self._paths.get, None),
             model,
-            excerpt_seconds=work.excerpt_seconds,
+            excerpt_seconds=job.excerpt_seconds,
             n_jobs=1,
-            known=KnownContents(known),
+            known_hashes=KnownHashes(known_hashes),
             open_local=self._open_local,
         )
-        threading.Thread(target=self._read, daemon=True).start()
-        return Answer([])
+        threading.Thread(target=self._embed, daemon=True).start()
+        return PollResult([])
 
-    def submit_and_poll(self, tasks: list[Task]) -> Answer:
-        """Take more files to read; return what was read, once there is something to tell."""
+    def submit_and_poll(self, tasks: list[FileTask]) -> PollResult:
+        """Take more files to embed, and return the results since the last poll.
+
+        Waits up to a second for a result.
+        """
         for task in tasks:
             self._tasks[task.path] = task
             self._paths.put(task.path)
-        readings: list[EmbeddingResult] = []
+        results: list[EmbeddingResult] = []
         try:
-            item = self._done.get(timeout=_ANSWER_SECONDS)
+            item = self._results.get(timeout=_POLL_SECONDS)
             time.sleep(_GATHER_SECONDS)
             while not isinstance(item, BaseException):
-                readings += item
-                item = self._done.get_nowait()
+                results += item
+                item = self._results.get_nowait()
         except queue.Empty:
-            return Answer(readings, self._pipeline.audio_seconds)
+            return PollResult(results, self._pipeline.audio_seconds)
         if isinstance(item, OSError):
-            item = _unfit(item)
+            item = _system_error(item)
         if not isinstance(item, AudiosearchError):
             raise item
-        return Answer(readings, self._pipeline.audio_seconds, item)
+        return PollResult(results, self._pipeline.audio_seconds, item)
 
     def close(self) -> None:
-        """Leave nothing behind on this machine, before the end."""
+        """Remove all temporary files from the node."""
         self._is_closed = True
-        end = time.monotonic() + _CLOSING_SECONDS
-        while self._folder and os.path.lexists(self._folder) and time.monotonic() < end:
-            shutil.rmtree(self._folder, ignore_errors=True)  # while a file may still come in
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        # A download in progress may still write files, so the folder is removed repeatedly.
+        while self._folder and os.path.lexists(self._folder) and time.monotonic() < deadline:
+            shutil.rmtree(self._folder, ignore_errors=True)
             time.sleep(0.01)
 
-    def _read(self) -> None:
+    def _embed(self) -> None:
         try:
-            for readings in self._pipeline:
-                self._done.put(readings)
-        except BaseException as exc:  # noqa: BLE001  (for whoever asks)
-            self._done.put(exc)
+            for results in self._pipeline:
+                self._results.put(results)
+        except BaseException as exc:  # noqa: BLE001  (raised again by the next poll)
+            self._results.put(exc)
 
     @contextlib.contextmanager
     def _open_local(self, path: str) -> Iterator[LocalFile]:
         task = self._tasks.pop(path)
         if self._is_closed:
-            raise Unreachable(path, "its worker was sent home", hint="Add it once more.")
+            raise Unreachable(path, "its worker was stopped", hint="Add it again.")
         folder = self._folder_for(path) if is_url(path) else None
-        if is_gone(path):
+        if is_missing(path):
             raise Unreachable(
                 path,
-                f"the worker at {_address()} sees no such file",
-                hint="Each node needs the folder at the same path, by NFS for example; or add "
-                "URLs, which each can fetch.",
+                f"there is no such file on the node {_address()}",
+                hint="Mount the folder at the same path on every node, for example by NFS; or add "
+                "URLs, which every node can fetch.",
             )
-        with open_local(path, listed=task.listed, folder=folder) as file:
+        with open_local(path, size_and_mtime=task.size_and_mtime, folder=folder) as file:
             yield file
 
     def _folder_for(self, url: str) -> str:
-        """Return the folder of what is fetched, which whoever tidies up may have taken away."""
+        """Return the folder for copies of URLs; make it again if it was removed."""
         if self._folder is None or not os.path.isdir(self._folder):
             self._folder = temporary_folder(url)
-        if self._is_closed:  # meanwhile, and so nobody else removes it
+        if self._is_closed:  # `close` ran in the meantime and doesn't know of the folder
             shutil.rmtree(self._folder, ignore_errors=True)
         return self._folder
 
 
-def _check_version(wanted: str) -> None:
-    here = version("audiosearch")
-    if here != wanted:
+def _check_version(driver_version: str) -> None:
+    node_version = version("audiosearch")
+    if node_version != driver_version:
         raise AudiosearchError(
-            f"The node {_address()} has audiosearch {here}, and the index is added to by {wanted}.",
-            hint=f"pip install 'audiosearch[ray]=={wanted}' on every node.",
+            f"The node {_address()} has audiosearch {node_version}, but this machine has "
+            f"{driver_version}.",
+            hint=f"Run on every node: pip install 'audiosearch[ray]=={driver_version}'",
         )
 
 
-def _unfit(error: OSError) -> AudiosearchError:
+def _system_error(error: OSError) -> AudiosearchError:
     return AudiosearchError(
-        f"The node {_address()} cannot read files: {error.strerror or error}.",
-        hint="Check its disks and its limits. What was added is kept; the same command goes on "
-        "from there.",
+        f"The node {_address()} can't read files: {error.strerror or error}.",
+        hint="Check the node's disks and resource limits. Files added so far are kept; run the "
+        "same command again to continue.",
     )
 
 
-def _local_model(work: JobSpec) -> registry.Model:
-    """Return the model; where it is not on this machine, it is kept in its cache."""
+def _local_model(job: JobSpec) -> registry.Model:
+    """Return the model on this node. A model that is missing is saved in the node's cache."""
     shipped = registry.compact()
-    if shipped.weights_digest == work.weights_digest:
+    if shipped.weights_digest == job.weights_digest:
         return shipped
-    path = model_path(work.weights_digest)
+    path = model_path(job.weights_digest)
     if not os.path.exists(path):
         import ray
 
         with cached_file(path) as draft:
-            draft.write_bytes(ray.get(work.content))
-    return registry.Model(work.model, work.weights_digest, path)
+            draft.write_bytes(ray.get(job.content))
+    return registry.Model(job.model, job.weights_digest, path)
 
 
 def _address() -> str:

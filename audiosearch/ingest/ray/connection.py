@@ -1,4 +1,4 @@
-"""To a Ray cluster and back, or to one of one's own, without a word of Ray's."""
+"""Connect to a Ray cluster, or start one on this machine, without any output from Ray."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AUTO, LOCAL = "auto", "local"
 
 
 def is_address(word: str) -> bool:
-    """Return whether a word is the address of a cluster, or stands for one.
+    """Return whether a word is an address of a Ray cluster, "auto" or "local".
 
     Examples
     --------
@@ -32,28 +32,28 @@ def is_address(word: str) -> bool:
 
 @contextlib.contextmanager
 def connected(address: str = AUTO) -> Iterator[int]:
-    """Use a Ray cluster for as long as a block lasts.
+    """Connect to a Ray cluster for the length of a block.
 
     Parameters
     ----------
     address : str
-        ``HOST:PORT`` or ``ray://HOST:PORT``; ``local`` for a cluster of one's own on this
-        machine; ``auto`` for the one that ``RAY_ADDRESS`` names, or else the one that runs
-        here, or else one of one's own.
+        ``HOST:PORT`` or ``ray://HOST:PORT`` of a cluster; ``local`` for a new cluster on this
+        machine; ``auto`` for the cluster that ``RAY_ADDRESS`` names, or else the one running on
+        this machine, or else a new one on this machine.
 
     Yields
     ------
     int
-        How many CPUs it has.
+        Number of CPUs of the cluster.
 
     Raises
     ------
     MissingExtra
-        Where Ray is not installed.
+        If Ray is not installed.
     UsageError
-        Where it is no address.
+        If the address is invalid.
     AudiosearchError
-        Where no cluster answers there, or it cannot be used.
+        If no cluster answers at the address, or it can't be used.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -62,34 +62,35 @@ def connected(address: str = AUTO) -> Iterator[int]:
     except ImportError as exc:
         raise MissingExtra("`audiosearch add --ray`", exc.name or "ray", "ray") from exc
     logging.getLogger("ray._private.services").setLevel(logging.CRITICAL)
-    if ray.is_initialized():  # by whoever calls, and so it stays
+    if ray.is_initialized():  # by the caller, who also shuts it down
         yield _n_cpus(ray)
         return
-    where = _resolved(address)
+    cluster_address = _resolve(address)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_sigterm_kept())
+        stack.enter_context(_keep_sigterm_handler())
         stack.callback(ray.shutdown)
-        begun = _uninterrupted() if where == LOCAL else contextlib.nullcontext()
+        is_local = cluster_address == LOCAL
+        delayed = _delay_interrupt() if is_local else contextlib.nullcontext()
         try:
-            with begun, warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what the error then says
+            with delayed, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the error says the same
                 ray.init(
-                    where,
-                    include_dashboard=False if where == LOCAL else None,
+                    cluster_address,
+                    include_dashboard=False if is_local else None,
                     log_to_driver=False,
                     logging_level=logging.CRITICAL,
                 )
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as exc:
-            raise _unusable(where, exc) from exc
-        stack.enter_context(_quiet())
+            raise _unusable(cluster_address, exc) from exc
+        stack.enter_context(_no_output())
         yield _n_cpus(ray)
 
 
-def _resolved(address: str) -> str | None:
-    """Return where a cluster answers; `LOCAL` for one that is yet to be started.
+def _resolve(address: str) -> str | None:
+    """Return the address of a running cluster; `LOCAL` to start one.
 
-    None for the one that runs here, which Ray finds, and whose token it has: it sends that to
-    no address that was named, unless told to.
+    Returns None for the cluster running on this machine: Ray finds it without an address. Only
+    then Ray sends the cluster's token by itself.
     """
     if address == LOCAL:
         return LOCAL
@@ -102,31 +103,31 @@ def _resolved(address: str) -> str | None:
     from ray._private import services
 
     running = services.canonicalize_bootstrap_address(None)  # type: ignore[arg-type]
-    # One that crashed may have left its address behind.
+    # A cluster that crashed leaves its address behind.
     return None if running and connection_error(running) in (None, NO_TOKEN) else LOCAL
 
 
 def _check(address: str) -> None:
     if not is_address(address):
         raise UsageError(
-            f"{address} is no address of a Ray cluster.",
-            hint="--ray takes HOST:PORT, ray://HOST:PORT, auto or local.",
+            f"{address} is not an address of a Ray cluster.",
+            hint="Use --ray with HOST:PORT, ray://HOST:PORT, auto or local.",
         )
-    silent = connection_error(address)
-    if silent is not None:
+    problem = connection_error(address)
+    if problem is not None:
         raise AudiosearchError(
-            f"No Ray cluster answers at {address}: {silent.reason}.", hint=silent.hint
+            f"No Ray cluster answers at {address}: {problem.reason}.", hint=problem.hint
         )
 
 
 def _unusable(address: str | None, error: Exception) -> AudiosearchError:
-    where = "on this machine" if address in (LOCAL, None) else f"at {address}"
+    location = "on this machine" if address in (LOCAL, None) else f"at {address}"
     reason = " ".join(str(error).split()).split(". ")[0].rstrip(".")
     return AudiosearchError(
-        f"The Ray cluster {where} cannot be used: {reason}.",
-        hint="All machines need the same versions of Python and Ray; where the cluster asks for a "
-        "token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; from a machine that is no node, use "
-        "ray://HOST:10001.",
+        f"The Ray cluster {location} can't be used: {reason}.",
+        hint="Use the same versions of Python and Ray on all machines. If the cluster requires a "
+        "token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN. From a machine that is not a node, "
+        "use ray://HOST:10001.",
     )
 
 
@@ -135,44 +136,44 @@ def _n_cpus(ray: Any) -> int:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Let Ray print nothing of what its machines report, which no setting of it does."""
+def _no_output() -> Iterator[None]:
+    """Suppress the messages of nodes that Ray prints; Ray has no setting for it."""
     from ray._private import worker
 
-    before = worker._worker_logs_enabled  # noqa: SLF001
+    previous = worker._worker_logs_enabled  # noqa: SLF001
     worker._worker_logs_enabled = False  # noqa: SLF001
     try:
         yield
     finally:
-        worker._worker_logs_enabled = before  # noqa: SLF001
+        worker._worker_logs_enabled = previous  # noqa: SLF001
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait for the end of a block, which takes seconds.
+def _delay_interrupt() -> Iterator[None]:
+    """Delay the effect of Ctrl-C until the end of a block.
 
-    A cluster that is started only by half leaves processes behind.
+    If the start of a cluster, which takes seconds, is interrupted, processes stay behind.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    interrupts: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
+        signal.signal(signal.SIGINT, previous)
+    if interrupts:
         raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Take back the signal that Ray takes for itself."""
-    is_ours = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGTERM)
+def _keep_sigterm_handler() -> Iterator[None]:
+    """Restore the handler of SIGTERM at the end of a block, because Ray replaces it."""
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    previous = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, before)
+        if is_main_thread:
+            signal.signal(signal.SIGTERM, previous)

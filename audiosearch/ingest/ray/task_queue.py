@@ -1,4 +1,4 @@
-"""Which files are with whom: each is done once, whoever is lost on the way."""
+"""Queue of files to embed: each file is completed once, even if workers are lost."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-    from audiosearch.embedding.pipeline import EmbeddingResult
+    from audiosearch.embedding.result import EmbeddingResult
 
-#: So many files are with one worker at most: a second's work, of sounds of a second.
-MOST_HELD = 256
-#: So many files may always be with one worker, so that it need not wait for the next.
-FEWEST_HELD = 2
-#: A file that was with so many workers when they were lost is not tried again.
-MOST_LOSSES = 3
+#: Files assigned to one worker at most: a second of work if they are a second long.
+MAX_ASSIGNED = 256
+#: Files that may always be assigned to one worker, so that it need not wait for the next one.
+MIN_ASSIGNED = 2
+#: A file is given up once that many workers were lost while it was assigned to them.
+MAX_LOSSES = 3
 
 
 class TaskQueue:
-    """Files to be done, and those that are with workers.
+    """Files to embed, and the files assigned to each worker.
 
-    The fewer files wait, the fewer are handed out at a time, so that all workers end together;
-    yet twice as many as a worker tells of at a time, so that none waits for more.
-    A file that was with all but one of `MOST_LOSSES` lost workers waits until all others are
-    handed out, and goes to a worker that holds nothing else: if that one is lost too, the file
-    is to blame, and no other.
+    The fewer files wait, the fewer are assigned at a time, so that all workers finish together.
+    But a worker always gets twice as many files as it completes between two polls, so that it
+    doesn't run out of files.
+
+    A file that was assigned to all but one of `MAX_LOSSES` lost workers is a suspect. It waits
+    until all other files are assigned, and goes to a worker that has no other file. If that
+    worker is lost too, the file is given up, and no other file is affected.
 
     Parameters
     ----------
@@ -44,68 +46,74 @@ class TaskQueue:
         self._waiting = deque(dict.fromkeys(paths))
         self._suspects: deque[str] = deque()
         self._losses: Counter[str] = Counter()
-        self._held: dict[Hashable, dict[str, None]] = {}
-        self._pace: Counter[Hashable] = Counter()  # how many files a worker did at a time, lately
+        self._assigned: dict[Hashable, dict[str, None]] = {}
+        self._last_completed: Counter[Hashable] = Counter()  # files per poll, by worker
 
     @property
     def is_done(self) -> bool:
-        """Whether every file was settled or given up."""
-        return not (self._waiting or self._suspects or any(self._held.values()))
+        """Whether every file is completed or given up."""
+        return not (self._waiting or self._suspects or any(self._assigned.values()))
 
-    def n_held(self, worker: Hashable) -> int:
-        """Return how many files are with a worker."""
-        return len(self._held.get(worker, ()))
+    def n_assigned(self, worker: Hashable) -> int:
+        """Return the number of files assigned to a worker."""
+        return len(self._assigned.get(worker, ()))
 
     def assign(self, worker: Hashable, *, n_workers: int) -> list[str]:
-        """Return the files that a worker is to do next, besides those it has.
+        """Assign more files to a worker, and return them.
 
         Parameters
         ----------
         worker : hashable
         n_workers : int
-            How many share what waits.
+            Number of workers that share the waiting files.
         """
-        held = self._held.setdefault(worker, {})
-        if any(self._is_suspect(path) for path in held):
+        assigned = self._assigned.setdefault(worker, {})
+        if any(self._is_suspect(path) for path in assigned):
             return []
-        if not held and not self._waiting and self._suspects:
+        if not assigned and not self._waiting and self._suspects:
             paths = [self._suspects.popleft()]
         else:
             share = len(self._waiting) // (2 * n_workers)
-            fewest = max(FEWEST_HELD, 2 * self._pace[worker])
-            n_free = min(MOST_HELD, max(fewest, share)) - len(held)
+            minimum = max(MIN_ASSIGNED, 2 * self._last_completed[worker])
+            n_free = min(MAX_ASSIGNED, max(minimum, share)) - len(assigned)
             n_paths = min(max(n_free, 0), len(self._waiting))
             paths = [self._waiting.popleft() for _ in range(n_paths)]
-        held |= dict.fromkeys(paths)
+        assigned |= dict.fromkeys(paths)
         return paths
 
     def complete(
-        self, worker: Hashable, readings: Iterable[EmbeddingResult]
+        self, worker: Hashable, results: Iterable[EmbeddingResult]
     ) -> list[EmbeddingResult]:
-        """Return the readings of files that are with a worker, and are so no more."""
-        held = self._held.get(worker, {})
-        settled = []
-        for reading in readings:
-            if reading.path in held:
-                del held[reading.path]
-                settled.append(reading)
-        self._pace[worker] = len(settled) or self._pace[worker]
-        return settled
+        """Complete files of a worker.
+
+        Returns
+        -------
+        list of EmbeddingResult
+            The results of files that were assigned to the worker; others are dropped.
+        """
+        assigned = self._assigned.get(worker, {})
+        completed = []
+        for result in results:
+            if result.path in assigned:
+                del assigned[result.path]
+                completed.append(result)
+        self._last_completed[worker] = len(completed) or self._last_completed[worker]
+        return completed
 
     def requeue(self, worker: Hashable) -> list[str]:
-        """Let the files of a worker be done by others; return those that are given up."""
+        """Put the files of a lost worker back into the queue; return those that are given up."""
         given_up = []
-        again = []
-        for path in self._held.pop(worker, {}):
+        requeued = []
+        for path in self._assigned.pop(worker, {}):
             self._losses[path] += 1
-            if self._losses[path] >= MOST_LOSSES:
+            if self._losses[path] >= MAX_LOSSES:
                 given_up.append(path)
             elif self._is_suspect(path):
                 self._suspects.append(path)
             else:
-                again.append(path)
-        self._waiting.extendleft(reversed(again))
+                requeued.append(path)
+        self._waiting.extendleft(reversed(requeued))
         return given_up
 
     def _is_suspect(self, path: str) -> bool:
-        return self._losses[path] == MOST_LOSSES - 1
+        return self._losses[path] == MAX_LOSSES - 1

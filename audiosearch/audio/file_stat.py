@@ -1,0 +1,111 @@
+"""Size, time of change and content hash of local files: they tell whether a file has changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+
+from audiosearch.errors import AudioError, Unreachable
+
+#: Size and time of change that no file has. A failure stored with it is always tried again.
+ALWAYS_RETRY = (-1, -1)
+
+_HASH_BYTES = 1 << 18  # read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """Size, time of change and content hash of a file, taken before it is decoded.
+
+    Attributes
+    ----------
+    size : int
+        Size in bytes.
+    mtime_ns : int
+        Time of last change, in nanoseconds since 1970.
+    content_hash : str
+        BLAKE3 of the file's bytes, as 32 hexadecimal digits.
+    """
+
+    size: int
+    mtime_ns: int
+    content_hash: str
+
+
+def read_file_stat(path: str) -> FileStat:
+    """Read a file to its end, and return its size, time of change and content hash.
+
+    Raises
+    ------
+    AudioError
+        If it is not a regular file.
+    OSError
+        If it can't be read.
+    """
+    from blake3 import blake3
+
+    digest = blake3()
+    buffer = memoryview(bytearray(_HASH_BYTES))
+    with open(path, "rb", buffering=0, opener=_open_nonblocking) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _not_a_file(path)
+        while n_bytes := file.readinto(buffer):
+            digest.update(buffer[:n_bytes])
+    return FileStat(status.st_size, status.st_mtime_ns, digest.hexdigest(length=16))
+
+
+def size_and_mtime(path: str) -> tuple[int, int]:
+    """Return a file's size in bytes and time of change in ns since 1970, without opening it.
+
+    Raises
+    ------
+    AudioError
+        If there is no such file, or it is not a regular file.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError as exc:
+        raise AudioError(path, "there is no such file", hint="Check the path.") from exc
+    except OSError as exc:
+        hint = "Check its read permission."
+        raise AudioError(path, "it can't be opened", hint=hint) from exc
+    if stat.S_ISDIR(status.st_mode):
+        hint = "Check its read permission."
+        raise AudioError(path, "this folder can't be opened", hint=hint)
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would block until it has a writer
+        raise _not_a_file(path)
+    return status.st_size, status.st_mtime_ns
+
+
+def size_and_mtime_after_failure(error: AudioError) -> tuple[int, int] | None:
+    """Return the size and time of change to store with a failure.
+
+    The file is tried again once its size or time of change differs from the stored one.
+
+    Returns
+    -------
+    tuple of int, or None
+        Size in bytes and time of change in ns since 1970; `ALWAYS_RETRY` for a file that may
+        become readable without changing; None if there is no file.
+    """
+    path = error.path
+    if isinstance(error, Unreachable):
+        return ALWAYS_RETRY
+    if not os.path.lexists(path):
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ALWAYS_RETRY
+    return (status.st_size, status.st_mtime_ns) if os.access(path, os.R_OK) else ALWAYS_RETRY
+
+
+def _not_a_file(path: str) -> AudioError:
+    return AudioError(path, "it is not a file", hint="Name an audio file.")
+
+
+def _open_nonblocking(path: str, flags: int) -> int:
+    # Without O_NONBLOCK, opening a pipe would block until it has a writer.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

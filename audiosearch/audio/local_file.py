@@ -1,0 +1,68 @@
+"""Local files to decode: a file of this machine itself, or a temporary copy of a URL."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from audiosearch.paths import is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from audiosearch.audio.file_stat import FileStat
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file on this machine that holds the content of a path or URL.
+
+    Attributes
+    ----------
+    path : str
+        Path of the file to open.
+    size, mtime_ns : int or None
+        Size in bytes and time of change in ns since 1970 of the original, for a copy of a URL.
+    """
+
+    path: str
+    size: int | None = None
+    mtime_ns: int | None = None
+
+    def original_stat(self, file_stat: FileStat) -> FileStat:
+        """Replace the size and time of a copy by those of its original."""
+        if self.size is None or self.mtime_ns is None:
+            return file_stat
+        return replace(file_stat, size=self.size, mtime_ns=self.mtime_ns)
+
+
+@contextlib.contextmanager
+def open_local(
+    path: str, *, size_and_mtime: tuple[int, int] | None = None, folder: str | None = None
+) -> Iterator[LocalFile]:
+    """Yield the local file for a path or URL; a copy of a URL lasts as long as the block.
+
+    Parameters
+    ----------
+    path : str
+        Path or URL.
+    size_and_mtime : tuple of int, optional
+        Size and time of change of a URL, as they were listed.
+    folder : str, optional
+        Folder for the copy of a URL. Default: the system's folder for temporary files.
+
+    Raises
+    ------
+    AudioError
+        If a URL can't be fetched.
+    MissingExtra
+        If fsspec is not installed.
+    """
+    if is_url(path):
+        from audiosearch.audio.fetch import fetched
+
+        with fetched(path, folder=folder) as copy:
+            yield LocalFile(copy, *(size_and_mtime or (None, None)))
+    else:
+        yield LocalFile(path)

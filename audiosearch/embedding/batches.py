@@ -1,0 +1,135 @@
+"""Batches of patches from many files: full batches keep the network fast on short files."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.embedding.decoder_worker import DecodeSummary
+from audiosearch.embedding.embedder import BATCH_PATCHES, clip_embedding
+from audiosearch.embedding.pooling import RunningPool
+from audiosearch.embedding.result import EmbeddingResult
+from audiosearch.errors import AudioError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from audiosearch.audio.file_stat import FileStat
+    from audiosearch.models.runtime import Network
+    from audiosearch.types import Float32
+
+
+@dataclass(slots=True, eq=False)
+class FileInProgress:
+    """A file being embedded.
+
+    Attributes
+    ----------
+    path : str
+    file_stat : FileStat or None
+        None until it is read.
+    pool : RunningPool
+        Values of the patches that went through the network.
+    n_pending : int
+        Patches that wait for the network.
+    end : DecodeSummary, AudioError or None
+        Last message of the decoder; None until it arrives.
+    """
+
+    path: str
+    file_stat: FileStat | None = None
+    pool: RunningPool = field(default_factory=RunningPool)
+    n_pending: int = 0
+    end: DecodeSummary | AudioError | None = None
+
+    def result(self, batches: PatchBatches) -> EmbeddingResult:
+        """Return the result of a file whose patches have all gone through the network."""
+        end = self.end
+        if not isinstance(end, DecodeSummary):
+            return EmbeddingResult(self.path, self.file_stat, error=end)
+        try:
+            embedding = clip_embedding(self.pool, batches.network, clip=end, path=self.path)
+        except AudioError as exc:
+            return EmbeddingResult(self.path, self.file_stat, error=exc)
+        return EmbeddingResult(self.path, self.file_stat, embedding, end.tags)
+
+
+class PatchBatches:
+    """Collects patches of many files and runs the network on `BATCH_PATCHES` at a time.
+
+    Parameters
+    ----------
+    load : callable
+        Loads the network; called when the first patch needs it.
+    on_finished : callable
+        Receives each file once all its patches have gone through the network.
+
+    Attributes
+    ----------
+    n_pending : int
+        Patches that wait for the network.
+    n_done : int
+        Patches that went through the network.
+    """
+
+    def __init__(
+        self, load: Callable[[], Network], on_finished: Callable[[FileInProgress], None]
+    ) -> None:
+        self._load = load
+        self._on_finished = on_finished
+        self._pending: deque[tuple[FileInProgress, Float32]] = deque()
+        self.n_pending = 0
+        self.n_done = 0
+
+    @cached_property
+    def network(self) -> Network:
+        """The network."""
+        return self._load()
+
+    def add(self, file: FileInProgress, message: Float32 | DecodeSummary | AudioError) -> None:
+        """Add a message of the decoder of a file, and run the network on all full batches.
+
+        Parameters
+        ----------
+        file : FileInProgress
+        message : ndarray of float32, shape (n_patches, 96, 64), DecodeSummary or AudioError
+        """
+        if isinstance(message, np.ndarray):
+            self._pending.append((file, message))
+            file.n_pending += len(message)
+            self.n_pending += len(message)
+            while self.n_pending >= BATCH_PATCHES:
+                self._run(BATCH_PATCHES)
+        else:
+            file.end = message
+            if not file.n_pending:
+                self._on_finished(file)
+
+    def flush(self) -> None:
+        """Run the network on all pending patches, even if they don't fill a batch."""
+        if self.n_pending:
+            self._run(self.n_pending)
+
+    def _run(self, n_patches: int) -> None:
+        parts: list[tuple[FileInProgress, Float32]] = []
+        n_missing = n_patches
+        while n_missing:
+            file, patches = self._pending.popleft()
+            if len(patches) > n_missing:
+                self._pending.appendleft((file, patches[n_missing:]))
+            parts.append((file, patches[:n_missing]))
+            n_missing -= len(parts[-1][1])
+        batch = [patches for _, patches in parts]
+        values = self.network(batch[0] if len(batch) == 1 else np.concatenate(batch))
+        self.n_pending -= n_patches
+        self.n_done += n_patches
+        for file, patches in parts:
+            file.pool.add(values[: len(patches)])
+            values = values[len(patches) :]
+            file.n_pending -= len(patches)
+            if file.end is not None and not file.n_pending:
+                self._on_finished(file)

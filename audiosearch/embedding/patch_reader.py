@@ -1,0 +1,130 @@
+"""From an audio file to log-mel patches, as a stream."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.audio.decode import mono_blocks, open_recording, patch_waveform
+from audiosearch.errors import AudioError, UsageError
+from audiosearch.models.front_end import PATCH_HOP_SECONDS, PATCH_SAMPLES, SAMPLE_RATE_HZ
+from audiosearch.models.log_mel import log_mel_patches, patch_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from audiosearch.types import Float32, StrPath
+
+
+class PatchReader:
+    """Stream of the log-mel patches of a file, read once from start to end.
+
+    Parameters
+    ----------
+    path : str or path-like
+    excerpt_seconds : float, optional
+        Read only about this much of the file, as patches evenly spaced over it.
+
+    Attributes
+    ----------
+    path : str
+    info : AudioInfo
+        Facts about the file, as its decoder reports them.
+    seconds : float
+        Length of the file, valid once the stream has ended.
+    warning : str or None
+        Why only part of the file was read, if so. Valid once the stream has ended.
+
+    Raises
+    ------
+    AudioError
+        If the file can't be opened.
+    """
+
+    def __init__(self, path: StrPath, *, excerpt_seconds: float | None = None) -> None:
+        self.path = os.fspath(path)
+        self._recording = open_recording(self.path)
+        self._excerpt_seconds = excerpt_seconds
+        self.info = self._recording.info
+        self.seconds = self.info.seconds or 0.0
+        self.warning: str | None = None
+
+    def __enter__(self) -> PatchReader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._recording.close()
+
+    def __iter__(self) -> Iterator[Float32]:
+        """Read the file.
+
+        Yields
+        ------
+        ndarray of float32, shape (n_patches, 96, 64)
+            Natural log of mel magnitude plus 0.01; axes are patch, frame (10 ms), band. At least
+            one patch in all.
+
+        Raises
+        ------
+        AudioError
+            If nothing can be decoded, or a sample is not a finite number.
+        """
+        starts = self._excerpt_starts()
+        n_patches = 0
+        for patches in self._excerpt(starts) if starts else patch_stream(self._waveform()):
+            n_patches += len(patches)
+            yield patches
+        damage = self._recording.damage
+        if not n_patches:
+            raise AudioError(
+                self.path,
+                f"nothing of it can be decoded ({damage or 'it has no samples'})",
+                hint="Copy or download it again.",
+            )
+        if damage:
+            used = "its readable parts" if starts else f"its first {self.seconds:.1f} s"
+            self.warning = f"{damage}; only {used} were used"
+
+    def _waveform(self) -> Iterator[Float32]:
+        n_samples = 0
+        for block in mono_blocks(self._recording, self.path):
+            n_samples += len(block)
+            yield block
+        self.seconds = n_samples / SAMPLE_RATE_HZ
+
+    def _excerpt_starts(self) -> list[float]:
+        """Return the start of each patch of the excerpt in seconds; empty for the whole file."""
+        if self._excerpt_seconds is None:
+            return []
+        excerpt, whole = self._excerpt_seconds, self._recording.measured_seconds()
+        if whole <= excerpt:
+            return []
+        self.seconds = whole
+        n_patches = max(1, int(excerpt / PATCH_HOP_SECONDS))
+        patch_seconds = PATCH_SAMPLES / SAMPLE_RATE_HZ
+        step = whole / n_patches
+        return [max(0.0, (i + 0.5) * step - patch_seconds / 2) for i in range(n_patches)]
+
+    def _excerpt(self, starts: list[float]) -> Iterator[Float32]:
+        for start in starts:
+            waveform = patch_waveform(self._recording, self.path, at_seconds=start)
+            if len(waveform):
+                padding = PATCH_SAMPLES - len(waveform)
+                yield log_mel_patches(np.pad(waveform, (0, padding)))
+
+
+def check_excerpt(seconds: float | None) -> None:
+    """Check the length of an excerpt; None means no excerpt.
+
+    Raises
+    ------
+    UsageError
+        If it is below a second, or not a finite number.
+    """
+    if seconds is not None and not 1.0 <= seconds < math.inf:
+        raise UsageError(
+            f"An excerpt can't be {seconds:g} s long.", hint="Use a length of 1 second or more."
+        )

@@ -1,0 +1,42 @@
+"""Result of embedding one of many files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from audiosearch.audio.tags import Tags
+
+if TYPE_CHECKING:
+    from audiosearch.audio.file_stat import FileStat
+    from audiosearch.embedding.embedder import Embedding
+    from audiosearch.errors import AudioError
+
+_NO_TAGS = Tags()
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingResult:
+    """Result of embedding one file.
+
+    Attributes
+    ----------
+    path : str
+    file_stat : FileStat or None
+        Size, time of change and content hash; None if the file can't be opened.
+    embedding : Embedding or None
+        None for a file that failed, or whose content is already known.
+    tags : Tags
+        Tags of the file; empty unless there is an embedding.
+    duplicate_of : str or None
+        Path of the file with the same content that was embedded instead.
+    error : AudioError or None
+        Why the file failed.
+    """
+
+    path: str
+    file_stat: FileStat | None = None
+    embedding: Embedding | None = None
+    tags: Tags = _NO_TAGS
+    duplicate_of: str | None = None
+    error: AudioError | None = None

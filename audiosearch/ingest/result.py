@@ -1,0 +1,46 @@
+"""Result of adding a file, and the policy on which files to process again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Status(str, Enum):
+    """Outcome for a file."""
+
+    ADDED = "added"
+    MOVED = "moved"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class AddResult:
+    """Result of adding one file.
+
+    Attributes
+    ----------
+    path : str
+    status : Status
+    seconds : float
+        Length of an added file in seconds; 0 for any other file.
+    message : str or None
+        Why the file failed, or why only part of it was embedded.
+    hint : str or None
+        What to do about a failed file.
+    """
+
+    path: str
+    status: Status
+    seconds: float = 0.0
+    message: str | None = None
+    hint: str | None = None
+
+
+class ReprocessPolicy(Enum):
+    """Known files to embed again."""
+
+    CHANGED = "changed"  # only files that changed
+    FAILED = "failed"  # also files that failed before
+    ALL = "all"

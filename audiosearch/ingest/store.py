@@ -1,0 +1,85 @@
+"""Store results of embedding in an index."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from audiosearch.audio.discovery import is_missing
+from audiosearch.ingest.result import AddResult, Status
+from audiosearch.library.index import Index, Track
+
+if TYPE_CHECKING:
+    from audiosearch.audio.file_stat import FileStat
+    from audiosearch.audio.tags import Tags
+    from audiosearch.embedding.embedder import Embedding
+    from audiosearch.embedding.result import EmbeddingResult
+
+
+def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
+    """Store embedded files. A file that was moved keeps its id."""
+    rows = []
+    tracks_by_content = index.tracks_of(
+        {result.file_stat.content_hash for result in results if result.file_stat is not None}
+    )
+    for result in results:
+        file_stat, embedding = result.file_stat, result.embedding
+        if file_stat is None or embedding is None:
+            message = "an embedded file has a size, a time of change and an embedding"
+            raise ValueError(message)
+        same_content = tracks_by_content[file_stat.content_hash]
+        moved = _first_missing(same_content)
+        if moved is not None and index.storage.track_at(result.path) is None:
+            index.storage.update(replace(moved, path=result.path))
+            same_content.remove(moved)
+        track = _track(result.path, file_stat, embedding, result.tags)
+        rows.append((track, embedding.vector))
+    if rows:
+        index.add_all(rows)
+
+
+def store_known_content(
+    index: Index, result: EmbeddingResult, file_stat: FileStat
+) -> AddResult | None:
+    """Store a file whose content is already in the index, with that track's vector.
+
+    Returns
+    -------
+    AddResult or None
+        None if no track has this content any more.
+    """
+    path = result.path
+    same_content = index.tracks_of({file_stat.content_hash})[file_stat.content_hash]
+    if not same_content:
+        return None
+    current = index.storage.track_at(path)
+    duplicate = result.duplicate_of and index.storage.track_at(result.duplicate_of)
+    moved = _first_missing(same_content)
+    is_unchanged = current in same_content
+    source = duplicate or (current if is_unchanged else None) or moved or same_content[0]
+    track = replace(source, path=path, size=file_stat.size, mtime_ns=file_stat.mtime_ns)
+    if source is current:
+        index.storage.update(track)
+        return AddResult(path, Status.UNCHANGED)
+    if source is moved and current is None:
+        index.storage.update(track)
+        return AddResult(path, Status.MOVED)
+    index.add(track, index.vector(source))
+    return AddResult(path, Status.ADDED, track.seconds)
+
+
+def _first_missing(tracks: list[Track]) -> Track | None:
+    """Return the first track whose file no longer exists."""
+    return next((track for track in tracks if is_missing(track.path)), None)
+
+
+def _track(path: str, file_stat: FileStat, embedding: Embedding, tags: Tags) -> Track:
+    return Track(
+        path=path,
+        **asdict(file_stat),
+        seconds=embedding.seconds,
+        sample_rate_hz=embedding.info.sample_rate_hz,
+        channels=embedding.info.channels,
+        format=embedding.info.format,
+        **asdict(tags),
+    )
