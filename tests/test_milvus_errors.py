@@ -175,7 +175,8 @@ def test_a_file_that_another_process_has_open_is_reported(tmp_path):
         "with Index(sys.argv[1], spec=SPEC): print('open', flush=True); input()\n"
     )
     command = [sys.executable, "-c", hold, location]
-    environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
+    paths = (os.path.dirname(__file__), os.environ.get("PYTHONPATH"))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
