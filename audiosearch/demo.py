@@ -1,4 +1,4 @@
-"""Synthesised sounds of eight kinds, to try a search on."""
+"""Synthesized sounds of eight kinds, to try a search with."""
 
 from __future__ import annotations
 
@@ -18,29 +18,38 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Float64
 
 RATE_HZ = 22_050
-SECONDS = 3.0
-N_VARIANTS = 5
+SECONDS = 3.0  # length of a sound
+N_VARIANTS = 5  # sounds of each kind, besides the query
 
 Synthesizer = Callable[[np.random.Generator], "Float64"]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSound:
-    """One sound of the demo, on disk."""
+    """Kind and file of one sound of the demo."""
 
     kind: str
     path: Path
 
 
 def write_sounds(folder: Path) -> tuple[list[DemoSound], list[DemoSound]]:
-    """Write the demo's sounds as 16-bit wav files; files that are there as they should be stay.
+    """Write the demo's sounds as 16-bit wav files, and leave files that have them already.
+
+    Parameters
+    ----------
+    folder : Path
 
     Returns
     -------
     sounds : list of DemoSound
         Five variants of each kind, in ``sounds/KIND/``.
     queries : list of DemoSound
-        A further variant of each kind, in ``queries/``.
+        One more variant of each kind, in ``queries/``.
+
+    Raises
+    ------
+    OSError
+        If a file can't be written.
     """
     sounds, queries = [], []
     for number, (kind, synthesize) in enumerate(KINDS.items()):
@@ -52,14 +61,14 @@ def write_sounds(folder: Path) -> tuple[list[DemoSound], list[DemoSound]]:
             else:
                 path = folder / "queries" / f"{kind}.wav"
                 queries.append(DemoSound(kind, path))
-            _write(path, _finished(waveform))
+            _write(path, _normalized(waveform))
     return sounds, queries
 
 
-def _finished(waveform: Float64) -> Float32:
-    """Scale to a peak of 0.8 and fade out the last 50 ms."""
-    fade = int(0.05 * RATE_HZ)
-    waveform[-fade:] *= np.linspace(1.0, 0.0, fade)
+def _normalized(waveform: Float64) -> Float32:
+    """Scale a waveform to a peak of 0.8, and fade out the last 50 ms."""
+    fade_samples = int(0.05 * RATE_HZ)
+    waveform[-fade_samples:] *= np.linspace(1.0, 0.0, fade_samples)
     return np.asarray(0.8 * waveform / np.abs(waveform).max(), dtype=np.float32)
 
 
@@ -73,24 +82,26 @@ def _write(path: Path, waveform: Float32) -> None:
 
 
 def _times() -> Float64:
+    """Return the time of each sample, in seconds: float64, shape (n_samples,)."""
     return np.arange(int(SECONDS * RATE_HZ)) / RATE_HZ
 
 
 def _strike(waveform: Float64, sound: Float64, at_seconds: float) -> None:
-    """Add a sound to a waveform from a moment on, as far as there is room."""
+    """Add a sound to a waveform from a time on; the part beyond the end is dropped."""
     start = int(at_seconds * RATE_HZ)
     end = min(len(waveform), start + len(sound))
     waveform[start:end] += sound[: end - start]
 
 
 def _low_passed(noise: Float64, cutoff_hz: float) -> Float64:
+    """Return noise with frequencies above a cutoff damped."""
     spectrum = np.fft.rfft(noise)
     hertz = np.fft.rfftfreq(len(noise), 1 / RATE_HZ)
     return np.fft.irfft(spectrum / (1 + (hertz / cutoff_hz) ** 4), len(noise))
 
 
 def pluck(rng: np.random.Generator) -> Float64:
-    """Pluck a string, note after note: Karplus and Strong's averaging delay line."""
+    """Return six notes of a plucked string, by Karplus and Strong's averaging delay line."""
     waveform = np.zeros_like(_times())
     root_hz = rng.uniform(140, 170)
     for step, semitones in enumerate(rng.choice([0, 3, 5, 7, 10, 12], size=6)):
@@ -105,7 +116,7 @@ def pluck(rng: np.random.Generator) -> Float64:
 
 
 def organ(rng: np.random.Generator) -> Float64:
-    """Hold a chord of pipes, each with its octaves and twelfth."""
+    """Return a held chord of organ pipes, each with its octaves and twelfth."""
     t = _times()
     root_hz = rng.uniform(180, 220)
     chord = root_hz * np.array([1.0, rng.choice([1.2, 1.25]), 1.5])
@@ -116,7 +127,7 @@ def organ(rng: np.random.Generator) -> Float64:
 
 
 def drum(rng: np.random.Generator) -> Float64:
-    """Beat a drum: a falling tone under a burst of noise."""
+    """Return drum beats: a falling tone under a burst of noise."""
     waveform = np.zeros_like(_times())
     t = np.arange(int(0.4 * RATE_HZ)) / RATE_HZ
     low_hz, beat_seconds = rng.uniform(50, 80), rng.uniform(0.3, 0.45)
@@ -128,7 +139,7 @@ def drum(rng: np.random.Generator) -> Float64:
 
 
 def bell(rng: np.random.Generator) -> Float64:
-    """Strike a bell: partials out of tune, the high ones dying first."""
+    """Return two strokes of a bell: inharmonic partials, of which the high ones decay first."""
     waveform = np.zeros_like(_times())
     t = np.arange(int(2.5 * RATE_HZ)) / RATE_HZ
     strike_hz = rng.uniform(500, 900)
@@ -142,7 +153,7 @@ def bell(rng: np.random.Generator) -> Float64:
 
 
 def siren(rng: np.random.Generator) -> Float64:
-    """Wail up and down between two pitches."""
+    """Return a siren that moves up and down between two pitches."""
     t = _times()
     low_hz, high_hz = rng.uniform(500, 650), rng.uniform(1_100, 1_400)
     swing = 0.5 - 0.5 * np.cos(2 * np.pi * rng.uniform(0.5, 0.9) * t)
@@ -151,7 +162,7 @@ def siren(rng: np.random.Generator) -> Float64:
 
 
 def birds(rng: np.random.Generator) -> Float64:
-    """Chirp: short falling and rising whistles with gaps between."""
+    """Return birdsong: short falling and rising whistles with gaps in between."""
     waveform = 0.003 * rng.standard_normal(len(_times()))
     at_seconds = 0.05
     while at_seconds < SECONDS - 0.2:
@@ -164,7 +175,7 @@ def birds(rng: np.random.Generator) -> Float64:
 
 
 def rain(rng: np.random.Generator) -> Float64:
-    """Rain: steady soft noise with drops in it."""
+    """Return rain: steady soft noise with drops in it."""
     n_samples = len(_times())
     hiss = rng.standard_normal(n_samples)
     waveform = 0.3 * (hiss - _low_passed(hiss, rng.uniform(800, 1_500)))
@@ -176,7 +187,7 @@ def rain(rng: np.random.Generator) -> Float64:
 
 
 def engine(rng: np.random.Generator) -> Float64:
-    """Idle: a low hum of many harmonics, beating with the strokes."""
+    """Return an idling engine: a low hum of many harmonics that pulses with the strokes."""
     t = _times()
     hum_hz = rng.uniform(35, 55)
     drift = 1 + 0.01 * np.sin(2 * np.pi * rng.uniform(0.3, 0.8) * t)

@@ -1,4 +1,4 @@
-"""Figures of this machine."""
+"""`audiosearch bench`: measurements of this machine."""
 
 import json
 
@@ -13,7 +13,7 @@ def quick(monkeypatch):
     monkeypatch.setattr("audiosearch.bench.SIZES", (100, 200))
 
 
-def test_every_part_is_measured(run, quick):
+def test_every_stage_is_measured(run, quick):
     result = run("bench", "--model", "compact", "--rounds", 2, "--format", "json")
     report = json.loads(result.stdout)
     assert (report["model"], report["rounds"]) == ("compact", 2)
@@ -31,7 +31,7 @@ def test_every_part_is_measured(run, quick):
 
 
 @pytest.mark.checkpoint
-def test_the_network_is_compared_with_the_machine_s_matrix_product(run, quick, checkpoints):
+def test_the_network_is_compared_with_a_matrix_product(run, quick, checkpoints):
     result = run("bench", "--weights", checkpoints.v1, "--rounds", 1, "--format", "json")
     figures = {f["what"]: f["value"] for f in json.loads(result.stdout)["figures"]}
     assert 0.01 < figures["share of sgemm"] < 100
