@@ -1,4 +1,4 @@
-"""List the identifiers that each package defines: modules, classes, functions, parameters, attributes.
+"""List the identifiers that each package defines, from modules to parameters and attributes.
 
 Usage: python tests/identifiers.py [PACKAGE...]    such as: library library/faiss playlists
 """

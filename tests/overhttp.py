@@ -1,4 +1,4 @@
-"""A folder over HTTP, for tests."""
+"""Serve a folder over HTTP, for tests."""
 
 import base64
 import contextlib
@@ -7,29 +7,31 @@ import http.server
 import threading
 
 import pytest
-from audiosearch.audio.remote import listing
 
 from audiosearch import AudioError
+from audiosearch.audio.url_listing import list_url
 
-#: What files and folders that begin so answer with, be there what may.
-REFUSED = {"/forbidden": 403, "/broken": 500, "/gone": 404}
-#: Files and folders that begin so are for a user with a password.
+#: Status of paths that begin like this, whether they exist or not.
+ERROR_STATUSES = {"/forbidden": 403, "/broken": 500, "/gone": 404}
+#: Paths that begin like this require a user name and password.
 PRIVATE = "/private"
-#: A folder that is none without its slash.
-STRICT = "/strict"
+#: A folder that is only found with a slash at the end.
+SLASH_ONLY = "/strict"
 USER, PASSWORD = "user", "secret"
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves files, and refuses some."""
+    """Serves files, with an error status for some paths."""
 
     def send_head(self):
-        status = next((REFUSED[name] for name in REFUSED if self.path.startswith(name)), None)
+        status = next(
+            (ERROR_STATUSES[name] for name in ERROR_STATUSES if self.path.startswith(name)), None
+        )
         credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        is_theirs = self.headers.get("Authorization") == f"Basic {credentials}"
-        if self.path.startswith(PRIVATE) and not is_theirs:
+        is_authorised = self.headers.get("Authorization") == f"Basic {credentials}"
+        if self.path.startswith(PRIVATE) and not is_authorised:
             status = 401
-        if self.path == STRICT:
+        if self.path == SLASH_ONLY:
             status = 404
         if status is not None:
             self.send_error(status)
@@ -42,7 +44,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 @contextlib.contextmanager
 def over_http(folder):
-    """Serve a folder for as long as the block lasts; gives its URL."""
+    """Serve a folder for the length of a block; yields its URL."""
     handler = functools.partial(Handler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
@@ -50,16 +52,16 @@ def over_http(folder):
         server.shutdown()
 
 
-def listed(url, **options):
-    """Return the files at a URL, all of which can be had."""
-    found = listing(url, **options)
-    assert found.failed == {}
-    return found.files
+def list_files(url, **options):
+    """The files at a URL, with their sizes and times; all must be readable."""
+    listing = list_url(url, **options)
+    assert listing.errors == {}
+    return listing.files
 
 
-def sentence(url):
-    """Return why nothing is listed at a URL, and the hint."""
+def listing_error(url):
+    """The reason and the hint of the error of listing a URL."""
     with pytest.raises(AudioError) as caught:
-        listing(url)
+        list_url(url)
     assert str(caught.value).startswith(f"{url}: ")
     return caught.value.reason, caught.value.hint

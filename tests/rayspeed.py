@@ -30,7 +30,7 @@ from audiosearch.ingest.ray.reader import RayReader
 from audiosearch.ingest.add import Ingest
 from audiosearch.models.registry import Request
 from audiosearch.embedding.reader import Reader
-from audiosearch.audio.remote import InputFiles
+from audiosearch.audio.input_files import InputFiles
 if __name__ == "__main__":
     directory, folder, address = sys.argv[1:]
     sources = InputFiles([folder])

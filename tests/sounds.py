@@ -1,4 +1,4 @@
-"""Synthesised sounds for tests, and files of them in every format."""
+"""Synthesise sounds for tests, and write them in every format."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import av
 import numpy as np
 import soundfile
 
-#: FFmpeg's names for so many channels.
+#: FFmpeg's name of the layout by number of channels.
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 def tone(hertz: float = 440.0, seconds: float = 3.0, rate: int = 16_000) -> np.ndarray:
-    """A sine at half of full scale: float32, shape (n_samples,)."""
+    """A sine with amplitude 0.5: float32, shape (n_samples,)."""
     t = np.arange(int(seconds * rate)) / rate
     return (0.5 * np.sin(2 * np.pi * hertz * t)).astype(np.float32)
 
@@ -26,7 +26,7 @@ def noise(seconds: float = 3.0, rate: int = 16_000, seed: int = 0) -> np.ndarray
 
 
 def melody(seconds: float = 3.0, rate: int = 16_000, seed: int = 0) -> np.ndarray:
-    """A sound that changes all the time: tones in a row over noise."""
+    """A sequence of tones over noise: float32, shape (n_samples,)."""
     rng = np.random.default_rng(seed)
     notes = [
         tone(hertz, min(0.25, seconds), rate) for hertz in rng.uniform(150, 3_000, int(4 * seconds))
@@ -36,7 +36,7 @@ def melody(seconds: float = 3.0, rate: int = 16_000, seed: int = 0) -> np.ndarra
 
 
 def write(path: Path, samples: np.ndarray, rate: int = 16_000, **options: Any) -> Path:
-    """Write samples, shape (n,) or (n, channels), by libsndfile, in blocks."""
+    """Write samples, shape (n,) or (n, channels), with libsndfile, in blocks."""
     channels = 1 if samples.ndim == 1 else samples.shape[1]
     with soundfile.SoundFile(path, "w", rate, channels, **options) as file:
         for start in range(0, len(samples), 65_536):
@@ -47,7 +47,7 @@ def write(path: Path, samples: np.ndarray, rate: int = 16_000, **options: Any) -
 def encode(
     path: Path, samples: np.ndarray, rate: int, *, container: str, codec: str, **tags: str
 ) -> Path:
-    """Write samples, shape (n,) or (n, channels), by FFmpeg."""
+    """Write samples, shape (n,) or (n, channels), with FFmpeg."""
     layout = LAYOUTS[1 if samples.ndim == 1 else samples.shape[1]]
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout=layout, bit_rate=96_000)
@@ -63,7 +63,7 @@ def encode(
 
 
 def cut(path: Path, share: float = 0.6) -> Path:
-    """Keep only the first part of a file's bytes."""
+    """Truncate a file to the first part of its bytes."""
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     return path

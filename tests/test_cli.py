@@ -60,12 +60,12 @@ def test_a_query_loads_neither_tensorflow_nor_what_only_clusters_need(index, tmp
 
 
 def test_add_reports_on_standard_error(music, run):
-    (music / "bad.mp3").write_text("no sound")
+    (music / "bad.mp3").write_text("no audio")
     result = run("add", music, "--model", "compact")
     assert result.exit_code == 0
     assert result.stdout == ""
     assert "5 added, 0 unchanged, 1 failed" in result.stderr
-    assert "bad.mp3: it holds no sound that can be decoded" in result.stderr
+    assert "bad.mp3: it contains no audio that can be decoded" in result.stderr
     assert "hint: " in result.stderr
     again = run("add", music)
     assert "0 added, 5 unchanged, 1 failed" in again.stderr
@@ -87,7 +87,7 @@ def test_a_dry_run_lists_what_would_be_added_and_makes_nothing(music, run):
 
 
 def test_strict_add_exits_with_1_when_any_file_failed(music, run):
-    (music / "bad.mp3").write_text("no sound")
+    (music / "bad.mp3").write_text("no audio")
     assert run("add", music, "--model", "compact", "--strict").exit_code == 1
 
 
@@ -164,11 +164,11 @@ def test_list_info_and_remove(index, run):
 
 
 def test_failures_are_listed_with_their_reasons(index, run):
-    (index / "bad.mp3").write_text("no sound")
+    (index / "bad.mp3").write_text("no audio")
     run("add", index)
     (failure,) = json.loads(run("failures", "--format", "json").stdout)["failures"]
     assert failure["path"] == str(index / "bad.mp3")
-    assert "no sound" in failure["reason"]
+    assert "no audio" in failure["reason"]
     assert run("failures", "--format", "paths").stdout == f"{index / 'bad.mp3'}\n"
     again = run("add", index)
     assert "0 added, 5 unchanged, 1 failed" in again.stderr
@@ -225,9 +225,9 @@ def test_embed_warns_of_a_cut_file_and_says_nothing_of_a_whole_one(music, run):
 BAD = [
     pytest.param(["add", "none.wav"], 1, "no such file", id="a missing path"),
     pytest.param(["add", "empty.mp3"], 1, "empty", id="an empty file"),
-    pytest.param(["add", "text.mp3"], 1, "no sound", id="a text"),
+    pytest.param(["add", "text.mp3"], 1, "no audio", id="a text"),
     pytest.param(["add", "nan.wav"], 1, "not finite", id="samples that are no numbers"),
-    pytest.param(["add", "nothing"], 1, "no audio file", id="a folder without audio"),
+    pytest.param(["add", "nothing"], 1, "no audio files", id="a folder without audio"),
     pytest.param(["add", "low.wav", "--model", "vggish"], 1, "not with vggish", id="model"),
     pytest.param(["add", "low.wav", "--index", "/proc/x"], 1, "/proc/x", id="unwritable"),
     pytest.param(["add", "low.wav", "--model", "x.tflite"], 1, "x.tflite", id="no such model"),
@@ -260,7 +260,7 @@ def test_bad_input_ends_in_a_sentence_and_a_hint(index, run, monkeypatch, argume
     samples[100] = np.nan
     write(index / "nan.wav", samples, subtype="FLOAT")
     (index / "empty.mp3").touch()
-    (index / "text.mp3").write_text("no sound")
+    (index / "text.mp3").write_text("no audio")
     (index / "nothing").mkdir()
     monkeypatch.setenv("AUDIOSEARCH_INDEX", os.path.abspath("index"))
     before = run("list", "--format", "json").stdout

@@ -1,4 +1,4 @@
-"""`add --ray`, on a cluster of two nodes."""
+"""`add --ray` on a Ray cluster of two nodes."""
 
 import contextlib
 import os
@@ -13,43 +13,43 @@ from collections import Counter
 import numpy as np
 import psutil
 import pytest
-from audiosearch.audio.remote import InputFiles
 from networks import mean_bands, tflite
 from overhttp import over_http
 from ray.cluster_utils import Cluster
 from sounds import melody, tone, write
 
 from audiosearch import AudiosearchError, Index, add
+from audiosearch.audio.input_files import InputFiles
 from audiosearch.ingest.add import Ingest, Status
-from audiosearch.ingest.ray import queue as ledgers
-from audiosearch.ingest.ray import reader as readers
+from audiosearch.ingest.ray import actor, reader, task_queue, worker_pool
 from audiosearch.ingest.ray.connection import connected
-from audiosearch.ingest.ray.reader import RayReader, WorkerPool
+from audiosearch.ingest.ray.reader import RayReader
+from audiosearch.ingest.ray.worker_pool import WorkerPool
 from audiosearch.models.registry import Request
 
 N_FILES = 40
-REMOTE = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", "--ray"]
+ADD_WITH_RAY = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", "--ray"]
 
 
 class Nodes(Cluster):
-    """A cluster whose nodes have one core each, and a cache and temporary files of their own."""
+    """A Ray cluster whose nodes have one core each, and their own cache and temporary folder."""
 
     def __init__(self, folder):
         self.folder = folder
         (folder / "tmp").mkdir()
         super().__init__()
-        self.grow()  # the head
+        self.grow()  # the head node
 
     def grow(self):
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("AUDIOSEARCH_CACHE", str(self.folder / "cache"))
             environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-            environment.setenv("RAY_TMPDIR", tempfile.gettempdir())  # sockets' paths must be short
+            environment.setenv("RAY_TMPDIR", tempfile.gettempdir())  # socket paths must be short
             environment.setenv("TMPDIR", str(self.folder / "tmp"))
             self.last = self.add_node(num_cpus=1, include_dashboard=False)
 
     def kill_last(self):
-        """Kill all that runs on a node at once, and put another into its place."""
+        """Kill all processes of the last node, and add another node."""
         raylet = psutil.Process(self.last.all_processes["raylet"][0].process.pid)
         for process in [*raylet.children(recursive=True), raylet]:
             process.kill()
@@ -59,7 +59,7 @@ class Nodes(Cluster):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Two nodes."""
+    """A Ray cluster of two nodes."""
     nodes = Nodes(tmp_path_factory.mktemp("nodes"))
     nodes.grow()
     yield nodes
@@ -68,7 +68,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory):
-    """Sounds that take a worker some time."""
+    """Sounds that take a worker some time to embed."""
     folder = tmp_path_factory.mktemp("tracks")
     for i in range(N_FILES):
         write(folder / f"{i}.wav", melody(8.0, seed=i))
@@ -77,20 +77,20 @@ def tracks(tmp_path_factory):
 
 @pytest.fixture
 def on_cluster(cluster):
-    """Return what adds files to an index on the cluster."""
+    """A function that makes an `Ingest` on the cluster."""
     with contextlib.ExitStack() as stack:
 
         def ingest(*paths, directory="index", n_workers=2, **options):
             stack.enter_context(connected(cluster.address))
-            sources = InputFiles(paths)
-            reader = RayReader(sources, n_workers=n_workers, **options)
-            return Ingest(directory, sources.paths, request=Request("compact"), reader=reader)
+            files = InputFiles(paths)
+            ray_reader = RayReader(files, n_workers=n_workers, **options)
+            return Ingest(directory, files.paths, request=Request("compact"), reader=ray_reader)
 
         yield ingest
 
 
 def stored(directory="index"):
-    """Return what an index holds by path, and each track's vector."""
+    """The facts about each track of an index, and its vector, by path."""
     with Index(directory) as index, index.all_with_vectors() as (_, rows):
         return {
             track.path: (
@@ -101,107 +101,108 @@ def stored(directory="index"):
         }
 
 
-def listeners():
-    return [p for p in psutil.process_iter(["cmdline"]) if "ray::Listener" in str(p.info)]
+def worker_processes():
+    """The processes of all workers."""
+    processes = psutil.process_iter(["cmdline"])
+    return [p for p in processes if "ray::EmbeddingActor" in str(p.info)]
 
 
 def wait_for(condition):
     for _ in range(600):
-        if found := condition():
-            return found
+        if value := condition():
+            return value
         time.sleep(0.05)
-    pytest.fail("nothing of the kind within 30 s")
+    pytest.fail("the condition was not met within 30 s")
 
 
-def test_it_gives_what_plain_add_gives(cluster, tracks, run):
-    said = run("add", "--ray", cluster.address, tracks, "--model", "compact").stderr
-    assert f"{N_FILES} added, 0 unchanged, 0 failed" in said
+def test_add_with_ray_gives_the_same_index_as_add(cluster, tracks, run):
+    stderr = run("add", "--ray", cluster.address, tracks, "--model", "compact").stderr
+    assert f"{N_FILES} added, 0 unchanged, 0 failed" in stderr
     add("plain", tracks, model="compact")
-    found, expected = stored(), stored("plain")
-    assert found.keys() == expected.keys()
-    for path, (track, vector) in found.items():
+    actual, expected = stored(), stored("plain")
+    assert actual.keys() == expected.keys()
+    for path, (track, vector) in actual.items():
         assert track == expected[path][0]
         np.testing.assert_allclose(vector, expected[path][1], atol=1e-6)
-    with Index("index") as ours, Index("plain") as theirs:
-        assert ours.spec == theirs.spec
+    with Index("index") as with_ray, Index("plain") as plain:
+        assert with_ray.spec == plain.spec
     again = run("add", "--ray", cluster.address, tracks).stderr
     assert f"0 added, {N_FILES} unchanged, 0 failed" in again
 
 
-def test_a_node_killed_midway_loses_no_file_and_doubles_none(cluster, tracks, on_cluster, caplog):
-    ingest, outcomes = on_cluster(tracks), []
+def test_a_killed_node_loses_and_duplicates_no_file(cluster, tracks, on_cluster, caplog):
+    ingest, results = on_cluster(tracks), []
     is_killed = False
-    with contextlib.closing(iter(ingest)) as coming:
-        for outcome in coming:
-            outcomes.append(outcome)
-            if not is_killed and all_at_work(ingest._pipeline):
+    with contextlib.closing(iter(ingest)) as iterator:
+        for result in iterator:
+            results.append(result)
+            if not is_killed and all_at_work(ingest._results):
                 is_killed = True
                 cluster.kill_last()
     assert is_killed
-    assert "its files (" in caplog.text
-    assert Counter(outcome.path for outcome in outcomes) == {
-        str(path): 1 for path in tracks.iterdir()
-    }
-    assert {outcome.status for outcome in outcomes} == {Status.ADDED}
+    assert "other workers take over its" in caplog.text
+    assert Counter(result.path for result in results) == {str(path): 1 for path in tracks.iterdir()}
+    assert {result.status for result in results} == {Status.ADDED}
     assert len(stored()) == N_FILES
 
 
-def all_at_work(readings):
-    pool, queue = readings._pool, readings._queue
-    return all(queue.n_held(worker) > 1 for worker in pool.workers)
+def all_at_work(ray_results):
+    """Whether every worker has several files."""
+    pool, queue = ray_results._pool, ray_results._queue
+    return all(queue.n_assigned(worker) > 1 for worker in pool.workers)
 
 
-def test_a_file_over_which_workers_die_is_given_up_and_no_other(
+def test_a_file_that_crashes_workers_is_given_up_and_no_other(
     cluster, tmp_path, on_cluster, monkeypatch
 ):
-    class Mortal(readers.EmbeddingActor):
+    class EmbeddingActor(actor.EmbeddingActor):
         def submit_and_poll(self, tasks):
             if any("deadly" in task.path for task in tasks):
                 os._exit(1)
             return super().submit_and_poll(tasks)
 
-    monkeypatch.setattr(readers, "Listener", Mortal)
+    monkeypatch.setattr(worker_pool, "EmbeddingActor", EmbeddingActor)
     good = [write(tmp_path / f"{i}.wav", tone(200 + 50 * i)) for i in range(10)]
     deadly = write(tmp_path / "deadly.wav", tone(100))
-    outcomes = {outcome.path: outcome for outcome in on_cluster(deadly, *good)}
-    assert outcomes[str(deadly)].message == "3 workers were lost while they had it"
-    assert stored().keys() == set(map(str, good)) == outcomes.keys() - {str(deadly)}
+    results = {result.path: result for result in on_cluster(deadly, *good)}
+    assert results[str(deadly)].message == "3 workers were lost while embedding it"
+    assert stored().keys() == set(map(str, good)) == results.keys() - {str(deadly)}
     (again,) = on_cluster(deadly)
     assert (again.status, again.hint) == (
         Status.FAILED,
-        "Files that failed are tried again once they change, or with --retry.",
+        "Failed files are tried again once they change, or with --retry.",
     )
 
 
-def test_a_worker_is_never_given_more_files_than_it_may_hold(tracks, on_cluster, monkeypatch):
-    monkeypatch.setattr(ledgers, "MOST_HELD", 3)
-    monkeypatch.setattr(ledgers, "FEWEST_HELD", 3)
-    held, most = Counter(), []
-    ask, answers = WorkerPool.ask, WorkerPool.answers
+def test_a_worker_is_never_assigned_more_files_than_the_maximum(tracks, on_cluster, monkeypatch):
+    monkeypatch.setattr(task_queue, "MAX_ASSIGNED", 3)
+    monkeypatch.setattr(task_queue, "MIN_ASSIGNED", 3)
+    n_assigned, history = Counter(), []
+    submit_and_poll, poll_results = WorkerPool.submit_and_poll, WorkerPool.poll_results
 
-    def counted_ask(pool, worker, tasks):
-        held[worker] += len(tasks)
-        most.append(held[worker])
-        ask(pool, worker, tasks)
+    def count_tasks(pool, worker, tasks):
+        n_assigned[worker] += len(tasks)
+        history.append(n_assigned[worker])
+        submit_and_poll(pool, worker, tasks)
 
-    def counted_answers(pool, timeout_seconds):
-        found = answers(pool, timeout_seconds)
-        for worker, answer in found:
-            held[worker] -= len(answer.readings)
-        return found
+    def count_results(pool, timeout_seconds):
+        polled = poll_results(pool, timeout_seconds)
+        for worker, poll_result in polled:
+            n_assigned[worker] -= len(poll_result.results)
+        return polled
 
-    monkeypatch.setattr(WorkerPool, "ask", counted_ask)
-    monkeypatch.setattr(WorkerPool, "answers", counted_answers)
+    monkeypatch.setattr(WorkerPool, "submit_and_poll", count_tasks)
+    monkeypatch.setattr(WorkerPool, "poll_results", count_results)
     assert len(list(on_cluster(tracks))) == N_FILES
-    assert max(most) == 3
+    assert max(history) == 3
 
 
-def test_content_that_is_known_is_not_embedded_again(tmp_path, on_cluster):
+def test_known_content_is_not_embedded_again(tmp_path, on_cluster):
     first = write(tmp_path / "first.wav", tone(440))
-    assert [outcome.status for outcome in on_cluster(first)] == [Status.ADDED]
+    assert [result.status for result in on_cluster(first)] == [Status.ADDED]
     shutil.copyfile(first, tmp_path / "copy.wav")
     ingest = on_cluster(tmp_path / "copy.wav")
-    assert [outcome.status for outcome in ingest] == [Status.ADDED]
+    assert [result.status for result in ingest] == [Status.ADDED]
     assert ingest.audio_seconds == 0.0
     first.rename(tmp_path / "moved.wav")
     assert [o.status for o in on_cluster(tmp_path / "moved.wav")] == [Status.MOVED]
@@ -209,142 +210,144 @@ def test_content_that_is_known_is_not_embedded_again(tmp_path, on_cluster):
     np.testing.assert_array_equal(first_vector, second_vector)
 
 
-def test_of_one_content_at_many_paths_each_is_stored(tmp_path, on_cluster):
+def test_every_copy_of_a_file_is_stored(tmp_path, on_cluster):
     paths = [write(tmp_path / f"{i}.wav", tone(440)) for i in range(9)]
-    assert {outcome.status for outcome in on_cluster(*paths)} == {Status.ADDED}
+    assert {result.status for result in on_cluster(*paths)} == {Status.ADDED}
     assert stored().keys() == set(map(str, paths))
 
 
-def test_a_network_of_ones_own_travels_to_the_nodes(cluster, tmp_path, run):
-    network = tflite(tmp_path / "own.tflite", mean_bands)
+def test_a_custom_model_is_copied_to_the_nodes(cluster, tmp_path, run):
+    network = tflite(tmp_path / "custom.tflite", mean_bands)
     clip = write(tmp_path / "a.wav", melody())
     run("add", "--ray", cluster.address, clip, "--model", network)
     run("add", clip, "--model", network, "--index", "plain")
-    ((_, found),), ((_, expected),) = stored().values(), stored("plain").values()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    with Index("index") as ours, Index("plain") as theirs:
-        assert ours.spec == theirs.spec
-        kept = cluster.folder / "cache" / "models" / f"{ours.spec.weights_digest}.tflite"
-    assert kept.read_bytes() == network.read_bytes()
+    ((_, actual),), ((_, expected),) = stored().values(), stored("plain").values()
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
+    with Index("index") as with_ray, Index("plain") as plain:
+        assert with_ray.spec == plain.spec
+        copy = cluster.folder / "cache" / "models" / f"{with_ray.spec.weights_digest}.tflite"
+    assert copy.read_bytes() == network.read_bytes()
 
 
-def test_a_file_that_a_worker_cannot_see_fails_and_is_tried_again(cluster, tmp_path, run):
+def test_a_file_missing_on_a_node_fails_and_is_tried_again(cluster, tmp_path, run):
     write(tmp_path / "a.wav", tone(440))
     folder = os.open(tmp_path, os.O_RDONLY)
-    ours_alone = os.dup2(folder, 900)
+    local_fd = os.dup2(folder, 900)
     os.close(folder)
-    seen = write(tmp_path / "seen.wav", tone(330))
+    shared = write(tmp_path / "shared.wav", tone(330))
     arguments = (
         "--ray",
         cluster.address,
         "--model",
         "compact",
-        f"/proc/self/fd/{ours_alone}/a.wav",
+        f"/proc/self/fd/{local_fd}/a.wav",
     )
-    said = run("add", *arguments, seen).stderr
-    assert "1 added, 0 unchanged, 1 failed" in said
-    assert "sees no such file" in said
-    assert "Each node needs the folder at the same path" in said
-    assert "sees no such file" in run("add", *arguments).stderr
-    os.close(ours_alone)
+    stderr = run("add", *arguments, shared).stderr
+    assert "1 added, 0 unchanged, 1 failed" in stderr
+    assert "there is no such file on the node" in stderr
+    assert "Mount the folder at the same path on every node" in stderr
+    assert "there is no such file on the node" in run("add", *arguments).stderr
+    os.close(local_fd)
 
 
-def test_a_broken_file_fails_as_it_does_without_ray(cluster, tmp_path, run):
+def test_a_broken_file_fails_like_without_ray(cluster, tmp_path, run):
     (tmp_path / "bad.mp3").write_text("no sound")
     write(tmp_path / "good.wav", tone(440))
-    said = run("add", "--ray", cluster.address, tmp_path, "--model", "compact").stderr
-    assert "1 added, 0 unchanged, 1 failed" in said
-    assert "bad.mp3: it holds no sound that can be decoded" in said
+    stderr = run("add", "--ray", cluster.address, tmp_path, "--model", "compact").stderr
+    assert "1 added, 0 unchanged, 1 failed" in stderr
+    assert "bad.mp3: it contains no audio that can be decoded" in stderr
 
 
-def test_urls_are_fetched_where_they_are_read(cluster, music, run):
+def test_urls_are_fetched_on_the_nodes(cluster, music, run):
     with over_http(music) as url:
         arguments = ("--ray", cluster.address, "--model", "compact", f"{url}/", f"{url}/none.wav")
-        said = run("add", *arguments).stderr
-        assert "5 added, 0 unchanged, 1 failed" in said
-        assert f"{url}/none.wav: there is no such file" in said
+        stderr = run("add", *arguments).stderr
+        assert "5 added, 0 unchanged, 1 failed" in stderr
+        assert f"{url}/none.wav: there is no such file" in stderr
         assert "0 added, 5 unchanged, 1 failed" in run("add", *arguments).stderr
     add("plain", music, model="compact")
-    found = {path.removeprefix(url): vector for path, (_, vector) in stored().items()}
+    actual = {path.removeprefix(url): vector for path, (_, vector) in stored().items()}
     expected = {path.removeprefix(str(music)): v for path, (_, v) in stored("plain").items()}
-    assert found.keys() == expected.keys()
-    for path, vector in found.items():
+    assert actual.keys() == expected.keys()
+    for path, vector in actual.items():
         np.testing.assert_allclose(vector, expected[path], atol=1e-6)
 
 
-def test_a_lone_url_that_is_not_there_ends_in_a_sentence(cluster, music, run):
+def test_a_single_missing_url_is_an_error(cluster, music, run):
     with over_http(music) as url:
-        ended = run("add", "--ray", cluster.address, f"{url}/none.wav")
-    assert ended.exit_code == 1
-    assert ended.stderr.splitlines() == [
+        completed = run("add", "--ray", cluster.address, f"{url}/none.wav")
+    assert completed.exit_code == 1
+    assert completed.stderr.splitlines() == [
         f"error: {url}/none.wav: there is no such file",
         "hint: Check the URL.",
     ]
 
 
-def test_another_version_on_a_node_ends_in_a_sentence(tracks, on_cluster, monkeypatch):
-    monkeypatch.setattr(readers, "version", lambda _: "99.0")
-    with pytest.raises(AudiosearchError, match=r"has audiosearch .*, and .* by 99\.0\.") as caught:
+def test_another_version_on_a_node_is_an_error(tracks, on_cluster, monkeypatch):
+    monkeypatch.setattr(reader, "version", lambda _: "99.0")
+    with pytest.raises(AudiosearchError, match=r"has audiosearch .*, but .* has 99\.0\.") as caught:
         list(on_cluster(tracks))
     assert "audiosearch[ray]==99.0" in caught.value.hint
 
 
-def test_workers_that_do_not_start_end_in_a_sentence(tracks, on_cluster, monkeypatch):
-    class Unborn(readers.EmbeddingActor):
+def test_workers_that_cannot_start_are_an_error(tracks, on_cluster, monkeypatch):
+    class EmbeddingActor(actor.EmbeddingActor):
         def __init__(self):
             os._exit(1)
 
-    monkeypatch.setattr(readers, "Listener", Unborn)
-    with pytest.raises(AudiosearchError, match="No worker starts on the Ray cluster"):
+    monkeypatch.setattr(worker_pool, "EmbeddingActor", EmbeddingActor)
+    with pytest.raises(AudiosearchError, match="No worker can start on the Ray cluster"):
         list(on_cluster(tracks))
 
 
-def test_a_cluster_with_no_cpu_to_spare_ends_in_a_sentence(cluster, tracks, on_cluster):
+def test_a_cluster_without_a_free_cpu_is_an_error(cluster, tracks, on_cluster):
     import ray
 
-    ingest = on_cluster(tracks, patience_seconds=1.0)
-    busy = ray.remote(num_cpus=1)(type("Busy", (), {"there": lambda self: True}))
-    actors = [busy.remote() for _ in range(2)]
-    ray.get([actor.there.remote() for actor in actors])
-    with pytest.raises(AudiosearchError, match="No CPU of the Ray cluster came free within 1 s"):
+    ingest = on_cluster(tracks, timeout_seconds=1.0)
+    busy_class = ray.remote(num_cpus=1)(type("Busy", (), {"ping": lambda self: True}))
+    busy_actors = [busy_class.remote() for _ in range(2)]
+    ray.get([busy.ping.remote() for busy in busy_actors])
+    with pytest.raises(AudiosearchError, match="No CPU of the Ray cluster became free within 1 s"):
         list(ingest)
 
 
-def test_left_midway_no_worker_and_no_file_stays(cluster, tracks, on_cluster):
-    def temporary():
+def test_no_worker_and_no_temporary_file_stays_when_iteration_ends_early(
+    cluster, tracks, on_cluster
+):
+    def temporary_folders():
         return set((cluster.folder / "tmp").glob("audiosearch-*"))
 
-    before = temporary()  # of workers that were killed
+    before = temporary_folders()  # of workers killed by other tests
     with over_http(tracks) as url:
-        coming = iter(on_cluster(f"{url}/"))
-        next(coming)
-        assert listeners()
-        assert temporary() > before
-        coming.close()
-    wait_for(lambda: not listeners())
-    assert temporary() == before
+        iterator = iter(on_cluster(f"{url}/"))
+        next(iterator)
+        assert worker_processes()
+        assert temporary_folders() > before
+        iterator.close()
+    wait_for(lambda: not worker_processes())
+    assert temporary_folders() == before
     with Index("index") as index:
         assert 0 < index.totals().tracks < N_FILES
 
 
-def test_ctrl_c_keeps_what_was_added(cluster, tmp_path, start):
+def test_ctrl_c_keeps_added_files(cluster, tmp_path, start):
     for i in range(4):
         write(tmp_path / f"{i}.wav", tone(200 + i))
     write(tmp_path / "long.wav", melody(3_000.0))
-    adding = start(*REMOTE, cluster.address, tmp_path, start_new_session=True)
+    adding = start(*ADD_WITH_RAY, cluster.address, tmp_path, start_new_session=True)
     wait_for(lambda: Index.exists("index") and len(stored()) == 4)
     os.killpg(adding.pid, signal.SIGINT)
-    _, said = adding.communicate(timeout=30)
+    _, stderr = adding.communicate(timeout=30)
     assert adding.returncode == 130
-    assert "the same command goes on from there" in said
-    wait_for(lambda: not listeners())
+    assert "the same command goes on from there" in stderr
+    wait_for(lambda: not worker_processes())
     assert len(stored()) == 4
 
 
-def test_a_cluster_of_ones_own_is_started_and_says_nothing(tmp_path):
+def test_a_local_cluster_starts_without_output_of_ray(tmp_path):
     write(tmp_path / "a.wav", tone(440))
-    command = [*REMOTE, "local", "-j", "1", tmp_path / "a.wav"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert ended.stdout == ""
-    (line,) = ended.stderr.splitlines()
+    command = [*ADD_WITH_RAY, "local", "-j", "1", tmp_path / "a.wav"]
+    completed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert completed.stdout == ""
+    (line,) = completed.stderr.splitlines()
     assert line.startswith("1 added, 0 unchanged, 0 failed")

@@ -1,4 +1,4 @@
-"""Whatever lies in a folder, each file is indexed or listed as a failure: nothing else happens."""
+"""Every file of a folder, however damaged, is either added or recorded as a failure."""
 
 import os
 import struct
@@ -33,10 +33,10 @@ FFMPEG = {
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
-    """The bytes of a short sound in every format, with their suffixes."""
+    """Suffix and bytes of a short sound in every format."""
     folder = tmp_path_factory.mktemp("originals")
     sound = melody(3.0, 48_000)
-    paths = [write(folder / name, sound, 48_000, **how) for name, how in SNDFILE.items()]
+    paths = [write(folder / name, sound, 48_000, **options) for name, options in SNDFILE.items()]
     for name, (container, codec) in FFMPEG.items():
         paths.append(encode(folder / name, sound, 48_000, container=container, codec=codec))
     return [(path.suffix, path.read_bytes()) for path in paths]
@@ -77,27 +77,28 @@ DAMAGES = [cut, flipped, with_a_wild_header, spliced, with_a_gap, random_bytes]
 
 
 def add(folder, *options):
-    """Add a folder in a process of its own, and return what it said."""
+    """Add a folder in another process, and return its standard error."""
     command = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", *options, folder]
-    # A superuser's right to read everything is dropped, so that some files cannot be read.
+    # The process drops root's right to read all files, so that some files can't be read.
     program = (
         "import ctypes, os, sys\n"
         "for capability in (1, 2): ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)\n"
         "os.execv(sys.argv[1], sys.argv[1:])"
     )
-    launched = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program, *map(str, command)],
         stderr=subprocess.PIPE,
         check=False,
         timeout=3_000,
     )
-    said = launched.stderr.decode(errors="replace")
-    assert launched.returncode == 0, said
-    assert "Traceback" not in said
-    return said
+    stderr = completed.stderr.decode(errors="replace")
+    assert completed.returncode == 0, stderr
+    assert "Traceback" not in stderr
+    return stderr
 
 
 def stored_and_failed():
+    """The tracks by path, and the reasons of failures by path."""
     with Index("index") as index, index.all_with_vectors() as (_, rows):
         stored = {}
         for track, vector in rows:
@@ -107,7 +108,7 @@ def stored_and_failed():
 
 
 @pytest.mark.parametrize("options", [(), ("--excerpt", "1")], ids=["whole", "excerpt"])
-def test_damage_costs_no_more_than_the_file(originals, tmp_path, request, options):
+def test_a_damaged_file_is_stored_or_fails(originals, tmp_path, request, options):
     rng = np.random.default_rng(len(options))
     folder = tmp_path / "damaged"
     folder.mkdir()
@@ -123,15 +124,15 @@ def test_damage_costs_no_more_than_the_file(originals, tmp_path, request, option
     stored, failed = stored_and_failed()
     assert {os.path.basename(path) for path in stored | failed} == names
     assert not stored.keys() & failed.keys()
-    of_kind = {damage: f" {damage.__name__}." for damage in DAMAGES}
-    for damage, mark in of_kind.items():
+    marks = {damage: f" {damage.__name__}." for damage in DAMAGES}
+    for damage, mark in marks.items():
         assert any(mark in path for path in stored) is (damage is not random_bytes), damage
-    assert any(of_kind[random_bytes] in path for path in failed)
-    assert any(of_kind[cut] in path for path in failed)
+    assert any(marks[random_bytes] in path for path in failed)
+    assert any(marks[cut] in path for path in failed)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="pipes, names and rights as Linux has them")
-def test_odd_files_and_names_hold_nothing_up(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="needs pipes, names and permissions of Linux")
+def test_odd_files_and_names_do_not_stop_add(tmp_path):
     folder = tmp_path / "odd"
     (folder / "empty" / "inside").mkdir(parents=True)
     (folder / "loop").symlink_to(folder)
@@ -148,21 +149,21 @@ def test_odd_files_and_names_hold_nothing_up(tmp_path):
     with (folder / "sparse.mp3").open("wb") as file:
         file.truncate(4 << 30)
     write(folder / "long.wav", noise(0.1, 192_000)[:, np.newaxis] * np.ones(8), 192_000)
-    with (folder / "long.wav").open("r+b") as file:  # 4 GB, as long as its header can say
+    with (folder / "long.wav").open("r+b") as file:  # 4 GB, the longest that its header can declare
         at = file.read(4_096).index(b"data")
         file.truncate((4 << 30) - 2)
         file.seek(4)
         file.write(struct.pack("<I", 0xFFFF_FFF6))
         file.seek(at + 4)
         file.write(struct.pack("<I", 0xFFFF_FFFE - at - 8))
-    said = add(folder)
+    stderr = add(folder)
     stored, failed = stored_and_failed()
     os.chmod(folder / "closed", 0o700)
     assert {os.path.basename(path) for path in stored} == {*names, "long.wav"}
     assert {os.path.basename(path) for path in failed} == {
         "loop.wav", "dangling.wav", "pipe.wav", "nothing.mp3", "secret.wav", "closed", "sparse.mp3"
     }  # fmt: skip
-    assert "6 added" in said
+    assert "6 added" in stderr
     (folder / "secret.wav").chmod(0o600)
     assert "1 added" in add(folder)
     assert str(folder / "secret.wav") in stored_and_failed()[0]

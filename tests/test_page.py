@@ -111,7 +111,7 @@ def fewer(url):
 
 def test_what_is_no_sound_is_said(page, served):
     page.locator("#file").set_input_files(served.clip("text.mp3"))
-    expect(page.locator("#status")).to_contain_text("it holds no sound that can be decoded")
+    expect(page.locator("#status")).to_contain_text("it contains no audio that can be decoded")
     expect(page.locator("#status")).to_have_class("error")
 
 

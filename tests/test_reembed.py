@@ -1,4 +1,4 @@
-"""A whole index by another model, while the old one answers."""
+"""All tracks of an index are embedded with another model, while searches use the old one."""
 
 import os
 
@@ -11,7 +11,7 @@ from audiosearch import Embedder, Index, LibraryError, ModelMismatch, add, simil
 from audiosearch.ingest.reembed import Reembedding
 from audiosearch.models.registry import Request, compact
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 
 
 @pytest.fixture(scope="session")
@@ -21,27 +21,29 @@ def other(tmp_path_factory):
 
 @pytest.fixture
 def index(music):
-    (music / "twin.wav").write_bytes((music / "low.wav").read_bytes())
+    (music / "copy of low.wav").write_bytes((music / "low.wav").read_bytes())
     add("index", [music], model="compact")
     return "index"
 
 
 def reembed(model, *, force=False):
+    """The errors by path, and the failures that the index keeps."""
     with Reembedding("index", Request(model)) as reembedding:
-        outcomes = dict(reembedding)
-        return outcomes, reembedding.commit(force=force)
+        errors = dict(reembedding)
+        return errors, reembedding.commit(force=force)
 
 
 def vectors():
+    """The vectors of the index by path."""
     with Index("index") as index:
         return {track.path: index.vector(track) for track in index}
 
 
-def test_every_track_has_the_other_model_s_vector_and_keeps_its_id(index, other):
+def test_every_track_gets_a_vector_of_the_other_model_and_keeps_its_id(index, other):
     with Index("index") as opened:
         before = {track.path: track.id for track in opened}
-    outcomes, lost = reembed(other)
-    assert (set(outcomes), set(outcomes.values()), lost) == (set(before), {None}, [])
+    errors, failures = reembed(other)
+    assert (set(errors), set(errors.values()), failures) == (set(before), {None}, [])
     embedder = Embedder(other)
     for path, vector in vectors().items():
         np.testing.assert_allclose(vector, embedder.embed(path).vector, atol=1e-6)
@@ -53,7 +55,7 @@ def test_every_track_has_the_other_model_s_vector_and_keeps_its_id(index, other)
         assert (track.path, similarity) == (min(before), pytest.approx(1.0))
 
 
-def test_until_all_are_embedded_the_old_model_answers_and_what_is_done_is_kept(index, other, music):
+def test_an_interrupted_run_keeps_the_old_vectors_and_its_progress(index, other, music):
     before = vectors()
     with Reembedding("index", Request(other)) as reembedding:
         iterator = iter(reembedding)
@@ -74,20 +76,20 @@ def test_until_all_are_embedded_the_old_model_answers_and_what_is_done_is_kept(i
         assert opened.spec.model == "other.tflite"
 
 
-def test_files_that_are_gone_hold_it_up_unless_they_may_be_forgotten(index, other, music):
+def test_missing_files_are_an_error_unless_forced(index, other, music):
     (music / "high.wav").unlink()
     before = vectors()
-    with pytest.raises(LibraryError, match="1 tracks cannot be embedded anew, 1 of them"):
+    with pytest.raises(LibraryError, match="1 tracks can't be embedded, 1 of them"):
         reembed(other)
     assert vectors().keys() == before.keys()
-    outcomes, lost = reembed(other, force=True)
-    assert list(outcomes) == [failure.path for failure in lost] == [str(music / "high.wav")]
+    errors, failures = reembed(other, force=True)
+    assert list(errors) == [failure.path for failure in failures] == [str(music / "high.wav")]
     assert len(vectors()) == 5
     with Index("index") as opened:
         assert [failure.path for failure in opened.storage.failures()] == [str(music / "high.wav")]
 
 
-def test_tracks_that_are_added_or_changed_meanwhile_are_embedded_too(index, other, music):
+def test_tracks_added_or_changed_in_the_meantime_need_another_run(index, other, music):
     with Reembedding("index", Request(other)) as reembedding:
         assert set(dict(reembedding).values()) == {None}
         write(music / "low.wav", tone(500))
@@ -95,13 +97,13 @@ def test_tracks_that_are_added_or_changed_meanwhile_are_embedded_too(index, othe
         add("index", [music])
         with pytest.raises(LibraryError, match="added"):
             reembedding.commit()
-    outcomes, _ = reembed(other)
-    assert {os.path.basename(path) for path in outcomes} == {"low.wav", "new.wav"}
+    errors, _ = reembed(other)
+    assert {os.path.basename(path) for path in errors} == {"low.wav", "new.wav"}
     expected = Embedder(other).embed(music / "low.wav").vector
     np.testing.assert_allclose(vectors()[str(music / "low.wav")], expected, atol=1e-6)
 
 
-def test_one_that_had_the_index_open_mixes_nothing(index, other, music):
+def test_an_index_that_was_open_before_does_not_mix_models(index, other, music):
     with Index("index") as opened:
         track = next(iter(opened))
         vector = opened.vector(track)
@@ -112,7 +114,7 @@ def test_one_that_had_the_index_open_mixes_nothing(index, other, music):
             opened.search(vector, 1)
 
 
-def test_a_third_model_starts_from_nothing(index, other, tmp_path):
+def test_staged_vectors_of_another_model_are_not_used(index, other, tmp_path):
     with Reembedding("index", Request(other)) as reembedding:
         dict(reembedding)
     third = tflite(tmp_path / "third.tflite", lambda patches: mean_bands(patches) + 1)
@@ -120,19 +122,19 @@ def test_a_third_model_starts_from_nothing(index, other, tmp_path):
         assert len(reembedding) == 6
 
 
-def test_an_index_is_not_embedded_anew_by_its_own_model(index):
+def test_reembedding_with_the_same_model_is_an_error(index):
     with pytest.raises(LibraryError, match="already"):
         reembed("compact")
 
 
-def test_the_command_says_what_it_did(index, other, run):
+def test_the_command_reports_the_number_of_tracks(index, other, run):
     result = run("reembed", "--model", other)
     assert result.exit_code == 0
     assert "6 embedded; the index answers by other.tflite" in result.stderr
     assert run("reembed", "--model", compact().name).exit_code == 0
 
 
-def test_a_file_that_changed_since_gives_no_one_else_its_vector(index, other, music):
+def test_a_changed_file_does_not_lend_its_vector_to_copies_of_its_old_content(index, other, music):
     old = (music / "high.wav").read_bytes()
     write(music / "high.wav", noise(seed=8))
     reembed(other)
@@ -145,7 +147,7 @@ def test_a_file_that_changed_since_gives_no_one_else_its_vector(index, other, mu
         np.testing.assert_allclose(vectors()[str(music / name)], expected, atol=1e-6)
 
 
-def test_a_file_that_was_gone_is_added_when_it_is_back(index, other, music):
+def test_a_restored_file_is_added_again(index, other, music):
     away = (music / "high.wav").rename(music.parent / "away.wav")
     reembed(other, force=True)
     away.rename(music / "high.wav")
@@ -153,7 +155,7 @@ def test_a_file_that_was_gone_is_added_when_it_is_back(index, other, music):
     assert [os.path.basename(o.path) for o in added] == ["high.wav"]
 
 
-def test_what_is_not_done_forgets_nothing(index, other, music):
+def test_a_failed_commit_changes_nothing(index, other, music):
     (music / "high.wav").unlink()
     with Reembedding("index", Request(other)) as reembedding:
         dict(reembedding)
@@ -166,7 +168,7 @@ def test_what_is_not_done_forgets_nothing(index, other, music):
         assert opened.storage.failures() == []
 
 
-def test_two_at_once_do_not_mix(index, other, tmp_path):
+def test_two_runs_at_once_do_not_mix_models(index, other, tmp_path):
     third = tflite(tmp_path / "third.tflite", lambda patches: mean_bands(patches) + 1)
     with Reembedding("index", Request(other)) as first:
         with Reembedding("index", Request(str(third))) as second:
@@ -181,16 +183,14 @@ def test_two_at_once_do_not_mix(index, other, tmp_path):
         np.testing.assert_allclose(vector, embedder.embed(path).vector, atol=1e-6)
 
 
-def test_an_index_is_not_emptied_for_want_of_a_disk(index, other, music):
+def test_commit_refuses_if_no_track_can_be_embedded(index, other, music):
     music.rename(music.with_name("unmounted"))
     with pytest.raises(LibraryError, match="None of the tracks can be embedded"):
         reembed(other, force=True)
     assert len(vectors()) == 6
 
 
-def test_a_file_that_changed_is_embedded_by_the_old_model_where_the_new_one_does_not_succeed(
-    index, other, music
-):
+def test_add_uses_the_old_model_until_the_new_one_is_committed(index, other, music):
     write(music / "high.wav", noise(seed=8))
     with Reembedding("index", Request(other)) as reembedding:
         assert set(dict(reembedding).values()) == {None}

@@ -305,7 +305,7 @@ def test_what_cannot_be_answered_ends_in_a_sentence_and_a_hint(
 def test_what_is_no_sound_is_said_without_telling_where_it_lay(api, served):
     found = api.post("/embed", files=upload(served.clip("text.mp3")))
     assert found.status_code == 422
-    assert found.json()["error"] == "the file: it holds no sound that can be decoded"
+    assert found.json()["error"] == "the file: it contains no audio that can be decoded"
 
 
 def test_a_track_that_cannot_be_decoded_any_more_is_said(api, served):

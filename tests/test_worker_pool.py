@@ -1,41 +1,43 @@
-"""Workers that are lost before they begin: others go on, and are hired while that helps."""
+"""Workers that are lost before they start are replaced, as long as other workers start."""
 
 import socket
 
 import pytest
 
 from audiosearch import AudiosearchError
-from audiosearch.embedding.pipeline import EmbeddingResult
-from audiosearch.ingest.ray.actor import Answer, Task
-from audiosearch.ingest.ray.probe import is_missing
-from audiosearch.ingest.ray.reader import RayResults, Worker
+from audiosearch.embedding.result import EmbeddingResult
+from audiosearch.ingest.ray.actor import FileTask, PollResult
+from audiosearch.ingest.ray.probe import is_closed
+from audiosearch.ingest.ray.results import RayResults
 from audiosearch.ingest.ray.task_queue import TaskQueue
+from audiosearch.ingest.ray.worker_pool import Worker
 
 LOST = RuntimeError("The actor died.\nIt has no module named audiosearch")
 
 
-class WorkerPool:
-    """Workers, of whom those that are hired in some places are lost before they begin."""
+class FakeWorkerPool:
+    """Workers of which some are lost before they start."""
 
-    def __init__(self, begins, *, is_lost=False):
+    def __init__(self, starts, *, is_lost=False):
         self.is_lost = is_lost
-        self._begins = iter(begins)
-        self._answers = []
-        self.n_hired = 0
+        self._starts = iter(starts)
+        self._poll_results = []
+        self.n_started = 0
         self.workers = []
 
     def start(self):
         worker = Worker(actor=None)
-        self.n_hired += 1
+        self.n_started += 1
         self.workers.append(worker)
-        self._answers.append((worker, Answer([]) if next(self._begins) else LOST))
+        self._poll_results.append((worker, PollResult([]) if next(self._starts) else LOST))
 
-    def ask(self, worker, tasks):
-        worker.owes_answer = True
-        self._answers.append((worker, Answer([EmbeddingResult(task.path) for task in tasks])))
+    def submit_and_poll(self, worker, tasks):
+        worker.is_polled = True
+        results = [EmbeddingResult(task.path) for task in tasks]
+        self._poll_results.append((worker, PollResult(results)))
 
-    def answers(self, timeout_seconds):
-        return [self._answers.pop(0)]
+    def poll_results(self, timeout_seconds):
+        return [self._poll_results.pop(0)]
 
     def release(self, worker):
         self.workers.remove(worker)
@@ -44,49 +46,50 @@ class WorkerPool:
         self.workers.clear()
 
 
-def read(pool, n_files, n_workers):
+def embed(pool, n_files, n_workers):
+    """The paths of the results, in order."""
     queue = TaskQueue(f"{i}.wav" for i in range(n_files))
-    readings = RayResults(queue, pool, Task, n_workers=n_workers)
-    return sorted(reading.path for batch in readings for reading in batch)
+    batches = RayResults(queue, pool, FileTask, n_workers=n_workers)
+    return sorted(result.path for batch in batches for result in batch)
 
 
 @pytest.mark.parametrize(
-    ("begins", "n_workers", "n_hired"),
+    ("starts", "n_workers", "n_started"),
     [
-        pytest.param([True] + [False] * 4, 2, 4, id="one at work, three lost in its place"),
-        pytest.param([False] * 3 + [True] * 7, 8, 10, id="three of one bad node before others"),
-        pytest.param([False, False, True, False, False, True, True], 3, 7, id="luck between"),
-        pytest.param([False, False, True], 1, 3, id="the third try"),
+        pytest.param([True] + [False] * 4, 2, 4, id="one works, three replacements are lost"),
+        pytest.param([False] * 3 + [True] * 7, 8, 10, id="three of one bad node first"),
+        pytest.param([False, False, True, False, False, True, True], 3, 7, id="lost and started"),
+        pytest.param([False, False, True], 1, 3, id="only the third starts"),
     ],
 )
-def test_lost_starts_end_nothing_where_others_begin(begins, n_workers, n_hired):
-    pool = WorkerPool(begins)
-    assert read(pool, 100, n_workers) == sorted(f"{i}.wav" for i in range(100))
-    assert pool.n_hired == n_hired
+def test_failed_starts_do_not_end_the_run_if_others_start(starts, n_workers, n_started):
+    pool = FakeWorkerPool(starts)
+    assert embed(pool, 100, n_workers) == sorted(f"{i}.wav" for i in range(100))
+    assert pool.n_started == n_started
 
 
 @pytest.mark.parametrize("n_workers", [1, 2, 5])
-def test_where_none_begins_it_ends_in_a_sentence(n_workers):
-    pool = WorkerPool([False] * 100)
-    with pytest.raises(AudiosearchError, match=r"No worker starts on .* no module named"):
-        read(pool, 100, n_workers)
-    assert pool.n_hired == n_workers + 2
+def test_the_run_ends_with_an_error_if_no_worker_starts(n_workers):
+    pool = FakeWorkerPool([False] * 100)
+    with pytest.raises(AudiosearchError, match=r"No worker can start on .* no module named"):
+        embed(pool, 100, n_workers)
+    assert pool.n_started == n_workers + 2
 
 
-def test_a_cluster_that_is_lost_ends_it_at_once_and_what_was_read_is_told():
-    pool = WorkerPool([True, False, False], is_lost=True)
+def test_a_lost_cluster_ends_the_run_after_the_results_so_far():
+    pool = FakeWorkerPool([True, False, False], is_lost=True)
     queue = TaskQueue(f"{i}.wav" for i in range(600))
-    readings = iter(RayResults(queue, pool, Task, n_workers=1))
-    first = next(readings)
-    pool._answers = [(pool.workers[0], LOST)]
-    with pytest.raises(AudiosearchError, match="does not answer any more") as caught:
-        next(readings)
+    batches = iter(RayResults(queue, pool, FileTask, n_workers=1))
+    first = next(batches)
+    pool._poll_results = [(pool.workers[0], LOST)]
+    with pytest.raises(AudiosearchError, match="no longer answers") as caught:
+        next(batches)
     assert first
-    assert "goes on from there" in caught.value.hint
+    assert "run the same command to continue" in caught.value.hint
 
 
-def test_what_nobody_listens_at_is_gone():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-    assert is_missing(address)
+def test_an_address_without_a_server_is_closed():
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+    assert is_closed(address)
