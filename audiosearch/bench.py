@@ -24,14 +24,14 @@ from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.embedding.decoder_process import ENVIRONMENT
 from audiosearch.embedding.embedder import BATCH_PATCHES, PatchReader
 from audiosearch.embedding.pipeline import Pipeline
-from audiosearch.models import registry
-from audiosearch.models.front_end import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES, PATCH_HOP_SECONDS
+from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES, PATCH_HOP_SECONDS
 from audiosearch.models.log_mel import patch_stream
 from audiosearch.models.runtime import n_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from audiosearch.models.registry import Model
     from audiosearch.models.runtime import Network
     from audiosearch.types import Float32
 
@@ -43,17 +43,6 @@ _RUN_SECONDS = 6.0  # about so long each run from files to embeddings takes
 _TIMED_SECONDS = 1.0  # so long the network alone is measured
 _TITLE = "variant 00000"
 _SGEMM_SIZE = 2_048
-
-# Multiplications and additions of VGGish for one patch, layer by layer.
-_VGGISH_OPERATIONS = 2 * (
-    96 * 64 * 64 * 9
-    + 48 * 32 * 128 * 64 * 9
-    + 24 * 16 * 256 * (128 + 256) * 9
-    + 12 * 8 * 512 * (256 + 512) * 9
-    + 6 * 4 * 512 * 4_096
-    + 4_096 * 4_096
-    + 4_096 * EMBEDDING_SIZE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +68,7 @@ class Bench:
         How many processes decode; as many as there are cores, unless given.
     """
 
-    def __init__(self, model: registry.Model, *, n_jobs: int | None = None) -> None:
+    def __init__(self, model: Model, *, n_jobs: int | None = None) -> None:
         self._model = model
         self._n_jobs = n_jobs or n_cores()
         self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
@@ -109,12 +98,13 @@ class Bench:
         wall, cpu = _timed(lambda: network(patches), seconds=_TIMED_SECONDS)
         rate = BATCH_PATCHES / wall
         self._note("network", "rate", rate, "patches/s")
-        if self._model.name == registry.VGGISH:
+        flops = self._model.spec.flops_per_patch if self._model.spec else None
+        if flops is not None:
             square = np.ones((_SGEMM_SIZE, _SGEMM_SIZE), dtype=np.float32)
             sgemm = 2 * _SGEMM_SIZE**3 / _timed(lambda: square @ square, seconds=_TIMED_SECONDS)[0]
-            self._note("network", "speed", rate * _VGGISH_OPERATIONS / 1e9, "GFLOP/s")
+            self._note("network", "speed", rate * flops / 1e9, "GFLOP/s")
             self._note("network", "sgemm", sgemm / 1e9, "GFLOP/s")
-            self._note("network", "share of sgemm", rate * _VGGISH_OPERATIONS / sgemm, "")
+            self._note("network", "share of sgemm", rate * flops / sgemm, "")
         return cpu / BATCH_PATCHES
 
     def _measure_road(self, suffix: str, sounds: _Sounds, network_seconds: float) -> None:
@@ -146,10 +136,11 @@ class Bench:
 
     def _measure_search(self) -> None:
         rng = np.random.default_rng(0)
-        vectors = rng.standard_normal((max(SIZES), EMBEDDING_SIZE), dtype=np.float32)
+        dimension = self._model.dimension
+        vectors = rng.standard_normal((max(SIZES), dimension), dtype=np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         for size in SIZES:
-            index = faiss.IndexFlatIP(EMBEDDING_SIZE)
+            index = faiss.IndexFlatIP(dimension)
             index.add(vectors[:size])
             search = partial(index.search, vectors[:1], 10)
             wall, _ = _timed(search, seconds=_TIMED_SECONDS / 10)

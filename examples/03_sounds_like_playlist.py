@@ -6,7 +6,7 @@ from pathlib import Path
 from audiosearch import add
 from audiosearch.demo import write_sounds
 from audiosearch.playlist_files.formats import Entry, PlaylistFormat, playlist_text
-from audiosearch.models.registry import Request
+from audiosearch.models.registry import ModelRequest
 from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest, playlist
 
 with tempfile.TemporaryDirectory() as folder:
@@ -15,7 +15,7 @@ with tempfile.TemporaryDirectory() as folder:
 
     seed = str(Path(folder) / "sounds" / "drum" / "drum-1.wav")
     shape = PlaylistOptions(n_tracks=5, keep_seeds=True)
-    found = playlist(Path(folder) / "index", PlaylistRequest(seeds=(seed,)), shape, Constraints(), Request())
+    found = playlist(Path(folder) / "index", PlaylistRequest(seeds=(seed,)), shape, Constraints(), ModelRequest())
 
     entries = [Entry(track.path, seconds=track.seconds) for track in found.tracks]
     text = playlist_text(entries, found.name, PlaylistFormat.M3U8)

@@ -19,7 +19,7 @@ from speed import AUDIOSEARCH, report
 
 from audiosearch import Index
 from audiosearch.library.index import EmbeddingSpec, Track
-from audiosearch.models.registry import Request, compact
+from audiosearch.models.registry import ModelRequest, compact
 from audiosearch.playlists import Constraints, PlaylistOptions, around
 from audiosearch.search.query_vectors import QueryVectors
 from audiosearch.search.similar import SearchOptions
@@ -70,7 +70,7 @@ def main() -> None:
                 times = []
                 for seed in rng.integers(1, arguments.tracks, arguments.playlists + 1).tolist():
                     started = time.perf_counter()
-                    seeds = QueryVectors(index, Request())
+                    seeds = QueryVectors(index, ModelRequest())
                     seeds.add_all([f"#{seed}"])
                     found = around(
                         index, seeds, shape, Constraints(per_artist=3), SearchOptions(whiten=True)

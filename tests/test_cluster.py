@@ -25,7 +25,7 @@ from audiosearch.ingest.ray import queue as ledgers
 from audiosearch.ingest.ray import reader as readers
 from audiosearch.ingest.ray.connection import connected
 from audiosearch.ingest.ray.reader import RayReader, WorkerPool
-from audiosearch.models.registry import Request
+from audiosearch.models.registry import ModelRequest
 
 N_FILES = 40
 REMOTE = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", "--ray"]
@@ -84,7 +84,7 @@ def on_cluster(cluster):
             stack.enter_context(connected(cluster.address))
             sources = InputFiles(paths)
             reader = RayReader(sources, n_workers=n_workers, **options)
-            return Ingest(directory, sources.paths, request=Request("compact"), reader=reader)
+            return Ingest(directory, sources.paths, request=ModelRequest("compact"), reader=reader)
 
         yield ingest
 

@@ -19,7 +19,7 @@ from audiosearch.library.milvus.catalog import MilvusCatalog
 from audiosearch.library.milvus.database import MilvusStore
 from audiosearch.library.milvus.schema import coded, decoded
 from audiosearch.maintenance.copy import copy
-from audiosearch.models.registry import Request, compact
+from audiosearch.models.registry import ModelRequest, compact
 from audiosearch.playlists.builder import Constraints
 from audiosearch.playlists.request import PlaylistRequest, playlist
 from audiosearch.playlists.similar import PlaylistOptions
@@ -268,6 +268,6 @@ def test_more_hits_than_are_found_at_a_time_are_said(address, monkeypatch):
         assert len(answer.hits) == 4  # and the clip itself
         assert answer.warnings == ["no more than 5 hits are found at a time"]
         found = playlist(
-            index, PlaylistRequest(("#1",)), PlaylistOptions(), Constraints(), Request()
+            index, PlaylistRequest(("#1",)), PlaylistOptions(), Constraints(), ModelRequest()
         )
         assert len(found.tracks) == 4

@@ -11,7 +11,7 @@ from test_ranking import a_track, crowd
 from audiosearch import Index, LibraryError, TrackNotFound
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import EmbeddingSpec
-from audiosearch.models.registry import Request, compact
+from audiosearch.models.registry import ModelRequest, compact
 from audiosearch.playlist_files.formats import Entry, PlaylistFormat, playlist_text, read_playlist
 from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as found_playlist
@@ -34,7 +34,7 @@ def playlist(directory, *seeds, caps=None, waypoints=(), filters=None, whiten=No
         seeds=seeds, waypoints=waypoints, filters=filters or Filters(), whiten=whiten
     )
     return found_playlist(
-        directory, wishes, PlaylistOptions(**shape), caps or Constraints(), Request()
+        directory, wishes, PlaylistOptions(**shape), caps or Constraints(), ModelRequest()
     )
 
 

@@ -3,14 +3,10 @@
 import numpy as np
 import pytest
 
-from audiosearch.embedding.pooling import (
-    PcaPostprocessor,
-    RunningPool,
-    postprocessor_for,
-    unit,
-)
+from audiosearch.embedding.pooling import RunningPool, unit
 from audiosearch.errors import UsageError, WeightsError
 from audiosearch.models import registry
+from audiosearch.models.postprocess import PcaPostprocessor, postprocessor_for
 
 GOLDEN = ["sine_1khz_3s", "chirp_noise_5s", "one_patch_15600", "one_short_30959", "silence_2s"]
 

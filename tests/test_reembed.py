@@ -9,7 +9,7 @@ from sounds import noise, tone, write
 
 from audiosearch import Embedder, Index, LibraryError, ModelMismatch, add, similar
 from audiosearch.ingest.reembed import Reembedding
-from audiosearch.models.registry import Request, compact
+from audiosearch.models.registry import ModelRequest, compact
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own
 
@@ -27,7 +27,7 @@ def index(music):
 
 
 def reembed(model, *, force=False):
-    with Reembedding("index", Request(model)) as reembedding:
+    with Reembedding("index", ModelRequest(model)) as reembedding:
         outcomes = dict(reembedding)
         return outcomes, reembedding.commit(force=force)
 
@@ -55,18 +55,18 @@ def test_every_track_has_the_other_model_s_vector_and_keeps_its_id(index, other)
 
 def test_until_all_are_embedded_the_old_model_answers_and_what_is_done_is_kept(index, other, music):
     before = vectors()
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         iterator = iter(reembedding)
         first = next(iterator)
         iterator.close()
     assert vectors().keys() == before.keys()
     for path, vector in vectors().items():
         np.testing.assert_array_equal(vector, before[path])
-    assert len(similar("index", music / "low.wav", request=Request("compact")).hits) == 5
+    assert len(similar("index", music / "low.wav", request=ModelRequest("compact")).hits) == 5
     with Index("index") as opened:
         model, n_done = opened.pending()
     assert (model, n_done >= 1) == ("other.tflite", True)
-    with Reembedding("index", Request(other)) as again:
+    with Reembedding("index", ModelRequest(other)) as again:
         assert len(again) == 6 - n_done
         assert first[0] not in dict(again)
         again.commit()
@@ -88,7 +88,7 @@ def test_files_that_are_gone_hold_it_up_unless_they_may_be_forgotten(index, othe
 
 
 def test_tracks_that_are_added_or_changed_meanwhile_are_embedded_too(index, other, music):
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         assert set(dict(reembedding).values()) == {None}
         write(music / "low.wav", tone(500))
         write(music / "new.wav", noise(seed=5))
@@ -113,10 +113,10 @@ def test_one_that_had_the_index_open_mixes_nothing(index, other, music):
 
 
 def test_a_third_model_starts_from_nothing(index, other, tmp_path):
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         dict(reembedding)
     third = tflite(tmp_path / "third.tflite", lambda patches: mean_bands(patches) + 1)
-    with Reembedding("index", Request(str(third))) as reembedding:
+    with Reembedding("index", ModelRequest(str(third))) as reembedding:
         assert len(reembedding) == 6
 
 
@@ -155,7 +155,7 @@ def test_a_file_that_was_gone_is_added_when_it_is_back(index, other, music):
 
 def test_what_is_not_done_forgets_nothing(index, other, music):
     (music / "high.wav").unlink()
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         dict(reembedding)
         write(music / "new.wav", noise(seed=5))
         add("index", [music])
@@ -168,8 +168,8 @@ def test_what_is_not_done_forgets_nothing(index, other, music):
 
 def test_two_at_once_do_not_mix(index, other, tmp_path):
     third = tflite(tmp_path / "third.tflite", lambda patches: mean_bands(patches) + 1)
-    with Reembedding("index", Request(other)) as first:
-        with Reembedding("index", Request(str(third))) as second:
+    with Reembedding("index", ModelRequest(other)) as first:
+        with Reembedding("index", ModelRequest(str(third))) as second:
             with pytest.raises(LibraryError, match="Another process"):
                 dict(first)
             dict(second)
@@ -192,7 +192,7 @@ def test_a_file_that_changed_is_embedded_by_the_old_model_where_the_new_one_does
     index, other, music
 ):
     write(music / "high.wav", noise(seed=8))
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         assert set(dict(reembedding).values()) == {None}
     add("index", [music])
     expected = Embedder("compact").embed(music / "high.wav").vector

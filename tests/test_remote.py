@@ -25,7 +25,7 @@ from audiosearch.ingest.add import Ingest, Status
 from audiosearch.ingest.reembed import Reembedding
 from audiosearch.maintenance import files
 from audiosearch.maintenance.doctor import State, examine
-from audiosearch.models.registry import Request
+from audiosearch.models.registry import ModelRequest
 from audiosearch.paths import is_url
 from audiosearch.playlist_files.formats import Entry, PlaylistFormat, playlist_text, read_playlist
 from audiosearch.web.audio import Audio
@@ -77,7 +77,7 @@ class InOneProcess(Reader):
 def added(*paths, directory="index"):
     sources = InputFiles(paths)
     reader = InOneProcess(sources)
-    ingest = Ingest(directory, sources.paths, request=Request("compact"), reader=reader)
+    ingest = Ingest(directory, sources.paths, request=ModelRequest("compact"), reader=reader)
     return {outcome.path: outcome for outcome in ingest}
 
 
@@ -234,7 +234,7 @@ def test_reembed_reads_urls(bucket, tmp_path):
 
     added("memory://bucket")
     network = tflite(tmp_path / "own.tflite", mean_bands)
-    with Reembedding("index", Request(str(network))) as reembedding:
+    with Reembedding("index", ModelRequest(str(network))) as reembedding:
         assert [error for _, error in reembedding] == [None] * 5
         assert reembedding.succeed() == []
 

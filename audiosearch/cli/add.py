@@ -88,7 +88,7 @@ def add(
     from audiosearch.audio.decode import SUFFIXES
     from audiosearch.cli.console import model_progress
     from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
-    from audiosearch.models.registry import Request
+    from audiosearch.models.registry import ModelRequest
 
     suffixes = _suffixes(extensions) if extensions else SUFFIXES
     reprocess = (
@@ -109,7 +109,7 @@ def add(
             ingest = Ingest(
                 location,
                 files,
-                request=Request(model, weights, progress),
+                request=ModelRequest(model, weights, progress),
                 excerpt_seconds=excerpt,
                 reprocess=reprocess,
                 reader=reader,

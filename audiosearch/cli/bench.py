@@ -32,7 +32,7 @@ def bench(
     from audiosearch.models.runtime import n_cores
 
     with model_progress() as progress:
-        chosen = registry.choose(model, weights=weights, progress=progress)
+        chosen = registry.resolve(model, weights=weights, progress=progress)
     measured = Bench(chosen, n_jobs=jobs)
     with stderr().status(f"Round 1 of {rounds} ...") as status:
         for number in measured.rounds(rounds):

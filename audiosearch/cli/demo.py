@@ -49,14 +49,14 @@ def demo(
     with model_progress() as progress:
         if Index.exists(index_dir):
             model = registry.AUTO  # an earlier demo's
-        elif registry.vggish_at_hand(weights, progress) is None:
-            model = registry.COMPACT
+        elif registry.available(registry.PREFERRED, weights, progress) is None:
+            model = registry.FALLBACK
         else:
-            model = registry.VGGISH
+            model = registry.PREFERRED
         ingest = Ingest(
             index_dir,
             [os.path.abspath(sound.path) for sound in sounds],
-            request=registry.Request(model, weights, progress),
+            request=registry.ModelRequest(model, weights, progress),
         )
     run(ingest)
 

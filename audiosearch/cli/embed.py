@@ -58,11 +58,12 @@ def embed(
     from audiosearch.cli.console import model_progress, warn
     from audiosearch.cli.output import print_json
     from audiosearch.embedding.embedder import Embedder
-    from audiosearch.embedding.pooling import Pooling, postprocessor_for
+    from audiosearch.embedding.pooling import Pooling
     from audiosearch.models import registry
+    from audiosearch.models.postprocess import postprocessor_for
 
     with model_progress() as progress:
-        chosen = registry.choose(model, weights=weights, progress=progress)
+        chosen = registry.resolve(model, weights=weights, progress=progress)
         post = postprocessor_for(chosen, pca, progress) if postprocess or pca else None
     embedder = Embedder(chosen, excerpt_seconds=excerpt, postprocess=post)
     arrays = []

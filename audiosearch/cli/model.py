@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Annotated
 
+import click
 import typer
 
 from audiosearch.cli.options import (
@@ -15,16 +15,10 @@ from audiosearch.cli.options import (
     help_without_command,
 )
 from audiosearch.cli.output import Format, show_facts
+from audiosearch.models.specs import PREFERRED, SPECS, downloads
 
 commands = typer.Typer(help="The models: what is at hand, download, check.")
 commands.callback(invoke_without_command=True)(help_without_command)
-
-
-class Fetchable(str, Enum):
-    """What can be downloaded."""
-
-    VGGISH = "vggish"
-    PCA = "pca"
 
 
 def register(app: typer.Typer) -> None:
@@ -42,18 +36,20 @@ def status(output: OutputFormat = Format.TABLE) -> None:
 
 @commands.command()
 def fetch(
-    what: Annotated[Fetchable, typer.Argument(help="What to download.")] = Fetchable.VGGISH,
+    what: Annotated[
+        str, typer.Argument(help="What to download.", click_type=click.Choice(list(downloads())))
+    ] = PREFERRED,
 ) -> None:
     """Download VGGish (288 MB) and convert it, or its PCA parameters."""
     from audiosearch.cli.console import model_progress, say
     from audiosearch.models import registry
 
     with model_progress() as progress:
-        if what is Fetchable.PCA:
-            path = registry.VGGISH_PCA.fetch(progress)
+        if what in SPECS:
+            path = registry.fetch(what, progress).path
         else:
-            path = registry.fetched_vggish(progress).path
-    say(f"{what.value} is at hand: {path}")
+            path = downloads()[what].fetch(progress)
+    say(f"{what} is at hand: {path}")
 
 
 @commands.command()
@@ -64,13 +60,13 @@ def verify(weights: Weights = None, pca: Pca = None) -> None:
     post-processed too where the PCA parameters can be had.
     """
     from audiosearch.cli.console import model_progress, warn
-    from audiosearch.embedding.pooling import postprocessor_for
     from audiosearch.errors import DownloadError, WeightsError
     from audiosearch.models import registry
+    from audiosearch.models.postprocess import postprocessor_for
     from audiosearch.models.smoke_test import smoke_test
 
     with model_progress() as progress:
-        model = registry.choose(registry.VGGISH, weights=weights, progress=progress)
+        model = registry.resolve(registry.PREFERRED, weights=weights, progress=progress)
         try:
             post = postprocessor_for(model, pca, progress)
         except DownloadError as exc:
@@ -95,5 +91,5 @@ def path(model: ModelName = "vggish", weights: Weights = None) -> None:
     from audiosearch.models import registry
 
     with model_progress() as progress:
-        chosen = registry.choose(model, weights=weights, progress=progress)
+        chosen = registry.resolve(model, weights=weights, progress=progress)
     typer.echo(chosen.path)

@@ -121,7 +121,7 @@ def playlist(
 ) -> None:
     """Make a playlist of tracks that sound like SEED, or lead from it to another track."""
     from audiosearch.cli.console import model_progress, warn
-    from audiosearch.models.registry import Request
+    from audiosearch.models.registry import ModelRequest
     from audiosearch.playlist_files.formats import PathStyle, beside, read_playlist
     from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
     from audiosearch.playlists import playlist as found_playlist
@@ -150,7 +150,7 @@ def playlist(
     if via and not to:
         raise UsageError("--via leads nowhere without --to.", hint="Name where the path ends.")
     with model_progress() as progress:
-        found = found_playlist(location, wishes, shape, caps, Request(model, weights, progress))
+        found = found_playlist(location, wishes, shape, caps, ModelRequest(model, weights, progress))
     for note in found.notes:
         warn(note)
     folder = output.parent if output is not None else Path()

@@ -61,7 +61,7 @@ def query(
 ) -> None:
     """Find the tracks that sound most like CLIP."""
     from audiosearch.cli.console import model_progress, warn
-    from audiosearch.models.registry import Request
+    from audiosearch.models.registry import ModelRequest
     from audiosearch.search.similar import SearchOptions, similar
 
     with model_progress() as progress:
@@ -72,7 +72,7 @@ def query(
             unlike=unlike or (),
             k=k,
             ranking=SearchOptions(which, whiten, min_similarity, include_self),
-            request=Request(model, weights, progress),
+            request=ModelRequest(model, weights, progress),
         )
     for warning in answer.warnings:
         warn(warning)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from audiosearch.cli.options import DEFAULT_INDEX, IndexAt, Jobs, Weights
+from audiosearch.models.specs import model_choices
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def reembed(
     model: Annotated[
         str,
-        typer.Option("--model", metavar="vggish|compact|FILE.tflite", help="Which to use."),
+        typer.Option("--model", metavar=model_choices(), help="Which to use."),
     ],
     weights: Weights = None,
     jobs: Jobs = None,
@@ -30,10 +31,10 @@ def reembed(
     from audiosearch.cli.console import model_progress, say, stderr
     from audiosearch.cli.progress import IngestProgress
     from audiosearch.ingest.reembed import Reembedding
-    from audiosearch.models.registry import Request
+    from audiosearch.models.registry import ModelRequest
 
     with model_progress() as progress:
-        reembedding = Reembedding(location, Request(model, weights, progress), n_jobs=jobs)
+        reembedding = Reembedding(location, ModelRequest(model, weights, progress), n_jobs=jobs)
     n_embedded = 0
     with reembedding:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiosearch.audio.decode import mono_blocks, open_recording, patch_waveform
-from audiosearch.embedding.pooling import PcaPostprocessor, Pooling, RunningPool, unit
+from audiosearch.embedding.pooling import Pooling, RunningPool, unit
 from audiosearch.errors import AudioError, UsageError
 from audiosearch.models import registry
 from audiosearch.models.front_end import PATCH_HOP_SECONDS, PATCH_SAMPLES, SAMPLE_RATE_HZ
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from audiosearch.audio.recording import AudioInfo
+    from audiosearch.models.postprocess import PcaPostprocessor
     from audiosearch.models.runtime import Network
     from audiosearch.types import Float32, StrPath
 
@@ -139,7 +140,7 @@ class Embedder:
     Parameters
     ----------
     model : str or Model
-        A model, or its name as for `audiosearch.models.registry.choose`.
+        A model, or its name as for `audiosearch.models.registry.resolve`.
     weights : path-like, optional
         A VGGish checkpoint, for a model given by name.
     excerpt_seconds : float, optional
@@ -171,7 +172,7 @@ class Embedder:
     ) -> None:
         check_excerpt(excerpt_seconds)
         if isinstance(model, str):
-            model = registry.choose(model, weights=weights)
+            model = registry.resolve(model, weights=weights)
         self.model = model
         self._network = model.load()
         self.excerpt_seconds = excerpt_seconds

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from audiosearch.types import StrPath
 
 
-_AUTO = registry.Request()
+_AUTO = registry.ModelRequest()
 
 
 class Status(str, Enum):
@@ -120,7 +120,7 @@ class Ingest:
         directory: StrPath,
         paths: Sequence[str],
         *,
-        request: registry.Request = _AUTO,
+        request: registry.ModelRequest = _AUTO,
         excerpt_seconds: float | None = None,
         reprocess: ReprocessPolicy = ReprocessPolicy.CHANGED,
         reader: Reader = LOCAL_READER,
@@ -149,11 +149,11 @@ class Ingest:
                 self._index.close()
             raise
 
-    def _resolve_model(self, request: registry.Request) -> registry.Model:
+    def _resolve_model(self, request: registry.ModelRequest) -> registry.Model:
         if self._index is not None:
             own = self._index.spec
             return registry.resolve_for_index(own.model, own.weights_digest, request)
-        return registry.choose(
+        return registry.resolve(
             request.model, weights=request.weights, may_fetch=True, progress=request.progress
         )
 
@@ -274,7 +274,7 @@ def add(
     """Add files and folders to an index, and return what became of each file.
 
     The other parameters, and the errors, are those of `Ingest` and
-    `audiosearch.models.registry.Request`.
+    `audiosearch.models.registry.ModelRequest`.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ def add(
     ingest = Ingest(
         directory,
         find_audio(paths),
-        request=registry.Request(model, weights),
+        request=registry.ModelRequest(model, weights),
         excerpt_seconds=excerpt_seconds,
         reprocess=reprocess,
         reader=Reader(n_jobs=n_jobs),

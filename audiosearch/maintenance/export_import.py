@@ -182,7 +182,7 @@ def import_vectors(
 def _index(directory: StrPath, model: str | None, vectors_file: Path) -> Index:
     is_export = model is None and vectors_file.name == VECTORS
     exported = _exported_spec(vectors_file.with_name(IDENTITY)) if is_export else None
-    name = model or registry.VGGISH
+    name = model or registry.PREFERRED
     said = exported or EmbeddingSpec(name, registry.nominal_digest(name))
     if not Index.exists(directory):
         return Index(directory, spec=said)

@@ -18,7 +18,7 @@ from audiosearch.search.similar import SearchOptions, named_track
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track
-    from audiosearch.models.registry import Request
+    from audiosearch.models.registry import ModelRequest
     from audiosearch.playlists.builder import Constraints, Playlist
     from audiosearch.types import StrPath
 
@@ -55,7 +55,7 @@ def playlist(
     wishes: PlaylistRequest,
     shape: PlaylistOptions,
     caps: Constraints,
-    request: Request,
+    request: ModelRequest,
 ) -> Playlist:
     """Return the playlist that was asked for.
 
@@ -66,7 +66,7 @@ def playlist(
     wishes : PlaylistRequest
     shape : PlaylistOptions
     caps : Constraints
-    request : Request
+    request : ModelRequest
         The index's own model, unless it asks for another.
 
     Raises

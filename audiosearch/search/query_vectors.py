@@ -37,7 +37,7 @@ class QueryVectors:
         What kept a clip from being heard to its end.
     """
 
-    def __init__(self, index: Index, request: registry.Request) -> None:
+    def __init__(self, index: Index, request: registry.ModelRequest) -> None:
         self._index = index
         self._request = request
         self._embedders: list[Embedder] = []  # one, once a clip needs it

@@ -74,7 +74,7 @@ class SearchResult:
 
 
 _BY_COSINE = SearchOptions()
-_OWN_MODEL = registry.Request()
+_OWN_MODEL = registry.ModelRequest()
 
 
 def similar(
@@ -85,7 +85,7 @@ def similar(
     unlike: Iterable[StrPath] = (),
     k: int = 10,
     ranking: SearchOptions = _BY_COSINE,
-    request: registry.Request = _OWN_MODEL,
+    request: registry.ModelRequest = _OWN_MODEL,
 ) -> SearchResult:
     """Find the tracks that sound most like one clip, or like several taken together.
 

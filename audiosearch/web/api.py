@@ -28,7 +28,7 @@ from audiosearch import __version__
 from audiosearch.audio.tags import read_cover
 from audiosearch.errors import UsageError
 from audiosearch.library.index import Index, Track
-from audiosearch.models.registry import Request as ModelRequest
+from audiosearch.models.registry import ModelRequest
 from audiosearch.playlist_files.formats import Entry, PlaylistFormat, entries_of, playlist_text
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as found_playlist

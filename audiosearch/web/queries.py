@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudiosearchError, TrackNotFound
-from audiosearch.models.registry import Request
+from audiosearch.models.registry import ModelRequest
 from audiosearch.search.query_vectors import QueryVectors
 from audiosearch.search.similar import Query, SearchOptions, SearchResult, answers
 
@@ -41,7 +41,7 @@ def run_queries(index: Index, asked: list[QueryRequest]) -> list[SearchResult | 
 
 
 def _query(index: Index, asked: QueryRequest, stored: dict[int, Track]) -> Query:
-    seeds = QueryVectors(index, Request())
+    seeds = QueryVectors(index, ModelRequest())
     negatives = seeds.empty_copy()
     for one in picked(stored, asked.tracks):
         seeds.add_track(one)
