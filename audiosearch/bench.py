@@ -25,7 +25,6 @@ from audiosearch.embedding.decoder_process import ENVIRONMENT
 from audiosearch.embedding.embedder import BATCH_PATCHES
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.embedding.pipeline import Pipeline
-from audiosearch.models import registry
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES, PATCH_HOP_SECONDS
 from audiosearch.models.log_mel import patch_stream
 from audiosearch.models.runtime import n_cores
@@ -33,6 +32,7 @@ from audiosearch.models.runtime import n_cores
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from audiosearch.models.registry import Model
     from audiosearch.models.runtime import Network
     from audiosearch.types import Float32
 
@@ -44,17 +44,6 @@ _RUN_SECONDS = 6.0  # approximate length of one run from files to embeddings
 _TIMED_SECONDS = 1.0  # time that one measurement of the network takes
 _TITLE = "variant 00000"  # tag of the sounds; the digits make their files differ
 _SGEMM_SIZE = 2_048  # rows and columns of the multiplied matrices
-
-# Multiplications and additions of VGGish for one patch, layer by layer.
-_VGGISH_OPERATIONS = 2 * (
-    96 * 64 * 64 * 9
-    + 48 * 32 * 128 * 64 * 9
-    + 24 * 16 * 256 * (128 + 256) * 9
-    + 12 * 8 * 512 * (256 + 512) * 9
-    + 6 * 4 * 512 * 4_096
-    + 4_096 * 4_096
-    + 4_096 * 128
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +79,7 @@ class Bench:
         Number of processes that decode. Default: one for each core.
     """
 
-    def __init__(self, model: registry.Model, *, n_jobs: int | None = None) -> None:
+    def __init__(self, model: Model, *, n_jobs: int | None = None) -> None:
         self._model = model
         self._n_jobs = n_jobs or n_cores()
         self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
@@ -120,12 +109,13 @@ class Bench:
         wall, cpu = _timed(lambda: network(patches), seconds=_TIMED_SECONDS)
         rate = BATCH_PATCHES / wall
         self._record("network", "rate", rate, "patches/s")
-        if self._model.name == registry.VGGISH:
+        flops = self._model.spec.flops_per_patch if self._model.spec else None
+        if flops is not None:
             square = np.ones((_SGEMM_SIZE, _SGEMM_SIZE), dtype=np.float32)
             sgemm = 2 * _SGEMM_SIZE**3 / _timed(lambda: square @ square, seconds=_TIMED_SECONDS)[0]
-            self._record("network", "speed", rate * _VGGISH_OPERATIONS / 1e9, "GFLOP/s")
+            self._record("network", "speed", rate * flops / 1e9, "GFLOP/s")
             self._record("network", "sgemm", sgemm / 1e9, "GFLOP/s")
-            self._record("network", "share of sgemm", rate * _VGGISH_OPERATIONS / sgemm, "")
+            self._record("network", "share of sgemm", rate * flops / sgemm, "")
         return cpu / BATCH_PATCHES, network(patches).shape[1]
 
     def _measure_pipeline(self, suffix: str, sounds: _Sounds, network_seconds: float) -> None:

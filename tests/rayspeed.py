@@ -28,7 +28,7 @@ from contextlib import nullcontext
 from audiosearch.ingest.ray.connection import connected
 from audiosearch.ingest.ray.reader import RayReader
 from audiosearch.ingest.add import Ingest
-from audiosearch.models.registry import Request
+from audiosearch.models.registry import ModelRequest
 from audiosearch.embedding.reader import Reader
 from audiosearch.audio.input_files import InputFiles
 if __name__ == "__main__":
@@ -37,7 +37,7 @@ if __name__ == "__main__":
     with connected(address) if address else nullcontext():
         reader = RayReader(sources, n_workers=2) if address else Reader(n_jobs=2)
         times = []
-        for outcome in Ingest(directory, sources.paths, request=Request("compact"), reader=reader):
+        for outcome in Ingest(directory, sources.paths, request=ModelRequest("compact"), reader=reader):
             assert outcome.status.value == "added", outcome
             times.append(time.perf_counter())
     n_first = sum(at - times[0] < 0.01 for at in times)  # which were stored together

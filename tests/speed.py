@@ -117,7 +117,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         weights = arguments.weights or made_checkpoint(folder)
-        model = registry.choose("vggish", weights=weights)
+        model = registry.resolve("vggish", weights=weights)
         report_networks(arguments.rounds, compact=registry.compact(), vggish=model)
         index = folder / "index"
         fill(index, model, 1_000)

@@ -25,7 +25,7 @@ from audiosearch.ingest.ray import actor, reader, task_queue, worker_pool
 from audiosearch.ingest.ray.connection import connected
 from audiosearch.ingest.ray.reader import RayReader
 from audiosearch.ingest.ray.worker_pool import WorkerPool
-from audiosearch.models.registry import Request
+from audiosearch.models.registry import ModelRequest
 
 N_FILES = 40
 ADD_WITH_RAY = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", "--ray"]
@@ -84,7 +84,9 @@ def on_cluster(cluster):
             stack.enter_context(connected(cluster.address))
             files = InputFiles(paths)
             ray_reader = RayReader(files, n_workers=n_workers, **options)
-            return Ingest(directory, files.paths, request=Request("compact"), reader=ray_reader)
+            return Ingest(
+                directory, files.paths, request=ModelRequest("compact"), reader=ray_reader
+            )
 
         yield ingest
 

@@ -1,4 +1,4 @@
-"""The model that ships: what it promises, whatever it was trained on."""
+"""The model that ships with the package: its promises, independent of its training."""
 
 import numpy as np
 import pytest
@@ -23,17 +23,17 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def vector(shipped):
-    def embedded(samples):
+    def embed(samples):
         return unit(shipped.embeddings(shipped(log_mel_patches(samples)).mean(axis=0)[None])[0])
 
-    return embedded
+    return embed
 
 
-def test_it_is_small():
+def test_the_file_is_small():
     assert registry.compact().path.stat().st_size <= 4_000_000
 
 
-def test_its_values_are_finite_for_silence(shipped):
+def test_silence_has_a_finite_embedding(shipped):
     values = shipped(np.full((2, 96, 64), np.log(0.01), dtype=np.float32))
     embeddings = shipped.embeddings(values)
     assert embeddings.shape == (2, 128)
@@ -41,13 +41,13 @@ def test_its_values_are_finite_for_silence(shipped):
     assert np.linalg.norm(embeddings[0]) > 1
 
 
-def test_sounds_of_a_kind_are_nearer_than_others(vector):
+def test_two_noises_are_more_similar_than_noise_and_tone(vector):
     hiss, other_hiss = vector(noise(seed=1)), vector(noise(seed=2))
     assert hiss @ other_hiss > hiss @ vector(tone()) + 0.3
 
 
-def test_a_file_is_more_than_the_sum_of_its_patches(shipped, vector):
-    """Its averages tell a steady sound from one that goes up and down."""
+def test_the_embedding_of_a_file_is_not_the_mean_over_its_patches(shipped, vector):
+    """The averages distinguish a steady sound from one that changes."""
     quiet_and_loud = melody(16.0) * np.repeat(np.float32([0.02, 1.0] * 8), 16_000)
     embeddings = shipped.embeddings(shipped(log_mel_patches(quiet_and_loud)))
     by_patches = unit(embeddings.mean(axis=0))
@@ -55,7 +55,7 @@ def test_a_file_is_more_than_the_sum_of_its_patches(shipped, vector):
 
 
 @pytest.mark.parametrize("n", [1, 2, 31, 33])
-def test_a_patch_counts_the_same_in_every_batch(shipped, n):
+def test_the_values_of_a_patch_do_not_depend_on_its_batch(shipped, n):
     patches = log_mel_patches(melody(33.0))[:n]
     alone = np.concatenate([shipped(patch[np.newaxis]) for patch in patches])
     together = shipped(patches)
@@ -64,18 +64,18 @@ def test_a_patch_counts_the_same_in_every_batch(shipped, n):
     np.testing.assert_allclose(shipped.embeddings(together), apart, rtol=1e-5, atol=1e-5)
 
 
-def test_a_file_is_the_same_in_every_batch(tmp_path):
+def test_the_vector_of_a_file_does_not_depend_on_its_batch(tmp_path):
     alone = Embedder("compact")
     paths = [write(tmp_path / f"{n}.wav", melody(float(n), seed=n)) for n in (3, 7, 40, 5)]
     add("index", paths, model="compact", n_jobs=2)  # in batches that span files
     with Index("index") as index:
         for path in paths:
-            found = index.vector(index.storage.track_at(str(path)))
-            np.testing.assert_allclose(found, alone.embed(path).vector, atol=1e-5)
+            stored = index.vector(index.track_at(str(path)))
+            np.testing.assert_allclose(stored, alone.embed(path).vector, atol=1e-5)
 
 
 @pytest.mark.parametrize("decibels", [-6, 6])
-def test_louder_or_softer_is_the_same_sound(tmp_path, vector, decibels):
+def test_loudness_hardly_changes_the_vector(tmp_path, vector, decibels):
     import soundfile
 
     gain = np.float32(10 ** (decibels / 20))
@@ -85,7 +85,7 @@ def test_louder_or_softer_is_the_same_sound(tmp_path, vector, decibels):
     assert np.mean(cosines) >= 0.95
 
 
-def test_real_sounds_are_the_same_louder_or_softer(shared, vector):
+def test_loudness_hardly_changes_the_vectors_of_recordings(shared, vector):
     from audiosearch.training.corpus import decoded
 
     waveforms = [decoded(path) for path in sorted((shared / "audio").glob("*.wav"))]
@@ -95,7 +95,7 @@ def test_real_sounds_are_the_same_louder_or_softer(shared, vector):
     assert np.mean(cosines) >= 0.95
 
 
-def test_an_index_by_another_version_says_how_to_make_it_anew(run, tmp_path):
+def test_an_index_of_another_version_is_rejected_and_names_the_command_to_rebuild_it(run, tmp_path):
     first = "ee1c73fd6dfa" + "0" * 52
     track = Track("/music/a.mp3", 1, 1, "0" * 32, 3.0, 44_100, 2, "mp3")
     with Index("index", spec=EmbeddingSpec("compact", first)) as index:
@@ -108,10 +108,10 @@ def test_an_index_by_another_version_says_how_to_make_it_anew(run, tmp_path):
         assert "`audiosearch reembed --model compact`" in refused.stderr.replace("\n", " ")
 
 
-def test_its_card_names_every_source_and_licence():
+def test_the_model_card_names_every_source_and_licence():
     rows = {
         (cells[0].split()[0], *cells[1:])
-        for cells in map(cells_of, CARD.splitlines())
+        for cells in map(table_cells, CARD.splitlines())
         if len(cells) == 4
     }
     uses = {Split.TRAIN: "learn", Split.VALIDATION: "choose", Split.TEST: "score"}
@@ -119,20 +119,20 @@ def test_its_card_names_every_source_and_licence():
         assert (source.package, uses[source.split], source.kind.value, source.licence) in rows
 
 
-def test_its_card_has_the_scores_it_ships_for():
-    """On audio that it did not learn from, beside its first version and its teacher."""
-    rows = [cells for cells in map(cells_of, CARD.splitlines()) if len(cells) == 5]
+def test_the_model_card_shows_better_scores_than_the_first_version_and_the_teacher():
+    """The scores are for audio that the model wasn't trained on."""
+    rows = [cells for cells in map(table_cells, CARD.splitlines()) if len(cells) == 5]
     scores = {cells[0]: [float(cell) for cell in cells[1:]] for cells in reversed(rows[2:5])}
-    ours, first, teacher = scores["compact"], scores["first"], scores["YAMNet, the teacher"]
-    assert ours[0] >= 1.03 * max(first[0], teacher[0])
-    assert ours[1] >= max(1.1 * first[1], 0.97 * teacher[1])
+    compact, first, teacher = scores["compact"], scores["first"], scores["YAMNet, the teacher"]
+    assert compact[0] >= 1.03 * max(first[0], teacher[0])
+    assert compact[1] >= max(1.1 * first[1], 0.97 * teacher[1])
 
 
-def cells_of(line):
+def table_cells(line):
     return [cell.strip() for cell in line.strip("|").split("|")] if line[:1] == "|" else []
 
 
-def test_each_patch_may_have_an_embedding_of_its_own(tmp_path):
+def test_every_patch_has_an_embedding(tmp_path):
     embedder = Embedder("compact")
     assert embedder.embed_patches(write(tmp_path / "a.wav", melody(5.0))).vector.shape == (5, 128)
     one = write(tmp_path / "one.wav", melody(1.0)[:PATCH_SAMPLES])

@@ -1,4 +1,4 @@
-"""Downloads: whole and verified under their name, or not there at all."""
+"""Downloads: a file gets its name only when it is complete and verified."""
 
 import hashlib
 import http.server
@@ -23,7 +23,7 @@ SHA512 = hashlib.sha512(CONTENT).hexdigest()
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves ``content`` at /good, and misbehaves elsewhere."""
+    """Serves ``content`` at /good, and fails in some way at any other path."""
 
     content: bytes | Path = CONTENT
     requests = 0
@@ -66,6 +66,18 @@ def server():
         thread.join()
 
 
+def unreachable_file():
+    return RemoteFile(
+        key="TEST",
+        title="the test file",
+        published_url="http://127.0.0.1:1/x.bin",
+        published_sha512=SHA512,
+        option="--file F",
+        size_mb=3,
+        licence="CC0-1.0",
+    )
+
+
 def address(server, name):
     return f"http://127.0.0.1:{server.server_port}/{name}"
 
@@ -74,12 +86,12 @@ def address(server, name):
 def remote(server, monkeypatch):
     def at(name):
         monkeypatch.setenv("AUDIOSEARCH_TEST_URL", address(server, name))
-        return RemoteFile("TEST", "The test file", "http://127.0.0.1:1/x.bin", SHA512, "--file F")
+        return unreachable_file()
 
     return at
 
 
-def left_behind(file):
+def remaining_files(file):
     return sorted(p.name for p in file.path.parent.iterdir() if p.name != "lock")
 
 
@@ -87,10 +99,10 @@ def test_a_good_download_arrives(remote):
     steps = []
     path = remote("good").fetch(lambda *step: steps.append(step))
     assert path.read_bytes() == CONTENT
-    assert steps[-1] == ("Downloading The test file", len(CONTENT), len(CONTENT))
+    assert steps[-1] == ("Downloading the test file (3 MB)", len(CONTENT), len(CONTENT))
 
 
-def test_what_is_here_is_not_fetched_again(remote, server):
+def test_a_downloaded_file_is_not_downloaded_again(remote, server):
     remote("good").fetch()
     remote("good").fetch()
     assert server.requests == 1
@@ -99,59 +111,59 @@ def test_what_is_here_is_not_fetched_again(remote, server):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("bad", "another SHA-512"),
-        ("cut", "the connection broke off"),
-        ("gone", "the server answers 404"),
+        ("bad", "wrong SHA-512"),
+        ("cut", "the connection was lost"),
+        ("gone", "the server responded 404"),
     ],
 )
 def test_a_bad_download_leaves_nothing_and_can_be_repeated(remote, name, reason):
     file = remote(name)
     with pytest.raises(DownloadError, match=reason):
         file.fetch()
-    assert left_behind(file) == []
+    assert remaining_files(file) == []
     assert remote("good").fetch().read_bytes() == CONTENT
 
 
-def test_what_a_killed_download_left_is_swept_away(remote):
+def test_the_remains_of_a_killed_download_are_removed(remote):
     file = remote("good")
     file.path.parent.mkdir(parents=True)
     (file.path.parent / "tmp1234").write_bytes(b"half")
     file.fetch()
-    assert left_behind(file) == [file.path.name]
+    assert remaining_files(file) == [file.path.name]
 
 
-def test_nobody_there_is_no_connection(monkeypatch):
+def test_an_unreachable_server_is_reported(monkeypatch):
     monkeypatch.delenv("AUDIOSEARCH_TEST_URL", raising=False)
-    file = RemoteFile("TEST", "The test file", "http://127.0.0.1:1/x.bin", SHA512, "--file F")
+    file = unreachable_file()
     with pytest.raises(DownloadError, match="no connection") as caught:
         file.fetch()
     assert "--file F" in caught.value.hint
     assert "AUDIOSEARCH_TEST_URL" in caught.value.hint
 
 
-def test_a_server_that_never_answers_is_given_up(remote, monkeypatch):
-    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
-    with pytest.raises(DownloadError, match="no answer in time"):
+def test_a_server_that_never_responds_times_out(remote, monkeypatch):
+    monkeypatch.setattr(download, "RESPONSE_SECONDS", 0.3)
+    with pytest.raises(DownloadError, match="no response in time"):
         remote("mute").fetch()
 
 
-def test_a_name_that_never_resolves_is_given_up(remote, monkeypatch):
-    # A resolver cannot be made to hang without one: this is the call that hangs then.
+def test_a_host_name_that_never_resolves_times_out(remote, monkeypatch):
+    # Simulates a resolver that hangs.
     hanging = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hanging.wait(5))
-    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(download, "RESPONSE_SECONDS", 0.3)
     started = time.perf_counter()
-    with pytest.raises(DownloadError, match="no answer in time"):
+    with pytest.raises(DownloadError, match="no response in time"):
         remote("good").fetch()
     assert time.perf_counter() - started < 3
     hanging.set()
 
 
-def test_the_wait_for_an_answer_leaves_room_within_ten_seconds():
-    assert download.ANSWER_SECONDS <= 8
+def test_the_time_limit_for_a_response_is_below_ten_seconds():
+    assert download.RESPONSE_SECONDS <= 8
 
 
-def test_two_fetches_at_once_download_once(remote, server):
+def test_two_concurrent_fetches_download_once(remote, server):
     file = remote("slow")
     with ThreadPoolExecutor(2) as pool:
         paths = list(pool.map(lambda _: file.fetch(), range(2)))
@@ -160,10 +172,10 @@ def test_two_fetches_at_once_download_once(remote, server):
     assert server.requests == 1
 
 
-def test_a_cache_that_cannot_be_written_is_said(remote, monkeypatch, tmp_path):
+def test_a_cache_that_cannot_be_written_is_reported(remote, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("AUDIOSEARCH_CACHE", str(tmp_path / "file"))
-    with pytest.raises(ModelError, match="cannot be written"):
+    with pytest.raises(ModelError, match="Can't write to the cache folder"):
         remote("good").fetch()
 
 
@@ -183,11 +195,11 @@ def audiosearch(*arguments, limit_bytes=None, **environment):
 
 
 class TestCommand:
-    """``audiosearch model fetch``, each time in a process of its own."""
+    """``audiosearch model fetch``, each run in a process of its own."""
 
     @pytest.fixture
     def mirror(self, checkpoints, server, tmp_path, monkeypatch):
-        """The made checkpoint on a mirror, and an empty cache."""
+        """Serve the synthetic checkpoint on a mirror, and use an empty cache."""
         server.content = checkpoints.v1
         digest = hashlib.sha512(checkpoints.v1.read_bytes()).hexdigest()
         monkeypatch.setenv("AUDIOSEARCH_CACHE", str(tmp_path / "cache"))
@@ -202,7 +214,7 @@ class TestCommand:
         return [p.name for p in (tmp_path / "cache").rglob("*") if p.is_file() and p.name != "lock"]
 
     @pytest.mark.checkpoint
-    def test_the_whole_road_from_a_mirror(self, mirror, server, tmp_path, music):
+    def test_fetching_from_a_mirror_then_adding_uses_vggish(self, mirror, server, tmp_path, music):
         mirror("good")
         first, second = (
             subprocess.Popen(
@@ -225,17 +237,17 @@ class TestCommand:
         assert str(tmp_path / "cache") in status
 
     @pytest.mark.checkpoint
-    def test_a_full_disk(self, mirror, tmp_path):
+    def test_a_full_disk_is_reported_and_leaves_no_file(self, mirror, tmp_path):
         mirror("good")
         result = audiosearch("model", "fetch", limit_bytes=1_000_000)
         assert result.returncode == 1
-        assert "cannot be written: File too large" in result.stderr
+        assert ": File too large" in result.stderr
         assert "Traceback" not in result.stderr
         assert self.files(tmp_path) == []
 
     @pytest.mark.checkpoint
     @pytest.mark.parametrize("name", ["bad", "cut", "gone"])
-    def test_a_bad_download(self, mirror, tmp_path, name):
+    def test_a_bad_download_is_reported_and_leaves_no_file(self, mirror, tmp_path, name):
         mirror(name)
         result = audiosearch("model", "fetch")
         assert result.returncode == 1
@@ -243,14 +255,14 @@ class TestCommand:
         assert "hint: " in result.stderr
         assert self.files(tmp_path) == []
 
-    def test_no_network_falls_back_to_compact_and_says_so(self, music):
+    def test_without_network_add_falls_back_to_compact_with_a_warning(self, music):
         added = audiosearch("add", music)
         assert added.returncode == 0
         assert "warning: " in added.stderr
         assert "compact" in added.stderr
         assert '"model": "compact"' in audiosearch("info", "--format", "json").stdout
 
-    def test_no_network_and_vggish_alone_fails_in_a_sentence(self, music, tmp_path):
+    def test_without_network_add_with_vggish_fails_with_a_hint(self, music, tmp_path):
         added = audiosearch("add", music, "--model", "vggish")
         assert added.returncode == 1
         assert "no connection" in added.stderr

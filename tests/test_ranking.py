@@ -11,7 +11,7 @@ from audiosearch.errors import AmbiguousTrack
 from audiosearch.library.filters import EVERYTHING, Filters, Range
 from audiosearch.library.index import EmbeddingSpec, Track
 from audiosearch.maintenance.export_import import import_vectors
-from audiosearch.models.registry import Request, compact
+from audiosearch.models.registry import ModelRequest, compact
 from audiosearch.search.duplicates import duplicates
 from audiosearch.search.evaluate import Label, deduplicate, evaluate
 from audiosearch.search.query import Query, SearchOptions, search_batch
@@ -76,7 +76,7 @@ def test_a_batch_of_queries_has_the_hits_of_each_query_alone(index):
     )
     queries = []
     for number, track in enumerate(list(index)[:30]):
-        seeds = QueryVectors(index, Request())
+        seeds = QueryVectors(index, ModelRequest())
         negatives = seeds.empty_copy()
         seeds.add_track(track)
         if number % 4 == 1:

@@ -9,7 +9,7 @@ from sounds import noise, tone, write
 
 from audiosearch import Embedder, Index, LibraryError, ModelMismatch, add, similar
 from audiosearch.ingest.reembed import Reembedding
-from audiosearch.models.registry import Request, compact
+from audiosearch.models.registry import ModelRequest, compact
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 
@@ -28,7 +28,7 @@ def index(music):
 
 def reembed(model, *, force=False):
     """The errors by path, and the failures that the index keeps."""
-    with Reembedding("index", Request(model)) as reembedding:
+    with Reembedding("index", ModelRequest(model)) as reembedding:
         errors = dict(reembedding)
         return errors, reembedding.commit(force=force)
 
@@ -57,18 +57,18 @@ def test_every_track_gets_a_vector_of_the_other_model_and_keeps_its_id(index, ot
 
 def test_an_interrupted_run_keeps_the_old_vectors_and_its_progress(index, other, music):
     before = vectors()
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         iterator = iter(reembedding)
         first = next(iterator)
         iterator.close()
     assert vectors().keys() == before.keys()
     for path, vector in vectors().items():
         np.testing.assert_array_equal(vector, before[path])
-    assert len(similar("index", music / "low.wav", request=Request("compact")).hits) == 5
+    assert len(similar("index", music / "low.wav", request=ModelRequest("compact")).hits) == 5
     with Index("index") as opened:
         model, n_done = opened.pending()
     assert (model, n_done >= 1) == ("other.tflite", True)
-    with Reembedding("index", Request(other)) as again:
+    with Reembedding("index", ModelRequest(other)) as again:
         assert len(again) == 6 - n_done
         assert first[0] not in dict(again)
         again.commit()
@@ -90,7 +90,7 @@ def test_missing_files_are_an_error_unless_forced(index, other, music):
 
 
 def test_tracks_added_or_changed_in_the_meantime_need_another_run(index, other, music):
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         assert set(dict(reembedding).values()) == {None}
         write(music / "low.wav", tone(500))
         write(music / "new.wav", noise(seed=5))
@@ -115,10 +115,10 @@ def test_an_index_that_was_open_before_does_not_mix_models(index, other, music):
 
 
 def test_staged_vectors_of_another_model_are_not_used(index, other, tmp_path):
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         dict(reembedding)
     third = tflite(tmp_path / "third.tflite", lambda patches: mean_bands(patches) + 1)
-    with Reembedding("index", Request(str(third))) as reembedding:
+    with Reembedding("index", ModelRequest(str(third))) as reembedding:
         assert len(reembedding) == 6
 
 
@@ -157,7 +157,7 @@ def test_a_restored_file_is_added_again(index, other, music):
 
 def test_a_failed_commit_changes_nothing(index, other, music):
     (music / "high.wav").unlink()
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         dict(reembedding)
         write(music / "new.wav", noise(seed=5))
         add("index", [music])
@@ -170,8 +170,8 @@ def test_a_failed_commit_changes_nothing(index, other, music):
 
 def test_two_runs_at_once_do_not_mix_models(index, other, tmp_path):
     third = tflite(tmp_path / "third.tflite", lambda patches: mean_bands(patches) + 1)
-    with Reembedding("index", Request(other)) as first:
-        with Reembedding("index", Request(str(third))) as second:
+    with Reembedding("index", ModelRequest(other)) as first:
+        with Reembedding("index", ModelRequest(str(third))) as second:
             with pytest.raises(LibraryError, match="Another process"):
                 dict(first)
             dict(second)
@@ -192,7 +192,7 @@ def test_commit_refuses_if_no_track_can_be_embedded(index, other, music):
 
 def test_add_uses_the_old_model_until_the_new_one_is_committed(index, other, music):
     write(music / "high.wav", noise(seed=8))
-    with Reembedding("index", Request(other)) as reembedding:
+    with Reembedding("index", ModelRequest(other)) as reembedding:
         assert set(dict(reembedding).values()) == {None}
     add("index", [music])
     expected = Embedder("compact").embed(music / "high.wav").vector

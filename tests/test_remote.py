@@ -28,7 +28,7 @@ from audiosearch.ingest.add import Ingest, Status
 from audiosearch.ingest.reembed import Reembedding
 from audiosearch.maintenance import files
 from audiosearch.maintenance.doctor import State, examine
-from audiosearch.models.registry import Request
+from audiosearch.models.registry import ModelRequest
 from audiosearch.paths import is_url
 from audiosearch.playlist_files import Entry, PlaylistFormat, playlist_text, read_playlist
 from audiosearch.web.playback import Playback
@@ -79,7 +79,7 @@ def add_urls(*paths, directory="index"):
     """The results of adding URLs and files, by path."""
     input_files = InputFiles(paths)
     reader = UrlReader(input_files)
-    ingest = Ingest(directory, input_files.paths, request=Request("compact"), reader=reader)
+    ingest = Ingest(directory, input_files.paths, request=ModelRequest("compact"), reader=reader)
     return {result.path: result for result in ingest}
 
 
@@ -237,7 +237,7 @@ def test_reembed_reads_urls(bucket, tmp_path):
 
     add_urls("memory://bucket")
     network = tflite(tmp_path / "custom.tflite", mean_bands)
-    with Reembedding("index", Request(str(network))) as reembedding:
+    with Reembedding("index", ModelRequest(str(network))) as reembedding:
         assert [error for _, error in reembedding] == [None] * 5
         assert reembedding.commit() == []
 

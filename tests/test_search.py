@@ -19,7 +19,7 @@ from audiosearch import (
 )
 from audiosearch.audio.discovery import find_audio
 from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
-from audiosearch.models.registry import Request
+from audiosearch.models.registry import ModelRequest
 from audiosearch.search.query import SearchOptions
 
 
@@ -278,7 +278,7 @@ def test_files_that_swap_names_swap_vectors(music, index):
 
 
 def test_a_file_that_disappears_during_add_does_not_stop_the_others(music):
-    ingest = Ingest("index", find_audio([music]), request=Request("compact"))
+    ingest = Ingest("index", find_audio([music]), request=ModelRequest("compact"))
     (music / "low.wav").unlink()
     outcomes = {os.path.basename(outcome.path): outcome.status for outcome in ingest}
     assert outcomes.pop("low.wav") is Status.FAILED
@@ -305,8 +305,11 @@ def test_an_index_keeps_its_excerpt(music):
 
 
 def test_another_model_is_an_error_before_it_is_loaded(music, index):
-    for act in (lambda: add(index, [music], model="vggish"),
-                lambda: similar(index, music / "low.wav", request=Request("vggish"))):  # fmt: skip
+    vggish = ModelRequest("vggish")
+    for act in (
+        lambda: add(index, [music], model="vggish"),
+        lambda: similar(index, music / "low.wav", request=vggish),
+    ):
         with pytest.raises(ModelMismatch, match=r"compact \(digest \w+\), not with vggish"):
             act()
 

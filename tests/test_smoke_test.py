@@ -1,4 +1,4 @@
-"""The smoke test tells the published weights from others."""
+"""The smoke test distinguishes the published weights from others."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from audiosearch.models.smoke_test import smoke_test
 
 
 def network_of(mean, deviation):
-    """A network whose embeddings have just that mean and standard deviation."""
+    """Return a network whose embeddings have a mean and a standard deviation."""
 
     def network(patches):
         assert patches.shape == (3, 96, 64)
@@ -27,13 +27,13 @@ def network_of(mean, deviation):
         pytest.param(0.000657, 0.343 * 0.89, [True, False], id="a deviation 11 % off"),
     ],
 )
-def test_mean_and_deviation_must_be_within_ten_per_cent(mean, deviation, passed):
+def test_mean_and_deviation_must_be_within_ten_percent(mean, deviation, passed):
     assert [check.passed for check in smoke_test(network_of(mean, deviation))] == passed
 
 
 def test_post_processed_values_are_compared_too():
-    spec = PcaPostprocessor(np.eye(128, dtype=np.float32), np.zeros((128, 1), np.float32))
-    checks = smoke_test(network_of(0.0, 1.4), spec)
+    postprocess = PcaPostprocessor(np.eye(128, dtype=np.float32), np.zeros((128, 1), np.float32))
+    checks = smoke_test(network_of(0.0, 1.4), postprocess)
     assert [check.name for check in checks[2:]] == [
         "post-processed mean",
         "post-processed standard deviation",

@@ -13,13 +13,13 @@ from audiosearch.models import registry
 from audiosearch.models.cache import model_path
 from audiosearch.models.digest import tflite_digest
 from audiosearch.models.log_mel import log_mel_patches
-from audiosearch.models.vggish import converted
+from audiosearch.models.vggish import converted_digest
 
 pytestmark = pytest.mark.checkpoint
 
 GOLDEN = ["sine_1khz_3s", "chirp_noise_5s", "one_patch_15600", "one_short_30959", "silence_2s"]
 
-# What the original does with a checkpoint, without any of our conversion.
+# Google's code runs the checkpoint, without our conversion.
 PLAIN_SESSION = """
 import sys, numpy as np, tensorflow as tf
 from audiosearch.models.vggish import slim_network
@@ -32,7 +32,7 @@ with tf.Graph().as_default(), v1.Session() as session:
 """
 
 
-def plain_session(checkpoint, patches, folder):
+def embeddings_of_plain_session(checkpoint, patches, folder):
     np.save(folder / "patches.npy", patches)
     arguments = [checkpoint, folder / "patches.npy", folder / "embeddings.npy"]
     subprocess.run(
@@ -41,35 +41,35 @@ def plain_session(checkpoint, patches, folder):
     return np.load(folder / "embeddings.npy")
 
 
-def test_litert_computes_what_a_tf_slim_session_does(checkpoints, tmp_path):
+def test_litert_computes_the_same_as_a_tf_slim_session(checkpoints, tmp_path):
     patches = log_mel_patches(melody(5.0))
-    expected = plain_session(checkpoints.v1, patches, tmp_path)
-    found = registry.choose("vggish", weights=checkpoints.v1).load()(patches)
+    expected = embeddings_of_plain_session(checkpoints.v1, patches, tmp_path)
+    found = registry.resolve("vggish", weights=checkpoints.v1).load()(patches)
     assert found.shape == (5, 128)
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
     assert (expected < 0).any()  # no activation after the last layer
 
 
-def test_one_set_of_weights_has_one_digest_in_any_file(checkpoints):
-    weights_digest = converted(checkpoints.v1)
-    assert converted(checkpoints.v2) == weights_digest
-    assert converted(checkpoints.v2.with_name("v2.index")) == weights_digest
+def test_the_same_weights_have_the_same_digest_in_any_file(checkpoints):
+    weights_digest = converted_digest(checkpoints.v1)
+    assert converted_digest(checkpoints.v2) == weights_digest
+    assert converted_digest(checkpoints.v2.with_name("v2.index")) == weights_digest
     assert tflite_digest(model_path(weights_digest)) == (weights_digest, True)
-    assert registry.choose(str(model_path(weights_digest))).name == "vggish"
+    assert registry.resolve(str(model_path(weights_digest))).name == "vggish"
 
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow's own
-def test_a_network_without_vggish_s_activations_is_not_taken_for_it(checkpoints, tmp_path):
+def test_a_network_without_an_activation_is_not_recognised_as_vggish(checkpoints, tmp_path):
     path = tmp_path / "changed.tflite"
-    content = model_path(converted(checkpoints.v1)).read_bytes()
+    content = model_path(converted_digest(checkpoints.v1)).read_bytes()
     path.write_bytes(without_activation(content))
     weights_digest, is_vggish = tflite_digest(path)
     assert not is_vggish
-    assert weights_digest != converted(checkpoints.v1)
+    assert weights_digest != converted_digest(checkpoints.v1)
 
 
 def without_activation(content):
-    """Take the ReLU off one fully connected layer of a LiteRT file."""
+    """Remove the ReLU of one fully connected layer of a LiteRT file."""
     changed = bytearray(content)
     model = schema.Model.GetRootAsModel(changed, 0)
     graph = model.Subgraphs(0)
@@ -81,45 +81,45 @@ def without_activation(content):
     return bytes(changed)
 
 
-def test_a_checkpoint_is_converted_once(checkpoints):
+def test_a_checkpoint_is_converted_only_once(checkpoints):
     stages = []
     for _ in range(2):
-        converted(checkpoints.v1)
-    converted(checkpoints.v1, lambda *stage: stages.append(stage))
+        converted_digest(checkpoints.v1)
+    converted_digest(checkpoints.v1, lambda *stage: stages.append(stage))
     assert stages == []
 
 
-def test_missing_variables_are_named(checkpoints):
+def test_an_error_names_missing_variables(checkpoints):
     with pytest.raises(
         WeightsError, match=r"vggish/conv3/conv3_1/weights is missing.* and 11 more"
     ):
-        converted(checkpoints.few)
+        converted_digest(checkpoints.few)
 
 
-def test_wrong_shapes_are_named(checkpoints):
+def test_an_error_names_wrong_shapes(checkpoints):
     with pytest.raises(WeightsError, match=r"conv1/weights has shape \(3, 3, 1, 32\), not"):
-        converted(checkpoints.odd)
+        converted_digest(checkpoints.odd)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint at all" * 100])
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_checkpoint_is_rejected(tmp_path, content):
     path = tmp_path / "x.ckpt"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match="not a TensorFlow checkpoint"):
-        converted(path)
+        converted_digest(path)
 
 
-def test_a_cut_checkpoint_is_refused(checkpoints, tmp_path):
+def test_a_truncated_checkpoint_is_rejected(checkpoints, tmp_path):
     path = tmp_path / "cut.ckpt"
     with checkpoints.v1.open("rb") as whole:
         path.write_bytes(whole.read(50_000_000))
     with pytest.raises(WeightsError, match=r"cut\.ckpt"):
-        converted(path)
+        converted_digest(path)
 
 
-def test_a_missing_checkpoint_is_refused(tmp_path):
+def test_a_missing_checkpoint_is_rejected(tmp_path):
     with pytest.raises(WeightsError, match="There is no checkpoint"):
-        converted(tmp_path / "none.ckpt")
+        converted_digest(tmp_path / "none.ckpt")
 
 
 def test_an_index_finds_its_model_without_the_checkpoint(checkpoints, music, run, monkeypatch):
@@ -130,7 +130,7 @@ def test_an_index_finds_its_model_without_the_checkpoint(checkpoints, music, run
     assert run("query", unseen).exit_code == 0
 
 
-def test_an_index_of_other_weights_is_refused_naming_both(checkpoints, music, run):
+def test_adding_with_other_weights_is_rejected_and_names_both_models(checkpoints, music, run):
     run("add", music, "--model", "compact")
     refused = run("add", music, "--weights", checkpoints.v1)
     assert refused.exit_code == 1

@@ -87,7 +87,7 @@ def seconds_a_file(paths: list[str], model: registry.Model) -> tuple[float, floa
 
 
 def plain(folder: Path, weights: Path) -> None:
-    model = registry.choose("vggish", weights=weights)
+    model = registry.resolve("vggish", weights=weights)
     paths = clips(folder, 40)
     ours, theirs = [], []
     for _ in range(3):
@@ -106,7 +106,7 @@ def short(folder: Path, weights: Path) -> None:
     for name, options in {"vggish": {"weights": weights}, "compact": {}}.items():
         n_short = 10_000 if name == "compact" else 1_000
         paths = short_files(folder / f"short {name}", n_short, seconds=1.0)
-        model = registry.choose(name, **options)
+        model = registry.resolve(name, **options)
         short_times, long_times = [], []
         for _ in range(3):
             short_times.append(seconds_a_file(paths, model)[1])

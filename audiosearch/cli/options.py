@@ -12,6 +12,7 @@ import typer
 
 from audiosearch.cli.output import Format
 from audiosearch.library.filters import Filters, Range
+from audiosearch.models.specs import AUTO, model_choices
 
 IndexAt = Annotated[
     str,
@@ -26,7 +27,7 @@ ModelName = Annotated[
     str,
     typer.Option(
         "--model",
-        metavar="auto|vggish|compact|FILE.tflite",
+        metavar=f"{AUTO}|{model_choices()}",
         help="Embedding model. auto: the index's model; for a new index VGGish if available, "
         "else compact.",
     ),

@@ -70,7 +70,7 @@ class Embedder:
     Parameters
     ----------
     model : str or Model
-        Model, or its name as for `audiosearch.models.registry.choose`.
+        Model, or its name as for `audiosearch.models.registry.resolve`.
     weights : path-like, optional
         VGGish checkpoint, if ``model`` is a name.
     excerpt_seconds : float, optional
@@ -104,7 +104,7 @@ class Embedder:
     ) -> None:
         check_excerpt(excerpt_seconds)
         if isinstance(model, str):
-            model = registry.choose(model, weights=weights)
+            model = registry.resolve(model, weights=weights)
         self.model = model
         self._network = model.load()
         self.excerpt_seconds = excerpt_seconds

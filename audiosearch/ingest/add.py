@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AddResult", "Ingest", "ReprocessPolicy", "Status", "add", "states"]
 
-_AUTO = registry.Request()
+_AUTO = registry.ModelRequest()
 
 
 def add(
@@ -78,7 +78,7 @@ def add(
     ingest = Ingest(
         directory,
         find_audio(paths),
-        request=registry.Request(model, weights),
+        request=registry.ModelRequest(model, weights),
         excerpt_seconds=excerpt_seconds,
         reprocess=reprocess,
         reader=Reader(n_jobs=n_jobs),
@@ -154,7 +154,7 @@ class Ingest:
         directory: StrPath,
         paths: Sequence[str],
         *,
-        request: registry.Request = _AUTO,
+        request: registry.ModelRequest = _AUTO,
         excerpt_seconds: float | None = None,
         reprocess: ReprocessPolicy = ReprocessPolicy.CHANGED,
         reader: Reader = LOCAL_READER,
@@ -188,11 +188,11 @@ class Ingest:
                 self._index.close()
             raise
 
-    def _resolve_model(self, request: registry.Request) -> registry.Model:
+    def _resolve_model(self, request: registry.ModelRequest) -> registry.Model:
         if self._index is not None:
             current = self._index.spec
             return registry.resolve_for_index(current.model, current.weights_digest, request)
-        return registry.choose(
+        return registry.resolve(
             request.model, weights=request.weights, may_fetch=True, progress=request.progress
         )
 

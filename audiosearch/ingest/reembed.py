@@ -51,13 +51,13 @@ class Reembedding:
     """
 
     def __init__(
-        self, directory: StrPath, request: registry.Request, *, n_jobs: int | None = None
+        self, directory: StrPath, request: registry.ModelRequest, *, n_jobs: int | None = None
     ) -> None:
         Index.check_writable(directory)
         self._index = Index(directory)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._index.close)
-            model = registry.choose(
+            model = registry.resolve(
                 request.model, weights=request.weights, may_fetch=True, progress=request.progress
             )
             self.spec = replace(

@@ -202,7 +202,7 @@ def _open_index(location: StrPath, model: str | None, vectors_file: Path, dimens
     """Open the index that vectors go into, or create it, and check that they fit it."""
     is_export = model is None and vectors_file.name == VECTORS
     exported = _exported_spec(vectors_file.with_name(SPEC)) if is_export else None
-    default = registry.VGGISH if dimension == defaults.DIMENSION else _UNNAMED_MODEL
+    default = registry.PREFERRED if dimension == defaults.DIMENSION else _UNNAMED_MODEL
     name = model or default
     spec = replace(
         exported or EmbeddingSpec(name, registry.nominal_digest(name)), dimension=dimension

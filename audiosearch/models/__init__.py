@@ -1,1 +1,1 @@
-"""Networks: how weights become something that runs."""
+"""Models: log-mel patches become embeddings. Model files, downloads and runtimes."""

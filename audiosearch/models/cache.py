@@ -1,16 +1,15 @@
-"""The user's cache folder: downloads, converted models, and what is known of local files.
+"""The user's cache folder: downloads, LiteRT models and digests of local files.
 
 ::
 
     <cache>/downloads/<sha512, 16 digits>/<name>   verified downloads
-    <cache>/models/<weights_digest>.tflite            models ready to run
-    <cache>/known/<digest of a key>                digests of weights seen before
+    <cache>/models/<weights digest>.tflite         LiteRT models
+    <cache>/known/<digest of a key>                weights digests of local files
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -27,7 +26,7 @@ _WEIGHTS_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def cache_dir() -> Path:
-    """Return the cache folder: ``AUDIOSEARCH_CACHE``, or the platform's usual place."""
+    """Return the cache folder: ``AUDIOSEARCH_CACHE``, or the platform's default."""
     named = os.environ.get("AUDIOSEARCH_CACHE")
     if named:
         return Path(os.path.expanduser(named))
@@ -37,12 +36,17 @@ def cache_dir() -> Path:
 
 
 def model_path(weights_digest: str) -> Path:
-    """Return where the model with that weights_digest is kept, once it is there.
+    """Return the path of a LiteRT model in the cache. The file may not exist yet.
+
+    Parameters
+    ----------
+    weights_digest : str
+        64 hexadecimal digits.
 
     Raises
     ------
     ValueError
-        Where it is no weights_digest: not 64 hexadecimal digits.
+        If it isn't a weights digest.
     """
     if not _WEIGHTS_DIGEST.fullmatch(weights_digest):
         message = f"{weights_digest!r} is not a weights digest"
@@ -50,28 +54,28 @@ def model_path(weights_digest: str) -> Path:
     return cache_dir() / "models" / f"{weights_digest}.tflite"
 
 
-def known_digest(key: str) -> str | None:
-    """Return the weights_digest remembered under a key."""
+def recorded_digest(key: str) -> str | None:
+    """Return the weights digest recorded under a key, or None."""
     try:
-        text = _known_path(key).read_text(encoding="ascii").strip()
+        text = _record_path(key).read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return None
     return text if _WEIGHTS_DIGEST.fullmatch(text) else None
 
 
-def remember_digest(key: str, weights_digest: str) -> None:
-    """Remember a weights_digest under a key."""
-    with cached_file(_known_path(key)) as draft:
+def record_digest(key: str, weights_digest: str) -> None:
+    """Record a weights digest under a key, for `recorded_digest`."""
+    with cached_file(_record_path(key)) as draft:
         draft.write_text(weights_digest + "\n", encoding="ascii")
 
 
 def files_key(paths: Sequence[Path]) -> str:
-    """Return a key for files as they are now, from their paths, sizes and times of change.
+    """Return a key that changes with the path, size or modification time of any file.
 
     Raises
     ------
     OSError
-        Where one of them cannot be found.
+        If a file can't be found.
     """
     stats = [(path.resolve(), path.stat()) for path in paths]
     return "\n".join(f"{path}|{stat.st_size}|{stat.st_mtime_ns}" for path, stat in stats)
@@ -79,12 +83,12 @@ def files_key(paths: Sequence[Path]) -> str:
 
 @contextlib.contextmanager
 def cached_file(path: Path) -> Iterator[Path]:
-    """Give a path whose file becomes ``path``, in the cache, when the block succeeds.
+    """Give the path of a draft that is renamed to a path in the cache if the block succeeds.
 
     Raises
     ------
     ModelError
-        Where the cache cannot be written: no space, no right.
+        If the cache can't be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,13 +99,15 @@ def cached_file(path: Path) -> Iterator[Path]:
 
 
 def unwritable(error: OSError) -> ModelError:
-    """Put a failure to write the cache into a sentence."""
+    """Return the error to raise if the cache can't be written."""
     return ModelError(
-        f"The cache folder {cache_dir()} cannot be written: {error.strerror or error}.",
-        hint="Make room there, or set AUDIOSEARCH_CACHE to a folder with space for 600 MB.",
+        f"Can't write to the cache folder {cache_dir()}: {error.strerror or error}.",
+        hint="Free some space there, or set AUDIOSEARCH_CACHE to a folder with 600 MB free.",
     )
 
 
-def _known_path(key: str) -> Path:
+def _record_path(key: str) -> Path:
+    import hashlib
+
     name = hashlib.sha256(os.fsencode(key)).hexdigest()
     return cache_dir() / "known" / name

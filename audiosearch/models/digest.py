@@ -1,7 +1,8 @@
-"""Fingerprints: whether two models give comparable embeddings.
+"""Weights digests: two models give comparable embeddings if their digests are equal.
 
-A weights_digest is a digest over the weights' arrays in order and the front end's version, so
-that it does not matter what kind of file the weights came in.
+The digest of VGGish covers the weights' arrays in order and the front end's version, so a
+checkpoint and a LiteRT file with the same weights have the same digest. The digest of any other
+model covers the bytes of its LiteRT file and the front end's version.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 
 
 def arrays_digest(arrays: Iterable[Float32]) -> str:
-    """Return the weights_digest of weights given as arrays, in the order of the layers."""
+    """Return the digest of weights.
+
+    Parameters
+    ----------
+    arrays : iterable of ndarray of float32
+        Weights and biases in the order of the layers.
+    """
     digest = _new_digest()
     for array in arrays:
         digest.update(repr(array.shape).encode())
@@ -31,15 +38,12 @@ def arrays_digest(arrays: Iterable[Float32]) -> str:
 
 
 def tflite_digest(path: Path) -> tuple[str, bool]:
-    """Return the weights_digest of a LiteRT file, and whether it is VGGish's network.
-
-    A file that computes VGGish as its conversion does has the weights_digest of the checkpoint
-    it was converted from; any other file one of its bytes.
+    """Return the weights digest of a LiteRT file, and whether it holds VGGish's network.
 
     Raises
     ------
     OSError
-        Where the file cannot be read.
+        If the file can't be read.
     """
     arrays = vggish_arrays(path.read_bytes())
     if arrays is None:
@@ -48,7 +52,13 @@ def tflite_digest(path: Path) -> tuple[str, bool]:
 
 
 def file_digest(path: Path) -> str:
-    """Return the weights_digest of a file whose weights are not told apart from the rest of it."""
+    """Return the weights digest of a LiteRT file that doesn't hold VGGish's network.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    """
     digest = _new_digest()
     digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,11 +1,9 @@
-"""Downloads that arrive whole, verified and under their name, or not at all."""
+"""Downloads: a file gets its name in the cache only when it is complete and verified."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,61 +17,84 @@ if TYPE_CHECKING:
 
     import requests
 
-#: Called with what is being done, how much of it is done, and how much there is, if known.
+#: Called with a description of the work, the amount done, and the total amount if known.
 Progress = Callable[[str, int, "int | None"], None]
 
-#: An answer must begin within this time, looking up the name included.
-ANSWER_SECONDS = 7.0
+#: A response must start within this time. It includes looking up the host's name.
+RESPONSE_SECONDS = 7.0
 _STALL_SECONDS = 30.0
 _CHUNK_BYTES = 1 << 20
 
 
 def no_progress(what: str, done: int, total: int | None) -> None:
-    """Let progress pass in silence."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A published file: where it is, and the digest that proves it.
+    """A published file: its address, and the digest that verifies it.
 
-    ``AUDIOSEARCH_<key>_URL`` names a mirror, ``AUDIOSEARCH_<key>_SHA512`` the digest of what
-    it serves where that is not the published file.
+    The environment variable ``AUDIOSEARCH_<key>_URL`` names a mirror, and
+    ``AUDIOSEARCH_<key>_SHA512`` the digest of a file on the mirror that isn't the published one.
+
+    Attributes
+    ----------
+    key : str
+        Part of the names of the environment variables; upper case.
+    title : str
+        Name in messages.
+    published_url : str
+    published_sha512 : str
+        128 hexadecimal digits.
+    option : str
+        The command line's option to use a local file instead, as in "--weights FILE".
+    size_mb : float
+        About the size, in units of 1,000,000 bytes.
+    licence : str
+        SPDX identifier.
     """
 
     key: str
     title: str
     published_url: str
     published_sha512: str
-    option: str  # the command line's way to use a local file instead
+    option: str
+    size_mb: float
+    licence: str
+
+    @property
+    def label(self) -> str:
+        """Name in messages, with the size of a large file."""
+        return f"{self.title} ({self.size_mb:.0f} MB)" if self.size_mb >= 1 else self.title
 
     @property
     def url(self) -> str:
-        """Where to fetch it from."""
+        """Address to download from."""
         return os.environ.get(f"AUDIOSEARCH_{self.key}_URL") or self.published_url
 
     @property
     def sha512(self) -> str:
-        """What must arrive."""
+        """Expected digest: 128 hexadecimal digits in lower case."""
         named = os.environ.get(f"AUDIOSEARCH_{self.key}_SHA512") or self.published_sha512
         return named.strip().lower()
 
     @property
     def path(self) -> Path:
-        """Where it is kept, once it has arrived and was verified."""
+        """Path in the cache. The file exists once it was downloaded and verified."""
         name = urlsplit(self.published_url).path.rpartition("/")[2]
         return cache_dir() / "downloads" / self.sha512[:16] / name
 
     def fetch(self, progress: Progress = no_progress) -> Path:
-        """Download the file unless it is here, and return its path.
+        """Download the file unless the cache has it, and return its path.
 
-        Two processes may fetch at once: the second waits for the first.
+        If two processes fetch the same file, the second one waits for the first.
 
         Raises
         ------
         DownloadError
-            Where nothing answers, the answer breaks off, or its digest is wrong.
+            If the server doesn't respond, the connection breaks, or the digest is wrong.
         ModelError
-            Where the cache folder cannot be written.
+            If the cache can't be written.
         """
         from filelock import FileLock
 
@@ -97,18 +118,18 @@ class RemoteFile:
         pooch.get_logger().setLevel("ERROR")
 
         def write(url: str, output_file: str, _pooch: object) -> None:
-            what = f"Downloading {self.title}"
-            with contextlib.closing(_first_answer(url)) as answer, open(output_file, "wb") as file:
-                answer.raise_for_status()
-                length = answer.headers.get("content-length", "")
+            what = f"Downloading {self.label}"
+            with contextlib.closing(_response(url)) as response, open(output_file, "wb") as file:
+                response.raise_for_status()
+                length = response.headers.get("content-length", "")
                 total = int(length) if length.isdecimal() else None
                 done = 0
                 try:
-                    for chunk in answer.iter_content(_CHUNK_BYTES):
+                    for chunk in response.iter_content(_CHUNK_BYTES):
                         done += file.write(chunk)
                         progress(what, done, total)
                 except requests.RequestException as exc:
-                    raise _BrokenOff from exc
+                    raise _ConnectionLost from exc
 
         try:
             pooch.retrieve(
@@ -118,69 +139,73 @@ class RemoteFile:
                 path=self.path.parent,
                 downloader=write,
             )
-        except (requests.RequestException, _BrokenOff) as exc:
+        except (requests.RequestException, _ConnectionLost) as exc:
             raise self._failed(_reason(exc)) from exc
-        except ValueError as exc:  # pooch's word for a wrong digest
-            raise self._failed("what it serves has another SHA-512 than expected") from exc
+        except ValueError as exc:  # pooch reports a wrong digest so
+            raise self._failed("the file has the wrong SHA-512") from exc
 
     def _failed(self, reason: str) -> DownloadError:
         return DownloadError(
-            f"{self.title} could not be fetched from {self.url}: {reason}.",
-            hint=f"Check the network, name a local file with {self.option}, or a mirror with "
-            f"AUDIOSEARCH_{self.key}_URL (and AUDIOSEARCH_{self.key}_SHA512).",
+            f"Can't download {self.label} from {self.url}: {reason}.",
+            hint=f"Check the network, use a local file with {self.option}, or set "
+            f"AUDIOSEARCH_{self.key}_URL (and AUDIOSEARCH_{self.key}_SHA512) to a mirror.",
         )
 
 
-class _BrokenOff(OSError):
-    """An answer that began, and did not end."""
+class _ConnectionLost(OSError):
+    """A response that started and didn't finish."""
 
 
 def _remove_all_but(kept: Path) -> None:
-    """Remove what a download that was killed has left beside its lock."""
+    """Remove the remains of a killed download beside its lock."""
     for path in kept.parent.iterdir():
         if path != kept:
             path.unlink()
 
 
-def _first_answer(url: str) -> requests.Response:
-    """Ask for a URL, and give up where no answer begins in time.
+def _response(url: str) -> requests.Response:
+    """Return the response from a URL, or give up if none starts in time.
 
-    The timeouts of requests do not bound the look-up of a name, so the asking is done by a
-    thread that can be left behind.
+    The timeouts of requests don't limit the look-up of a host's name, so a thread that can be
+    abandoned makes the request.
     """
+    import queue
+    import threading
+
     import requests
 
-    answers: queue.SimpleQueue[requests.Response | Exception] = queue.SimpleQueue()
+    results: queue.SimpleQueue[requests.Response | Exception] = queue.SimpleQueue()
 
-    def ask() -> None:
+    def request() -> None:
         try:
-            timeouts = (ANSWER_SECONDS, _STALL_SECONDS)
-            answers.put(requests.get(url, stream=True, timeout=timeouts))
-        except Exception as exc:  # noqa: BLE001  (raised again by the asking thread)
-            answers.put(exc)
+            timeouts = (RESPONSE_SECONDS, _STALL_SECONDS)
+            results.put(requests.get(url, stream=True, timeout=timeouts))
+        except Exception as exc:  # noqa: BLE001  (raised again in the calling thread)
+            results.put(exc)
 
-    threading.Thread(target=ask, daemon=True).start()
+    threading.Thread(target=request, daemon=True).start()
     try:
-        answer = answers.get(timeout=ANSWER_SECONDS)
+        result = results.get(timeout=RESPONSE_SECONDS)
     except queue.Empty:
-        message = f"no answer within {ANSWER_SECONDS:.0f} s"
+        message = f"no response within {RESPONSE_SECONDS:.0f} s"
         raise requests.ConnectTimeout(message) from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
-def _reason(error: requests.RequestException | _BrokenOff) -> str:
+def _reason(error: requests.RequestException | _ConnectionLost) -> str:
     import requests
 
     if isinstance(error, requests.HTTPError):
-        return f"the server answers {error.response.status_code} {error.response.reason}".rstrip()
+        response = error.response
+        return f"the server responded {response.status_code} {response.reason}".rstrip()
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate cannot be trusted"
+        return "the server's certificate isn't trusted"
     if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, _BrokenOff):
-        return "the connection broke off"
+        return "no response in time"
+    if isinstance(error, _ConnectionLost):
+        return "the connection was lost"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
     return str(error)

@@ -1,4 +1,4 @@
-"""VGGish's numbers, with their units.
+"""Constants of the front end: waveform to log-mel patches.
 
 References
 ----------
@@ -24,18 +24,11 @@ MIN_BAND_HZ: Final = 125.0
 MAX_BAND_HZ: Final = 7_500.0
 LOG_OFFSET: Final = 0.01
 
-# One patch: what the network sees at a time.
+# One patch: the input of a network.
 PATCH_FRAMES: Final = 96
 PATCH_HOP_SAMPLES: Final = PATCH_FRAMES * HOP_SAMPLES  # 15,360: 0.96 s
 PATCH_SAMPLES: Final = PATCH_HOP_SAMPLES - HOP_SAMPLES + WINDOW_SAMPLES  # 15,600: 0.975 s
 PATCH_HOP_SECONDS: Final = PATCH_HOP_SAMPLES / SAMPLE_RATE_HZ
 
-EMBEDDING_SIZE: Final = 128
-UNIT_TOLERANCE: Final = 1e-3  # by which a stored vector's length may differ from 1
-
-# PCA post-processing.
-QUANTIZE_MIN: Final = -2.0
-QUANTIZE_MAX: Final = 2.0
-
-#: Part of every weights_digest: embeddings made by different front ends cannot be compared.
+#: Part of every weights digest: embeddings from different front ends can't be compared.
 FRONT_END_VERSION: Final = "logmel-1"

@@ -1,4 +1,4 @@
-"""From waveform to the log-mel patches that VGGish reads."""
+"""The front end: a waveform becomes log-mel patches, the input of a network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def log_mel_patches(waveform: Float32) -> Float32:
-    """Cut a waveform into the log-mel patches VGGish reads.
+    """Cut a waveform into the log-mel patches that VGGish reads.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ def log_mel_patches(waveform: Float32) -> Float32:
     Returns
     -------
     ndarray of float32, shape (n_patches, 96, 64)
-        Natural log of mel magnitude plus 0.01; axes are patch, frame (10 ms), band. Patches
-        do not overlap; a trailing part-patch is dropped, so that fewer than 15,600 samples
-        give none.
+        Natural log of mel magnitude plus 0.01; axes are patch, frame (10 ms), band.
+        Patches don't overlap. A trailing partial patch is dropped, so fewer than 15,600
+        samples give no patch.
 
     References
     ----------
@@ -58,14 +58,19 @@ def log_mel_patches(waveform: Float32) -> Float32:
         return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
     n_samples = (n_patches - 1) * PATCH_HOP_SAMPLES + PATCH_SAMPLES
     frames = sliding_window_view(waveform[:n_samples], WINDOW_SAMPLES)[::HOP_SAMPLES]
-    with np.errstate(over="ignore", invalid="ignore"):  # pooling refuses what is not finite
+    with np.errstate(over="ignore", invalid="ignore"):  # pooling rejects values that are not finite
         spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
         log_mel: Float32 = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
     return log_mel.reshape(n_patches, PATCH_FRAMES, N_BANDS)
 
 
 def count_patches(n_samples: int) -> int:
-    """Return how many whole patches fit into that many samples at 16 kHz.
+    """Return the number of whole patches in a waveform of a length.
+
+    Parameters
+    ----------
+    n_samples : int
+        Length at 16 kHz.
 
     Examples
     --------
@@ -78,19 +83,19 @@ def count_patches(n_samples: int) -> int:
 def patch_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
     """Turn a stream of waveform blocks into a stream of log-mel patches.
 
-    The patches are those of the whole waveform, however it was cut into blocks; only one
-    block and less than two patches' samples are held at a time.
+    The patches don't depend on the lengths of the blocks. At most one block and the samples of
+    two patches are in memory at a time.
 
     Parameters
     ----------
     blocks : iterable of ndarray of float32, shape (n_samples,)
-        Mono samples in [-1, 1] at 16 kHz, in order; blocks may differ in length.
+        Mono samples in [-1, 1] at 16 kHz, in order. Blocks may differ in length.
 
     Yields
     ------
     ndarray of float32, shape (n_patches, 96, 64)
-        At least one patch at a time. A stream that ends before its first whole patch gives
-        one patch, zero-padded; an empty stream gives none.
+        At least one patch. A stream shorter than one patch is zero-padded to one; an empty
+        stream gives none.
     """
     pending = np.empty(0, dtype=np.float32)
     is_first = True
@@ -112,8 +117,8 @@ def mel_weights() -> Float32:
     Returns
     -------
     ndarray of float32, shape (257, 64)
-        Triangular filters over FFT bins, equally spaced on the HTK mel scale between 125
-        and 7,500 Hz; the DC bin's row is zero.
+        Axes are FFT bin and band. Triangular filters, equally spaced on the HTK mel scale
+        between 125 and 7,500 Hz. The DC bin's row is zero.
 
     References
     ----------

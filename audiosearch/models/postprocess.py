@@ -1,23 +1,26 @@
-"""VGGish's PCA post-processing."""
+"""VGGish's PCA post-processing: embeddings become 8-bit values."""
 
 from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from audiosearch.errors import UsageError, WeightsError
-from audiosearch.models import registry
-from audiosearch.models.download import no_progress
-from audiosearch.models.front_end import EMBEDDING_SIZE, QUANTIZE_MAX, QUANTIZE_MIN
+from audiosearch.models.download import Progress, no_progress
+from audiosearch.models.specs import SPECS
+from audiosearch.models.vggish_layers import VGGISH_DIMENSION
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audiosearch.models.download import Progress
+    from audiosearch.models.model import Model
     from audiosearch.types import Float32, UInt8
+
+QUANTIZE_MIN: Final = -2.0
+QUANTIZE_MAX: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,8 @@ class PcaPostprocessor:
 
     Attributes
     ----------
-    eigen_vectors : ndarray of float32, shape (128, 128)
-    means : ndarray of float32, shape (128, 1)
+    eigen_vectors : ndarray of float32, shape (dimension, dimension)
+    means : ndarray of float32, shape (dimension, 1)
 
     References
     ----------
@@ -39,18 +42,21 @@ class PcaPostprocessor:
     means: Float32
 
     @classmethod
-    def read(cls, path: Path) -> PcaPostprocessor:
-        """Read the ``.npz`` file that Google publishes, or one like it.
+    def read(cls, path: Path, *, dimension: int = VGGISH_DIMENSION) -> PcaPostprocessor:
+        """Read an ``.npz`` file with the arrays of Google's published file.
+
+        Parameters
+        ----------
+        path : Path
+        dimension : int
+            Numbers in an embedding.
 
         Raises
         ------
         WeightsError
-            Where it is no such file.
+            If it isn't such a file.
         """
-        shapes = {
-            "pca_eigen_vectors": (EMBEDDING_SIZE, EMBEDDING_SIZE),
-            "pca_means": (EMBEDDING_SIZE, 1),
-        }
+        shapes = {"pca_eigen_vectors": (dimension, dimension), "pca_means": (dimension, 1)}
         hint = "It must be an .npz file with " + " and ".join(f"{n} {s}" for n, s in shapes.items())
         try:
             with np.load(path) as archive:
@@ -64,23 +70,24 @@ class PcaPostprocessor:
             EOFError,
             zipfile.BadZipFile,
         ) as exc:
-            raise WeightsError(f"{path} cannot be read as PCA parameters.", hint=hint) from exc
+            message = f"{path} cannot be read as PCA parameters."
+            raise WeightsError(message, hint=hint + ".") from exc
         for name, shape in shapes.items():
             if arrays[name].shape != shape:
                 message = f"{path}: {name} has shape {arrays[name].shape}, not {shape}."
-                raise WeightsError(message, hint=hint)
+                raise WeightsError(message, hint=hint + ".")
         return cls(arrays["pca_eigen_vectors"], arrays["pca_means"])
 
     def __call__(self, embeddings: Float32) -> UInt8:
-        """Post-process patch embeddings.
+        """Post-process the embeddings of patches.
 
         Parameters
         ----------
-        embeddings : ndarray of float32, shape (n_patches, 128)
+        embeddings : ndarray of float32, shape (n_patches, dimension)
 
         Returns
         -------
-        ndarray of uint8, shape (n_patches, 128)
+        ndarray of uint8, shape (n_patches, dimension)
         """
         projected = (self.eigen_vectors @ (embeddings.T - self.means)).T
         clipped = np.clip(projected, QUANTIZE_MIN, QUANTIZE_MAX)
@@ -90,7 +97,7 @@ class PcaPostprocessor:
 
 
 def postprocessor_for(
-    model: registry.Model, path: Path | None = None, progress: Progress = no_progress
+    model: Model, path: Path | None = None, progress: Progress = no_progress
 ) -> PcaPostprocessor:
     """Return the post-processing of a model's embeddings.
 
@@ -98,22 +105,25 @@ def postprocessor_for(
     ----------
     model : Model
     path : Path, optional
-        PCA parameters to use; VGGish's published ones, fetched where need be, unless given.
+        PCA parameters. Default: the model's published ones, downloaded if needed.
     progress : callable, optional
-        Told about the download.
+        Called while the download runs.
 
     Raises
     ------
     UsageError
-        Where none are given for a model that is not VGGish.
+        If no parameters are given, and none are published for the model.
     DownloadError, WeightsError, ModelError
-        Where the parameters cannot be had or read.
+        If the parameters can't be downloaded or read.
     """
     if path is None:
-        if model.name != registry.VGGISH:
+        published = model.spec.pca if model.spec else None
+        if published is None:
+            names = [name for name, spec in SPECS.items() if spec.pca is not None]
             raise UsageError(
-                f"The published PCA parameters are for vggish, not for {model.name}.",
-                hint="Use --model vggish, or name parameters of your own with --pca FILE.",
+                f"The published PCA parameters are for {' and '.join(names)}, "
+                f"not for {model.name}.",
+                hint=f"Use --model {names[0]}, or your own parameters with --pca FILE.",
             )
-        path = registry.VGGISH_PCA.fetch(progress)
-    return PcaPostprocessor.read(path)
+        path = published.fetch(progress)
+    return PcaPostprocessor.read(path, dimension=model.dimension)

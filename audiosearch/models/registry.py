@@ -1,12 +1,10 @@
-"""The models there are: how a name becomes a network that runs."""
+"""Model names become models on this machine."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,236 +15,188 @@ from audiosearch.errors import (
     UsageError,
     WeightsError,
 )
-from audiosearch.models.cache import cached_file, model_path
+from audiosearch.models.cache import cache_dir, model_path
 from audiosearch.models.download import Progress, RemoteFile, no_progress
-from audiosearch.models.front_end import EMBEDDING_SIZE
+from audiosearch.models.model import Model, ModelRequest
+from audiosearch.models.spec import PackagedFile
+from audiosearch.models.specs import AUTO, FALLBACK, PREFERRED, SPECS, model_choices
+from audiosearch.models.weights_format import copy_to_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from audiosearch.models.runtime import Network
+    from audiosearch.models.spec import ModelSpec
     from audiosearch.types import StrPath
 
-AUTO, VGGISH, COMPACT = "auto", "vggish", "compact"
-
-#: Licence of both files: Apache-2.0.
-VGGISH_CHECKPOINT = RemoteFile(
-    key="VGGISH",
-    title="VGGish's checkpoint (288 MB)",
-    published_url="https://storage.googleapis.com/audioset/vggish_model.ckpt",
-    published_sha512="4e320f1b148f7ae8e08a8df17b102582e57fd8a9688ec17ce8f6077f062ce8fc"
-    "aea711933c1b80192f3c2a9f7a09b40d6616e04b0f22a68d217ff1ec8ef0376f",
-    option="--weights FILE",
-)
-VGGISH_PCA = RemoteFile(
-    key="PCA",
-    title="VGGish's PCA parameters",
-    published_url="https://storage.googleapis.com/audioset/vggish_pca_params.npz",
-    published_sha512="3728bcbc45cb05b4cff527434a069f990e110f1fc9687f74fce55dc204da6aa0"
-    "f0f96cb4466a96fc056c32743c63830022c839072cc501a3f14bfb44928a701c",
-    option="--pca FILE",
-)
-
-_GET_VGGISH = (
-    "`audiosearch model fetch` downloads VGGish (288 MB); --weights FILE uses a local one."
-)
-
-_HINTS = {
-    VGGISH: _GET_VGGISH,
-    COMPACT: "It shipped with another version of audiosearch: `audiosearch reembed --model "
-    "compact` makes the index's vectors anew with this version's.",
-}
-_ANOTHER_MODEL = (
-    "Name its file with --model FILE.tflite, or make the index's vectors anew with a model that "
-    "is here: `audiosearch reembed --model compact`."
-)
+__all__ = [
+    "AUTO",
+    "FALLBACK",
+    "PREFERRED",
+    "SPECS",
+    "Model",
+    "ModelRequest",
+    "available",
+    "by_digest",
+    "compact",
+    "describe",
+    "fetch",
+    "nominal_digest",
+    "resolve",
+    "resolve_for_index",
+    "status",
+]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A network on this machine, ready to load.
-
-    Attributes
-    ----------
-    name : str
-        "vggish", "compact", or a .tflite file's name.
-    weights_digest : str
-        64 hexadecimal digits; embeddings can be compared where it is the same.
-    path : Path
-        The LiteRT file.
-    """
-
-    name: str
-    weights_digest: str
-    path: Path
-
-    @property
-    def dimension(self) -> int:
-        """Numbers in an embedding."""
-        return EMBEDDING_SIZE
-
-    def load(self, *, n_threads: int | None = None) -> Network:
-        """Load the network, to run on so many threads; as many as there are cores, unless given."""
-        from audiosearch.models.runtime import Network
-
-        return Network(self.path, n_threads=n_threads)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The model that was asked for.
-
-    Attributes
-    ----------
-    model : str
-        "vggish", "compact", the path of a .tflite file, or "auto".
-    weights : str, path-like or None
-        A VGGish checkpoint; ``AUDIOSEARCH_WEIGHTS`` where not given.
-    progress : callable
-        Told about a download or a conversion.
-    """
-
-    model: str = AUTO
-    weights: StrPath | None = None
-    progress: Progress = no_progress
-
-
 def compact() -> Model:
     """Return the model that ships with the package."""
-    from audiosearch.models.digest import file_digest
-
-    path = Path(__file__).with_name("compact.tflite")
-    return Model(COMPACT, file_digest(path), path)
+    return _packaged(SPECS[FALLBACK])
 
 
-def choose(
+def resolve(
     name: str = AUTO,
     *,
     weights: StrPath | None = None,
     may_fetch: bool = False,
     progress: Progress = no_progress,
 ) -> Model:
-    """Return the model that a name stands for, converting and fetching as it takes.
+    """Return the model of a name. Convert or download its weights if needed.
 
     Parameters
     ----------
     name : str
-        "vggish", "compact", the path of a .tflite file, or "auto": VGGish where its weights
-        are at hand or may be fetched, else compact, with a warning in the log.
-    weights : Path, optional
-        A VGGish checkpoint; ``AUDIOSEARCH_WEIGHTS`` where not given.
+        A name in `SPECS`, the path of a .tflite file, or "auto": VGGish if its weights are
+        on this machine or can be downloaded, else compact, with a warning in the log.
+    weights : str or path-like, optional
+        Local copy of the model's weights.
     may_fetch : bool
-        Download VGGish's published checkpoint where it is not at hand.
+        Download the published weights if they aren't on this machine.
+    progress : callable
+        Called while a download or a conversion runs.
 
     Raises
     ------
     UsageError
-        Where ``weights`` are given for a model that takes none.
+        If ``weights`` are given for a model that takes none.
     ModelUnavailable, DownloadError, WeightsError, ModelError
-        Where "vggish", or what was named, cannot be had.
+        If the model isn't on this machine, or can't be downloaded, read or converted.
     """
-    if weights is not None and name not in (AUTO, VGGISH):
+    spec = SPECS.get(PREFERRED if name == AUTO else name)
+    if weights is not None and (spec is None or spec.is_packaged):
+        takers = [spec.name for spec in SPECS.values() if not spec.is_packaged]
         raise UsageError(
-            f"--weights are for vggish, not for {name}.", hint="Leave out one of the two."
+            f"--weights is for {' and '.join(takers)}, not for {name}.",
+            hint="Leave out --weights or --model.",
         )
-    if name == COMPACT:
-        return compact()
-    if name not in (AUTO, VGGISH):
-        return _own_model(Path(name))
-    model = vggish_at_hand(weights, progress)
+    if spec is None:
+        return _user_model(Path(name))
+    model = available(spec.name, weights, progress)
+    if model is None and may_fetch:
+        try:
+            model = fetch(spec.name, progress)
+        except ModelError as exc:
+            if name != AUTO:
+                raise
+            return _fallback(str(exc))
     if model is not None:
         return model
-    if may_fetch:
-        try:
-            return fetched_vggish(progress)
-        except ModelError as exc:
-            if name == VGGISH:
-                raise
-            _warn_of_compact(str(exc))
-            return compact()
-    if name == VGGISH:
-        raise ModelUnavailable("VGGish's weights are not on this machine.", hint=_GET_VGGISH)
-    _warn_of_compact("VGGish's weights are not on this machine.")
-    return compact()
+    reason = f"{spec.title}'s weights are not on this machine."
+    if name == AUTO:
+        return _fallback(reason)
+    raise ModelUnavailable(reason, hint=_unavailable_hint(spec.name))
 
 
-def vggish_at_hand(
-    weights: StrPath | None = None, progress: Progress = no_progress
+def available(
+    name: str, weights: StrPath | None = None, progress: Progress = no_progress
 ) -> Model | None:
-    """Return VGGish by weights on this machine; None where there are none.
+    """Return a model of the registry if its weights are on this machine, else None.
 
-    Weights that are named, by argument or ``AUDIOSEARCH_WEIGHTS``, come before downloaded
-    ones.
+    Parameters
+    ----------
+    name : str
+        A name in `SPECS`.
+    weights : str or path-like, optional
+        Local copy of the weights. It takes precedence over the model's environment variable,
+        which takes precedence over downloaded weights.
+    progress : callable
+        Called while a conversion runs.
 
     Raises
     ------
-    WeightsError
-        Where the weights named are not a VGGish checkpoint.
+    WeightsError, ModelError
+        If the weights that ``weights`` or the variable names can't be read or converted.
     """
-    named = os.environ.get("AUDIOSEARCH_WEIGHTS")
-    if weights is not None:
-        return _vggish(Path(weights), progress)
-    if named:
-        return _vggish(Path(os.path.expanduser(named)), progress)
-    return downloaded_vggish(progress)
+    spec = SPECS[name]
+    if spec.is_packaged:
+        return _packaged(spec)
+    named = _local_weights(spec, weights)
+    return _downloaded(spec, progress) if named is None else _installed(spec, named, progress)
 
 
-def downloaded_vggish(progress: Progress = no_progress) -> Model | None:
-    """Return VGGish by the checkpoint in the cache; None where it was not fetched."""
-    path = VGGISH_CHECKPOINT.path
-    return _vggish(path, progress) if os.path.exists(path) else None
+def fetch(name: str, progress: Progress = no_progress) -> Model:
+    """Return a model of the registry by its published weights. Download them if needed.
+
+    Raises
+    ------
+    DownloadError, WeightsError, ModelError
+        If they can't be downloaded, read or converted.
+    """
+    spec = SPECS[name]
+    if isinstance(spec.weights, PackagedFile):
+        return _packaged(spec)
+    return _installed(spec, spec.weights.fetch(progress), progress)
 
 
-def resolve_for_index(name: str, weights_digest: str, request: Request) -> Model:
-    """Return the model that an index was made with, or the other one that was asked for.
+def resolve_for_index(name: str, weights_digest: str, request: ModelRequest) -> Model:
+    """Return an index's model, or the model that the user asks for instead.
 
     Parameters
     ----------
     name, weights_digest : str
         The index's model.
-    request : Request
-        Where "auto" stands for the index's own.
+    request : ModelRequest
+        "auto" is the index's model.
 
     Raises
     ------
     ModelMismatch
-        Where "vggish" is asked for and the index's model is no VGGish at all.
+        If the user asks for a downloaded model by name, and the index has another one.
     ModelUnavailable, WeightsError, ModelError
-        Where the model cannot be had.
+        If the model isn't on this machine, or can't be read or converted.
     """
-    wanted, weights, progress = request.model, request.weights, request.progress
-    if weights is None and (wanted == AUTO or wanted == name in (VGGISH, COMPACT)):
-        return by_digest(name, weights_digest, progress)
-    if weights is None and wanted == VGGISH:
-        raise ModelMismatch(
-            f"The index was made with {describe(name, weights_digest)}, not with vggish.",
-            hint="Leave out --model to use the index's own; `audiosearch reembed` changes it.",
-        )
-    return choose(wanted, weights=weights, progress=progress)
-
-
-def fetched_vggish(progress: Progress = no_progress) -> Model:
-    """Return VGGish by its published checkpoint, downloading it where need be.
-
-    Raises
-    ------
-    DownloadError, WeightsError, ModelError
-        Where it cannot be downloaded, read or converted.
-    """
-    return _vggish(VGGISH_CHECKPOINT.fetch(progress), progress)
+    if request.weights is None:
+        if request.model == AUTO or request.model == name in SPECS:
+            return by_digest(name, weights_digest, request.progress)
+        requested = SPECS.get(request.model)
+        if requested and not requested.is_packaged:
+            raise ModelMismatch(
+                f"The index was made with {describe(name, weights_digest)}, "
+                f"not with {requested.name}.",
+                hint="Leave out --model to use the index's model, or run `audiosearch reembed`.",
+            )
+    return resolve(request.model, weights=request.weights, progress=request.progress)
 
 
 def by_digest(name: str, weights_digest: str, progress: Progress = no_progress) -> Model:
-    """Return the model with a weights_digest, as an index recorded it: the name, where not known.
+    """Return the model that an index records.
+
+    Parameters
+    ----------
+    name : str
+    weights_digest : str
+        The name again if an index of imported vectors doesn't know the digest.
+    progress : callable
+        Called while a conversion runs.
 
     Raises
     ------
     ModelUnavailable
-        Where it is not on this machine.
+        If it isn't on this machine.
+    WeightsError, ModelError
+        If weights that an environment variable names can't be read or converted.
     """
-    with contextlib.suppress(ValueError):  # a name that was given to imported vectors
+    with contextlib.suppress(ValueError):  # the digest of imported vectors may be a name
         if os.path.exists(cached := model_path(weights_digest)):
             return Model(name, weights_digest, cached)
     for model in _candidates(name, progress):
@@ -254,54 +204,47 @@ def by_digest(name: str, weights_digest: str, progress: Progress = no_progress) 
             return model
     raise ModelUnavailable(
         f"The model {describe(name, weights_digest)} is not on this machine.",
-        hint=_HINTS.get(name, _ANOTHER_MODEL),
+        hint=_unavailable_hint(name),
     )
 
 
-def _candidates(name: str, progress: Progress) -> Iterator[Model | None]:
-    if name == COMPACT:
-        yield compact()
-    elif name == VGGISH:
-        yield vggish_at_hand(None, progress)
-        yield downloaded_vggish(progress)
-
-
 def status() -> dict[str, str | None]:
-    """Return what is at hand and where, None for what is not; nothing is fetched or converted."""
-    from audiosearch.models.cache import cache_dir
+    """Return which models are on this machine. Nothing is downloaded or converted.
 
-    named = os.environ.get("AUDIOSEARCH_WEIGHTS")
-    checkpoint = Path(os.path.expanduser(named)) if named else VGGISH_CHECKPOINT.path
-    pca = VGGISH_PCA.path
-    weights_digest = _known_vggish(checkpoint)
-    shipped = compact()
-    return {
-        "compact": str(shipped.path),
-        "compact_fingerprint": shipped.weights_digest,
-        "vggish": str(model_path(weights_digest)) if weights_digest else None,
-        "vggish_fingerprint": weights_digest,
-        "vggish_checkpoint": str(checkpoint) if os.path.exists(checkpoint) else None,
-        "vggish_pca": str(pca) if pca.exists() else None,
-        "cache": str(cache_dir()),
-    }
-
-
-def _known_vggish(checkpoint: Path) -> str | None:
-    from audiosearch.models.vggish import converted_already
-
-    try:
-        return converted_already(checkpoint)
-    except WeightsError:
-        return None
+    Returns
+    -------
+    dict of str to str or None
+        Paths and weights digests; None for what isn't on this machine.
+    """
+    facts: dict[str, str | None] = {}
+    for name, spec in sorted(SPECS.items()):
+        if isinstance(spec.weights, PackagedFile):
+            facts[name], facts[f"{name}_fingerprint"] = (
+                str(spec.weights.path),
+                _packaged(spec).weights_digest,
+            )
+            continue
+        file = _local_weights(spec) or spec.weights.path
+        weights_digest = _installed_digest(spec, file)
+        facts[name] = str(model_path(weights_digest)) if weights_digest else None
+        facts[f"{name}_fingerprint"] = weights_digest
+        facts[f"{name}_{spec.weights_format.label}"] = str(file) if os.path.exists(file) else None
+        if spec.pca is not None:
+            facts[f"{name}_pca"] = str(spec.pca.path) if spec.pca.path.exists() else None
+    return facts | {"cache": str(cache_dir())}
 
 
 def nominal_digest(name: str) -> str:
-    """Return what stands for a model known by name only: compact's weights_digest, or the name."""
-    return compact().weights_digest if name == COMPACT else name
+    """Return the digest to record for a model of which only the name is known.
+
+    It is the digest of a packaged model, and the name for any other model.
+    """
+    spec = SPECS.get(name)
+    return _packaged(spec).weights_digest if spec and spec.is_packaged else name
 
 
 def describe(name: str, weights_digest: str) -> str:
-    """Name a model so that two of the same name can be told apart.
+    """Return a model's name and the start of its digest, to tell apart two of the same name.
 
     Examples
     --------
@@ -311,39 +254,82 @@ def describe(name: str, weights_digest: str) -> str:
     return name if weights_digest == name else f"{name} (digest {weights_digest[:12]})"
 
 
-def _vggish(checkpoint: Path, progress: Progress) -> Model:
-    from audiosearch.models.vggish import converted
+def _candidates(name: str, progress: Progress) -> Iterator[Model | None]:
+    """Yield the models on this machine that may be meant by a name."""
+    spec = SPECS.get(name)
+    if spec is not None:
+        yield available(name, None, progress)
+        if not spec.is_packaged:
+            yield _downloaded(spec, progress)
 
-    weights_digest = converted(checkpoint, progress)
-    return Model(VGGISH, weights_digest, model_path(weights_digest))
+
+def _packaged(spec: ModelSpec) -> Model:
+    from audiosearch.models.digest import file_digest
+
+    path = spec.weights.path
+    return Model(spec.name, file_digest(path), path)
 
 
-def _own_model(path: Path) -> Model:
-    """Return a user's own LiteRT file, after copying it into the cache for later queries."""
-    if path.suffix != ".tflite" or not path.is_file():
-        raise WeightsError(
-            f"There is no model {path}.", hint="--model takes vggish, compact, or a .tflite file."
-        )
-    from audiosearch.models.digest import tflite_digest
+def _local_weights(spec: ModelSpec, weights: StrPath | None = None) -> Path | None:
+    """Return the local weights that an argument or else the model's variable names."""
+    if weights is not None:
+        return Path(weights)
+    named = os.environ.get(spec.weights_variable) if spec.weights_variable else None
+    return Path(os.path.expanduser(named)) if named else None
 
+
+def _downloaded(spec: ModelSpec, progress: Progress) -> Model | None:
+    path = spec.weights.path
+    return _installed(spec, path, progress) if os.path.exists(path) else None
+
+
+def _installed(spec: ModelSpec, weights: Path, progress: Progress) -> Model:
+    weights_digest = spec.weights_format.install(
+        weights, dimension=spec.dimension, progress=progress
+    )
+    return Model(spec.name, weights_digest, model_path(weights_digest))
+
+
+def _installed_digest(spec: ModelSpec, weights: Path) -> str | None:
     try:
-        weights_digest, is_vggish = tflite_digest(path)
-    except OSError as exc:
-        raise WeightsError(
-            f"{path} cannot be read: {exc.strerror}.", hint="Check that you may read it."
-        ) from exc
-    model = Model(VGGISH if is_vggish else path.name, weights_digest, path)
-    model.load().try_out()
-    if not os.path.exists(model_path(weights_digest)):
-        with cached_file(model_path(weights_digest)) as draft:
-            shutil.copyfile(path, draft)
-    return model
+        return spec.weights_format.installed_digest(weights)
+    except WeightsError:
+        return None
 
 
-def _warn_of_compact(reason: str) -> None:
+def _user_model(path: Path) -> Model:
+    """Return the model in a user's own LiteRT file, and keep a copy for later queries."""
+    if path.suffix != ".tflite" or not path.is_file():
+        raise WeightsError(f"There is no model {path}.", hint=f"--model takes {model_choices()}.")
+    weights_digest, is_vggish, _ = copy_to_cache(path)
+    return Model(PREFERRED if is_vggish else path.name, weights_digest, path)
+
+
+def _fallback(reason: str) -> Model:
     log.warning(
-        "%s Using the model that ships with audiosearch, `compact`, instead: it knows less about "
-        "sound. Once VGGish is here (`audiosearch model fetch`), an index gets its vectors by "
-        "`audiosearch reembed --model vggish`.",
+        "%s Using %s instead, the model that ships with audiosearch: it knows less about sound. "
+        "Once %s is here (`audiosearch model fetch`), run `audiosearch reembed --model %s`.",
         reason,
+        f"`{FALLBACK}`",
+        SPECS[PREFERRED].title,
+        PREFERRED,
+    )
+    return _packaged(SPECS[FALLBACK])
+
+
+def _unavailable_hint(name: str) -> str:
+    spec = SPECS.get(name)
+    if spec is None:
+        return (
+            "Name its file with --model FILE.tflite, or embed the index's files again with a "
+            f"model that is here: `audiosearch reembed --model {FALLBACK}`."
+        )
+    if isinstance(spec.weights, RemoteFile):
+        return (
+            f"`audiosearch model fetch {name}` downloads {spec.weights.label}; "
+            f"{spec.weights.option} uses a local one."
+        )
+    return (
+        "It shipped with another version of audiosearch. "
+        f"`audiosearch reembed --model {name}` embeds the index's files with this version's."
     )

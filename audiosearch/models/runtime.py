@@ -1,8 +1,9 @@
-"""Running a network: LiteRT, log-mel patches in, embeddings out.
+"""Running a network with LiteRT: log-mel patches in, embeddings out.
 
-Most networks turn each patch into an embedding, and a file's is the mean of its patches'. One
-with a second signature, ``pooled``, gives for each patch values to be averaged over the file
-instead, and makes an embedding of the averages: so it can tell how a sound varies.
+Most networks turn each patch into an embedding, and the embedding of a file is the mean over
+its patches. A network with a second signature, ``pooled``, turns each patch into values that are
+averaged over the file, and the averages into an embedding. Such an embedding can express how a
+sound varies.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch.defaults import MAX_DIMENSION, MIN_DIMENSION
 from audiosearch.errors import WeightsError
-from audiosearch.models.front_end import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
+from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,36 +25,44 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32
 
-#: The name of the LiteRT signature from averages of a file's values to its embedding.
+#: Name of the LiteRT signature that turns a file's averages into its embedding.
 POOLED = "pooled"
 
 
 def n_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class Network:
-    """A LiteRT model, loaded once: patches to values, values to embeddings.
+    """A LiteRT model: patches to values, and averages of values to embeddings.
 
-    Not for use by two threads at once.
+    Only one thread may use a network at a time.
 
     Parameters
     ----------
     path : Path
-        A LiteRT file with one input of shape (n, 96, 64) and one output of shape (n, 128),
-        both float32. With a signature ``pooled`` from (n, n_values) to (n, 128), the first is
-        called ``serving_default``, and its output's shape is (n, n_values).
+        A LiteRT file with one input of shape (n, 96, 64) and one output of shape
+        (n, dimension), both float32. A file with a signature ``pooled`` from (n, n_values) to
+        (n, dimension) also has a signature ``serving_default`` from (n, 96, 64) to
+        (n, n_values).
     n_threads : int, optional
-        As many as there are cores, unless given.
+        Threads to run on. Default: the number of cores.
+
+    Attributes
+    ----------
+    dimension : int
+        Numbers in an embedding, from 2 to 4,096.
 
     Raises
     ------
     WeightsError
-        Where the file is no LiteRT model, or has other inputs or outputs.
+        If the file isn't a LiteRT model, or has other inputs or outputs.
     """
+
+    dimension: int
 
     def __init__(self, path: Path, *, n_threads: int | None = None) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -62,21 +72,35 @@ class Network:
             self._values, self._pooled = _graphs(interpreter)
         except (ValueError, RuntimeError) as exc:
             raise WeightsError(
-                f"{path} is not a LiteRT model that runs here.",
-                hint="--model takes vggish, compact, or a .tflite file.",
+                f"{path} isn't a LiteRT model that runs here.",
+                hint="Convert the model to a .tflite file that needs no custom operators.",
             ) from exc
-        values = self._values.output if self._pooled else _EMBEDDINGS
-        found = [(graph.input, graph.output) for graph in (self._values, self._pooled) if graph]
-        if found != [(_PATCHES, values), (values, _EMBEDDINGS)][: len(found)]:
-            raise WeightsError(
-                f"{path} does not turn log-mel patches into embeddings of {EMBEDDING_SIZE}.",
-                hint="A model needs one input (n, 96, 64) and one output (n, 128), both float32; "
-                "or (n, m), and a signature `pooled` from (n, m) to (n, 128).",
-            )
         self._path = path
+        self.dimension = self._checked_dimension()
+
+    def _checked_dimension(self) -> int:
+        """Return the width of the embeddings after checking every input and output."""
+        last = self._pooled or self._values
+        is_chain = self._pooled is None or self._pooled.input == self._values.output
+        is_vector = [(len(shape), dtype) for shape, dtype in last.output] == [(1, np.float32)]
+        if self._values.input != _PATCHES or not is_chain or not is_vector:
+            raise WeightsError(
+                f"{self._path} doesn't turn log-mel patches into embeddings.",
+                hint="A model needs one input (n, 96, 64) and one output (n, dimension), both "
+                "float32; or an output (n, m) and a signature `pooled` from (n, m) to "
+                "(n, dimension).",
+            )
+        dimension = int(last.output[0][0][0])
+        if not MIN_DIMENSION <= dimension <= MAX_DIMENSION:
+            raise WeightsError(
+                f"{self._path} has embeddings of {dimension:,} dimensions.",
+                hint=f"A model needs embeddings of {MIN_DIMENSION} to {MAX_DIMENSION:,} "
+                "dimensions.",
+            )
+        return dimension
 
     def __call__(self, patches: Float32) -> Float32:
-        """Return each patch's values.
+        """Return the values of each patch.
 
         Parameters
         ----------
@@ -86,44 +110,45 @@ class Network:
         Returns
         -------
         ndarray of float32, shape (n_patches, n_values)
-            Meant to be averaged over a file, and for `embeddings`.
+            To be averaged over a file, as input of `embeddings`.
         """
         return self._values(patches)
 
     def embeddings(self, values: Float32) -> Float32:
-        """Return the embeddings that values stand for.
+        """Turn values into embeddings.
 
         Parameters
         ----------
         values : ndarray of float32, shape (n, n_values)
-            Of a patch, or averaged over a file, each.
+            Each row belongs to a patch, or is the average over a file.
 
         Returns
         -------
-        ndarray of float32, shape (n, 128)
+        ndarray of float32, shape (n, dimension)
+            Not normalised.
         """
         return self._pooled(values) if self._pooled else values
 
     def try_out(self) -> None:
-        """Run two patches, then one, of silence.
+        """Run two patches of zeros, then one.
 
         Raises
         ------
         WeightsError
-            Where the network does not take batches of any size.
+            If the network can't run on any number of patches.
         """
         try:
             for n_patches in (2, 1):
                 self.embeddings(self(np.zeros((n_patches, PATCH_FRAMES, N_BANDS), np.float32)))
         except (ValueError, RuntimeError) as exc:
             raise WeightsError(
-                f"{self._path} cannot run on several patches at a time.",
-                hint="Convert it with a batch of unknown size: shape (None, 96, 64).",
+                f"{self._path} can't run on several patches at a time.",
+                hint="Convert the model with an unknown batch size: shape (None, 96, 64).",
             ) from exc
 
 
 class _Graph:
-    """What a LiteRT file computes, where it computes one thing: an array from an array."""
+    """The only computation in a LiteRT file: an array from an array."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
@@ -143,7 +168,7 @@ class _Graph:
 
 
 class _Signature:
-    """One of several things that a LiteRT file computes, by its name."""
+    """One of several computations in a LiteRT file, by its name."""
 
     def __init__(self, interpreter: Interpreter, name: str) -> None:
         self._runner = interpreter.get_signature_runner(name)
@@ -152,12 +177,12 @@ class _Signature:
         self._name = next(iter(inputs))
 
     def __call__(self, rows: Float32) -> Float32:
-        (found,) = self._runner(**{self._name: rows}).values()
-        return np.asarray(found)
+        (result,) = self._runner(**{self._name: rows}).values()
+        return np.asarray(result)
 
 
 def _graphs(interpreter: Interpreter) -> tuple[_Graph | _Signature, _Signature | None]:
-    """Return what makes values of patches, and, where there is one, embeddings of averages."""
+    """Return the graph from patches to values, and the one from averages to embeddings, if any."""
     names = list(interpreter.get_signature_list())
     if POOLED not in names:
         return _Graph(interpreter), None
@@ -165,9 +190,8 @@ def _graphs(interpreter: Interpreter) -> tuple[_Graph | _Signature, _Signature |
 
 
 def _described(tensors: Iterable[dict[str, Any]]) -> list[tuple[tuple[int, ...], type]]:
-    """Return the shape, but for the first axis, and the type of each tensor."""
+    """Return each tensor's shape without the first axis, and its type."""
     return [(tuple(tensor["shape"][1:]), tensor["dtype"]) for tensor in tensors]
 
 
 _PATCHES = [((PATCH_FRAMES, N_BANDS), np.float32)]
-_EMBEDDINGS = [((EMBEDDING_SIZE,), np.float32)]

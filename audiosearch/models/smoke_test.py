@@ -1,4 +1,4 @@
-"""Google's smoke test: whether weights are those of the VGGish that was published."""
+"""Google's smoke test, which the published weights of VGGish pass."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from audiosearch.models.runtime import Network
     from audiosearch.types import Float32
 
-TOLERANCE = 0.1  # relative
+_TOLERANCE = 0.1  # relative
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One number of the smoke test beside the published one."""
+    """A computed number of the smoke test and its published value."""
 
     name: str
     value: float
@@ -28,18 +28,22 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the two are within 10 % of each other."""
-        return abs(self.value - self.expected) <= TOLERANCE * abs(self.expected)
+        """Whether the computed number is within 10 % of the published one."""
+        return abs(self.value - self.expected) <= _TOLERANCE * abs(self.expected)
 
 
 def smoke_test(network: Network, postprocess: PcaPostprocessor | None = None) -> list[Check]:
-    """Run 3 s of a 1 kHz sine through a network and compare what comes out.
+    """Run 3 s of a 1 kHz sine through a network and compare the embeddings with published values.
 
     Parameters
     ----------
     network : Network
     postprocess : PcaPostprocessor, optional
-        Published values of the post-processed embeddings are compared too where it is given.
+        If given, the post-processed embeddings are compared too.
+
+    Returns
+    -------
+    list of Check
 
     References
     ----------
@@ -60,5 +64,6 @@ def smoke_test(network: Network, postprocess: PcaPostprocessor | None = None) ->
 
 
 def _sine() -> Float32:
+    """Return 3 s of a 1 kHz sine: float32, shape (48000,), in [-1, 1]."""
     seconds = np.arange(3 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     return np.sin(2 * np.pi * 1_000 * seconds).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Telling VGGish's network in a LiteRT file, and reading its weights."""
+"""Recognising VGGish's network in a LiteRT file, and reading its weights."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch.models.vggish_layers import VGGISH_SHAPES
+
 if TYPE_CHECKING:
     from audiosearch.types import Float32
 
-#: Shapes of VGGish's nine weight arrays; a bias of the last axis's length follows each.
-VGGISH_SHAPES = (
-    *((3, 3, 1, 64), (3, 3, 64, 128), (3, 3, 128, 256), (3, 3, 256, 256)),
-    *((3, 3, 256, 512), (3, 3, 512, 512), (12_288, 4_096), (4_096, 4_096), (4_096, 128)),
-)
-
-# Operators of the TensorFlow Lite schema, with the options that matter.
+# Operators of the TensorFlow Lite schema, with the options that change their results.
 _CONVOLUTION, _FULLY_CONNECTED, _MAX_POOL, _RESHAPE = 3, 9, 17, 22
 _SAME, _NO_ACTIVATION, _RELU = 0, 0, 1
 _CONV = (_CONVOLUTION, _SAME, 1, 1, 1, 1, _RELU)
@@ -30,17 +26,17 @@ _VGGISH = (
 
 
 def vggish_arrays(content: bytes) -> list[Float32] | None:
-    """Return VGGish's weights and biases, layer by layer, as a checkpoint has them.
+    """Return VGGish's weights and biases, layer by layer, laid out as in a checkpoint.
 
     Parameters
     ----------
     content : bytes
-        A LiteRT file.
+        Bytes of a LiteRT file.
 
     Returns
     -------
     list of ndarray of float32, or None
-        None for anything but a chain of just VGGish's operators, with its shapes.
+        None unless the file is a chain of exactly VGGish's operators with its shapes.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -59,7 +55,7 @@ def vggish_arrays(content: bytes) -> list[Float32] | None:
         layers = [op for op, kind in zip(operators, _VGGISH, strict=True) if kind[0] in _LAYERS]
         arrays = [_array(model, graph, op.Inputs(i)) for op in layers for i in (1, 2)]
     except (struct.error, ValueError, IndexError, AttributeError, TypeError):
-        return None  # damaged, or not laid out as a conversion lays it out
+        return None  # damaged, or not written by the converter
     shapes = [array.shape for array in arrays]
     expected = [shape for weights in VGGISH_SHAPES for shape in (weights, weights[-1:])]
     return arrays if shapes == expected else None
@@ -69,7 +65,7 @@ _LAYERS = (_CONVOLUTION, _FULLY_CONNECTED)
 
 
 def _described(model: Any, operator: Any) -> tuple[int, ...]:
-    """Return an operator's code and the options that say what it computes."""
+    """Return an operator's code and the options that change its results."""
     from ai_edge_litert import schema_py_generated as schema
 
     code = int(model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode())
@@ -94,7 +90,7 @@ def _described(model: Any, operator: Any) -> tuple[int, ...]:
 
 
 def _is_chain(graph: Any, operators: list[Any]) -> bool:
-    """Return whether each operator reads what the one before it gives."""
+    """Return whether each operator's input is the output of the operator before it."""
     firsts = [operator.Inputs(0) for operator in operators]
     outputs = [operator.Outputs(0) for operator in operators]
     ends = graph.Inputs(0) == firsts[0] and graph.Outputs(0) == outputs[-1]
@@ -102,7 +98,7 @@ def _is_chain(graph: Any, operators: list[Any]) -> bool:
 
 
 def _array(model: Any, graph: Any, index: int) -> Float32:
-    """Return a constant, its output axis, first in LiteRT, moved to the end."""
+    """Return a constant with its output axis moved to the end; it comes first in LiteRT."""
     tensor = graph.Tensors(index)
     values = model.Buffers(tensor.Buffer()).DataAsNumpy().view("<f4")
     return np.moveaxis(values.reshape(tensor.ShapeAsNumpy()), 0, -1)

@@ -1,18 +1,19 @@
 """VGGish as TF-slim defines it, its checkpoints, and their conversion to LiteRT.
 
-The only module that imports TensorFlow, but for those that made `compact`. It takes seconds to
-import and gigabytes to convert with, so the rest of audiosearch runs it as a program::
+This module and `audiosearch.training` are the only ones that import TensorFlow. TensorFlow takes
+seconds to import and gigabytes of memory to convert with, so the conversion runs in a process of
+its own::
 
     python -m audiosearch.models.vggish CHECKPOINT
 
-which converts the checkpoint into the cache and prints its weights_digest, or, with exit
-status 1, the reason why not, as JSON.
+It converts the checkpoint into the cache and prints the weights digest as JSON. If that fails, it
+prints the error and exits with status 1.
 
 References
 ----------
 .. [1] Hershey et al., "CNN Architectures for Large-Scale Audio Classification",
    ICASSP 2017.
-.. [2] ``vggish_slim.py`` in github.com/tensorflow/models, research/audioset/vggish, as of
+.. [2] ``vggish_slim.py`` in github.com/tensorflow/models, research/audioset/vggish, version of
    2023: the embedding layer has no activation.
 """
 
@@ -32,15 +33,15 @@ from audiosearch.models.cache import (
     cache_dir,
     cached_file,
     files_key,
-    known_digest,
     model_path,
-    remember_digest,
+    record_digest,
+    recorded_digest,
     unwritable,
 )
 from audiosearch.models.digest import arrays_digest
 from audiosearch.models.download import Progress, no_progress
-from audiosearch.models.front_end import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
-from audiosearch.models.tflite_graph import VGGISH_SHAPES
+from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
+from audiosearch.models.vggish_layers import VGGISH_DIMENSION, VGGISH_SHAPES
 
 if TYPE_CHECKING:
     from audiosearch.types import Float32
@@ -50,7 +51,7 @@ _LAYERS = (
     *("fc1/fc1_1", "fc1/fc1_2", "fc2"),
 )
 
-#: The variables of a VGGish checkpoint and their shapes, in the order of the layers.
+#: Variables of a VGGish checkpoint and their shapes, in the order of the layers.
 VARIABLES: dict[str, tuple[int, ...]] = {
     f"vggish/{layer}/{kind}": shape
     for layer, weights in zip(_LAYERS, VGGISH_SHAPES, strict=True)
@@ -58,56 +59,58 @@ VARIABLES: dict[str, tuple[int, ...]] = {
 }
 
 
-def converted(checkpoint: Path, progress: Progress = no_progress) -> str:
-    """Convert a checkpoint into the cache, unless that was done, and return its weights_digest.
+def converted_digest(checkpoint: Path, progress: Progress = no_progress) -> str:
+    """Convert a checkpoint into the cache unless it is there, and return its weights digest.
 
     Parameters
     ----------
     checkpoint : Path
         A V1 checkpoint file, or the prefix (or ``.index`` file) of a V2 checkpoint.
+    progress : callable
+        Called when a conversion starts.
 
     Raises
     ------
     WeightsError
-        Where there is no such checkpoint, or it is not VGGish's.
+        If there is no such checkpoint, or it isn't VGGish's.
     ModelError
-        Where the conversion fails, or the cache cannot be written.
+        If the conversion fails, or the cache can't be written.
     """
     from filelock import FileLock
 
     lock = cache_dir() / "models" / "lock"
     try:
-        if (weights_digest := converted_already(checkpoint)) is not None:
+        if (weights_digest := earlier_digest(checkpoint)) is not None:
             return weights_digest
         lock.parent.mkdir(parents=True, exist_ok=True)
         progress("Converting VGGish, once (about half a minute)", 0, None)
         with FileLock(lock):
             remove_drafts(lock.parent)
-            weights_digest = converted_already(checkpoint)
+            weights_digest = earlier_digest(checkpoint)
             if weights_digest is None:
                 prefix, files = _checkpoint_files(checkpoint)
-                weights_digest = _convert_apart(prefix)
-                remember_digest(files_key(files), weights_digest)
+                weights_digest = _convert_in_process(prefix)
+                record_digest(files_key(files), weights_digest)
     except OSError as exc:
         raise unwritable(exc) from exc
     return weights_digest
 
 
-def converted_already(checkpoint: Path) -> str | None:
-    """Return a checkpoint's weights_digest where it was converted before; None where it was not.
+def earlier_digest(checkpoint: Path) -> str | None:
+    """Return a checkpoint's weights digest if the cache holds its conversion, else None.
 
     Raises
     ------
     WeightsError
-        Where there is no such checkpoint.
+        If there is no such checkpoint.
     """
     _, files = _checkpoint_files(checkpoint)
-    weights_digest = known_digest(files_key(files))
+    weights_digest = recorded_digest(files_key(files))
     return weights_digest if weights_digest and model_path(weights_digest).exists() else None
 
 
 def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
-    """Return what TensorFlow calls a checkpoint, and the files it consists of."""
+    """Return the path that TensorFlow takes for a checkpoint, and the checkpoint's files."""
     if checkpoint.suffix == ".index":
         checkpoint = checkpoint.with_suffix("")
     if checkpoint.is_file():
@@ -118,15 +121,16 @@ def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
         return checkpoint, [index, *files]
     raise WeightsError(
         f"There is no checkpoint {checkpoint}.",
-        hint="Name a VGGish checkpoint: a .ckpt file, or the part before .index of a newer one.",
+        hint="Name a VGGish checkpoint: a .ckpt file, or a V2 checkpoint without its .index.",
     )
 
 
-def _convert_apart(checkpoint: Path) -> str:
+def _convert_in_process(checkpoint: Path) -> str:
+    """Convert a checkpoint in a process of its own, and return its weights digest."""
     command = [sys.executable, "-m", "audiosearch.models.vggish", str(checkpoint.absolute())]
-    run = subprocess.run(
+    result = subprocess.run(
         command,
-        cwd=cache_dir(),  # from where Python may import: not a folder of anybody else's files
+        cwd=cache_dir(),  # Python imports from its folder: it must not be one of the user's
         env=os.environ | {"AUDIOSEARCH_CACHE": str(cache_dir().absolute())},
         capture_output=True,
         text=True,
@@ -134,26 +138,31 @@ def _convert_apart(checkpoint: Path) -> str:
         check=False,
     )
     try:
-        answer = json.loads(run.stdout)
+        reply = json.loads(result.stdout)
     except ValueError:
-        last_words = run.stderr.strip().rpartition("\n")[2]
+        last_line = result.stderr.strip().rpartition("\n")[2]
         raise ModelError(
-            f"Converting {checkpoint} failed: {last_words or f'exit status {run.returncode}'}.",
-            hint="Converting takes about 4 GB of memory and 600 MB of disk.",
+            f"Converting {checkpoint} failed: {last_line or f'exit status {result.returncode}'}.",
+            hint="Converting takes about 4 GB of memory and 600 MB of disk space.",
         ) from None
-    if run.returncode:
-        kind = WeightsError if answer["is_weights"] else ModelError
-        raise kind(answer["message"], hint=answer["hint"])
-    return str(answer["fingerprint"])
+    if result.returncode:
+        kind = WeightsError if reply["is_weights"] else ModelError
+        raise kind(reply["message"], hint=reply["hint"])
+    return str(reply["fingerprint"])
 
 
 def read_checkpoint(checkpoint: Path) -> dict[str, Float32]:
-    """Read VGGish's variables from a checkpoint, by name, in the order of the layers.
+    """Read VGGish's variables from a checkpoint.
+
+    Returns
+    -------
+    dict of str to ndarray of float32
+        By name, in the order of the layers.
 
     Raises
     ------
     WeightsError
-        Where it is no checkpoint, or variables are missing or have other shapes.
+        If it isn't a checkpoint, or variables are missing or have other shapes.
     """
     import tensorflow as tf
 
@@ -162,19 +171,19 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Float32]:
         shapes = reader.get_variable_to_shape_map()
     except (tf.errors.OpError, ValueError, RuntimeError) as exc:
         raise WeightsError(
-            f"{checkpoint} is not a TensorFlow checkpoint, or is damaged.",
+            f"{checkpoint} is not a TensorFlow checkpoint, or it is damaged.",
             hint="Copy or download it again; `audiosearch model fetch` gets the published one.",
         ) from exc
     wrong = [
-        f"{name} is missing" if name not in shapes else f"{name} has shape {found}, not {shape}"
+        f"{name} is missing" if name not in shapes else f"{name} has shape {actual}, not {shape}"
         for name, shape in VARIABLES.items()
-        if (found := tuple(shapes.get(name, ()))) != shape
+        if (actual := tuple(shapes.get(name, ()))) != shape
     ]
     if wrong:
         more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise WeightsError(
             f"{checkpoint} is not a VGGish checkpoint: {'; '.join(wrong[:3])}{more}.",
-            hint="VGGish's variables are vggish/conv1/weights to vggish/fc2/biases.",
+            hint="A VGGish checkpoint has the variables vggish/conv1/weights to vggish/fc2/biases.",
         )
     try:
         return {name: reader.get_tensor(name) for name in VARIABLES}
@@ -188,11 +197,17 @@ def slim_network(patches: Any) -> Any:
     Parameters
     ----------
     patches : tf.Tensor of float32, shape (n_patches, 96, 64)
+        Natural log of mel magnitude plus 0.01.
 
     Returns
     -------
     tf.Tensor of float32, shape (n_patches, 128)
-        Embeddings before any activation.
+        Output of the last layer, which has no activation.
+
+    References
+    ----------
+    .. [1] Hershey et al., "CNN Architectures for Large-Scale Audio Classification",
+       ICASSP 2017.
     """
     import tensorflow as tf
     import tf_slim as slim
@@ -206,18 +221,18 @@ def slim_network(patches: Any) -> Any:
         net = slim.max_pool2d(slim.repeat(net, 2, slim.conv2d, 256, scope="conv3"))
         net = slim.max_pool2d(slim.repeat(net, 2, slim.conv2d, 512, scope="conv4"))
         net = slim.repeat(slim.flatten(net), 2, slim.fully_connected, 4_096, scope="fc1")
-        return slim.fully_connected(net, EMBEDDING_SIZE, activation_fn=None, scope="fc2")
+        return slim.fully_connected(net, VGGISH_DIMENSION, activation_fn=None, scope="fc2")
 
 
 def convert(checkpoint: Path) -> str:
-    """Convert a checkpoint into the cache, in this process, and return its weights_digest.
+    """Convert a checkpoint into the cache in this process, and return its weights digest.
 
     Raises
     ------
     WeightsError
-        Where it is not a VGGish checkpoint.
+        If it isn't a VGGish checkpoint.
     ModelError
-        Where the cache cannot be written.
+        If the cache can't be written.
     """
     import tensorflow as tf
 
@@ -239,15 +254,15 @@ def convert(checkpoint: Path) -> str:
 
 
 def main() -> int:
-    """Convert the checkpoint named on the command line, for `converted`."""
+    """Convert the checkpoint that the command line names, for `converted_digest`."""
     try:
-        answer: dict[str, str | bool] = {"fingerprint": convert(Path(sys.argv[1]))}
+        reply: dict[str, str | bool] = {"fingerprint": convert(Path(sys.argv[1]))}
         status = 0
     except ModelError as exc:
         is_weights = isinstance(exc, WeightsError)
-        answer = {"message": str(exc), "hint": exc.hint, "is_weights": is_weights}
+        reply = {"message": str(exc), "hint": exc.hint, "is_weights": is_weights}
         status = 1
-    sys.stdout.write(json.dumps(answer))
+    sys.stdout.write(json.dumps(reply))
     return status
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from audiosearch.playlists.request import PlaylistRequest
     from audiosearch.types import StrPath
 
-_INDEX_MODEL = registry.Request()
+_INDEX_MODEL = registry.ModelRequest()
 
 
 class Strategy(Protocol):
@@ -54,7 +54,7 @@ STRATEGIES: dict[str, Strategy] = {"similar": similar, "drift": drift, "path": p
 def playlist(
     index: Index | StrPath,
     request: PlaylistRequest,
-    model: registry.Request = _INDEX_MODEL,
+    model: registry.ModelRequest = _INDEX_MODEL,
 ) -> Playlist:
     """Make the requested playlist.
 

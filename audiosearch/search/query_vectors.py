@@ -49,7 +49,7 @@ class QueryVectors:
         If the model that it names can't be loaded.
     """
 
-    def __init__(self, index: Index, request: registry.Request) -> None:
+    def __init__(self, index: Index, request: registry.ModelRequest) -> None:
         self._index = index
         self._request = request
         self._embedders: list[Embedder] = []  # empty until a clip needs one; shared by copies
@@ -160,5 +160,7 @@ class QueryVectors:
     def _model(self) -> registry.Model:
         spec = self._index.spec
         model = registry.resolve_for_index(spec.model, spec.weights_digest, self._request)
-        self._index.require(EmbeddingSpec(model.name, model.weights_digest, spec.excerpt_seconds))
+        self._index.require(
+            EmbeddingSpec(model.name, model.weights_digest, spec.excerpt_seconds, model.dimension)
+        )
         return model

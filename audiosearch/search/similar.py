@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from audiosearch.types import StrPath
 
-_INDEX_MODEL = registry.Request()
+_INDEX_MODEL = registry.ModelRequest()
 
 
 def similar(
@@ -34,7 +34,7 @@ def similar(
     unlike: Iterable[StrPath] = (),
     k: int = defaults.HITS,
     options: SearchOptions = DEFAULT_OPTIONS,
-    request: registry.Request = _INDEX_MODEL,
+    request: registry.ModelRequest = _INDEX_MODEL,
 ) -> SearchResult:
     """Find the tracks that sound most like a clip, or like the centroid of several clips.
 

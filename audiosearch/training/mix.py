@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.models.front_end import EMBEDDING_SIZE, N_BANDS, PATCH_FRAMES
+from audiosearch import defaults
+from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 from audiosearch.training.student import IDENTITY_SIZE, MEANING_SIZE
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def _class_projection(centred: Float64, labels: Int64, weights: Float64) -> Floa
     ridge = max(CLASS_RIDGE * eigenvalues.mean(), LEAST_SPREAD / centred.shape[1])
     whitening = vectors / np.sqrt(np.maximum(eigenvalues, 0.0) + ridge)
     spread = whitening.T @ ((centred * weights[:, np.newaxis]).T @ centred) @ whitening
-    directions = np.linalg.eigh(spread)[1][:, ::-1][:, :EMBEDDING_SIZE]
+    directions = np.linalg.eigh(spread)[1][:, ::-1][:, : defaults.DIMENSION]
     return np.asarray(whitening @ directions)
 
 

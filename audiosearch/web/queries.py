@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudiosearchError, TrackNotFound
-from audiosearch.models.registry import Request
+from audiosearch.models.registry import ModelRequest
 from audiosearch.search.query import Query, SearchOptions, SearchResult, search_batch
 from audiosearch.search.query_vectors import QueryVectors
 
@@ -43,7 +43,7 @@ def run_queries(
 
 
 def _prepare(index: Index, request: QueryRequest, stored: dict[int, Track]) -> Query:
-    seeds = QueryVectors(index, Request())
+    seeds = QueryVectors(index, ModelRequest())
     negatives = seeds.empty_copy()
     for track in tracks_in_order(stored, request.tracks):
         seeds.add_track(track)

@@ -86,7 +86,7 @@ def add(
     from audiosearch.cli.ingest_run import run_ingest
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
-    from audiosearch.models.registry import Request
+    from audiosearch.models.registry import ModelRequest
 
     suffixes = _parse_suffixes(extensions) if extensions else SUFFIXES
     reprocess = (
@@ -107,7 +107,7 @@ def add(
             ingest = Ingest(
                 location,
                 files,
-                request=Request(model, weights, progress),
+                request=ModelRequest(model, weights, progress),
                 excerpt_seconds=excerpt,
                 reprocess=reprocess,
                 reader=reader,

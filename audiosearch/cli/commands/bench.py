@@ -29,7 +29,7 @@ def bench(
     from audiosearch.models.runtime import n_cores
 
     with model_progress() as progress:
-        resolved = registry.choose(model, weights=weights, progress=progress)
+        resolved = registry.resolve(model, weights=weights, progress=progress)
     benchmark = Bench(resolved, n_jobs=jobs)
     with stderr().status(f"Round 1 of {rounds} ...") as status:
         for number in benchmark.rounds(rounds):

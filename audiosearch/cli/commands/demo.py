@@ -46,14 +46,14 @@ def demo(
     with model_progress() as progress:
         if Index.exists(index_dir):
             model = registry.AUTO  # the index of an earlier demo
-        elif registry.vggish_at_hand(weights, progress) is None:
-            model = registry.COMPACT
+        elif registry.available(registry.PREFERRED, weights, progress) is None:
+            model = registry.FALLBACK
         else:
-            model = registry.VGGISH
+            model = registry.PREFERRED
         ingest = Ingest(
             index_dir,
             [os.path.abspath(sound.path) for sound in sounds],
-            request=registry.Request(model, weights, progress),
+            request=registry.ModelRequest(model, weights, progress),
         )
     run_ingest(ingest)
 

@@ -59,7 +59,7 @@ def embed(
     from audiosearch.models.postprocess import postprocessor_for
 
     with model_progress() as progress:
-        resolved = registry.choose(model, weights=weights, progress=progress)
+        resolved = registry.resolve(model, weights=weights, progress=progress)
         post = postprocessor_for(resolved, pca, progress) if postprocess or pca else None
     embedder = Embedder(resolved, excerpt_seconds=excerpt, postprocess=post)
     arrays = []

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Annotated
 
+import click
 import typer
 
 from audiosearch.cli.options import (
@@ -15,16 +15,10 @@ from audiosearch.cli.options import (
     help_without_command,
 )
 from audiosearch.cli.output import Format, show_facts
+from audiosearch.models.specs import PREFERRED, SPECS, downloads
 
 model_group = typer.Typer(help="Show, download and check the embedding models.")
 model_group.callback(invoke_without_command=True)(help_without_command)
-
-
-class Fetchable(str, Enum):
-    """Files that can be downloaded."""
-
-    VGGISH = "vggish"
-    PCA = "pca"
 
 
 @model_group.command()
@@ -37,7 +31,9 @@ def status(output: OutputFormat = Format.TABLE) -> None:
 
 @model_group.command()
 def fetch(
-    what: Annotated[Fetchable, typer.Argument(help="File to download.")] = Fetchable.VGGISH,
+    what: Annotated[
+        str, typer.Argument(help="File to download.", click_type=click.Choice(list(downloads())))
+    ] = PREFERRED,
 ) -> None:
     """Download VGGish (288 MB) and convert it, or download its PCA parameters."""
     from audiosearch.cli.console import say
@@ -45,11 +41,11 @@ def fetch(
     from audiosearch.models import registry
 
     with model_progress() as progress:
-        if what is Fetchable.PCA:
-            path = registry.VGGISH_PCA.fetch(progress)
+        if what in SPECS:
+            path = registry.fetch(what, progress).path
         else:
-            path = registry.fetched_vggish(progress).path
-    say(f"{what.value} is ready: {path}")
+            path = downloads()[what].fetch(progress)
+    say(f"{what} is ready: {path}")
 
 
 @model_group.command()
@@ -67,7 +63,7 @@ def verify(weights: Weights = None, pca: Pca = None) -> None:
     from audiosearch.models.smoke_test import smoke_test
 
     with model_progress() as progress:
-        vggish = registry.choose(registry.VGGISH, weights=weights, progress=progress)
+        vggish = registry.resolve(registry.PREFERRED, weights=weights, progress=progress)
         try:
             post = postprocessor_for(vggish, pca, progress)
         except DownloadError as exc:
@@ -92,5 +88,5 @@ def path(model: ModelName = "vggish", weights: Weights = None) -> None:
     from audiosearch.models import registry
 
     with model_progress() as progress:
-        resolved = registry.choose(model, weights=weights, progress=progress)
+        resolved = registry.resolve(model, weights=weights, progress=progress)
     typer.echo(resolved.path)

@@ -152,7 +152,7 @@ def playlist(
     """Make a playlist of tracks that sound like SEED, or that lead from SEED to another track."""
     from audiosearch.cli.console import warn
     from audiosearch.cli.model_progress import model_progress
-    from audiosearch.models.registry import Request
+    from audiosearch.models.registry import ModelRequest
     from audiosearch.playlist_files import PathStyle, absolute_path, read_playlist
     from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
     from audiosearch.playlists import playlist as make_playlist
@@ -183,7 +183,7 @@ def playlist(
         filters=filters,
     )
     with model_progress() as progress:
-        found = make_playlist(location, request, Request(model, weights, progress))
+        found = make_playlist(location, request, ModelRequest(model, weights, progress))
     for note in found.notes:
         warn(note)
     folder = output.parent if output is not None else Path()

@@ -63,7 +63,7 @@ def query(
     """Find the tracks that sound most like CLIP."""
     from audiosearch.cli.console import warn
     from audiosearch.cli.model_progress import model_progress
-    from audiosearch.models.registry import Request
+    from audiosearch.models.registry import ModelRequest
     from audiosearch.search.query import SearchOptions
     from audiosearch.search.similar import similar
 
@@ -75,7 +75,7 @@ def query(
             unlike=unlike or (),
             k=k,
             options=SearchOptions(filters, whiten, min_similarity, include_self),
-            request=Request(model, weights, progress),
+            request=ModelRequest(model, weights, progress),
         )
     for warning in result.warnings:
         warn(warning)

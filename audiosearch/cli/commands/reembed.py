@@ -8,12 +8,13 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.options import IndexAt, Jobs, Weights
+from audiosearch.models.specs import model_choices
 
 
 def reembed(
     model: Annotated[
         str,
-        typer.Option("--model", metavar="vggish|compact|FILE.tflite", help="New embedding model."),
+        typer.Option("--model", metavar=model_choices(), help="New embedding model."),
     ],
     weights: Weights = None,
     jobs: Jobs = None,
@@ -27,10 +28,10 @@ def reembed(
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.progress import IngestProgress
     from audiosearch.ingest.reembed import Reembedding
-    from audiosearch.models.registry import Request
+    from audiosearch.models.registry import ModelRequest
 
     with model_progress() as progress:
-        reembedding = Reembedding(location, Request(model, weights, progress), n_jobs=jobs)
+        reembedding = Reembedding(location, ModelRequest(model, weights, progress), n_jobs=jobs)
     n_embedded = 0
     with reembedding:
         try:

@@ -1,0 +1,48 @@
+"""The wheel: the files that it contains."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from setuptools import find_packages
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel_files():
+    """Return the wheel's files as pyproject.toml tells setuptools to select them."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = find_packages(str(ROOT), **settings["packages"]["find"])
+    folders = [ROOT / package.replace(".", "/") for package in packages]
+    files = {path for folder in folders for path in folder.glob("*.py")}
+    for package, patterns in settings["package-data"].items():
+        for pattern in patterns:
+            matches = set((ROOT / package).glob(pattern))
+            assert matches, f"package-data has a pattern without files: {pattern}"
+            files |= matches
+    return {path.relative_to(ROOT).as_posix() for path in files}
+
+
+def test_training_is_left_out(wheel_files):
+    assert (ROOT / "audiosearch" / "training" / "__init__.py").exists()
+    assert not [path for path in wheel_files if "training" in path]
+
+
+def test_training_can_be_imported_from_a_checkout():
+    from audiosearch.training import student
+
+    assert Path(student.__file__).is_relative_to(ROOT)
+
+
+def test_every_other_file_is_included(wheel_files):
+    files = (path for path in (ROOT / "audiosearch").rglob("*") if path.is_file())
+    names = {path.relative_to(ROOT).as_posix() for path in files if path.suffix != ".pyc"}
+    assert wheel_files == {name for name in names if "/training/" not in name}
+    assert "audiosearch/models/compact.tflite" in wheel_files
+    assert "audiosearch/web/page/index.html" in wheel_files
