@@ -7,13 +7,21 @@ import os
 import sqlite3  # before any test imports TensorFlow, whose SQLite has no full-text search
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# Read when numpy and FAISS are imported. Workers share the cores: threads of FAISS that wait for
+# each other on a busy core do so by spinning, which took four times the processor time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
+import tracks
+from filelock import FileLock
 from served import library, serving
+from songs import write_songs
 from sounds import melody, noise, tone, write
 from typer.testing import CliRunner, Result
 
@@ -22,8 +30,16 @@ from audiosearch.maintenance.export_import import import_vectors
 
 sqlite3.connect(":memory:").close()  # and so takes its functions from where it should
 
+collect_ignore = ["benchmarks", "golden"]  # programs
+
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"
+#: Files that are no part of the project, and what is tested with them besides what always is.
+BESIDE = {
+    "audio": "what synthesised sounds show, shown again with real recordings",
+    "songs": "what made-up songs show, shown again with real ones",
+}
+MISSING = {name for name in BESIDE if not (SHARED / name).is_dir()}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +49,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     long.addoption("--kills-files", type=int, default=60, help="... over how many files")
     long.addoption("--together-seconds", type=float, default=5, help="two add while one asks")
     long.addoption("--mutations", type=int, default=500, help="damaged files that are added")
+    long.addoption("--tracks", type=int, default=tracks.LARGE, help="in a large index")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set, before tests are collected, how large a large index is."""
+    tracks.LARGE = config.getoption("--tracks")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what compares files beside the checkout, where they are not there."""
+    missing = [
+        item for item in items for mark in item.iter_markers("beside") if mark.args[0] in MISSING
+    ]
+    items[:] = [item for item in items if item not in missing]
+    config.hook.pytest_deselected(items=missing)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and why, a line a reason, and what was left out."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    if reasons or MISSING:
+        terminalreporter.section("not run")
+    for reason, number in sorted(reasons.items()):
+        terminalreporter.line(f"{number} skipped: {reason.removeprefix('Skipped: ')}")
+    for name in sorted(MISSING):
+        terminalreporter.line(f"left out: {BESIDE[name]}; ../shared/{name} is not here")
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +157,7 @@ def start():
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Checkpoints of the same seeded weights, and a cache in which they were converted."""
+    """Checkpoints of the seeded weights of the golden values, and the cache of converted ones."""
 
     v1: Path
     v2: Path
@@ -126,12 +168,16 @@ class Checkpoints:
 
 @pytest.fixture(scope="session")
 def made_checkpoints(request: pytest.FixtureRequest) -> Checkpoints:
-    folder = Path(request.config.cache.mkdir("checkpoints"))
-    made = Checkpoints(*(folder / n for n in ("v1.ckpt", "v2", "few", "odd")), folder / "cache")
+    """Make them once for all runs and all workers: pytest's cache folder keeps them."""
+    folder = Path(request.config.cache.mkdir("golden"))
+    names = ("vggish_model.ckpt", "v2", "few", "odd", "cache")
+    made = Checkpoints(*(folder / name for name in names))
     done = folder / "done"
-    if not done.exists():
-        subprocess.run([sys.executable, HERE / "make_checkpoint.py", folder], check=True)
-        done.touch()
+    with FileLock(folder / "lock"):
+        if not done.exists():
+            script = HERE / "golden" / "make_checkpoint.py"
+            subprocess.run([sys.executable, script, made.v1, "--variants"], check=True)
+            done.touch()
     return made
 
 
@@ -143,17 +189,24 @@ def checkpoints(made_checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture(scope="session")
+def golden():
+    """What Google's own code computes with the checkpoint."""
+    return np.load(HERE / "golden" / "golden.npz")
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference values, which is no part of the project."""
-    if not SHARED.is_dir():
-        pytest.skip("the folder of reference values, ../shared, is not here")
+    """The folder beside the checkout: for tests with the mark `beside`."""
     return SHARED
 
 
 @pytest.fixture(scope="session")
-def golden(shared: Path):
-    """What Google's own code computes."""
-    return np.load(shared / "reference" / "golden.npz")
+def teacher_path() -> Path:
+    """The teacher of compact: a file of Google's, which is no part of the project."""
+    path = SHARED / "teacher" / "yamnet.tflite"
+    if not path.exists():
+        pytest.skip("../shared/teacher/yamnet.tflite, which compact learns from, is not here")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -187,9 +240,27 @@ def served(tmp_path_factory: pytest.TempPathFactory):
         yield found
 
 
+@pytest.fixture(
+    scope="module", params=["made-up", pytest.param("real", marks=pytest.mark.beside("songs"))]
+)
+def song_files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """Vectors and tracks of 915 songs: made-up ones everywhere, and real ones where they are."""
+    if request.param == "real":
+        return SHARED / "songs" / "embeddings.npy", SHARED / "songs" / "tracks.json"
+    return write_songs(tmp_path_factory.mktemp("songs"))
+
+
 @pytest.fixture(scope="module")
-def songs(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Path:
-    """An index of real VGGish vectors of 915 songs."""
+def songs(song_files, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of them."""
     directory = tmp_path_factory.mktemp("songs") / "i"
-    import_vectors(directory, shared / "songs/embeddings.npy", shared / "songs/tracks.json")
+    import_vectors(directory, *song_files)
     return directory
+
+
+@pytest.fixture(scope="module")
+def made_up_songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the made-up songs alone."""
+    folder = tmp_path_factory.mktemp("made_up_songs")
+    import_vectors(folder / "i", *write_songs(folder))
+    return folder / "i"

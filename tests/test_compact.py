@@ -70,7 +70,7 @@ def test_the_vector_of_a_file_does_not_depend_on_its_batch(tmp_path):
     add("index", paths, model="compact", n_jobs=2)  # in batches that span files
     with Index("index") as index:
         for path in paths:
-            stored = index.vector(index.track_at(str(path)))
+            stored = index.vector(index.storage.track_at(str(path)))
             np.testing.assert_allclose(stored, alone.embed(path).vector, atol=1e-5)
 
 
@@ -85,6 +85,7 @@ def test_loudness_hardly_changes_the_vector(tmp_path, vector, decibels):
     assert np.mean(cosines) >= 0.95
 
 
+@pytest.mark.beside("audio")
 def test_loudness_hardly_changes_the_vectors_of_recordings(shared, vector):
     from audiosearch.training.corpus import decoded
 

@@ -147,8 +147,9 @@ def test_odd_files_and_names_do_not_stop_add(tmp_path):
     write(folder / "secret.wav", noise(seed=9)).chmod(0)
     (folder / "closed").mkdir(mode=0)
     with (folder / "sparse.mp3").open("wb") as file:
-        file.truncate(4 << 30)
-    write(folder / "long.wav", noise(0.1, 192_000)[:, np.newaxis] * np.ones(8), 192_000)
+        file.truncate(1 << 30)
+    wide = noise(0.1, 192_000)[:, np.newaxis] * np.ones(8)
+    write(folder / "long.wav", wide, 192_000, subtype="DOUBLE")
     with (folder / "long.wav").open("r+b") as file:  # 4 GB, the longest that its header can declare
         at = file.read(4_096).index(b"data")
         file.truncate((4 << 30) - 2)

@@ -193,27 +193,29 @@ def test_labels_have_their_most_frequent_spelling():
     assert labels_of(tracks, "folder") == ["One/CD1", "Two/CD1", "Three"]
 
 
-def test_the_command_draws_by_suffix_and_prints_the_trustworthiness(songs, run, tmp_path):
-    page = run("map", "--index", songs, "-o", tmp_path / "m.html", "--title", "My & songs")
+def test_the_command_draws_by_suffix_and_prints_the_trustworthiness(made_up_songs, run, tmp_path):
+    page = run("map", "--index", made_up_songs, "-o", tmp_path / "m.html", "--title", "My & songs")
     assert page.exit_code == 0
     assert "915 tracks" in page.stderr
     assert float(page.stderr.split("neighbours: ")[1].split()[0]) >= 0.85
-    assert run("map", "--index", songs, "-o", tmp_path / "m.png").exit_code == 0
+    assert run("map", "--index", made_up_songs, "-o", tmp_path / "m.png").exit_code == 0
     assert (tmp_path / "m.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    assert run("map", "--index", songs, "-o", tmp_path / "m", "--format", "svg").exit_code == 0
+    assert (
+        run("map", "--index", made_up_songs, "-o", tmp_path / "m", "--format", "svg").exit_code == 0
+    )
     assert ET.parse(tmp_path / "m").getroot().tag.endswith("svg")
 
 
 @pytest.mark.parametrize("name", ["m.pdf", ".", "", "m.html.gz", "audiosearch.db", "/dev/full"])
 @pytest.mark.parametrize("options", [[], ["--format", "html"]])
-def test_a_file_name_of_another_kind_is_refused(songs, run, name, options):
-    refused = run("map", "--index", songs, "-o", name, *options)
+def test_a_file_name_of_another_kind_is_refused(made_up_songs, run, name, options):
+    refused = run("map", "--index", made_up_songs, "-o", name, *options)
     assert refused.exit_code == 2
     assert refused.stderr.count("hint:") == 1
 
 
-def test_a_tag_that_no_track_has_is_refused(songs, run):
-    refused = run("map", "--index", songs, "--color-by", "genre")
+def test_a_tag_that_no_track_has_is_refused(made_up_songs, run):
+    refused = run("map", "--index", made_up_songs, "--color-by", "genre")
     assert refused.exit_code == 2
     assert "no track has one" in refused.stderr
 
@@ -229,8 +231,8 @@ def test_a_static_image_shows_texts_unchanged(tmp_path):
     assert "$\\frac{1}$" in texts
 
 
-def test_a_missing_folder_is_refused(songs, run, tmp_path):
-    refused = run("map", "--index", songs, "-o", tmp_path / "nowhere" / "m.html")
+def test_a_missing_folder_is_refused(made_up_songs, run, tmp_path):
+    refused = run("map", "--index", made_up_songs, "-o", tmp_path / "nowhere" / "m.html")
     assert refused.exit_code == 1
     assert "Can't write" in refused.stderr
 

@@ -119,8 +119,10 @@ class TestPage:
         page.evaluate("selectTrack(3)")
         page.wait_for_function("plot._fullLayout.xaxis.range[0] < data.x[3]")
 
-    def test_names_of_regions_do_not_lie_over_each_other(self, browser_page, songs, tmp_path):
-        draw(a_map(songs), tmp_path / "songs.html", kind="html")
+    def test_names_of_regions_do_not_lie_over_each_other(
+        self, browser_page, made_up_songs, tmp_path
+    ):
+        draw(a_map(made_up_songs), tmp_path / "songs.html", kind="html")
         browser_page.set_viewport_size({"width": 390, "height": 844})
         browser_page.goto((tmp_path / "songs.html").as_uri())
         expect(browser_page.locator("#count")).to_contain_text("tracks")

@@ -10,7 +10,7 @@ import pytest
 from milvus_server import milvus_server
 from served import serving
 from test_ranking import a_track, crowd
-from tracks import SPEC, some_track, unit, unit_vectors
+from tracks import LARGE, SPEC, some_track, unit, unit_vectors
 
 from audiosearch import Index, IndexNotFound, similar
 from audiosearch.library.filters import Filters, Range
@@ -78,18 +78,18 @@ FILTERS = [
 
 
 def test_filtered_hits_are_those_of_an_index_in_a_folder(tmp_path):
-    n_tracks = 20_000
-    vectors = crowd(n_tracks)
+    vectors = crowd(LARGE)
+    step = LARGE // 200
     found = []
     for place in (tmp_path / "index", f"milvus+lite:{tmp_path / 'index.db'}"):
         with Index(place, spec=COMPACT) as index:
-            index.add_all(zip(map(a_track, range(n_tracks)), vectors, strict=True))
+            index.add_all(zip(map(a_track, range(LARGE)), vectors, strict=True))
         with Index(place) as index:
             hits = []
             for number in range(200):
                 candidates = index.vector_indexes.candidates(FILTERS[number % len(FILTERS)])
-                query = {"candidates": candidates, "exclude_ids": [97 * number + 1]}
-                hits.append(index.vector_index().search(vectors[97 * number], 10, **query))
+                query = {"candidates": candidates, "exclude_ids": [step * number + 1]}
+                hits.append(index.vector_index().search(vectors[step * number], 10, **query))
             found.append(hits)
     for local, remote in zip(*found, strict=True):
         assert len(local[0]) == 10

@@ -128,7 +128,7 @@ def test_add_records_the_model_and_its_dimension(library, new_model, run):
     assert '"model": "bands512"' in run("info", "--format", "json").stdout
     with Index("index") as index:
         assert index.spec.dimension == DIMENSION
-        vector = index.vector(index.track_at(str(library / "00.wav")))
+        vector = index.vector(index.storage.track_at(str(library / "00.wav")))
     assert vector.shape == (DIMENSION,)
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
 

@@ -10,7 +10,6 @@ from audiosearch import Index, LibraryError, TrackNotFound, UsageError, similar
 from audiosearch.errors import AmbiguousTrack
 from audiosearch.library.filters import EVERYTHING, Filters, Range
 from audiosearch.library.index import EmbeddingSpec, Track
-from audiosearch.maintenance.export_import import import_vectors
 from audiosearch.models.registry import ModelRequest, compact
 from audiosearch.search.duplicates import duplicates
 from audiosearch.search.evaluate import Label, deduplicate, evaluate
@@ -277,10 +276,8 @@ def test_the_command_shows_an_evaluation(index, run):
     assert run("evaluate", "--by", "genre", "--index", index.location).exit_code == 0
 
 
-def test_whitened_neighbours_share_the_artist_more_often(shared):
-    files = (shared / "songs" / "embeddings.npy", shared / "songs" / "tracks.json")
-    import_vectors("songs", *files)
-    with Index("songs") as index:
+def test_whitened_neighbours_share_the_artist_more_often(songs):
+    with Index(songs) as index:
         result = evaluate(index, Label.ARTIST)
     plain, whitened = result.plain, result.whitened
     assert whitened.precision_1 >= 1.20 * plain.precision_1

@@ -170,8 +170,8 @@ def test_a_mix_of_what_is_always_the_same_is_finite():
     assert np.abs(embeddings).max() < 1e6
 
 
-def test_the_teacher_tells_a_tone_from_noise(shared):
-    teacher = Teacher(shared / "teacher" / "yamnet.tflite")
+def test_the_teacher_tells_a_tone_from_noise(teacher_path):
+    teacher = Teacher(teacher_path)
     tones = [teacher(tone(hertz)[:PATCH_SAMPLES]) for hertz in (440, 450)]
     hiss = teacher(noise()[:PATCH_SAMPLES])
     assert tones[0].shape == (1_024,)
@@ -198,7 +198,7 @@ def training(*arguments):
 
 
 @pytest.fixture(scope="module")
-def trained(shared, tmp_path_factory):
+def trained(teacher_path, tmp_path_factory):
     """What two minutes of sound, and a few steps, come to."""
     folder = tmp_path_factory.mktemp("training")
     audio, work, output = folder / "audio", folder / "work", folder / "output"
@@ -210,7 +210,7 @@ def trained(shared, tmp_path_factory):
     write(audio / "voice-1" / "a.wav", melody(5.0))
     (audio / "voice-1" / "broken.wav").write_bytes(b"no sound")
     assert sum(1 for _ in own(audio)) == 62
-    teacher = ("--teacher", shared / "teacher" / "yamnet.tflite")
+    teacher = ("--teacher", teacher_path)
     output.mkdir()
     commands = (
         ("build", work, *teacher, "--audio", audio, "--shards", 1),
@@ -273,23 +273,21 @@ def test_training_that_was_stopped_comes_to_the_same(tmp_path, monkeypatch):
         student.train(examples, 3, tmp_path / "parts", student.Recipe(n_steps=5, batch_size=8))
 
 
-def test_a_folder_made_of_other_audio_is_not_gone_on_from(trained, shared, tmp_path):
+def test_a_folder_made_of_other_audio_is_not_gone_on_from(trained, teacher_path, tmp_path):
     _, work, _ = trained
     (tmp_path / "audio" / "other").mkdir(parents=True)
     write(tmp_path / "audio" / "other" / "a.wav", tone())
-    teacher = shared / "teacher" / "yamnet.tflite"
-    refused = training("build", work, "--teacher", teacher, "--audio", tmp_path / "audio")
+    refused = training("build", work, "--teacher", teacher_path, "--audio", tmp_path / "audio")
     assert refused.returncode == 1
     assert "was made of other audio" in refused.stderr
     assert "hint: Name another folder" in refused.stderr
 
 
-def test_scores_are_printed_as_a_table(trained, shared, tmp_path):
+def test_scores_are_printed_as_a_table(trained, teacher_path, tmp_path):
     audio, _, output = trained
-    teacher = shared / "teacher" / "yamnet.tflite"
     early = tmp_path / "early.tflite"
     early.write_bytes((output / "compact.tflite").read_bytes())
-    result = training("score", audio, "--teacher", teacher, "--beside", early)
+    result = training("score", audio, "--teacher", teacher_path, "--beside", early)
     assert result.returncode == 0, result.stderr
     assert "1 more files do not decode" in result.stdout
     rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if "|" in line]

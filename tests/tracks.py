@@ -6,6 +6,8 @@ import numpy as np
 
 from audiosearch.library.track import EmbeddingSpec, Track
 
+#: How many tracks a large index has: as many as --tracks says.
+LARGE = 4_000
 SPEC = EmbeddingSpec("compact", "f" * 64)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.defaults import MAX_DIMENSION, MIN_DIMENSION
+from audiosearch import defaults
 from audiosearch.errors import WeightsError
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 
@@ -91,11 +91,11 @@ class Network:
                 "(n, dimension).",
             )
         dimension = int(last.output[0][0][0])
-        if not MIN_DIMENSION <= dimension <= MAX_DIMENSION:
+        if not defaults.MIN_DIMENSION <= dimension <= defaults.MAX_DIMENSION:
             raise WeightsError(
                 f"{self._path} has embeddings of {dimension:,} dimensions.",
-                hint=f"A model needs embeddings of {MIN_DIMENSION} to {MAX_DIMENSION:,} "
-                "dimensions.",
+                hint=f"A model needs embeddings of {defaults.MIN_DIMENSION} to "
+                f"{defaults.MAX_DIMENSION:,} dimensions.",
             )
         return dimension
 

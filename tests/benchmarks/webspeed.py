@@ -1,6 +1,6 @@
 """Print how many queries `audiosearch serve` answers, beside what FAISS alone does.
 
-Usage: python tests/webspeed.py [--tracks N] [--requests N] [--clients N]
+Usage: python tests/benchmarks/webspeed.py [--tracks N] [--requests N] [--clients N]
 
 Nothing here asserts: machines differ, and are noisy.
 """
@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import re
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +23,8 @@ import httpx
 import numpy as np
 import psutil
 from playlists import fill
+
+sys.path.append(str(Path(__file__).parents[1]))  # the modules that tests and benchmarks share
 from served import serving
 from sounds import noise, write
 

@@ -1,6 +1,6 @@
 """Print how fast and how large `add` is, as ratios measured in one run.
 
-Usage: python tests/throughput.py [--weights CHECKPOINT] [PART ...]
+Usage: python tests/benchmarks/throughput.py [--weights CHECKPOINT] [PART ...]
 
 Parts, all of them unless some are named:
 
@@ -26,8 +26,10 @@ from statistics import median
 
 import psutil
 import soundfile
-from sounds import melody, noise, write
 from speed import AUDIOSEARCH, made_checkpoint
+
+sys.path.append(str(Path(__file__).parents[1]))  # the modules that tests and benchmarks share
+from sounds import melody, noise, write
 
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.models import registry

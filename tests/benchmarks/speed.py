@@ -1,6 +1,6 @@
 """Print how fast a query starts and an excerpt is, as ratios measured in one run.
 
-Usage: python tests/speed.py [--weights CHECKPOINT] [--rounds N]
+Usage: python tests/benchmarks/speed.py [--weights CHECKPOINT] [--rounds N]
 
 Without --weights, a checkpoint of seeded random weights is made first: speed does not depend
 on the values. Nothing here asserts: machines differ, and are noisy.
@@ -18,13 +18,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+
+sys.path.append(str(Path(__file__).parents[1]))  # the modules that tests and benchmarks share
 from sounds import encode, melody, write
 
 from audiosearch import Index
 from audiosearch.library.index import EmbeddingSpec, Track
 from audiosearch.models import registry
 
-LOCAL_READER = Path(__file__).parent
+MAKE_CHECKPOINT = Path(__file__).parents[1] / "golden" / "make_checkpoint.py"
 AUDIOSEARCH = (sys.executable, "-m", "audiosearch")
 
 # The plain way: each time, the graph, the restored checkpoint, a session.
@@ -66,8 +68,9 @@ def report(title: str, rounds: int, **commands: tuple[object, ...]) -> dict[str,
 
 
 def made_checkpoint(folder: Path) -> Path:
-    subprocess.run([sys.executable, LOCAL_READER / "make_checkpoint.py", folder], check=True)
-    return folder / "v1.ckpt"
+    path = folder / "vggish_model.ckpt"
+    subprocess.run([sys.executable, MAKE_CHECKPOINT, path], check=True)
+    return path
 
 
 def fill(directory: Path, model: registry.Model, n_tracks: int) -> None:

@@ -1,6 +1,6 @@
 """Print how smoothly a large map pans and zooms, and how long it takes to make.
 
-Usage: python tests/mapspeed.py [--tracks N]
+Usage: python tests/benchmarks/mapspeed.py [--tracks N]
 
 The page is shown by Debian's Chromium without a window, its WebGL computed on the processor.
 Nothing here asserts: machines differ, and are noisy.

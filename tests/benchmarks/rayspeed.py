@@ -1,6 +1,6 @@
 """Print how fast `add --ray` on two single-core workers is beside plain `add -j 2`.
 
-Usage: python tests/rayspeed.py [--files N] [--short N] [--rounds N]
+Usage: python tests/benchmarks/rayspeed.py [--files N] [--short N] [--rounds N]
 
 The cluster has two nodes of one core each and runs already, as a cluster does. Both ways add
 the same files (mp3, 44.1 kHz) to a new index, by `compact`, in turns. `steady` counts from the
@@ -37,8 +37,9 @@ if __name__ == "__main__":
     with connected(address) if address else nullcontext():
         reader = RayReader(sources, n_workers=2) if address else Reader(n_jobs=2)
         times = []
-        for outcome in Ingest(directory, sources.paths, request=ModelRequest("compact"), reader=reader):
-            assert outcome.status.value == "added", outcome
+        compact = ModelRequest("compact")
+        for result in Ingest(directory, sources.paths, request=compact, reader=reader):
+            assert result.status.value == "added", result
             times.append(time.perf_counter())
     n_first = sum(at - times[0] < 0.01 for at in times)  # which were stored together
     print(json.dumps((len(times) - n_first) / (times[-1] - times[0])))

@@ -1,6 +1,6 @@
 """Print how long playlists take, and a query and the bare search it needs, on a large index.
 
-Usage: python tests/playlists.py [--tracks 100000] [--playlists 1000]
+Usage: python tests/benchmarks/playlists.py [--tracks 100000] [--playlists 1000]
 
 The vectors are made up, in clusters. Nothing here asserts: machines differ.
 """

@@ -1,6 +1,6 @@
 """Print what a large index takes to search: exactly, and once it is optimized.
 
-Usage: python tests/scale.py SONGS.npy [--tracks N] [--codes N] [--folder DIR]
+Usage: python tests/benchmarks/scale.py SONGS.npy [--tracks N] [--codes N] [--folder DIR]
 
 SONGS.npy holds real vectors, a row a song. They are drawn again with noise of a tenth of their
 spread, so that they cluster as real ones do; independent Gaussians are measured beside, where
@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+
+sys.path.append(str(Path(__file__).parents[1]))  # the modules that tests and benchmarks share
 from tracks import some_track
 
 from audiosearch import Index
