@@ -61,7 +61,7 @@ def _rebuild(
 
 
 class UsageError(AudiosearchError):
-    """The request is invalid, whatever the files contain."""
+    """The request is invalid, independent of what the files contain."""
 
     exit_code = 2
 

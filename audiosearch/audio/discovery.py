@@ -23,7 +23,7 @@ IGNORE_FILE = ".audiosearchignore"
 
 _SUFFIX_HINT = (
     "Audio files are recognised by suffixes such as .mp3, .flac, .ogg, .m4a and .wav; "
-    "--ext names others."
+    "use --ext for other suffixes."
 )
 
 
@@ -36,9 +36,9 @@ def find_audio(
     """Return the absolute paths of the given files and of all audio files in the given folders.
 
     Folders are searched recursively and in alphabetical order. Symbolic links are followed;
-    hidden files and folders are skipped. A file that is named itself is returned whatever its
-    suffix. It is returned even if it is missing, as long as other files exist: its error comes
-    later, when files are opened.
+    hidden files and folders are skipped. A file given by name is returned with any suffix. It
+    is returned even if it is missing, as long as other files exist: its error comes later, when
+    files are opened.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ class DecoderProcess:
                     return
 
     def close(self) -> None:
-        """Kill the process, whatever it is doing. May be called from any thread."""
+        """Kill the process, even if it is decoding. May be called from any thread."""
         with self._closing:
             self._is_closed = True
             self._process.kill()

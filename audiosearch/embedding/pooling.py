@@ -39,7 +39,7 @@ class RunningPool:
         self.n_patches = 0
 
     def add(self, values: Float32) -> None:
-        """Add the values of some patches.
+        """Add the values of more patches.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Interface between ingest and whatever reads the files: this machine, or a Ray cluster."""
+"""Readers embed files for ingest: `Reader` on this machine; `RayReader` on a Ray cluster."""
 
 from __future__ import annotations
 

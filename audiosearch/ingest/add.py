@@ -279,7 +279,7 @@ class Ingest:
             message = "a result without an error has the file's size and time of change"
             raise ValueError(message)
         add_result = store_known_content(self._index, result, result.file_stat)
-        if add_result is None:  # the track with this content has changed meanwhile
+        if add_result is None:  # the track with this content has changed in the meantime
             self._paths_to_embed.append(result.path)
         return add_result
 

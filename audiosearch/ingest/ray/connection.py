@@ -94,11 +94,11 @@ def _resolve(address: str) -> str | None:
     """
     if address == LOCAL:
         return LOCAL
-    named = os.environ.get("RAY_ADDRESS") if address == AUTO else address
-    if named and named not in (AUTO, LOCAL):
-        _check(named)
-        return named
-    if named == LOCAL:
+    cluster_address = os.environ.get("RAY_ADDRESS") if address == AUTO else address
+    if cluster_address and cluster_address not in (AUTO, LOCAL):
+        _check(cluster_address)
+        return cluster_address
+    if cluster_address == LOCAL:
         return LOCAL
     from ray._private import services
 

@@ -18,9 +18,9 @@ _SETTINGS_FRAME = 4
 # Read-only requests of nodes, and of ray:// clients.
 _NODE_REQUEST = "/ray.rpc.NodeInfoGcsService/GetClusterId"
 _CLIENT_REQUEST = "/ray.rpc.RayletDriver/ClusterInfo"
-_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+_REJECTED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 # Statuses of a server that knows the request.
-_UNDERSTOOD = ("OK", "NOT_FOUND", "FAILED_PRECONDITION", *_REFUSED)
+_KNOWN_REQUEST_STATUSES = ("OK", "NOT_FOUND", "FAILED_PRECONDITION", *_REJECTED)
 
 _START_HINT = (
     "Start a cluster with `ray start --head`, which prints its address; or use --ray without an "
@@ -102,13 +102,13 @@ def _grpc_problem(target: str, *, is_client: bool) -> ConnectionProblem | None:
     status = _status(target, expected)
     if status == "DEADLINE_EXCEEDED":
         return ConnectionProblem("there was no answer in time")
-    if status in _UNDERSTOOD and status not in _REFUSED:
+    if status in _KNOWN_REQUEST_STATUSES and status not in _REJECTED:
         return None
     status_of_other = _status(target, other)
-    if status in _REFUSED and status_of_other not in _REFUSED:
+    if status in _REJECTED and status_of_other not in _REJECTED:
         has_token = os.environ.get("RAY_AUTH_MODE", "").lower() not in ("", "disabled")
         return None if has_token else NO_TOKEN
-    if status in _REFUSED or status_of_other not in _UNDERSTOOD:
+    if status in _REJECTED or status_of_other not in _KNOWN_REQUEST_STATUSES:
         return ConnectionProblem("the server there is not a Ray cluster")
     if is_client:
         return ConnectionProblem(

@@ -111,7 +111,7 @@ class WorkerPool:
         return result
 
     def release(self, worker: Worker) -> None:
-        """Stop a worker, whatever it is doing."""
+        """Stop a worker, even if it is embedding."""
         self._pending = {
             reference: other for reference, other in self._pending.items() if other is not worker
         }
@@ -130,7 +130,7 @@ class WorkerPool:
 
 
 def _uses_ray_client() -> bool:
-    """Return whether the connection is by ray://, where the head node may be out of reach."""
+    """Return whether the connection is by ray://, so that the head node may be unreachable."""
     from ray.util import client
 
     return bool(client.ray.is_connected())  # type: ignore[no-untyped-call]
