@@ -87,9 +87,9 @@ def test_loudness_hardly_changes_the_vector(tmp_path, vector, decibels):
 
 @pytest.mark.beside("audio")
 def test_loudness_hardly_changes_the_vectors_of_recordings(shared, vector):
-    from audiosearch.training.corpus import decoded
+    from audiosearch.training.corpus import decode
 
-    waveforms = [decoded(path) for path in sorted((shared / "audio").glob("*.wav"))]
+    waveforms = [decode(path) for path in sorted((shared / "audio").glob("*.wav"))]
     gains = [np.float32(10 ** (decibels / 20)) for decibels in (-6, 6)]
     cosines = [vector(w) @ vector(gain * w) for w in waveforms for gain in gains]
     assert len(cosines) == 16

@@ -173,7 +173,8 @@ def resolve_for_index(name: str, weights_digest: str, request: ModelRequest) -> 
             raise ModelMismatch(
                 f"The index was made with {describe(name, weights_digest)}, "
                 f"not with {requested.name}.",
-                hint="Leave out --model to use the index's model, or run `audiosearch reembed`.",
+                hint="Leave out --model to use the index's model, or run `audiosearch reembed` to "
+                "change it.",
             )
     return resolve(request.model, weights=request.weights, progress=request.progress)
 

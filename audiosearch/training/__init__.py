@@ -1,1 +1,1 @@
-"""How compact.tflite was made; never imported by the rest."""
+"""Training of compact.tflite. Not in the wheel, and not imported by the rest of the package."""

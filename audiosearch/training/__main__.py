@@ -1,4 +1,4 @@
-"""How compact.tflite is made, from free audio to the file that ships.
+"""Train compact.tflite: from free audio to the file that ships.
 
 \b
     pip install -e '.[dev]'
@@ -7,8 +7,9 @@
     python -m audiosearch.training train WORK
     python -m audiosearch.training export WORK --teacher yamnet.tflite
 
-What was fetched, made or learnt stays in WORK, and is gone on from. It takes Debian 12, 15 GB of
-disk, 12 GB of memory and, on two cores, an hour and a half. The teacher is YAMNet, as LiteRT.
+WORK keeps every download and every result; a command that is run again continues from there.
+Training needs Debian 12, 15 GB of disk space and 12 GB of memory. On two cores it takes an hour and
+a half. The teacher is YAMNet as a LiteRT file.
 """  # noqa: D301
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 MODELS = Path(__file__).parent.parent / "models"
 SCORED = (free_audio.Split.TEST, free_audio.Split.VALIDATION)
 
-Work = Annotated[Path, typer.Argument(help="Folder for all that is made on the way.")]
+Work = Annotated[Path, typer.Argument(help="Folder for downloads and results.")]
 TeacherFile = Annotated[
-    Path, typer.Option("--teacher", exists=True, dir_okay=False, help="yamnet.tflite.")
+    Path, typer.Option("--teacher", exists=True, dir_okay=False, help="YAMNet: yamnet.tflite.")
 ]
 Beside = Annotated[
     Path | None,
-    typer.Option(exists=True, dir_okay=False, help="Another model to compare with: FILE.tflite."),
+    typer.Option(exists=True, dir_okay=False, help="Also score this model: FILE.tflite."),
 ]
 
 
@@ -48,23 +49,26 @@ def build(
     audio: Annotated[
         Path | None,
         typer.Option(
-            exists=True, help="Learn from this folder of a folder a class, not from Debian's audio."
+            exists=True,
+            help="Train on this folder, with one subfolder per class, instead of Debian's audio.",
         ),
     ] = None,
-    shards: Annotated[int, typer.Option(min=1, help="How many times 4,096 examples to make.")] = 96,
+    shards: Annotated[
+        int, typer.Option(min=1, help="Shards to make, of 4,096 examples each.")
+    ] = 96,
 ) -> None:
-    """Fetch, make and decode the training audio, and have the teacher listen to it."""
+    """Download, synthesise and decode the training audio, and run the teacher on it."""
     if audio is None:
         generate.check_programs()
-        packages, made = work / "packages", work / "made"
+        packages, synthesised = work / "packages", work / "made"
         free_audio.fetch(packages)
-        generate.everything(packages, made)
+        generate.generate_all(packages, synthesised)
         for split in SCORED:
-            free_audio.arrange(packages, split, work / split.value)
-        train = free_audio.labelled(packages, free_audio.Split.TRAIN)
-        files = [*train, *free_audio.own(made)]
+            free_audio.copy_by_class(packages, split, work / split.value)
+        train = free_audio.labelled_files(packages, free_audio.Split.TRAIN)
+        files = [*train, *free_audio.files_by_folder(synthesised)]
     else:
-        files = list(free_audio.own(audio))
+        files = list(free_audio.files_by_folder(audio))
     corpus.write(files, work / "corpus")
     examples.write(work / "corpus", teacher, work / "examples", n_shards=shards)
 
@@ -73,18 +77,18 @@ def build(
 def train(
     work: Work,
     steps: Annotated[
-        int, typer.Option(min=1, help="How many batches of 256 examples.")
+        int, typer.Option(min=1, help="Training steps, of 256 examples each.")
     ] = student.Recipe().n_steps,
 ) -> None:
-    """Train the student, and fit the mix of what it says with the sound's colour."""
+    """Train the student, and fit the projection of its values and the timbre."""
     from audiosearch.training import fitting
 
     audio = corpus.Corpus(work / "corpus")
     recipe = student.Recipe(n_steps=steps)
-    learnt = student.Examples.read(work / "examples")
-    network = student.train(learnt, len(audio.labels), work / "checkpoints", recipe)
+    training_examples = student.Examples.read(work / "examples")
+    network = student.train(training_examples, len(audio.labels), work / "checkpoints", recipe)
     network.save_weights(work / "student.weights.h5")
-    fitting.fitted_mix(network, audio).write(work / "mix.npz")
+    fitting.fit_on_corpus(network, audio).write(work / "mix.npz")
 
 
 @app.command()
@@ -94,18 +98,20 @@ def export(
     beside: Beside = None,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", exists=True, help="Folder for compact.tflite, compact.md."),
+        typer.Option(
+            "-o", "--output", exists=True, help="Folder for compact.tflite and compact.md."
+        ),
     ] = MODELS,
 ) -> None:
-    """Write compact.tflite and its model card, with its scores."""
+    """Write compact.tflite and its model card with scores."""
     from audiosearch.training import card
-    from audiosearch.training.export import litert
-    from audiosearch.training.mix import Projection
+    from audiosearch.training.export import litert_file
+    from audiosearch.training.projection import Projection
 
     network = student.network()
     network.load_weights(work / "student.weights.h5")
-    recipe = student.recipe_of(work / "checkpoints")
-    content = litert(network, Projection.read(work / "mix.npz"))
+    recipe = student.read_recipe(work / "checkpoints")
+    content = litert_file(network, Projection.read(work / "mix.npz"))
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "compact.tflite")
         draft.write_bytes(content)
@@ -115,22 +121,24 @@ def export(
             if (work / split.value).exists()
         ]
     versions = free_audio.versions(work / "packages")
-    text = card.text(network.count_params(), recipe, versions, tables)
+    text = card.model_card(network.count_params(), recipe, versions, tables)
     with (
         atomic_path(output / "compact.tflite") as model,
-        atomic_path(output / "compact.md") as written,
+        atomic_path(output / "compact.md") as model_card,
     ):
         model.write_bytes(content)
-        written.write_text(text, encoding="utf-8")
+        model_card.write_text(text, encoding="utf-8")
 
 
 @app.command()
 def score(
-    folder: Annotated[Path, typer.Argument(exists=True, help="Folder of a folder a class.")],
+    folder: Annotated[
+        Path, typer.Argument(exists=True, help="Folder with one subfolder per class.")
+    ],
     teacher: TeacherFile,
     beside: Beside = None,
 ) -> None:
-    """Print how well classes are told apart by compact, by another model, and by the teacher."""
+    """Print how well compact, another model and the teacher separate the classes of a folder."""
     typer.echo(_table(folder.name, folder, MODELS / "compact.tflite", teacher, beside))
 
 
@@ -141,9 +149,9 @@ def _table(title: str, folder: Path, model: Path, teacher: Path, beside: Path | 
     models = {"compact": model}
     if beside is not None:
         models[beside.stem] = beside
-    with tempfile.TemporaryDirectory() as cache:  # which keeps models that are named by file
+    with tempfile.TemporaryDirectory() as cache:  # keeps copies of the models
         os.environ["AUDIOSEARCH_CACHE"] = cache
-        return card.table(title, compare(folder, models, teacher))
+        return card.score_table(title, compare(folder, models, teacher))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The same sound as another ear might have it: detuned, filtered, in noise and rooms, louder."""
+"""Data augmentation: detuning, mixing, filters, rooms, noise and levels."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from audiosearch.models.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
 if TYPE_CHECKING:
     from audiosearch.types import Float32
 
-#: As much of a recording as a detuned patch may take.
-MOST_SAMPLES = 20_000
+#: Samples that a detuned patch needs at most.
+MAX_SAMPLES = 20_000
 
 _N_FFT = 2 * PATCH_SAMPLES
 
 
-def augmented(waveform: Float32, other: Float32, random: np.random.Generator) -> Float32:
-    """Return a patch's waveform, changed at random.
+def augment(waveform: Float32, other: Float32, random: np.random.Generator) -> Float32:
+    """Return a patch of a waveform with random changes.
 
     Parameters
     ----------
     waveform : ndarray of float32, shape (n_samples,)
-        What is to be recognised, at 16 kHz: up to 20,000 samples.
+        The sound to recognise: mono samples in [-1, 1] at 16 kHz. Samples after the first
+        20,000 aren't used.
     other : ndarray of float32, shape (n_samples,)
-        Another sound, that may be mixed in, 3 to 25 dB softer.
+        Another sound, in the same form. One time in four it is mixed in, 3 to 25 dB softer.
+    random : Generator
 
     Returns
     -------
     ndarray of float32, shape (15600,)
-        In [-1, 1].
+        Mono samples in [-1, 1] at 16 kHz.
     """
     if random.random() < 0.3:
-        waveform = _detuned(waveform, random.uniform(0.8, 1.25))
-    patch = _fitted(waveform)
+        waveform = _detune(waveform, random.uniform(0.8, 1.25))
+    patch = _crop_or_pad(waveform)
     if random.random() < 0.25:
-        patch = _added(patch, _fitted(other), decibels=random.uniform(3, 25))
+        patch = _mix_in(patch, _crop_or_pad(other), decibels=random.uniform(3, 25))
     spectrum = np.fft.rfft(patch, _N_FFT)
     if random.random() < 0.35:
         spectrum *= _equaliser(random, _N_FFT)
@@ -44,21 +46,23 @@ def augmented(waveform: Float32, other: Float32, random: np.random.Generator) ->
         spectrum *= np.fft.rfft(_room(random), _N_FFT)
     patch = np.fft.irfft(spectrum, _N_FFT)[:PATCH_SAMPLES].astype(np.float32)
     if random.random() < 0.25:
-        patch = _added(patch, _noise(random), decibels=random.uniform(5, 40))
-    return _at_level(patch, random)
+        patch = _mix_in(patch, _noise(random), decibels=random.uniform(5, 40))
+    return _set_level(patch, random)
 
 
-def recoloured(waveform: Float32, random: np.random.Generator) -> Float32:
-    """Return a waveform of any length up to 12 dB louder or softer, and one time in two filtered.
+def change_timbre(waveform: Float32, random: np.random.Generator) -> Float32:
+    """Return a waveform with a random level and, one time in two, a random filter.
 
     Parameters
     ----------
     waveform : ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1] at 16 kHz.
+    random : Generator
 
     Returns
     -------
     ndarray of float32, shape (n_samples,)
-        In [-1, 1].
+        Mono samples in [-1, 1], up to 12 dB louder or softer.
     """
     n_samples = len(waveform)
     if random.random() < 0.5:
@@ -69,13 +73,13 @@ def recoloured(waveform: Float32, random: np.random.Generator) -> Float32:
     return np.asarray(gain * waveform, dtype=np.float32)
 
 
-def _detuned(waveform: Float32, ratio: float) -> Float32:
-    places = np.arange(int(len(waveform) / ratio)) * ratio
-    detuned = np.interp(places, np.arange(len(waveform)), waveform)
+def _detune(waveform: Float32, ratio: float) -> Float32:
+    positions = np.arange(int(len(waveform) / ratio)) * ratio
+    detuned = np.interp(positions, np.arange(len(waveform)), waveform)
     return np.asarray(detuned, dtype=np.float32)
 
 
-def _fitted(waveform: Float32) -> Float32:
+def _crop_or_pad(waveform: Float32) -> Float32:
     waveform = waveform[:PATCH_SAMPLES]
     return np.pad(waveform, (0, PATCH_SAMPLES - len(waveform)))
 
@@ -84,14 +88,19 @@ def _rms(waveform: Float32) -> float:
     return float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))) + 1e-9
 
 
-def _added(patch: Float32, other: Float32, *, decibels: float) -> Float32:
-    """Return a patch with another added, so many decibels softer than it."""
+def _mix_in(patch: Float32, other: Float32, *, decibels: float) -> Float32:
+    """Return a patch plus another one, which is softer by a number of decibels."""
     gain = _rms(patch) / _rms(other) * 10 ** (-decibels / 20)
     return np.asarray(patch + min(gain, 100.0) * other, dtype=np.float32)
 
 
 def _equaliser(random: np.random.Generator, n_fft: int) -> Float32:
-    """Return gains of a smooth curve, of a low-pass or of a high-pass filter."""
+    """Return the gains of a smooth curve, or of a low-pass or high-pass filter.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_fft // 2 + 1,)
+    """
     frequencies_hz = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ)
     if random.random() < 0.6:
         octaves = np.log2(np.maximum(frequencies_hz, 40) / 40)
@@ -104,7 +113,7 @@ def _equaliser(random: np.random.Generator, n_fft: int) -> Float32:
 
 
 def _room(random: np.random.Generator) -> Float32:
-    """Return an impulse response: the direct sound, and noise that dies away."""
+    """Return a room's impulse response: the direct sound and decaying noise."""
     seconds = random.uniform(0.1, 0.8)
     time = np.arange(int(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     tail = random.standard_normal(len(time)) * 10 ** (-3 * time / seconds)
@@ -114,14 +123,14 @@ def _room(random: np.random.Generator) -> Float32:
 
 
 def _noise(random: np.random.Generator) -> Float32:
-    """Return noise whose power falls by 0 to 6 dB an octave."""
+    """Return a patch of noise with power that falls by 0 to 6 dB per octave."""
     spectrum = np.fft.rfft(random.standard_normal(PATCH_SAMPLES))
     tilt = np.maximum(np.arange(len(spectrum)), 1.0) ** -random.uniform(0, 1)
     return np.asarray(np.fft.irfft(spectrum * tilt, PATCH_SAMPLES), dtype=np.float32)
 
 
-def _at_level(patch: Float32, random: np.random.Generator) -> Float32:
-    """Return a patch as it is, or with its loudest sample anywhere from -36 to 0 dB."""
+def _set_level(patch: Float32, random: np.random.Generator) -> Float32:
+    """Return a patch unchanged (but for peaks above 0 dB), or with a peak from -36 to 0 dB."""
     peak = float(np.abs(patch).max()) + 1e-9
-    wanted = 10 ** (random.uniform(-36, 0) / 20) if random.random() < 0.5 else min(peak, 1.0)
-    return np.asarray(patch * (wanted / peak), dtype=np.float32)
+    target = 10 ** (random.uniform(-36, 0) / 20) if random.random() < 0.5 else min(peak, 1.0)
+    return np.asarray(patch * (target / peak), dtype=np.float32)

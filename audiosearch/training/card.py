@@ -1,4 +1,4 @@
-"""The model card that is shipped beside compact.tflite, written by what made it."""
+"""The model card that ships beside compact.tflite, written by the training program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.training import student
 from audiosearch.training.free_audio import GENERATED, SOURCES, Source, Split
-from audiosearch.training.mix import N_VALUES
+from audiosearch.training.projection import DIMENSION, N_COEFFICIENTS, N_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,75 +17,84 @@ if TYPE_CHECKING:
 _TEXT = """\
 # compact
 
-The model that ships with audiosearch: log-mel patches of 0.96 s (96 frames x 64 bands, VGGish's
-own input) to 128 values a file. It is not VGGish, and was not trained on AudioSet.
+The embedding model that ships with audiosearch. It turns a file's log-mel patches of 0.96 s (96
+frames x 64 bands, the same input as VGGish) into one embedding of {dimension} numbers. It is not
+VGGish, and it was not trained on AudioSet.
 
-## What it is
+## Architecture
 
-- `serving_default`: (n, 96, 64) to (n, {n_values}): a student of depthwise-separable convolutions
-  ({n_parameters:,} parameters, single precision) gives {meaning} values that say what is heard and
-  {spec} that tell its classes apart; beside them, the means of 42 cepstral coefficients, of
-  their squares and of their differences' squares.
-- `pooled`: averages of those over a file to its 128 values. The squares make means and deviations
-  over the file exact. The three parts, each of length 1, are projected to the directions in which
+- Signature `serving_default`: (n, 96, 64) to (n, {n_values}). A network of depthwise-separable
+  convolutions (the student: {n_parameters:,} parameters, single precision) computes
+  {n_semantic} semantic values and {n_class} class values. Besides, there are the means of
+  {n_coefficients} cepstral coefficients, of their squares, and of their differences' squares.
+- Signature `pooled`: averages of those values over a file to the file's embedding. With the
+  squares, means and deviations over the file are exact. There are three blocks (semantic values,
+  class values, timbre), each scaled to length 1. They are projected to the directions in which the
   classes of the training audio differ more than they vary within.
 
-## How it was made
+## Training
 
-The teacher is YAMNet (Apache-2.0; int8, 1,024 values), which was trained on AudioSet's sounds; the
-student learns its embeddings' first 128 principal components, by distance, angle, and the
-similarities within a batch, and to name the clip's class ({n_steps:,} steps of {batch_size}
-examples). Examples are a patch each, about as many of speech, music, instruments and effects:
-detuned, mixed, filtered, in rooms and noise, half of them at levels from -36 to 0 dB.
-`python -m audiosearch.training --help` makes it anew from this audio and the teacher.
+The teacher is YAMNet (Apache-2.0; int8, 1,024 values), which was trained on the sounds of AudioSet.
+The student's semantic values learn the first {n_semantic} principal components of the teacher's
+embeddings: their distance, their angle, and the similarities within a batch. The student's class
+values learn to name a clip's class. Training took {n_steps:,} steps of {batch_size} examples. An
+example is one patch; speech, music, instruments and effects have about equal shares. Patches are
+randomly detuned, mixed and filtered, with noise and reverberation; half of them have a peak between
+-36 and 0 dB.
 
-| package, version | used to | kind | licence of its audio |
+`python -m audiosearch.training --help`, in a checkout, shows how to train it again from this audio
+and the teacher.
+
+| package, version | used to | kind | licence of the audio |
 |---|---|---|---|
 {sources}
 
-The audio is Debian 12's, or made by programs of Debian 12, and none of it is in the package.
+The audio comes from Debian 12 or was made by programs of Debian 12. None of it is in the package.
 
-## How good it is
+## Scores
 
-Each file of a class is asked for, leaving it out, among all files: the share of nearest neighbours
-of its class (P@1) and the mean average precision (mAP), each averaged over classes. Files of a
-package were used for one of learning, choosing and scoring: nothing was chosen by the files of
-**test**. `python -m audiosearch.training score WORK/test --teacher yamnet.tflite --beside FILE`
-makes a table anew; `audiosearch add WORK/test --model compact` and
-`audiosearch evaluate --by folder`, compact's own row.
+Each file of a class is a query among all other files. P@1 is the share of queries with a nearest
+neighbour of the same class, and mAP is the mean average precision; both are averaged over classes.
+Each package was used for one purpose: to learn, to choose a recipe, or to score. So the files of
+**test** had no influence on the model.
+`python -m audiosearch.training score WORK/test --teacher yamnet.tflite --beside FILE` computes a
+table again. `audiosearch add WORK/test --model compact` and `audiosearch evaluate --by folder`
+compute the row of compact.
 
 {tables}
 
-## What it is not
+## Limits
 
-It heard synthesised speech and numbers read aloud more than conversations, game music more than
-records, and single notes more than bands. It was never compared with VGGish's published weights.
-It is no classifier: it has no names for what it hears. Voices of one language and microphone are
-near each other whoever speaks.
+The training audio has more synthesised speech and spoken numbers than conversations, more game
+music than records, and more single notes than bands. The model was never compared with the
+published weights of VGGish. It is not a classifier: it has no names for sounds. Voices in the same
+language and on the same microphone are similar, no matter who speaks.
 """
 
 
-def text(
+def model_card(
     n_parameters: int, recipe: student.Recipe, versions: dict[str, str], tables: Sequence[str]
 ) -> str:
-    """Return the model card.
+    """Return the model card in Markdown.
 
     Parameters
     ----------
     n_parameters : int
-        The student's.
+        Parameters of the student.
     recipe : Recipe
-        By which it learnt.
+        Settings of the student's training.
     versions : dict of str to str
-        Of the packages, by name.
+        Versions of the packages, by name.
     tables : sequence of str
-        Of scores, as `table` makes them.
+        Scores, from `score_table`.
     """
     return _TEXT.format(
+        dimension=DIMENSION,
         n_values=N_VALUES,
         n_parameters=n_parameters,
-        meaning=student.MEANING_SIZE,
-        spec=student.IDENTITY_SIZE,
+        n_semantic=student.SEMANTIC_SIZE,
+        n_class=student.CLASS_SIZE,
+        n_coefficients=N_COEFFICIENTS,
         n_steps=recipe.n_steps,
         batch_size=recipe.batch_size,
         sources="\n".join(_source_row(source, versions) for source in (*SOURCES, *GENERATED)),
@@ -101,8 +110,8 @@ def _source_row(source: Source, versions: dict[str, str]) -> str:
     return f"| {name} | {_USES[source.split]} | {source.kind.value} | {source.licence} |"
 
 
-def table(title: str, comparison: Comparison) -> str:
-    """Return scores as a table in Markdown, with the first model's share of each of the others.
+def score_table(title: str, comparison: Comparison) -> str:
+    """Return scores as a table in Markdown, with the ratios of the first model to each model.
 
     Parameters
     ----------
@@ -111,15 +120,15 @@ def table(title: str, comparison: Comparison) -> str:
     """
     about = f"**{title}**: {comparison.n_files} files, {comparison.n_classes} classes"
     if comparison.n_failed:
-        about += f" ({comparison.n_failed} more files do not decode)"
-    name, ours = next(iter(comparison.scores.items()))
-    rows = [_row(name, found, ours) for name, found in comparison.scores.items()]
-    head = f"| model | P@1 | mAP | {name}'s P@1 over it | {name}'s mAP over it |"
+        about += f" ({comparison.n_failed} other files can't be decoded)"
+    name, first = next(iter(comparison.scores.items()))
+    rows = [_row(name, scores, first) for name, scores in comparison.scores.items()]
+    head = f"| model | P@1 | mAP | P@1 of {name} / P@1 | mAP of {name} / mAP |"
     return "\n".join([about, "", head, "|---|---|---|---|---|", *rows])
 
 
-def _row(name: str, found: Scores, ours: Scores) -> str:
-    pairs = [(found.precision_1, ours.precision_1), (found.map, ours.map)]
-    scores = [f"{theirs:.3f}" for theirs, _ in pairs]
-    ratios = [f"{mine / theirs:.3f}" if theirs else "-" for theirs, mine in pairs]
-    return f"| {' | '.join([name, *scores, *ratios])} |"
+def _row(name: str, scores: Scores, first: Scores) -> str:
+    pairs = [(scores.precision_1, first.precision_1), (scores.map, first.map)]
+    values = [f"{value:.3f}" for value, _ in pairs]
+    ratios = [f"{reference / value:.3f}" if value else "-" for value, reference in pairs]
+    return f"| {' | '.join([name, *values, *ratios])} |"

@@ -1,4 +1,4 @@
-"""From a trained student and a fitted mix to one LiteRT file."""
+"""Export: a trained student and a fitted projection become one LiteRT file."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from typing import TYPE_CHECKING, Any
 
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 from audiosearch.models.runtime import POOLED
-from audiosearch.training.mix import N_VALUES, Projection, patch_values
+from audiosearch.training.projection import N_VALUES, Projection, patch_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def litert(student: Any, mix: Projection) -> bytes:
-    """Return the LiteRT file of a student and a mix.
+def litert_file(student: Any, projection: Projection) -> bytes:
+    """Return the bytes of the LiteRT file of a student and a projection.
 
     Parameters
     ----------
     student : keras.Model
-    mix : Projection
+    projection : Projection
     """
     return two_signatures(
-        lambda patches: patch_values(student, patches), mix.embeddings, n_values=N_VALUES
+        lambda patches: patch_values(student, patches), projection.embeddings, n_values=N_VALUES
     )
 
 
 def two_signatures(
     values: Callable[[Any], Any], embeddings: Callable[[Any], Any], *, n_values: int
 ) -> bytes:
-    """Return a LiteRT file of patches to values, and of averages of values to embeddings.
+    """Return the bytes of a LiteRT file with the two signatures that `Network` reads.
 
     Parameters
     ----------
     values : callable
-        From a tensor of shape (n, 96, 64) to one of shape (n, n_values).
+        Turns a tensor of patches, float32, shape (n, 96, 64), into values, shape (n, n_values).
     embeddings : callable
-        From a tensor of shape (n, n_values) to one of shape (n, 128).
+        Turns averages of values, float32, shape (n, n_values), into embeddings, shape
+        (n, dimension).
     n_values : int
     """
     import tensorflow as tf
@@ -54,7 +55,7 @@ def two_signatures(
 
 
 def _constant(compute: Callable[[Any], Any], name: str, shape: tuple[int | None, ...]) -> Any:
-    """Return a function without variables, which a file of two signatures does not keep."""
+    """Return a function without variables: a LiteRT file with two signatures can't hold any."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 

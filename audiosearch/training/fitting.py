@@ -1,4 +1,4 @@
-"""Fitting the mix on the training audio: each clip as it is, and once more recoloured."""
+"""Fitting the projection on the corpus: each clip once as it is and once with another timbre."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 from audiosearch.models.log_mel import log_mel_patches
-from audiosearch.training.augment import recoloured
-from audiosearch.training.corpus import at_least_a_patch
-from audiosearch.training.mix import N_VALUES, Projection, fit, patch_values
+from audiosearch.training.augment import change_timbre
+from audiosearch.training.corpus import pad_to_patch
+from audiosearch.training.projection import N_VALUES, Projection, fit, patch_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Float64, Int64
 
 
-def fitted_mix(student: Any, corpus: Corpus) -> Projection:
-    """Fit a mix on a corpus: each kind counts the same, and each class of a kind.
+def fit_on_corpus(student: Any, corpus: Corpus) -> Projection:
+    """Fit the projection on a corpus.
+
+    Each kind of sound has the same weight, and so does each class of a kind.
 
     Parameters
     ----------
@@ -35,20 +37,33 @@ def fitted_mix(student: Any, corpus: Corpus) -> Projection:
     values = np.empty((2 * len(corpus.clips), N_VALUES), dtype=np.float32)
     for row, clip in enumerate(corpus.clips):
         waveform = corpus.waveform(clip)
-        for copy, heard in enumerate((waveform, recoloured(waveform, random))):
-            values[2 * row + copy] = averages(values_of, heard)
+        for copy, version in enumerate((waveform, change_timbre(waveform, random))):
+            values[2 * row + copy] = mean_values(values_of, version)
     labels, weights = _classes(corpus)
     return fit(values, np.repeat(labels, 2), np.repeat(weights, 2))
 
 
-def averages(values_of: Callable[[Float32], Any], waveform: Float32) -> Float32:
-    """Return what a waveform's patches give on average: float32, shape (318,)."""
-    values = values_of(log_mel_patches(at_least_a_patch(waveform))).numpy()
+def mean_values(values_of: Callable[[Float32], Any], waveform: Float32) -> Float32:
+    """Return the mean of a waveform's values over its patches.
+
+    Parameters
+    ----------
+    values_of : callable
+        Turns patches, float32, shape (n_patches, 96, 64), into a tensor of values, shape
+        (n_patches, 318).
+    waveform : ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1] at 16 kHz.
+
+    Returns
+    -------
+    ndarray of float32, shape (318,)
+    """
+    values = values_of(log_mel_patches(pad_to_patch(waveform))).numpy()
     return np.asarray(values.mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
 def _classes(corpus: Corpus) -> tuple[Int64, Float64]:
-    """Return each clip's class, as a number, and its weight."""
+    """Return each clip's class as a number, and its weight."""
     _, labels, sizes = np.unique(
         [clip.label for clip in corpus.clips], return_inverse=True, return_counts=True
     )

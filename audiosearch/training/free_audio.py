@@ -1,7 +1,6 @@
-"""Free audio to train and score on: packages of Debian, fetched, never kept here.
+"""Free audio to train and score on: Debian packages, downloaded and never kept here.
 
-Which package is for what is settled here, by whole packages: nothing that scores are made on
-was trained on.
+Each package belongs to one split, so no score uses audio of a package that was trained on.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Kind(str, Enum):
-    """What sort of sound; a training set is balanced by it."""
+    """Kind of sound. The training examples are balanced by kind."""
 
     SPEECH = "speech"
     MUSIC = "music"
@@ -32,7 +31,7 @@ class Kind(str, Enum):
 
 
 class Split(str, Enum):
-    """What a package is for: to learn from, to choose a recipe by, to score."""
+    """Use of a package: to train, to choose a recipe, or to score."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -41,7 +40,7 @@ class Split(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Some files of a package.
+    """Audio files of a Debian package.
 
     Attributes
     ----------
@@ -49,10 +48,10 @@ class Source:
     package : str
     split : Split
     pattern : str
-        A regular expression searched in a file's path; its groups, joined, are the file's class.
-        Files that do not match are left out.
+        Regular expression to search in a file's path. Its groups, joined, are the file's class.
+        Files without a match are left out.
     licence : str
-        Of the audio, as the package's copyright file has it.
+        Licence of the audio, from the package's copyright file.
     """
 
     kind: Kind
@@ -62,7 +61,7 @@ class Source:
     licence: str
 
     def class_of(self, path: str) -> str | None:
-        """Return the class of a file of the package, None for a file that is left out."""
+        """Return the class of a file of the package, or None if the file is left out."""
         match = re.search(self.pattern, path)
         if match is None:
             return None
@@ -70,8 +69,8 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """A file, and what it is an example of."""
+class LabelledFile:
+    """A file, its class and its kind."""
 
     path: Path
     label: str
@@ -138,26 +137,26 @@ SOURCES = (
     ),
 )
 
-#: What `audiosearch.training.generate` makes, and with what.
+#: Audio that `audiosearch.training.generate` makes, by the program or package that it uses.
 GENERATED = (
     _instrument("fluid-soundfont-gm", _TRAIN, "", "MIT"),
     _speech("espeak-ng", _TRAIN, "", "GPL-3.0-or-later, the program"),
     _effect("synthesis", _TRAIN, "", "ours"),
 )
 
-#: A class has so many files at least, and at most, where scores are made.
-LEAST_FILES, MOST_FILES = 5, 30
+#: Files of a class in a folder that is scored.
+MIN_FILES, MAX_FILES = 5, 30
 
 
 def fetch(folder: Path) -> None:
-    """Download the packages by apt-get and unpack each into a folder of its own.
+    """Download the packages with apt-get and unpack each into a folder of its own.
 
-    What is there already is left as it is.
+    Packages that exist aren't downloaded again.
 
     Raises
     ------
     subprocess.CalledProcessError
-        Where apt-get or dpkg-deb fails.
+        If apt-get or dpkg-deb fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted({source.package for source in SOURCES} | {GENERATED[0].package})
@@ -175,12 +174,12 @@ def fetch(folder: Path) -> None:
 
 
 def versions(folder: Path) -> dict[str, str]:
-    """Return the versions of the packages that were fetched, by their names."""
+    """Return the versions of the downloaded packages by name."""
     return {path.stem: path.read_text() for path in folder.glob("*.version")}
 
 
-def labelled(folder: Path, split: Split) -> Iterator[Labelled]:
-    """Yield the files of a split, in an order that is always the same."""
+def labelled_files(folder: Path, split: Split) -> Iterator[LabelledFile]:
+    """Yield the files of a split, always in the same order."""
     for source in SOURCES:
         if source.split is not split:
             continue
@@ -189,39 +188,41 @@ def labelled(folder: Path, split: Split) -> Iterator[Labelled]:
             if path.suffix.lower() in SUFFIXES and path.is_file():
                 label = source.class_of(path.relative_to(root).as_posix())
                 if label is not None:
-                    yield Labelled(path, label.replace("/", "-"), source.kind)
+                    yield LabelledFile(path, label.replace("/", "-"), source.kind)
 
 
-def own(folder: Path) -> Iterator[Labelled]:
-    """Yield the audio files of a folder of a folder a class.
+def files_by_folder(folder: Path) -> Iterator[LabelledFile]:
+    """Yield the audio files of a folder with one subfolder per class.
 
-    A class's kind is told by what its name begins with, as `audiosearch.training.generate`
-    names them; others are effects.
+    The kind of a class is set by the start of its name, as `audiosearch.training.generate` names
+    classes. Any other class holds effects.
     """
     for path in sorted(folder.glob("*/*")):
         if path.suffix.lower() in SUFFIXES:
             label = path.parent.name
-            yield Labelled(path, label, _KINDS_MADE.get(label.partition("-")[0], Kind.EFFECT))
+            yield LabelledFile(
+                path, label, _KINDS_BY_PREFIX.get(label.partition("-")[0], Kind.EFFECT)
+            )
 
 
-_KINDS_MADE = {"voice": Kind.SPEECH, "gm": Kind.INSTRUMENT, "drum": Kind.INSTRUMENT}
+_KINDS_BY_PREFIX = {"voice": Kind.SPEECH, "gm": Kind.INSTRUMENT, "drum": Kind.INSTRUMENT}
 
 
-def arrange(folder: Path, split: Split, target: Path) -> None:
-    """Copy a split's files into a folder a class, as ``audiosearch evaluate --by folder`` reads.
+def copy_by_class(folder: Path, split: Split, target: Path) -> None:
+    """Copy a split's files into one folder per class, for ``audiosearch evaluate --by folder``.
 
-    Classes of fewer than 5 files are left out; of those of more than 30, 30 are taken, evenly
-    spaced. What was in the folder is removed.
+    Classes of fewer than 5 files are left out. Larger classes give up to 30 files, evenly spaced.
+    The target is emptied first.
     """
     shutil.rmtree(target, ignore_errors=True)
     classes: dict[str, list[Path]] = {}
-    for file in labelled(folder, split):
+    for file in labelled_files(folder, split):
         classes.setdefault(file.label, []).append(file.path)
     for label, paths in classes.items():
-        if len(paths) < LEAST_FILES:
+        if len(paths) < MIN_FILES:
             continue
-        step = max(1.0, len(paths) / MOST_FILES)
-        chosen = [paths[int(i * step)] for i in range(min(len(paths), MOST_FILES))]
+        step = max(1.0, len(paths) / MAX_FILES)
+        selected = [paths[int(i * step)] for i in range(min(len(paths), MAX_FILES))]
         (target / label).mkdir(parents=True, exist_ok=True)
-        for number, path in enumerate(chosen):
+        for number, path in enumerate(selected):
             shutil.copyfile(path, target / label / f"{number:03d}-{path.name}")

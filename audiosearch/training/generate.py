@@ -1,4 +1,4 @@
-"""Sound made to train on: General MIDI instruments, voices of a synthesiser, plain waveforms."""
+"""Synthesised training audio: General MIDI instruments, spoken numbers and plain waveforms."""
 
 from __future__ import annotations
 
@@ -41,58 +41,58 @@ _TICKS_PER_SECOND = 960  # mido's 480 ticks a beat at 120 beats a minute
 
 
 def check_programs() -> None:
-    """Check that what makes sound is installed.
+    """Check that the synthesisers are installed.
 
     Raises
     ------
     UsageError
-        Where it is not.
+        If one isn't.
     """
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         raise UsageError(
-            f"{' and '.join(missing)} cannot be found.",
-            hint=f"apt-get install {' '.join(missing)}",
+            f"Can't find {' and '.join(missing)}.",
+            hint=f"Install with: apt-get install {' '.join(missing)}",
         )
 
 
-def everything(packages: Path, target: Path) -> None:
-    """Make all there is to make, unless it is there.
+def generate_all(packages: Path, target: Path) -> None:
+    """Synthesise all audio, unless an earlier run finished.
 
     Parameters
     ----------
     packages : Path
-        Where the package fluid-soundfont-gm is unpacked.
+        Folder with the unpacked package fluid-soundfont-gm.
     target : Path
-        Gets a folder a class.
+        Folder for the audio, with one subfolder per class.
 
     Raises
     ------
     FileNotFoundError
-        Where the soundfont is missing.
+        If the soundfont is missing.
     subprocess.CalledProcessError
-        Where a program fails.
+        If a program fails.
     """
     finished = target / "finished"
     if not finished.exists():
         soundfont = packages / "fluid-soundfont-gm" / SOUNDFONT
-        soundfont.stat()  # fluidsynth plays silence where it is missing
-        instruments(soundfont, target)
-        voices(target)
-        waveforms(target)
+        soundfont.stat()  # without it, fluidsynth would play silence
+        write_instruments(soundfont, target)
+        write_voices(target)
+        write_waveforms(target)
         finished.touch()
 
 
-def instruments(soundfont: Path, target: Path) -> None:
-    """Render every General MIDI instrument and drum to a folder of its own, by fluidsynth.
+def write_instruments(soundfont: Path, target: Path) -> None:
+    """Render every General MIDI instrument and drum to a folder of its own, with fluidsynth.
 
-    Each instrument plays single notes of two registers at many velocities, then chords and a
-    random melody; each drum is struck in several kits.
+    Each instrument plays single notes in two registers at many velocities, then chords and a
+    random melody. Each drum is played in several kits.
 
     Raises
     ------
     subprocess.CalledProcessError
-        Where fluidsynth fails.
+        If fluidsynth fails.
     """
     random = np.random.default_rng(0)
     for program in range(N_PROGRAMS):
@@ -105,13 +105,13 @@ def instruments(soundfont: Path, target: Path) -> None:
             _render(soundfont, target / f"drum-{key}" / f"{kit}.wav", kit, 9, strokes)
 
 
-def voices(target: Path) -> None:
-    """Speak numbers in many languages and voices, a folder a voice, by espeak-ng.
+def write_voices(target: Path) -> None:
+    """Speak numbers in many languages and voices with espeak-ng, to one folder per voice.
 
     Raises
     ------
     subprocess.CalledProcessError
-        Where espeak-ng fails.
+        If espeak-ng fails.
     """
     random = np.random.default_rng(1)
     for number in range(N_SPEAKERS):
@@ -126,8 +126,8 @@ def voices(target: Path) -> None:
             subprocess.run([*command, "-w", str(path), text], check=True)
 
 
-def waveforms(target: Path) -> None:
-    """Write plain tones, sweeps, bells, clicks and noises, a folder a sort."""
+def write_waveforms(target: Path) -> None:
+    """Write tones, sweeps, bells, clicks and noises, to one folder per sort."""
     random = np.random.default_rng(2)
     for variant in range(N_WAVEFORMS):
         for name, waveform in _waveforms(random).items():
@@ -140,6 +140,7 @@ Note = tuple[float, int, int, float]  # start in seconds, key, velocity, length 
 
 
 def _phrases(random: np.random.Generator, centre: int) -> list[Note]:
+    """Return random notes, then chords, then a melody, around a MIDI key."""
     notes = [
         (1.2 * i, int(centre + random.integers(-14, 15)), int(random.integers(40, 127)), 0.9)
         for i in range(10)
@@ -157,14 +158,15 @@ def _phrases(random: np.random.Generator, centre: int) -> list[Note]:
 
 
 def _render(soundfont: Path, path: Path, program: int, channel: int, notes: list[Note]) -> None:
+    """Play notes with an instrument of a soundfont, into a WAV file."""
     import mido
 
     events = [(start, "note_on", key, velocity) for start, key, velocity, _ in notes]
     events += [(start + length, "note_off", key, 0) for start, key, _, length in notes]
     track = mido.MidiTrack([mido.Message("program_change", program=program, channel=channel)])
     now = 0
-    for at, kind, key, velocity in sorted(events):
-        tick = round(at * _TICKS_PER_SECOND)
+    for seconds, kind, key, velocity in sorted(events):
+        tick = round(seconds * _TICKS_PER_SECOND)
         track.append(
             mido.Message(kind, note=key, velocity=velocity, channel=channel, time=tick - now)
         )
@@ -179,7 +181,7 @@ def _render(soundfont: Path, path: Path, program: int, channel: int, notes: list
 
 
 def _waveforms(random: np.random.Generator) -> dict[str, Float64]:
-    """Return two seconds of each sort, drawn at random."""
+    """Return two seconds of each sort of waveform: float64, shape (32000,)."""
     time = np.arange(2 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     pitch = float(np.exp(random.uniform(np.log(80), np.log(3_000))))
     turns = 2 * np.pi * pitch * time

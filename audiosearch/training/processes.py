@@ -1,4 +1,4 @@
-"""Several processes at a time, each on one core."""
+"""A pool of processes, one per core."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from audiosearch.embedding.decoder_process import ENVIRONMENT
 from audiosearch.models.runtime import n_cores
 
 
-def pool() -> ProcessPoolExecutor:
-    """Return as many processes as there are cores, whose numerical libraries run on one each."""
-    os.environ.update(ENVIRONMENT)  # read by libraries on loading, in processes started afresh
+def process_pool() -> ProcessPoolExecutor:
+    """Return a pool with a process for each core. Their numerical libraries use one core each."""
+    os.environ.update(ENVIRONMENT)  # numerical libraries of new processes read it
     return ProcessPoolExecutor(n_cores(), mp_context=get_context("spawn"))

@@ -1,4 +1,4 @@
-"""How well classes of files are told apart: by models, and by the teacher, on the same files."""
+"""Scores: how well models and the teacher separate classes of files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from audiosearch.ingest.add import Status, add
 from audiosearch.library.index import Index
 from audiosearch.models.front_end import PATCH_HOP_SAMPLES, PATCH_SAMPLES
 from audiosearch.search.evaluate import Label, Scores, deduplicate, label_ids, n_labels, scores_of
-from audiosearch.training.corpus import at_least_a_patch, decoded
-from audiosearch.training.processes import pool
-from audiosearch.training.teacher import teacher_in
+from audiosearch.training.corpus import decode, pad_to_patch
+from audiosearch.training.processes import process_pool
+from audiosearch.training.teacher import load_teacher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,16 +32,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Models, and the teacher last, on the files of one folder.
+    """Scores of models, and of the teacher, on the files of one folder.
 
     Attributes
     ----------
     scores : dict of str to Scores
-        By name.
+        Scores by the model's name. The teacher comes last.
     n_files, n_classes : int
-        What they were scored on.
+        Files that were scored, and their classes.
     n_failed : int
-        How many more files do not decode, and count for nobody.
+        Other files, which can't be decoded.
     """
 
     scores: dict[str, Scores]
@@ -51,16 +51,17 @@ class Comparison:
 
 
 def compare(folder: Path, models: dict[str, Path], teacher: Path) -> Comparison:
-    """Evaluate models, and the teacher, on a folder of a folder a class.
+    """Evaluate models and the teacher on a folder with one subfolder per class.
 
-    The first model's scores are those of ``audiosearch add FOLDER --model MODEL`` and
-    ``audiosearch evaluate --by folder``. What are duplicates by it are left out for all.
+    The first model's scores equal those of ``audiosearch add FOLDER --model MODEL`` followed by
+    ``audiosearch evaluate --by folder``. Files that are duplicates by the first model are left
+    out for every model.
 
     Parameters
     ----------
     folder : Path
     models : dict of str to Path
-        A ``.tflite`` file each, by what it is to be called.
+        ``.tflite`` files by name.
     teacher : Path
         ``yamnet.tflite``.
     """
@@ -72,31 +73,33 @@ def compare(folder: Path, models: dict[str, Path], teacher: Path) -> Comparison:
         if not kept:
             tracks = [track for track, _ in vectors.values()]
             matrix = np.stack([vector for _, vector in vectors.values()])
-            kept = [tracks[place] for place in deduplicate(tracks, matrix)]
-            codes = label_ids(kept, Label.FOLDER)
+            kept = [tracks[row] for row in deduplicate(tracks, matrix)]
+            labels = label_ids(kept, Label.FOLDER)
         rows = np.stack([vectors[track.path][1] for track in kept])
-        scores[name] = scores_of(rows, codes)
-    with pool() as processes:
+        scores[name] = scores_of(rows, labels)
+    with process_pool() as processes:
         paths = [track.path for track in kept]
-        opinions = np.stack(list(processes.map(_opinion, paths, repeat(teacher), chunksize=8)))
-    scores[TEACHER] = scores_of(opinions, codes)
-    return Comparison(scores, len(kept), n_labels(codes), n_failed)
+        teacher_vectors = np.stack(
+            list(processes.map(_teacher_embedding, paths, repeat(teacher), chunksize=8))
+        )
+    scores[TEACHER] = scores_of(teacher_vectors, labels)
+    return Comparison(scores, len(kept), n_labels(labels), n_failed)
 
 
 def _vectors(folder: Path, model: Path) -> tuple[dict[str, tuple[Track, Float32]], int]:
-    """Return the tracks of a folder with a model's vectors, by path, and how many files failed."""
+    """Return a folder's tracks and vectors by path, and the number of files that failed."""
     with tempfile.TemporaryDirectory() as index:
-        outcomes = add(index, folder, model=str(model))
-        failures = [outcome for outcome in outcomes if outcome.status is Status.FAILED]
+        results = add(index, folder, model=str(model))
+        failures = [result for result in results if result.status is Status.FAILED]
         for failure in failures:
             log.warning("%s", failure.message)
         with Index(index) as opened, opened.all_with_vectors() as (_, rows):
             return {track.path: (track, vector) for track, vector in rows}, len(failures)
 
 
-def _opinion(path: str, teacher_path: Path) -> Float32:
-    """Return the teacher's embedding of a file, of unit length."""
-    teacher = teacher_in(teacher_path)
-    waveform = at_least_a_patch(decoded(path))
+def _teacher_embedding(path: str, teacher_path: Path) -> Float32:
+    """Return the teacher's embedding of a file: float32, shape (1024,), of length 1."""
+    teacher = load_teacher(teacher_path)
+    waveform = pad_to_patch(decode(path))
     starts = range(0, len(waveform) - PATCH_SAMPLES + 1, PATCH_HOP_SAMPLES)
     return unit(np.mean([teacher(waveform[s : s + PATCH_SAMPLES]) for s in starts], axis=0))

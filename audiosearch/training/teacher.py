@@ -1,9 +1,9 @@
-"""The teacher: YAMNet, which was trained on the sounds of AudioSet.
+"""The teacher: YAMNet, trained on the sounds of AudioSet.
 
 References
 ----------
 .. [1] Plakal and Ellis, "YAMNet", github.com/tensorflow/models, research/audioset/yamnet
-   (Apache-2.0): a waveform in, the mean of the last layer's activations before the classes.
+   (Apache-2.0). The embedding is the mean over the last layer before the classes.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from audiosearch.models.front_end import PATCH_SAMPLES
 if TYPE_CHECKING:
     from audiosearch.types import Float32, StrPath
 
-TEACHER_SIZE = 1_024
+TEACHER_DIMENSION = 1_024
 
 
 class Teacher:
-    """YAMNet as a LiteRT file, from a patch's waveform to its embedding.
+    """YAMNet as a LiteRT file: a patch's waveform becomes an embedding.
 
     Parameters
     ----------
     path : str or path-like
-        ``yamnet.tflite``: 15,600 samples in, 521 scores out, and inside, the embedding.
+        ``yamnet.tflite``, with an input of 15,600 samples and an output of 521 scores. The
+        embedding is read from an inner layer.
 
     Raises
     ------
     ValueError
-        Where the file is no LiteRT model, or has no such layer.
+        If the file isn't a LiteRT model, or has no such layer.
     """
 
     def __init__(self, path: StrPath) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a debugging option, which reads inner layers
+            warnings.simplefilter("ignore")  # the option to read inner layers warns
             self._interpreter = Interpreter(
                 os.fspath(path), num_threads=1, experimental_preserve_all_tensors=True
             )
@@ -51,16 +52,16 @@ class Teacher:
         layers = [
             tensor
             for tensor in self._interpreter.get_tensor_details()
-            if "reduce_mean" in tensor["name"] and tensor["shape"][-1] == TEACHER_SIZE
+            if "reduce_mean" in tensor["name"] and tensor["shape"][-1] == TEACHER_DIMENSION
         ]
         if len(layers) != 1:
-            message = f"{path} has no layer of {TEACHER_SIZE} means"
+            message = f"{path} has no layer of {TEACHER_DIMENSION} means"
             raise ValueError(message)
         self._layer = layers[0]["index"]
         self._scale, self._zero = layers[0]["quantization"]
 
     def __call__(self, waveform: Float32) -> Float32:
-        """Return the embedding of one patch's waveform.
+        """Return the embedding of one patch.
 
         Parameters
         ----------
@@ -70,7 +71,7 @@ class Teacher:
         Returns
         -------
         ndarray of float32, shape (1024,)
-            At least 0.
+            Values of 0 or more.
         """
         samples = np.ascontiguousarray(waveform[:PATCH_SAMPLES], dtype=np.float32)
         self._interpreter.set_tensor(self._input, samples.reshape(self._shape))
@@ -80,5 +81,5 @@ class Teacher:
         return embedding
 
 
-#: The teacher in a file, loaded once a process.
-teacher_in = cache(Teacher)
+#: The teacher of a file, loaded once per process.
+load_teacher = cache(Teacher)
