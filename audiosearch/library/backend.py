@@ -180,7 +180,7 @@ class Unsupported:
     reason : str
         One sentence; ``{location}`` stands for the index.
     hint : str
-        What to do instead.
+        Advice on another way.
     """
 
     reason: str

@@ -10,7 +10,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import UsageError
-from audiosearch.library.track import fold
 from audiosearch.paths import absolute
 
 if TYPE_CHECKING:
@@ -30,16 +29,17 @@ def split_values(text: str) -> list[str]:
     return _LIST_SEPARATORS.split(text)
 
 
-def _has_value(text: str | None, value: str) -> bool:
-    """Return whether a tag is a folded value, or lists it."""
-    return text is not None and value in (fold(text), *split_values(fold(text)))
+def sql_functions() -> dict[str, Callable[..., Any]]:
+    """Return the SQL functions that `Filters.to_sql` uses, by name."""
+    from audiosearch.library.track import fold
 
+    def folded(text: str | None) -> str | None:
+        return None if text is None else fold(text)
 
-#: SQL functions that `Filters.to_sql` uses, by name.
-SQL_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "folded": lambda text: None if text is None else fold(text),
-    "lists": _has_value,
-}
+    def lists(text: str | None, value: str) -> bool:
+        return text is not None and value in (fold(text), *split_values(fold(text)))
+
+    return {"folded": folded, "lists": lists}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,8 @@ EVERYTHING = Filters()
 
 def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
     """Yield one SQL condition and its values for each field that has values."""
+    from audiosearch.library.track import fold  # late: every command imports this module
+
     alternatives: dict[str, list[list[Any]]] = {
         "(folded(artist) = ? OR folded(album_artist) = ?)": [
             [fold(artist)] * 2 for artist in filters.artist

@@ -111,8 +111,8 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
     spec = rows.spec(spec)
     if spec is None:
         raise LibraryError(
-            f"{len(rows.tracks)} tracks of the index {directory} can be read, but not the model "
-            "that made it.",
+            f"{len(rows.tracks)} tracks of the index {directory} can be read, but not which model "
+            "made them.",
             hint="Name the model: `audiosearch doctor --repair --model NAME`.",
         )
     vectors = rows.vectors.get(4 * spec.dimension, {})

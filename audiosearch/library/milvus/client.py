@@ -134,12 +134,6 @@ class Connection:
             on_failure.callback(self.client.close)
             self._closing = on_failure.pop_all()
 
-    def __enter__(self) -> Connection:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
     def call(self, method: str, *args: Any, **options: Any) -> Any:
         """Call a method of the client by its name, and return the result.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.library.filters import SQL_FUNCTIONS, Filters
+from audiosearch.library.filters import Filters, sql_functions
 from audiosearch.library.sqlite import fts
 from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, batches, from_blob
 from audiosearch.library.track import Failure, Track
@@ -148,7 +148,7 @@ class Catalog(VectorTable):
 
     def ids(self, filters: Filters) -> Int64:
         """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
-        for name, function in SQL_FUNCTIONS.items():
+        for name, function in sql_functions().items():
             self.db.conn.create_function(name, function.__code__.co_argcount, function)
         where, values = filters.to_sql()
         rows = self.rows(f"SELECT id FROM tracks WHERE {where} ORDER BY id", values)
@@ -180,7 +180,7 @@ class Catalog(VectorTable):
     def all_with_vectors(self) -> Iterator[tuple[int, Iterator[tuple[Track, Float32]]]]:
         """Give the number of tracks, and an iterator over all tracks with their vectors.
 
-        Both read one state of the database, whatever other processes write.
+        Both read one state of the database, even if other processes write.
         """
         sql = (
             f"SELECT {', '.join(_FIELDS)}, embedding FROM tracks JOIN vectors ON id = track_id "

@@ -142,7 +142,7 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read one state of the database inside the block, whatever other processes write."""
+        """Read one state of the database inside the block, even if other processes write."""
         with self.errors():
             if self.db.conn.in_transaction:
                 yield
