@@ -29,7 +29,7 @@ class VectorIndex(Protocol):
 
     @property
     def max_k(self) -> int | None:
-        """Largest number of neighbours that a search finds; None for no limit."""
+        """Largest number of neighbors that a search finds; None for no limit."""
 
     @property
     def n_tracks(self) -> int:
@@ -73,7 +73,7 @@ class VectorIndex(Protocol):
         vector : ndarray of float32, shape (dimension,)
             A vector as the index compares it: see `transform`.
         k : int
-            Number of neighbours; fewer are returned if there are fewer, or beyond `max_k`.
+            Number of neighbors; fewer are returned if there are fewer, or beyond `max_k`.
         candidates : object, optional
             Tracks that may be hits, from `VectorIndexes.candidates`.
         exclude_ids : sequence of int
@@ -94,7 +94,7 @@ class VectorIndex(Protocol):
         ----------
         vectors : ndarray of float32, shape (n, dimension)
         ks : sequence of int
-            Number of neighbours of each vector.
+            Number of neighbors of each vector.
         exclude_ids : sequence of sequence of int
             Ids of tracks that may not be hits, for each vector.
         """
