@@ -1,4 +1,4 @@
-"""Neighbours of a query vector: track ids with their inner products, best first."""
+"""Neighbors of a query vector: track ids with their inner products, best first."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def no_neighbors() -> tuple[Int64, Float32]:
-    """Return the neighbours of an empty index: two empty arrays."""
+    """Return the neighbors of an empty index: two empty arrays."""
     return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
 
 
 def top_k(ids: Int64, products: Float32, k: int) -> tuple[Int64, Float32]:
-    """Return the k neighbours with the largest inner products; the lower id first in a tie.
+    """Return the k neighbors with the largest inner products; the lower id first in a tie.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def top_k(ids: Int64, products: Float32, k: int) -> tuple[Int64, Float32]:
 def drop_excluded(
     ids: Int64, products: Float32, k: int, exclude_ids: Sequence[int]
 ) -> tuple[Int64, Float32]:
-    """Return the first k neighbours that are not excluded.
+    """Return the first k neighbors that are not excluded.
 
     Parameters
     ----------

@@ -283,11 +283,11 @@ class _Benchmark:
 
     def _recall(self, index: FaissIndex) -> float:
         exclude_ids = self._query_ids[:, np.newaxis].tolist()
-        found = index.search_batch(self._queries, [N_NEIGHBORS] * len(exclude_ids), exclude_ids)
+        results = index.search_batch(self._queries, [N_NEIGHBORS] * len(exclude_ids), exclude_ids)
         n_others = max(1, min(N_NEIGHBORS, len(self.ids) - 1))
         shares = [
             np.count_nonzero(products >= min_product - _PRODUCT_TOLERANCE) / n_others
-            for (_, products), min_product in zip(found, self._min_products, strict=True)
+            for (_, products), min_product in zip(results, self._min_products, strict=True)
         ]
         return float(np.mean(np.minimum(shares, 1.0))) if len(self.ids) > 1 else 1.0
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 WHITENED_TRACKS = "whitened_tracks"  # setting: number of tracks that the transform was fitted to
 
 _MIN_QUERIES_FOR_BLAS = 8  # from so many on, one matrix product beats one query after the other
-_MAX_EXHAUSTIVE = 10_000  # so few allowed tracks are all compared, whatever the index type
-_CODE_FACTOR = 4  # hits of a search of codes, to the neighbours wanted
+_MAX_EXHAUSTIVE = 10_000  # so few allowed tracks are all compared, with any index type
+_CODE_FACTOR = 4  # hits of a search of codes, to the neighbors wanted
 _MAX_EF_SEARCH = 1_024  # beyond it, all vectors are compared
 
 
@@ -123,7 +123,7 @@ class FaissIndex:
 
     @property
     def max_k(self) -> None:
-        """Largest number of neighbours that a search finds: None, for no limit."""
+        """Largest number of neighbors that a search finds: None, for no limit."""
 
     @property
     def n_tracks(self) -> int:
@@ -202,7 +202,7 @@ class FaissIndex:
         vector : ndarray of float32, shape (dimension,)
             A vector as the index compares it: see `transform`.
         k : int
-            Number of neighbours; fewer are returned if there are fewer.
+            Number of neighbors; fewer are returned if there are fewer.
         candidates : ndarray of int64, shape (n,), optional
             Allow-list of ids; all tracks are allowed by default.
         exclude_ids : sequence of int
@@ -240,16 +240,16 @@ class FaissIndex:
         ----------
         vectors : ndarray of float32, shape (n, dimension)
         ks : sequence of int
-            Number of neighbours of each vector.
+            Number of neighbors of each vector.
         exclude_ids : sequence of sequence of int
             Ids that are not allowed, for each vector.
         """
         self._check_dimension(vectors)
         max_k = max(k + len(excluded) for k, excluded in zip(ks, exclude_ids, strict=True))
-        found = self._search(vectors, min(max_k, self.n_tracks))
+        results = self._search(vectors, min(max_k, self.n_tracks))
         return [
             drop_excluded(ids, products, k, excluded)
-            for (ids, products), k, excluded in zip(found, ks, exclude_ids, strict=True)
+            for (ids, products), k, excluded in zip(results, ks, exclude_ids, strict=True)
         ]
 
     def _search(
@@ -259,7 +259,7 @@ class FaissIndex:
         width_factor: float = 1.0,
         candidates: Int64 | None = None,
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector its k nearest neighbours or more, best first."""
+        """Return for each vector its k nearest neighbors or more, best first."""
         if not k:
             return [no_neighbors()] * len(vectors)
         has_codes = self.config.index_type == "ivf-pq"
@@ -269,16 +269,18 @@ class FaissIndex:
         # A global variable of FAISS, which compares it with the numbers in all queries together.
         faiss.cvar.distance_compute_blas_threshold = _MIN_QUERIES_FOR_BLAS * self.dimension
         products, ids = self._inner.search(vectors, min(n_hits, self.n_tracks), params=parameters)
-        found = [(ids[n, row], products[n, row]) for n, row in enumerate(ids != -1)]
+        results = [(ids[n, row], products[n, row]) for n, row in enumerate(ids != -1)]
         if has_codes:
-            found = [self._rerank(vectors[n], row_ids, k) for n, (row_ids, _) in enumerate(found)]
+            results = [
+                self._rerank(vectors[n], row_ids, k) for n, (row_ids, _) in enumerate(results)
+            ]
         if self._is_flat:
-            return found
+            return results
         return [
             neighbors
             if len(neighbors[0]) >= k
             else self._search_wider(vectors[n], k, width_factor, candidates)
-            for n, neighbors in enumerate(found)
+            for n, neighbors in enumerate(results)
         ]
 
     def _search_wider(

@@ -36,7 +36,7 @@ class VectorDatabase(SettingsDatabase, Protocol):
         """Numbers in a vector."""
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Read one state of the database inside the block, whatever other processes write."""
+        """Read one state of the database inside the block, even if other processes write."""
 
     def count(self) -> int:
         """Return the number of tracks."""
