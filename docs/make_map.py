@@ -1,4 +1,4 @@
-"""Make the picture of README.md: synthesise 1,600 sounds, add them, draw their map.
+"""Make the picture of README.md: synthesize 1,600 sounds, add them, draw their map.
 
 Each sound is a mix of the demo's eight kinds, in which one is the loudest.
 Run it as ``python docs/make_map.py``. It needs the extra ``map`` and about a minute. The picture
@@ -43,7 +43,7 @@ def write_sounds(folder: Path) -> None:
 
 
 def _sound(kind: str, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Synthesise a sound as loud as the others: low frequencies count less, as to the ear."""
+    """Synthesize a sound as loud as the others: low frequencies count less, as to the ear."""
     waveform = KINDS[kind](rng)
     emphasized = waveform[1:] - 0.9 * waveform[:-1]
     return waveform / np.abs(emphasized).mean()
@@ -57,7 +57,7 @@ def main() -> None:
         write_sounds(sounds)
         add = ["add", str(sounds), "--model", "compact", "--index", str(index)]
         subprocess.run([*audiosearch, *add], check=True)
-        title = f"{N_SOUNDS:,} sounds, coloured by folder"
+        title = f"{N_SOUNDS:,} sounds, colored by folder"
         draw = ["map", "--color-by", "folder", "--title", title, "--index", str(index)]
         subprocess.run([*audiosearch, *draw, "-o", str(PICTURE)], check=True)
     with Image.open(PICTURE) as picture:  # a palette makes the file a third as large

@@ -1,4 +1,4 @@
-"""Embed samples that are in memory, for example from a synthesiser or a microphone."""
+"""Embed samples that are in memory, for example from a synthesizer or a microphone."""
 
 import numpy as np
 

@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"
 #: Files that are no part of the project, and what is tested with them besides what always is.
 BESIDE = {
-    "audio": "what synthesised sounds show, shown again with real recordings",
+    "audio": "what synthesized sounds show, shown again with real recordings",
     "songs": "what made-up songs show, shown again with real ones",
 }
 MISSING = {name for name in BESIDE if not (SHARED / name).is_dir()}

@@ -1,4 +1,4 @@
-"""Synthesise sounds for tests, and write them in every format."""
+"""Synthesize sounds for tests, and write them in every format."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_an_index_of_another_version_is_rejected_and_names_the_command_to_rebuil
         assert "`audiosearch reembed --model compact`" in refused.stderr.replace("\n", " ")
 
 
-def test_the_model_card_names_every_source_and_licence():
+def test_the_model_card_names_every_source_and_license():
     rows = {
         (cells[0].split()[0], *cells[1:])
         for cells in map(table_cells, CARD.splitlines())
@@ -117,7 +117,7 @@ def test_the_model_card_names_every_source_and_licence():
     }
     uses = {Split.TRAIN: "learn", Split.VALIDATION: "choose", Split.TEST: "score"}
     for source in (*SOURCES, *GENERATED):
-        assert (source.package, uses[source.split], source.kind.value, source.licence) in rows
+        assert (source.package, uses[source.split], source.kind.value, source.license) in rows
 
 
 def test_the_model_card_shows_better_scores_than_the_first_version_and_the_teacher():

@@ -47,7 +47,7 @@ OTHER_PROGRAMS = {
 # Words that the style rules forbid: each made readers stop.
 FORBIDDEN = re.compile(
     r"\b(?:anew|of itself|as of|not to be had|can be had|at hand|where there is none|whatever)\b"
-    r"|\bWhat listens\b|\bWhose colours\b|\bis no range\b|\btakes what it takes\b",
+    r"|\bWhat listens\b|\bWhose colors\b|\bis no range\b|\btakes what it takes\b",
     re.IGNORECASE,
 )
 

@@ -74,7 +74,7 @@ def unreachable_file():
         published_sha512=SHA512,
         option="--file F",
         size_mb=3,
-        licence="CC0-1.0",
+        license="CC0-1.0",
     )
 
 

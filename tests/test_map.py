@@ -197,7 +197,7 @@ def test_the_command_draws_by_suffix_and_prints_the_trustworthiness(made_up_song
     page = run("map", "--index", made_up_songs, "-o", tmp_path / "m.html", "--title", "My & songs")
     assert page.exit_code == 0
     assert "915 tracks" in page.stderr
-    assert float(page.stderr.split("neighbours: ")[1].split()[0]) >= 0.85
+    assert float(page.stderr.split("neighbors: ")[1].split()[0]) >= 0.85
     assert run("map", "--index", made_up_songs, "-o", tmp_path / "m.png").exit_code == 0
     assert (tmp_path / "m.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert (

@@ -202,7 +202,7 @@ class TestPage:
         page.locator("#legend button").first.click()
         expect(page.locator("#legend button").first).to_have_attribute("aria-pressed", "true")
 
-    def test_colours_are_by_what_is_chosen(self, page):
+    def test_colors_are_by_what_is_chosen(self, page):
         assert page.locator("#color").input_value() == "album"
         page.locator("#color").select_option("artist")
         expect(page.locator("#legend li")).to_have_count(1)

@@ -27,7 +27,7 @@ def test_every_spec_describes_its_files_and_front_end(spec):
     assert spec.front_end == FRONT_END_VERSION
     assert 2 <= spec.dimension <= 4_096
     for file in filter(None, (spec.weights, spec.pca)):
-        assert file.licence == "Apache-2.0"
+        assert file.license == "Apache-2.0"
         if isinstance(file, RemoteFile):
             assert file.published_url.startswith("https://")
             assert len(bytes.fromhex(file.published_sha512)) == 64
@@ -178,7 +178,7 @@ def test_an_unknown_digest_is_reported(weights_digest):
         registry.by_digest("vggish", weights_digest)
 
 
-def test_a_damaged_file_is_not_recognised_as_vggish():
+def test_a_damaged_file_is_not_recognized_as_vggish():
     content = bytearray(registry.compact().path.read_bytes())
     rng = np.random.default_rng(0)
     assert vggish_arrays(bytes(content)) is None

@@ -59,7 +59,7 @@ def spec_of(weights, url, *, dimension=DIMENSION):
             published_sha512=hashlib.sha512(weights.read_bytes()).hexdigest(),
             option="--weights FILE",
             size_mb=0.01,
-            licence="CC0-1.0",
+            license="CC0-1.0",
         ),
         weights_format=LiteRtFile(),
     )
@@ -133,7 +133,7 @@ def test_add_records_the_model_and_its_dimension(library, new_model, run):
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_query_finds_a_file_and_its_neighbours(library, run):
+def test_query_finds_a_file_and_its_neighbors(library, run):
     result = run("query", library / "03.wav", "-k", 5, "--format", "json")
     assert result.exit_code == 0, result.stderr
     hits = json.loads(result.stdout)["hits"]

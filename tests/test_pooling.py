@@ -21,7 +21,7 @@ def test_pooling_in_pieces_equals_pooling_at_once():
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
-def test_a_zero_or_infinite_vector_cannot_be_normalised(value):
+def test_a_zero_or_infinite_vector_cannot_be_normalized(value):
     with pytest.raises(ValueError, match="no direction"):
         unit(np.full(128, value, dtype=np.float32))
 

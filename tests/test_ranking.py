@@ -276,7 +276,7 @@ def test_the_command_shows_an_evaluation(index, run):
     assert run("evaluate", "--by", "genre", "--index", index.location).exit_code == 0
 
 
-def test_whitened_neighbours_share_the_artist_more_often(songs):
+def test_whitened_neighbors_share_the_artist_more_often(songs):
     with Index(songs) as index:
         result = evaluate(index, Label.ARTIST)
     plain, whitened = result.plain, result.whitened

@@ -156,7 +156,7 @@ def test_a_server_that_answers_no_request_is_an_error(clip, run, monkeypatch):
 
 
 @pytest.mark.parametrize(("scheme", "method"), [("", NODE_REQUEST), ("ray://", CLIENT_REQUEST)])
-def test_a_cluster_is_recognised(scheme, method):
+def test_a_cluster_is_recognized(scheme, method):
     with over_grpc(method) as address:
         assert probe.connection_error(f"{scheme}{address}") is None
 

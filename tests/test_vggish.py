@@ -62,7 +62,7 @@ def test_the_same_weights_have_the_same_digest_in_any_file(checkpoints):
 
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow's own
-def test_a_network_without_an_activation_is_not_recognised_as_vggish(checkpoints, tmp_path):
+def test_a_network_without_an_activation_is_not_recognized_as_vggish(checkpoints, tmp_path):
     path = tmp_path / "changed.tflite"
     content = model_path(converted_digest(checkpoints.v1)).read_bytes()
     path.write_bytes(without_activation(content))
@@ -206,7 +206,7 @@ class TestGolden:
         The golden waveform is brought to 44.1 kHz exactly, by its spectrum. What is added is no
         part of the mono sound at 16 kHz: a tone of opposite sign in the two channels, and two tones
         above 8 kHz. So this tests decoding, the mean of the channels and resampling against
-        Google's values, but with synthesised sounds only.
+        Google's values, but with synthesized sounds only.
         """
         mono = upsampled(golden[f"{name}/waveform"], 44_100)
         seconds = (len(mono) + 1) / 44_100

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IGNORE_FILE = ".audiosearchignore"
 
 _SUFFIX_HINT = (
-    "Audio files are recognised by suffixes such as .mp3, .flac, .ogg, .m4a and .wav; "
+    "Audio files are recognized by suffixes such as .mp3, .flac, .ogg, .m4a and .wav; "
     "use --ext for other suffixes."
 )
 

@@ -205,7 +205,7 @@ def _open_container(path: str) -> Iterator[InputContainer]:
 
 
 class _NamelessFile:
-    """A file object without a name, so that FFmpeg recognises the format by content alone."""
+    """A file object without a name, so that FFmpeg recognizes the format by content alone."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

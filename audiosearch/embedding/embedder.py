@@ -31,9 +31,9 @@ class Embedding:
     Attributes
     ----------
     vector : ndarray of float32, shape (dimension,)
-        Embedding, scaled to unit length unless normalisation was turned off. From
+        Embedding, scaled to unit length unless normalization was turned off. From
         `Embedder.embed_patches`: one embedding per patch, shape (n_patches, dimension), not
-        normalised.
+        normalized.
     info : AudioInfo
         Facts about the file, as its decoder reports them.
     seconds : float
@@ -143,7 +143,7 @@ class Embedder:
         return Embedding(vector, reader.info, reader.seconds, reader.warning)
 
     def embed_patches(self, path: StrPath) -> Embedding:
-        """Embed each patch of a file, without pooling or normalisation.
+        """Embed each patch of a file, without pooling or normalization.
 
         Returns
         -------
@@ -215,7 +215,7 @@ def clip_embedding(
 
 
 def pooled_embedding(pool: RunningPool, network: Network) -> Float32:
-    """Return the embedding that a network makes of pooled values, before normalisation.
+    """Return the embedding that a network makes of pooled values, before normalization.
 
     Returns
     -------

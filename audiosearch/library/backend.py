@@ -49,7 +49,7 @@ class VectorIndex(Protocol[C_contra]):
 
     @property
     def max_k(self) -> int | None:
-        """Largest number of neighbours that a search finds; None for no limit."""
+        """Largest number of neighbors that a search finds; None for no limit."""
 
     @property
     def n_tracks(self) -> int:
@@ -97,7 +97,7 @@ class VectorIndex(Protocol[C_contra]):
         vector : ndarray of float32, shape (dimension,)
             A vector as the index compares it: see `transform`.
         k : int
-            Number of neighbours; fewer are returned if there are fewer, or beyond `max_k`.
+            Number of neighbors; fewer are returned if there are fewer, or beyond `max_k`.
         candidates : Candidates, optional
             Tracks that may be hits, from `VectorIndexes.candidates`; all tracks by default.
         exclude_ids : sequence of int
@@ -118,7 +118,7 @@ class VectorIndex(Protocol[C_contra]):
         ----------
         vectors : ndarray of float32, shape (n, dimension)
         ks : sequence of int
-            Number of neighbours of each vector.
+            Number of neighbors of each vector.
         exclude_ids : sequence of sequence of int
             Ids of tracks that may not be hits, for each vector.
         """

@@ -50,7 +50,7 @@ class RemoteFile:
         The command line's option to use a local file instead, as in "--weights FILE".
     size_mb : float
         About the size, in units of 1,000,000 bytes.
-    licence : str
+    license : str
         SPDX identifier.
     """
 
@@ -60,7 +60,7 @@ class RemoteFile:
     published_sha512: str
     option: str
     size_mb: float
-    licence: str
+    license: str
 
     @property
     def label(self) -> str:

@@ -25,7 +25,7 @@ QUANTIZE_MAX: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class PcaPostprocessor:
-    """VGGish's post-processing: project, clip to [-2, 2], quantise to 8 bits.
+    """VGGish's post-processing: project, clip to [-2, 2], quantize to 8 bits.
 
     Attributes
     ----------

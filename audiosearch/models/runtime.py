@@ -125,7 +125,7 @@ class Network:
         Returns
         -------
         ndarray of float32, shape (n, dimension)
-            Not normalised.
+            Not normalized.
         """
         return self._pooled(values) if self._pooled else values
 

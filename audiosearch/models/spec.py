@@ -29,12 +29,12 @@ class PackagedFile:
     ----------
     name : str
         File name in ``audiosearch/models``.
-    licence : str
+    license : str
         SPDX identifier.
     """
 
     name: str
-    licence: str
+    license: str
 
     @property
     def path(self) -> Path:

@@ -24,7 +24,7 @@ _VGGISH = ModelSpec(
         "aea711933c1b80192f3c2a9f7a09b40d6616e04b0f22a68d217ff1ec8ef0376f",
         option="--weights FILE",
         size_mb=288,
-        licence="Apache-2.0",
+        license="Apache-2.0",
     ),
     weights_format=VggishCheckpoint(),
     abilities=frozenset({Ability.WHITENING}),
@@ -36,7 +36,7 @@ _VGGISH = ModelSpec(
         "f0f96cb4466a96fc056c32743c63830022c839072cc501a3f14bfb44928a701c",
         option="--pca FILE",
         size_mb=0.07,
-        licence="Apache-2.0",
+        license="Apache-2.0",
     ),
     flops_per_patch=VGGISH_FLOPS_PER_PATCH,
     weights_variable="AUDIOSEARCH_WEIGHTS",
@@ -46,7 +46,7 @@ _COMPACT = ModelSpec(
     name="compact",
     title="compact",
     dimension=128,
-    weights=PackagedFile("compact.tflite", licence="Apache-2.0"),
+    weights=PackagedFile("compact.tflite", license="Apache-2.0"),
     weights_format=LiteRtFile(),
 )
 

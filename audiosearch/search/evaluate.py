@@ -1,4 +1,4 @@
-"""How well neighbours share a library's own labels, such as artist or genre."""
+"""How well neighbors share a library's own labels, such as artist or genre."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from audiosearch.library.track import Track
     from audiosearch.types import Bool, Float32, Float64, Int64
 
-_N_NEIGHBORS = 10  # neighbours that hubness counts
+_N_NEIGHBORS = 10  # neighbors that hubness counts
 _BLOCK_ROWS = 512  # vectors whose inner products with all vectors are in memory at a time
 
 
@@ -40,7 +40,7 @@ class Label(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How well a ranking of neighbours agrees with labels.
+    """How well a ranking of neighbors agrees with labels.
 
     Precisions and average precision are in [0, 1]. Each is the mean over labels of the mean over
     the label's tracks.
@@ -48,15 +48,15 @@ class Scores:
     Attributes
     ----------
     precision_1, precision_5, precision_10 : float
-        Share of the first 1, 5 or 10 neighbours that have the track's label.
+        Share of the first 1, 5 or 10 neighbors that have the track's label.
     r_precision : float
-        The same for the first R neighbours, where R is the number of other tracks with the label.
+        The same for the first R neighbors, where R is the number of other tracks with the label.
     map : float
         Mean average precision.
     hub_skewness : float
-        Skewness of how often each track is among the first ten neighbours of another.
+        Skewness of how often each track is among the first ten neighbors of another.
     never_returned : int
-        Number of tracks that are never among the first ten neighbours.
+        Number of tracks that are never among the first ten neighbors.
 
     References
     ----------
@@ -75,7 +75,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How well neighbours share a label, by plain and by whitened vectors.
+    """How well neighbors share a label, by plain and by whitened vectors.
 
     Attributes
     ----------
@@ -115,9 +115,9 @@ def _scores_to_json(scores: Scores) -> dict[str, float]:
 
 
 def evaluate(index: Index, by: Label) -> Evaluation:
-    """Measure how well the neighbours of each track share its label.
+    """Measure how well the neighbors of each track share its label.
 
-    A track is not its own neighbour, and duplicates count once: tracks with the same bytes, or
+    A track is not its own neighbor, and duplicates count once: tracks with the same bytes, or
     with a cosine over 0.999 and durations within 1 %.
 
     Parameters
@@ -230,7 +230,7 @@ def _product_blocks(vectors: Float32) -> Iterator[tuple[int, Float32]]:
 
 
 def scores_of(vectors: Float32, ids: Int64) -> Scores:
-    """Score how well the neighbours of each vector share its label.
+    """Score how well the neighbors of each vector share its label.
 
     Parameters
     ----------
@@ -269,9 +269,9 @@ def _precisions(is_relevant: Bool, n_relevant: int) -> Float64:
     Parameters
     ----------
     is_relevant : ndarray of bool, shape (n_neighbors,)
-        Whether each neighbour has the label, the nearest first.
+        Whether each neighbor has the label, the nearest first.
     n_relevant : int
-        Number of neighbours with the label.
+        Number of neighbors with the label.
 
     Returns
     -------

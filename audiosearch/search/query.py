@@ -105,7 +105,7 @@ class Query:
     Attributes
     ----------
     vector : ndarray of float32, shape (dimension,)
-        Vector whose neighbours are the hits, in the space of ``vector_index``.
+        Vector whose neighbors are the hits, in the space of ``vector_index``.
     center : ndarray of float32, shape (dimension,)
         Centroid of the seeds' embeddings, of unit length.
     warnings : list of str
@@ -181,7 +181,7 @@ def search_batch(index: Index, queries: Sequence[Query]) -> list[SearchResult]:
 def _hits(
     index: Index, query: Query, ids: Int64, products: Float32, tracks: dict[int, Track]
 ) -> list[Hit]:
-    """Return the hits of a query from its neighbours' ids and inner products, shape (n_hits,)."""
+    """Return the hits of a query from its neighbors' ids and inner products, shape (n_hits,)."""
     if not query.is_ranked_by_cosine:
         products = index.vector_index().vectors_of(ids) @ query.center
     cosines = np.clip(products, -1.0, 1.0)

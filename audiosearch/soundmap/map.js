@@ -1,5 +1,5 @@
 "use strict";
-// The map: points coloured by a tag, highlighted matches, and a selected track with its neighbours.
+// The map: points colored by a tag, highlighted matches, and a selected track with its neighbors.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
@@ -31,7 +31,7 @@ const detailsOf = (row) => [tagsOf(row), `#${data.ids[row]}`, formatDuration(dat
 
 let colorField = "cluster";
 let colors = []; // of the rows
-let soloColor = null; // the only colour not faded
+let soloColor = null; // the only color not faded
 let matchingRows = null; // a Set, or null without a search
 let selectedRow = null;
 let isLassoMode = false;
@@ -76,10 +76,10 @@ function createTraces() {
   };
   // null in place of a row interrupts a line
   const traceOf = (traceRows) => ({ type: TRACE_TYPE, hoverinfo: "skip", x: traceRows.map((row) => (row === null ? null : data.x[row])), y: traceRows.map((row) => (row === null ? null : data.y[row])) });
-  const neighbours = selectedRow === null ? [] : data.neighbours[selectedRow];
-  const markedRows = selectedRow === null ? [] : [selectedRow, ...neighbours];
+  const neighbors = selectedRow === null ? [] : data.neighbours[selectedRow];
+  const markedRows = selectedRow === null ? [] : [selectedRow, ...neighbors];
   return [
-    { ...traceOf(neighbours.flatMap((row) => [selectedRow, row, null])), mode: "lines", line: { width: 1.5, color: accent } },
+    { ...traceOf(neighbors.flatMap((row) => [selectedRow, row, null])), mode: "lines", line: { width: 1.5, color: accent } },
     points,
     { ...traceOf(matchingRows === null ? [] : [...matchingRows]), mode: "markers", marker: { size: pointSize + 7, symbol: "circle-open", color: foreground, line: { width: 1.5 } } },
     { ...traceOf(markedRows), mode: "markers", marker: { size: markedRows.map((_, i) => pointSize + (i ? 4 : 9)), color: markedRows.map((row) => colors[row]), line: { width: 2, color: accent } } },

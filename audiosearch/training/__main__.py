@@ -57,16 +57,16 @@ def build(
         int, typer.Option(min=1, help="Shards to make, of 4,096 examples each.")
     ] = 96,
 ) -> None:
-    """Download, synthesise and decode the training audio, and run the teacher on it."""
+    """Download, synthesize and decode the training audio, and run the teacher on it."""
     if audio is None:
         generate.check_programs()
-        packages, synthesised = work / "packages", work / "made"
+        packages, synthesized = work / "packages", work / "made"
         free_audio.fetch(packages)
-        generate.generate_all(packages, synthesised)
+        generate.generate_all(packages, synthesized)
         for split in SCORED:
             free_audio.copy_by_class(packages, split, work / split.value)
         train = free_audio.labelled_files(packages, free_audio.Split.TRAIN)
-        files = [*train, *free_audio.files_by_folder(synthesised)]
+        files = [*train, *free_audio.files_by_folder(synthesized)]
     else:
         files = list(free_audio.files_by_folder(audio))
     corpus.write(files, work / "corpus")

@@ -23,7 +23,7 @@ def augment(waveform: Float32, other: Float32, random: np.random.Generator) -> F
     Parameters
     ----------
     waveform : ndarray of float32, shape (n_samples,)
-        The sound to recognise: mono samples in [-1, 1] at 16 kHz. Samples after the first
+        The sound to recognize: mono samples in [-1, 1] at 16 kHz. Samples after the first
         20,000 aren't used.
     other : ndarray of float32, shape (n_samples,)
         Another sound, in the same form. One time in four it is mixed in, 3 to 25 dB softer.

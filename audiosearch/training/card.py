@@ -45,7 +45,7 @@ randomly detuned, mixed and filtered, with noise and reverberation; half of them
 `python -m audiosearch.training --help`, in a checkout, shows how to train it again from this audio
 and the teacher.
 
-| package, version | used to | kind | licence of the audio |
+| package, version | used to | kind | license of the audio |
 |---|---|---|---|
 {sources}
 
@@ -54,7 +54,7 @@ The audio comes from Debian 12 or was made by programs of Debian 12. None of it 
 ## Scores
 
 Each file of a class is a query among all other files. P@1 is the share of queries with a nearest
-neighbour of the same class, and mAP is the mean average precision; both are averaged over classes.
+neighbor of the same class, and mAP is the mean average precision; both are averaged over classes.
 Each package was used for one purpose: to learn, to choose a recipe, or to score. So the files of
 **test** had no influence on the model.
 `python -m audiosearch.training score WORK/test --teacher yamnet.tflite --beside FILE` computes a
@@ -65,7 +65,7 @@ compute the row of compact.
 
 ## Limits
 
-The training audio has more synthesised speech and spoken numbers than conversations, more game
+The training audio has more synthesized speech and spoken numbers than conversations, more game
 music than records, and more single notes than bands. The model was never compared with the
 published weights of VGGish. It is not a classifier: it has no names for sounds. Voices in the same
 language and on the same microphone are similar, no matter who speaks.
@@ -107,7 +107,7 @@ _USES = {Split.TRAIN: "learn", Split.VALIDATION: "choose", Split.TEST: "score"}
 
 def _source_row(source: Source, versions: dict[str, str]) -> str:
     name = f"{source.package} {versions.get(source.package, '')}".strip()
-    return f"| {name} | {_USES[source.split]} | {source.kind.value} | {source.licence} |"
+    return f"| {name} | {_USES[source.split]} | {source.kind.value} | {source.license} |"
 
 
 def score_table(title: str, comparison: Comparison) -> str:

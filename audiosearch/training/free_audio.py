@@ -50,15 +50,15 @@ class Source:
     pattern : str
         Regular expression to search in a file's path. Its groups, joined, are the file's class.
         Files without a match are left out.
-    licence : str
-        Licence of the audio, from the package's copyright file.
+    license : str
+        License of the audio, from the package's copyright file.
     """
 
     kind: Kind
     package: str
     split: Split
     pattern: str
-    licence: str
+    license: str
 
     def class_of(self, path: str) -> str | None:
         """Return the class of a file of the package, or None if the file is left out."""

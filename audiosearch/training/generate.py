@@ -1,4 +1,4 @@
-"""Synthesised training audio: General MIDI instruments, spoken numbers and plain waveforms."""
+"""Synthesized training audio: General MIDI instruments, spoken numbers and plain waveforms."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TICKS_PER_SECOND = 960  # mido's 480 ticks a beat at 120 beats a minute
 
 
 def check_programs() -> None:
-    """Check that the synthesisers are installed.
+    """Check that the synthesizers are installed.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def check_programs() -> None:
 
 
 def generate_all(packages: Path, target: Path) -> None:
-    """Synthesise all audio, unless an earlier run finished.
+    """Synthesize all audio, unless an earlier run finished.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def write_instruments(soundfont: Path, target: Path) -> None:
     random = np.random.default_rng(0)
     for program in range(N_PROGRAMS):
         for part in range(2):
-            notes = _phrases(random, centre=54 + 18 * part)
+            notes = _phrases(random, center=54 + 18 * part)
             _render(soundfont, target / f"gm-{program:03d}" / f"{part}.wav", program, 0, notes)
     for key in DRUM_KEYS:
         for kit in DRUM_KITS:
@@ -139,20 +139,20 @@ def write_waveforms(target: Path) -> None:
 Note = tuple[float, int, int, float]  # start in seconds, key, velocity, length in seconds
 
 
-def _phrases(random: np.random.Generator, centre: int) -> list[Note]:
+def _phrases(random: np.random.Generator, center: int) -> list[Note]:
     """Return random notes, then chords, then a melody, around a MIDI key."""
     notes = [
-        (1.2 * i, int(centre + random.integers(-14, 15)), int(random.integers(40, 127)), 0.9)
+        (1.2 * i, int(center + random.integers(-14, 15)), int(random.integers(40, 127)), 0.9)
         for i in range(10)
     ]
     for i in range(4):
-        root = int(centre + random.integers(-7, 8))
+        root = int(center + random.integers(-7, 8))
         third = int(random.integers(3, 5))
         notes += [(12 + 1.5 * i, root + step, 90, 1.3) for step in (0, third, 7)]
     start = 18.0
     while start < 26.0:
         length = float(random.choice([0.15, 0.3, 0.6]))
-        notes.append((start, int(centre + random.integers(-8, 9)), 100, length))
+        notes.append((start, int(center + random.integers(-8, 9)), 100, length))
         start += length
     return notes
 

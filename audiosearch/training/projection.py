@@ -121,7 +121,7 @@ class Projection:
         np.savez(path, mean=self.mean, projection=self.matrix, **scaling)
 
     def embeddings(self, values: Any) -> Any:
-        """Return embeddings, not normalised.
+        """Return embeddings, not normalized.
 
         Parameters
         ----------
@@ -172,12 +172,12 @@ def fit(values: Float32, labels: Int64, weights: Float64) -> Projection:
     weights = weights / weights.sum()
     semantic, classes, cepstra = _parts(values)
     statistics = _statistics(cepstra).numpy().astype(np.float64)
-    centred = statistics - weights @ statistics
+    centered = statistics - weights @ statistics
     scaling = Scaling(
         semantic_mean=_single(weights @ semantic),
         class_mean=_single(weights @ classes),
         statistics_mean=_single(weights @ statistics),
-        whitening=_single(_whitening(centred, weights)),
+        whitening=_single(_whitening(centered, weights)),
     )
     blocks = scaling.blocks(values).numpy().astype(np.float64)
     mean = weights @ blocks
@@ -205,21 +205,21 @@ def _statistics(averages: Any) -> Any:
     return tf.concat([mean, *(tf.sqrt(tf.maximum(v, MIN_VARIANCE)) for v in variances)], axis=1)
 
 
-def _whitening(centred: Float64, weights: Float64) -> Float64:
-    """Return the matrix that whitens centred statistics and keeps the first 64 components.
+def _whitening(centered: Float64, weights: Float64) -> Float64:
+    """Return the matrix that whitens centered statistics and keeps the first 64 components.
 
     Returns
     -------
     ndarray of float64, shape (126, 64)
     """
-    deviation = np.sqrt(weights @ centred**2 + MIN_SPREAD)
-    scaled = centred / deviation
+    deviation = np.sqrt(weights @ centered**2 + MIN_SPREAD)
+    scaled = centered / deviation
     eigenvalues, vectors = np.linalg.eigh((scaled * weights[:, np.newaxis]).T @ scaled)
     matrix = vectors / deviation[:, np.newaxis] / np.sqrt(eigenvalues + WHITENING_RIDGE)
     return np.asarray(matrix[:, ::-1][:, :TIMBRE_SIZE])
 
 
-def _class_projection(centred: Float64, labels: Int64, weights: Float64) -> Float64:
+def _class_projection(centered: Float64, labels: Int64, weights: Float64) -> Float64:
     """Return the projection to the 128 directions in which classes differ most.
 
     The differences are compared after whitening by the covariance within classes.
@@ -229,13 +229,13 @@ def _class_projection(centred: Float64, labels: Int64, weights: Float64) -> Floa
     ndarray of float64, shape (256, 128)
     """
     total = np.bincount(labels, weights)
-    sums = np.zeros((len(total), centred.shape[1]))
-    np.add.at(sums, labels, centred * weights[:, np.newaxis])
-    within = centred - (sums / np.maximum(total, 1e-12)[:, np.newaxis])[labels]
+    sums = np.zeros((len(total), centered.shape[1]))
+    np.add.at(sums, labels, centered * weights[:, np.newaxis])
+    within = centered - (sums / np.maximum(total, 1e-12)[:, np.newaxis])[labels]
     eigenvalues, vectors = np.linalg.eigh((within * weights[:, np.newaxis]).T @ within)
-    ridge = max(CLASS_RIDGE * eigenvalues.mean(), MIN_SPREAD / centred.shape[1])
+    ridge = max(CLASS_RIDGE * eigenvalues.mean(), MIN_SPREAD / centered.shape[1])
     whitening = vectors / np.sqrt(np.maximum(eigenvalues, 0.0) + ridge)
-    spread = whitening.T @ ((centred * weights[:, np.newaxis]).T @ centred) @ whitening
+    spread = whitening.T @ ((centered * weights[:, np.newaxis]).T @ centered) @ whitening
     directions = np.linalg.eigh(spread)[1][:, ::-1][:, :DIMENSION]
     return np.asarray(whitening @ directions)
 

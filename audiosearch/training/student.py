@@ -66,7 +66,7 @@ class Examples:
     ----------
     patches : ndarray of float16, shape (n, 96, 64)
     semantic : ndarray of float32, shape (n, 128)
-        First principal components of the teacher's centred embeddings, scaled to a mean square
+        First principal components of the teacher's centered embeddings, scaled to a mean square
         length of 1.
     labels : ndarray of int32, shape (n,)
         Class of each example, from 0.

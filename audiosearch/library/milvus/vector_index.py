@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from audiosearch.library.milvus.catalog import MilvusCatalog
     from audiosearch.types import Float32, Int64
 
-# Neighbours of a plain search that are compared whitened: at least so many, or so many times k.
+# Neighbors of a plain search that are compared whitened: at least so many, or so many times k.
 _MIN_CANDIDATES, _CANDIDATE_FACTOR = 1_024, 8
 _MAX_SAMPLES = 65_536  # vectors that a transform is fitted to
 _WHITENING = "whitening"  # name of the stored transform
@@ -113,7 +113,7 @@ class MilvusVectorIndex:
 
     @property
     def max_k(self) -> int:
-        """Largest number of neighbours that a search finds."""
+        """Largest number of neighbors that a search finds."""
         return MAX_K
 
     @property
@@ -160,7 +160,7 @@ class MilvusVectorIndex:
         vector : ndarray of float32, shape (dimension,)
             A vector as the index compares it: see `transform`.
         k : int
-            Number of neighbours; fewer are returned if there are fewer, or beyond `max_k`.
+            Number of neighbors; fewer are returned if there are fewer, or beyond `max_k`.
         candidates : MilvusCandidates, optional
             Tracks that may be hits; all tracks by default.
         exclude_ids : sequence of int
@@ -188,7 +188,7 @@ class MilvusVectorIndex:
         ----------
         vectors : ndarray of float32, shape (n, dimension)
         ks : sequence of int
-            Number of neighbours of each vector.
+            Number of neighbors of each vector.
         exclude_ids : sequence of sequence of int
             Ids of tracks that may not be hits, for each vector.
         """

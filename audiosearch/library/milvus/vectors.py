@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32, Int64
 
-#: Largest number of neighbours of a search: a limit of Milvus.
+#: Largest number of neighbors of a search: a limit of Milvus.
 MAX_K = 16_384
 # The parameter that says how many vectors a search compares, by the beginning of the index type.
 _WIDTH_PARAMETERS = {"hnsw": "ef", "diskann": "search_list"}
@@ -87,9 +87,9 @@ class MilvusVectors(MilvusDatabase):
         ----------
         vectors : ndarray of float32, shape (n, dimension)
         k : int
-            Number of neighbours; at most `MAX_K` are returned.
+            Number of neighbors; at most `MAX_K` are returned.
         condition : str
-            Expression that neighbours fulfil; "" for all tracks.
+            Expression that neighbors fulfil; "" for all tracks.
         more_than : float, optional
             Number that the inner products exceed.
         """

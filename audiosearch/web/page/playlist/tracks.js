@@ -59,7 +59,7 @@ const positionOf = (item) => [...byId("playlist-tracks").children].indexOf(item)
 /**
  * Move a track to another position.
  *
- * It swaps with one neighbour after the other. Of the two, the item that does not play is the one
+ * It swaps with one neighbor after the other. Of the two, the item that does not play is the one
  * moved: an item taken out of the document stops playing.
  */
 function moveTrack(from, to, pressedButton = null) {
