@@ -1,4 +1,4 @@
-"""How values are written for people: counts, lengths of time, safe text."""
+"""Text for people: counts, durations, safe characters."""
 
 from __future__ import annotations
 

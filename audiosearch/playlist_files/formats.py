@@ -28,7 +28,7 @@ class PlaylistFormat(str, Enum):
 
 
 class _FormatModule(Protocol):
-    """What the module of a format defines."""
+    """Interface of a format's module."""
 
     def write(self, entries: Sequence[Entry], name: str) -> bytes:
         """Return the contents of a playlist file."""

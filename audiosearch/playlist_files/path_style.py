@@ -1,4 +1,4 @@
-"""How the paths of tracks are written into a playlist file."""
+"""Style of the paths in a playlist file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PathStyle:
-    """How the paths of tracks are written into a playlist file.
+    """Style of the paths in a playlist file.
 
     Attributes
     ----------

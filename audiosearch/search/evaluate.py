@@ -1,4 +1,4 @@
-"""How well neighbors share a library's own labels, such as artist or genre."""
+"""Search quality, measured by a library's own labels such as artist or genre."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Label(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How well a ranking of neighbors agrees with labels.
+    """Agreement of a ranking of neighbors with labels.
 
     Precisions and average precision are in [0, 1]. Each is the mean over labels of the mean over
     the label's tracks.
@@ -75,7 +75,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How well neighbors share a label, by plain and by whitened vectors.
+    """Agreement of neighbors with a label, by plain and by whitened vectors.
 
     Attributes
     ----------

@@ -45,7 +45,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """Which tracks may be hits, and how hits are ranked.
+    """Options of a search: the tracks that may be hits, and their ranking.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which tracks are copies of the same recording.
+"""Copies of the same recording among tracks.
 
 Two tracks are the same recording if their files have the same bytes, or if their embeddings
 and durations agree. Durations must agree because a short sound and a longer one can have

@@ -52,7 +52,7 @@ class FileTask:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What an actor needs to start.
+    """Settings that an actor starts with.
 
     Attributes
     ----------
