@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Pooling(str, Enum):
-    """Ways to pool the embeddings of patches into one vector. Scaled to unit length, both give the same vector."""
+    """Ways to pool patches into one vector. Scaled to unit length, both give the same vector."""
 
     MEAN = "mean"
     SUM = "sum"
