@@ -40,6 +40,12 @@ BESIDE = {
     "songs": "what made-up songs show, shown again with real ones",
 }
 MISSING = {name for name in BESIDE if not (SHARED / name).is_dir()}
+#: Files with tests of clusters, browsers, trainings, large indexes: those that take longest first.
+SLOW = [
+    *("test_cluster", "test_training", "test_vggish", "test_page", "test_map"),
+    *("test_map_page", "test_milvus", "test_optimize", "test_fuzz", "test_trust", "test_together"),
+    *("test_bench", "test_benchmarks"),
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,8 +63,16 @@ def pytest_configure(config: pytest.Config) -> None:
     tracks.LARGE = config.getoption("--tracks")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what compares files beside the checkout, where they are not there."""
+    """Mark and order slow tests, and leave out those of files that are not here.
+
+    Slow files come first, so that no worker has one of them left when the others are done.
+    """
+    for item in items:
+        if item.path.stem in SLOW or item.get_closest_marker("checkpoint"):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
     missing = [
         item for item in items for mark in item.iter_markers("beside") if mark.args[0] in MISSING
     ]
@@ -104,7 +118,7 @@ def music(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["folder", "milvus"])
+@pytest.fixture(params=["folder", pytest.param("milvus", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a new index goes: what an index promises, it keeps in a folder and in Milvus."""
     if request.param == "folder":
