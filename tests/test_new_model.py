@@ -14,7 +14,7 @@ from sounds import melody, write
 from audiosearch import DownloadError, WeightsError
 from audiosearch.library.index import Index
 from audiosearch.models import registry
-from audiosearch.models.download import RemoteFile
+from audiosearch.models.remote_file import RemoteFile
 from audiosearch.models.spec import ModelSpec
 from audiosearch.models.specs import SPECS, downloads
 from audiosearch.models.weights_format import LiteRtFile
@@ -128,7 +128,7 @@ def test_add_records_the_model_and_its_dimension(library, new_model, run):
     assert '"model": "bands512"' in run("info", "--format", "json").stdout
     with Index("index") as index:
         assert index.spec.dimension == DIMENSION
-        vector = index.vector(index.track_at(str(library / "00.wav")))
+        vector = index.vector(index.storage.track_at(str(library / "00.wav")))
     assert vector.shape == (DIMENSION,)
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
 
