@@ -243,7 +243,7 @@ BAD = [
     pytest.param(["query", "low.wav", "--format", "xml"], 2, "xml", id="an unknown format"),
     pytest.param(["query", "#" + "9" * 30], 1, "neither", id="an id beyond all bounds"),
     pytest.param(["add", "low.wav", "--excerpt", "nan"], 2, "excerpt", id="an excerpt of nan"),
-    pytest.param(["remove", ""], 2, "empty name", id="remove an empty name"),
+    pytest.param(["remove", ""], 2, "is empty", id="remove an empty name"),
     pytest.param(["remove", "nowhere"], 1, "nowhere", id="remove nothing"),
     pytest.param(["embed", "low.wav", "-o", "gone/x.npy"], 1, "gone/x.npy", id="output"),
     pytest.param(

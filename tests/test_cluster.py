@@ -344,7 +344,7 @@ def test_ctrl_c_keeps_added_files(cluster, tmp_path, start):
     os.killpg(adding.pid, signal.SIGINT)
     _, stderr = adding.communicate(timeout=120)
     assert adding.returncode == 130
-    assert "the same command goes on from there" in stderr
+    assert "run the same command to continue" in stderr
     wait_for(lambda: not worker_processes())
     assert len(stored()) == 4
 

@@ -76,7 +76,9 @@ def test_a_node_whose_cache_cannot_be_written_is_named(actor, tmp_path, monkeypa
     monkeypatch.setenv("AUDIOSEARCH_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(actor_module, "_address", lambda: "10.0.0.2")
     error = start_error(actor)
-    assert str(error).startswith(f"On the node 10.0.0.2: The cache folder {tmp_path / 'file'}")
+    assert str(error).startswith(
+        f"On the node 10.0.0.2: Can't write to the cache folder {tmp_path / 'file'}"
+    )
     assert "AUDIOSEARCH_CACHE" in error.hint
 
 

@@ -212,7 +212,7 @@ def test_ctrl_c_keeps_added_files_and_says_how_to_continue(tmp_path, faulty, sta
     os.killpg(adding.pid, signal.SIGINT)
     _, said = adding.communicate(timeout=120)
     assert adding.returncode == 130
-    assert "the same command goes on from there" in said
+    assert "run the same command to continue" in said
     hanging.unlink()
     statuses = [result.status for result in add("index", [folder])]
     assert statuses == [Status.UNCHANGED] * 3

@@ -209,7 +209,7 @@ def test_queries_and_playback_of_urls_that_are_not_tracks_are_errors(bucket, tmp
     with Index("index") as index:
         track = index.resolve("memory://bucket/low.wav")
         assert similar(index, track.path, k=1).hits
-        with pytest.raises(TrackNotFound, match="URLs are not heard"):
+        with pytest.raises(TrackNotFound, match="don't download URLs"):
             similar(index, "https://host/other.wav")
     with pytest.raises(TrackNotFound, match="under a URL"):
         asyncio.run(Playback(tmp_path).playable(track))

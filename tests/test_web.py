@@ -212,7 +212,10 @@ def test_playlists_can_be_filtered(api, served):
             found = api.post("/playlist", json=wanted | {"seeds": False, "unless": {}, key: which})
             assert len(found.json()["tracks"]) == max(0, n_tracks - 1)
     refused = api.post("/playlist", json=wanted | {"only": {"year": "soon"}})
-    assert (refused.status_code, refused.json()["error"]) == (400, "soon is no range.")
+    assert (refused.status_code, refused.json()["error"]) == (
+        400,
+        "soon is not a range of numbers.",
+    )
 
 
 def test_playlists_leave_out_what_other_playlists_hold(api, served):
