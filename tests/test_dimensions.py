@@ -226,9 +226,7 @@ def test_an_index_whose_dimension_another_process_changed_says_so(tmp_path):
         for track, vector in zip(index, vectors_of(20, 96), strict=True):
             staged.put(track, track.content_hash, vector)
         assert staged.commit([])
-        with pytest.raises(
-            ModelMismatch, match="Another process has changed the model .* 96 dimensions"
-        ):
+        with pytest.raises(ModelMismatch, match=r"changed the model.*96 dimensions"):
             server.search(query, 3)
         with Index(directory) as reopened:
             assert reopened.spec.dimension == 96
