@@ -49,7 +49,7 @@ class RemoteFile:
     option : str
         The command line's option to use a local file instead, as in "--weights FILE".
     size_mb : float
-        About the size, in units of 1,000,000 bytes.
+        Approximate size, in units of 1,000,000 bytes.
     license : str
         SPDX identifier.
     """
@@ -141,7 +141,7 @@ class RemoteFile:
             )
         except (requests.RequestException, _ConnectionLost) as exc:
             raise self._failed(_reason(exc)) from exc
-        except ValueError as exc:  # pooch reports a wrong digest so
+        except ValueError as exc:  # pooch's error for a wrong digest
             raise self._failed("the file has the wrong SHA-512") from exc
 
     def _failed(self, reason: str) -> DownloadError:
@@ -153,11 +153,11 @@ class RemoteFile:
 
 
 class _ConnectionLost(OSError):
-    """A response that started and didn't finish."""
+    """A response broke off before its end."""
 
 
 def _remove_all_but(kept: Path) -> None:
-    """Remove the remains of a killed download beside its lock."""
+    """Remove all files beside a lock file: the remains of a killed download."""
     for path in kept.parent.iterdir():
         if path != kept:
             path.unlink()
