@@ -344,7 +344,7 @@ def test_an_impossible_request_is_refused_and_changes_nothing(index, slow_when_e
 def test_a_size_that_is_not_one_is_refused(exact, run, size):
     refused = run("optimize", "--index", exact, "--max-memory", size)
     assert refused.exit_code == 2
-    assert "is no size" in refused.stderr
+    assert "is not a size" in refused.stderr
 
 
 def test_an_empty_index_is_refused(tmp_path):
