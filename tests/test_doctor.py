@@ -132,7 +132,7 @@ def test_the_model_can_be_named_if_the_database_lost_it(database):
     content = content.replace(compact().weights_digest.encode(), b"x" * 64)
     inner_pages(content)
     database.write_bytes(content)
-    with pytest.raises(LibraryError, match="not which model"):
+    with pytest.raises(LibraryError, match="not the model that made it"):
         repair(database.parent)
     assert database.read_bytes() == content
     repair(database.parent, model="compact")

@@ -16,7 +16,7 @@ import pytest
 
 from audiosearch.errors import DownloadError, ModelError
 from audiosearch.models import download
-from audiosearch.models.download import RemoteFile
+from audiosearch.models.remote_file import RemoteFile
 
 CONTENT = os.urandom(3_000_000)
 SHA512 = hashlib.sha512(CONTENT).hexdigest()

@@ -11,8 +11,8 @@ from sounds import melody, write
 
 from audiosearch import ModelUnavailable, UsageError, WeightsError
 from audiosearch.models import registry
-from audiosearch.models.download import RemoteFile
 from audiosearch.models.front_end import FRONT_END_VERSION
+from audiosearch.models.remote_file import RemoteFile
 from audiosearch.models.runtime import Network
 from audiosearch.models.spec import Ability
 from audiosearch.models.specs import SPECS, model_choices

@@ -14,7 +14,7 @@ from sounds import melody, write
 from audiosearch import DownloadError, WeightsError
 from audiosearch.library.index import Index
 from audiosearch.models import registry
-from audiosearch.models.download import RemoteFile
+from audiosearch.models.remote_file import RemoteFile
 from audiosearch.models.spec import ModelSpec
 from audiosearch.models.specs import SPECS, downloads
 from audiosearch.models.weights_format import LiteRtFile

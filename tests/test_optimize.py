@@ -72,7 +72,7 @@ def index(exact, tmp_path):
 def slow_when_exact(monkeypatch):
     """Exact search counts as slow, as in a much larger index."""
     monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", 0.0)
-    monkeypatch.setattr(optimizing, "_MILARGE", 1)
+    monkeypatch.setattr(optimizing, "_MIN_TRACKS", 1)
 
 
 def hits_of(index, seeds, **options):
@@ -125,7 +125,7 @@ def test_exact_search_that_is_fast_stays(index, run, monkeypatch):
     result = optimize(index)
     assert (result.before.index_type, result.after.index_type) == ("flat", "flat")
     assert index.vector_index().config == FLAT
-    assert "stays as it is" in run("optimize", "--index", index.location).stderr
+    assert "Nothing changed" in run("optimize", "--index", index.location).stderr
 
 
 def never(self):
@@ -302,7 +302,7 @@ def test_stored_configurations_keep_their_keys(config, stored):
 def test_a_configuration_of_a_newer_version_is_refused(index, run, text):
     with pytest.raises(LibraryError, match="doesn't know the type"):
         IndexConfig.from_settings({"arrangement": text})
-    index._catalog.set_settings({"arrangement": text})
+    index.storage.set_settings({"arrangement": text})
     failed = run("query", "#1", "--index", index.location)
     assert failed.exit_code == 1
     assert "newer audiosearch" in failed.stderr

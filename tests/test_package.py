@@ -23,7 +23,7 @@ def wheel_files():
     files = {path for folder in folders for path in folder.glob("*.py")}
     for package, patterns in settings["package-data"].items():
         for pattern in patterns:
-            matches = set((ROOT / package).glob(pattern))
+            matches = {path for path in (ROOT / package).glob(pattern) if path.is_file()}
             assert matches, f"package-data has a pattern without files: {pattern}"
             files |= matches
     return {path.relative_to(ROOT).as_posix() for path in files}

@@ -51,8 +51,9 @@ def test_every_track_gets_a_vector_of_the_other_model_and_keeps_its_id(index, ot
         assert opened.spec.model == "other.tflite"
         assert {track.path: track.id for track in opened} == before
         assert opened.pending() == (None, 0)
-        track, similarity = opened.search(vectors()[min(before)], 1)[0]
-        assert (track.path, similarity) == (min(before), pytest.approx(1.0))
+        low = next(path for path in before if path.endswith("low.wav"))  # no copy of another
+        track, similarity = opened.search(vectors()[low], 1)[0]
+        assert (track.path, similarity) == (low, pytest.approx(1.0))
 
 
 def test_an_interrupted_run_keeps_the_old_vectors_and_its_progress(index, other, music):
@@ -108,9 +109,9 @@ def test_an_index_that_was_open_before_does_not_mix_models(index, other, music):
         track = next(iter(opened))
         vector = opened.vector(track)
         reembed(other)
-        with pytest.raises(ModelMismatch, match="meanwhile"):
+        with pytest.raises(ModelMismatch, match="has changed the model"):
             opened.add(track, vector)
-        with pytest.raises(ModelMismatch, match="meanwhile"):
+        with pytest.raises(ModelMismatch, match="has changed the model"):
             opened.search(vector, 1)
 
 

@@ -6,20 +6,21 @@ import math
 import statistics
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from audiosearch import defaults
 from audiosearch.errors import LibraryError, UsageError
+from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
-from audiosearch.library.faiss.vector_index import VectorIndexes
 from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from audiosearch.library.faiss.faiss_index import FaissIndex
+    from audiosearch.library.faiss.vector_index import VectorIndexes
     from audiosearch.library.index import Index
     from audiosearch.types import Float32, Int64
 
@@ -145,14 +146,10 @@ def make_exact(index: Index) -> OptimizeResult:
 
 
 def _optimizable(index: Index) -> VectorIndexes:
-    if not isinstance(index.vector_indexes, VectorIndexes):
-        raise LibraryError(
-            f"`optimize` works on an index in a folder; {index.location} is on a server.",
-            hint="Create another index on the field `embedding` there, HNSW or DISKANN, with "
-            "metric IP.",
-        )
+    """Return the FAISS indexes of an index; only a backend that uses FAISS has the capability."""
+    index.require_capability(Capability.OPTIMIZE)
     index.require_tracks()
-    return index.vector_indexes
+    return cast("VectorIndexes", index.vector_indexes)
 
 
 # Each of these functions releases the index that it builds: two at a time may not fit in memory.

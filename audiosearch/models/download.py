@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from audiosearch.errors import DownloadError
-from audiosearch.models.cache import cache_dir, unwritable
+from audiosearch.models.cache import unwritable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,126 +28,80 @@ def no_progress(what: str, done: int, total: int | None) -> None:
     """Ignore progress."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A published file: its address, and the digest that verifies it.
+def download(
+    url: str, path: Path, *, sha512: str, label: str, hint: str, progress: Progress = no_progress
+) -> None:
+    """Download a file unless it exists.
 
-    The environment variable ``AUDIOSEARCH_<key>_URL`` names a mirror, and
-    ``AUDIOSEARCH_<key>_SHA512`` the digest of a file on the mirror that isn't the published one.
+    If two processes download the same file, the second one waits for the first. The file's
+    folder must hold no other files.
 
-    Attributes
+    Parameters
     ----------
-    key : str
-        Part of the names of the environment variables; upper case.
-    title : str
-        Name in messages.
-    published_url : str
-    published_sha512 : str
-        128 hexadecimal digits.
-    option : str
-        The command line's option to use a local file instead, as in "--weights FILE".
-    size_mb : float
-        Approximate size, in units of 1,000,000 bytes.
-    license : str
-        SPDX identifier.
+    url : str
+    path : Path
+        The file to write.
+    sha512 : str
+        Expected digest: 128 hexadecimal digits in lower case.
+    label : str
+        Name of the file in messages.
+    hint : str
+        Hint of the error if the download fails.
+    progress : callable
+        Called with the number of bytes so far.
+
+    Raises
+    ------
+    DownloadError
+        If the server doesn't respond, the connection breaks, or the digest is wrong.
+    ModelError
+        If the folder can't be written.
     """
+    from filelock import FileLock
 
-    key: str
-    title: str
-    published_url: str
-    published_sha512: str
-    option: str
-    size_mb: float
-    license: str
+    if os.path.exists(path):
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name("lock")
+        with FileLock(lock):
+            if not path.exists():
+                _remove_all_but(lock)
+                reason = _failure(url, path, sha512, f"Downloading {label}", progress)
+                if reason is not None:
+                    message = f"Can't download {label} from {url}: {reason}."
+                    raise DownloadError(message, hint=hint)
+    except OSError as exc:
+        raise unwritable(exc) from exc
 
-    @property
-    def label(self) -> str:
-        """Name in messages, with the size of a large file."""
-        return f"{self.title} ({self.size_mb:.0f} MB)" if self.size_mb >= 1 else self.title
 
-    @property
-    def url(self) -> str:
-        """Address to download from."""
-        return os.environ.get(f"AUDIOSEARCH_{self.key}_URL") or self.published_url
+def _failure(url: str, path: Path, sha512: str, what: str, progress: Progress) -> str | None:
+    """Download a file. Return the reason if that fails, else None."""
+    import pooch
+    import requests
 
-    @property
-    def sha512(self) -> str:
-        """Expected digest: 128 hexadecimal digits in lower case."""
-        named = os.environ.get(f"AUDIOSEARCH_{self.key}_SHA512") or self.published_sha512
-        return named.strip().lower()
+    pooch.get_logger().setLevel("ERROR")
 
-    @property
-    def path(self) -> Path:
-        """Path in the cache. The file exists once it was downloaded and verified."""
-        name = urlsplit(self.published_url).path.rpartition("/")[2]
-        return cache_dir() / "downloads" / self.sha512[:16] / name
+    def write(url: str, output_file: str, _pooch: object) -> None:
+        with contextlib.closing(_response(url)) as response, open(output_file, "wb") as file:
+            response.raise_for_status()
+            length = response.headers.get("content-length", "")
+            total = int(length) if length.isdecimal() else None
+            done = 0
+            try:
+                for chunk in response.iter_content(_CHUNK_BYTES):
+                    done += file.write(chunk)
+                    progress(what, done, total)
+            except requests.RequestException as exc:
+                raise _ConnectionLost from exc
 
-    def fetch(self, progress: Progress = no_progress) -> Path:
-        """Download the file unless the cache has it, and return its path.
-
-        If two processes fetch the same file, the second one waits for the first.
-
-        Raises
-        ------
-        DownloadError
-            If the server doesn't respond, the connection breaks, or the digest is wrong.
-        ModelError
-            If the cache can't be written.
-        """
-        from filelock import FileLock
-
-        if os.path.exists(self.path):
-            return self.path
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = self.path.with_name("lock")
-            with FileLock(lock):
-                if not self.path.exists():
-                    _remove_all_but(lock)
-                    self._download(progress)
-        except OSError as exc:
-            raise unwritable(exc) from exc
-        return self.path
-
-    def _download(self, progress: Progress) -> None:
-        import pooch
-        import requests
-
-        pooch.get_logger().setLevel("ERROR")
-
-        def write(url: str, output_file: str, _pooch: object) -> None:
-            what = f"Downloading {self.label}"
-            with contextlib.closing(_response(url)) as response, open(output_file, "wb") as file:
-                response.raise_for_status()
-                length = response.headers.get("content-length", "")
-                total = int(length) if length.isdecimal() else None
-                done = 0
-                try:
-                    for chunk in response.iter_content(_CHUNK_BYTES):
-                        done += file.write(chunk)
-                        progress(what, done, total)
-                except requests.RequestException as exc:
-                    raise _ConnectionLost from exc
-
-        try:
-            pooch.retrieve(
-                self.url,
-                f"sha512:{self.sha512}",
-                fname=self.path.name,
-                path=self.path.parent,
-                downloader=write,
-            )
-        except (requests.RequestException, _ConnectionLost) as exc:
-            raise self._failed(_reason(exc)) from exc
-        except ValueError as exc:  # pooch's error for a wrong digest
-            raise self._failed("the file has the wrong SHA-512") from exc
-
-    def _failed(self, reason: str) -> DownloadError:
-        return DownloadError(
-            f"Can't download {self.label} from {self.url}: {reason}.",
-            hint=f"Check the network, use a local file with {self.option}, or set "
-            f"AUDIOSEARCH_{self.key}_URL (and AUDIOSEARCH_{self.key}_SHA512) to a mirror.",
-        )
+    try:
+        pooch.retrieve(url, f"sha512:{sha512}", fname=path.name, path=path.parent, downloader=write)
+    except (requests.RequestException, _ConnectionLost) as exc:
+        return _reason(exc)
+    except ValueError:  # the error of pooch for a wrong digest
+        return "the file has the wrong SHA-512"
+    return None
 
 
 class _ConnectionLost(OSError):

@@ -16,8 +16,9 @@ from audiosearch.errors import (
     WeightsError,
 )
 from audiosearch.models.cache import cache_dir, model_path
-from audiosearch.models.download import Progress, RemoteFile, no_progress
+from audiosearch.models.download import Progress, no_progress
 from audiosearch.models.model import Model, ModelRequest
+from audiosearch.models.remote_file import RemoteFile
 from audiosearch.models.spec import PackagedFile
 from audiosearch.models.specs import AUTO, FALLBACK, PREFERRED, SPECS, model_choices
 from audiosearch.models.weights_format import copy_to_cache

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from audiosearch.models.front_end import FRONT_END_VERSION
 
 if TYPE_CHECKING:
-    from audiosearch.models.download import RemoteFile
+    from audiosearch.models.remote_file import RemoteFile
     from audiosearch.models.weights_format import WeightsFormat
 
 
@@ -21,8 +20,7 @@ class Ability(str, Enum):
     WHITENING = "whitening"  # whitened vectors find similar tracks better than plain ones
 
 
-@dataclass(frozen=True, slots=True)
-class PackagedFile:
+class PackagedFile(NamedTuple):
     """A file that ships with the package.
 
     Attributes
@@ -42,8 +40,7 @@ class PackagedFile:
         return Path(__file__).with_name(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
+class ModelSpec(NamedTuple):
     """The description of a model that audiosearch knows by name.
 
     Attributes

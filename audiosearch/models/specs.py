@@ -1,13 +1,14 @@
 """The registry: every model that audiosearch knows by name.
 
 To add a model with .tflite weights, add one `ModelSpec` to `SPECS`. No other module changes.
+The command line reads the names at every start, so this module and its imports load fast.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from audiosearch.models.download import RemoteFile
+from audiosearch.models.remote_file import RemoteFile
 from audiosearch.models.spec import Ability, ModelSpec, PackagedFile
 from audiosearch.models.vggish_layers import VGGISH_DIMENSION, VGGISH_FLOPS_PER_PATCH
 from audiosearch.models.weights_format import LiteRtFile, VggishCheckpoint

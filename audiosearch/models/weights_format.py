@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from typing import TYPE_CHECKING, Protocol
 
 from audiosearch.errors import WeightsError
-from audiosearch.models.cache import (
-    cached_file,
-    files_key,
-    model_path,
-    record_digest,
-    recorded_digest,
-    unwritable,
-)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +58,8 @@ class LiteRtFile:
 
     def install(self, path: Path, *, dimension: int, progress: Progress) -> str:
         """Put a copy into the cache; see `WeightsFormat.install`."""
+        from audiosearch.models.cache import files_key, record_digest, unwritable
+
         if (weights_digest := self.installed_digest(path)) is not None:
             return weights_digest
         progress(f"Checking {path.name}", 0, None)
@@ -85,6 +77,8 @@ class LiteRtFile:
 
     def installed_digest(self, path: Path) -> str | None:
         """Return the digest of a file that was copied; see `WeightsFormat.installed_digest`."""
+        from audiosearch.models.cache import files_key, model_path, recorded_digest
+
         try:
             weights_digest = recorded_digest(files_key([path]))
         except OSError as exc:
@@ -128,6 +122,10 @@ def copy_to_cache(path: Path) -> tuple[str, bool, int]:
     ModelError
         If the cache can't be written.
     """
+    import os
+    import shutil
+
+    from audiosearch.models.cache import cached_file, model_path
     from audiosearch.models.digest import tflite_digest
     from audiosearch.models.runtime import Network
 

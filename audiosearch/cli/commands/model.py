@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import click
 import typer
 
 from audiosearch.cli.options import (
@@ -29,10 +28,22 @@ def status(output: OutputFormat = Format.TABLE) -> None:
     show_facts(registry.status(), output)
 
 
+def _check_download(name: str) -> str:
+    """Return the name of a download, or fail if there is none of that name."""
+    if name not in downloads():
+        choices = ", ".join(f"'{choice}'" for choice in downloads())
+        message = f"'{name}' is not one of {choices}."
+        raise typer.BadParameter(message)
+    return name
+
+
 @model_group.command()
 def fetch(
     what: Annotated[
-        str, typer.Argument(help="File to download.", click_type=click.Choice(list(downloads())))
+        str,
+        typer.Argument(
+            metavar="|".join(downloads()), help="File to download.", callback=_check_download
+        ),
     ] = PREFERRED,
 ) -> None:
     """Download VGGish (288 MB) and convert it, or download its PCA parameters."""
