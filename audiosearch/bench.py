@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32
 
 FORMATS = {"mp3": "MPEG_LAYER_III", "flac": "PCM_16"}  # soundfile's subtypes, by suffix
-SIZES = (1_000, 10_000, 100_000)  # vectors that are searched
+SIZES = (1_000, 10_000, 100_000)  # numbers of vectors to search
 
 _RATE_HZ, _FILE_SECONDS = 44_100, 60.0
 _RUN_SECONDS = 6.0  # approximate length of one run from files to embeddings
@@ -69,14 +69,14 @@ class Figure:
 class Bench:
     """Benchmark of a model on this machine, with synthesized sounds.
 
-    Each round measures everything once, so that other work of the machine affects all
-    measurements alike.
+    Each round measures everything once, so that other load on the machine affects all
+    measurements equally.
 
     Parameters
     ----------
     model : Model
     n_jobs : int, optional
-        Number of processes that decode. Default: one for each core.
+        Number of processes that decode. Default: one per core.
     """
 
     def __init__(self, model: Model, *, n_jobs: int | None = None) -> None:
@@ -85,7 +85,7 @@ class Bench:
         self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
 
     def rounds(self, n_rounds: int) -> Iterator[int]:
-        """Measure for some rounds; yield each round's number, from 1, when it is done."""
+        """Run the given number of rounds; yield each round's number, from 1, when it is done."""
         with tempfile.TemporaryDirectory() as name:
             sounds = {suffix: _Sounds(Path(name), suffix) for suffix in FORMATS}
             network = self._model.load(n_threads=self._n_jobs)
@@ -104,7 +104,7 @@ class Bench:
         self._values[part, what, unit].append(value)
 
     def _measure_network(self, network: Network) -> tuple[float, int]:
-        """Return the core-seconds that the network takes for a patch, and its dimension."""
+        """Return the network's core-seconds per patch, and the dimension of its embeddings."""
         patches = np.zeros((BATCH_PATCHES, PATCH_FRAMES, N_BANDS), dtype=np.float32)
         wall, cpu = _timed(lambda: network(patches), seconds=_TIMED_SECONDS)
         rate = BATCH_PATCHES / wall
@@ -133,7 +133,7 @@ class Bench:
         self._record(suffix, "share of the ceiling", rate / ceiling, "")
 
     def _end_to_end(self, paths: list[str]) -> float:
-        """Return the patches per second from files to embeddings, without the start."""
+        """Return the patches per second from files to embeddings, leaving out the start-up time."""
         pipeline = Pipeline(paths, self._model, n_jobs=self._n_jobs)
         progress = [(time.perf_counter(), 0.0)]
         for batch in pipeline:
@@ -158,7 +158,7 @@ class Bench:
 
 
 def front_end_seconds(path: str) -> dict[str, float]:
-    """Return the core-seconds that a second of sound takes in the front end, and in its stages.
+    """Return the core-seconds per second of audio of the front end and of each of its stages.
 
     Call it in a process like those that decode, with one BLAS thread.
     """
@@ -181,7 +181,7 @@ def front_end_seconds(path: str) -> dict[str, float]:
 
 
 def _core_seconds(stream: Iterable[object]) -> float:
-    """Return the core-seconds that it takes to read a stream to its end."""
+    """Return the core-seconds needed to read a stream to its end."""
     started = time.process_time()
     for _ in stream:
         pass
@@ -189,7 +189,7 @@ def _core_seconds(stream: Iterable[object]) -> float:
 
 
 def _front_end_on_all_cores(paths: list[str]) -> dict[str, float]:
-    """Return the mean of `front_end_seconds`, measured on all cores at once: they share memory."""
+    """Return the mean of `front_end_seconds` on all cores at once, because cores share memory."""
     program = (
         "import json, sys; from audiosearch.bench import front_end_seconds; "
         "print(json.dumps([front_end_seconds(path) for path in sys.argv[1:]]))"
@@ -209,7 +209,7 @@ def _front_end_on_all_cores(paths: list[str]) -> dict[str, float]:
 
 
 def _timed(function: Callable[[], object], *, seconds: float) -> tuple[float, float]:
-    """Return the wall-clock and core seconds of a call, the mean over about so many seconds."""
+    """Return the mean wall-clock and core seconds of a call, repeated for about ``seconds``."""
     function()  # warm up
     n_calls, started, cpu_started = 0, time.perf_counter(), time.process_time()
     while (elapsed := time.perf_counter() - started) < seconds:
@@ -219,7 +219,7 @@ def _timed(function: Callable[[], object], *, seconds: float) -> tuple[float, fl
 
 
 class _Sounds:
-    """Files of one minute of stereo, with different titles so that none is a duplicate.
+    """Stereo files of one minute. Their titles differ, so that none is a duplicate.
 
     Parameters
     ----------
@@ -240,19 +240,19 @@ class _Sounds:
         self._paths: list[str] = []
 
     def paths(self, n_files: int) -> list[str]:
-        """Return the paths of some files, and write those that don't exist yet."""
+        """Return the paths of ``n_files`` files. Write those that don't exist yet."""
         for number in range(len(self._paths), n_files):
             path = self._folder / f"{number}.{self._suffix}"
             title = f"{_TITLE[:-5]}{number:05}"
             path.write_bytes(self._content.replace(_TITLE.encode(), title.encode()))
             self._paths.append(str(path))
         if hasattr(os, "sync"):
-            os.sync()  # or the disk still writes while reading is measured
+            os.sync()  # so that the disk isn't busy writing while reading is measured
         return self._paths[:n_files]
 
 
 def _second(rng: np.random.Generator) -> Float32:
-    """Return a second of a chord over noise: float32, shape (n_samples, 2), in [-1, 1]."""
+    """Return one second of a chord plus noise: float32, shape (n_samples, 2), in [-1, 1]."""
     times = np.arange(_RATE_HZ) / _RATE_HZ
     tones = np.sum(
         [np.sin(2 * np.pi * hertz * times) / 8 for hertz in rng.uniform(100, 8_000, 6)], axis=0

@@ -9,7 +9,7 @@ INDEX: Final = "index"  # folder of the index, relative to the current folder
 # Queries
 HITS: Final = 10  # hits of a query
 MAX_HITS: Final = 1_000  # hits of a query over HTTP
-MAX_QUERY_FILES: Final = 10  # clips that one query uploads
+MAX_QUERY_FILES: Final = 10  # clips that one query may upload
 WHITEN_QUERY: Final = False  # whether queries rank whitened vectors
 TRACKS_PER_PAGE: Final = 50  # tracks listed at a time over HTTP
 
@@ -19,12 +19,12 @@ MAX_PLAYLIST_TRACKS: Final = 1_000  # tracks over HTTP; also limits the per-arti
 MAX_PLAYLIST_MINUTES: Final = 6_000  # playing time over HTTP
 KEEP_SEEDS: Final = True  # whether a playlist starts with its seeds
 ARTIST_GAP: Final = 0  # tracks between two by the same artist
-MIN_DIVERSITY: Final = 0.0  # the most similar tracks
-MAX_DIVERSITY: Final = 1.0  # tracks that differ most
+MIN_DIVERSITY: Final = 0.0  # picks the most similar tracks
+MAX_DIVERSITY: Final = 1.0  # picks tracks that differ most
 DIVERSITY: Final = MIN_DIVERSITY
 MAX_SEEDS: Final = 100  # seeds over HTTP
 MAX_WAYPOINTS: Final = 20  # tracks between the two ends of a path, over HTTP
-MAX_EXCLUDED_PLAYLISTS: Final = 20  # playlist files over HTTP whose tracks are left out
+MAX_EXCLUDED_PLAYLISTS: Final = 20  # excluded playlist files over HTTP
 MAX_STRATEGY_LENGTH: Final = 40  # characters of a strategy's name, over HTTP
 MAX_PLAYLIST_NAME_LENGTH: Final = 200  # characters
 MAX_PLAYLIST_FILE_LENGTH: Final = 500_000  # characters of an excluded playlist, over HTTP
@@ -36,7 +36,7 @@ MAX_RANGE_LENGTH: Final = 20  # characters of a range such as 1990..1999
 # Vectors
 MIN_DIMENSION: Final = 2  # numbers in a vector
 MAX_DIMENSION: Final = 4_096
-DIMENSION: Final = 128  # of VGGish, compact, and an index that doesn't say otherwise
+DIMENSION: Final = 128  # of VGGish and compact; default for an index
 
 # `optimize`
 TARGET_RECALL: Final = 0.95  # share of the ten nearest tracks that a search must find
@@ -44,7 +44,7 @@ TARGET_RECALL: Final = 0.95  # share of the ten nearest tracks that a search mus
 # `map`
 MAP_KIND: Final = "html"
 MIN_TRUSTWORTHINESS_TRACKS: Final = 21  # trustworthiness at 10 neighbors is undefined for fewer
-MAX_TRUSTWORTHINESS_TRACKS: Final = 5_000  # of more, a sample is measured: all pairs count
+MAX_TRUSTWORTHINESS_TRACKS: Final = 5_000  # a larger index is measured by a sample
 
 # `bench`
 BENCH_ROUNDS: Final = 3

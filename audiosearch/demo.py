@@ -33,7 +33,7 @@ class DemoSound:
 
 
 def write_sounds(folder: Path) -> tuple[list[DemoSound], list[DemoSound]]:
-    """Write the demo's sounds as 16-bit wav files, and leave files that have them already.
+    """Write the demo's sounds as 16-bit WAV files. Files that are up to date are left as they are.
 
     Parameters
     ----------
@@ -87,14 +87,14 @@ def _times() -> Float64:
 
 
 def _strike(waveform: Float64, sound: Float64, at_seconds: float) -> None:
-    """Add a sound to a waveform from a time on; the part beyond the end is dropped."""
+    """Add a sound to a waveform, starting at a time. Samples beyond the end are dropped."""
     start = int(at_seconds * RATE_HZ)
     end = min(len(waveform), start + len(sound))
     waveform[start:end] += sound[: end - start]
 
 
 def _low_passed(noise: Float64, cutoff_hz: float) -> Float64:
-    """Return noise with frequencies above a cutoff damped."""
+    """Return noise with the frequencies above a cutoff damped."""
     spectrum = np.fft.rfft(noise)
     hertz = np.fft.rfftfreq(len(noise), 1 / RATE_HZ)
     return np.fft.irfft(spectrum / (1 + (hertz / cutoff_hz) ** 4), len(noise))
@@ -139,7 +139,7 @@ def drum(rng: np.random.Generator) -> Float64:
 
 
 def bell(rng: np.random.Generator) -> Float64:
-    """Return two strokes of a bell: inharmonic partials, of which the high ones decay first."""
+    """Return two strokes of a bell: inharmonic partials; the high ones decay first."""
     waveform = np.zeros_like(_times())
     t = np.arange(int(2.5 * RATE_HZ)) / RATE_HZ
     strike_hz = rng.uniform(500, 900)

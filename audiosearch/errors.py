@@ -30,9 +30,9 @@ class AudiosearchError(Exception):
     Parameters
     ----------
     message : str
-        What happened, as one sentence.
+        One sentence that says what happened.
     hint : str
-        What to do next, as a command where possible.
+        Next step for the user, as a command where possible.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ def _rebuild(
 
 
 class UsageError(AudiosearchError):
-    """The request is invalid, independent of what the files contain."""
+    """The request itself is invalid, regardless of the contents of any file."""
 
     exit_code = 2
 
@@ -127,7 +127,7 @@ class MissingExtra(AudiosearchError):
     Parameters
     ----------
     feature : str
-        What needs the package, as the subject of a sentence: "`audiosearch map`".
+        Feature that needs the package, as the subject of a sentence: "`audiosearch map`".
     package : str
         Name of the package.
     extra : str

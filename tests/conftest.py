@@ -55,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     long.addoption("--kills-files", type=int, default=60, help="... over how many files")
     long.addoption("--together-seconds", type=float, default=5, help="two add while one asks")
     long.addoption("--mutations", type=int, default=500, help="damaged files that are added")
+    long.addoption("--playlists", type=int, default=300, help="made with random constraints")
     long.addoption("--tracks", type=int, default=tracks.LARGE, help="in a large index")
 
 

@@ -1,4 +1,4 @@
-"""The command line: what it prints, where, and how it exits."""
+"""The command line: output, standard error and exit codes."""
 
 import contextlib
 import csv
@@ -35,7 +35,7 @@ def audiosearch(*arguments, **options):
     return subprocess.run(command, capture_output=True, check=False, **options)
 
 
-def test_help_starts_without_numpy_faiss_or_tensorflow():
+def test_help_does_not_import_numpy_faiss_or_tensorflow():
     check = (
         "import sys\n"
         "from audiosearch.cli import app\n"
@@ -47,7 +47,7 @@ def test_help_starts_without_numpy_faiss_or_tensorflow():
 
 
 @pytest.mark.parametrize("by", ["path", "file"])
-def test_a_query_loads_neither_tensorflow_nor_what_only_clusters_need(index, tmp_path, by):
+def test_a_query_imports_neither_tensorflow_nor_packages_for_clusters(index, tmp_path, by):
     clip = index / "low.wav" if by == "path" else write(tmp_path / "unseen.wav", melody())
     check = (
         "import sys\n"
@@ -72,7 +72,7 @@ def test_add_reports_on_standard_error(music, run):
     assert again.exit_code == 0
 
 
-def test_a_dry_run_lists_what_would_be_added_and_makes_nothing(music, run):
+def test_a_dry_run_lists_the_files_to_add_and_writes_nothing(music, run):
     planned = run("add", music, "--dry-run", "--exclude", "deep/", "--ext", "wav,OGG")
     assert planned.exit_code == 0
     assert planned.stderr == ""  # nothing was fetched, nothing is missing
@@ -109,7 +109,7 @@ def test_piped_tables_are_tab_separated_columns(index, run):
     assert cells[0][-1] == str(index / "deep" / "hiss2.wav")
 
 
-def test_on_a_terminal_a_hit_is_one_line_and_ends_in_its_name(index, tmp_path):
+def test_on_a_terminal_a_hit_is_one_line_that_ends_in_its_file_name(index, tmp_path):
     terminal, ours = pty.openpty()
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
     command = [sys.executable, "-m", "audiosearch", "query", str(index / "hiss.flac"), "-k", "3"]
@@ -126,10 +126,10 @@ def test_on_a_terminal_a_hit_is_one_line_and_ends_in_its_name(index, tmp_path):
     assert len(hits) == 3
     assert hits[0].rstrip().endswith("deep/hiss2.wav")
     assert all(len(line.rstrip()) <= 80 for line in lines)
-    assert len([line for line in lines if line.strip()]) == 5  # with the header and its rule
+    assert len([line for line in lines if line.strip()]) == 5  # the header, its line and three hits
 
 
-def test_the_other_formats_say_the_same(index, run):
+def test_all_formats_show_the_same_hits(index, run):
     ask = ("query", index / "hiss.flac", "--format")
     hits = json.loads(run(*ask, "json").stdout)["hits"]
     assert [json.loads(line) for line in run(*ask, "jsonl").stdout.splitlines()] == hits
@@ -140,7 +140,7 @@ def test_the_other_formats_say_the_same(index, run):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps any bytes in names")
-def test_paths_of_any_bytes_survive_every_format(tmp_path):
+def test_paths_with_any_bytes_are_printed_unchanged_in_every_format(tmp_path):
     name = os.path.join(os.fsencode(tmp_path), b"caf\xe9\t\n.wav")
     write(tmp_path / "a.wav", tone())
     os.rename(tmp_path / "a.wav", name)
@@ -201,8 +201,8 @@ def test_embed_writes_arrays(music, run, tmp_path, files, options, shape):
     assert (array.shape, array.dtype) == (shape, np.float32)
 
 
-@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
-def test_embed_pools_as_asked(music, run, tmp_path):
+@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
+def test_embed_pools_as_the_options_say(music, run, tmp_path):
     model = tflite(tmp_path / "own.tflite", mean_bands)
 
     def embed(*options):
@@ -216,7 +216,7 @@ def test_embed_pools_as_asked(music, run, tmp_path):
     np.testing.assert_allclose(summed, patches.sum(axis=0), rtol=1e-4, atol=1e-3)
 
 
-def test_embed_warns_of_a_cut_file_and_says_nothing_of_a_whole_one(music, run):
+def test_embed_warns_about_a_truncated_file_only(music, run):
     assert run("embed", music / "hiss.flac", "--model", "compact").stderr == ""
     path = cut(write(music / "long.flac", melody(20.0)))
     assert "warning: " in run("embed", path, "--model", "compact").stderr
@@ -225,8 +225,8 @@ def test_embed_warns_of_a_cut_file_and_says_nothing_of_a_whole_one(music, run):
 BAD = [
     pytest.param(["add", "none.wav"], 1, "no such file", id="a missing path"),
     pytest.param(["add", "empty.mp3"], 1, "empty", id="an empty file"),
-    pytest.param(["add", "text.mp3"], 1, "no audio", id="a text"),
-    pytest.param(["add", "nan.wav"], 1, "not finite", id="samples that are no numbers"),
+    pytest.param(["add", "text.mp3"], 1, "no audio", id="a text file"),
+    pytest.param(["add", "nan.wav"], 1, "not finite", id="samples that are not numbers"),
     pytest.param(["add", "nothing"], 1, "no audio files", id="a folder without audio"),
     pytest.param(["add", "low.wav", "--model", "vggish"], 1, "not with vggish", id="model"),
     pytest.param(["add", "low.wav", "--index", "/proc/x"], 1, "/proc/x", id="unwritable"),
@@ -237,19 +237,22 @@ BAD = [
     pytest.param(["add"], 2, "PATH", id="add nothing"),
     pytest.param(["query", "low.wav", "-k", "0"], 2, "-k", id="no hits"),
     pytest.param(["query", "none.wav"], 1, "none.wav", id="an unknown clip"),
-    pytest.param(["query", "text.mp3"], 1, "text.mp3", id="a clip that is no sound"),
+    pytest.param(["query", "text.mp3"], 1, "text.mp3", id="a clip without audio"),
     pytest.param(["query", "#77"], 1, "#77", id="an unknown id"),
     pytest.param(["query", "low.wav", "--index", "gone"], 1, "no index", id="no index"),
     pytest.param(["query", "low.wav", "--format", "xml"], 2, "xml", id="an unknown format"),
-    pytest.param(["query", "#" + "9" * 30], 1, "neither", id="an id beyond all bounds"),
+    pytest.param(["query", "#" + "9" * 30], 1, "neither", id="an id that is too large"),
     pytest.param(["add", "low.wav", "--excerpt", "nan"], 2, "excerpt", id="an excerpt of nan"),
     pytest.param(["remove", ""], 2, "is empty", id="remove an empty name"),
     pytest.param(["remove", "nowhere"], 1, "nowhere", id="remove nothing"),
     pytest.param(["embed", "low.wav", "-o", "gone/x.npy"], 1, "gone/x.npy", id="output"),
     pytest.param(
-        ["embed", "low.wav", "--model", "compact", "--postprocess"], 2, "PCA", id="pca of another"
+        ["embed", "low.wav", "--model", "compact", "--postprocess"],
+        2,
+        "PCA",
+        id="PCA of another model",
     ),
-    pytest.param(["model", "verify"], 1, "not on this machine", id="nothing to verify"),
+    pytest.param(["model", "verify"], 1, "not on this machine", id="verify without weights"),
     pytest.param(["fly"], 2, "fly", id="an unknown command"),
 ]
 
@@ -273,7 +276,7 @@ def test_bad_input_ends_in_a_sentence_and_a_hint(index, run, monkeypatch, argume
     assert run("list", "--format", "json").stdout == before
 
 
-def test_standard_error_holds_no_librarys_chatter(music, index):
+def test_standard_error_contains_no_output_of_c_libraries(music, index):
     cut(write(music / "cut.mp3", melody(20.0), format="MP3"))
     result = audiosearch("add", music)
     warning, summary = result.stderr.decode().splitlines()
@@ -281,7 +284,7 @@ def test_standard_error_holds_no_librarys_chatter(music, index):
     assert summary.startswith("1 added, 5 unchanged, 0 failed")
 
 
-def test_a_reader_that_leaves_is_no_traceback(music):
+def test_a_closed_pipe_causes_no_traceback(music):
     with Index("index", spec=EmbeddingSpec("compact", "0" * 64)) as index:
         for number in range(2_000):
             track = Track(f"/{'long' * 20}/{number}.mp3", 1, 1, "", 1.0, 8_000, 1, "mp3")
@@ -293,7 +296,7 @@ def test_a_reader_that_leaves_is_no_traceback(music):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a full device")
-def test_a_full_output_is_a_sentence(index):
+def test_a_full_disk_is_an_error_without_a_traceback(index):
     with open("/dev/full", "wb") as full:
         command = [sys.executable, "-m", "audiosearch", "list"]
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
@@ -303,7 +306,7 @@ def test_a_full_output_is_a_sentence(index):
 
 
 def commands():
-    """Every command there is, as one types it."""
+    """Yield every command as a user types it."""
     for command in app.registered_commands:
         yield command.name or command.callback.__name__
     for group in app.registered_groups:
@@ -334,7 +337,7 @@ def test_model_status_without_vggish(run):
     assert os.path.isfile(status["compact"])
 
 
-def test_the_demo_finds_its_own_kinds(run):
+def test_demo_queries_find_sounds_of_the_same_kind(run):
     result = run("demo", "--format", "json")
     assert result.exit_code == 0, result.stderr
     queries = json.loads(result.stdout)["queries"]

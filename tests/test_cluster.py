@@ -32,7 +32,7 @@ ADD_WITH_RAY = [sys.executable, "-m", "audiosearch", "add", "--model", "compact"
 
 
 class Nodes(Cluster):
-    """A Ray cluster whose nodes have one core each, and their own cache and temporary folder."""
+    """A Ray cluster of nodes with one core, a cache and a temporary folder each."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -77,7 +77,7 @@ def tracks(tmp_path_factory):
 
 @pytest.fixture
 def on_cluster(cluster):
-    """A function that makes an `Ingest` on the cluster."""
+    """Return a function that makes an `Ingest` on the cluster."""
     with contextlib.ExitStack() as stack:
 
         def ingest(*paths, directory="index", n_workers=2, **options):
@@ -92,7 +92,7 @@ def on_cluster(cluster):
 
 
 def stored(directory="index"):
-    """The facts about each track of an index, and its vector, by path."""
+    """Return each track of an index with its vector, by path."""
     with Index(directory) as index, index.all_with_vectors() as (_, rows):
         return {
             track.path: (
@@ -152,7 +152,7 @@ def test_a_killed_node_loses_and_duplicates_no_file(cluster, tracks, on_cluster,
 
 
 def all_at_work(ray_results):
-    """Whether every worker has several files."""
+    """Return whether every worker has several files."""
     pool, queue = ray_results._pool, ray_results._queue
     return all(queue.n_assigned(worker) > 1 for worker in pool.workers)
 
@@ -316,9 +316,7 @@ def test_a_cluster_without_a_free_cpu_is_an_error(cluster, tracks, on_cluster):
         list(ingest)
 
 
-def test_no_worker_and_no_temporary_file_stays_when_iteration_ends_early(
-    cluster, tracks, on_cluster
-):
+def test_no_worker_or_temporary_file_is_left_when_iteration_ends_early(cluster, tracks, on_cluster):
     def temporary_folders():
         return set((cluster.folder / "tmp").glob("audiosearch-*"))
 

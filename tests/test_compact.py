@@ -1,4 +1,4 @@
-"""The model that ships with the package: its promises, independent of its training."""
+"""Properties of the packaged model that don't depend on its training."""
 
 import numpy as np
 import pytest

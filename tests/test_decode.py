@@ -16,7 +16,7 @@ from audiosearch.errors import AudioError
 
 
 def decode(path):
-    """The waveform of a file, and facts about it."""
+    """Return the waveform of a file, and facts about it."""
     recording = open_recording(os.fspath(path))
     try:
         return np.concatenate(list(mono_blocks(recording, os.fspath(path)))), recording.info
@@ -25,7 +25,7 @@ def decode(path):
 
 
 def hertz_of(waveform):
-    """The strongest frequency of a waveform at 16 kHz."""
+    """Return the strongest frequency of a waveform at 16 kHz."""
     spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform))))
     return spectrum.argmax() * 16_000 / len(waveform)
 

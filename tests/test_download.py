@@ -195,7 +195,7 @@ def audiosearch(*arguments, limit_bytes=None, **environment):
 
 
 class TestCommand:
-    """``audiosearch model fetch``, each run in a process of its own."""
+    """``audiosearch model fetch``, run in a separate process."""
 
     @pytest.fixture
     def mirror(self, checkpoints, server, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ def embedder():
 
 
 @pytest.mark.parametrize("seconds", [0.5, -1.0, float("nan"), float("inf")])
-def test_an_excerpt_below_a_second_or_not_finite_is_rejected(seconds):
+def test_an_excerpt_that_is_too_short_or_not_finite_is_rejected(seconds):
     with pytest.raises(UsageError, match="An excerpt can't be") as caught:
         Embedder("compact", excerpt_seconds=seconds)
     assert caught.value.hint == "Use a length of 1 second or more."
@@ -48,7 +48,7 @@ def test_a_vector_is_the_mean_or_sum_of_the_patches_embeddings(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 def test_a_network_with_a_pooled_signature_makes_the_vector_from_averages(tmp_path):
-    """Here it computes standard deviations, which differ from the mean over patches."""
+    """The pooled signature here computes standard deviations, unlike a mean over patches."""
 
     def values(patches):
         bands = tf.reshape(patches, [-1, 96 * 64])[:, :128]

@@ -20,7 +20,7 @@ URL = "memory://box/a.wav"
 
 @pytest.fixture
 def actor(monkeypatch):
-    """An actor with the task to embed a URL."""
+    """Return an actor with the task to embed a URL."""
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/box/a.wav", b"sound")
     embedding_actor = EmbeddingActor()
@@ -32,7 +32,7 @@ def actor(monkeypatch):
 
 
 def content(actor):
-    """The bytes of the actor's local copy of the URL."""
+    """Return the bytes of the actor's local copy of the URL."""
     actor._tasks[URL] = FileTask(URL)
     with actor._open_local(URL) as file, open(file.path, "rb") as sound:
         return sound.read()
@@ -66,7 +66,7 @@ def test_a_temporary_folder_made_after_closing_is_removed(actor, monkeypatch):
 
 
 def start_error(actor, weights_digest="0" * 64):
-    """The error of starting the actor."""
+    """Start the actor, and return its error."""
     job = JobSpec(version("audiosearch"), "custom", weights_digest, None, None)
     return actor.begin(job, np.array([], dtype="S32")).error
 

@@ -33,7 +33,7 @@ FFMPEG = {
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
-    """Suffix and bytes of a short sound in every format."""
+    """Return the suffix and bytes of a short sound in every format."""
     folder = tmp_path_factory.mktemp("originals")
     sound = melody(3.0, 48_000)
     paths = [write(folder / name, sound, 48_000, **options) for name, options in SNDFILE.items()]
@@ -52,7 +52,7 @@ def flipped(content, rng, _):
     return content
 
 
-def with_a_wild_header(content, rng, _):
+def with_a_random_header(content, rng, _):
     for at in rng.integers(200, size=rng.integers(1, 8)):
         content[at] = rng.integers(256)
     return content
@@ -73,7 +73,7 @@ def random_bytes(content, rng, _):
     return bytearray(rng.bytes(rng.integers(1, 20_000)))
 
 
-DAMAGES = [cut, flipped, with_a_wild_header, spliced, with_a_gap, random_bytes]
+DAMAGES = [cut, flipped, with_a_random_header, spliced, with_a_gap, random_bytes]
 
 
 def add(folder, *options):
@@ -98,7 +98,7 @@ def add(folder, *options):
 
 
 def stored_and_failed():
-    """The tracks by path, and the reasons of failures by path."""
+    """Return the tracks by path, and the reasons for failures by path."""
     with Index("index") as index, index.all_with_vectors() as (_, rows):
         stored = {}
         for track, vector in rows:

@@ -1,4 +1,4 @@
-"""Folders over HTTP: pages of links, some of which are dead."""
+"""Folders over HTTP are web pages of links; links may be dead."""
 
 import threading
 
@@ -41,7 +41,7 @@ def test_a_dead_link_fails_only_its_own_file(music, web):
         input_files.size_and_mtime(f"{web}/broken.wav")
 
 
-def test_a_page_of_dead_links_alone_ends_in_the_first_ones_listing_error(music, web):
+def test_a_page_with_only_dead_links_raises_the_error_of_the_first_one(music, web):
     write_page(music, "gone.wav", "gone2.wav")
     with pytest.raises(AudioError, match=r"/gone\.wav: there is no such file"):
         InputFiles([f"{web}/"])

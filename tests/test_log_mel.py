@@ -13,7 +13,7 @@ GOLDEN = ["sine_1khz_3s", "chirp_noise_5s", "one_patch_15600", "one_short_30959"
 @pytest.mark.parametrize(
     ("n_samples", "n_patches"),
     [
-        pytest.param(0, 0, id="nothing"),
+        pytest.param(0, 0, id="empty"),
         pytest.param(15_599, 0, id="one sample short of one"),
         pytest.param(15_600, 1, id="exactly one patch"),
         pytest.param(30_959, 1, id="one sample short of two"),

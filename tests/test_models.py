@@ -18,7 +18,7 @@ from audiosearch.models.spec import Ability
 from audiosearch.models.specs import SPECS, model_choices
 from audiosearch.models.tflite_graph import vggish_arrays
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

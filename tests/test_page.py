@@ -29,14 +29,14 @@ def hits(page):
 
 
 def seed(page, words):
-    """Make the track that words name the seed of a playlist."""
+    """Search for words that match one track, and make this track the seed of a playlist."""
     page.locator("#words").fill(words)
     expect(hits(page)).to_have_count(1)
     page.locator("#hits").get_by_text("Playlist from this").click()
 
 
-def listed(page, n_tracks):
-    """Make a playlist of so many tracks, and return their names."""
+def make_playlist(page, n_tracks):
+    """Make a playlist of ``n_tracks`` tracks, and return the elements with their names."""
     page.locator("#playlist-form [name=n]").fill(str(n_tracks))
     page.locator("#playlist-form button[type=submit]").click()
     names = page.locator("#playlist-tracks .name strong")
@@ -44,23 +44,23 @@ def listed(page, n_tracks):
     return names
 
 
-def until_played(page, seconds):
-    """Wait until the first player is past a moment."""
+def wait_until_played(page, seconds):
+    """Wait until the first player is past a position in seconds."""
     for _ in range(100):
         if page.evaluate("document.querySelector('#hits audio').currentTime") > seconds:
             return
         page.wait_for_timeout(100)
-    raise AssertionError(f"nothing is played after {seconds} s")
+    raise AssertionError(f"the player did not reach {seconds} s")
 
 
-def test_a_clip_finds_what_sounds_like_it(page, served):
+def test_a_chosen_file_finds_similar_tracks(page, served):
     page.locator("#file").set_input_files(served.clip("tone.wav"))
     expect(page.locator("#hits-title")).to_have_text("Most similar to tone.wav")
     expect(hits(page).first).to_contain_text("tone")
     expect(page.locator("#hits meter")).to_have_count(defaults.HITS)
 
 
-def test_a_dropped_clip_does_too(page, served):
+def test_a_dropped_file_finds_similar_tracks(page, served):
     content = list(served.clip("hiss.flac").read_bytes())
     page.evaluate(
         """(content) => {
@@ -74,7 +74,7 @@ def test_a_dropped_clip_does_too(page, served):
     assert "hiss" in hits(page).first.inner_text() or EVIL in hits(page).first.inner_text()
 
 
-def test_the_microphone_does_too(page):
+def test_a_recording_finds_similar_tracks(page):
     page.locator("#record").click()
     expect(page.locator("#record")).to_have_attribute("aria-pressed", "true")
     page.wait_for_timeout(2_000)
@@ -92,7 +92,7 @@ def test_a_recording_can_be_discarded(page):
     expect(page.locator("#hits-title")).to_have_text("Tracks")
 
 
-def test_all_tracks_can_be_reached(page, served):
+def test_show_more_reaches_all_tracks(page, served):
     page.route("**/api/tracks?*", lambda route: route.continue_(url=fewer(route.request.url)))
     page.reload()
     for n_shown in (6, 12, 15):
@@ -109,27 +109,27 @@ def fewer(url):
     return url.replace(f"limit={defaults.TRACKS_PER_PAGE}", "limit=6")
 
 
-def test_what_is_no_sound_is_said(page, served):
+def test_a_file_without_audio_is_an_error(page, served):
     page.locator("#file").set_input_files(served.clip("text.mp3"))
     expect(page.locator("#status")).to_contain_text("it contains no audio that can be decoded")
     expect(page.locator("#status")).to_have_class("error")
 
 
-def test_a_track_plays_and_can_be_sought_in(page):
+def test_a_track_plays_from_any_position(page):
     page.locator("#words").fill("tune1")
     expect(hits(page)).to_have_count(1)
     page.locator("#hits li").focus()
     page.keyboard.press(" ")
     expect(page.locator("#hits audio")).to_have_js_property("paused", False)
-    until_played(page, 0.1)
+    wait_until_played(page, 0.1)
     page.evaluate("document.querySelector('#hits audio').currentTime = 3")
-    until_played(page, 3.0)
+    wait_until_played(page, 3.0)
     page.locator("#hits li").focus()
     page.keyboard.press(" ")
     assert page.evaluate("document.querySelector('#hits audio').paused")
 
 
-def test_space_pauses_what_plays_wherever_one_is(page):
+def test_space_pauses_the_playing_track_without_focus(page):
     players = page.locator("#hits audio")
     page.locator("#hits li").nth(3).focus()
     page.keyboard.press(" ")
@@ -144,12 +144,12 @@ def test_space_pauses_what_plays_wherever_one_is(page):
 N_PLAYING = "[...document.querySelectorAll('audio')].filter((one) => !one.paused).length"
 
 
-def test_what_plays_goes_on_when_its_list_is_replaced_or_hidden(page):
+def test_playback_continues_when_its_list_is_replaced_or_hidden(page):
     page.locator("#words").fill("tune1")
     expect(hits(page)).to_have_count(1)
     page.locator("#hits li").focus()
     page.keyboard.press(" ")
-    until_played(page, 0.2)
+    wait_until_played(page, 0.2)
     page.locator("#words").fill("hiss1")
     expect(page.locator("#player strong")).to_have_text("tune1.ogg")
     expect(page.locator("#player audio")).to_have_js_property("paused", False)
@@ -164,7 +164,7 @@ def test_what_plays_goes_on_when_its_list_is_replaced_or_hidden(page):
     expect(page.locator("#player li")).to_have_count(0)
 
 
-def test_an_answer_that_comes_late_is_not_shown(page):
+def test_a_late_response_is_not_shown(page):
     held = queue.SimpleQueue()
 
     def hold(route):
@@ -207,7 +207,7 @@ def test_the_playlist_form_starts_with_the_defaults(page):
     )
 
 
-def test_more_hits_can_be_had(page):
+def test_show_more_adds_hits(page):
     page.locator("#hits").get_by_text("More like this").first.click()
     expect(page.locator("#hits li")).to_have_count(defaults.HITS)
     page.locator("#more").click()
@@ -215,15 +215,17 @@ def test_more_hits_can_be_had(page):
     expect(page.locator("#more")).to_be_hidden()
 
 
-@pytest.mark.parametrize("kept", ["{", "[]", '{"list": 1}', '{"library": "of another", "list": 1}'])
-def test_what_others_kept_does_no_harm(page, kept):
-    page.evaluate("(kept) => sessionStorage.setItem('audiosearch.playlists', kept)", kept)
+@pytest.mark.parametrize(
+    "saved", ["{", "[]", '{"list": 1}', '{"library": "of another", "list": 1}']
+)
+def test_an_unusable_saved_playlist_is_ignored(page, saved):
+    page.evaluate("(saved) => sessionStorage.setItem('audiosearch.playlist', saved)", saved)
     page.reload()
     expect(page.locator("#status")).to_have_text("15 tracks")
     expect(page.locator("#playlist-count")).to_be_hidden()
 
 
-def test_a_map_that_cannot_be_had_is_said_and_asked_for_again(page):
+def test_a_map_that_failed_is_an_error_and_is_requested_again(page):
     problem = {"error": "The index is empty.", "hint": "Add something."}
     page.route("**/api/map", lambda route: route.fulfill(status=409, json=problem))
     page.get_by_role("link", name="Map").click()
@@ -231,11 +233,11 @@ def test_a_map_that_cannot_be_had_is_said_and_asked_for_again(page):
     page.unroute("**/api/map")
     page.get_by_role("link", name="Find").click()
     page.get_by_role("link", name="Map").click()
-    found = page.frame_locator("#map iframe").locator("#count")
-    expect(found).to_have_text("15 tracks", timeout=60_000)
+    count = page.frame_locator("#map iframe").locator("#count")
+    expect(count).to_have_text("15 tracks", timeout=60_000)
 
 
-def test_more_like_a_track(page):
+def test_more_like_this_finds_similar_tracks(page):
     page.locator("#words").fill("hiss1")
     expect(hits(page)).to_have_count(1)
     page.get_by_text("More like this").click()
@@ -244,9 +246,9 @@ def test_more_like_a_track(page):
 
 
 @pytest.mark.parametrize("kind", ["m3u8", "xspf", "jspf"])
-def test_a_playlist_is_made_put_in_order_and_downloaded(page, served, tmp_path, kind):
+def test_a_playlist_is_made_reordered_and_downloaded(page, served, tmp_path, kind):
     seed(page, "hiss1")
-    names = listed(page, 5)
+    names = make_playlist(page, 5)
     before = names.all_inner_texts()
     page.locator("#playlist-tracks li").nth(4).drag_to(page.locator("#playlist-tracks li").nth(1))
     order = [before[0], before[4], *before[1:4]]
@@ -266,9 +268,9 @@ def test_a_playlist_is_made_put_in_order_and_downloaded(page, served, tmp_path, 
     assert [entry.path for entry in read_playlist(str(path))] == expected
 
 
-def test_moving_a_track_does_not_stop_what_plays(page):
+def test_moving_a_track_does_not_stop_playback(page):
     seed(page, "tune1")
-    names = listed(page, 4)
+    names = make_playlist(page, 4)
     order = names.all_inner_texts()
     page.locator("#playlist-tracks li").nth(1).focus()
     page.keyboard.press(" ")
@@ -277,10 +279,10 @@ def test_moving_a_track_does_not_stop_what_plays(page):
     )
     page.wait_for_function(f"{playing} === 1")
     moves = [(1, "Up", 0), (0, "Down", 1), (2, "Up", 2), (1, "Up", 2), (2, "Down", 3)]
-    for place, button, plays_at in moves:
-        other = place + (1 if button == "Down" else -1)
-        order[place], order[other] = order[other], order[place]
-        page.locator("#playlist-tracks li").nth(place).get_by_text(button, exact=True).click()
+    for position, button, plays_at in moves:
+        other = position + (1 if button == "Down" else -1)
+        order[position], order[other] = order[other], order[position]
+        page.locator("#playlist-tracks li").nth(position).get_by_text(button, exact=True).click()
         expect(names).to_have_text(order)
         assert page.evaluate(playing) == plays_at
         item = f"document.querySelectorAll('#playlist-tracks li')[{other}]"
@@ -288,9 +290,9 @@ def test_moving_a_track_does_not_stop_what_plays(page):
         assert page.evaluate(focused)
 
 
-def test_a_playlist_outlives_a_reload(page):
+def test_a_playlist_survives_a_reload(page):
     seed(page, "hiss1")
-    names = listed(page, 3)
+    names = make_playlist(page, 3)
     before = names.all_inner_texts()
     page.reload()
     expect(names).to_have_text(before)
@@ -298,12 +300,12 @@ def test_a_playlist_outlives_a_reload(page):
     assert page.locator("#download [name=name]").input_value() == "Like hiss1"
 
 
-def test_playlists_have_the_switches_of_the_command_line(page, served, tmp_path):
-    (tmp_path / "heard.m3u8").write_text(str(served.folder / "music" / "hiss2.flac"))
+def test_playlists_take_the_options_of_the_command_line(page, served, tmp_path):
+    (tmp_path / "played.m3u8").write_text(str(served.folder / "music" / "hiss2.flac"))
     seed(page, "hiss1")
     page.locator("summary").click()
     page.locator("#playlist-form [name=n]").fill("15")
-    page.locator("#playlist-form [name=exclude]").set_input_files(tmp_path / "heard.m3u8")
+    page.locator("#playlist-form [name=exclude]").set_input_files(tmp_path / "played.m3u8")
     page.locator("#playlist-form [name=not_artist]").fill(f"{EVIL}; Nobody")
     page.locator("#playlist-form [name=under]").fill(str(served.folder / "music"))
     page.locator("#playlist-form [name=seconds]").fill("1..100")
@@ -315,7 +317,7 @@ def test_playlists_have_the_switches_of_the_command_line(page, served, tmp_path)
     assert not {"hiss2.flac", EVIL} & set(names.all_inner_texts())
 
 
-def test_a_lasso_on_the_map_gives_the_seeds_of_a_playlist(page):
+def test_a_lasso_on_the_map_sets_the_seeds_of_a_playlist(page):
     page.get_by_role("link", name="Map").click()
     frame = page.frame_locator("#map iframe")
     expect(frame.locator("#count")).to_have_text("15 tracks", timeout=60_000)
@@ -332,19 +334,19 @@ def test_a_lasso_on_the_map_gives_the_seeds_of_a_playlist(page):
     assert page.locator("#seeds li").count() >= 1
 
 
-def test_a_click_on_the_map_plays(page, served):
+def test_a_click_on_the_map_plays_the_track(page, served):
     page.get_by_role("link", name="Map").click()
     frame = page.frame_locator("#map iframe")
     expect(frame.locator("#count")).to_have_text("15 tracks", timeout=60_000)
     inside = page.frames[1]
-    place = inside.evaluate(
+    point = inside.evaluate(
         "() => { const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;"
         " return [box.x + xaxis._offset + xaxis.l2p(data.x[0]),"
         " box.y + yaxis._offset + yaxis.l2p(data.y[0])]; }"
     )
     box = page.locator("#map iframe").bounding_box()
-    page.mouse.move(box["x"] + place[0], box["y"] + place[1])
-    page.mouse.click(box["x"] + place[0], box["y"] + place[1])
+    page.mouse.move(box["x"] + point[0], box["y"] + point[1])
+    page.mouse.click(box["x"] + point[0], box["y"] + point[1])
     expect(page.locator("#map-player audio")).to_have_js_property("paused", False)
     number = inside.evaluate("data.ids[selectedRow]")
     assert f"/tracks/{number}/" in page.locator("#map-player audio").get_attribute("src")
@@ -357,7 +359,7 @@ def test_a_click_on_the_map_plays(page, served):
     )
 
 
-def test_tags_stay_text(page, served):
+def test_tags_are_shown_as_text_not_html(page, served):
     seed(page, "onerror")
     page.locator("#playlist-form [name=n]").fill("2")
     page.locator("#playlist-form button[type=submit]").click()
@@ -367,7 +369,7 @@ def test_tags_stay_text(page, served):
     assert page.locator("img[src=x]").count() == 0
 
 
-def test_keys_reach_everything(page):
+def test_keys_move_the_focus(page):
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "words"
     page.keyboard.press("Escape")
@@ -378,7 +380,7 @@ def test_keys_reach_everything(page):
     assert page.evaluate("document.activeElement === document.querySelectorAll('#hits li')[0]")
 
 
-def test_a_key_is_asked_for_once(browser, served):
+def test_the_api_key_is_requested_once(browser, served):
     with serving(served.folder, served.ids, "--api-key", "open sesame") as locked:
         page = browser.new_page()
         page.goto(locked.url)
@@ -398,7 +400,7 @@ def test_a_key_is_asked_for_once(browser, served):
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_no_view_keeps_anyone_out(page, served, view, scheme, width):
+def test_every_view_is_accessible(page, served, view, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 844})
     if view == "playlist":
@@ -407,8 +409,8 @@ def test_no_view_keeps_anyone_out(page, served, view, scheme, width):
         expect(page.locator("#playlist-tracks li").first).to_be_visible()
     page.goto(f"{served.url}/#{view}")
     if view == "map":
-        found = page.frame_locator("#map iframe").locator("#count")
-        expect(found).to_have_text("15 tracks", timeout=60_000)
+        count = page.frame_locator("#map iframe").locator("#count")
+        expect(count).to_have_text("15 tracks", timeout=60_000)
     if view == "playlist":
         page.locator("summary").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -417,6 +419,6 @@ def test_no_view_keeps_anyone_out(page, served, view, scheme, width):
 
 
 def serious_violations(frame):
-    found = Axe().run(frame).response["violations"]
-    serious = [one for one in found if one["impact"] in {"serious", "critical"}]
+    violations = Axe().run(frame).response["violations"]
+    serious = [one for one in violations if one["impact"] in {"serious", "critical"}]
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious]

@@ -60,7 +60,7 @@ def faulty(tmp_path, monkeypatch):
 
 
 def embed(paths, **options):
-    """The results of files by path."""
+    """Return the results of files by path."""
     pipeline = Pipeline([str(path) for path in paths], compact(), **options)
     return {result.path: result for batch in pipeline for result in batch}
 
@@ -77,7 +77,7 @@ def test_files_embedded_together_have_the_same_vectors_as_alone(tmp_path, n_jobs
         assert (together.info, together.seconds) == (alone.info, alone.seconds)
 
 
-def test_excerpts_are_the_same_as_the_embedder_s(tmp_path):
+def test_excerpts_have_the_same_vectors_as_by_the_embedder(tmp_path):
     path = write(tmp_path / "long.flac", melody(60.0))
     together = embed([path], excerpt_seconds=5.0)[str(path)].embedding
     alone = Embedder(compact(), excerpt_seconds=5.0).embed(path)
@@ -115,7 +115,7 @@ def test_a_decoder_killed_while_sending_a_message_fails_its_file(tmp_path, monke
     killed = []
 
     def slow(network, patches):
-        """Let messages pile up, and then kill the decoder that sends them."""
+        """Wait until messages pile up, then kill the decoder that sends them."""
         if not killed:
             time.sleep(1.0)
             children = psutil.Process().children()
@@ -158,7 +158,7 @@ def test_duplicates_of_a_failed_file_fail_too(tmp_path, faulty):
 
 
 @pytest.mark.parametrize(("seconds", "is_embedded"), [(1.0, False), (60.0, True)])
-def test_a_longer_file_may_take_longer(tmp_path, faulty, seconds, is_embedded):
+def test_the_time_limit_grows_with_the_length_of_the_file(tmp_path, faulty, seconds, is_embedded):
     path = str(write(tmp_path / "slow.wav", noise(seconds)))
     result = embed([path], timeout_seconds=1.0)[path]
     assert (result.embedding is not None) is is_embedded
@@ -177,7 +177,7 @@ def test_add_reports_a_failed_file_and_adds_the_rest(tmp_path, faulty):
         assert index.totals().tracks == 1
 
 
-def test_no_process_stays_when_iteration_ends_early(tmp_path):
+def test_no_process_is_left_when_iteration_ends_early(tmp_path):
     paths = [str(write(tmp_path / f"{i}.wav", melody(30.0, seed=i))) for i in range(6)]
     iterator = iter(Pipeline(paths, compact(), n_jobs=2))
     next(iterator)

@@ -49,8 +49,10 @@ def test_post_processing_equals_the_reference(golden, name):
 @pytest.mark.parametrize(
     "arrays",
     [
-        pytest.param({}, id="nothing in it"),
-        pytest.param({"pca_eigen_vectors": np.eye(128), "pca_means": np.zeros(128)}, id="shape"),
+        pytest.param({}, id="no arrays"),
+        pytest.param(
+            {"pca_eigen_vectors": np.eye(128), "pca_means": np.zeros(128)}, id="wrong shape"
+        ),
     ],
 )
 def test_pca_files_with_missing_or_misshapen_arrays_are_rejected(tmp_path, arrays):

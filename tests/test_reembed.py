@@ -27,14 +27,14 @@ def index(music):
 
 
 def reembed(model, *, force=False):
-    """The errors by path, and the failures that the index keeps."""
+    """Embed all tracks again; return the errors by path, and the stored failures."""
     with Reembedding("index", ModelRequest(model)) as reembedding:
         errors = dict(reembedding)
         return errors, reembedding.commit(force=force)
 
 
 def vectors():
-    """The vectors of the index by path."""
+    """Return the vectors of the index by path."""
     with Index("index") as index:
         return {track.path: index.vector(track) for track in index}
 
@@ -135,7 +135,7 @@ def test_the_command_reports_the_number_of_tracks(index, other, run):
     assert run("reembed", "--model", compact().name).exit_code == 0
 
 
-def test_a_changed_file_does_not_lend_its_vector_to_copies_of_its_old_content(index, other, music):
+def test_a_copy_of_the_old_content_of_a_changed_file_is_embedded_itself(index, other, music):
     old = (music / "high.wav").read_bytes()
     write(music / "high.wav", noise(seed=8))
     reembed(other)

@@ -36,7 +36,7 @@ from audiosearch.web.playback import Playback
 
 @pytest.fixture
 def memory():
-    """A filesystem in memory; it is emptied afterwards."""
+    """Yield a filesystem in memory; it is emptied afterwards."""
     filesystem = fsspec.filesystem("memory")
     yield filesystem
     filesystem.store.clear()
@@ -76,7 +76,7 @@ class UrlReader(Reader):
 
 
 def add_urls(*paths, directory="index"):
-    """The results of adding URLs and files, by path."""
+    """Add URLs and files, and return the results by path."""
     input_files = InputFiles(paths)
     reader = UrlReader(input_files)
     ingest = Ingest(directory, input_files.paths, request=ModelRequest("compact"), reader=reader)
@@ -84,7 +84,7 @@ def add_urls(*paths, directory="index"):
 
 
 def vectors(directory="index"):
-    """The vectors of an index by file name."""
+    """Return the vectors of an index by file name."""
     with Index(directory) as index, index.all_with_vectors() as (_, rows):
         return {os.path.basename(track.path): vector for track, vector in rows}
 

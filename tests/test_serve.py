@@ -1,4 +1,4 @@
-"""The command that serves: whom, where, and with what."""
+"""The command `serve`: its address, its API key and its errors."""
 
 import socket
 import subprocess
@@ -14,12 +14,14 @@ KEY = "correct horse battery staple"
 
 @pytest.fixture(scope="module")
 def locked(served):
-    """The same library behind a key."""
-    with serving(served.folder, served.ids, "--api-key", KEY) as found:
-        yield found
+    """A server of the same library that requires an API key."""
+    with serving(served.folder, served.ids, "--api-key", KEY) as server:
+        yield server
 
 
 class TestKey:
+    """The API key of a server."""
+
     @pytest.mark.parametrize(
         ("headers", "status"),
         [
@@ -30,56 +32,56 @@ class TestKey:
             ({"Cookie": "audiosearch="}, 401),
         ],
     )
-    def test_who_has_it_is_let_in(self, locked, headers, status):
-        found = httpx.get(f"{locked.url}/api/health", headers=headers)
-        assert found.status_code == status
+    def test_only_requests_with_the_key_are_accepted(self, locked, headers, status):
+        response = httpx.get(f"{locked.url}/api/health", headers=headers)
+        assert response.status_code == status
 
-    def test_it_is_exchanged_for_a_cookie_that_scripts_cannot_read(self, locked):
+    def test_a_session_gets_a_cookie_that_scripts_cannot_read(self, locked):
         with httpx.Client(base_url=locked.url) as client:
             assert client.post("/api/session").status_code == 401
-            opened = client.post("/api/session", headers={"X-API-Key": KEY})
-            assert opened.status_code == 204
-            cookie = opened.headers["set-cookie"]
+            response = client.post("/api/session", headers={"X-API-Key": KEY})
+            assert response.status_code == 204
+            cookie = response.headers["set-cookie"]
             assert "HttpOnly" in cookie
             assert "SameSite=strict" in cookie
             assert KEY not in cookie
             assert client.get("/api/health").status_code == 200
 
-    def test_the_page_itself_is_for_all_and_holds_no_data(self, locked):
+    def test_the_page_needs_no_key_but_the_map_does(self, locked):
         assert httpx.get(f"{locked.url}/").status_code == 200
         assert httpx.get(f"{locked.url}/map").status_code == 401
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
-def test_others_are_served_only_with_a_key(served, run, host):
-    refused = run("serve", "--index", served.folder / "index", "--host", host)
-    assert refused.exit_code == 2
-    assert "--api-key" in refused.stderr
+def test_listening_for_other_machines_requires_a_key(served, run, host):
+    result = run("serve", "--index", served.folder / "index", "--host", host)
+    assert result.exit_code == 2
+    assert "--api-key" in result.stderr
 
 
-def test_where_others_call_it_is_said(served):
-    with serving(served.folder, {}, "--host", "0.0.0.0", "--api-key", KEY) as everywhere:
-        assert urlsplit(everywhere.url).hostname == socket.gethostname().lower()
+def test_the_printed_address_is_the_host_name_if_other_machines_can_connect(served):
+    with serving(served.folder, {}, "--host", "0.0.0.0", "--api-key", KEY) as server:
+        assert urlsplit(server.url).hostname == socket.gethostname().lower()
 
 
-def test_a_port_that_is_taken_is_said(served, run):
+def test_a_port_in_use_is_an_error_with_a_hint(served, run):
     port = urlsplit(served.url).port
-    refused = run("serve", "--index", served.folder / "index", "--port", port)
-    assert refused.exit_code == 1
-    assert "--port 0" in refused.stderr
+    result = run("serve", "--index", served.folder / "index", "--port", port)
+    assert result.exit_code == 1
+    assert "--port 0" in result.stderr
 
 
-def test_an_index_that_is_not_there_is_said(run):
-    refused = run("serve", "--index", "nowhere", "--port", 0)
-    assert refused.exit_code == 1
-    assert "There is no index" in refused.stderr
+def test_a_missing_index_is_an_error(run):
+    result = run("serve", "--index", "nowhere", "--port", 0)
+    assert result.exit_code == 1
+    assert "There is no index" in result.stderr
 
 
-def test_the_extra_that_is_missing_is_said(run, monkeypatch):
+def test_a_missing_extra_is_an_error_with_a_hint(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    refused = run("serve")
-    assert refused.exit_code == 1
-    assert "pip install 'audiosearch[web]'" in refused.stderr
+    result = run("serve")
+    assert result.exit_code == 1
+    assert "pip install 'audiosearch[web]'" in result.stderr
 
 
 def test_tensorflow_is_not_loaded_by_the_server(served):

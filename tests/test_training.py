@@ -22,7 +22,7 @@ from audiosearch.training.free_audio import (
     Split,
     copy_by_class,
     files_by_folder,
-    labelled_files,
+    labeled_files,
 )
 from audiosearch.training.generate import write_waveforms
 from audiosearch.training.projection import (
@@ -92,7 +92,7 @@ def test_files_to_score_are_copied_to_one_folder_per_class(tmp_path):
         for number in range(n_files):
             (samples / folder / f"{number:02d}.ogg").write_bytes(b"%d" % number)
     (samples / "basses" / "README").touch()
-    assert len(list(labelled_files(tmp_path / "packages", Split.TEST))) == 49
+    assert len(list(labeled_files(tmp_path / "packages", Split.TEST))) == 49
     copy_by_class(tmp_path / "packages", Split.TEST, tmp_path / "test")
     counts = {folder.name: len(list(folder.iterdir())) for folder in (tmp_path / "test").iterdir()}
     assert counts == {"lmms-common-basses": 30, "lmms-common-beats": 5}
@@ -123,7 +123,7 @@ def test_changing_the_timbre_keeps_the_length():
     assert max(levels) / min(levels) > 4
 
 
-def test_rare_kinds_and_classes_are_drawn_as_often(tmp_path):
+def test_rare_kinds_and_classes_are_drawn_as_often_as_common_ones(tmp_path):
     rows = [[0, 100, "a speaker", "speech"]] * 50 + [[0, 100, "another", "speech"]]
     rows += [[0, 100, "a song", "music"]]
     (tmp_path / "clips.json").write_text(json.dumps(rows))
@@ -144,7 +144,7 @@ def test_a_clip_reads_its_own_samples(tmp_path):
     np.testing.assert_allclose(samples, np.arange(55, 60), rtol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 def test_the_projection_separates_classes_that_it_was_not_fitted_on():
     rng = np.random.default_rng(0)
     n_patches, size = 20, SEMANTIC_SIZE + CLASS_SIZE
@@ -174,7 +174,7 @@ def test_the_projection_separates_classes_that_it_was_not_fitted_on():
     assert precision(projected, new_labels) > precision(plain, new_labels) + 0.2
 
 
-@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 def test_constant_values_have_a_finite_projection():
     values = np.ones((20, N_VALUES), dtype=np.float32)
     values[:, :5] += np.random.default_rng(0).standard_normal((20, 5)).astype(np.float32)
@@ -247,7 +247,7 @@ def test_training_gives_a_model_that_queries_run_on(trained, tmp_path, run):
     assert "# compact" in (output / "compact.md").read_text()
 
 
-@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 def test_the_exported_model_computes_the_same_as_the_trained_one(trained):
     _, work, output = trained
     network = student.network()
@@ -264,7 +264,7 @@ def test_the_exported_model_computes_the_same_as_the_trained_one(trained):
     np.testing.assert_allclose(exported.embeddings(values), projected, atol=1e-3 * largest)
 
 
-@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 def test_interrupted_training_continues_to_the_same_weights(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     patches = rng.standard_normal((64, 96, 64)).astype(np.float16)

@@ -1,4 +1,4 @@
-"""The HTTP interface: the same answers as the command line, and nothing more."""
+"""The HTTP interface gives the same results as the command line, and reveals no paths."""
 
 import contextlib
 import io
@@ -32,56 +32,56 @@ def upload(path):
     return {"file": ("clip", path.read_bytes())}
 
 
-def test_health_says_what_is_served(api):
-    found = api.get("/health").json()
-    assert (found["status"], found["model"], found["tracks"]) == ("ok", "compact", 15)
+def test_health_reports_the_model_and_the_number_of_tracks(api):
+    result = api.get("/health").json()
+    assert (result["status"], result["model"], result["tracks"]) == ("ok", "compact", 15)
 
 
-def test_defaults_are_those_of_python_and_of_the_description(api):
-    found = api.get("/defaults").json()
-    assert found == {name: getattr(defaults, name.upper()) for name in found}
+def test_defaults_equal_those_of_python_and_of_the_schema(api):
+    result = api.get("/defaults").json()
+    assert result == {name: getattr(defaults, name.upper()) for name in result}
     schema = api.get("/openapi.json").json()["components"]["schemas"]
     request = schema["PlaylistParams"]["properties"]
-    assert request["n"]["default"] == found["playlist_tracks"]
-    assert request["n"]["maximum"] == found["max_playlist_tracks"]
-    assert request["seeds"]["default"] == found["keep_seeds"]
-    assert request["tracks"]["maxItems"] == found["max_seeds"]
+    assert request["n"]["default"] == result["playlist_tracks"]
+    assert request["n"]["maximum"] == result["max_playlist_tracks"]
+    assert request["seeds"]["default"] == result["keep_seeds"]
+    assert request["tracks"]["maxItems"] == result["max_seeds"]
 
 
-def test_an_upload_has_the_embedding_that_the_command_line_gives(api, served):
+def test_an_upload_has_the_same_embedding_as_in_python(api, served):
     clip = served.clip("hiss.flac")
-    found = api.post("/embed", files=upload(clip)).json()
-    assert found["model"] == "compact"
+    result = api.post("/embed", files=upload(clip)).json()
+    assert result["model"] == "compact"
     np.testing.assert_allclose(
-        found["embedding"], Embedder("compact").embed(clip).vector, atol=1e-6
+        result["embedding"], Embedder("compact").embed(clip).vector, atol=1e-6
     )
 
 
-def test_a_query_has_the_hits_that_the_command_line_gives(api, served):
+def test_a_query_has_the_same_hits_as_in_python(api, served):
     clip = served.clip("tone.wav")
-    found = api.post("/query", files=upload(clip), data={"k": 5}).json()
+    result = api.post("/query", files=upload(clip), data={"k": 5}).json()
     expected = similar(served.folder / "index", clip, k=5).hits
-    assert [hit["track"]["id"] for hit in found["hits"]] == [hit.track.id for hit in expected]
+    assert [hit["track"]["id"] for hit in result["hits"]] == [hit.track.id for hit in expected]
     np.testing.assert_allclose(
-        [hit["similarity"] for hit in found["hits"]],
+        [hit["similarity"] for hit in result["hits"]],
         [hit.similarity for hit in expected],
         atol=1e-5,
     )
 
 
-def test_tracks_can_be_asked_for_and_shunned(api, served):
+def test_a_query_takes_tracks_to_be_like_and_unlike(api, served):
     hiss, tone = served.ids["hiss1.flac"], served.ids["tone1.wav"]
-    found = api.post(
+    result = api.post(
         "/query", data={"track": [hiss, tone], "unlike": [served.ids["low.mp3"]]}
     ).json()
-    ids = [hit["track"]["id"] for hit in found["hits"]]
+    ids = [hit["track"]["id"] for hit in result["hits"]]
     assert len(ids) == 10
     assert not {hiss, tone, served.ids["low.mp3"]} & set(ids)
 
 
-def test_tracks_are_listed_by_words_or_in_order(api, served):
-    found = api.get("/tracks", params={"words": "tune"}).json()
-    assert {track["name"] for track in found["tracks"]} == {f"tune{n}.ogg" for n in range(4)}
+def test_tracks_are_listed_by_words_or_by_id(api, served):
+    result = api.get("/tracks", params={"words": "tune"}).json()
+    assert {track["name"] for track in result["tracks"]} == {f"tune{n}.ogg" for n in range(4)}
     pages = [api.get("/tracks", params={"offset": n, "limit": 8}).json() for n in (0, 8)]
     listed = [track["id"] for page in pages for track in page["tracks"]]
     assert listed == sorted(served.ids.values())
@@ -89,12 +89,12 @@ def test_tracks_are_listed_by_words_or_in_order(api, served):
     assert api.get(f"/tracks/{served.ids['hiss0.flac']}").json()["title"] == EVIL
 
 
-def test_no_path_is_told(api, served):
-    told = api.get("/tracks").text + api.get("/map").text + api.get("/openapi.json").text
-    assert str(served.folder) not in told
+def test_responses_contain_no_path(api, served):
+    texts = api.get("/tracks").text + api.get("/map").text + api.get("/openapi.json").text
+    assert str(served.folder) not in texts
 
 
-def test_sound_comes_whole_and_in_parts(api, served):
+def test_audio_is_sent_whole_or_in_the_requested_range(api, served):
     content = (served.folder / "music" / "tune1.ogg").read_bytes()
     path = f"/tracks/{served.ids['tune1.ogg']}/audio"
     whole = api.get(path)
@@ -103,40 +103,40 @@ def test_sound_comes_whole_and_in_parts(api, served):
     assert (part.status_code, part.content) == (206, content[100:200])
     assert api.get(path, headers={"Range": "bytes=-50"}).content == content[-50:]
     assert api.get(path, headers={"Range": "bytes=99999999-"}).status_code == 416
-    for nonsense in ("bytes=x-", "bytes=-", "metres=0-5", "bytes=50-10"):
-        found = api.get(path, headers={"Range": nonsense})
-        assert (found.status_code, found.content) == (200, content)
+    for invalid in ("bytes=x-", "bytes=-", "meters=0-5", "bytes=50-10"):
+        response = api.get(path, headers={"Range": invalid})
+        assert (response.status_code, response.content) == (200, content)
 
 
 @pytest.mark.parametrize("path", ["/health", "/tracks", "/tracks/1/audio"])
-def test_what_there_is_can_be_asked_without_it(api, path):
-    found, whole = api.head(path), api.get(path)
-    assert (found.status_code, found.content) == (200, b"")
-    assert found.headers["content-length"] == whole.headers["content-length"]
+def test_head_has_the_headers_of_get_without_a_body(api, path):
+    response, whole = api.head(path), api.get(path)
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-length"] == whole.headers["content-length"]
 
 
-def test_the_server_ends_in_the_midst_of_its_work(served, tmp_path):
+def test_the_server_stops_while_it_transcodes(served, tmp_path):
     write(tmp_path / "long.aiff", np.zeros(30 * 60 * 16_000, dtype=np.float32))
     add(tmp_path / "index", [tmp_path / "long.aiff"], model="compact", n_jobs=1)
 
-    def ask(url):
+    def request(url):
         with contextlib.suppress(httpx.HTTPError):
             httpx.get(url, timeout=60)
 
     with serving(tmp_path, {}) as server:
-        asking = threading.Thread(target=ask, args=[f"{server.url}/api/tracks/1/audio"])
-        asking.start()
-        process, copying = psutil.Process(server.pid), None
-        while copying is None:
+        requesting = threading.Thread(target=request, args=[f"{server.url}/api/tracks/1/audio"])
+        requesting.start()
+        process, transcoding = psutil.Process(server.pid), None
+        while transcoding is None:
             children = (
                 child for child in process.children() if "transcode" in str(child.cmdline())
             )
-            copying = next(children, None)
+            transcoding = next(children, None)
         started = time.monotonic()
         process.terminate()
         process.wait(20)
-        copying.wait(20)
-    asking.join()
+        transcoding.wait(20)
+    requesting.join()
     assert time.monotonic() - started < 15
 
 
@@ -144,26 +144,26 @@ def test_the_server_ends_in_the_midst_of_its_work(served, tmp_path):
     ("name", "kind"),
     [("low.mp3", "audio/mpeg"), ("sung.m4a", "audio/mp4"), ("hiss1.flac", "audio/flac")],
 )
-def test_what_browsers_play_is_sent_as_it_is(api, served, name, kind):
-    found = api.get(f"/tracks/{served.ids[name]}/audio")
-    assert found.headers["content-type"] == kind
-    assert found.content == (served.folder / "music" / name).read_bytes()
+def test_formats_that_browsers_play_are_sent_unchanged(api, served, name, kind):
+    response = api.get(f"/tracks/{served.ids[name]}/audio")
+    assert response.headers["content-type"] == kind
+    assert response.content == (served.folder / "music" / name).read_bytes()
 
 
-def test_what_browsers_do_not_play_is_sent_as_mp3(api, served):
-    found = api.get(f"/tracks/{served.ids['loud.aiff']}/audio")
-    assert found.headers["content-type"] == "audio/mpeg"
-    samples, rate = soundfile.read(io.BytesIO(found.content))
+def test_formats_that_browsers_do_not_play_are_sent_as_mp3(api, served):
+    response = api.get(f"/tracks/{served.ids['loud.aiff']}/audio")
+    assert response.headers["content-type"] == "audio/mpeg"
+    samples, rate = soundfile.read(io.BytesIO(response.content))
     assert (rate, samples.shape[1]) == (44_100, 2)
     assert len(samples) / rate == pytest.approx(4.0, abs=0.1)
     spectrum = np.abs(np.fft.rfft(samples[22_050:66_150, 0]))
     assert spectrum.argmax() == pytest.approx(900, abs=1)
 
 
-def test_a_picture_comes_from_the_tags(api, served, tmp_path):
+def test_the_cover_comes_from_the_tags(api, served, tmp_path):
     import av
 
-    picture = np.zeros((64, 64, 3), dtype=np.uint8)
+    image = np.zeros((64, 64, 3), dtype=np.uint8)
     path = served.folder / "music" / "low.mp3"
     assert api.get(f"/tracks/{served.ids['low.mp3']}/cover").status_code == 404
     before = path.read_bytes()
@@ -172,7 +172,7 @@ def test_a_picture_comes_from_the_tags(api, served, tmp_path):
         cover = target.add_stream("png", rate=1)
         cover.width, cover.height, cover.pix_fmt = 64, 64, "rgb24"
         cover.disposition = av.stream.Disposition.attached_pic
-        for packet in cover.encode(av.VideoFrame.from_ndarray(picture)):
+        for packet in cover.encode(av.VideoFrame.from_ndarray(image)):
             target.mux(packet)
         for packet in source.demux():
             if packet.dts is not None:
@@ -180,66 +180,69 @@ def test_a_picture_comes_from_the_tags(api, served, tmp_path):
                 target.mux(packet)
     path.write_bytes((tmp_path / "c.mp3").read_bytes())
     try:
-        found = api.get(f"/tracks/{served.ids['low.mp3']}/cover")
+        response = api.get(f"/tracks/{served.ids['low.mp3']}/cover")
     finally:
         path.write_bytes(before)
-    assert found.headers["content-type"] == "image/png"
-    assert found.content[:8] == b"\x89PNG\r\n\x1a\n"
+    assert response.headers["content-type"] == "image/png"
+    assert response.content[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-def test_playlists_have_the_switches_of_the_command_line(api, served):
+def test_playlists_take_the_options_of_the_command_line(api, served):
     seed = served.ids["hiss1.flac"]
-    wanted = {"tracks": [seed], "n": 6, "drift": True, "max_per_artist": 1, "seeds": True}
-    found = api.post("/playlist", json=wanted).json()
-    assert found["tracks"][0]["id"] == seed
-    assert len(found["tracks"]) == 6
-    way = {"tracks": [seed], "to": served.ids["low.mp3"], "via": [served.ids["tune1.ogg"]], "n": 5}
-    ids = [track["id"] for track in api.post("/playlist", json=way).json()["tracks"]]
+    body = {"tracks": [seed], "n": 6, "drift": True, "max_per_artist": 1, "seeds": True}
+    result = api.post("/playlist", json=body).json()
+    assert result["tracks"][0]["id"] == seed
+    assert len(result["tracks"]) == 6
+    path_request = {
+        "tracks": [seed],
+        "to": served.ids["low.mp3"],
+        "via": [served.ids["tune1.ogg"]],
+        "n": 5,
+    }
+    ids = [track["id"] for track in api.post("/playlist", json=path_request).json()["tracks"]]
     assert (ids[0], ids[-1]) == (seed, served.ids["low.mp3"])
     assert served.ids["tune1.ogg"] in ids
 
 
 def test_playlists_can_be_filtered(api, served):
-    wanted = {"tracks": [served.ids["hiss1.flac"]], "seeds": False, "only": {"artist": [EVIL]}}
-    found = api.post("/playlist", json=wanted).json()
-    assert [track["id"] for track in found["tracks"]] == [served.ids["hiss0.flac"]]
-    wanted = {"tracks": [served.ids["hiss1.flac"]], "unless": {"artist": [EVIL]}, "n": 15}
-    found = api.post("/playlist", json=wanted).json()
-    assert served.ids["hiss0.flac"] not in [track["id"] for track in found["tracks"]]
+    body = {"tracks": [served.ids["hiss1.flac"]], "seeds": False, "only": {"artist": [EVIL]}}
+    result = api.post("/playlist", json=body).json()
+    assert [track["id"] for track in result["tracks"]] == [served.ids["hiss0.flac"]]
+    body = {"tracks": [served.ids["hiss1.flac"]], "unless": {"artist": [EVIL]}, "n": 15}
+    result = api.post("/playlist", json=body).json()
+    assert served.ids["hiss0.flac"] not in [track["id"] for track in result["tracks"]]
     music = str(served.folder / "music")
     for key, n_tracks in (("only", 15), ("unless", 0)):
-        for which in ({"under": [music]}, {"seconds": "3.5..4.5"}):
-            found = api.post("/playlist", json=wanted | {"seeds": False, "unless": {}, key: which})
-            assert len(found.json()["tracks"]) == max(0, n_tracks - 1)
-    refused = api.post("/playlist", json=wanted | {"only": {"year": "soon"}})
-    assert (refused.status_code, refused.json()["error"]) == (
+        for filters in ({"under": [music]}, {"seconds": "3.5..4.5"}):
+            result = api.post("/playlist", json=body | {"seeds": False, "unless": {}, key: filters})
+            assert len(result.json()["tracks"]) == max(0, n_tracks - 1)
+    rejected = api.post("/playlist", json=body | {"only": {"year": "soon"}})
+    assert (rejected.status_code, rejected.json()["error"]) == (
         400,
         "soon is not a range of numbers.",
     )
 
 
-def test_playlists_leave_out_what_other_playlists_hold(api, served):
-    wanted = {"tracks": [served.ids["hiss1.flac"]], "n": 15, "seeds": False}
+def test_playlists_leave_out_the_tracks_of_excluded_playlists(api, served):
+    body = {"tracks": [served.ids["hiss1.flac"]], "n": 15, "seeds": False}
     others = [served.ids["hiss2.flac"], served.ids["low.mp3"]]
     for kind in ("m3u8", "xspf", "jspf"):
         text = api.post("/playlist/file", json={"tracks": others, "format": kind}).text
         excluded = {"exclude_playlists": [{"name": f"a.{kind}", "text": text}]}
-        found = api.post("/playlist", json=wanted | excluded).json()
-        ids = {track["id"] for track in found["tracks"]}
+        result = api.post("/playlist", json=body | excluded).json()
+        ids = {track["id"] for track in result["tracks"]}
         assert len(ids) == 12
         assert not ids & set(others)
     broken = {"exclude_playlists": [{"name": "a.xspf", "text": "<"}]}
-    assert (
-        api.post("/playlist", json=wanted | broken).json()["error"].startswith("Can't read a.xspf")
-    )
+    assert api.post("/playlist", json=body | broken).json()["error"].startswith("Can't read a.xspf")
 
 
-def test_playlists_vary_by_a_number(api, served):
-    wanted = {"tracks": [served.ids["hiss1.flac"]], "n": 10, "whiten": False}
+def test_playlists_vary_with_the_random_seed(api, served):
+    body = {"tracks": [served.ids["hiss1.flac"]], "n": 10, "whiten": False}
     lists = [
-        [track["id"] for track in found["tracks"]]
+        [track["id"] for track in response["tracks"]]
         for number in (1, 1, 2)
-        for found in [api.post("/playlist", json=wanted | {"random_seed": number}).json()]
+        for response in [api.post("/playlist", json=body | {"random_seed": number}).json()]
     ]
     assert lists[0] == lists[1] != lists[2]
 
@@ -247,18 +250,18 @@ def test_playlists_vary_by_a_number(api, served):
 @pytest.mark.parametrize("kind", ["m3u8", "xspf", "jspf"])
 def test_a_playlist_is_written_in_the_order_given(api, served, tmp_path, kind):
     order = [served.ids["tune2.ogg"], served.ids["low.mp3"], served.ids["hiss0.flac"]]
-    wanted = {"tracks": order, "name": EVIL, "format": kind}
-    found = api.post("/playlist/file", json=wanted)
-    (tmp_path / f"a.{kind}").write_bytes(found.content)
+    body = {"tracks": order, "name": EVIL, "format": kind}
+    response = api.post("/playlist/file", json=body)
+    (tmp_path / f"a.{kind}").write_bytes(response.content)
     names = ["tune2.ogg", "low.mp3", "hiss0.flac"]
     paths = [entry.path for entry in read_playlist(str(tmp_path / f"a.{kind}"))]
     assert paths == [str(served.folder / "music" / name) for name in names]
 
 
-def test_the_map_has_every_track(api, served):
-    found = api.get("/map").json()
-    assert sorted(found["ids"]) == sorted(served.ids.values())
-    assert len(found["x"]) == len(found["neighbours"]) == 15
+def test_the_map_has_every_track_and_follows_changes(api, served):
+    result = api.get("/map").json()
+    assert sorted(result["ids"]) == sorted(served.ids.values())
+    assert len(result["x"]) == len(result["neighbours"]) == 15
     with Index(served.folder / "index") as index:
         track = index.resolve(f"#{served.ids['low.mp3']}")
         index.storage.update(replace(track, title="Low"))
@@ -271,77 +274,90 @@ def test_the_map_has_every_track(api, served):
     [
         pytest.param("GET", "/tracks/999", {}, 404, "Track #999 doesn't exist", id="unknown track"),
         pytest.param(
-            "GET", "/tracks/999/audio", {}, 404, "Track #999 doesn't exist", id="unknown sound"
+            "GET",
+            "/tracks/999/audio",
+            {},
+            404,
+            "Track #999 doesn't exist",
+            id="audio of an unknown track",
         ),
-        pytest.param("GET", "/tracks/..%2f..%2fetc%2fpasswd/audio", {}, 404, "", id="no path"),
-        pytest.param("GET", "/tracks/../audio", {}, 404, "", id="dots"),
-        pytest.param("GET", "/tracks/-1", {}, 422, "greater than", id="a number below 1"),
-        pytest.param("GET", "/tracks/99999999999999999999", {}, 422, "less than", id="too large"),
-        pytest.param("GET", "/tracks?limit=0", {}, 422, "limit", id="no tracks"),
-        pytest.param("POST", "/query", {}, 400, "No clip", id="nothing asked"),
+        pytest.param(
+            "GET", "/tracks/..%2f..%2fetc%2fpasswd/audio", {}, 404, "", id="encoded path traversal"
+        ),
+        pytest.param("GET", "/tracks/../audio", {}, 404, "", id="path traversal"),
+        pytest.param("GET", "/tracks/-1", {}, 422, "greater than", id="id below 1"),
+        pytest.param(
+            "GET", "/tracks/99999999999999999999", {}, 422, "less than", id="id too large"
+        ),
+        pytest.param("GET", "/tracks?limit=0", {}, 422, "limit", id="limit of 0"),
+        pytest.param("POST", "/query", {}, 400, "No clip", id="empty query"),
         pytest.param("POST", "/embed", {"data": {"file": "x"}}, 422, "file", id="no file"),
         pytest.param("POST", "/playlist", {"json": {"tracks": []}}, 422, "tracks", id="no seeds"),
-        pytest.param("POST", "/playlist", {"json": {"tracks": [1], "x": 1}}, 422, "x", id="typo"),
-        pytest.param("POST", "/playlist", {"content": b"{"}, 422, "", id="no JSON"),
-        pytest.param("GET", "/tracks?words=%00x", {}, 200, "", id="zeros in words"),
-        pytest.param("POST", "/playlist", {"json": {"tracks": [99]}}, 404, "#99", id="no seed"),
+        pytest.param(
+            "POST", "/playlist", {"json": {"tracks": [1], "x": 1}}, 422, "x", id="unknown field"
+        ),
+        pytest.param("POST", "/playlist", {"content": b"{"}, 422, "", id="invalid JSON"),
+        pytest.param("GET", "/tracks?words=%00x", {}, 200, "", id="NUL in words"),
+        pytest.param(
+            "POST", "/playlist", {"json": {"tracks": [99]}}, 404, "#99", id="unknown seed"
+        ),
         pytest.param(
             *("POST", "/query", {"data": {"track": 1, "whiten": True}}, 409),
             "too few to whiten",
-            id="too few",
+            id="too few tracks to whiten",
         ),
-        pytest.param("GET", "/nothing", {}, 404, "Not Found", id="nothing there"),
-        pytest.param("DELETE", "/tracks", {}, 405, "Method", id="nothing is deleted"),
+        pytest.param("GET", "/nothing", {}, 404, "Not Found", id="unknown path"),
+        pytest.param("DELETE", "/tracks", {}, 405, "Method", id="unknown method"),
     ],
 )
-def test_what_cannot_be_answered_ends_in_a_sentence_and_a_hint(
+def test_an_invalid_request_gets_a_sentence_and_a_hint(
     api, served, method, path, options, status, sentence
 ):
-    found = api.request(method, path, **options)
-    assert found.status_code == status
-    problem = {"error": "", "hint": "none"} | found.json()
-    assert str(served.folder) not in found.text
+    response = api.request(method, path, **options)
+    assert response.status_code == status
+    problem = {"error": "", "hint": "none"} | response.json()
+    assert str(served.folder) not in response.text
     assert sentence in problem["error"]
     assert problem["hint"]
 
 
-def test_what_is_no_sound_is_said_without_telling_where_it_lay(api, served):
-    found = api.post("/embed", files=upload(served.clip("text.mp3")))
-    assert found.status_code == 422
-    assert found.json()["error"] == "the file: it contains no audio that can be decoded"
+def test_an_upload_without_audio_is_an_error_that_names_no_path(api, served):
+    response = api.post("/embed", files=upload(served.clip("text.mp3")))
+    assert response.status_code == 422
+    assert response.json()["error"] == "the file: it contains no audio that can be decoded"
 
 
-def test_a_track_that_cannot_be_decoded_any_more_is_said(api, served):
+def test_playing_a_track_that_is_no_longer_decodable_is_an_error(api, served):
     path = served.folder / "music" / "loud.aiff"
     content = path.read_bytes()
     path.write_text("no sound")
     try:
         for _ in range(2):
-            found = api.get(f"/tracks/{served.ids['loud.aiff']}/audio")
-            assert (found.status_code, "can't be played" in found.text) == (422, True)
+            response = api.get(f"/tracks/{served.ids['loud.aiff']}/audio")
+            assert (response.status_code, "can't be played" in response.text) == (422, True)
     finally:
         path.write_bytes(content)
     assert api.get(f"/tracks/{served.ids['loud.aiff']}/audio").status_code == 200
 
 
-def test_a_track_whose_file_is_gone_is_said(api, served):
+def test_playing_a_track_with_a_missing_file_is_an_error(api, served):
     path = served.folder / "music" / "tone3.wav"
     path.rename(path.with_suffix(".away"))
     try:
-        found = api.get(f"/tracks/{served.ids['tone3.wav']}/audio")
+        response = api.get(f"/tracks/{served.ids['tone3.wav']}/audio")
     finally:
         path.with_suffix(".away").rename(path)
-    assert found.status_code == 404
-    assert "is missing" in found.json()["error"]
+    assert response.status_code == 404
+    assert "is missing" in response.json()["error"]
 
 
-def test_who_calls_by_another_name_is_refused(api):
+def test_an_unknown_host_name_is_rejected(api):
     assert api.get("/health", headers={"Host": "evil.example"}).status_code == 421
     assert api.get("/health", headers={"Host": "[::1"}).status_code == 421
     assert api.get("/health", headers={"Host": "localhost:1"}).status_code == 200
 
 
-def test_other_sites_pages_are_refused(api, served):
+def test_requests_from_other_sites_are_rejected(api, served):
     headers = {"Origin": "https://evil.example"}
     assert api.post("/query", data={"track": [1]}, headers=headers).status_code == 403
     assert api.get("/health", headers={"Origin": "http://[x"}).status_code == 403
@@ -350,7 +366,7 @@ def test_other_sites_pages_are_refused(api, served):
     assert "access-control-allow-origin" not in api.get("/health", headers=headers).headers
 
 
-def test_an_upload_broken_off_does_no_harm(api, served):
+def test_an_interrupted_upload_does_not_affect_later_requests(api, served):
     parts = urlsplit(served.url)
     for _ in range(3):
         with socket.create_connection((parts.hostname, parts.port)) as connection:
@@ -360,8 +376,8 @@ def test_an_upload_broken_off_does_no_harm(api, served):
     assert api.post("/embed", files=upload(served.clip("hiss.flac"))).status_code == 200
 
 
-def test_the_description_is_kept_to(served):
-    """By requests made up from it: no crash, and no answer that it does not describe."""
+def test_responses_conform_to_the_openapi_schema(served):
+    """Requests generated from the schema cause no crash and no undocumented status."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{served.url}/api/openapi.json"]
     command += ["--checks", "not_a_server_error,status_code_conformance", "--max-examples", "15"]
     command += ["--seed", "1", "--workers", "2", "--phases", "examples,coverage,fuzzing"]
@@ -369,7 +385,7 @@ def test_the_description_is_kept_to(served):
     assert result.returncode == 0, result.stdout[-3_000:]
 
 
-def test_a_longer_clip_is_heard_whole(api, tmp_path):
+def test_a_long_clip_is_embedded_whole(api, tmp_path):
     path = write(tmp_path / "long.wav", noise(60.0))
-    found = api.post("/embed", files=upload(path)).json()["embedding"]
-    np.testing.assert_allclose(found, Embedder("compact").embed(path).vector, atol=1e-5)
+    result = api.post("/embed", files=upload(path)).json()["embedding"]
+    np.testing.assert_allclose(result, Embedder("compact").embed(path).vector, atol=1e-5)

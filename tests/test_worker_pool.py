@@ -16,7 +16,7 @@ LOST = RuntimeError("The actor died.\nIt has no module named audiosearch")
 
 
 class FakeWorkerPool:
-    """Workers of which some are lost before they start."""
+    """Worker pool in which ``starts`` tells whether each worker starts or is lost."""
 
     def __init__(self, starts, *, is_lost=False):
         self.is_lost = is_lost
@@ -47,7 +47,7 @@ class FakeWorkerPool:
 
 
 def embed(pool, n_files, n_workers):
-    """The paths of the results, in order."""
+    """Return the paths of the results, in order."""
     queue = TaskQueue(f"{i}.wav" for i in range(n_files))
     batches = RayResults(queue, pool, FileTask, n_workers=n_workers)
     return sorted(result.path for batch in batches for result in batch)
@@ -62,7 +62,7 @@ def embed(pool, n_files, n_workers):
         pytest.param([False, False, True], 1, 3, id="only the third starts"),
     ],
 )
-def test_failed_starts_do_not_end_the_run_if_others_start(starts, n_workers, n_started):
+def test_failed_starts_do_not_end_the_run_if_other_workers_start(starts, n_workers, n_started):
     pool = FakeWorkerPool(starts)
     assert embed(pool, 100, n_workers) == sorted(f"{i}.wav" for i in range(100))
     assert pool.n_started == n_started

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from audiosearch.audio.recording import Recording
     from audiosearch.types import Float32
 
-#: Suffixes of audio files; files in folders are recognized by them.
+#: Suffixes by which audio files in folders are recognized.
 SUFFIXES = frozenset(
     {
         *(".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".caf"),

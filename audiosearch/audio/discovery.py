@@ -36,9 +36,9 @@ def find_audio(
     """Return the absolute paths of the given files and of all audio files in the given folders.
 
     Folders are searched recursively and in alphabetical order. Symbolic links are followed;
-    hidden files and folders are skipped. A file given by name is returned with any suffix. It
-    is returned even if it is missing, as long as other files exist: its error comes later, when
-    files are opened.
+    hidden files and folders are skipped. A file given by name is returned with any suffix. A
+    missing file is returned too, as long as other files exist; opening it later raises the
+    error.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def is_missing(path: str) -> bool:
 
 
 def _walk(root: str, exclude: Sequence[str], suffixes: AbstractSet[str]) -> Iterator[str]:
-    """Yield the audio files below a folder, and last the folders that can't be read."""
+    """Yield the audio files below a folder, then the folders that can't be read."""
     seen = set()
     unreadable: list[OSError] = []
     patterns_by_folder = {root: [IgnorePatterns(root, exclude)]}

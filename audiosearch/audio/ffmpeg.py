@@ -33,13 +33,13 @@ _ESTIMATES_LENGTH = {"aac", "ac3", "eac3", "mp3", "mpeg", "mpegts", "dts"}
 _LENIENT_METADATA: dict[str, Any] = (
     {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
-_TOLERANCE_SECONDS = 0.5  # by which a file may be shorter than declared
-_MAX_DAMAGED_PACKETS = 100  # the rest of the file is skipped after that many
+_TOLERANCE_SECONDS = 0.5  # a file may be this much shorter than declared
+_MAX_DAMAGED_PACKETS = 100  # after this many, the rest of the file is skipped
 _PREROLL_SECONDS = 0.5  # decoders need some packets from before a seek position
 
 
 class FfmpegRecording:
-    """An audio file opened with FFmpeg; a `audiosearch.audio.recording.Recording`.
+    """An audio file opened with FFmpeg; implements `audiosearch.audio.recording.Recording`.
 
     Raises
     ------
@@ -123,7 +123,7 @@ class FfmpegRecording:
             try:
                 packet = next(packets)
                 if self._time_of(packet) < self._start_seconds - _PREROLL_SECONDS:
-                    continue  # the file's seek table is coarse, so that the seek went too far back
+                    continue  # the file's seek table is coarse, so the seek went too far back
                 for decoded in packet.decode():
                     yield from to_float.resample(decoded)
             except StopIteration:

@@ -1,4 +1,4 @@
-"""Size, time of change and content hash of local files: they tell whether a file has changed."""
+"""Size, modification time and content hash of local files: they tell whether a file has changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from audiosearch.errors import AudioError, Unreachable
 
-#: Size and time of change that no file has. A failure stored with it is always tried again.
+#: Size and modification time that no file has. A failure stored with them is always tried again.
 ALWAYS_RETRY = (-1, -1)
 
 _HASH_BYTES = 1 << 18  # read at a time
@@ -16,14 +16,14 @@ _HASH_BYTES = 1 << 18  # read at a time
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """Size, time of change and content hash of a file, taken before it is decoded.
+    """Size, modification time and content hash of a file, taken before it is decoded.
 
     Attributes
     ----------
     size : int
         Size in bytes.
     mtime_ns : int
-        Time of last change, in nanoseconds since 1970.
+        Modification time, in nanoseconds since 1970.
     content_hash : str
         BLAKE3 of the file's bytes, as 32 hexadecimal digits.
     """
@@ -34,7 +34,7 @@ class FileStat:
 
 
 def read_file_stat(path: str) -> FileStat:
-    """Read a file to its end, and return its size, time of change and content hash.
+    """Read a file to its end, and return its size, modification time and content hash.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def read_file_stat(path: str) -> FileStat:
 
 
 def size_and_mtime(path: str) -> tuple[int, int]:
-    """Return a file's size in bytes and time of change in ns since 1970, without opening it.
+    """Return a file's size in bytes and modification time in ns since 1970, without opening it.
 
     Raises
     ------
@@ -80,14 +80,14 @@ def size_and_mtime(path: str) -> tuple[int, int]:
 
 
 def size_and_mtime_after_failure(error: AudioError) -> tuple[int, int] | None:
-    """Return the size and time of change to store with a failure.
+    """Return the size and modification time to store with a failure.
 
-    The file is tried again once its size or time of change differs from the stored one.
+    The file is tried again once its size or modification time differs from the stored one.
 
     Returns
     -------
     tuple of int, or None
-        Size in bytes and time of change in ns since 1970; `ALWAYS_RETRY` for a file that may
+        Size in bytes and modification time in ns since 1970; `ALWAYS_RETRY` for a file that may
         become readable without changing; None if there is no file.
     """
     path = error.path

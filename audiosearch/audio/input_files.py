@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class InputFiles:
-    """Local files and URLs, with the sizes and times of change of the URLs.
+    """Local files and URLs, with the sizes and modification times of the URLs.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class InputFiles:
     paths : list of str
         All files, including URLs that can't be read.
     urls : dict of str to tuple of int
-        Size in bytes and time of change in ns of each URL, as of
+        Size in bytes and modification time in ns of each URL, as in
         `audiosearch.audio.url_listing.UrlListing`.
 
     Raises
@@ -82,7 +82,7 @@ class InputFiles:
         self.paths = [*files, *self.urls, *self._errors]
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:
-        """Return the size in bytes and the time of change in ns of a file or URL.
+        """Return the size in bytes and the modification time in ns of a file or URL.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class InputFiles:
         return self.urls.get(path) or file_stat.size_and_mtime(path)
 
     def size_and_mtime_after_failure(self, error: AudioError) -> tuple[int, int] | None:
-        """Return the size and time of change to store with a failure; None to store none."""
+        """Return the size and modification time to store with a failure; None to store none."""
         if error.path in self._errors:
             return None
         if is_url(error.path) and not isinstance(error, Unreachable):

@@ -1,4 +1,4 @@
-"""Local files to decode: a file of this machine itself, or a temporary copy of a URL."""
+"""Local files to decode: files on this machine, and temporary copies of files at URLs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class LocalFile:
     path : str
         Path of the file to open.
     size, mtime_ns : int or None
-        Size in bytes and time of change in ns since 1970 of the original, for a copy of a URL.
+        Size in bytes and modification time in ns since 1970 of the file at the URL; None unless
+        this is a copy of it.
     """
 
     path: str
@@ -31,7 +32,7 @@ class LocalFile:
     mtime_ns: int | None = None
 
     def original_stat(self, file_stat: FileStat) -> FileStat:
-        """Replace the size and time of a copy by those of its original."""
+        """Return a copy's `FileStat` with the size and time of the file at the URL."""
         if self.size is None or self.mtime_ns is None:
             return file_stat
         return replace(file_stat, size=self.size, mtime_ns=self.mtime_ns)
@@ -48,7 +49,7 @@ def open_local(
     path : str
         Path or URL.
     size_and_mtime : tuple of int, optional
-        Size and time of change of a URL, as they were listed.
+        Size and modification time of a URL, as they were listed.
     folder : str, optional
         Folder for the copy of a URL. Default: the system's folder for temporary files.
 

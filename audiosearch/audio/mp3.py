@@ -58,7 +58,7 @@ def _read(file: BinaryIO, position: int, n_bytes: int) -> bytes:
 
 
 def _skip_id3(head: bytes) -> int:
-    """Return the position in bytes after an ID3v2 tag; its size is stored in four times 7 bits."""
+    """Return the position in bytes after an ID3v2 tag, which stores its size in 4 x 7 bits."""
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
     size = 0

@@ -45,7 +45,8 @@ class Recording(Protocol):
     ----------
     info : AudioInfo
     damage : str or None
-        Why decoding stopped before the end; None if it didn't. Valid once ``blocks`` has ended.
+        Reason why decoding stopped before the end; None if it didn't. Valid once ``blocks`` has
+        ended.
     """
 
     info: AudioInfo

@@ -32,7 +32,7 @@ _RECOVERY_SAMPLES = 1_024  # per channel, per read, once a file turned out to be
 
 
 class SndfileRecording:
-    """An audio file opened with libsndfile; a `audiosearch.audio.recording.Recording`.
+    """An audio file opened with libsndfile; implements `audiosearch.audio.recording.Recording`.
 
     Raises
     ------
@@ -112,7 +112,7 @@ class SndfileRecording:
 
 
 def _cut_short(log: str) -> str | None:
-    """Return `CUT_SHORT` if libsndfile's log of opening a file says that it is, else None."""
+    """Return `CUT_SHORT` if libsndfile's log says that the file is cut short, else None."""
     chunk = _CHUNK_TOO_LONG.search(log)
     is_chunk_cut = chunk and int(chunk[2]) < int(chunk[1]) < _STREAMED_CHUNK_BYTES
     return CUT_SHORT if is_chunk_cut or _OGG_CUT_SHORT in log else None

@@ -1,4 +1,4 @@
-"""Tags and cover pictures of audio files."""
+"""Tags and cover images of audio files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """A cover picture in a format that every browser shows.
+    """A cover image in a format that every browser shows.
 
     Attributes
     ----------
@@ -35,12 +35,12 @@ class Cover:
     media_type: str
 
 
-#: Media type of a picture by its first bytes.
+#: Media type of an image by its first bytes.
 _MEDIA_TYPES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png", b"GIF8": "image/gif"}
 
 
 def read_cover(path: str) -> Cover | None:
-    """Return the cover picture in a file's tags; None if there is no picture or no file."""
+    """Return the cover image in a file's tags; None if there is no image or no file."""
     try:
         picture = TinyTag.get(path, tags=True, duration=False, image=True).images.any
     except Exception:  # noqa: BLE001  (tinytag raises any exception on damaged headers)

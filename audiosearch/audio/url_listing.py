@@ -28,7 +28,7 @@ class UrlListing:
     Attributes
     ----------
     files : dict of str to tuple of int
-        Size in bytes (0 if unknown) and time of change in ns since 1970 of each URL. If the time
+        Size in bytes (0 if unknown) and modification time in ns since 1970 of each URL. If the time
         is unknown, a number that changes with the content takes its place.
     errors : dict of str to AudioError
         Files and folders that are listed but can't be read.
@@ -41,7 +41,7 @@ class UrlListing:
 def list_url(
     url: str, *, exclude: Sequence[str] = (), suffixes: AbstractSet[str] = SUFFIXES
 ) -> UrlListing:
-    """Return the audio files at a URL, with their sizes and times of change.
+    """Return the audio files at a URL, with their sizes and modification times.
 
     Parameters
     ----------
@@ -97,9 +97,9 @@ def list_url(
 
 
 def _follow_links(filesystem: Any, url: str, is_included: Callable[[str], bool]) -> UrlListing:
-    """List the files that a web page links to, and those in folders that it links to.
+    """List the files that a web page links to, including those in linked folders.
 
-    Web pages list only names, so that each file's size and time take another request.
+    A web page lists only names, so each file's size and time take one more request.
     """
     errors: dict[str, AudioError] = {}
     files: set[str] = set()

@@ -1,4 +1,4 @@
-"""Size and time of change of files behind URLs, from the details that fsspec lists."""
+"""Size and modification time of files behind URLs, from the details that fsspec lists."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-# Names that filesystems give the time of the last change, and a digest of the content.
+# Names under which filesystems list the modification time, and a digest of the content.
 _TIME_KEYS = ("mtime", "LastModified", "last_modified", "updated", "Last-Modified", "created")
 _DIGEST_KEYS = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "checksum", "crc32c")
 
 
 def url_size_and_mtime(details: dict[str, Any]) -> tuple[int, int]:
-    """Return the size and time of change of a file behind a URL.
+    """Return the size and modification time of a file behind a URL.
 
     Parameters
     ----------
     details : dict
-        What ``fsspec``'s ``info`` returns for the file.
+        Details of the file, as ``info`` of an fsspec filesystem returns them.
 
     Returns
     -------
     size : int
         Size in bytes; 0 if it is unknown.
     mtime_ns : int
-        Time of last change in ns since 1970. If it is unknown, a number that changes with the
-        content, as far as the details tell.
+        Modification time in ns since 1970. If it is unknown, a number that changes with the
+        content, as far as the details show it.
     """
     from blake3 import blake3
 

@@ -11,7 +11,7 @@ from audiosearch.errors import AudioError, MissingExtra, Unreachable, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MISSING_STATUSES = (404, 410)  # of HTTP: Not Found, Gone
+_MISSING_STATUSES = (404, 410)  # HTTP: Not Found, Gone
 _TIMEOUT_SECONDS = 60.0  # for connecting, and between two blocks of bytes
 _RETRY_HINT = "Check the URL and the network connection, then add it again."
 # Packages that fsspec needs, by scheme.
@@ -74,7 +74,7 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     if is_http(url):
         import aiohttp
 
-        # A large file may take long in all, but the server must keep sending.
+        # A large file may take long overall, but the server must keep sending.
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=_TIMEOUT_SECONDS, sock_read=_TIMEOUT_SECONDS
         )

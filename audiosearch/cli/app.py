@@ -38,7 +38,7 @@ class Commands(TyperGroup):
             command = context.command_path if context else "audiosearch"
             say_error(exc.format_message(), f"`{command} --help` lists the options.")
             status = exc.exit_code
-        except typer.Abort:  # the answer to a question was no, or there was none
+        except typer.Abort:  # the user answered no, or didn't answer
             say_error("Nothing was changed.", "Answer yes in advance with -y.")
             status = 1
         except OSError as exc:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def model_progress() -> Iterator[Progress]:
-    """Give a progress callback for downloads and conversions. Its bars vanish at the end.
+    """Yield a progress callback for downloads and conversions. Its bars vanish at the end.
 
     Rich's progress bars are imported only once there is something to show.
     """

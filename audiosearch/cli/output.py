@@ -40,7 +40,7 @@ def show_rows(
     Parameters
     ----------
     rows : sequence of mappings
-        Rows with the same keys each. The paths formats need a "path" key.
+        Rows that all have the same keys. The paths formats need a "path" key.
     key : str
         Name of the rows in JSON: ``{**about, key: rows}``.
     columns : sequence of str
@@ -54,7 +54,7 @@ def show_rows(
     Raises
     ------
     UsageError
-        If paths are requested of rows that have none.
+        If paths are requested and the rows have none.
     """
     if (null or output is Format.PATHS) and rows and "path" not in rows[0]:
         raise UsageError(

@@ -44,7 +44,7 @@ class _Speed(ProgressColumn):
 
 
 class IngestProgress:
-    """Progress bar of a run of files, on a terminal only.
+    """Progress bar for embedding files, on a terminal only.
 
     It shows the count, files per second, speed relative to real time, time left and the last file.
     """

@@ -87,7 +87,7 @@ class PatchBatches:
 
     @cached_property
     def network(self) -> Network:
-        """The network."""
+        """Network that embeds the patches. It is loaded when it is first used."""
         return self._load()
 
     def add(self, file: FileInProgress, message: Float32 | DecodeSummary | AudioError) -> None:

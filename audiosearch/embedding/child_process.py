@@ -1,4 +1,4 @@
-"""Limits for child processes that decode files: memory, and their parent's lifetime."""
+"""Limits for child processes that decode files: a memory limit, and exit with the parent."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import threading
 import time
 
-#: Memory that a decoding process may take. Decoders use a hundredth of it, except on files that
-#: mislead them.
+#: Memory that a decoding process may take. Decoders use a hundredth of it, except on malformed
+#: files.
 MAX_MEMORY_BYTES = 2 << 30
 
 

@@ -1,4 +1,4 @@
-"""Decoding in a separate process: a decoder that crashes, hangs or eats memory costs one file."""
+"""Decoding in a separate process: if a decoder crashes, hangs or fills memory, one file fails."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class DecoderProcess:
         excerpt_seconds : float or None
             Decode only about this much of the file; None for all of it.
         should_decode : callable
-            Receives the file's size, time of change and content hash. If it returns False, the
+            Receives the file's size, modification time and content hash. If it returns False, the
             file is not decoded and nothing is yielded. Default: always decode.
 
         Yields
@@ -130,7 +130,7 @@ class DecoderProcess:
             raise AudioError(path, self._exit_reason(), hint=_HINT) from exc
 
     def _receive(self, path: str, left_seconds: float) -> tuple[Any, float]:
-        """Wait for a message; return it, and the seconds then left of the file's time limit."""
+        """Wait for a message; return it and the seconds that remain of the file's time limit."""
         started = time.monotonic()
         if not self._poll.poll(min(max(0.0, 1e3 * left_seconds), _MAX_POLL_MS)):
             self._stop()
@@ -200,7 +200,7 @@ def _size(path: str) -> int:
 
 
 def _plausible_seconds(declared: float | None, size: int) -> float:
-    """Return the longest plausible length of a file of that many bytes."""
+    """Return the declared length, limited to what is plausible for the size in bytes."""
     if declared is None:
         return size / _ASSUMED_BYTES_PER_SECOND
     return min(declared, size / _MIN_BYTES_PER_SECOND)

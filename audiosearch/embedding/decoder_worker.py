@@ -57,7 +57,7 @@ class DecodeRequest:
 
 @dataclass(frozen=True, slots=True)
 class FileOpened:
-    """A decoder has opened the file.
+    """Message that a decoder has opened the file.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class DecodeSummary:
     seconds : float
         Length in seconds: as declared, or else as far as the file was decoded.
     warning : str or None
-        Why only part of the file was decoded, if so.
+        Reason why only part of the file was decoded; None if all of it was.
     tags : Tags
     """
 

@@ -39,7 +39,7 @@ class Embedding:
     seconds : float
         Length in seconds: as declared, or else as far as the file was decoded.
     warning : str or None
-        Why only part of the file was embedded, if so.
+        Reason why only part of the file was embedded; None if all of it was.
     """
 
     vector: Float32
@@ -49,7 +49,7 @@ class Embedding:
 
 
 class DecodedClip(Protocol):
-    """Facts about a decoded file; `PatchReader` and `DecodeSummary` have them."""
+    """Facts about a decoded file. `PatchReader` and `DecodeSummary` implement it."""
 
     @property
     def info(self) -> AudioInfo:
@@ -61,7 +61,7 @@ class DecodedClip(Protocol):
 
     @property
     def warning(self) -> str | None:
-        """Why only part of the file was decoded, if so."""
+        """Reason why only part of the file was decoded; None if all of it was."""
 
 
 class Embedder:
@@ -84,7 +84,7 @@ class Embedder:
     ModelError
         If the model is unavailable.
     UsageError
-        If the excerpt is below a second.
+        If the excerpt is shorter than a second.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class Embedder:
         ----------
         path : str or path-like
         pooling : {"mean", "sum"}
-            How patches become one vector; matters only with ``normalize=False``.
+            Way to pool patches into one vector; matters only with ``normalize=False``.
         normalize : bool
             Scale the vector to unit length.
 
@@ -177,7 +177,7 @@ class Embedder:
             yield values if self._postprocess else self._network.embeddings(values)
 
     def _values(self, patches: Iterable[Float32]) -> Iterator[Float32]:
-        """Yield the values to pool: of the network, or post-processed embeddings."""
+        """Yield the values to pool: the network's values, or post-processed embeddings."""
         for batch in _batches(patches):
             values = self._network(batch)
             if self._postprocess:
@@ -215,7 +215,7 @@ def clip_embedding(
 
 
 def pooled_embedding(pool: RunningPool, network: Network) -> Float32:
-    """Return the embedding that a network makes of pooled values, before normalization.
+    """Return the embedding that a network computes from pooled values, before normalization.
 
     Returns
     -------

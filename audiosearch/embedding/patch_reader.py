@@ -36,7 +36,7 @@ class PatchReader:
     seconds : float
         Length of the file, valid once the stream has ended.
     warning : str or None
-        Why only part of the file was read, if so. Valid once the stream has ended.
+        Reason why only part of the file was read, if so. Valid once the stream has ended.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def check_excerpt(seconds: float | None) -> None:
     Raises
     ------
     UsageError
-        If it is below a second, or not a finite number.
+        If it is shorter than a second, or not a finite number.
     """
     if seconds is not None and not 1.0 <= seconds < math.inf:
         raise UsageError(

@@ -41,7 +41,7 @@ _MAX_JOBS = 256
 class Pipeline:
     """Embeds files, and yields results in the order in which files are done.
 
-    It can be iterated over once, and yields lists of results: all that are ready.
+    Iterate over it once. Each step yields a list of all results that are ready.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ class Pipeline:
     n_jobs : int, optional
         Number of decoder processes, and of threads of the network. Default: the number of cores.
     known_hashes : container of str
-        Content hashes of files that need no embedding. Of files with the same content, only the
-        first one is embedded in any case.
+        Content hashes of files that need no embedding. Among files with the same content, only
+        the first one is ever embedded.
     open_local : callable
         Context manager that yields the local file for a path; it may raise an AudioError.
         Default: `audiosearch.audio.local_file.open_local`.
@@ -124,7 +124,7 @@ class Pipeline:
                 thread.join()
 
     def _ready_results(self) -> list[EmbeddingResult]:
-        """Wait for a result, and return it with all others that are ready; [] at the end."""
+        """Wait for a result, and return it and all other results that are ready; [] at the end."""
         results: list[EmbeddingResult] = []
         while not results or not self._results.empty():
             item = self._failure or self._results.get()
@@ -184,7 +184,7 @@ class Pipeline:
             self._messages.put((file, exc.at(path)))
 
     def _is_new_content(self, file: FileInProgress, file_stat: FileStat) -> bool:
-        """Return whether a file must be embedded; if not, take care of its result."""
+        """Return whether a file must be embedded. If not, handle its result as a duplicate."""
         content_hash = file_stat.content_hash
         result = EmbeddingResult(file.path, file_stat)
         with self._lock:
@@ -228,7 +228,7 @@ class Pipeline:
         self._results.put(None)
 
     def _finish(self, file: FileInProgress) -> None:
-        """Put out the result of a file and of all files with the same content."""
+        """Queue the result of a file and the results of all files with the same content."""
         result = file.result(self._batches)
         self._results.put(result)
         if file.file_stat is None:

@@ -72,7 +72,7 @@ class Reader:
         )
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:
-        """Return a file's size in bytes and time of change in ns since 1970, without opening it.
+        """Return a file's size in bytes and modification time in ns since 1970, without opening it.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class Reader:
         return file_stat.size_and_mtime(path)
 
     def size_and_mtime_after_failure(self, error: AudioError) -> tuple[int, int] | None:
-        """Return the size and time of change to store with a failure; None to store none.
+        """Return the size and modification time to store with a failure; None to store none.
 
         See Also
         --------

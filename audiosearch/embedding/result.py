@@ -23,7 +23,7 @@ class EmbeddingResult:
     ----------
     path : str
     file_stat : FileStat or None
-        Size, time of change and content hash; None if the file can't be opened.
+        Size, modification time and content hash; None if the file can't be opened.
     embedding : Embedding or None
         None for a file that failed, or whose content is already known.
     tags : Tags
@@ -31,7 +31,7 @@ class EmbeddingResult:
     duplicate_of : str or None
         Path of the file with the same content that was embedded instead.
     error : AudioError or None
-        Why the file failed.
+        Reason why the file failed; None if it didn't.
     """
 
     path: str

@@ -100,7 +100,7 @@ def states(
     paths : sequence of str
         Absolute paths.
     reader : Reader
-        Looks up sizes and times of change.
+        Looks up sizes and modification times.
     """
     index = Index(directory) if Index.exists(directory) else None
     file_states = FileStates(index, paths)
@@ -268,7 +268,7 @@ class Ingest:
     def _add_result(self, result: EmbeddingResult) -> AddResult | None:
         """Return the result of adding a file; None if the file must be embedded after all.
 
-        Failures and files with known content are stored here; embedded files already are.
+        Failures and files with known content are stored here; embedded files are stored already.
         """
         if result.error is not None:
             return self._failed(result.error)
@@ -276,7 +276,7 @@ class Ingest:
             embedding = result.embedding
             return AddResult(result.path, Status.ADDED, embedding.seconds, embedding.warning)
         if result.file_stat is None or self._index is None:
-            message = "a result without an error has the file's size and time of change"
+            message = "a result without an error has the file's size and modification time"
             raise ValueError(message)
         add_result = store_known_content(self._index, result, result.file_stat)
         if add_result is None:  # the track with this content has changed in the meantime

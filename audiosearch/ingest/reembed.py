@@ -135,7 +135,7 @@ class Reembedding:
         Returns
         -------
         list of Failure
-            These tracks.
+            Tracks that became failures.
 
         Raises
         ------

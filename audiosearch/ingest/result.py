@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Status(str, Enum):
-    """Outcome for a file."""
+    """Outcome of adding a file."""
 
     ADDED = "added"
     MOVED = "moved"
@@ -26,9 +26,9 @@ class AddResult:
     seconds : float
         Length of an added file in seconds; 0 for any other file.
     message : str or None
-        Why the file failed, or why only part of it was embedded.
+        Reason why the file failed, or why only part of it was embedded.
     hint : str or None
-        What to do about a failed file.
+        Next step for a failed file.
     """
 
     path: str

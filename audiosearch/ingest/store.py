@@ -25,7 +25,7 @@ def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
     for result in results:
         file_stat, embedding = result.file_stat, result.embedding
         if file_stat is None or embedding is None:
-            message = "an embedded file has a size, a time of change and an embedding"
+            message = "an embedded file has a size, a modification time and an embedding"
             raise ValueError(message)
         same_content = tracks_by_content[file_stat.content_hash]
         moved = _first_missing(same_content)

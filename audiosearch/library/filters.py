@@ -64,7 +64,7 @@ class Range:
         Raises
         ------
         UsageError
-            If the text is no range.
+            If the text is not a range.
         """
         first, dots, last = text.partition("..")
         try:

@@ -91,7 +91,7 @@ class TrackStorage(Protocol):
         """Return the content hashes of all tracks that have one."""
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return size (bytes) and time of change (ns) of those paths that are stored."""
+        """Return size (bytes) and modification time (ns) of those paths that are stored."""
 
     def count(self) -> int:
         """Return the number of tracks."""

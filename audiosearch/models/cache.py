@@ -83,7 +83,7 @@ def files_key(paths: Sequence[Path]) -> str:
 
 @contextlib.contextmanager
 def cached_file(path: Path) -> Iterator[Path]:
-    """Give the path of a draft that is renamed to a path in the cache if the block succeeds.
+    """Yield the path of a draft that is renamed to a path in the cache if the block succeeds.
 
     Raises
     ------

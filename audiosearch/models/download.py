@@ -99,17 +99,17 @@ def _failure(url: str, path: Path, sha512: str, what: str, progress: Progress) -
         pooch.retrieve(url, f"sha512:{sha512}", fname=path.name, path=path.parent, downloader=write)
     except (requests.RequestException, _ConnectionLost) as exc:
         return _reason(exc)
-    except ValueError:  # pooch reports a wrong digest so
+    except ValueError:  # the error of pooch for a wrong digest
         return "the file has the wrong SHA-512"
     return None
 
 
 class _ConnectionLost(OSError):
-    """A response that started and didn't finish."""
+    """A response broke off before its end."""
 
 
 def _remove_all_but(kept: Path) -> None:
-    """Remove the remains of a killed download beside its lock."""
+    """Remove all files beside a lock file: the remains of a killed download."""
     for path in kept.parent.iterdir():
         if path != kept:
             path.unlink()

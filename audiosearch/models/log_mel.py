@@ -65,7 +65,7 @@ def log_mel_patches(waveform: Float32) -> Float32:
 
 
 def count_patches(n_samples: int) -> int:
-    """Return the number of whole patches in a waveform of a length.
+    """Return the number of whole patches in a waveform of ``n_samples`` samples.
 
     Parameters
     ----------

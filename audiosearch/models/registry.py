@@ -62,7 +62,7 @@ def resolve(
     may_fetch: bool = False,
     progress: Progress = no_progress,
 ) -> Model:
-    """Return the model of a name. Convert or download its weights if needed.
+    """Return the model with a name. Convert or download its weights if needed.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def available(
 
 
 def fetch(name: str, progress: Progress = no_progress) -> Model:
-    """Return a model of the registry by its published weights. Download them if needed.
+    """Return a model of the registry with its published weights. Download them if needed.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def resolve_for_index(name: str, weights_digest: str, request: ModelRequest) -> 
     name, weights_digest : str
         The index's model.
     request : ModelRequest
-        "auto" is the index's model.
+        "auto" means the index's model.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def by_digest(name: str, weights_digest: str, progress: Progress = no_progress) 
     ----------
     name : str
     weights_digest : str
-        The name again if an index of imported vectors doesn't know the digest.
+        Digest of the model's weights. It is the name if imported vectors came without a digest.
     progress : callable
         Called while a conversion runs.
 
@@ -216,7 +216,7 @@ def status() -> dict[str, str | None]:
     Returns
     -------
     dict of str to str or None
-        Paths and weights digests; None for what isn't on this machine.
+        Paths and weights digests; None for files that aren't on this machine.
     """
     facts: dict[str, str | None] = {}
     for name, spec in sorted(SPECS.items()):
@@ -237,7 +237,7 @@ def status() -> dict[str, str | None]:
 
 
 def nominal_digest(name: str) -> str:
-    """Return the digest to record for a model of which only the name is known.
+    """Return the digest to record for a model that is known only by name.
 
     It is the digest of a packaged model, and the name for any other model.
     """
@@ -246,7 +246,7 @@ def nominal_digest(name: str) -> str:
 
 
 def describe(name: str, weights_digest: str) -> str:
-    """Return a model's name and the start of its digest, to tell apart two of the same name.
+    """Return a model's name and the start of its digest, to tell apart models with the same name.
 
     Examples
     --------
@@ -257,7 +257,7 @@ def describe(name: str, weights_digest: str) -> str:
 
 
 def _candidates(name: str, progress: Progress) -> Iterator[Model | None]:
-    """Yield the models on this machine that may be meant by a name."""
+    """Yield the models on this machine that a name may mean."""
     spec = SPECS.get(name)
     if spec is not None:
         yield available(name, None, progress)
@@ -273,7 +273,7 @@ def _packaged(spec: ModelSpec) -> Model:
 
 
 def _local_weights(spec: ModelSpec, weights: StrPath | None = None) -> Path | None:
-    """Return the local weights that an argument or else the model's variable names."""
+    """Return the path of local weights, from an argument or else the model's variable."""
     if weights is not None:
         return Path(weights)
     named = os.environ.get(spec.weights_variable) if spec.weights_variable else None
@@ -309,8 +309,9 @@ def _user_model(path: Path) -> Model:
 
 def _fallback(reason: str) -> Model:
     log.warning(
-        "%s Using %s instead, the model that ships with audiosearch: it knows less about sound. "
-        "Once %s is here (`audiosearch model fetch`), run `audiosearch reembed --model %s`.",
+        "%s Using %s instead, the smaller model that ships with audiosearch. "
+        "Once %s is on this machine (`audiosearch model fetch`), "
+        "run `audiosearch reembed --model %s`.",
         reason,
         f"`{FALLBACK}`",
         SPECS[PREFERRED].title,
@@ -324,7 +325,7 @@ def _unavailable_hint(name: str) -> str:
     if spec is None:
         return (
             "Name its file with --model FILE.tflite, or embed the index's files again with a "
-            f"model that is here: `audiosearch reembed --model {FALLBACK}`."
+            f"model on this machine: `audiosearch reembed --model {FALLBACK}`."
         )
     if isinstance(spec.weights, RemoteFile):
         return (

@@ -30,7 +30,7 @@ class RemoteFile(NamedTuple):
     option : str
         The command line's option to use a local file instead, as in "--weights FILE".
     size_mb : float
-        About the size, in units of 1,000,000 bytes.
+        Approximate size, in units of 1,000,000 bytes.
     license : str
         SPDX identifier.
     """

@@ -148,7 +148,7 @@ class Network:
 
 
 class _Graph:
-    """The only computation in a LiteRT file: an array from an array."""
+    """The only computation in a LiteRT file. It turns one array into another."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
@@ -168,7 +168,7 @@ class _Graph:
 
 
 class _Signature:
-    """One of several computations in a LiteRT file, by its name."""
+    """One of several computations in a LiteRT file, selected by name."""
 
     def __init__(self, interpreter: Interpreter, name: str) -> None:
         self._runner = interpreter.get_signature_runner(name)

@@ -63,7 +63,7 @@ FALLBACK: Final = _COMPACT.name
 
 
 def model_choices() -> str:
-    """Return the values of ``--model`` but for "auto", as help texts and errors show them.
+    """Return the values of ``--model`` except "auto", as help texts and errors show them.
 
     Examples
     --------

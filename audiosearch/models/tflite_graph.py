@@ -1,4 +1,4 @@
-"""Recognising VGGish's network in a LiteRT file, and reading its weights."""
+"""Recognizing VGGish's network in a LiteRT file, and reading its weights."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def _convert_in_process(checkpoint: Path) -> str:
     command = [sys.executable, "-m", "audiosearch.models.vggish", str(checkpoint.absolute())]
     result = subprocess.run(
         command,
-        cwd=cache_dir(),  # Python imports from its folder: it must not be one of the user's
+        cwd=cache_dir(),  # Python imports from its current folder, so that must not be a user's
         env=os.environ | {"AUDIOSEARCH_CACHE": str(cache_dir().absolute())},
         capture_output=True,
         text=True,

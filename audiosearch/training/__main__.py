@@ -65,7 +65,7 @@ def build(
         generate.generate_all(packages, synthesized)
         for split in SCORED:
             free_audio.copy_by_class(packages, split, work / split.value)
-        train = free_audio.labelled_files(packages, free_audio.Split.TRAIN)
+        train = free_audio.labeled_files(packages, free_audio.Split.TRAIN)
         files = [*train, *free_audio.files_by_folder(synthesized)]
     else:
         files = list(free_audio.files_by_folder(audio))

@@ -41,7 +41,7 @@ def augment(waveform: Float32, other: Float32, random: np.random.Generator) -> F
         patch = _mix_in(patch, _crop_or_pad(other), decibels=random.uniform(3, 25))
     spectrum = np.fft.rfft(patch, _N_FFT)
     if random.random() < 0.35:
-        spectrum *= _equaliser(random, _N_FFT)
+        spectrum *= _equalizer(random, _N_FFT)
     if random.random() < 0.2:
         spectrum *= np.fft.rfft(_room(random), _N_FFT)
     patch = np.fft.irfft(spectrum, _N_FFT)[:PATCH_SAMPLES].astype(np.float32)
@@ -66,7 +66,7 @@ def change_timbre(waveform: Float32, random: np.random.Generator) -> Float32:
     """
     n_samples = len(waveform)
     if random.random() < 0.5:
-        spectrum = np.fft.rfft(waveform) * _equaliser(random, n_samples)
+        spectrum = np.fft.rfft(waveform) * _equalizer(random, n_samples)
         waveform = np.fft.irfft(spectrum, n_samples).astype(np.float32)
     loudest = float(np.abs(waveform).max()) + 1e-9
     gain = min(10 ** (random.uniform(-12, 12) / 20), 1 / loudest)
@@ -94,7 +94,7 @@ def _mix_in(patch: Float32, other: Float32, *, decibels: float) -> Float32:
     return np.asarray(patch + min(gain, 100.0) * other, dtype=np.float32)
 
 
-def _equaliser(random: np.random.Generator, n_fft: int) -> Float32:
+def _equalizer(random: np.random.Generator, n_fft: int) -> Float32:
     """Return the gains of a smooth curve, or of a low-pass or high-pass filter.
 
     Returns
@@ -130,7 +130,7 @@ def _noise(random: np.random.Generator) -> Float32:
 
 
 def _set_level(patch: Float32, random: np.random.Generator) -> Float32:
-    """Return a patch unchanged (but for peaks above 0 dB), or with a peak from -36 to 0 dB."""
+    """Return a patch unchanged (except for peaks above 0 dB), or with a peak from -36 to 0 dB."""
     peak = float(np.abs(patch).max()) + 1e-9
     target = 10 ** (random.uniform(-36, 0) / 20) if random.random() < 0.5 else min(peak, 1.0)
     return np.asarray(patch * (target / peak), dtype=np.float32)

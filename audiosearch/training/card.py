@@ -25,12 +25,13 @@ VGGish, and it was not trained on AudioSet.
 
 - Signature `serving_default`: (n, 96, 64) to (n, {n_values}). A network of depthwise-separable
   convolutions (the student: {n_parameters:,} parameters, single precision) computes
-  {n_semantic} semantic values and {n_class} class values. Besides, there are the means of
+  {n_semantic} semantic values and {n_class} class values. It also computes the means of
   {n_coefficients} cepstral coefficients, of their squares, and of their differences' squares.
-- Signature `pooled`: averages of those values over a file to the file's embedding. With the
-  squares, means and deviations over the file are exact. There are three blocks (semantic values,
-  class values, timbre), each scaled to length 1. They are projected to the directions in which the
-  classes of the training audio differ more than they vary within.
+- Signature `pooled`: averages of those values over a file to the file's embedding. Thanks to
+  the squares, means and deviations over the file are exact. There are three blocks (semantic
+  values, class values, timbre), each scaled to length 1. They are projected to the
+  directions in which the training classes differ most from each other, relative to differences
+  within a class.
 
 ## Training
 
@@ -57,8 +58,8 @@ Each file of a class is a query among all other files. P@1 is the share of queri
 neighbor of the same class, and mAP is the mean average precision; both are averaged over classes.
 Each package was used for one purpose: to learn, to choose a recipe, or to score. So the files of
 **test** had no influence on the model.
-`python -m audiosearch.training score WORK/test --teacher yamnet.tflite --beside FILE` computes a
-table again. `audiosearch add WORK/test --model compact` and `audiosearch evaluate --by folder`
+`python -m audiosearch.training score WORK/test --teacher yamnet.tflite --beside FILE` computes
+a table again. `audiosearch add WORK/test --model compact` and `audiosearch evaluate --by folder`
 compute the row of compact.
 
 {tables}

@@ -1,4 +1,4 @@
-"""The corpus: training audio as labelled clips at 16 kHz, decoded once."""
+"""The corpus: training audio as labeled clips at 16 kHz, decoded once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.errors import AudioError, UsageError
 from audiosearch.models.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
-from audiosearch.training.free_audio import Kind, LabelledFile
+from audiosearch.training.free_audio import Kind, LabeledFile
 from audiosearch.training.processes import process_pool
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, StrPath
 
 CLIP_SECONDS = 10
-MAX_CLIPS = 6  # of one file
+MAX_CLIPS = 6  # taken from one file
 _INT16 = 32_767
 _SAMPLES, _CLIPS, _FILES = "samples.i16", "clips.json", "files.json"
 
@@ -94,7 +94,7 @@ class Corpus:
         return np.asarray(samples / np.float32(_INT16), dtype=np.float32)
 
 
-def write(files: Iterable[LabelledFile], folder: Path) -> Corpus:
+def write(files: Iterable[LabeledFile], folder: Path) -> Corpus:
     """Decode files and write their clips. Skip a file that can't be decoded, with a warning.
 
     A long file gives six clips, evenly spaced. A corpus of the same files isn't written again.

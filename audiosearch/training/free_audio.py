@@ -1,4 +1,4 @@
-"""Free audio to train and score on: Debian packages, downloaded and never kept here.
+"""Free audio to train and score on: Debian packages, downloaded when needed.
 
 Each package belongs to one split, so no score uses audio of a package that was trained on.
 """
@@ -69,7 +69,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledFile:
+class LabeledFile:
     """A file, its class and its kind."""
 
     path: Path
@@ -178,7 +178,7 @@ def versions(folder: Path) -> dict[str, str]:
     return {path.stem: path.read_text() for path in folder.glob("*.version")}
 
 
-def labelled_files(folder: Path, split: Split) -> Iterator[LabelledFile]:
+def labeled_files(folder: Path, split: Split) -> Iterator[LabeledFile]:
     """Yield the files of a split, always in the same order."""
     for source in SOURCES:
         if source.split is not split:
@@ -188,10 +188,10 @@ def labelled_files(folder: Path, split: Split) -> Iterator[LabelledFile]:
             if path.suffix.lower() in SUFFIXES and path.is_file():
                 label = source.class_of(path.relative_to(root).as_posix())
                 if label is not None:
-                    yield LabelledFile(path, label.replace("/", "-"), source.kind)
+                    yield LabeledFile(path, label.replace("/", "-"), source.kind)
 
 
-def files_by_folder(folder: Path) -> Iterator[LabelledFile]:
+def files_by_folder(folder: Path) -> Iterator[LabeledFile]:
     """Yield the audio files of a folder with one subfolder per class.
 
     The kind of a class is set by the start of its name, as `audiosearch.training.generate` names
@@ -200,7 +200,7 @@ def files_by_folder(folder: Path) -> Iterator[LabelledFile]:
     for path in sorted(folder.glob("*/*")):
         if path.suffix.lower() in SUFFIXES:
             label = path.parent.name
-            yield LabelledFile(
+            yield LabeledFile(
                 path, label, _KINDS_BY_PREFIX.get(label.partition("-")[0], Kind.EFFECT)
             )
 
@@ -216,7 +216,7 @@ def copy_by_class(folder: Path, split: Split, target: Path) -> None:
     """
     shutil.rmtree(target, ignore_errors=True)
     classes: dict[str, list[Path]] = {}
-    for file in labelled_files(folder, split):
+    for file in labeled_files(folder, split):
         classes.setdefault(file.label, []).append(file.path)
     for label, paths in classes.items():
         if len(paths) < MIN_FILES:

@@ -46,7 +46,7 @@ def check_programs() -> None:
     Raises
     ------
     UsageError
-        If one isn't.
+        If one is missing.
     """
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
@@ -127,7 +127,7 @@ def write_voices(target: Path) -> None:
 
 
 def write_waveforms(target: Path) -> None:
-    """Write tones, sweeps, bells, clicks and noises, to one folder per sort."""
+    """Write tones, sweeps, bells, clicks and noises, to one folder per kind."""
     random = np.random.default_rng(2)
     for variant in range(N_WAVEFORMS):
         for name, waveform in _waveforms(random).items():
@@ -181,7 +181,7 @@ def _render(soundfont: Path, path: Path, program: int, channel: int, notes: list
 
 
 def _waveforms(random: np.random.Generator) -> dict[str, Float64]:
-    """Return two seconds of each sort of waveform: float64, shape (32000,)."""
+    """Return two seconds of each kind of waveform: float64, shape (32000,)."""
     time = np.arange(2 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
     pitch = float(np.exp(random.uniform(np.log(80), np.log(3_000))))
     turns = 2 * np.pi * pitch * time

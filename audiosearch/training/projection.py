@@ -1,11 +1,11 @@
 """The projection: a file's averages become its embedding.
 
-A file's averages are those of the student's values, its cepstra and their squares; with the
-squares, the means and deviations over the file are exact. They form three blocks: semantic values
-(the student's copy of the teacher's embedding), class values (the student's separation of the
-training classes) and timbre (statistics of the cepstra). Each block is scaled to length 1. Then
-directions in which files of the same class differ get less weight, and the 128 directions in which
-classes differ most are kept.
+A file's averages are the means over its patches of the student's values, the cepstra and the
+cepstra's squares. Thanks to the squares, means and deviations over the file are exact. They form
+three blocks: semantic values (the student's copy of the teacher's embedding), class values (the
+student's separation of the training classes) and timbre (statistics of the cepstra). Each block is
+scaled to length 1. Then directions in which files of the same class differ get less weight, and the
+128 directions in which classes differ most are kept.
 
 References
 ----------
@@ -40,7 +40,7 @@ TIMBRE_SIZE = 64
 N_VALUES = SEMANTIC_SIZE + CLASS_SIZE + 3 * N_COEFFICIENTS
 
 MIN_VARIANCE = 0.01  # of a coefficient over a file
-MIN_SPREAD = 1e-4  # variance over files of a value that is the same in all of them
+MIN_SPREAD = 1e-4  # added to the variance over files, which may be 0
 WHITENING_RIDGE = 1.0  # added to the eigenvalues of the correlation matrix, which have mean 1
 CLASS_RIDGE = (
     0.3  # added to the eigenvalues of the within-class covariance, as a share of their mean

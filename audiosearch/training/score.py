@@ -41,7 +41,7 @@ class Comparison:
     n_files, n_classes : int
         Files that were scored, and their classes.
     n_failed : int
-        Other files, which can't be decoded.
+        Files left out because they can't be decoded.
     """
 
     scores: dict[str, Scores]

@@ -226,7 +226,7 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def _check_same(folder: Path, recipe: Recipe, n_classes: int) -> None:
-    """Check that a folder's training run has a recipe, or record the recipe of a new run."""
+    """Check that a folder's training run has the same recipe, or record that of a new run."""
     path = folder / _RECIPE
     requested = asdict(recipe) | {"n_classes": n_classes}
     if not path.exists():

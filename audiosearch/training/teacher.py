@@ -81,5 +81,5 @@ class Teacher:
         return embedding
 
 
-#: The teacher of a file, loaded once per process.
+#: Load the teacher from a file, once per process.
 load_teacher = cache(Teacher)

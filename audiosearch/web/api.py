@@ -81,7 +81,7 @@ TrackId = schemas.TrackId
 
 @router.get("/health")
 async def health(shared: Shared) -> schemas.Health:
-    """Report that the server runs, and what it serves."""
+    """Return the server's status, and facts about the index that it serves."""
     tracks, model = await shared.index.run(lambda i: (i.totals().tracks, i.spec.model))
     library = shared.index.name
     return schemas.Health(version=__version__, model=model, tracks=tracks, library=library)
@@ -113,7 +113,7 @@ async def query(
     k: Annotated[int, Form(ge=1, le=defaults.MAX_HITS)] = defaults.HITS,
     whiten: Annotated[bool, Form()] = defaults.WHITEN_QUERY,
 ) -> schemas.Hits:
-    """Find the tracks that sound most like the clips and tracks, averaged."""
+    """Find the tracks that sound most like the average of the given clips and tracks."""
     embeddings = [await shared.embedding.embed(clip.file) for clip in file]
     options = SearchOptions(whiten=whiten)
     return schemas.Hits.of(await shared.query(QueryRequest(embeddings, track, unlike, k, options)))
@@ -126,7 +126,7 @@ async def tracks(
     offset: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = defaults.TRACKS_PER_PAGE,
 ) -> schemas.Tracks:
-    """List the tracks whose tags or path contain words, best first; without words all, by id."""
+    """List the tracks whose tags or path match the words, best first; by default all, by id."""
 
     def find(index: Index) -> schemas.Tracks:
         total = None if words.strip() else index.n_tracks
@@ -162,7 +162,7 @@ async def audio(
     part: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
 ) -> FileResponse:
     """Return a track's audio, or the part that a Range header requests."""
-    if not _is_range(part):  # ignored, as RFC 9110, section 14.2 demands
+    if not _is_range(part):  # ignored, as RFC 9110, section 14.2 requires
         headers = request.scope["headers"]
         request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
     (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
@@ -181,7 +181,7 @@ async def cover(shared: Shared, track_id: TrackId) -> Response:
     picture = await asyncio.to_thread(read_cover, track.path)
     if picture is None:
         missing = error_response(
-            404, f"Track #{track_id} has no cover image.", "Its tags can hold one."
+            404, f"Track #{track_id} has no cover image.", "Add one to the tags of its file."
         )
         missing.headers.update(_CACHED)
         return missing

@@ -151,7 +151,7 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> Response:
-    """Respond with what is wrong with the first invalid field."""
+    """Respond with the problem of the first invalid field."""
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
     field = ".".join(str(part) for part in first.get("loc", ())[1:]) or "the request"
     message = f"{field}: {first.get('msg', 'invalid value')}."

@@ -52,7 +52,7 @@ class IndexExecutor:
         self.name = blake3(os.fsencode(self._index.location)).hexdigest(length=8)
 
     async def run(self, function: Callable[[Index], T]) -> T:
-        """Call a function with the index, after the calls before it, and return its result."""
+        """Call a function with the index once earlier calls are done, and return its result."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, function, self._index)
 
@@ -97,6 +97,6 @@ class IndexExecutor:
         return answer
 
     def close(self) -> None:
-        """Finish the calls that wait, then close the index."""
+        """Finish the waiting calls, then close the index."""
         self._thread.submit(self._index.close).result()
         self._thread.shutdown()

@@ -1,4 +1,4 @@
-"""The map of the served index, made once and again after the tracks change."""
+"""The map of the served index. It is made once, and again after tracks change."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _PAGE_POLICY = (
     "media-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-# Plotly compiles code at run time. The sandbox gives its frame no origin and no requests.
+# Plotly compiles code at run time. The sandbox allows its frame no origin and no requests.
 _MAP_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
     "img-src data: blob:; frame-ancestors 'self'; sandbox allow-scripts"
@@ -29,7 +29,7 @@ _MAP_POLICY = (
 
 
 def _files_in(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
-    """Yield the files in a folder and its subfolders, each with its path from the first folder."""
+    """Yield the files in a folder and its subfolders, each with its path relative to the folder."""
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _files_in(entry, f"{prefix}{entry.name}/")
@@ -44,7 +44,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def index() -> Response:
-    """Return the page."""
+    """Return the web page."""
     return _file("index.html")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueryRequest:
-    """A query with embeddings of uploaded clips and with ids of tracks."""
+    """A query: embeddings of uploaded clips, and ids of tracks."""
 
     embeddings: list[Embedding]
     tracks: list[int]

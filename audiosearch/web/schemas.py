@@ -26,7 +26,7 @@ class Problem(BaseModel):
 
 
 class Health(BaseModel):
-    """Status of the server, and what it serves."""
+    """Status of the server, and facts about the index that it serves."""
 
     status: Literal["ok"] = "ok"
     version: str
@@ -81,7 +81,7 @@ class Track(BaseModel):
 
 
 class Tracks(BaseModel):
-    """A page of tracks, and the number of all tracks; null in a text search."""
+    """A page of tracks, and the total number of tracks (null in a text search)."""
 
     tracks: list[Track]
     total: int | None
@@ -197,7 +197,7 @@ class PlaylistParams(BaseModel):
 
 
 class Playlist(BaseModel):
-    """Tracks in order, and notes on what could not be fulfilled."""
+    """Tracks in order, and notes on requests that could not be met."""
 
     name: str
     tracks: list[Track]

@@ -68,7 +68,7 @@ class SecurityMiddleware:
     Parameters
     ----------
     app : callable
-        The application behind it.
+        Application that handles the accepted requests.
     hosts : frozenset of str or None
         Accepted host names. None accepts any, which is only safe with an API key.
     api_key : str or None

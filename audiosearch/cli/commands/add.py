@@ -128,7 +128,7 @@ def _open_reader(
     *,
     connect: bool,
 ) -> Iterator[tuple[list[str], Reader]]:
-    """Give the files to add and the reader that embeds them, while the block runs."""
+    """Yield the files to add and the reader that embeds them."""
     from audiosearch.audio.discovery import find_audio
     from audiosearch.embedding.reader import Reader
 

@@ -74,6 +74,6 @@ def demo(
         )
     show_rows(rows, key="queries", columns=COLUMNS, output=output)
     n_right = sum(row["own_kind_first"] is True for row in rows)
-    say(f"{n_right} of {len(rows)} new sounds found their own kind first.")
+    say(f"{n_right} of {len(rows)} queries found a sound of the same kind first.")
     say(f"Listen to {folder / 'queries'} and {folder / 'sounds'}. The index is {index_dir}.")
     say("Try: audiosearch add ~/Music && audiosearch query some-song.mp3")

@@ -24,7 +24,7 @@ def doctor(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Model that produced the vectors, if the damaged database no longer tells.",
+            help="Model that produced the vectors, if the damaged database doesn't record it.",
         ),
     ] = None,
     location: IndexAt = defaults.INDEX,

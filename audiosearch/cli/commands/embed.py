@@ -26,7 +26,7 @@ def embed(
         ),
     ] = None,
     pooling: Annotated[
-        Literal["mean", "sum"], typer.Option(help="How the patches' embeddings become one vector.")
+        Literal["mean", "sum"], typer.Option(help="Pooling of the patches into one vector.")
     ] = "mean",
     normalize: Annotated[
         bool, typer.Option("--normalize/--no-normalize", help="Scale vectors to unit length.")

@@ -19,7 +19,7 @@ def draw_map(
     kind: Annotated[
         Literal["html", "png", "svg"] | None,
         typer.Option(
-            "--format", help="An interactive page, or a still image. Default: by FILE's suffix."
+            "--format", help="An interactive page, or a static image. Default: by FILE's suffix."
         ),
     ] = None,
     color_by: Annotated[
@@ -30,7 +30,9 @@ def draw_map(
         bool,
         typer.Option("--relayout", help="Lay out all tracks again instead of only new ones."),
     ] = False,
-    anew: Annotated[bool, typer.Option("--anew", hidden=True, help="Same as --relayout.")] = False,
+    relayout_alias: Annotated[
+        bool, typer.Option("--anew", hidden=True, help="Same as --relayout.")
+    ] = False,
     title: Annotated[str | None, typer.Option(help="Heading of the map.")] = None,
     location: IndexAt = defaults.INDEX,
 ) -> None:
@@ -49,22 +51,22 @@ def draw_map(
     output = output or Path(f"map.{kind_drawn}")
     check_drawable(kind_drawn)
     with Index(location) as index, spinner("Laying out the tracks ..."):
-        found = sound_map(index, relayout=relayout or anew)
-    draw(found, output, kind=kind_drawn, color_by=color_by, title=title)
-    how = ", all laid out again" if found.is_relayout else ""
+        result = sound_map(index, relayout=relayout or relayout_alias)
+    draw(result, output, kind=kind_drawn, color_by=color_by, title=title)
+    how = ", all laid out again" if result.is_relayout else ""
     say(
-        f"{output}: {counted(len(found.tracks), 'track')}{how}, "
-        f"{counted(len(found.regions), 'named region')}"
+        f"{output}: {counted(len(result.tracks), 'track')}{how}, "
+        f"{counted(len(result.regions), 'named region')}"
     )
-    if len(found.tracks) < defaults.MIN_TRUSTWORTHINESS_TRACKS:
+    if len(result.tracks) < defaults.MIN_TRUSTWORTHINESS_TRACKS:
         say(
-            "The map's trustworthiness is measured from "
-            f"{defaults.MIN_TRUSTWORTHINESS_TRACKS} tracks on."
+            "The map's trustworthiness is only measured for "
+            f"{defaults.MIN_TRUSTWORTHINESS_TRACKS} tracks or more."
         )
         return
     sample = (
         f" (sample of {defaults.MAX_TRUSTWORTHINESS_TRACKS} tracks)"
-        if len(found.tracks) > defaults.MAX_TRUSTWORTHINESS_TRACKS
+        if len(result.tracks) > defaults.MAX_TRUSTWORTHINESS_TRACKS
         else ""
     )
-    say(f"trustworthiness at 10 neighbors: {found.trustworthiness():.3f}{sample}")
+    say(f"trustworthiness at 10 neighbors: {result.trustworthiness():.3f}{sample}")

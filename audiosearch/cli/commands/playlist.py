@@ -75,13 +75,15 @@ def playlist(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="How to choose tracks. Default: path with --to, drift with --drift, else similar.",
+            help="Strategy to use. Default: path with --to, drift with --drift, else similar.",
             autocompletion=_strategy_names,
         ),
     ] = None,
     diversity: Annotated[
         float,
-        typer.Option(metavar="0..1", help="How different from each other the tracks should be."),
+        typer.Option(
+            metavar="0..1", help="Diversity: 0 picks similar tracks, 1 tracks that differ."
+        ),
     ] = defaults.DIVERSITY,
     max_per_artist: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Maximum number of tracks per artist.")
@@ -183,8 +185,8 @@ def playlist(
         filters=filters,
     )
     with model_progress() as progress:
-        found = make_playlist(location, request, ModelRequest(model, weights, progress))
-    for note in found.notes:
+        result = make_playlist(location, request, ModelRequest(model, weights, progress))
+    for note in result.notes:
         warn(note)
     folder = output.parent if output is not None else Path()
     paths = PathStyle(
@@ -192,7 +194,7 @@ def playlist(
         prefixes=tuple(_pair(text) for text in prefix or ()),
         forward_slash=forward_slash,
     )
-    _show(found, output, style, paths)
+    _show(result, output, style, paths)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -211,7 +213,7 @@ def _seconds(text: str) -> float:
     return float(3_600 * hours + 60 * minutes + seconds)
 
 
-def _show(found: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
+def _show(result: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
     from audiosearch.atomic import atomic_path
     from audiosearch.cli.console import say
     from audiosearch.playlist_files import SUFFIXES, Entry, PlaylistFormat, playlist_text
@@ -222,11 +224,11 @@ def _show(found: Playlist, output: Path | None, style: str | None, paths: PathSt
     if output is None and style is None:
         style = "table" if sys.stdout.isatty() else "m3u8"
     if output is None and style not in kinds:
-        _show_table(found.tracks, style or "table")
+        _show_table(result.tracks, style or "table")
         return
-    entries = [Entry.from_track(track, paths.apply(track.path)) for track in found.tracks]
+    entries = [Entry.from_track(track, paths.apply(track.path)) for track in result.tracks]
     kind = SUFFIXES[output.suffix.lower()] if output else kinds[style or "m3u8"]
-    text = playlist_text(entries, found.name, kind)
+    text = playlist_text(entries, result.name, kind)
     if output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text)

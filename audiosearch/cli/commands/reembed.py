@@ -23,7 +23,7 @@ def reembed(
     ] = False,
     location: IndexAt = defaults.INDEX,
 ) -> None:
-    """Embed the whole index with another model. Until it is done, the old vectors answer."""
+    """Embed the whole index with another model. Until then, queries use the old vectors."""
     from audiosearch.cli.console import say, stderr
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.progress import IngestProgress

@@ -59,7 +59,7 @@ def serve(
             hint="--port 0 takes any free port.",
         ) from exc
     with server:
-        # Connections inherit this. Else the end of a response waits for an acknowledgement.
+        # Connections inherit this. Otherwise the end of a response waits for an acknowledgement.
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         app = create_app(location, api_key=api_key, hosts=LOOPBACK if is_local else None)
         is_any_address = ipaddress.ip_address(server.getsockname()[0]).is_unspecified

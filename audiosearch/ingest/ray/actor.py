@@ -43,7 +43,7 @@ class FileTask:
     path : str
         Path or URL.
     size_and_mtime : tuple of int or None
-        Size in bytes and time of change in ns of a URL, as they were listed.
+        Size in bytes and modification time in ns of a URL, as they were listed.
     """
 
     path: str
@@ -85,7 +85,7 @@ class PollResult:
     audio_seconds : float
         Seconds of audio embedded since the actor started.
     error : AudiosearchError or None
-        Why the actor can't go on.
+        Reason why the actor can't go on; None if it can.
     """
 
     results: list[EmbeddingResult]
@@ -223,7 +223,7 @@ class EmbeddingActor:
         """Return the folder for copies of URLs; make it again if it was removed."""
         if self._folder is None or not os.path.isdir(self._folder):
             self._folder = temporary_folder(url)
-        if self._is_closed:  # `close` ran in the meantime and doesn't know of the folder
+        if self._is_closed:  # `close` ran in the meantime and doesn't know about the folder
             shutil.rmtree(self._folder, ignore_errors=True)
         return self._folder
 

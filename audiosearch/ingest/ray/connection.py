@@ -90,7 +90,7 @@ def _resolve(address: str) -> str | None:
     """Return the address of a running cluster; `LOCAL` to start one.
 
     Returns None for the cluster running on this machine: Ray finds it without an address. Only
-    then Ray sends the cluster's token by itself.
+    then does Ray send the cluster's token automatically.
     """
     if address == LOCAL:
         return LOCAL
@@ -137,7 +137,7 @@ def _n_cpus(ray: Any) -> int:
 
 @contextlib.contextmanager
 def _no_output() -> Iterator[None]:
-    """Suppress the messages of nodes that Ray prints; Ray has no setting for it."""
+    """Suppress messages from nodes, which Ray prints and has no setting against."""
     from ray._private import worker
 
     previous = worker._worker_logs_enabled  # noqa: SLF001
@@ -152,7 +152,7 @@ def _no_output() -> Iterator[None]:
 def _delay_interrupt() -> Iterator[None]:
     """Delay the effect of Ctrl-C until the end of a block.
 
-    If the start of a cluster, which takes seconds, is interrupted, processes stay behind.
+    Starting a cluster takes seconds; an interrupted start leaves processes behind.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

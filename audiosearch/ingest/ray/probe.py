@@ -1,4 +1,4 @@
-"""Check what answers at an address: a Ray cluster, by one of its two protocols, or nothing.
+"""Check whether a Ray cluster answers at an address, and by which of its two protocols.
 
 Nodes of a cluster speak to the port of its head node; `ray://` addresses use another port.
 """
@@ -91,7 +91,7 @@ def _port_problem(host: str, port: int) -> ConnectionProblem | None:
 
 
 def _grpc_problem(target: str, *, is_client: bool) -> ConnectionProblem | None:
-    """Return why no cluster answers, or not by the expected protocol; None if one does.
+    """Return why no cluster answers by the expected protocol; None if one does.
 
     A cluster that requires a token rejects only requests that it knows. Another server may reject
     any request.

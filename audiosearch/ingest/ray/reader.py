@@ -26,11 +26,11 @@ class RayReader(Reader):
     Parameters
     ----------
     input_files : InputFiles
-        The files, with the sizes and times of change of the URLs.
+        The files, with the sizes and modification times of the URLs.
     n_workers : int
         Number of workers, if the cluster has that many free CPUs.
     timeout_seconds : float
-        Time without any started worker after which the run ends.
+        The run ends after this time without any started worker.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class RayReader(Reader):
         return FileTask(path, self._input_files.urls.get(path))
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:
-        """Return the size in bytes and the time of change in ns of a file or URL.
+        """Return the size in bytes and the modification time in ns of a file or URL.
 
         Raises
         ------
@@ -81,5 +81,5 @@ class RayReader(Reader):
         return self._input_files.size_and_mtime(path)
 
     def size_and_mtime_after_failure(self, error: AudioError) -> tuple[int, int] | None:
-        """Return the size and time of change to store with a failure; None to store none."""
+        """Return the size and modification time to store with a failure; None to store none."""
         return self._input_files.size_and_mtime_after_failure(error)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from audiosearch.ingest.ray.task_queue import TaskQueue
     from audiosearch.ingest.ray.worker_pool import Worker, WorkerPool
 
-#: Time without any started worker, in seconds, after which the run ends.
+#: The run ends after this time, in seconds, without any started worker.
 TIMEOUT_SECONDS = 60.0
 
 _MAX_FAILED_STARTS = 3
@@ -28,20 +28,20 @@ log = logging.getLogger(__name__)
 
 
 class RayResults:
-    """Files being embedded by a Ray cluster; a `audiosearch.embedding.reader.EmbeddingResults`.
+    """Files that a Ray cluster embeds; implements `audiosearch.embedding.reader.EmbeddingResults`.
 
     Parameters
     ----------
     queue : TaskQueue
         The files.
     pool : WorkerPool
-        Its workers are started when iteration begins, and stopped when it ends.
+        Pool of workers. They are started when iteration begins, and stopped when it ends.
     task : callable
         Returns the task for a path.
     n_workers : int
         Number of workers to start.
     timeout_seconds : float
-        Time without any started worker after which the run ends.
+        The run ends after this time without any started worker.
 
     Raises
     ------
@@ -136,7 +136,7 @@ class RayResults:
             log.warning("A worker was lost; other workers take over its %s files.", n_files)
         if self._n_failed_starts < _MAX_FAILED_STARTS:
             self._pool.start()
-        elif not self._pool.workers:  # while others work, one bad node must not end the run
+        elif not self._pool.workers:  # while other workers run, a bad node must not end the run
             raise _no_start(error) from error
         return [
             EmbeddingResult(path, error=_given_up(path)) for path in self._queue.requeue(worker)

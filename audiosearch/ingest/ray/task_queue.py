@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 #: Files assigned to one worker at most: a second of work if they are a second long.
 MAX_ASSIGNED = 256
-#: Files that may always be assigned to one worker, so that it need not wait for the next one.
+#: Files that may always be assigned to one worker, so that it needn't wait for more.
 MIN_ASSIGNED = 2
-#: A file is given up once that many workers were lost while it was assigned to them.
+#: A file is given up once this many workers were lost while it was assigned to them.
 MAX_LOSSES = 3
 
 
@@ -25,7 +25,7 @@ class TaskQueue:
     But a worker always gets twice as many files as it completes between two polls, so that it
     doesn't run out of files.
 
-    A file that was assigned to all but one of `MAX_LOSSES` lost workers is a suspect. It waits
+    A file that was assigned to `MAX_LOSSES` - 1 workers that were lost is a suspect. It waits
     until all other files are assigned, and goes to a worker that has no other file. If that
     worker is lost too, the file is given up, and no other file is affected.
 
@@ -89,7 +89,7 @@ class TaskQueue:
         Returns
         -------
         list of EmbeddingResult
-            The results of files that were assigned to the worker; others are dropped.
+            Results of files that were assigned to the worker. Other results are dropped.
         """
         assigned = self._assigned.get(worker, {})
         completed = []

@@ -86,7 +86,7 @@ class WorkerPool:
         self._pending[worker.actor.submit_and_poll.remote(tasks)] = worker
 
     def poll_results(self, timeout_seconds: float) -> list[tuple[Worker, PollResult | Exception]]:
-        """Wait for a poll result; return all that are there.
+        """Wait for a poll result; return all results that have arrived.
 
         Returns
         -------
@@ -130,7 +130,7 @@ class WorkerPool:
 
 
 def _uses_ray_client() -> bool:
-    """Return whether the connection is by ray://, so that the head node may be unreachable."""
+    """Return whether the connection uses ray://. Then the head node may be unreachable."""
     from ray.util import client
 
     return bool(client.ray.is_connected())  # type: ignore[no-untyped-call]

@@ -178,7 +178,7 @@ class MilvusCatalog(MilvusVectors):
         return {row["content_hash"] for row in rows}
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return size (bytes) and time of change (ns) of those paths that are stored."""
+        """Return size (bytes) and modification time (ns) of those paths that are stored."""
         result: dict[str, tuple[int, int]] = {}
         for batch in batches([coded(path) for path in paths]):
             rows = self.query(one_of("path", batch), ["path", "size", "mtime_ns"])

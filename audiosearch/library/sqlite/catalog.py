@@ -137,7 +137,7 @@ class Catalog(VectorTable):
         return {row["content_hash"] for row in rows}
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return size (bytes) and time of change (ns) of those paths that are stored."""
+        """Return size (bytes) and modification time (ns) of those paths that are stored."""
         result: dict[str, tuple[int, int]] = {}
         for batch in batches(paths):
             marks = ", ".join("?" * len(batch))

@@ -1,4 +1,4 @@
-// Entry point of the page: connects the views, then loads what they show first.
+// Entry point of the page: connects the views, then loads their first content.
 
 import { fetchJson } from "./common/api.js";
 import { loadDefaults } from "./common/defaults.js";

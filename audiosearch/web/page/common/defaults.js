@@ -3,7 +3,7 @@
 import { fetchJson } from "./api.js";
 
 // <input data-max="max_seeds"> gets the default named max_seeds as its property max. The properties
-// defaultValue and defaultChecked leave alone what the user has entered.
+// defaultValue and defaultChecked don't overwrite what the user has entered.
 const PROPERTY_OF = { value: "defaultValue", checked: "defaultChecked", max: "max", maxLength: "maxLength" };
 
 let request = null;

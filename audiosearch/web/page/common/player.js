@@ -5,7 +5,7 @@ import { showStatus } from "./status.js";
 
 let lastPlayed = null;
 
-/** Return the audio player of a track, which goes on with the next track of its list. */
+/** Return the audio player of a track, which then plays the next track of its list. */
 export function createPlayer(track, trackName) {
   const audio = createElement("audio", { controls: true, preload: "none", src: `/api/tracks/${track.id}/audio` });
   audio.setAttribute("aria-label", `Play ${trackName}`);
@@ -41,7 +41,7 @@ export function togglePlaying(requested = null) {
   play(requested || last);
 }
 
-/** Move playback from an element that will be hidden or emptied to the foot of the page. */
+/** Move playback from an element that will be hidden or emptied to the bottom of the page. */
 export function moveToFooter(container) {
   const playing = findPlaying(container.querySelectorAll("audio"));
   if (!playing) return;
@@ -57,7 +57,7 @@ export function moveToFooter(container) {
   play(audio);
 }
 
-/** Replace the items of a list. A track that plays in it goes on playing at the foot of the page. */
+/** Replace the items of a list. A track that plays in it continues at the bottom of the page. */
 export function replaceItems(list, items) {
   moveToFooter(list);
   list.replaceChildren(...items);

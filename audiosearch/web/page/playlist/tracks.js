@@ -1,4 +1,4 @@
-// The tracks of the playlist: show them, change their order, remove some.
+// The tracks of the playlist: show, reorder and remove them.
 
 import { byId, formatCount } from "../common/dom.js";
 import { moveToFooter, replaceItems } from "../common/player.js";
@@ -59,8 +59,8 @@ const positionOf = (item) => [...byId("playlist-tracks").children].indexOf(item)
 /**
  * Move a track to another position.
  *
- * It swaps with one neighbor after the other. Of the two, the item that does not play is the one
- * moved: an item taken out of the document stops playing.
+ * Its item swaps with one neighbor after another. In each swap, an item that isn't playing is moved,
+ * because an item taken out of the document stops playing.
  */
 function moveTrack(from, to, pressedButton = null) {
   const { tracks } = playlist;

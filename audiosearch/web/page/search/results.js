@@ -4,13 +4,13 @@ import { createRequestSequence } from "../common/api.js";
 import { byId } from "../common/dom.js";
 import { replaceItems } from "../common/player.js";
 
-/** Mark the start of a search, of either kind; see `createRequestSequence`. */
+/** Mark the start of a search by sound or by text; see `createRequestSequence`. */
 export const startSearch = createRequestSequence();
 
 /**
- * Show tracks in place of those listed before.
+ * Replace the listed tracks.
  *
- * @param showMore what the "Show more" button does, or null to hide it
+ * @param showMore function that the "Show more" button calls, or null to hide the button
  */
 export function showResults(title, items, showMore) {
   byId("hits-title").textContent = title;
@@ -18,7 +18,7 @@ export function showResults(title, items, showMore) {
   setShowMore(showMore);
 }
 
-/** Show tracks after those listed before. */
+/** Add tracks after the listed ones. */
 export function appendResults(items, showMore) {
   byId("hits").append(...items);
   setShowMore(showMore);

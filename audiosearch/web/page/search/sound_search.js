@@ -14,7 +14,7 @@ import { clearSearchField } from "./text_search.js";
  * Show the hits of a query.
  *
  * @param form FormData with the query's file or track
- * @param nHits how many hits to ask for. Default: the server's default
+ * @param nHits number of hits to request. Default: the server's default
  * @param nListed hits already in the list. The first new one gets the focus
  */
 async function searchBySound(title, form, nHits = null, nListed = 0) {
