@@ -158,8 +158,7 @@ class Index:
         stored = self._read_spec()
         if stored != self.spec and not stored.is_compatible(self.spec):
             raise ModelMismatch(
-                f"Another process changed the model of the index {self.location} meanwhile, to "
-                f"{stored}.",
+                f"Another process has changed the model of the index {self.location} to {stored}.",
                 hint="Run the same command again, or restart the server.",
             )
 

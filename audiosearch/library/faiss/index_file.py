@@ -172,7 +172,7 @@ def _read_parts(path: Path) -> tuple[memoryview, _Footer]:
 
 def _load(body: memoryview, footer: _Footer, token: str | None) -> LoadedIndex:
     if footer.token != token:
-        raise InvalidIndexFile("is not what this database wrote last")
+        raise InvalidIndexFile("is not the file that this database wrote last")
     content = np.frombuffer(body, dtype=np.uint8)
     try:
         index = faiss.read_index(_FAISS.ZeroCopyIOReader(faiss.swig_ptr(content), len(content)))
