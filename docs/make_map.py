@@ -1,8 +1,8 @@
-"""Make the picture of README.md: synthesize 1,600 sounds, add them, draw their map.
+"""Make the picture in README.md: synthesize 1,600 sounds, add them, draw their map.
 
-Each sound is a mix of the demo's eight kinds, in which one is the loudest.
+Each sound is a mix of the eight kinds of the demo. One of them is the loudest.
 Run it as ``python docs/make_map.py``. It needs the extra ``map`` and about a minute. The picture
-differs a little from run to run, because files are added in the order in which they are decoded.
+differs slightly from run to run, because files are added in the order in which they are decoded.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 PICTURE = Path(__file__).with_name("map.png")
 N_SOUNDS = 1_600
-N_COLORS = 128  # of the picture
-CONCENTRATION = 0.04  # of the kinds in a sound: the smaller, the purer
+N_COLORS = 128  # colors in the picture
+CONCENTRATION = 0.04  # of the Dirichlet distribution: a smaller one makes purer sounds
 
 
 def write_sounds(folder: Path) -> None:
-    """Write the sounds as 16-bit wav files, in folders named for the loudest kind in each."""
+    """Write the sounds as 16-bit wav files. Each is in the folder named after its loudest kind."""
     rng = np.random.default_rng(1)
     names = list(KINDS)
     for name in names:
@@ -43,7 +43,10 @@ def write_sounds(folder: Path) -> None:
 
 
 def _sound(kind: str, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Synthesize a sound as loud as the others: low frequencies count less, as to the ear."""
+    """Synthesize a sound of one kind, scaled so that all kinds are about equally loud.
+
+    Low frequencies count less towards the loudness, as they do for the ear.
+    """
     waveform = KINDS[kind](rng)
     emphasized = waveform[1:] - 0.9 * waveform[:-1]
     return waveform / np.abs(emphasized).mean()
@@ -60,7 +63,7 @@ def main() -> None:
         title = f"{N_SOUNDS:,} sounds, colored by folder"
         draw = ["map", "--color-by", "folder", "--title", title, "--index", str(index)]
         subprocess.run([*audiosearch, *draw, "-o", str(PICTURE)], check=True)
-    with Image.open(PICTURE) as picture:  # a palette makes the file a third as large
+    with Image.open(PICTURE) as picture:  # a palette reduces the file to a third of its size
         small = picture.convert("RGB").quantize(N_COLORS, dither=Image.Dither.NONE)
     small.save(PICTURE, optimize=True)
 

@@ -9,7 +9,7 @@ from audiosearch.demo import write_sounds
 with tempfile.TemporaryDirectory() as folder:
     sounds, _ = write_sounds(Path(folder))
 
-    embedder = Embedder("compact")  # or "vggish", or "auto"
+    embedder = Embedder("compact")  # or "vggish" or "auto"
     siren, other_siren, rain = (
         embedder.embed(sound.path).vector
         for sound in sounds

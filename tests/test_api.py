@@ -1,4 +1,4 @@
-"""The public names exist, and importing the package loads nothing that is not used."""
+"""The public names exist, and importing the package loads only the modules it needs."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""README.md and docs/ tell the truth: commands parse, options are documented, links resolve."""
+"""README.md and docs/ are correct: commands parse, options are documented, links resolve."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ LINKED = [README, CHANGELOG, CONTRIBUTING, *DOCS, INDEX_README, COMPACT_CARD]
 TEST_COMMAND = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest"
 MAX_README_LINES = 150
 MAX_PICTURE_BYTES = 150_000
-MAX_DIFFERENCE = 0.02  # of a similarity: processors round differently
+MAX_DIFFERENCE = 0.02  # of two similarities, because processors round differently
 
-# Programs that command lines may start besides audiosearch.
+# Programs other than audiosearch that command lines may start.
 OTHER_PROGRAMS = {
     *("cd", "curl", "export", "git", "milvus-lite", "pip", "pytest", "python", "python3", "ray"),
     *("source", "sqlite3", "xargs"),
 }
-# Words that the style rules forbid: each made readers stop.
+# Words that the style rules forbid, because readers stumble over them.
 FORBIDDEN = re.compile(
     r"\b(?:anew|of itself|as of|not to be had|can be had|at hand|where there is none|whatever)\b"
     r"|\bWhat listens\b|\bWhose colors\b|\bis no range\b|\btakes what it takes\b",
@@ -71,7 +71,7 @@ def prose_of(path: Path) -> str:
 
 
 def blocks_of(path: Path, language: str) -> list[str]:
-    return [code for found, code in FENCE.findall(text_of(path)) if found == language]
+    return [code for tag, code in FENCE.findall(text_of(path)) if tag == language]
 
 
 # Commands and their options
@@ -79,7 +79,7 @@ def blocks_of(path: Path, language: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a command: all its spellings, and those that switch it off."""
+    """An option of a command: the names that set it, and the names that turn it off."""
 
     command: str
     names: tuple[str, ...]
@@ -110,7 +110,7 @@ OPTION_NAMES |= {"-h", "--help"}
 
 
 def parse(arguments: list[str], *, may_lack_arguments: bool = False) -> None:
-    """Parse a command line of audiosearch without running it; raise what the parser raises."""
+    """Parse a command line of audiosearch without running it. The parser's errors are raised."""
     if arguments in (["--install-completion"], ["--show-completion"]):
         return  # the parser itself would install it
     command, context = typer.main.get_command(app), None
@@ -129,7 +129,7 @@ def parse(arguments: list[str], *, may_lack_arguments: bool = False) -> None:
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:
-    """Yield the commands of a shell line, without their variables: at &&, ;, and |."""
+    """Split a shell line at &&, ; and |, and yield the commands without their variables."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
     lexer.whitespace_split = True
     words: list[str] = []
@@ -175,7 +175,7 @@ def test_a_command_line_is_valid(line):
 
 
 def check_install(arguments: list[str]) -> None:
-    """Check that the extras that are installed exist."""
+    """Check that the extras in a pip command exist."""
     section = text_of(ROOT / "pyproject.toml").partition("[project.optional-dependencies]")[2]
     extras = set(re.findall(r"^(\w+) = \[", section.partition("\n[")[0], re.MULTILINE))
     for argument in arguments:
@@ -184,7 +184,7 @@ def check_install(arguments: list[str]) -> None:
 
 
 def check_script(script: str, *arguments: str) -> None:
-    """Check that a script of this repository exists and knows the options it is given."""
+    """Check that a script of this repository exists and has the given options."""
     code = text_of(ROOT / script)
     for argument in arguments:
         assert not argument.startswith("--") or f'"{argument}"' in code
@@ -210,7 +210,7 @@ def test_a_script_in_a_sentence_exists(span):
 
 
 @pytest.mark.parametrize("arguments", [["--no-such-option"], ["no-such-command"], ["query", "-k"]])
-def test_the_check_of_command_lines_finds_mistakes(arguments):
+def test_mistakes_in_command_lines_are_detected(arguments):
     with pytest.raises(typer.TyperException):
         parse(arguments)
 
@@ -235,7 +235,7 @@ def test_a_command_has_its_section_in_the_reference(command):
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_an_option_is_in_the_reference(option):
     section = section_of_help(option.command)
-    for name in option.names:  # long names of switches are broken over lines, but not these
+    for name in option.names:  # the help breaks long names over lines, but not these
         assert re.search(rf"(?<![\w-]){name}(?![\w-])", section)
 
 
@@ -251,7 +251,7 @@ def test_an_option_is_explained_in_a_guide(option):
     assert not option.off_names or is_explained(option.off_names)
 
 
-def test_the_reference_is_what_help_prints():
+def test_the_reference_equals_the_output_of_help():
     check = [sys.executable, "-m", "cogapp", "--check", name_of(COMMANDS)]
     result = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, "run `poe format`"
@@ -287,7 +287,7 @@ def test_a_public_name_is_documented(name):
     assert f"`{name}`" in text_of(ROOT / "docs" / "guide.md")
 
 
-# What README promises
+# Claims of README.md
 
 
 def test_the_readme_is_short():
@@ -314,7 +314,7 @@ def test_the_readme_links_to_a_document(path):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """A folder in which `audiosearch demo` ran."""
+    """A folder in which `audiosearch demo` was run."""
     from audiosearch.demo import write_sounds
 
     folder = tmp_path_factory.mktemp("demo")
@@ -325,7 +325,7 @@ def demo(tmp_path_factory):
 
 
 def on_a_terminal(arguments: list[str], folder: Path) -> str:
-    """Run audiosearch on a terminal of 80 columns, and return what it prints."""
+    """Run audiosearch on a terminal of 80 columns, and return its output."""
     master, slave = pty.openpty()
     environment = {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}
     with open(master, "rb", buffering=0) as screen:
@@ -353,7 +353,7 @@ def on_a_terminal(arguments: list[str], folder: Path) -> str:
 
 
 def hits_in(table: str) -> list[tuple[int, float, str]]:
-    """Return rank, similarity and path of each hit in a table."""
+    """Parse a table of hits: return the rank, similarity and path of each."""
     row = re.compile(r"^ +(\d+) +(\d\.\d+) +\d+ +\d:\d\d +(\S+) *$", re.MULTILINE)
     return [(int(r), float(s), path) for r, s, path in row.findall(table.replace("\r", ""))]
 
@@ -421,7 +421,7 @@ def test_a_link_resolves(path, target):
 
 
 @pytest.mark.parametrize("path", DOCS, ids=name_of)
-def test_a_document_opens_with_what_it_holds(path):
+def test_a_document_begins_with_a_summary(path):
     title, blank, opening, *_ = text_of(path).split("\n")
     assert title.startswith("# ")
     assert not blank

@@ -1,4 +1,4 @@
-"""`audiosearch doctor`: checks of an index, and the repair of a damaged one."""
+"""`audiosearch doctor`: check an index, and repair a damaged one."""
 
 import json
 import os
@@ -56,14 +56,14 @@ def header(content):
 
 
 def inner_pages(content):
-    """Wipe the inner pages of all trees; the leaves keep the rows."""
+    """Wipe the inner pages of all B-trees. The rows stay in the leaf pages."""
     for at in range(4096, len(content), 4096):
         if content[at] in (2, 5):
             content[at : at + 4096] = bytes(4096)
 
 
 @pytest.mark.parametrize("damage", [page_1, header, inner_pages])
-def test_rows_are_saved_without_the_pages_that_lead_to_them(database, damage):
+def test_rows_are_saved_if_inner_pages_are_damaged(database, damage):
     before = contents(database.parent)
     content = bytearray(database.read_bytes())
     damage(content)
@@ -132,7 +132,7 @@ def test_the_model_can_be_named_if_the_database_lost_it(database):
     content = content.replace(compact().weights_digest.encode(), b"x" * 64)
     inner_pages(content)
     database.write_bytes(content)
-    with pytest.raises(LibraryError, match="not which model"):
+    with pytest.raises(LibraryError, match="model is lost"):
         repair(database.parent)
     assert database.read_bytes() == content
     repair(database.parent, model="compact")
@@ -140,7 +140,7 @@ def test_the_model_can_be_named_if_the_database_lost_it(database):
         assert index.spec.weights_digest == compact().weights_digest
 
 
-def test_rows_of_an_intact_database_are_those_that_sqlite_reads(tmp_path):
+def test_rows_of_an_intact_database_equal_those_that_sqlite_reads(tmp_path):
     path = tmp_path / "x.db"
     values = [None, 0, 1, -1, 127, 40_000, -(2**23), 2**31, -(2**47), 2**62, 0.5, "", "é" * 9_000]
     values += [b"", b"x" * 50_000]
@@ -148,11 +148,11 @@ def test_rows_of_an_intact_database_are_those_that_sqlite_reads(tmp_path):
         connection.execute("CREATE TABLE t (a, b)")
         connection.executemany("INSERT INTO t VALUES (?, ?)", [(v, v) for v in values])
     connection.close()
-    found = [row for _, row in Pages(path.read_bytes()).rows() if len(row) == 2]
-    assert found == [[value, value] for value in values]
+    rows = [row for _, row in Pages(path.read_bytes()).rows() if len(row) == 2]
+    assert rows == [[value, value] for value in values]
 
 
-def test_removed_rows_do_not_come_back(database):
+def test_removed_rows_are_not_recovered(database):
     with Index(database.parent) as index:
         index.remove(list(index)[:400])
     with sqlite3.connect(database) as connection:
@@ -226,7 +226,7 @@ def test_tracks_without_a_usable_vector_are_removed_and_can_be_added(intact, mus
 def test_a_damaged_faiss_file_is_reported_and_rebuilt(intact, music):
     (music.parent / "home" / intact / "vectors.faiss").write_bytes(b"junk")
     assert states(intact)["search file"] is State.WARNING
-    assert repair(intact) == ["The search file was rebuilt."]
+    assert repair(intact) == ["The FAISS file was rebuilt."]
     assert states(intact)["search file"] is State.OK
     assert len(similar(intact, music / "low.wav").hits) == 4
 
@@ -241,7 +241,7 @@ def test_missing_files_and_a_missing_model_are_warnings(intact, music):
     assert (result["database"], result["vectors"]) == (State.OK, State.OK)
 
 
-def test_the_command_exits_with_1_for_errors_and_names_the_repair(intact, run):
+def test_the_command_exits_with_1_for_errors_and_suggests_repair(intact, run):
     assert run("doctor").exit_code == 0
     with open(os.path.join(intact, "audiosearch.db"), "r+b") as file:
         file.write(b"junk")

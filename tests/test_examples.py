@@ -1,4 +1,4 @@
-"""The examples run, and show what they promise."""
+"""The examples run, and print the expected output."""
 
 import subprocess
 import sys
@@ -18,12 +18,12 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
         ("04_from_samples", "patches (3, 96, 64), one vector each: (3, 128)"),
     ],
 )
-def test_an_example_prints_what_it_is_about(name, line):
+def test_an_example_prints_the_expected_line(name, line):
     script = EXAMPLES / f"{name}.py"
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert line in run.stdout
 
 
 def test_every_example_is_tested():
-    tested = test_an_example_prints_what_it_is_about.pytestmark[0].args[1]
+    tested = test_an_example_prints_the_expected_line.pytestmark[0].args[1]
     assert sorted(name for name, _ in tested) == sorted(path.stem for path in EXAMPLES.glob("*.py"))

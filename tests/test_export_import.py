@@ -1,4 +1,4 @@
-"""`audiosearch import` and `export`: vectors and fields from any source, and back out."""
+"""`audiosearch import` and `audiosearch export`: vectors and fields of tracks."""
 
 import csv
 import json
@@ -99,7 +99,9 @@ def test_years_and_numbers_are_read_from_texts(tmp_path, npy):
         ),
     ],
 )
-def test_bad_vectors_and_fields_are_refused_as_a_whole(tmp_path, vectors, change, reason):
+def test_invalid_vectors_or_fields_are_rejected_and_nothing_is_imported(
+    tmp_path, vectors, change, reason
+):
     changed, content = change(vectors, rows(path="p"))
     np.save(tmp_path / "v.npy", changed)
     with pytest.raises(LibraryError, match=reason):
@@ -128,7 +130,7 @@ def test_vectors_of_another_model_are_refused(tmp_path, npy, music):
         assert index.totals().tracks == 9
 
 
-def test_a_model_s_name_stands_for_its_digest_until_the_model_is_available(tmp_path, npy, run):
+def test_a_model_name_is_used_as_its_digest_until_the_model_is_available(tmp_path, npy, run):
     file = written(tmp_path / "t.json", rows(path="p"))
     import_vectors("index", npy, file, model="copy")
     with Index("index") as index:
@@ -186,7 +188,7 @@ def test_an_unwritable_export_folder_is_refused(music, tmp_path):
         export(index, tmp_path / "file" / "out")
 
 
-def test_hits_of_songs_are_those_with_the_largest_cosines(song_files):
+def test_hits_of_songs_have_the_largest_cosines(song_files):
     import_vectors("index", *song_files)
     titles = [
         song.get("title", song.get("track_name"))
@@ -202,10 +204,11 @@ def test_hits_of_songs_are_those_with_the_largest_cosines(song_files):
         assert [track.title for track in tracks] == titles
         for number in range(0, 915, 7):
             hits = similar(index, f"#{tracks[number].id}", k=10).hits
-            found = [hit.similarity for hit in hits]
-            np.testing.assert_allclose(found, np.sort(cosines[number])[:-11:-1], atol=1e-5)
+            similarities = [hit.similarity for hit in hits]
+            expected = np.sort(cosines[number])[:-11:-1]
+            np.testing.assert_allclose(similarities, expected, atol=1e-5)
             best = tracks[int(np.argmax(cosines[number]))]
-            assert hits[0].track == best or found[0] - found[1] < 1e-6
+            assert hits[0].track == best or similarities[0] - similarities[1] < 1e-6
 
 
 def test_an_export_names_the_model(music, tmp_path):
@@ -229,7 +232,7 @@ def test_an_export_names_the_model(music, tmp_path):
         import_vectors("third", *files)
 
 
-def test_a_mapped_field_that_is_missing_is_refused(tmp_path, npy):
+def test_a_missing_mapped_field_is_rejected(tmp_path, npy):
     file = written(tmp_path / "t.json", rows(path="p"))
     with pytest.raises(LibraryError, match="has no field song"):
         import_vectors("index", npy, file, names={"song": "title"})

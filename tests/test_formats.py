@@ -1,4 +1,4 @@
-"""Playlist files hold the entries that were written, in the form that other programs read."""
+"""Playlist files: entries are read as they were written, in the format of other programs."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -41,7 +41,7 @@ def write_file(tmp_path, entries, playlist_format, name="A list"):
 
 
 @pytest.mark.parametrize("playlist_format", PlaylistFormat)
-def test_entries_that_were_written_are_read(tmp_path, playlist_format):
+def test_written_entries_are_read_unchanged(tmp_path, playlist_format):
     entries = [
         Entry(name, f"Title {number}", "An — Artist", "LP & <more>", 60.0 + number)
         for number, name in enumerate(NAMES)
@@ -76,7 +76,7 @@ def test_an_m3u8_has_a_comment_and_a_path_for_each_track(tmp_path):
     ]
 
 
-def test_each_path_stays_on_its_line(tmp_path):
+def test_each_path_takes_one_line(tmp_path):
     for name in NAMES:
         lines = playlist_text([Entry(name, "t")], "n", PlaylistFormat.M3U8).split(b"\n")
         assert len(lines) == 5

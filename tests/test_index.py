@@ -1,4 +1,4 @@
-"""An index in a folder: the database is the source, and the FAISS file is derived from it."""
+"""An index in a folder: the FAISS file is derived from the database, and rebuilt from it."""
 
 import os
 import sqlite3
@@ -68,7 +68,7 @@ def damage_junk(path):
 
 
 @pytest.mark.parametrize("damage", [damage_cut, damage_flip, damage_revision, damage_junk])
-def test_a_damaged_search_file_is_rebuilt_with_a_warning(filled, damage, caplog):
+def test_a_damaged_faiss_file_is_rebuilt_with_a_warning(filled, damage, caplog):
     index, vectors = filled
     expected = index.search(vectors[5], 10)
     damage(Path(index.location) / FILE_NAME)
@@ -77,7 +77,7 @@ def test_a_damaged_search_file_is_rebuilt_with_a_warning(filled, damage, caplog)
     assert "rebuilt from the database" in caplog.text
 
 
-def test_a_missing_search_file_is_rebuilt(filled):
+def test_a_missing_faiss_file_is_rebuilt(filled):
     index, vectors = filled
     expected = index.search(vectors[5], 10)
     (Path(index.location) / FILE_NAME).unlink()
@@ -86,7 +86,7 @@ def test_a_missing_search_file_is_rebuilt(filled):
     assert (Path(index.location) / FILE_NAME).exists()
 
 
-def test_an_older_search_file_is_brought_up_to_date(filled):
+def test_an_outdated_faiss_file_is_brought_up_to_date(filled):
     index, vectors = filled
     index.sync()
     old = (Path(index.location) / FILE_NAME).read_bytes()
@@ -102,7 +102,7 @@ def test_an_older_search_file_is_brought_up_to_date(filled):
         assert len(again.search(vectors[0], 100)) == 50
 
 
-def test_the_search_file_of_another_index_is_not_used(filled, tmp_path, caplog):
+def test_the_faiss_file_of_another_index_is_not_used(filled, tmp_path, caplog):
     index, _ = filled
     index.sync()
     with Index(tmp_path / "other", spec=SPEC) as other:
@@ -115,7 +115,7 @@ def test_the_search_file_of_another_index_is_not_used(filled, tmp_path, caplog):
     assert "not the file that this database wrote last" in caplog.text
 
 
-def test_a_restored_database_does_not_use_a_newer_search_file(filled, caplog):
+def test_a_restored_database_does_not_use_a_newer_faiss_file(filled, caplog):
     index, vectors = filled
     index.sync()
     with sqlite3.connect(Path(index.location) / "audiosearch.db") as connection:
@@ -138,7 +138,7 @@ def test_a_restored_database_does_not_use_a_newer_search_file(filled, caplog):
     assert "not the file that this database wrote last" in caplog.text
 
 
-def test_two_threads_that_create_an_index_at_once_agree_on_its_model(tmp_path):
+def test_two_threads_that_create_an_index_together_use_the_same_model(tmp_path):
     other = EmbeddingSpec("vggish", "a" * 64)
     specs = []
 
@@ -159,7 +159,7 @@ def test_two_threads_that_create_an_index_at_once_agree_on_its_model(tmp_path):
         assert index.spec in specs
 
 
-def test_faiss_itself_can_read_the_search_file(filled):
+def test_faiss_can_read_the_faiss_file_directly(filled):
     index, vectors = filled
     index.sync()
     loaded = faiss.read_index(str(Path(index.location) / FILE_NAME))
@@ -172,7 +172,7 @@ def test_a_missing_index_is_reported_and_not_created(tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_file_that_is_no_database_is_reported(tmp_path):
+def test_a_file_that_is_not_a_database_is_reported(tmp_path):
     (tmp_path / "audiosearch.db").write_bytes(b"no database at all" * 1_000)
     with pytest.raises(LibraryError, match="damaged"):
         Index(tmp_path)
@@ -184,7 +184,7 @@ def test_a_folder_that_cannot_be_written_is_reported(folder):
         Index(folder, spec=SPEC)
 
 
-def test_a_crash_before_the_commit_loses_no_committed_track(filled):
+def test_a_crash_before_a_commit_keeps_all_committed_tracks(filled):
     index, vectors = filled
     crash = (
         "import os, sys\n"

@@ -1,4 +1,4 @@
-"""The interface of an index, which every backend fulfils: folder, Milvus, and a toy in memory."""
+"""Specification of `Index`, run for every backend: folder, Milvus, and a toy in memory."""
 
 import dataclasses
 import os
@@ -16,7 +16,7 @@ any_dimension = pytest.mark.parametrize("dimension", [2, 96, 128, 512])
 
 
 @pytest.fixture(params=["folder", "milvus", "toy"])
-def place(request, tmp_path, monkeypatch):
+def location(request, tmp_path, monkeypatch):
     """Location of a new index in each backend."""
     monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
     return {
@@ -28,13 +28,13 @@ def place(request, tmp_path, monkeypatch):
 
 @pytest.fixture
 def dimension():
-    """Numbers in a vector; tests of vectors run with others too."""
+    """Numbers in a vector. `any_dimension` runs a test with other dimensions too."""
     return 128
 
 
 @pytest.fixture
-def index(place, dimension):
-    with Index(place, spec=dataclasses.replace(SPEC, dimension=dimension)) as opened:
+def index(location, dimension):
+    with Index(location, spec=dataclasses.replace(SPEC, dimension=dimension)) as opened:
         yield opened
 
 
@@ -50,7 +50,7 @@ def reopened(index):
 
 
 @any_dimension
-def test_a_track_comes_back_unchanged(index, dimension):
+def test_a_stored_track_is_returned_unchanged(index, dimension):
     added = index.add(some_track(1), unit(dimension))
     assert list(index) == [added]
     assert index.resolve("/music/1.mp3") == added
@@ -59,7 +59,7 @@ def test_a_track_comes_back_unchanged(index, dimension):
     assert index.spec.dimension == dimension
 
 
-def test_a_path_of_any_bytes_comes_back(index):
+def test_a_path_of_any_bytes_is_returned_unchanged(index):
     path = os.fsdecode(b"/music/caf\xe9\n.mp3")
     track = index.add(dataclasses.replace(some_track(1), path=path), unit())
     assert index.resolve(path) == track
@@ -94,7 +94,7 @@ def test_lengths_are_filtered_by_any_range(index, span):
     assert index.storage.ids(Filters(seconds=(parsed,))).tolist() == expected
 
 
-def test_the_vector_index_stays_the_same_object(index):
+def test_the_same_vector_index_is_returned_each_time(index):
     assert index.vector_index() is index.vector_index()
 
 
@@ -111,7 +111,7 @@ def test_adding_a_path_again_keeps_its_id_and_takes_the_new_vector(filled, dimen
 
 
 @any_dimension
-def test_hits_are_those_of_an_exact_search_by_numpy(filled, dimension):
+def test_hits_equal_those_of_an_exact_numpy_search(filled, dimension):
     index, vectors = filled
     for query in unit_vectors(20, seed=1, dimension=dimension):
         cosines = vectors @ query
@@ -129,7 +129,7 @@ def test_excluded_tracks_are_left_out_and_k_is_still_filled(filled):
     assert not {track.id for track in first} & {track.id for track, _ in rest}
 
 
-def test_more_hits_than_tracks_are_all_tracks(filled):
+def test_a_k_above_the_number_of_tracks_returns_all_tracks(filled):
     index, vectors = filled
     assert len(index.search(vectors[0], 1_000)) == 50
 
@@ -138,7 +138,7 @@ def test_an_empty_index_has_no_hits(index):
     assert index.search(unit(), 5) == []
 
 
-def test_a_track_that_was_moved_is_not_removed_under_its_old_path(filled):
+def test_a_moved_track_is_not_removed_by_its_old_path(filled):
     index, _ = filled
     track = index.resolve("/music/7.mp3")
     index.storage.move([(track, "/elsewhere/7.mp3")])
@@ -147,7 +147,7 @@ def test_a_track_that_was_moved_is_not_removed_under_its_old_path(filled):
     assert index.resolve("/elsewhere/7.mp3").id == track.id
 
 
-def test_tags_of_a_track_with_another_content_hash_stay(filled):
+def test_tags_are_not_set_if_the_content_hash_differs(filled):
     index, vectors = filled
     before = index.resolve("/music/7.mp3")
     index.add(dataclasses.replace(before, content_hash="1" * 32, title="New"), vectors[8])
@@ -258,7 +258,7 @@ def test_a_failure_is_removed_when_its_file_is_added(index):
         pytest.param(EmbeddingSpec("compact", "f" * 64, None, 64), id="another dimension"),
     ],
 )
-def test_another_spec_is_refused_and_both_are_named(index, other):
+def test_another_spec_is_rejected_and_both_are_named(index, other):
     with pytest.raises(ModelMismatch) as caught:
         Index(index.location, spec=other)
     assert str(SPEC) in str(caught.value)
@@ -267,7 +267,7 @@ def test_another_spec_is_refused_and_both_are_named(index, other):
 
 @any_dimension
 @pytest.mark.parametrize("size", [1, 64])
-def test_a_vector_of_another_dimension_is_refused_and_both_are_named(index, dimension, size):
+def test_a_vector_of_another_dimension_is_rejected_and_both_are_named(index, dimension, size):
     vector = unit(size)
     for act in (lambda: index.add(some_track(1), vector), lambda: index.search(vector, 1)):
         with pytest.raises(ModelMismatch, match=f"{dimension} numbers, not of {size}") as caught:
@@ -277,7 +277,7 @@ def test_a_vector_of_another_dimension_is_refused_and_both_are_named(index, dime
 
 
 @any_dimension
-def test_a_cosine_limits_the_hits(filled, dimension):
+def test_hits_have_at_least_the_minimum_cosine(filled, dimension):
     index, vectors = filled
     near = index.vector_indexes.candidates(Filters(), near=(vectors[0], 0.1))
     ids, products = index.vector_index().search(vectors[0], 50, candidates=near)
@@ -286,11 +286,11 @@ def test_a_cosine_limits_the_hits(filled, dimension):
     assert products.min() >= 0.1
 
 
-def test_vectors_of_the_largest_dimension_are_stored_in_several_requests(place):
+def test_vectors_of_the_largest_dimension_are_stored_in_several_requests(location):
     vectors = unit_vectors(130, dimension=defaults.MAX_DIMENSION)
-    with Index(place, spec=dataclasses.replace(SPEC, dimension=defaults.MAX_DIMENSION)) as index:
+    with Index(location, spec=dataclasses.replace(SPEC, dimension=defaults.MAX_DIMENSION)) as index:
         index.add_all((some_track(number), vector) for number, vector in enumerate(vectors))
-    with Index(place) as index, index.all_with_vectors() as (n_tracks, rows):
+    with Index(location) as index, index.all_with_vectors() as (n_tracks, rows):
         assert n_tracks == 130
         for track, vector in rows:
             np.testing.assert_array_equal(vector, vectors[track.size])
@@ -298,7 +298,7 @@ def test_vectors_of_the_largest_dimension_are_stored_in_several_requests(place):
         assert hit.size == 7
 
 
-def test_an_empty_index_is_refused_where_tracks_are_required(index):
+def test_an_empty_index_fails_the_check_for_tracks(index):
     with pytest.raises(LibraryError, match="The index is empty"):
         index.require_tracks()
     index.add(some_track(1), unit())

@@ -1,4 +1,4 @@
-"""Missing, moved and retagged files: prune, remove, relocate and refresh."""
+"""`prune`, `remove`, `relocate` and `refresh`: missing, moved and retagged files."""
 
 import os
 
@@ -40,7 +40,7 @@ def test_an_index_is_not_emptied_if_a_disk_is_not_mounted(music, index):
 
 
 @pytest.mark.parametrize("leaves_the_mount_point", [True, False])
-def test_one_disk_s_tracks_are_not_pruned_if_it_is_not_mounted(
+def test_tracks_on_a_disk_that_is_not_mounted_are_not_pruned(
     tmp_path, music, index, leaves_the_mount_point, monkeypatch
 ):
     disks = tmp_path / "disks"
@@ -68,14 +68,14 @@ def test_the_root_folder_can_be_relocated(music, index):
 
 def test_a_folder_is_relocated_without_reading_a_file(music, index):
     vectors = {track.id: index.vector(track).tobytes() for track in index}
-    elsewhere = music.with_name("elsewhere")  # nothing is there
+    elsewhere = music.with_name("elsewhere")  # no such folder
     assert relocate(index, music, elsewhere) == 5
     assert {track.id: index.vector(track).tobytes() for track in index} == vectors
     assert all(track.path.startswith(f"{elsewhere}{os.sep}") for track in index)
     assert index.resolve(str(elsewhere / "deep" / "hiss2.wav"))
 
 
-def test_relocation_to_another_track_s_path_is_refused(music, index):
+def test_relocation_to_the_path_of_another_track_is_rejected(music, index):
     copy = music.with_name("copy")
     copy.mkdir()
     (copy / "low.wav").write_bytes((music / "low.wav").read_bytes())
@@ -91,7 +91,7 @@ def test_a_folder_without_tracks_and_a_file_are_refused(music, index):
             relocate(index, name, "elsewhere")
 
 
-def test_refresh_reads_tags_and_nothing_else(music, index):
+def test_refresh_updates_tags_only(music, index):
     path = music / "song.m4a"
 
     def tagged(title):

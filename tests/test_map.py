@@ -1,4 +1,4 @@
-"""The map: positions that stay, named regions, and the files that `audiosearch map` writes."""
+"""The map: stable positions, named regions, and the files that `audiosearch map` writes."""
 
 import subprocess
 import sys
@@ -38,12 +38,12 @@ def a_map(directory, **options):
 
 
 def test_similar_tracks_are_neighbors_on_the_map(songs):
-    found = a_map(songs)
-    assert len(found.tracks) == 915
-    assert found.trustworthiness() >= 0.85
-    cosines = found.vectors @ found.vectors.T
+    result = a_map(songs)
+    assert len(result.tracks) == 915
+    assert result.trustworthiness() >= 0.85
+    cosines = result.vectors @ result.vectors.T
     np.fill_diagonal(cosines, -2)
-    best = np.take_along_axis(cosines, found.neighbors(), axis=1)
+    best = np.take_along_axis(cosines, result.neighbors(), axis=1)
     np.testing.assert_allclose(best, -np.sort(-cosines, axis=1)[:, :5], atol=1e-6)
 
 
@@ -63,7 +63,7 @@ def test_new_tracks_are_placed_without_moving_old_ones(tmp_path):
     filled(directory, 90, start=80)
     after = a_map(directory)
     np.testing.assert_array_equal(after.positions[:80], before.positions)
-    # Each lies among the old tracks that it sounds most like.
+    # Each new track is among the old tracks that it sounds most like.
     cosines = after.vectors[80:] @ after.vectors[:80].T
     nearest = np.argsort(-cosines, axis=1)[:, :5]
     for position, rows in zip(after.positions[80:], nearest, strict=True):
@@ -116,12 +116,12 @@ def test_tracks_with_the_same_vector_have_a_map(tmp_path):
     with Index(tmp_path / "i", spec=EmbeddingSpec(model.name, model.weights_digest)) as index:
         for number in range(60):
             index.add(a_track(number), vector)
-        found = sound_map(index)
-    assert np.isfinite(found.positions).all()
-    assert all(row not in near for row, near in enumerate(found.neighbors().tolist()))
+        result = sound_map(index)
+    assert np.isfinite(result.positions).all()
+    assert all(row not in near for row, near in enumerate(result.neighbors().tolist()))
 
 
-def test_a_layout_of_another_process_is_not_mixed_with_an_older_one(tmp_path, monkeypatch):
+def test_layouts_of_two_processes_are_not_mixed(tmp_path, monkeypatch):
     directory = filled(tmp_path / "i", 80)
     a_map(directory)
     filled(directory, 90, start=80)
@@ -130,9 +130,9 @@ def test_a_layout_of_another_process_is_not_mixed_with_an_older_one(tmp_path, mo
     def slow(*arguments):
         if not other_layouts:
             other_layouts.append(a_map(directory, relayout=True))
-        return place(*arguments)
+        return place_tracks(*arguments)
 
-    place = layout._place
+    place_tracks = layout._place
     monkeypatch.setattr(layout, "_place", slow)
     np.testing.assert_array_equal(a_map(directory).positions, other_layouts[0].positions)
 
@@ -150,10 +150,10 @@ def test_a_read_only_index_can_be_mapped(tmp_path, monkeypatch, caplog):
 
 @pytest.mark.parametrize("n_tracks", [1, 2, 3])
 def test_one_to_three_tracks_have_a_map(tmp_path, n_tracks):
-    found = a_map(filled(tmp_path / "i", n_tracks))
-    assert found.positions.shape == (n_tracks, 2)
-    assert found.neighbors().shape == (n_tracks, n_tracks - 1)
-    assert np.isfinite(found.positions).all()
+    result = a_map(filled(tmp_path / "i", n_tracks))
+    assert result.positions.shape == (n_tracks, 2)
+    assert result.neighbors().shape == (n_tracks, n_tracks - 1)
+    assert np.isfinite(result.positions).all()
 
 
 def test_an_empty_index_is_refused(tmp_path):
@@ -164,7 +164,7 @@ def test_an_empty_index_is_refused(tmp_path):
             sound_map(index)
 
 
-def test_a_region_is_named_by_its_most_characteristic_tag():
+def test_a_region_is_named_after_its_most_characteristic_tag():
     artists = ["Ann"] * 20 + ["Bob"] * 20
     tracks = [replace(a_track(n), genre="pop", artist=name) for n, name in enumerate(artists)]
     clusters = np.repeat([0, 1], 20)
@@ -173,7 +173,7 @@ def test_a_region_is_named_by_its_most_characteristic_tag():
     assert regions == [Region("Ann", 0.0, 1.0, 20, 0), Region("Bob", 2.0, 3.0, 20, 1)]
 
 
-def test_a_region_is_not_named_by_one_stray_track():
+def test_a_region_is_not_named_after_a_single_track():
     tracks = [replace(a_track(n), genre="pop", artist=None, album=None) for n in range(40)]
     tracks = [replace(track, path=f"/m/{n}.mp3") for n, track in enumerate(tracks)]
     tracks[3] = replace(tracks[3], artist="One Off")

@@ -1,4 +1,4 @@
-"""The map's page, in a real browser."""
+"""The page of a map, in a real browser."""
 
 import math
 import re
@@ -20,14 +20,14 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def evil_page(tmp_path_factory):
-    """A page of 60 tracks whose tags would be harmful if they were more than text."""
+    """A page of 60 tracks. Their tags contain HTML that would do harm if it were not escaped."""
     folder = tmp_path_factory.mktemp("page")
     directory = filled(folder / "i", 60, artist="Ann", title=EVIL, genre=EVIL)
     draw(a_map(directory), folder / "map.html", kind="html", title=EVIL)
     return folder / "map.html"
 
 
-# The point that is farthest from any other, and where it is on the screen.
+# Row of the point farthest from any other, and its x and y on the screen.
 ALONE = """() => {
   const apart = (a, b) => Math.hypot(data.x[a] - data.x[b], data.y[a] - data.y[b]);
   const room = (row) => Math.min(...rows.filter((other) => other !== row).map((other) => apart(row, other)));
@@ -37,13 +37,13 @@ ALONE = """() => {
 }"""  # noqa: E501
 
 
-# Where a point is on the screen.
+# x and y of a point on the screen.
 PLACE = """(row) => {
   const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
   return [box.x + xaxis._offset + xaxis.l2p(data.x[row]), box.y + yaxis._offset + yaxis.l2p(data.y[row])];
 }"""  # noqa: E501
 
-# How many names of regions are shown, of how many, and how many pairs lie over each other.
+# Number of region names shown, number of regions, and number of pairs of names that overlap.
 LABELS = """() => {
   const all = [...plot.querySelectorAll(".annotation")];
   const boxes = all.filter((one) => one.style.visibility === "visible").map((one) => one.getBoundingClientRect());
@@ -51,7 +51,7 @@ LABELS = """() => {
   return [boxes.length, all.length, boxes.filter((a, n) => boxes.slice(n + 1).some((b) => over(a, b))).length];
 }"""  # noqa: E501
 
-# Two fingers around a place move to twice the distance, and 10 pixels to the right.
+# Two fingers move to twice their distance, and 10 pixels to the right.
 PINCH = """([x, y]) => {
   const finger = (kind, pointerId, at) => document.elementFromPoint(x, y).dispatchEvent(
     new PointerEvent(kind, { pointerId, buttons: 1, clientX: at, clientY: y, bubbles: true, isPrimary: !pointerId }));
@@ -75,7 +75,7 @@ class TestPage:
         assert requests == [evil_page.as_uri()]
         assert faults == []
 
-    def test_tags_stay_text(self, page):
+    def test_tags_are_shown_as_text(self, page):
         assert page.title() == EVIL
         assert page.locator("h1").inner_text() == EVIL
         page.locator("#search").fill("onerror")
@@ -83,7 +83,7 @@ class TestPage:
         assert page.locator("#selected h2").inner_text() == EVIL
         assert page.locator("img").count() == 0
 
-    def test_words_light_up_what_they_match(self, page):
+    def test_a_search_highlights_matching_tracks(self, page):
         page.keyboard.press("/")
         page.keyboard.type("ANN img")
         expect(page.locator("#count")).to_have_text("60 of 60 tracks")
@@ -92,11 +92,11 @@ class TestPage:
         page.keyboard.press("Escape")
         expect(page.locator("#count")).to_have_text("60 tracks")
 
-    def test_a_click_shows_the_nearest(self, page):
-        row, *place = page.evaluate(ALONE)
-        page.mouse.move(*place)
+    def test_a_click_shows_the_most_similar_tracks(self, page):
+        row, *position = page.evaluate(ALONE)
+        page.mouse.move(*position)
         expect(page.locator(".hoverlayer")).to_contain_text("<img src=x onerror=alert(1)>")
-        page.mouse.click(*place)
+        page.mouse.click(*position)
         expect(page.locator("#selected li")).to_have_count(5)
         assert page.evaluate("selectedRow") == row
         nearest = page.evaluate("data.neighbours[selectedRow]")
@@ -104,7 +104,7 @@ class TestPage:
         assert page.evaluate("selectedRow") == nearest[1]
         assert page.evaluate("document.activeElement.tagName") == "H2"
 
-    def test_all_can_be_reached_by_keys(self, page):
+    def test_the_map_can_be_used_by_keyboard(self, page):
         page.keyboard.press("/")
         page.keyboard.type("ann")
         expect(page.locator("#matches li")).to_have_count(20)
@@ -119,9 +119,7 @@ class TestPage:
         page.evaluate("selectTrack(3)")
         page.wait_for_function("plot._fullLayout.xaxis.range[0] < data.x[3]")
 
-    def test_names_of_regions_do_not_lie_over_each_other(
-        self, browser_page, made_up_songs, tmp_path
-    ):
+    def test_names_of_regions_do_not_overlap(self, browser_page, made_up_songs, tmp_path):
         draw(a_map(made_up_songs), tmp_path / "songs.html", kind="html")
         browser_page.set_viewport_size({"width": 390, "height": 844})
         browser_page.goto((tmp_path / "songs.html").as_uri())
@@ -130,7 +128,7 @@ class TestPage:
         assert 2 <= shown < n_regions
         assert n_over == 0
 
-    def test_a_drag_moves_it_and_chooses_nothing(self, page):
+    def test_a_drag_moves_the_map_and_selects_no_track(self, page):
         row, x, y = page.evaluate(ALONE)
         page.mouse.move(x, y)
         page.mouse.down()
@@ -155,14 +153,14 @@ class TestPage:
         assert before / page.evaluate(width) == pytest.approx(math.exp(0.5), rel=1e-3)
         assert page.evaluate(PLACE, row) == pytest.approx([x, y], abs=0.5)
 
-    def test_it_is_never_lost_from_sight(self, page):
+    def test_zoom_is_limited(self, page):
         width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
         for factor, bound in ((0.5, 1e-4), (2, 40)):
             for _ in range(30):
                 page.evaluate(f"setView({factor})")
             assert page.evaluate(width) == pytest.approx(bound)
 
-    def test_a_click_chooses_in_lasso_mode_after_a_drag(self, page):
+    def test_a_click_selects_a_track_in_lasso_mode_after_a_drag(self, page):
         row, x, y = page.evaluate(ALONE)
         page.mouse.move(x + 40, y + 40)
         page.mouse.down()
@@ -176,7 +174,7 @@ class TestPage:
         page.mouse.click(x, y)
         assert page.evaluate("selectedRow") == row
 
-    def test_two_fingers_pinch_it(self, page):
+    def test_two_fingers_zoom_the_map(self, page):
         row, x, y = page.evaluate(ALONE)
         width = "plot._fullLayout.xaxis.range[1] - plot._fullLayout.xaxis.range[0]"
         before = page.evaluate(width)
@@ -186,7 +184,7 @@ class TestPage:
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [1280, 390])
-    def test_it_keeps_nobody_out(self, page, scheme, width):
+    def test_the_page_is_accessible(self, page, scheme, width):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 844})
         page.locator("#search").fill("ann")
@@ -197,12 +195,12 @@ class TestPage:
         serious = [v for v in violations if v["impact"] in {"serious", "critical"}]
         assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in serious] == []
 
-    def test_others_can_be_shown_alone(self, page):
+    def test_a_color_of_the_legend_can_be_selected(self, page):
         page.locator("#color").select_option("artist")
         page.locator("#legend button").first.click()
         expect(page.locator("#legend button").first).to_have_attribute("aria-pressed", "true")
 
-    def test_colors_are_by_what_is_chosen(self, page):
+    def test_colors_follow_the_selected_tag(self, page):
         assert page.locator("#color").input_value() == "album"
         page.locator("#color").select_option("artist")
         expect(page.locator("#legend li")).to_have_count(1)

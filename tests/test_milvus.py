@@ -1,4 +1,4 @@
-"""An index in Milvus: all commands work on it, and it finds what an index in a folder finds."""
+"""An index in Milvus: commands work on it, and hits equal those of an index in a folder."""
 
 import json
 import os
@@ -58,11 +58,11 @@ def test_every_command_works_on_an_index_in_milvus(address, music, run, tmp_path
 def test_an_index_in_milvus_is_served_and_mapped(address, music, run):
     assert run("add", music, "--model", "compact", "--index", address).exit_code == 0
     with serving(music, {}, index=address) as served:
-        with urllib.request.urlopen(f"{served.url}/api/tracks") as found:
-            tracks = json.load(found)["tracks"]
+        with urllib.request.urlopen(f"{served.url}/api/tracks") as response:
+            tracks = json.load(response)["tracks"]
         assert len(tracks) == 5
-        with urllib.request.urlopen(f"{served.url}/api/map") as found:
-            assert sorted(json.load(found)["ids"]) == sorted(track["id"] for track in tracks)
+        with urllib.request.urlopen(f"{served.url}/api/map") as response:
+            assert sorted(json.load(response)["ids"]) == sorted(track["id"] for track in tracks)
 
 
 # The same results as in a folder
@@ -77,21 +77,21 @@ FILTERS = [
 ]
 
 
-def test_filtered_hits_are_those_of_an_index_in_a_folder(tmp_path):
+def test_filtered_hits_equal_those_of_an_index_in_a_folder(tmp_path):
     vectors = crowd(LARGE)
     step = LARGE // 200
-    found = []
-    for place in (tmp_path / "index", f"milvus+lite:{tmp_path / 'index.db'}"):
-        with Index(place, spec=COMPACT) as index:
+    results = []
+    for location in (tmp_path / "index", f"milvus+lite:{tmp_path / 'index.db'}"):
+        with Index(location, spec=COMPACT) as index:
             index.add_all(zip(map(a_track, range(LARGE)), vectors, strict=True))
-        with Index(place) as index:
+        with Index(location) as index:
             hits = []
             for number in range(200):
                 candidates = index.vector_indexes.candidates(FILTERS[number % len(FILTERS)])
                 query = {"candidates": candidates, "exclude_ids": [step * number + 1]}
                 hits.append(index.vector_index().search(vectors[step * number], 10, **query))
-            found.append(hits)
-    for local, remote in zip(*found, strict=True):
+            results.append(hits)
+    for local, remote in zip(*results, strict=True):
         assert len(local[0]) == 10
         assert local[0].tolist() == remote[0].tolist()
         np.testing.assert_allclose(local[1], remote[1], atol=1e-6)
@@ -192,7 +192,9 @@ def test_an_id_that_is_in_use_is_not_given_to_another_track(address):
     with Index(address, spec=SPEC) as index:
         first = index.add(some_track(1), unit())
         index.storage.move([(first, "/elsewhere.mp3")])
-        second = index.add(some_track(1), unit())  # its path gives the id of the first one
+        second = index.add(
+            some_track(1), unit()
+        )  # the hash of its path is the id of the first track
         third = index.add(replace(some_track(2), id=first.id), unit())
         assert len({first.id, second.id, third.id}) == 3
 
@@ -208,7 +210,7 @@ def test_an_id_that_is_in_use_is_not_given_to_another_track(address):
         "",
     ],
 )
-def test_a_path_is_stored_as_text_and_comes_back(path):
+def test_a_path_is_stored_as_text_and_decoded(path):
     coded(path).encode()
     assert decoded(coded(path)) == path
     assert coded(path + "/below").startswith(coded(path))
@@ -237,7 +239,7 @@ def test_an_approximate_index_is_searched_with_enough_recall(kind, params, serve
     assert np.mean([len(a & set(b)) for a, b in zip(hits, exact.tolist(), strict=True)]) >= 9.5
 
 
-def test_whitening_is_fitted_once_and_again_as_the_library_grows(address, monkeypatch):
+def test_whitening_is_fitted_once_and_again_when_the_library_grows(address, monkeypatch):
     n_fitted, sample = [], MilvusCatalog.sample
 
     def counted(catalog, n_vectors):
@@ -266,5 +268,5 @@ def test_a_warning_says_that_milvus_limits_the_number_of_hits(address, monkeypat
         assert len(answer.hits) == 4  # and the clip itself
         assert answer.warnings == ["the index returns at most 5 hits at a time"]
         options = PlaylistOptions(keep_seeds=False)
-        found = playlist(index, PlaylistRequest(seeds=("#1",), options=options))
-        assert len(found.tracks) == 4
+        result = playlist(index, PlaylistRequest(seeds=("#1",), options=options))
+        assert len(result.tracks) == 4

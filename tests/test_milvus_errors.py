@@ -1,4 +1,4 @@
-"""Errors of an index in Milvus: one sentence, and a hint."""
+"""Errors of an index in Milvus have one sentence and a hint."""
 
 import os
 import socket
@@ -71,9 +71,7 @@ def test_a_collection_of_another_program_is_reported(server, address):
     failed(lambda: Index(address, spec=SPEC), "wasn't created by audiosearch")
 
 
-def test_a_collection_whose_creation_was_interrupted_is_reported_if_its_dimension_differs(
-    address, monkeypatch
-):
+def test_an_incomplete_collection_of_another_dimension_is_reported(address, monkeypatch):
     call = MilvusDatabase.call
 
     def interrupted(database, method, *args, **options):
@@ -88,7 +86,7 @@ def test_a_collection_whose_creation_was_interrupted_is_reported_if_its_dimensio
     failed(lambda: Index(address, spec=SPEC), address, "64 numbers, not of 128")
 
 
-def test_vectors_of_another_dimension_than_the_settings_say_are_reported(address):
+def test_a_dimension_that_differs_from_the_settings_is_reported(address):
     with Index(address, spec=SPEC) as index:
         index.storage.set_settings({"dimension": "64"})
     failed(lambda: Index(address), address, "128 numbers, not of 64")
@@ -160,7 +158,7 @@ def test_addresses_are_translated_for_the_client(tmp_path):
     assert Address.parsed("milvus+lite:a.db").file == os.path.abspath("a.db")
 
 
-def test_a_file_that_is_no_index_of_milvus_lite_is_reported(tmp_path):
+def test_a_file_that_is_not_an_index_of_milvus_lite_is_reported(tmp_path):
     (tmp_path / "a.db").write_bytes(b"SQLite format 3")
     failed(
         lambda: Index(f"milvus+lite:{tmp_path / 'a.db'}", spec=SPEC), "not an index of Milvus Lite"
@@ -191,7 +189,7 @@ def test_a_file_that_another_process_has_open_is_reported(tmp_path):
 def test_a_package_that_is_missing_is_named(package, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, package, None)
     location = f"milvus+lite:{tmp_path / 'a.db'}"
-    for act in (Index.check_writable, lambda place: Index(place, spec=SPEC)):
+    for act in (Index.check_writable, lambda location: Index(location, spec=SPEC)):
         with pytest.raises(MissingExtra) as caught:
             act(location)
         assert "audiosearch[milvus]" in caught.value.hint

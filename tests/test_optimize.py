@@ -1,4 +1,4 @@
-"""`audiosearch optimize`: the type of FAISS index that suits a large index, and its searches."""
+"""`audiosearch optimize`: choose the FAISS index type of a large index, and search with it."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ from audiosearch.search.query import SearchOptions
 
 
 def clustered(n_vectors):
-    """Unit vectors in clusters that crowd together, like those of large libraries."""
+    """Return unit vectors in dense clusters, like those of large libraries."""
     rng = np.random.default_rng(0)
     vectors = crowd(200)[rng.integers(0, 200, n_vectors)]
     vectors = vectors + 0.02 * rng.standard_normal((n_vectors, 128))
@@ -38,7 +38,7 @@ CONFIGS = [
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """FAISS trains on one thread: on a busy machine, its threads wait long for each other."""
+    """Make FAISS train on one thread. On a busy machine, several threads wait for each other."""
     n_threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     yield
@@ -46,7 +46,7 @@ def one_thread():
 
 
 def filled(directory, vectors):
-    """Return the folder of a new index of vectors with exact search."""
+    """Create an index with exact search from vectors, and return its folder."""
     spec = EmbeddingSpec("compact", compact().weights_digest)
     with Index(directory, spec=spec) as index:
         index.add_all(zip(map(a_track, range(len(vectors))), vectors, strict=True))
@@ -62,7 +62,7 @@ def exact(tmp_path_factory):
 
 @pytest.fixture
 def index(exact, tmp_path):
-    """A copy of the index with exact search, which a test may change."""
+    """A copy of the index with exact search. A test may change it."""
     shutil.copytree(exact, tmp_path / "i")
     with Index(tmp_path / "i") as opened:
         yield opened
@@ -70,7 +70,7 @@ def index(exact, tmp_path):
 
 @pytest.fixture
 def slow_when_exact(monkeypatch):
-    """Exact search counts as slow, as in a much larger index."""
+    """Make exact search count as slow, as in a much larger index."""
     monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", 0.0)
     monkeypatch.setattr(optimizing, "_MIN_TRACKS", 1)
 
@@ -84,17 +84,17 @@ def hits_of(index, seeds, **options):
     ]
 
 
-def recall(found, expected):
+def recall(results, expected):
     shares = [
         len({i for i, _ in one} & {i for i, _ in other}) / len(other)
-        for one, other in zip(found, expected, strict=True)
+        for one, other in zip(results, expected, strict=True)
         if other
     ]
     return np.mean(shares)
 
 
 def test_a_large_index_becomes_faster_with_enough_recall(tmp_path, slow_when_exact):
-    # Large enough that other index types are much faster, even on a busy machine.
+    # The index is so large that other types are much faster, even on a busy machine.
     with Index(filled(tmp_path / "i", clustered(10_000))) as index:
         expected = hits_of(index, range(1, 101))
         whitened = hits_of(index, range(1, 101), whiten=True)
@@ -109,7 +109,7 @@ def test_a_large_index_becomes_faster_with_enough_recall(tmp_path, slow_when_exa
         assert index.vector_index(whiten=True).config.index_type == result.after.index_type
 
 
-def test_the_memory_limit_is_kept_and_similarities_are_exact(index, slow_when_exact):
+def test_the_memory_limit_holds_and_similarities_are_exact(index, slow_when_exact):
     limit = 1_000_000
     assert FLAT.memory_bytes(LARGE, 128) > limit
     result = optimize(index, max_bytes=limit, target_recall=0.9)
@@ -120,7 +120,7 @@ def test_the_memory_limit_is_kept_and_similarities_are_exact(index, slow_when_ex
             assert similarity == pytest.approx(VECTORS[i - 1] @ VECTORS[number - 1], abs=2e-5)
 
 
-def test_exact_search_that_is_fast_stays(index, run, monkeypatch):
+def test_exact_search_is_kept_if_it_is_fast(index, run, monkeypatch):
     monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", np.inf)
     result = optimize(index)
     assert (result.before.index_type, result.after.index_type) == ("flat", "flat")
@@ -140,7 +140,7 @@ def exact_hits(exact):
 
 @pytest.fixture(scope="module", params=CONFIGS, ids=lambda config: config.index_type)
 def configured(request, exact, tmp_path_factory):
-    """The folder of an index of each type but "flat", and its configuration."""
+    """The folder of an index, and its configuration: one for each type except "flat"."""
     directory = tmp_path_factory.mktemp("configured") / "i"
     shutil.copytree(exact, directory)
     with Index(directory) as index:
@@ -155,12 +155,12 @@ class TestIndexType:
 
     @pytest.fixture
     def index(self, configured, tmp_path):
-        """A copy that a test may change."""
+        """A copy of the configured index. A test may change it."""
         shutil.copytree(configured[0], tmp_path / "i")
         with Index(tmp_path / "i") as opened:
             yield opened
 
-    def test_most_hits_are_those_of_exact_search(self, index, exact_hits):
+    def test_most_hits_equal_those_of_exact_search(self, index, exact_hits):
         assert recall(hits_of(index, range(1, 51)), exact_hits) >= 0.9
 
     def test_the_index_is_read_from_its_file(self, index, monkeypatch):
@@ -169,7 +169,7 @@ class TestIndexType:
         with Index(index.location) as again:
             assert hits_of(again, [1, 2]) == expected
 
-    def test_an_open_index_takes_the_type_that_another_process_set(
+    def test_an_open_index_uses_the_type_that_another_process_sets(
         self, index, config, monkeypatch
     ):
         index.vector_indexes.use(index.vector_indexes.build(FLAT))
@@ -216,7 +216,7 @@ class TestIndexType:
         with Index(exact) as other:
             expected = hits_of(other, range(1, 21), **options)
         hits = hits_of(index, range(1, 21), **options)
-        assert [len(found) for found in hits] == [len(found) for found in expected]
+        assert list(map(len, hits)) == list(map(len, expected))
         assert recall(hits, expected) >= 0.9
 
     def test_whitened_vectors_can_have_the_same_type(self, index, exact, config):
@@ -227,7 +227,7 @@ class TestIndexType:
         assert recall(hits_of(index, range(1, 21), whiten=True), expected) >= 0.9
         assert index.vector_index(whiten=True).config.index_type == config.index_type
 
-    def test_a_narrow_search_still_finds_k_neighbors(self, index, config):
+    def test_a_narrow_search_is_widened_to_find_k_neighbors(self, index, config):
         narrow = config.with_search_width(1)
         index.vector_indexes.use(index.vector_indexes.build(narrow))
         seed = index.resolve("#1")
@@ -341,7 +341,7 @@ def test_an_impossible_request_is_refused_and_changes_nothing(index, slow_when_e
 
 
 @pytest.mark.parametrize("size", ["", "two", "2 TB", "-1MB"])
-def test_a_size_that_is_not_one_is_refused(exact, run, size):
+def test_an_invalid_memory_size_is_rejected(exact, run, size):
     refused = run("optimize", "--index", exact, "--max-memory", size)
     assert refused.exit_code == 2
     assert "is not a size" in refused.stderr

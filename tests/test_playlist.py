@@ -1,4 +1,4 @@
-"""Playlists: similar to their seeds, within the requested constraints, along the requested path."""
+"""Playlists: similar to the seeds, within the constraints, or along a path."""
 
 import asyncio
 import itertools
@@ -40,7 +40,7 @@ def directory(tmp_path_factory):
 
 
 def playlist(directory, *seeds, path=(), constraints=None, filters=None, strategy=None, **options):
-    """Make a playlist; unlike by default, the seeds are left out. A path ends at its last track."""
+    """Make a playlist without its seeds. Of the tracks in ``path``, the last is the destination."""
     request = PlaylistRequest(
         seeds=seeds,
         destination=path[-1] if path else None,
@@ -61,18 +61,18 @@ def vectors_of(directory, tracks):
 def test_more_seeds_than_tracks_add_a_note(directory):
     result = playlist(directory, *(f"#{n}" for n in range(1, 9)), n_tracks=5, keep_seeds=True)
     assert [track.id for track in result.tracks] == [1, 2, 3, 4, 5]
-    assert result.notes == ["the first 5 of 8 seeds fill it"]
+    assert result.notes == ["the playlist has only the first 5 of 8 seeds"]
 
 
 def test_excluded_playlists_without_a_track_of_the_index_add_a_note(directory):
     elsewhere = Constraints(excluded_paths=frozenset({"/elsewhere/1.mp3"}))
     notes = playlist(directory, "#8", constraints=elsewhere).notes
-    assert notes == ["the excluded playlists hold no track of the index"]
+    assert notes == ["the excluded playlists contain no track of the index"]
     here = Constraints(excluded_paths=frozenset({"/elsewhere/1.mp3", a_track(9).path}))
     assert playlist(directory, "#8", constraints=here).notes == []
 
 
-def test_a_path_is_named_for_its_ends_and_has_no_copy_of_its_destination(tmp_path):
+def test_a_path_is_named_after_its_ends_and_has_no_copy_of_its_destination(tmp_path):
     spec = EmbeddingSpec("compact", compact().weights_digest)
     vectors = crowd(60)
     with Index(tmp_path / "i", spec=spec) as index:
@@ -86,7 +86,7 @@ def test_a_path_is_named_for_its_ends_and_has_no_copy_of_its_destination(tmp_pat
     assert result.name == f"From {titles[0]} to {titles[1]}"
 
 
-def test_a_playlist_is_named_for_its_first_seed(directory):
+def test_a_playlist_is_named_after_its_first_seed(directory):
     assert playlist(directory, "#8", "#9").name == "Like Band 1 - Song 7"
 
 
@@ -198,7 +198,7 @@ def test_the_limit_per_album_holds_for_tracks_without_an_artist(tmp_path):
     assert sorted(track.album for track in tracks) == ["LP 0", "LP 1", "LP 2"]
 
 
-def test_a_short_playlist_has_a_note_that_says_why(directory):
+def test_a_short_playlist_has_a_note_with_the_reason(directory):
     result = playlist(directory, "#8", n_tracks=30, filters=Filters(artist=("Band 3",)))
     assert result.notes == ["found 5 tracks instead of 30; no more tracks match the filters"]
     limited = playlist(
@@ -213,7 +213,7 @@ def test_a_short_playlist_has_a_note_that_says_why(directory):
     ]
 
 
-def test_a_recording_and_a_title_come_once(tmp_path):
+def test_a_recording_and_a_title_are_not_repeated(tmp_path):
     with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         vectors = crowd(30)
         for number, vector in enumerate(vectors):
@@ -243,7 +243,7 @@ def test_a_path_goes_through_its_waypoints_at_an_even_pace(directory):
 
 
 def nearest_to_even_points(vectors, start, end):
-    """A simple path of 20 tracks: the nearest track that is not taken to each of 18 points."""
+    """Return a simple path of 20 tracks: for each of 18 points, the nearest track not yet used."""
     angle = np.arccos(vectors[start] @ vectors[end])
     chosen = [start]
     for share in np.arange(1, 19) / 19:
@@ -306,7 +306,7 @@ def test_a_strategy_by_name_makes_the_same_playlist(directory, strategy):
 
 
 def post_playlist(directory, **fields):
-    """Ask a server in this process for a playlist."""
+    """Request a playlist from a server in this process."""
 
     async def post():
         app = create_app(directory)
@@ -371,7 +371,7 @@ def test_an_unknown_strategy_is_a_usage_error_that_names_the_known_ones(director
         ),
     ],
 )
-def test_a_request_that_makes_no_sense_is_a_usage_error(make, message):
+def test_a_contradictory_request_is_a_usage_error(make, message):
     with pytest.raises(UsageError, match=message) as raised:
         make()
     assert raised.value.hint
@@ -388,7 +388,7 @@ def test_a_request_that_makes_no_sense_is_a_usage_error(make, message):
         ),
     ],
 )
-def test_a_strategy_rejects_what_it_cannot_honour(directory, request_fields, message):
+def test_a_strategy_rejects_options_that_it_cannot_honor(directory, request_fields, message):
     with pytest.raises(UsageError, match=message):
         playlist(directory, "#1", **request_fields)
 
@@ -414,7 +414,7 @@ def test_a_strategy_rejects_what_it_cannot_honour(directory, request_fields, mes
         (["#1", "--exclude-playlist", "gone.m3u8"], 1, "Can't read gone.m3u8 as a playlist"),
     ],
 )
-def test_a_command_that_makes_no_sense_ends_with_a_sentence_and_a_hint(
+def test_a_contradictory_command_ends_with_a_sentence_and_a_hint(
     directory, run, arguments, status, message
 ):
     result = run("playlist", "--index", directory, *arguments)

@@ -1,4 +1,4 @@
-"""Which tracks are hits, and in what order: filters, words, whitening, duplicates, evaluation."""
+"""Ranking of hits: filters, words, whitening, duplicates, evaluation."""
 
 import json
 from dataclasses import replace
@@ -112,7 +112,7 @@ def test_a_batch_of_queries_has_the_hits_of_each_query_alone(index):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("whiten", [False, True])
-def test_hits_are_the_nearest_that_pass_the_filters(index, filters, passes, whiten):
+def test_hits_are_the_nearest_tracks_that_pass_the_filters(index, filters, passes, whiten):
     expected = {t.id for t in index if passes(t)} - {1}
     assert expected
     options = SearchOptions(filters, whiten=whiten)
@@ -154,14 +154,14 @@ def test_the_similarity_is_the_cosine_even_if_whitened_vectors_rank(index):
             assert cosine >= (options.min_similarity or -1)
 
 
-def test_a_minimum_similarity_leaves_out_less_similar_tracks(index):
+def test_less_similar_tracks_than_the_minimum_are_left_out(index):
     similarities = [hit.similarity for hit in similar(index, "#1", k=399).hits]
     options = SearchOptions(min_similarity=similarities[20])
     hits = similar(index, "#1", k=399, options=options).hits
     assert [hit.similarity for hit in hits] == similarities[:21]
 
 
-def test_tracks_like_a_negative_rank_lower_and_the_negative_is_no_hit(index):
+def test_tracks_like_a_negative_rank_lower_and_the_negative_is_not_a_hit(index):
     before = {h.track.id: h.rank for h in similar(index, "#1", k=399).hits}
     after = {h.track.id: h.rank for h in similar(index, "#1", unlike=["#2"], k=399).hits}
     assert 2 not in after
@@ -182,7 +182,7 @@ def test_words_find_the_one_track_that_has_them(index):
 
 
 @pytest.mark.parametrize("words", ['"', "a AND", "NEAR(", "col:x", "*", "-", "'; DROP TABLE"])
-def test_words_are_not_a_query_language(index, words):
+def test_operators_of_full_text_search_are_plain_words(index, words):
     with pytest.raises(TrackNotFound):
         similar(index, named=[words])
 
@@ -204,7 +204,7 @@ def test_whitening_needs_enough_tracks(place):
         assert evaluate(small, Label.ARTIST).whitened is None
 
 
-def test_whitened_vectors_follow_the_index_and_are_fitted_again_as_it_grows(in_folder, caplog):
+def test_whitening_is_updated_and_fitted_again_when_the_index_grows(in_folder, caplog):
     index = in_folder
     first = similar(index, "#1", k=3, options=SearchOptions(whiten=True)).hits
     fitted = index.vector_index(whiten=True).transform(crowd(5))
@@ -231,7 +231,7 @@ def test_whitened_vectors_are_less_similar_to_each_other(index):
 
 
 def reference_scores(vectors, labels):
-    """Return the scores by their definitions, one track at a time."""
+    """Compute the scores by their definitions, one track at a time."""
     per_label = {}
     for position, label in enumerate(labels):
         others = [i for i in range(len(labels)) if i != position]
@@ -254,7 +254,7 @@ def test_an_evaluation_equals_its_definitions(tmp_path):
         for number, vector in enumerate(vectors):
             index.add(replace(a_track(number), artist=f"A{labels[number]}"), vector)
         copy = replace(a_track(0), path="/copy.mp3", artist=f"A{labels[0]}")
-        index.add(copy, vectors[0])  # the same bytes: it does not count
+        index.add(copy, vectors[0])  # the same bytes, so it does not count
         result = evaluate(index, Label.ARTIST)
     assert result.tracks == 60
     assert result.labels == sum(labels.count(n) > 1 for n in set(labels))
@@ -314,7 +314,7 @@ def test_the_same_recording_has_the_same_duration(seconds, other, is_same, is_du
     assert len(same_recordings(cosines - np.float32(0.001), seconds, [other])) == 0
 
 
-def test_copies_of_a_copy_do_not_count_as_copies():
+def test_a_copy_of_a_copy_is_not_a_copy_of_the_original():
     """Track 1 is a copy of track 0. Track 2 is a copy of track 1, but not of track 0."""
     angles = [0.0, 0.04, 0.08]  # radians: cos(0.04) = 0.9992, cos(0.08) = 0.9968
     vectors = np.array([[np.cos(a), np.sin(a)] for a in angles], dtype=np.float32)

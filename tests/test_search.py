@@ -1,4 +1,4 @@
-"""Adding files, and searching for tracks that sound like a clip."""
+"""Add files, and search for tracks that sound like a clip."""
 
 import os
 import sys
@@ -38,7 +38,7 @@ def names(result):
     return [os.path.basename(hit.track.path) for hit in result.hits]
 
 
-def test_a_folder_gives_its_audio_files_by_suffix_and_a_named_file_is_always_taken(music, tmp_path):
+def test_files_in_a_folder_are_chosen_by_suffix_and_named_files_always(music, tmp_path):
     (music / "notes.txt").write_text("no sound")
     (music / ".hidden.wav").write_bytes((music / "low.wav").read_bytes())
     odd = tmp_path / "odd.name"
@@ -65,7 +65,7 @@ def test_excluded_files_are_left_out(music, exclude, remaining):
     assert relative(find_audio([music], exclude=exclude), music) == remaining
 
 
-def test_an_ignore_file_applies_to_its_folder_and_those_below(music):
+def test_an_ignore_file_applies_to_its_folder_and_subfolders(music):
     (music / "deep" / ".audiosearchignore").write_text("# no noise\n*2.wav\n")
     (music / ".audiosearchignore").write_text("tune.ogg\n")
     assert relative(find_audio([music]), music) == ["high.wav", "hiss.flac", "low.wav"]
@@ -94,14 +94,14 @@ def test_unchanged_files_are_embedded_again_on_request(music, index):
     assert tracks(index) == before
 
 
-def test_a_folder_without_audio_is_an_error_and_makes_no_index(tmp_path):
+def test_a_folder_without_audio_is_an_error_and_creates_no_index(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(AudioError, match="no audio files"):
         add("index", [tmp_path / "empty"], model="compact")
     assert not os.path.exists("index")
 
 
-def test_files_that_cannot_be_embedded_make_no_index(tmp_path):
+def test_files_that_cannot_be_embedded_create_no_index(tmp_path):
     (tmp_path / "text.mp3").write_text("no sound")
     (outcome,) = add("index", [tmp_path / "text.mp3"], model="compact")
     assert outcome.status is Status.FAILED
@@ -135,7 +135,7 @@ def test_a_moved_folder_is_moved_without_a_decoder(music, index, monkeypatch):
     assert all(t.path.startswith(str(elsewhere)) for t in tracks(index))
 
 
-def test_the_same_bytes_twice_are_two_tracks_and_one_embedding(music, index, monkeypatch):
+def test_two_files_with_the_same_bytes_are_embedded_once(music, index, monkeypatch):
     copy = music / "copy.wav"
     copy.write_bytes((music / "low.wav").read_bytes())
     monkeypatch.setattr("audiosearch.models.registry.Model.load", None)  # nothing is embedded
@@ -158,7 +158,7 @@ def test_a_track_is_kept_if_its_file_is_no_longer_audio(music, index):
     assert len(tracks(index)) == 5
 
 
-def test_a_file_that_replaces_another_brings_its_vector(music, index):
+def test_a_file_that_replaces_another_gets_its_vector(music, index):
     os.replace(music / "hiss.flac", music / "low.wav")
     (outcome,) = (o for o in add(index, [music]) if o.status is not Status.UNCHANGED)
     assert outcome.status is Status.ADDED
@@ -237,7 +237,7 @@ def test_a_clip_is_a_path_a_relative_path_or_an_id(music, index, monkeypatch):
     assert by_path[0].rank == 1
 
 
-def test_a_stored_track_needs_neither_its_file_nor_the_model(music, index, monkeypatch):
+def test_a_query_by_a_track_needs_neither_its_file_nor_the_model(music, index, monkeypatch):
     (music / "hiss.flac").unlink()
     assert names(similar(index, music / "hiss.flac", k=1)) == ["hiss2.wav"]
 
@@ -248,7 +248,7 @@ def test_the_clip_itself_is_left_out_unless_asked_for(music, index):
     assert (first.track.path, first.similarity) == (str(music / "hiss.flac"), pytest.approx(1.0))
 
 
-def test_the_clip_itself_is_left_out_if_it_is_named_through_a_link(music, index, tmp_path):
+def test_the_clip_itself_is_left_out_if_it_is_named_by_a_link(music, index, tmp_path):
     link = tmp_path / "link.flac"
     link.symlink_to(music / "hiss.flac")
     assert "hiss.flac" not in names(similar(index, link))
@@ -295,7 +295,7 @@ def test_several_clips_search_with_their_centroid(music, index):
             assert hit.similarity == pytest.approx(cosine, abs=1e-5)
 
 
-def test_an_index_keeps_its_excerpt(music):
+def test_an_index_keeps_its_excerpt_length(music):
     add("index", [music], model="compact", excerpt_seconds=2.0)
     with Index("index") as index:
         assert index.spec.excerpt_seconds == 2.0

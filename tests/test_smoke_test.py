@@ -1,4 +1,4 @@
-"""The smoke test distinguishes the published weights from others."""
+"""The smoke test distinguishes the published weights from other weights."""
 
 import numpy as np
 import pytest

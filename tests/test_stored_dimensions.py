@@ -1,4 +1,4 @@
-"""Vectors of any dimension: stored, replaced by another model's, recovered from damage."""
+"""Vectors of any dimension: store them, replace them with another model's, recover them."""
 
 import sqlite3
 from dataclasses import replace
@@ -19,7 +19,7 @@ N_TRACKS = 40
 
 @pytest.fixture
 def index(tmp_path):
-    """An index of 128 dimensions in a folder, with its search file."""
+    """An index of 128 dimensions in a folder, with its FAISS file."""
     with Index(tmp_path / "index", spec=SPEC) as opened:
         rows = zip(map(some_track, range(N_TRACKS)), unit_vectors(N_TRACKS), strict=True)
         opened.add_all(replaced(rows))
@@ -28,12 +28,12 @@ def index(tmp_path):
 
 
 def replaced(rows):
-    """Give each track a content hash of its own."""
+    """Give each track a different content hash."""
     return [(replace(track, content_hash=f"{track.size:032x}"), vector) for track, vector in rows]
 
 
 def stage(index, spec, n_tracks=N_TRACKS):
-    """Stage the vectors of a spec for the first tracks."""
+    """Stage vectors of a spec for the first tracks."""
     staged = index.staged_vectors(spec)
     vectors = unit_vectors(N_TRACKS, seed=1, dimension=spec.dimension)
     for track in list(index)[:n_tracks]:
@@ -87,7 +87,7 @@ def test_staged_vectors_of_another_dimension_replace_the_current_ones(index, dim
     assert {finding.state for finding in examine(index.location)[:3]} == {State.OK}
 
 
-def test_a_process_that_had_the_index_open_is_told_of_the_new_dimension(index):
+def test_an_open_index_reports_that_another_process_changed_the_dimension(index):
     with Index(index.location) as other:
         staged, _ = stage(other, OTHER)
         assert staged.commit([])
@@ -108,7 +108,7 @@ def test_a_staged_vector_has_the_dimension_of_its_spec(index):
         staged.put(next(iter(index)), "", unit())
 
 
-def test_an_interrupted_run_is_continued_also_without_the_setting_of_a_dimension(index):
+def test_an_interrupted_run_continues_without_the_dimension_setting(index):
     other = replace(OTHER, dimension=128)
     stage(index, other, n_tracks=10)
     index.storage.db.execute("DELETE FROM settings WHERE key = 'pending_dimension'")
@@ -170,7 +170,7 @@ def test_vectors_of_an_earlier_model_are_not_recovered(index):
             np.testing.assert_array_equal(opened.vector(track), vectors[track.size])
 
 
-def test_a_backend_says_what_it_does_not_support(tmp_path):
+def test_an_unsupported_operation_is_rejected_with_a_hint(tmp_path):
     location = f"milvus+lite:{tmp_path / 'index.db'}"
     with Index(location, spec=SPEC) as index:
         for act in (

@@ -1,4 +1,4 @@
-"""Killed at any instant, two at once, on a full disk: nothing is lost, and nothing wrong."""
+"""Kills, concurrent writers and a full disk: no stored track is lost or wrong."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from sounds import tone, write
 
 from audiosearch import Index, LibraryError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
 ADD = [sys.executable, "-m", "audiosearch", "add", "--model", "compact", "-j", "2"]
 QUERY = [sys.executable, "-m", "audiosearch", "query", "-k", "1000", "--format", "json"]
@@ -33,15 +33,15 @@ def vectors(directory):
 
 
 def revisions(directory):
-    """Return for each stored path the revision that wrote its vector."""
+    """Return the revision of each track's vector, by path."""
     with sqlite3.connect(os.path.join(directory, "audiosearch.db")) as connection:
         sql = "SELECT path, revision FROM tracks JOIN vectors ON id = track_id"
-        found = dict(connection.execute(sql).fetchall())
+        result = dict(connection.execute(sql).fetchall())
     connection.close()
-    return found
+    return result
 
 
-def test_killed_at_any_instant_and_run_again_it_ends_as_if_undisturbed(tmp_path, request, start):
+def test_add_that_is_killed_and_run_again_gives_the_same_index(tmp_path, request, start):
     n_files, n_kills = (
         request.config.getoption("--kills-files"),
         request.config.getoption("--kills"),
@@ -62,15 +62,15 @@ def test_killed_at_any_instant_and_run_again_it_ends_as_if_undisturbed(tmp_path,
             now = revisions("index")
             assert committed.items() <= now.items()  # nothing lost, nothing embedded again
             committed = now
-            if len(now) == n_files:  # the next ones have something to do again
+            if len(now) == n_files:  # give the next runs something to do
                 with Index("index") as index:
                     index.remove(list(index))
                 committed = {}
     subprocess.run([*ADD, folder], check=True)
     assert committed.items() <= revisions("index").items()
-    expected, found = vectors("undisturbed"), vectors("index")
-    assert found.keys() == expected.keys()
-    for path, vector in found.items():
+    expected, result = vectors("undisturbed"), vectors("index")
+    assert result.keys() == expected.keys()
+    for path, vector in result.items():
         np.testing.assert_allclose(vector, expected[path], atol=1e-6)
     hits = json.loads(
         subprocess.run([*QUERY, folder / "0.wav"], check=True, capture_output=True).stdout
@@ -79,7 +79,7 @@ def test_killed_at_any_instant_and_run_again_it_ends_as_if_undisturbed(tmp_path,
     assert sorted(os.listdir("index")) == ["audiosearch.db", "vectors.faiss"]
 
 
-def test_two_that_add_and_one_that_asks_disturb_each_other_in_nothing(tmp_path, request, start):
+def test_two_adds_and_a_query_can_run_at_the_same_time(tmp_path, request, start):
     seconds = request.config.getoption("--together-seconds")
     first, second = sounds(tmp_path / "a", 20), sounds(tmp_path / "b", 30)
     subprocess.run([*ADD, first / "0.wav", second / "1.wav"], check=True)
@@ -99,11 +99,11 @@ def test_two_that_add_and_one_that_asks_disturb_each_other_in_nothing(tmp_path, 
     assert vectors("index").keys() == everything
     asked = subprocess.run([*QUERY, first / "0.wav"], capture_output=True, text=True, check=True)
     hits = {hit["path"] for hit in json.loads(asked.stdout)["hits"]}
-    # The same tones are in both folders: both paths answer.
+    # Both folders contain the same tones, so tracks of both are hits.
     assert hits == everything - {str(first / "0.wav")}
 
 
-def test_on_a_full_disk_what_was_added_is_kept_and_said(tmp_path, start):
+def test_added_tracks_are_kept_and_the_cause_reported_on_a_full_disk(tmp_path, start):
     folder = sounds(tmp_path / "music", 300)
     limits = (150_000, 150_000)
     adding = start(sys.executable, "-c", LIMITED.format(limits=limits), *ADD[3:], folder)
@@ -119,7 +119,7 @@ def test_on_a_full_disk_what_was_added_is_kept_and_said(tmp_path, start):
     assert before.keys() <= after.keys()
 
 
-# Files may grow to a size and no further, as on a full disk; workers write none.
+# Limits the size of files, which acts like a full disk. Decoder processes write no files.
 LIMITED = """
 import resource, signal, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, {limits})
@@ -129,7 +129,7 @@ main()
 """
 
 
-def test_a_database_cut_to_nothing_is_no_new_one(tmp_path):
+def test_an_empty_database_file_with_a_log_is_damaged_and_not_new(tmp_path):
     folder = sounds(tmp_path / "music", 3)
     subprocess.run([*ADD, folder], check=True)
     with Index("index") as index:
@@ -143,7 +143,7 @@ def test_a_database_cut_to_nothing_is_no_new_one(tmp_path):
         Index("index")
 
 
-def test_an_index_left_in_the_making_is_no_obstacle(tmp_path):
+def test_an_incomplete_index_is_created_again(tmp_path):
     folder = sounds(tmp_path / "music", 2)
     os.mkdir("index")
     sqlite3.connect("index/audiosearch.db").close()

@@ -1,6 +1,6 @@
-"""Backends of an index: the Protocols that each implements, and the table of all backends.
+"""Backends of an index: the protocols that they implement, and the table of all backends.
 
-A backend is one folder and one line in `BACKENDS`.
+A new backend is one folder of modules and one line in `BACKENDS`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ BACKENDS: dict[str, str] = {
 
 
 class Candidates:
-    """Tracks that may be hits, in a form that only the backend that made it can read.
+    """Tracks that may be hits: stands for the type that each backend uses for them.
 
-    `VectorIndexes.candidates` returns it and `VectorIndex.search` takes it. It has no attributes:
-    type checkers use it in place of each backend's own type.
+    `VectorIndexes.candidates` returns candidates, and `VectorIndex.search` takes them. Only the
+    backend looks inside.
     """
 
 
@@ -49,7 +49,7 @@ class VectorIndex(Protocol[C_contra]):
 
     @property
     def max_k(self) -> int | None:
-        """Largest number of neighbors that a search finds; None for no limit."""
+        """Largest number of neighbors that a search returns; None for no limit."""
 
     @property
     def n_tracks(self) -> int:
@@ -70,7 +70,7 @@ class VectorIndex(Protocol[C_contra]):
         Returns
         -------
         ndarray of float32, shape (n, dimension)
-            Of unit length; whitened if the index is.
+            Of unit length. Whitened if this is the index of the whitened vectors.
         """
 
     def vectors_of(self, ids: Int64) -> Float32:
@@ -97,11 +97,12 @@ class VectorIndex(Protocol[C_contra]):
         vector : ndarray of float32, shape (dimension,)
             A vector as the index compares it: see `transform`.
         k : int
-            Number of neighbors; fewer are returned if there are fewer, or beyond `max_k`.
+            Number of neighbors. Fewer are returned if fewer tracks qualify, or if k is larger
+            than `max_k`.
         candidates : Candidates, optional
             Tracks that may be hits, from `VectorIndexes.candidates`; all tracks by default.
         exclude_ids : sequence of int
-            Ids of tracks that may not be hits.
+            Ids of tracks that must not be hits.
 
         Returns
         -------
@@ -112,7 +113,9 @@ class VectorIndex(Protocol[C_contra]):
     def search_batch(
         self, vectors: Float32, ks: Sequence[int], exclude_ids: Sequence[Sequence[int]]
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector what `search` returns; much faster than one search each.
+        """Search with several vectors at once. That is much faster than one search for each.
+
+        The result has one pair of ids and inner products, as from `search`, for each vector.
 
         Parameters
         ----------
@@ -120,17 +123,18 @@ class VectorIndex(Protocol[C_contra]):
         ks : sequence of int
             Number of neighbors of each vector.
         exclude_ids : sequence of sequence of int
-            Ids of tracks that may not be hits, for each vector.
+            For each vector, ids of tracks that must not be hits.
         """
 
 
 class VectorIndexes(Protocol[C]):
-    """The plain and the whitened vector index of one index."""
+    """The vector indexes of one index: of its plain and of its whitened vectors."""
 
     def vector_index(self, *, whiten: bool = False) -> VectorIndex[C]:
-        """Return the index of the plain or whitened vectors, up to date.
+        """Return the up-to-date vector index of the plain or the whitened vectors.
 
-        The same object is returned as long as the same vectors are compared.
+        The object stays the same until the vector index is replaced, for example because the
+        whitening is fitted again.
 
         Raises
         ------
@@ -141,46 +145,46 @@ class VectorIndexes(Protocol[C]):
     def candidates(
         self, filters: Filters, *, near: tuple[Float32, float] | None = None
     ) -> C | None:
-        """Return the tracks that may be hits; None for all tracks.
+        """Return the tracks that may be hits; None if all tracks may.
 
         Parameters
         ----------
         filters : Filters
         near : (ndarray of float32 of shape (dimension,), float), optional
-            A vector of unit length, and the smallest cosine to it.
+            A vector of unit length, and the smallest cosine to it that a hit may have.
         """
 
     def index_type(self) -> str:
         """Return the type of the index of the plain vectors, such as "flat"."""
 
     def file_bytes(self) -> int | None:
-        """Return the size of the search files, in bytes; None if a server keeps them."""
+        """Return the size of the FAISS files, in bytes; None if a server keeps the index."""
 
     def problem(self) -> str | None:
-        """Return what is wrong with the search file; None if nothing is, or there is no file."""
+        """Return the problem with the FAISS file, as a phrase; None if there is no problem."""
 
     def delete_file(self) -> None:
-        """Delete the search file, if there is one; the next search rebuilds it."""
+        """Delete the FAISS file, if there is one. The next search rebuilds it."""
 
 
 class Capability(Enum):
     """An operation that only some backends support."""
 
     OPTIMIZE = "optimize"  # choose the type of the FAISS index
-    REEMBED = "reembed"  # replace all vectors by another model's
-    RECOVER = "recover"  # save the rows of a damaged database
+    REEMBED = "reembed"  # replace all vectors with those of another model
+    RECOVER = "recover"  # save the readable rows of a damaged database
 
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """Why a backend doesn't support an operation.
+    """Reason and advice for an operation that a backend doesn't support.
 
     Attributes
     ----------
     reason : str
-        One sentence; ``{location}`` stands for the index.
+        One sentence. ``{location}`` in it is replaced with the location of the index.
     hint : str
-        Advice on another way.
+        One sentence that says what to do instead.
     """
 
     reason: str
@@ -189,13 +193,13 @@ class Unsupported:
 
 _UNSUPPORTED = Unsupported(
     "The backend of {location} doesn't support this.",
-    hint="Copy the index to a folder with `audiosearch copy`, and do it there.",
+    hint="Copy the index to a folder with `audiosearch copy`, and use the copy.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """Result of saving what can be read of a damaged database.
+    """Result of saving the readable rows of a damaged database.
 
     Attributes
     ----------
@@ -221,11 +225,11 @@ class OpenIndex(Generic[C]):
     storage : Storage
         Tracks, vectors, failures and settings.
     vector_indexes : VectorIndexes
-        Searches.
+        Vector indexes of the plain and the whitened vectors.
     staging : StagingStorage or None
         Vectors of another model; None if the backend doesn't support `Capability.REEMBED`.
     coordinates : CoordinateStorage or None
-        Map coordinates; None if the backend doesn't keep any, so that each map is a new layout.
+        Map coordinates. None if the backend doesn't keep any; then each map is a new layout.
     """
 
     storage: Storage
@@ -235,7 +239,7 @@ class OpenIndex(Generic[C]):
 
 
 class Backend(Protocol[C]):
-    """One kind of place that an index can be in."""
+    """A way to store and search indexes, such as in a folder or in Milvus."""
 
     @property
     def unsupported(self) -> Mapping[Capability, Unsupported]:
@@ -245,21 +249,21 @@ class Backend(Protocol[C]):
         """Return a location as messages show it."""
 
     def exists(self, location: str) -> bool:
-        """Return whether there is an index.
+        """Return whether an index exists at a location.
 
         Raises
         ------
         LibraryError
-            If a server can't be asked.
+            If a server can't be reached.
         """
 
     def check_writable(self, location: str) -> None:
-        """Check, without changing anything, that an index can be created or changed.
+        """Check that an index can be created or changed. Nothing is changed.
 
         Raises
         ------
         IndexUnwritable
-            If it can't.
+            If the index can't be written.
         MissingExtra
             If a package that the backend needs isn't installed.
         """
@@ -271,12 +275,12 @@ class Backend(Protocol[C]):
         ----------
         location : str
         settings : dict or None
-            Settings of a new index, which is created if there is none.
+            Settings of a new index. None: open an existing index only.
 
         Raises
         ------
         IndexNotFound
-            If there is no index, and no settings for a new one.
+            If the index doesn't exist and no settings are given.
         MissingExtra
             If a package that the backend needs isn't installed.
         LibraryError
@@ -285,9 +289,10 @@ class Backend(Protocol[C]):
 
     @property
     def recover(self) -> Callable[[str, EmbeddingSpec | None], RecoveryReport] | None:
-        """Function that saves the rows of a damaged database; None if unsupported.
+        """Function that saves the readable rows of a damaged database; None if unsupported.
 
-        It takes the location, and the spec of the vectors in case the database doesn't say it.
+        It takes the location, and the spec of the vectors, which is used only if the database no
+        longer names it.
         """
 
 
@@ -319,12 +324,12 @@ def display_location(location: StrPath) -> str:
 
 
 def open_index(location: StrPath, settings: dict[str, str] | None) -> OpenIndex[Candidates]:
-    """Open an index; create it if there is none and settings are given: see `Backend.open`."""
+    """Open an index. Create it if it doesn't exist and settings are given: see `Backend.open`."""
     return backend_of(location).open(os.fspath(location), settings)
 
 
 def exists(location: StrPath) -> bool:
-    """Return whether there is an index: see `Backend.exists`."""
+    """Return whether an index exists at a location: see `Backend.exists`."""
     return backend_of(location).exists(os.fspath(location))
 
 
@@ -344,32 +349,32 @@ def require_capability(location: StrPath, capability: Capability) -> None:
     Raises
     ------
     LibraryError
-        If it doesn't.
+        If the backend doesn't support it.
     """
     if not supports(location, capability):
         raise unsupported_error(location, capability)
 
 
 def unsupported_error(location: StrPath, capability: Capability) -> LibraryError:
-    """Return the error that the backend of a location doesn't support an operation."""
+    """Return an error for an operation that the backend of a location doesn't support."""
     unsupported = backend_of(location).unsupported.get(capability, _UNSUPPORTED)
     reason = unsupported.reason.format(location=display_location(location))
     return LibraryError(reason, hint=unsupported.hint)
 
 
 def recover(location: StrPath, spec: EmbeddingSpec | None) -> RecoveryReport:
-    """Save what can be read of a damaged database, and keep the damaged file.
+    """Save the readable rows of a damaged database, and keep the damaged file.
 
     Parameters
     ----------
     location : str or path-like
     spec : EmbeddingSpec or None
-        Model of the vectors, in case the database doesn't say it.
+        Model of the vectors. Used only if the damaged database no longer names it.
 
     Raises
     ------
     LibraryError
-        If the backend doesn't support it, or the model is unknown.
+        If the backend doesn't support recovery, or the model is unknown.
     """
     function = backend_of(location).recover
     if function is None:

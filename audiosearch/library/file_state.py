@@ -1,4 +1,4 @@
-"""State of files in relation to an index, found out without opening them."""
+"""State of files in relation to an index, determined without opening the files."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 class State(str, Enum):
-    """State of a file in relation to an index."""
+    """State of a file, compared with the index."""
 
     NEW = "new"
     CHANGED = "changed"  # since it was embedded
     UNCHANGED = "unchanged"  # since it was embedded
-    FAILED = "failed"  # to be embedded, and unchanged since
+    FAILED = "failed"  # could not be embedded, and unchanged since then
 
 
 class FileStates:
-    """States of many files, with one look-up in memory for each.
+    """States of many files: reads the index once, then looks up each file in memory.
 
     Parameters
     ----------
     index : Index or None
-        None if there is no index yet: then all files are new.
+        None if the index doesn't exist yet. All files are new then.
     paths : sequence of str
         Paths of the files.
 

@@ -1,4 +1,4 @@
-"""Filters: conditions on tags, length, year and folder that a hit must fulfil."""
+"""Filters: conditions on tags, length, year and folder that a hit must meet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIST_SEPARATORS = re.compile(r"\s*[;,/|]\s*")
 
 
 def split_values(text: str) -> list[str]:
-    """Return the values that a tag lists.
+    """Split a tag that lists several values, such as genres.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Conditions that a track must fulfil.
+    """Conditions that a track must meet.
 
     Different fields are AND-ed, and values for the same field are OR-ed. A missing tag never
     matches. Case doesn't matter. A genre tag that lists several genres matches each of them.
@@ -94,7 +94,7 @@ class Filters:
     folder : tuple of str
         Folders that contain the track, at any depth.
     exclude : Filters or None
-        Conditions that the track must not fulfil, not even one of them.
+        Filters of tracks to leave out: a track that meets any one of their conditions.
     """
 
     artist: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ class Filters:
     exclude: Filters | None = None
 
     def to_sql(self) -> tuple[str, list[Any]]:
-        """Return the conditions as an SQL expression on the table of tracks, and its values."""
+        """Return the filters as an SQL condition on the table ``tracks``, and its values."""
         clauses, values = [], []
         for clause, clause_values in _conditions(self):
             clauses.append(clause)
@@ -122,7 +122,7 @@ EVERYTHING = Filters()
 
 def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
     """Yield one SQL condition and its values for each field that has values."""
-    from audiosearch.library.track import fold  # late: every command imports this module
+    from audiosearch.library.track import fold  # here, because every command imports this module
 
     alternatives: dict[str, list[list[Any]]] = {
         "(folded(artist) = ? OR folded(album_artist) = ?)": [

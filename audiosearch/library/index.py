@@ -30,8 +30,8 @@ class Index:
     location : str or path-like
         A folder, or the address of a collection: see `audiosearch.library.backend`.
     spec : EmbeddingSpec, optional
-        Model of the vectors. If there is no index, one is created for it. An existing index must
-        have the same spec.
+        Model of the vectors. If the index doesn't exist, it is created with this spec. An
+        existing index must have the same spec.
 
     Attributes
     ----------
@@ -40,14 +40,14 @@ class Index:
     spec : EmbeddingSpec
         Model of the vectors.
     storage : Storage
-        Tracks, vectors, failures and settings, with all operations on them.
+        Tracks, vectors, failures and settings, with the operations that `Index` doesn't offer.
     vector_indexes : VectorIndexes
-        Searches of the plain and the whitened vectors.
+        The vector indexes of the plain and the whitened vectors.
 
     Raises
     ------
     IndexNotFound
-        If there is no index, and no spec for a new one.
+        If the index doesn't exist and no spec is given.
     ModelMismatch
         If the index has another spec.
     IndexUnwritable
@@ -81,23 +81,23 @@ class Index:
 
     @staticmethod
     def exists(location: StrPath) -> bool:
-        """Return whether there is an index.
+        """Return whether an index exists at a location.
 
         Raises
         ------
         LibraryError
-            If a server can't be asked.
+            If a server can't be reached.
         """
         return backend.exists(location)
 
     @staticmethod
     def check_writable(location: StrPath) -> None:
-        """Check, without changing anything, that an index can be created or changed.
+        """Check that an index can be created or changed. Nothing is changed.
 
         Raises
         ------
         IndexUnwritable
-            If it can't.
+            If the index can't be written.
         """
         backend.check_writable(location)
 
@@ -106,13 +106,13 @@ class Index:
     def require(self, spec: EmbeddingSpec) -> None:
         """Check that vectors of a spec can be compared with those of the index.
 
-        If the index knows only its model's name, as with imported vectors, it takes over the first
-        spec that fits that name.
+        An index of imported vectors may know only the name of its model. It then takes over the
+        first spec with that name.
 
         Raises
         ------
         ModelMismatch
-            If they can't be compared.
+            If the index has another spec.
         """
         if self.spec.is_compatible(spec):
             self._adopt(spec)
@@ -130,7 +130,7 @@ class Index:
         Raises
         ------
         LibraryError
-            If it is empty.
+            If the index is empty.
         """
         if not self.n_tracks:
             raise LibraryError(
@@ -143,18 +143,18 @@ class Index:
         Raises
         ------
         LibraryError
-            If it doesn't.
+            If the backend doesn't support it.
         """
         backend.require_capability(self.location, capability)
 
     def _adopt(self, spec: EmbeddingSpec) -> None:
         self.spec = spec
         with contextlib.suppress(LibraryError), self.storage.transaction():
-            if self._read_spec().is_compatible(spec):  # no other process has set another spec
+            if self._read_spec().is_compatible(spec):  # unless another process has set a spec
                 self.storage.set_settings(spec.to_settings())
 
     def _check_spec(self) -> None:
-        """Check that no other process has changed the model meanwhile."""
+        """Check that no other process has changed the model since the index was opened."""
         stored = self._read_spec()
         if stored != self.spec and not stored.is_compatible(self.spec):
             raise ModelMismatch(
@@ -183,7 +183,7 @@ class Index:
     # Tracks
 
     def add(self, track: Track, vector: Float32) -> Track:
-        """Store a track with its vector; it replaces a track under the same path.
+        """Store a track with its vector. It replaces a stored track with the same path.
 
         Parameters
         ----------
@@ -204,9 +204,9 @@ class Index:
         return self.add_all([(track, vector)])[0]
 
     def add_all(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
-        """Store tracks with their vectors; in a folder all of them, or none.
+        """Store tracks with their vectors. In a folder, all of them are stored, or none.
 
-        A new track keeps the id that it brings, if that is free. See `add`.
+        A new track keeps its own id if no other track has it. See `add`.
         """
         with self.storage.transaction():
             self._check_spec()
@@ -218,11 +218,11 @@ class Index:
             yield track, vector
 
     def remove(self, tracks: Iterable[Track]) -> None:
-        """Remove tracks, except tracks whose path was changed meanwhile."""
+        """Remove tracks, except tracks that have another path by now."""
         self.storage.remove(tracks)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Write everything inside the block, or nothing; Milvus writes each change at once."""
+        """Write all changes inside the block, or none. Milvus writes each change immediately."""
         return self.storage.transaction()
 
     @property
@@ -231,15 +231,15 @@ class Index:
         return self.storage.count()
 
     def __iter__(self) -> Iterator[Track]:
-        """Yield all tracks, in the order of their ids."""
+        """Yield all tracks, in ascending order of id."""
         return self.storage.tracks()
 
     def list_tracks(self, *, limit: int, offset: int = 0) -> list[Track]:
-        """Return one page of all tracks, in the order of their ids."""
+        """Return one page of all tracks, in ascending order of id."""
         return self.storage.list_tracks(limit, offset)
 
     def by_id(self, ids: Sequence[int]) -> dict[int, Track]:
-        """Return the tracks with some ids, by id; ids of removed tracks are left out."""
+        """Return the tracks with the given ids, by id. Ids of removed tracks are left out."""
         tracks = {track.id: track for track in self.storage.tracks(ids)}
         self._check_spec()
         return tracks
@@ -250,7 +250,8 @@ class Index:
         Parameters
         ----------
         name : str
-            A stored path, a relative path of one, or ``#ID``; tried in this order.
+            A stored path, a path relative to the current folder, or ``#ID``. They are tried in
+            this order.
         """
         track = self.storage.track_at(name) or self.storage.track_at(absolute(name))
         if track is None and re.fullmatch(r"#[0-9]{1,18}", name):
@@ -258,7 +259,7 @@ class Index:
         return track
 
     def resolve_all(self, name: str) -> list[Track]:
-        """Return the track with a name, or else all tracks in the folder with that name.
+        """Return the track with a name; if there is none, all tracks in the folder of that name.
 
         Raises
         ------
@@ -268,7 +269,7 @@ class Index:
             If there is no such track or folder.
         """
         if not name:
-            raise UsageError("The name of a track is empty.", hint="Name a path, or an #ID.")
+            raise UsageError("The name of a track is empty.", hint="Enter a path or an #ID.")
         track = self.resolve(name)
         tracks = [track] if track else self.storage.tracks_under(absolute(name))
         if not tracks:
@@ -288,7 +289,7 @@ class Index:
         return [tracks[i] for i in ids if i in tracks]
 
     def tracks_of(self, content_hashes: Iterable[str]) -> dict[str, list[Track]]:
-        """Return for each content hash the tracks that have it."""
+        """Return the tracks that have each content hash, by content hash."""
         result: dict[str, list[Track]] = {content_hash: [] for content_hash in content_hashes}
         for track in self.storage.tracks_of(list(result)):
             result[track.content_hash].append(track)
@@ -313,19 +314,20 @@ class Index:
     def all_with_vectors(
         self,
     ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
-        """Give the number of tracks, and an iterator over all tracks with their vectors.
+        """Return a context manager: the number of tracks, and all tracks with their vectors.
 
-        In a folder they are one state of the index. In Milvus, the iterator ends with a
-        LibraryError if the number of tracks has changed.
+        In a folder, the tracks are those at the start of the block, even if another process
+        writes. In Milvus, the iterator raises a LibraryError at its end if the number of tracks
+        has changed.
         """
         return self.storage.all_with_vectors()
 
     def missing_vectors(self) -> list[Track]:
-        """Return the tracks without a vector; only damage makes some."""
+        """Return the tracks that lost their vector, because the database was damaged."""
         return self.storage.missing_vectors()
 
     def vector_index(self, *, whiten: bool = False) -> VectorIndex[Candidates]:
-        """Return the index of the plain or whitened vectors, up to date.
+        """Return the up-to-date vector index of the plain or the whitened vectors.
 
         Raises
         ------
@@ -342,14 +344,14 @@ class Index:
     def search(
         self, vector: Float32, k: int, *, exclude: Sequence[Track] = ()
     ) -> list[tuple[Track, float]]:
-        """Return the tracks with the nearest vectors, best first, with their cosines.
+        """Return the tracks with the nearest vectors and their cosines, best first.
 
         Parameters
         ----------
         vector : ndarray of float32, shape (dimension,)
             Of unit length.
         k : int
-            Number of tracks; fewer are returned if the index has fewer.
+            Number of tracks. Fewer are returned if the index has fewer.
         exclude : sequence of Track
             Tracks to leave out.
 
@@ -367,13 +369,13 @@ class Index:
         return [(tracks[i], min(cosine, 1.0)) for i, cosine in hits if i in tracks]
 
     def sync(self) -> None:
-        """Bring the search file up to date, so that the next query needn't."""
+        """Bring the FAISS index up to date, so that the next query is fast."""
         self.vector_index()
 
     # Vectors of another model
 
     def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
-        """Return the staged vectors of another spec. Those of any third spec are discarded.
+        """Return the staged vectors of another spec. If they have a different spec, delete them.
 
         Raises
         ------
@@ -391,7 +393,7 @@ class Index:
     # Map coordinates
 
     def coordinates(self) -> Coordinates:
-        """Return the stored map coordinates; none if the backend doesn't keep any."""
+        """Return the stored map coordinates. They are empty if the backend doesn't keep any."""
         if self._parts.coordinates is None:
             import numpy as np
 
@@ -410,7 +412,7 @@ class Index:
         Returns
         -------
         bool
-            False if another process has stored a new layout meanwhile.
+            False if another process has replaced the layout; nothing is stored then.
         """
         if self._parts.coordinates is None:
             return True

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 
 def no_neighbors() -> tuple[Int64, Float32]:
-    """Return the neighbors of an empty index: two empty arrays."""
+    """Return empty neighbors: two arrays of shape (0,), int64 ids and float32 products."""
     return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
 
 
 def top_k(ids: Int64, products: Float32, k: int) -> tuple[Int64, Float32]:
-    """Return the k neighbors with the largest inner products; the lower id first in a tie.
+    """Return the k neighbors with the largest inner products, best first.
+
+    Of neighbors with equal products, the one with the lower id comes first.
 
     Parameters
     ----------

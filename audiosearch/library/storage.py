@@ -1,4 +1,4 @@
-"""Protocols of the storage behind an index: what each backend implements."""
+"""Protocols of the storage behind an index. Each backend implements them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class SettingsStorage(Protocol):
         """Return all settings."""
 
     def set_settings(self, settings: dict[str, str]) -> None:
-        """Write settings; settings with other names stay as they are."""
+        """Write settings. Settings with other names don't change."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Write everything inside the block, or nothing, if the backend has transactions."""
+        """Write all changes inside the block, or none, if the backend has transactions."""
 
     def revision(self) -> int:
         """Return a number that changes with every change of a vector."""
@@ -32,7 +32,7 @@ class SettingsStorage(Protocol):
         """Return a number that changes with every change of a track."""
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the database, a phrase each; empty if it is sound."""
+        """Return one phrase for each problem of the database; empty if it is intact."""
 
     def file_bytes(self) -> int | None:
         """Return the size of the database files, in bytes; None if a server keeps them."""
@@ -47,33 +47,33 @@ class TrackStorage(Protocol):
     def put(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
         """Store tracks with vectors of unit length, and return the tracks with their ids.
 
-        A track replaces the one under the same path and takes over its id. A new track keeps the
-        id that it brings, if that is free. Failures under the same paths are removed.
+        A track with the path of a stored track replaces it and takes over its id. A new track
+        keeps its own id if no other track has it. Failures with the same paths are removed.
         """
 
     def update(self, track: Track) -> None:
         """Replace all fields of the track with the same id, its path included."""
 
     def set_tags(self, track: Track, tags: Mapping[str, str | int | None]) -> None:
-        """Set some fields of a track, unless its content hash was changed meanwhile."""
+        """Set the given fields of a track, unless its stored content hash has changed."""
 
     def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
         """Give each track a new path."""
 
     def remove(self, tracks: Iterable[Track]) -> None:
-        """Remove tracks and their vectors, except tracks whose path was changed meanwhile."""
+        """Remove tracks and their vectors, except tracks that have another path by now."""
 
     def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
-        """Yield the tracks with some ids, or all tracks, in the order of their ids."""
+        """Yield the tracks with the given ids, or all tracks, in ascending order of id."""
 
     def list_tracks(self, limit: int, offset: int) -> list[Track]:
-        """Return one page of all tracks, in the order of their ids."""
+        """Return one page of all tracks, in ascending order of id."""
 
     def track_at(self, path: str) -> Track | None:
         """Return the track with exactly this path; None if there is none."""
 
     def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
-        """Yield the tracks that have one of some content hashes."""
+        """Yield the tracks that have one of the given content hashes."""
 
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks in a folder and its subfolders."""
@@ -91,13 +91,13 @@ class TrackStorage(Protocol):
         """Return the content hashes of all tracks that have one."""
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return size (bytes) and modification time (ns) of those paths that are stored."""
+        """Return size (bytes) and modification time (ns) by path, for the paths that are stored."""
 
     def count(self) -> int:
         """Return the number of tracks."""
 
     def totals(self) -> tuple[int, float, int]:
-        """Return the number of tracks, their seconds together, and the number of failures."""
+        """Return the number of tracks, their total seconds, and the number of failures."""
 
     def vector(self, track_id: int) -> Float32:
         """Return the vector of a track: float32 of unit length, shape (dimension,).
@@ -111,17 +111,20 @@ class TrackStorage(Protocol):
     def all_with_vectors(
         self,
     ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
-        """Give the number of tracks, and an iterator over all tracks with their vectors."""
+        """Return a context manager: the number of tracks, and all tracks with their vectors."""
 
     def missing_vectors(self) -> list[Track]:
-        """Return the tracks without a vector of the right dimension; only damage makes some."""
+        """Return the tracks that lost their vector, or have a vector of the wrong dimension.
+
+        That happens only if the database is damaged.
+        """
 
 
 class FailureStorage(Protocol):
     """Files that could not be embedded."""
 
     def add_failures(self, failures: Iterable[Failure]) -> None:
-        """Store failures; each replaces the one under the same path."""
+        """Store failures; each replaces the failure with the same path."""
 
     def failures(self) -> list[Failure]:
         """Return all failures, ordered by path."""
@@ -138,10 +141,10 @@ class CoordinateStorage(Protocol):
     """Map coordinates of tracks."""
 
     def coordinates(self) -> Coordinates:
-        """Return the stored coordinates, except of tracks whose vectors were changed since."""
+        """Return the stored coordinates of all tracks whose vectors have not changed since."""
 
     def put_coordinates(self, coordinates: Coordinates, *, as_of: int) -> bool:
-        """Store coordinates: more of the stored layout, or a whole new layout named "".
+        """Store coordinates: those of a new layout, named "", or more of the stored layout.
 
         Parameters
         ----------
@@ -152,7 +155,7 @@ class CoordinateStorage(Protocol):
         Returns
         -------
         bool
-            False if another process has stored a new layout meanwhile; nothing is stored then.
+            False if another process has replaced the layout; nothing is stored then.
         """
 
 
@@ -163,16 +166,17 @@ class StagedVectors(Protocol):
         """Return the tracks that have no staged vector yet."""
 
     def vectors_by_content(self) -> dict[str, int]:
-        """Return for each content hash that was embedded the id of a track with it."""
+        """Return, for each content hash that was embedded, the id of a track that has it."""
 
     def put(self, track: Track, content_hash: str, vector: Float32) -> None:
-        """Stage a track's vector, unless the track was changed or removed meanwhile.
+        """Stage a track's vector, unless the stored track was changed or removed.
 
         Parameters
         ----------
         track : Track
         content_hash : str
-            Hash of the file that was embedded. It differs from the track's if the file changed.
+            Hash of the file that was embedded. If the file has changed, it differs from the
+            hash of the track.
         vector : ndarray of float32, shape (dimension,)
             Of unit length.
 
@@ -188,25 +192,25 @@ class StagedVectors(Protocol):
         """Return the staged vector of a track, float32 of shape (dimension,); None if missing."""
 
     def commit(self, lost: Iterable[tuple[Track, Failure]]) -> bool:
-        """Replace the current vectors by the staged ones, in one transaction.
+        """Replace the current vectors with the staged ones, in one transaction.
 
         Parameters
         ----------
         lost : iterable of (Track, Failure)
-            Tracks without a staged vector that become failures.
+            Tracks without a staged vector. They are removed, and their failures are stored.
 
         Returns
         -------
         bool
-            False if other tracks have no staged vector; nothing is changed then.
+            False if any other track has no staged vector; nothing is changed then.
         """
 
 
 class StagingStorage(Protocol):
-    """Place for the vectors of one other model."""
+    """Storage for the vectors of one other model, until they replace the current ones."""
 
     def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
-        """Return the staged vectors of a spec. Staged vectors of any other spec are discarded."""
+        """Return the staged vectors of a spec. Staged vectors of another spec are deleted."""
 
     def pending(self) -> tuple[str | None, int]:
         """Return the name of the model whose vectors are staged, and their number."""

@@ -12,11 +12,11 @@ from audiosearch.errors import UsageError
 if TYPE_CHECKING:
     from audiosearch.types import Float64, Int64
 
-UNIT_TOLERANCE: Final = 1e-3  # by which the length of a stored vector may differ from 1
+UNIT_TOLERANCE: Final = 1e-3  # largest difference of a stored vector's length from 1
 
 
 def fold(text: str | None) -> str:
-    """Return a tag's text for comparison: case and surrounding spaces don't matter.
+    """Return a tag in the form in which tags are compared: case-folded and trimmed.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class EmbeddingSpec:
     model : str
         Name of the model.
     weights_digest : str
-        Digest of the model's weights and front end, or its name if only that is known.
+        Digest of the model's weights and front end. If only the model's name is known, the name.
     excerpt_seconds : float or None
         Seconds of each file that were embedded; None for whole files.
     dimension : int
@@ -83,7 +83,7 @@ class EmbeddingSpec:
         return f"{self.model} (digest {self.weights_digest[:12]}, {how_much})"
 
     def is_compatible(self, other: EmbeddingSpec) -> bool:
-        """Return whether this spec knows only a model's name, and the other fits that name."""
+        """Return whether this spec has a model name but no digest, and the other has that name."""
         names = {name.removesuffix(".tflite") for name in (self.model, other.model)}
         is_known = self.weights_digest != self.model
         return (
@@ -131,7 +131,7 @@ class Track:
     Attributes
     ----------
     path : str
-        Absolute path, or URL. Bytes that aren't UTF-8 are kept by ``surrogateescape``.
+        Absolute path, or URL. Bytes that aren't UTF-8 are decoded with ``surrogateescape``.
     size : int
         Size of the file, in bytes.
     mtime_ns : int
@@ -139,7 +139,7 @@ class Track:
     content_hash : str
         BLAKE3 of the file's bytes, 32 hexadecimal digits; empty if unknown.
     seconds : float
-        Length of the sound; 0 if unknown.
+        Duration in seconds; 0 if unknown.
     sample_rate_hz, channels : int
     format : str
         Format of the file, such as "mp3".
@@ -170,7 +170,7 @@ class Track:
 
     @property
     def label(self) -> str:
-        """Name to show: "artist - title", one of them, or else the file's name without suffix."""
+        """Name to show: "artist - title", one of the two, or the file's name without suffix."""
         return artist_and_title(self.artist, self.title) or PurePath(self.path).stem
 
 
@@ -182,9 +182,10 @@ class Failure:
     ----------
     path : str
     reason : str
-        Sentence without the path.
+        One sentence. It doesn't contain the path.
     size, mtime_ns : int
-        Size in bytes, and time of the last change; -1 for a file that could not be read at all.
+        Size in bytes, and time of the last change in nanoseconds since 1970. Both are -1 if the
+        file could not be read at all.
     """
 
     path: str
@@ -204,7 +205,7 @@ class Coordinates:
     ids : ndarray of int64, shape (n,)
         Ids of the tracks, ascending.
     places : ndarray of float64, shape (n, 2)
-        x and y of each track.
+        x and y of each track, in map units. A new layout spans [-1, 1].
     """
 
     layout: str
@@ -220,9 +221,9 @@ class Totals:
     ----------
     tracks : int
     seconds : float
-        Length of all tracks together.
+        Total duration of all tracks.
     failures : int
-        Files that could not be embedded.
+        Number of files that could not be embedded.
     database_bytes, faiss_bytes : int or None
         Sizes of the files; None if a server keeps them.
     """

@@ -1,1 +1,1 @@
-"""Upkeep of an index: check and repair, files, tags, export, import, copy, optimize."""
+"""Maintenance of an index: doctor, prune, relocate, refresh, export, import, copy, optimize."""

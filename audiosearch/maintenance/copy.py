@@ -1,4 +1,4 @@
-"""Copy a whole index: from a folder to Milvus, back, or to another folder."""
+"""Copy a whole index between folders and Milvus."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _BATCH_TRACKS = 2_000  # written in one transaction
 
 
 def copy(source: Index, location: StrPath) -> Iterator[int]:
-    """Copy the tracks of an index, their vectors, and its failures to another index.
+    """Copy the tracks of an index, their vectors and its failures to another index.
 
-    Tracks keep their ids if those are free. A track stored there under the same path is
-    replaced. To finish an interrupted copy, run it again.
+    A track keeps its id if the id is free in the other index. A track with the same path in the
+    other index is replaced. To finish an interrupted copy, run it again.
 
     Parameters
     ----------
     source : Index
     location : str or path-like
-        The other index; it is created if it doesn't exist.
+        Location of the other index. It is created if it doesn't exist.
 
     Yields
     ------
@@ -37,7 +37,7 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
     Raises
     ------
     UsageError
-        If both are the same index.
+        If both locations are the same.
     ModelMismatch
         If the other index has vectors of another model or dimension.
     LibraryError

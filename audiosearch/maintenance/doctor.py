@@ -39,7 +39,7 @@ class Finding:
     check : {"database", "vectors", "search file", "files", "model"}
     state : State
     detail : str
-        One sentence or phrase, without the name of the check.
+        One sentence or phrase. It doesn't contain the name of the check.
     """
 
     check: str
@@ -58,12 +58,12 @@ def examine(location: StrPath) -> list[Finding]:
     -------
     list of Finding
         One for each of the database, the vectors, the FAISS file, the audio files and the model.
-        Only the database if it can't be read.
+        If the database can't be read, only the finding about the database.
 
     Raises
     ------
     IndexNotFound, IndexUnwritable
-        If there is no index, or it may not be opened.
+        If the index doesn't exist, or can't be opened.
     """
     database = _check_database(location)
     if database.state is State.ERROR:
@@ -96,7 +96,7 @@ def _check_database(location: StrPath) -> Finding:
 def repair(location: StrPath, *, model: str | None = None) -> list[str]:
     """Repair an index.
 
-    Rows that can be read from a damaged database go into a new one; the damaged one is kept under
+    The readable rows of a damaged database are copied to a new one. The damaged one is kept under
     another name. Vectors are scaled to length 1. Tracks without a usable vector are removed. A
     damaged FAISS file is rebuilt.
 
@@ -104,7 +104,7 @@ def repair(location: StrPath, *, model: str | None = None) -> list[str]:
     ----------
     location : str or path-like
     model : str, optional
-        Model that the vectors come from, if a damaged database doesn't say it.
+        Model of the vectors. Used only if a damaged database no longer names it.
 
     Returns
     -------
@@ -130,12 +130,12 @@ def repair(location: StrPath, *, model: str | None = None) -> list[str]:
         if index.vector_indexes.problem():
             index.vector_indexes.delete_file()
             index.sync()
-            done.append("The search file was rebuilt.")
+            done.append("The FAISS file was rebuilt.")
     return done
 
 
 def _bad_vectors(index: Index) -> tuple[list[Track], list[tuple[Track, Float32]]]:
-    """Return the tracks without a usable vector, and tracks with their vectors to be scaled."""
+    """Return the tracks without a usable vector, and the tracks with wrong length, rescaled."""
     unusable, rescaled = index.missing_vectors(), []
     with index.all_with_vectors() as (_, rows):
         for track, vector in rows:

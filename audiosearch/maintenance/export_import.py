@@ -1,4 +1,4 @@
-"""Export an index as arrays and tables, and import vectors from any source."""
+"""Export an index to NumPy, JSON lines or Parquet, and import vectors from any source."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, StrPath
 
 VECTORS, TRACKS, PARQUET = "vectors.npy", "tracks.jsonl", "tracks.parquet"
-SPEC = "index.json"  # beside VECTORS: the model that they come from
+SPEC = "index.json"  # names the model of VECTORS, in the same folder
 
-_PARQUET_NUMBERS = 10_000 * 128  # numbers of vectors that are written at a time
-_UNNAMED_MODEL = "imported"  # model of vectors that VGGish can't have made, if none is named
+_PARQUET_NUMBERS = 10_000 * 128  # numbers in the vectors that are written at a time
+_UNNAMED_MODEL = "imported"  # model name of imported vectors that aren't VGGish's
 
 
 def export(index: Index, folder: Path) -> int:
@@ -58,7 +58,7 @@ def export(index: Index, folder: Path) -> int:
             atomic_path(folder / VECTORS) as npy,
             atomic_path(folder / TRACKS) as jsonl,
             npy.open("wb") as vectors,
-            # Bytes of a path that are not UTF-8 become escapes that JSON readers turn back.
+            # Bytes of a path that aren't UTF-8 become JSON escapes, which readers decode again.
             jsonl.open("w", encoding="utf-8", errors="backslashreplace") as lines,
             index.all_with_vectors() as (n_tracks, rows),
         ):
@@ -76,9 +76,11 @@ def export(index: Index, folder: Path) -> int:
 
 
 def export_parquet(index: Index, folder: Path) -> int:
-    """Write ``tracks.parquet`` into a folder: the tracks' fields, and column ``embedding``.
+    """Write ``tracks.parquet`` into a folder: the fields of the tracks, and their embeddings.
 
-    Bytes of a path that are not UTF-8 are written as escapes.
+    The column ``embedding`` holds the vectors.
+
+    Bytes of a path that aren't UTF-8 are written as escapes.
 
     Parameters
     ----------
@@ -152,20 +154,20 @@ def import_vectors(
     Parameters
     ----------
     location : str or path-like
-        The index; it is created, with the dimension of the vectors, if it doesn't exist.
+        The index. If it doesn't exist, it is created with the dimension of the vectors.
     vectors_file : Path
-        NumPy file (.npy) of numbers, shape (n, dimension) with a dimension from 2 to 4,096. The
-        vectors may have any length but 0; they are stored with length 1.
+        NumPy file (.npy) of real numbers, shape (n, dimension), with a dimension from 2 to 4,096.
+        The vectors may have any length except 0. They are scaled to length 1.
     fields_file : Path
         JSON (a list of objects), JSON lines or CSV with one row for each vector, in the same
-        order. See `audiosearch.maintenance.fields_file.read_tracks`. Paths are stored as they
-        are.
+        order. See `audiosearch.maintenance.fields_file.read_tracks`. Paths are stored unchanged.
     model : str, optional
-        Model that made the vectors. Default: what the export beside ``vectors_file`` says, then
-        the model of the index. A new index is VGGish's, or "imported" if its dimension is not
-        128. If the model is not on this machine, its name stands for its digest until it is.
+        Name of the model that produced the vectors. Default: the model in ``index.json`` beside
+        ``vectors_file``, else the model of the index. A new index then gets "vggish", or
+        "imported" if the dimension is not 128. If the model isn't available on this machine, its
+        name is used in place of its digest.
     names : mapping of str to str, optional
-        Fields of `Track`, by the names that the file has for them.
+        Fields of `Track`, by the names that the file uses for them.
 
     Returns
     -------
@@ -199,7 +201,7 @@ def import_vectors(
 
 
 def _open_index(location: StrPath, model: str | None, vectors_file: Path, dimension: int) -> Index:
-    """Open the index that vectors go into, or create it, and check that they fit it."""
+    """Open or create the index for the vectors, and check that it has their model and dimension."""
     is_export = model is None and vectors_file.name == VECTORS
     exported = _exported_spec(vectors_file.with_name(SPEC)) if is_export else None
     default = registry.PREFERRED if dimension == defaults.DIMENSION else _UNNAMED_MODEL
@@ -232,7 +234,7 @@ def _check_dimension(index: Index, vectors_file: Path, dimension: int) -> None:
 
 
 def _spec_to_json(spec: EmbeddingSpec) -> dict[str, Any]:
-    """Return the content of ``index.json``; the dimension only if it isn't 128."""
+    """Return the content of ``index.json``. It names the dimension only if that isn't 128."""
     content: dict[str, Any] = {
         "model": spec.model,
         "fingerprint": spec.weights_digest,
@@ -244,7 +246,7 @@ def _spec_to_json(spec: EmbeddingSpec) -> dict[str, Any]:
 
 
 def _exported_spec(path: Path) -> EmbeddingSpec | None:
-    """Return what ``index.json`` says about the vectors beside it; None if it says nothing."""
+    """Return the spec in an ``index.json``; None if the file is missing or invalid."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return EmbeddingSpec(

@@ -1,4 +1,4 @@
-"""Tracks from a file of their fields: JSON, JSON lines or CSV, one row for each track."""
+"""Read tracks from a JSON, JSON lines or CSV file with one row for each track."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: Types of a track's fields, such as "int | None", by name.
+#: Type of each field of `Track`, such as "int | None", by name of the field.
 TRACK_FIELDS = {field.name: str(field.type) for field in fields(Track) if field.name != "id"}
 
 _ALIASES = {
@@ -25,7 +25,7 @@ _ALIASES = {
     "album_name": "album",
     "file_name": "path",
 }
-_MAX_NUMBER = 2.0**63  # SQLite keeps smaller ones
+_MAX_NUMBER = 2.0**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
 
 
@@ -37,8 +37,9 @@ def read_tracks(path: Path, names: Mapping[str, str]) -> list[Track]:
     path : Path
         JSON (a list of objects), JSON lines or CSV, by its suffix.
     names : mapping of str to str
-        Fields of `Track`, by the names that the file has for them. `Track`'s own names and
-        ``track_name``, ``artist_name``, ``album_name`` and ``file_name`` need no entry.
+        Fields of `Track`, by the names that the file uses for them. The field names of `Track`
+        need no entry, and neither do ``track_name``, ``artist_name``, ``album_name`` and
+        ``file_name``.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def read_tracks(path: Path, names: Mapping[str, str]) -> list[Track]:
 
 
 def _renamed(path: Path, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the rows of a file with `Track`'s names for their fields."""
+    """Return the rows of a file, with the fields renamed to those of `Track`."""
     unknown = set(names.values()) - set(TRACK_FIELDS)
     if unknown:
         raise UsageError(
@@ -103,7 +104,7 @@ def _track(row: dict[str, Any], where: str) -> Track:
     if not row.get("path") and row.get("path") != 0:
         raise LibraryError(
             f"{where} has no path.",
-            hint="If the path has another name there, say so with --map NAME=path.",
+            hint="If the field has another name in the file, add --map NAME=path.",
         )
     return Track(**{name: _value(name, row.get(name), where) for name in TRACK_FIELDS})
 

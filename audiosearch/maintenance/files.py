@@ -1,4 +1,4 @@
-"""Keep an index true to the audio files on disk, without embedding any of them."""
+"""Update an index after audio files were deleted, moved or retagged. Nothing is embedded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Failure, Index, Track
     from audiosearch.types import StrPath
 
-# Folders in which systems mount disks, as patterns.
+# Patterns of folders in which systems mount disks.
 _MOUNT_FOLDERS = ("/media/*", "/run/media/*", "/mnt", "/Volumes")
 
 
@@ -47,14 +47,14 @@ def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
     missing : MissingFiles
         Result of `missing_files`.
     force : bool
-        Remove them even if a disk seems not to be mounted.
+        Whether to remove them even if a disk seems not to be mounted.
 
     Raises
     ------
     LibraryError
-        If ``force`` is false and a disk seems not to be mounted. That is so if every local file
-        is missing, if a missing folder is one in which systems mount disks, or if files are
-        missing from a folder that is now empty.
+        If ``force`` is false and a disk seems not to be mounted: if every local file is missing, if
+        a missing folder is in a place where systems mount disks, or if files are missing from a
+        folder that is now empty.
     """
     missing_paths = {track.path for track in missing.tracks}
     present = [t.path for t in index if t.path not in missing_paths and not is_url(t.path)]
@@ -74,16 +74,16 @@ def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
 
 
 def _highest_missing(path: str) -> str:
-    """Return the highest folder on the way to a missing file that is missing too."""
+    """Return the topmost missing folder above a missing file; the file if its folder exists."""
     while (parent := os.path.dirname(path)) and not os.path.lexists(parent):
         path = parent
     return path
 
 
 def _unmounted(missing: str, present: list[str]) -> str | None:
-    """Return the folder whose disk seems not to be mounted, if that explains a missing path.
+    """Return the folder of a disk that seems not to be mounted, if that explains a missing path.
 
-    An empty folder is taken for one, unless tracks beside it still exist.
+    An empty folder counts as such a folder, unless files of tracks exist beside it.
     """
     parent = os.path.dirname(missing) or os.curdir
     if any(fnmatch.fnmatch(parent, pattern) for pattern in _MOUNT_FOLDERS):
@@ -94,7 +94,7 @@ def _unmounted(missing: str, present: list[str]) -> str | None:
 
 
 def forget(index: Index, names: Iterable[str]) -> int:
-    """Remove tracks from the index, and failures in the same folders. Audio files stay untouched.
+    """Remove tracks from the index, and failures in the same folders. Audio files are kept.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def forget(index: Index, names: Iterable[str]) -> int:
     Raises
     ------
     TrackNotFound
-        If a name fits no track.
+        If a name matches no track.
     """
     tracks: dict[int, Track] = {}
     for name in names:
@@ -127,13 +127,13 @@ def _failures_under(index: Index, folder: str) -> list[Failure]:
 
 
 def relocate(index: Index, old: StrPath, new: StrPath) -> int:
-    """Replace one folder by another in the paths of tracks and failures. No file is read.
+    """Replace a folder in the paths of tracks and failures. No file is read.
 
     Parameters
     ----------
     index : Index
     old, new : str or path-like
-        The folder before and after it moved.
+        The folder before and after it was moved.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
     if not os.fspath(old) or not os.fspath(new):
         raise UsageError(
             "The name of a folder is empty.",
-            hint="Name the old and the new folder: `audiosearch relocate OLD NEW`.",
+            hint="Name both folders: `audiosearch relocate OLD NEW`.",
         )
     old_root, new_root = (absolute(os.fspath(folder)) for folder in (old, new))
     tracks = index.resolve_all(old_root)
@@ -170,8 +170,7 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
         raise LibraryError(
             f"{len(taken)} of the tracks are already stored under their new paths, such as "
             f"{taken[0]}.",
-            hint="Remove them at the old or the new place with `audiosearch remove`. Then run "
-            "relocate again.",
+            hint="Remove the old or new ones with `audiosearch remove`. Then run relocate again.",
         )
     failures = _failures_under(index, old_root)
     with index.transaction():
@@ -182,7 +181,7 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
 
 
 def refresh(index: Index) -> Iterator[Track]:
-    """Read the tags of all files that can be read, and store those that changed.
+    """Read the tags of all files again, and store those that changed. Skip unreadable files.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""Choose the type of an index's FAISS index, by building each one and measuring it."""
+"""Choose the type of the FAISS index: build each type and measure it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.types import Float32, Int64
 
-N_NEIGHBORS = 10  # that recall is measured over
+N_NEIGHBORS = 10  # recall is the share of these nearest neighbors that a search finds
 
 _N_QUERIES = 200
 _N_TIMED_QUERIES = 50
-_PRODUCT_TOLERANCE = 1e-5  # inner products that differ by no more count as a tie
-_FAST_ENOUGH_MS = 5.0  # exact search that takes no longer stays
-_MIN_TRACKS = 10_000  # below, exact search stays
-_MIN_SPEEDUP = 2.0  # over exact search, or it stays
-_COMPRESSIONS = (2, 4, 8)  # numbers of a vector to bytes of a code, the most accurate first
-_N_CANDIDATES = (100, 300, 1_000, 3_000)  # of "ivf-pq", smallest first
+_PRODUCT_TOLERANCE = 1e-5  # inner products that differ by at most this count as equal
+_FAST_ENOUGH_MS = 5.0  # if an exact search takes at most this time, it is kept
+_MIN_TRACKS = 10_000  # with fewer tracks, exact search is kept
+_MIN_SPEEDUP = 2.0  # another type must be this many times as fast as exact search
+_COMPRESSIONS = (2, 4, 8)  # dimension divided by bytes of a code, the most accurate first
+_N_CANDIDATES = (100, 300, 1_000, 3_000)  # values of n_candidates to try for "ivf-pq"
 _MAX_SEARCH_WIDTH = 512  # largest nprobe or ef_search
 
 
@@ -50,7 +50,7 @@ class Measurement:
     ms : float
         Median time of a query, in milliseconds.
     bytes : int
-        Memory that a search needs.
+        Memory that the FAISS index needs, estimated.
     """
 
     index_type: str
@@ -70,7 +70,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class OptimizeResult:
-    """Measurements of an index before and after `optimize`; equal if nothing changed."""
+    """Measurements of a FAISS index before and after `optimize`. Equal if nothing changed."""
 
     before: Measurement
     after: Measurement
@@ -83,10 +83,10 @@ class OptimizeResult:
 def optimize(
     index: Index, *, target_recall: float = defaults.TARGET_RECALL, max_bytes: int | None = None
 ) -> OptimizeResult:
-    """Make searches fast, with enough recall, within a limit of memory.
+    """Choose the FAISS index type that makes searches fast, with enough recall and little memory.
 
-    Exact search stays if it is fast enough, or if no other type with enough recall is twice as
-    fast.
+    Exact search is kept if it is fast enough, or if no other type with enough recall is at least
+    twice as fast.
 
     Parameters
     ----------
@@ -94,20 +94,20 @@ def optimize(
     target_recall : float
         Smallest share of the ten nearest tracks that a search must find, in (0, 1].
     max_bytes : int, optional
-        Memory that a search may need; no limit by default.
+        Memory limit of the FAISS index. Default: no limit.
 
     Raises
     ------
     UsageError
         If the recall is out of range.
     LibraryError
-        If the index is empty or its backend has no FAISS index, or if no type within the memory
-        has enough recall.
+        If the index is empty, if its backend has no FAISS index, or if no type within the memory
+        limit has enough recall.
     """
     if not 0.0 < target_recall <= 1.0:
         raise UsageError(
             f"A recall of {target_recall:g} is out of range.",
-            hint="Choose more than 0 and at most 1: --target-recall 0.95.",
+            hint="Choose a number above 0, at most 1: --target-recall 0.95.",
         )
     indexes = _optimizable(index)
     benchmark = _Benchmark(indexes)
@@ -127,13 +127,13 @@ def optimize(
         raise LibraryError(
             f"No index type within {limit / 1e6:.6g} MB finds {target_recall:.0%} of the nearest "
             "tracks.",
-            hint="Allow more memory with --max-memory, or less recall with --target-recall.",
+            hint="Allow more memory with --max-memory, or a lower recall with --target-recall.",
         )
     return _make_exact(indexes, benchmark, before)
 
 
 def make_exact(index: Index) -> OptimizeResult:
-    """Go back to exact search, for plain and whitened vectors.
+    """Return to exact search, for plain and whitened vectors.
 
     Raises
     ------
@@ -152,7 +152,8 @@ def _optimizable(index: Index) -> VectorIndexes:
     return cast("VectorIndexes", index.vector_indexes)
 
 
-# Each of these functions releases the index that it builds: two at a time may not fit in memory.
+# Each of these functions keeps the index that it builds in a local variable, so that it is released
+# at the end: two indexes at a time may not fit in memory.
 
 
 def _exact_ms(indexes: VectorIndexes, benchmark: _Benchmark, before: Measurement) -> float:
@@ -167,7 +168,7 @@ def _try(
     target_recall: float,
     max_ms: float,
 ) -> Measurement | None:
-    """Build an index, and use it if it is accurate and fast enough; return None if it isn't."""
+    """Build an index, and use it if it is accurate and fast enough. Return None if it isn't."""
     built = indexes.build(config)
     measurement = benchmark.tune(built, target_recall, max_ms)
     if measurement is not None:
@@ -190,7 +191,7 @@ def _make_exact(
 def _use_for_whitened(
     indexes: VectorIndexes, config: IndexConfig, target_recall: float, dimension: int
 ) -> None:
-    """Use the same type for the whitened vectors, with as wide a search as it needs there."""
+    """Use the same type for the whitened vectors, with a search wide enough for the recall."""
     if len(indexes.ids()) < min_tracks_to_whiten(dimension):
         return
     built = indexes.build(config, whiten=True)
@@ -210,7 +211,8 @@ def _configs(n_tracks: int, dimension: int) -> Iterator[IndexConfig]:
 def _code_sizes(dimension: int) -> list[int]:
     """Return the sizes of codes to try, in bytes, the most accurate first.
 
-    A size divides the dimension. Each is the nearest to a half, a quarter and an eighth of it.
+    Each size is a divisor of the dimension: those nearest to a half, a quarter and an eighth of
+    it.
 
     Examples
     --------
@@ -232,12 +234,12 @@ class _Benchmark:
     ----------
     indexes : VectorIndexes
     transform : callable
-        Returns vectors as the measured index compares them; unchanged by default.
+        Function that returns vectors as the measured index compares them. Default: unchanged.
 
     Attributes
     ----------
     ids : ndarray of int64, shape (n_tracks,)
-        All tracks.
+        Ids of all tracks.
     dimension : int
         Numbers in a vector.
     """
@@ -255,12 +257,12 @@ class _Benchmark:
         self._min_products = _min_products(indexes, self._query_ids, self._queries, transform)
 
     def measure(self, index: FaissIndex) -> Measurement:
-        """Measure an index as it is configured."""
+        """Measure an index with its current configuration."""
         n_bytes = index.config.memory_bytes(len(self.ids), self.dimension)
         return Measurement(index.config.index_type, self._recall(index), self._ms(index), n_bytes)
 
     def tune(self, index: FaissIndex, target_recall: float, max_ms: float) -> Measurement | None:
-        """Widen the search until there is enough recall; return None if that is too slow."""
+        """Widen the search until the recall is high enough. Return None if that is too slow."""
         for config in _wider_searches(index.config):
             index.config = config
             measurement = self.measure(index)
@@ -290,7 +292,7 @@ class _Benchmark:
 
 
 def _wider_searches(config: IndexConfig) -> Iterator[IndexConfig]:
-    """Yield a configuration with wider and wider searches."""
+    """Yield configurations of the same type, each with a wider search than the one before."""
     max_width = min(config.nlist or _MAX_SEARCH_WIDTH, _MAX_SEARCH_WIDTH)
     width = config.search_width
     while width <= max_width:

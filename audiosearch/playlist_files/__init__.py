@@ -1,4 +1,4 @@
-"""Playlist files: M3U8, XSPF and JSPF, read and written. One module for each format."""
+"""Read and write playlist files: M3U8, XSPF and JSPF. Each format is one module."""
 
 from audiosearch.playlist_files.entry import Entry
 from audiosearch.playlist_files.formats import (

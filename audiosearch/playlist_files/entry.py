@@ -16,7 +16,7 @@ class Entry:
     Attributes
     ----------
     path : str
-        Path or URL as it is in the file: absolute, or relative to the folder of the playlist.
+        Path or URL as written in the file: absolute, or relative to the folder of the playlist.
     title, artist, album : str or None
         Tags; None if they are unknown.
     seconds : float
@@ -37,6 +37,6 @@ class Entry:
         ----------
         track : Track
         path : str, optional
-            Path to write instead of the track's own: see `PathStyle.apply`.
+            Path to write instead of the path of the track: see `PathStyle.apply`.
         """
         return cls(path or track.path, track.title, track.artist, track.album, track.seconds)

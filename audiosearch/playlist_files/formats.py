@@ -1,6 +1,6 @@
-"""The table of playlist file formats, and reading and writing by format.
+"""Table of playlist file formats, with functions that read and write any of them.
 
-A new format is one module with `write` and `read`, and a line in each table here.
+A new format is one module with functions `write` and `read`, and one line in each table here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _FormatModule(Protocol):
         """Return the contents of a playlist file."""
 
     def read(self, content: bytes) -> list[Entry]:
-        """Return the entries of a playlist file; an exception means that it isn't one."""
+        """Return the entries of a playlist file; raise one of `_MALFORMED` if it isn't one."""
 
 
 _MODULES: dict[PlaylistFormat, _FormatModule] = {
@@ -72,7 +72,7 @@ def playlist_text(entries: Sequence[Entry], name: str, playlist_format: Playlist
 def read_playlist(path: str) -> list[Entry]:
     """Read a playlist file.
 
-    Relative paths in it stay relative; `absolute_path` resolves them.
+    Relative paths in the file stay relative. `absolute_path` makes them absolute.
 
     Raises
     ------
@@ -94,12 +94,13 @@ def parse_playlist(content: bytes, name: str) -> list[Entry]:
     content : bytes
         Contents of the file.
     name : str
-        File name; its suffix determines the format. An unknown suffix is read as M3U8.
+        File name. Its suffix determines the format. A file with an unknown suffix is read as
+        M3U8.
 
     Raises
     ------
     LibraryError
-        If the contents don't have this format.
+        If the contents aren't a playlist of this format.
     """
     try:
         return _MODULES[_format_of(name)].read(content)

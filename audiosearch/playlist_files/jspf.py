@@ -1,4 +1,4 @@
-"""JSPF: the fields of XSPF as JSON.
+"""JSPF: a JSON document with the fields of XSPF.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""M3U8: a text file with a line for each path, and comments with durations and titles.
+"""M3U8: a text file with one path on each line, and comments with durations and titles.
 
 References
 ----------
@@ -32,7 +32,7 @@ def write(entries: Sequence[Entry], name: str) -> bytes:
 
 
 def read(content: bytes) -> list[Entry]:
-    """Return the entries of an M3U8 file. Any text is valid: each line is a path."""
+    """Return the entries of an M3U8 file. Any text is valid: lines are paths or comments."""
     text = content.removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
     entries = []
     seconds, label = 0.0, ""

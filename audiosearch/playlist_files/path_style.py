@@ -16,7 +16,7 @@ class PathStyle:
         Folder that absolute paths are made relative to; None keeps them absolute.
     prefixes : tuple of (str, str)
         Pairs of a prefix and its replacement. The first prefix that a path starts with is
-        replaced; such a path is not made relative.
+        replaced. Such a path is not made relative.
     forward_slash : bool
         Write ``/`` instead of backslashes.
 

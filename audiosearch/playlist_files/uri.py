@@ -1,4 +1,4 @@
-"""Paths as URIs, and back."""
+"""Convert paths to URIs, and URIs to paths."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ def uri_to_path(uri: str) -> str:
 
 
 def _has_drive(path: str) -> bool:
-    """Return whether a path starts with the letter of a Windows drive."""
+    """Return whether a path starts with a Windows drive, such as ``C:``."""
     return bool(re.match(r"[A-Za-z]:[\\/]", path))

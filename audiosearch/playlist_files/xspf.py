@@ -1,4 +1,4 @@
-"""XSPF: an XML document.
+"""XSPF: an XML document with one element for each track.
 
 References
 ----------
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from audiosearch.playlist_files.entry import Entry
 
 _NAMESPACE = "http://xspf.org/ns/0/"
-# Characters that XML can't hold, not even escaped.
+# Characters that XML doesn't allow, even if they are escaped.
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

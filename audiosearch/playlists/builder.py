@@ -30,7 +30,7 @@ class Playlist:
     ----------
     tracks : list of Track
     notes : list of str
-        Sentences that say why the playlist is not as requested, and warnings about seeds.
+        Sentences about requests that could not be fulfilled, and warnings about seeds.
     name : str
         Title of the playlist; empty until one is chosen.
     """
@@ -43,13 +43,13 @@ class Playlist:
 class PlaylistBuilder:
     """A playlist that grows track by track.
 
-    It accepts a track unless
+    `rejects` accepts a track unless
 
     - the track is in the playlist, or is one of the ``excluded`` tracks,
     - its path is one of the constraints' ``excluded_paths``,
     - a track with the same artist and title is in the playlist,
     - the constraints' limit for its artist or album is reached,
-    - too few tracks follow the last one by its artist, or
+    - the last track by its artist is too near (the constraints' ``artist_gap``), or
     - the same recording is in the playlist: the same bytes, or the same sound and duration (see
       `audiosearch.search.same_recording`).
 
@@ -68,7 +68,7 @@ class PlaylistBuilder:
     seconds : float
         Playing time so far.
     rejections : Counter of str
-        Number of rejected tracks by the rule that they broke.
+        Number of rejected tracks for each rule.
     deferred : list of int
         Ids of tracks that were rejected only because of the artist gap. The caller may try them
         again after the next track, and clear the list.
@@ -117,7 +117,7 @@ class PlaylistBuilder:
         self.seconds += track.seconds
 
     def rejects(self, track: Track, vector: Float32) -> bool:
-        """Return whether a track may not follow, and count the rule that it breaks.
+        """Return whether a track breaks a rule, and count that rule.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class PlaylistBuilder:
         return rule is not None
 
     def shortfall_note(self, requested: str) -> str:
-        """Return a sentence that says why the playlist is too short.
+        """Return a note that says why the playlist is shorter than requested.
 
         Parameters
         ----------

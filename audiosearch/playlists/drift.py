@@ -1,4 +1,4 @@
-"""The strategy "drift": each track is similar to the one before, none far from the seeds."""
+"""The strategy "drift": each track is similar to the one before, and none is far from the seeds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from audiosearch.playlists.request import PlaylistRequest
     from audiosearch.search.query_vectors import QueryVectors
 
-_STEP_WEIGHT = 0.5  # of the cosine to the last track; the rest weighs the cosine to the seeds
-_N_FIRST = 5  # tracks whose mean cosine to the seeds is the measure for those after them
-_MIN_COSINE_SHARE = 0.93  # of that mean, which a later track should have
+_STEP_WEIGHT = (
+    0.5  # weight of the cosine to the last track; 1 minus it weighs the cosine to the seeds
+)
+_N_FIRST = 5  # later tracks are compared with the mean cosine of these first tracks to the seeds
+_MIN_COSINE_SHARE = 0.93  # smallest share of that mean that a later track should reach
 _PENALTY = 10.0  # larger than any difference of two scores
 
 
 def drift(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlist:
-    """Choose tracks that are each similar to the one before, without going far from the seeds.
+    """Choose tracks so that each is similar to the one before, and none is far from the seeds.
 
     Raises
     ------
@@ -44,8 +46,8 @@ def _scores(selection: Selection) -> CandidateScores:
 def _stay_near(scores: CandidateScores, selection: Selection) -> CandidateScores:
     """Lower the scores of candidates that would make the playlist leave the seeds.
 
-    The first five tracks may not be so near to the seeds that later ones can't be about as near:
-    where only few tracks are near, they come later.
+    The first five tracks set the distance that later tracks keep. So a candidate for them that is
+    much nearer to the seeds than most is held back until later.
     """
     cosines, chosen = selection.embedding_cosines, selection.builder.vectors
     if len(chosen) < _N_FIRST:

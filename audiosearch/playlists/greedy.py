@@ -1,6 +1,6 @@
-"""Greedy selection: the best-scoring track that passes the rules comes next.
+"""Greedy selection: the next track is always the best-scoring one that passes the rules.
 
-The strategies "similar" and "drift" differ in how they score.
+The strategies "similar" and "drift" use it with different scores.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     #: ndarray of float, shape (n_candidates,)
     CandidateScores = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
-_MIN_CANDIDATES = 400  # nearest tracks that are considered first
-_CANDIDATES_PER_TRACK = 16  # ... or more, for a long playlist
+_MIN_CANDIDATES = 400  # number of nearest tracks to choose from, at least
+_CANDIDATES_PER_TRACK = 16  # and at least this many for each requested track
 _GROWTH = 10  # factor for the number of candidates, if too few of them pass the rules
-_NOISE_SCALE = 0.3  # of a varied playlist, in standard deviations of the candidates' cosines
+_NOISE_SCALE = 0.3  # noise of a varied playlist, in standard deviations of the candidates' cosines
 
 
 @dataclass(slots=True)
 class Selection:
-    """State of a greedy selection: candidates, and the tracks chosen so far.
+    """State of a greedy selection: the candidates, and the tracks chosen so far.
 
-    Candidates are compared in the space that is searched, which may be whitened.
+    Candidates are compared by plain or by whitened vectors, as the playlist's options say.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Score(Protocol):
     """A function that scores candidates."""
 
     def __call__(self, selection: Selection) -> CandidateScores:
-        """Return a score for each candidate, shape (n_candidates,); the largest is the best."""
+        """Return a score for each candidate, shape (n_candidates,). The largest score is best."""
 
 
 def select(index: Index, seeds: QueryVectors, request: PlaylistRequest, score: Score) -> Playlist:
@@ -80,7 +80,7 @@ def select(index: Index, seeds: QueryVectors, request: PlaylistRequest, score: S
         Clips to start from.
     request : PlaylistRequest
     score : callable
-        Scores candidates; it is called before each choice.
+        Function that scores the candidates. It is called before each choice.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def add_diversity(scores: CandidateScores, selection: Selection) -> CandidateSco
 
 
 class _GreedySelection:
-    """Chooses among the tracks nearest to the seeds, and among more of them if necessary."""
+    """Chooses tracks from a pool of those nearest to the seeds, and enlarges the pool if needed."""
 
     def __init__(
         self, index: Index, seeds: QueryVectors, request: PlaylistRequest, score: Score
@@ -137,7 +137,7 @@ class _GreedySelection:
             self._start.add(track, index.vector(track))
 
     def playlist(self) -> Playlist:
-        """Return the playlist, from as few candidates as suffice."""
+        """Return the playlist, chosen from the smallest pool that is large enough."""
         n_candidates = max(_MIN_CANDIDATES, _CANDIDATES_PER_TRACK * self._options.n_tracks)
         while True:
             builder = self._start.copy()
@@ -189,7 +189,8 @@ class _GreedySelection:
 
     def _notes(self, builder: PlaylistBuilder) -> list[str]:
         if self._n_kept_seeds > self._options.n_tracks:
-            return [f"the first {self._options.n_tracks} of {self._n_kept_seeds} seeds fill it"]
+            n_tracks, n_seeds = self._options.n_tracks, self._n_kept_seeds
+            return [f"the playlist has only the first {n_tracks} of {n_seeds} seeds"]
         if self._is_full(builder):
             return []
         if self._options.seconds is not None:
@@ -198,7 +199,7 @@ class _GreedySelection:
 
 
 class _Pool:
-    """Candidates: the tracks nearest to the seeds, with their vectors in the searched space."""
+    """Candidates: the tracks nearest to the seeds, with their plain or whitened vectors."""
 
     def __init__(
         self,
@@ -209,7 +210,7 @@ class _Pool:
         candidates: Candidates | None,
     ) -> None:
         ids, _ = vector_index.search(center, n_tracks, candidates=candidates)
-        self.is_complete = len(ids) < n_tracks  # a larger pool would have no other tracks
+        self.is_complete = len(ids) < n_tracks  # there are no more tracks
         tracks = index.by_id(ids.tolist())
         self.ids: Int64 = np.array([i for i in ids.tolist() if i in tracks], dtype=np.int64)
         self.tracks = [tracks[i] for i in self.ids.tolist()]

@@ -1,4 +1,4 @@
-"""The strategy "path": from a seed to a destination in even steps."""
+"""The strategy "path": tracks that lead from a seed to a destination in even steps."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64
 
 _BEAM_WIDTH = 48  # partial paths that are kept
-_CANDIDATES_PER_POINT = 40  # nearest tracks that are tried at each point of a path
-_PACE_WEIGHT = 0.05  # of the distance to the evenly spaced points; steps have weight 1
+_CANDIDATES_PER_POINT = 40  # number of nearest tracks to try at each point of a path
+_PACE_WEIGHT = 0.05  # weight of the distances to the evenly spaced points; steps have weight 1
 _DEFAULT_SECONDS = 240.0  # duration of a track, if no waypoint's duration is known
-_MIN_ANGLE = 1e-6  # radians; nearer ends have no great circle between them
+_MIN_ANGLE = 1e-6  # radians; if the ends are closer, no great circle is computed
 
 
 def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlist:
     """Choose tracks that lead from the seed through the waypoints to the destination.
 
-    Points at even distances on the great circles between the waypoints' embeddings set the pace;
-    a beam search finds a track near each point so that no step is much larger than the others.
+    The path follows the great circles between the embeddings of the waypoints. On these circles,
+    evenly spaced points set the pace. A beam search finds a track near each point, so that no step
+    is much larger than the others.
 
     Raises
     ------
     UsageError
-        If there is no destination, or not exactly one seed that is a track, a track comes twice
-        among the waypoints, they are more than the requested tracks, or the request asks for
-        diversity or variation.
+        If there is no destination; if there is not exactly one seed, or it isn't a track; if a
+        track occurs twice among the waypoints; if there are more waypoints than requested tracks;
+        or if the request asks for diversity or variation.
     TrackNotFound, AmbiguousTrack
         If the destination or a waypoint doesn't name one track.
     """
@@ -89,7 +90,10 @@ def _check_waypoints(waypoints: Sequence[Track], n_tracks: int) -> None:
 
 
 def _n_tracks(request: PlaylistRequest, waypoints: Sequence[Track]) -> int:
-    """Return the number of tracks; a playing time is divided by the mean of known durations."""
+    """Return the number of tracks of a path.
+
+    If a playing time is requested, it is divided by the mean of the waypoints' known durations.
+    """
     if request.options.seconds is None:
         return request.options.n_tracks
     known = [track.seconds for track in waypoints if track.seconds] or [_DEFAULT_SECONDS]
@@ -99,7 +103,7 @@ def _n_tracks(request: PlaylistRequest, waypoints: Sequence[Track]) -> int:
 def _search(
     index: Index, waypoints: Sequence[Track], n_tracks: int, request: PlaylistRequest
 ) -> PlaylistBuilder:
-    """Return the tracks of a path; fewer than requested if too few tracks qualify."""
+    """Return the path. It is shorter than requested if too few tracks qualify."""
     vectors = np.stack([index.vector(track) for track in waypoints])
     counts = _tracks_per_leg(vectors, n_tracks - len(waypoints))
     options = SearchOptions(filters=request.filters)
@@ -131,7 +135,7 @@ def _tracks_per_leg(waypoints: Float32, n_tracks: int) -> list[int]:
 
 
 def _great_circle(start: Float32, goal: Float32, n_points: int) -> Float32:
-    """Return evenly spaced points between two unit vectors, the ends not included.
+    """Return evenly spaced points between two unit vectors, without the ends.
 
     Parameters
     ----------
@@ -161,13 +165,13 @@ class _Candidates(NamedTuple):
     """Tracks that are tried at one point of a path."""
 
     ids: Int64  # shape (n_candidates,)
-    tracks: dict[int, Track]  # by id; without those that another process has just removed
+    tracks: dict[int, Track]  # by id; without tracks that another process has just removed
     vectors: Float32  # shape (n_candidates, dimension), unit length
     point_cosines: Float32  # shape (n_candidates,), to the point
 
 
 class _BeamSearch:
-    """Search for paths with even steps at an even pace."""
+    """Beam search for a path with even steps at an even pace."""
 
     def __init__(
         self,
@@ -186,14 +190,14 @@ class _BeamSearch:
     def search_leg(
         self, builder: PlaylistBuilder, points: Float32, goal: Float32
     ) -> PlaylistBuilder:
-        """Return the best continuation of a path up to, but not including, the next waypoint.
+        """Extend a path up to the next waypoint, without the waypoint itself.
 
         Parameters
         ----------
         builder : PlaylistBuilder
             Path so far.
         points : ndarray of float32, shape (n_points, dimension)
-            Points that the tracks should be near to, in order.
+            Points that set the pace, in order. One track is chosen near each point.
         goal : ndarray of float32, shape (dimension,)
             Vector of the next waypoint.
         """
@@ -202,7 +206,7 @@ class _BeamSearch:
             candidates = self._candidates_near(point)
             if not len(candidates.ids):
                 break
-            # If every continuation breaks a rule, the point is skipped.
+            # If every longer path breaks a rule, the point is skipped.
             beam = self._extend(beam, candidates, goal if number == len(points) else None) or beam
         return beam[0][1]
 
@@ -222,10 +226,10 @@ class _BeamSearch:
         candidates: _Candidates,
         goal: Float32 | None,
     ) -> list[tuple[float, PlaylistBuilder]]:
-        """Return the cheapest paths that are one track longer, with their costs, cheapest first.
+        """Return the cheapest paths that are one track longer, each with its cost, cheapest first.
 
-        The cost of a path is the sum of its squared steps (1 - cosine), and of its distances to
-        the points, weighted. The last track of a leg has the step to the goal added.
+        The cost of a path is the sum of its squared steps (1 - cosine), plus the weighted sum of
+        its distances to the points. For the last track of a leg, the step to the goal is added.
         """
         options = []
         for cost, builder in beam:

@@ -1,4 +1,4 @@
-"""Playlist requests: one class for Python, the command line and HTTP."""
+"""Playlist requests: the same classes for Python, the command line and HTTP."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from audiosearch.library.filters import EVERYTHING, Filters
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """Limits on how often an artist or album may come, and tracks that may not come at all.
+    """Limits on tracks by the same artist or album, and tracks to leave out.
 
-    A track without an artist has no limit by artist; one without an album has none by album.
+    The limits per artist don't apply to a track without an artist. The limit per album doesn't
+    apply to a track without an album.
 
     Attributes
     ----------
@@ -22,7 +23,7 @@ class Constraints:
     artist_gap : int
         Smallest number of tracks between two by the same artist.
     excluded_paths : frozenset of str
-        Paths of tracks that may not come.
+        Paths of tracks to leave out.
 
     Raises
     ------
@@ -55,22 +56,23 @@ class PlaylistOptions:
     Attributes
     ----------
     n_tracks : int
-        Number of tracks, at least 1, seeds included.
+        Number of tracks, seeds included; at least 1.
     seconds : float or None
-        Playing time, instead of a number of tracks.
+        Playing time in seconds, used instead of ``n_tracks``.
     diversity : float
-        From 0, the most similar tracks, to 1, tracks that differ most from those before them.
+        From 0 to 1. With 0, the most similar tracks are chosen; with 1, those that differ most
+        from the tracks already chosen.
     keep_seeds : bool
-        Start with the seeds, or leave them out. Seeds that aren't tracks of the index are always
-        left out; a path always contains its ends.
+        Whether to start with the seeds or leave them out. Seeds that aren't tracks of the index
+        are always left out. A path always contains its ends.
     drift : bool
-        Short for the strategy "drift".
+        Shorthand for the strategy "drift".
     vary : bool
-        Add randomness, so that each playlist is different.
+        Add randomness, so that each run gives a different playlist.
     random_seed : int or None
-        Makes randomness repeatable: the same number gives the same playlist.
+        Seed of the random numbers. The same seed gives the same playlist.
     whiten : bool or None
-        Compare whitened vectors. Default: only if there are enough tracks to whiten. A path
+        Whether to compare whitened vectors. Default: if there are enough tracks to whiten. A path
         always compares plain vectors.
 
     Raises
@@ -116,7 +118,7 @@ class PlaylistRequest:
     seeds : tuple of str
         Clips to start from: tracks, audio files, or playlist files.
     named : tuple of str
-        More seeds: for each text, the one track with these words in its tags or path.
+        More seeds. Each text stands for the one track with these words in its tags or path.
     destination : str or None
         Track at the end of a path.
     waypoints : tuple of str
@@ -127,13 +129,13 @@ class PlaylistRequest:
     options : PlaylistOptions
     constraints : Constraints
     filters : Filters
-        Conditions that the tracks must meet; the seeds, the destination and the waypoints may
-        differ.
+        Conditions that the tracks must meet. They don't apply to the seeds, the destination and
+        the waypoints.
 
     Raises
     ------
     UsageError
-        If parts of the request contradict each other.
+        If fields of the request contradict each other.
 
     Examples
     --------
@@ -151,7 +153,7 @@ class PlaylistRequest:
     filters: Filters = EVERYTHING
 
     def __post_init__(self) -> None:
-        """Check that the parts fit together."""
+        """Check that the fields don't contradict each other."""
         if self.waypoints and self.destination is None:
             raise UsageError(
                 "A path with waypoints needs a destination.",
@@ -165,7 +167,7 @@ class PlaylistRequest:
 
     @property
     def strategy_name(self) -> str:
-        """Name of the strategy: the given one, else the one that the other fields imply.
+        """Name of the strategy: ``strategy``, or else the one that the other fields imply.
 
         A destination implies "path", drift implies "drift", and neither implies "similar".
         """

@@ -1,7 +1,7 @@
-"""The table of playlist strategies, and making a playlist with one of them.
+"""Table of playlist strategies, and the function that makes a playlist with one of them.
 
-A new strategy is one module with a function like `similar`, and one line in `STRATEGIES`. Python,
-the command line and HTTP then take its name.
+A new strategy is one module with a function like `similar`, and one line in `STRATEGIES`. Its name
+can then be used from Python, on the command line and over HTTP.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Strategy(Protocol):
         seeds : QueryVectors
             The request's seeds as vectors and, if they are in the index, as tracks.
         request : PlaylistRequest
-            A strategy checks the fields that it can't honour, and raises a UsageError for them.
+            The strategy raises a UsageError for fields that it can't honor.
 
         Returns
         -------
         Playlist
-            If its name is empty, it is named for its seeds.
+            If its name is empty, `playlist` names it after its seeds.
         """
 
 
@@ -56,28 +56,28 @@ def playlist(
     request: PlaylistRequest,
     model: registry.ModelRequest = _INDEX_MODEL,
 ) -> Playlist:
-    """Make the requested playlist.
+    """Make a playlist.
 
     Parameters
     ----------
     index : Index, str or path-like
         Open index, or the location of one.
     request : PlaylistRequest
-    model : Request
-        Embedding model for seeds that are audio files. Default: the index's own; a different one
-        is an error.
+    model : ModelRequest
+        Embedding model for seeds that are audio files. Default: the model of the index. A
+        different one is an error.
 
     Returns
     -------
     Playlist
-        Tracks in playing order, and notes about what could not be done as requested.
+        Tracks in playing order, and notes about requests that could not be fulfilled.
 
     Raises
     ------
     UsageError
         If there is no such strategy, or it can't fulfil the request.
     TrackNotFound, AmbiguousTrack
-        If a name in the request doesn't stand for one track or file.
+        If a name in the request doesn't match exactly one track or file.
     AudioError, ModelError
         If a seed can't be embedded.
     IndexNotFound, ModelMismatch, LibraryError
@@ -95,7 +95,7 @@ def playlist(
     notes = [*seeds.warnings, *result.notes]
     excluded_paths = request.constraints.excluded_paths
     if excluded_paths and not any(index.storage.track_at(path) for path in excluded_paths):
-        notes.append("the excluded playlists hold no track of the index")
+        notes.append("the excluded playlists contain no track of the index")
     return replace(result, name=result.name or _default_name(seeds), notes=notes)
 
 

@@ -1,4 +1,4 @@
-"""Groups of tracks that are copies of the same recording."""
+"""Find groups of tracks that are copies of the same recording."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ if TYPE_CHECKING:
     from audiosearch.library.track import Track
     from audiosearch.types import Float32
 
-_BLOCK_ROWS = 512  # tracks whose cosines to all tracks are in memory at a time
+_BLOCK_ROWS = 512  # tracks that are compared with all tracks at a time; limits the memory
 _LOSSLESS = {"alac", "flac", "wavpack", "ape", "tta", "wav", "aiff", "w64", "caf"}
 
 
 def duplicates(index: Index) -> list[list[Track]]:
     """Find the tracks that are copies of the same recording.
 
-    They have the same bytes, or embeddings with a cosine over 0.999 and durations that differ
-    by at most 2 seconds. An unknown duration agrees with any other.
+    Two tracks are copies if their files have the same bytes. They are also copies if the cosine of
+    their embeddings is above 0.999 and their durations differ by at most 2 seconds. An unknown
+    duration agrees with any duration.
 
     Returns
     -------
     list of list of Track
-        Groups of two or more tracks, each with the best copy first: lossless files, then by bit
-        rate, then by duration.
+        Groups of two or more tracks. Each group is sorted by quality, best first: lossless files,
+        then the higher bit rate, then the longer duration.
     """
     with index.all_with_vectors() as (_, rows):
         tracks, vectors = [], []
@@ -47,7 +48,7 @@ def duplicates(index: Index) -> list[list[Track]]:
 
 
 class _Groups:
-    """Positions in disjoint groups that can be joined (union-find)."""
+    """Disjoint groups of positions that can be joined (union-find)."""
 
     def __init__(self, n_positions: int) -> None:
         self._parents = list(range(n_positions))
@@ -57,7 +58,7 @@ class _Groups:
         self._parents[self._root(other)] = self._root(position)
 
     def to_lists(self) -> list[list[int]]:
-        """Return the positions of each group, ascending."""
+        """Return the groups, each as a list of ascending positions."""
         groups: dict[int, list[int]] = {}
         for position in range(len(self._parents)):
             groups.setdefault(self._root(position), []).append(position)
@@ -92,7 +93,10 @@ def _join_same_sound(groups: _Groups, tracks: Sequence[Track], vectors: Float32)
 
 
 def _quality(track: Track) -> tuple[bool, float, float, int]:
-    """Return what copies are sorted by: the best is the largest, or the lowest id in a tie."""
+    """Return a sort key for copies. The best copy has the largest key.
+
+    In a tie, that is the track with the lowest id.
+    """
     is_lossless = track.format in _LOSSLESS or track.format.startswith("pcm")
     bytes_per_second = track.size / track.seconds if track.seconds else 0.0
     return is_lossless, bytes_per_second, track.seconds, -track.id

@@ -1,4 +1,4 @@
-"""Search quality, measured by a library's own labels such as artist or genre."""
+"""Measure search quality by the labels of a library, such as artist or genre."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from audiosearch.library.track import Track
     from audiosearch.types import Bool, Float32, Float64, Int64
 
-_N_NEIGHBORS = 10  # neighbors that hubness counts
-_BLOCK_ROWS = 512  # vectors whose inner products with all vectors are in memory at a time
+_N_NEIGHBORS = 10  # first neighbors of each track, counted for hubness
+_BLOCK_ROWS = 512  # vectors that are compared with all vectors at a time; limits the memory
 
 
 class Label(str, Enum):
@@ -40,23 +40,24 @@ class Label(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Agreement of a ranking of neighbors with labels.
+    """Scores of how well the nearest neighbors of tracks share their labels.
 
-    Precisions and average precision are in [0, 1]. Each is the mean over labels of the mean over
-    the label's tracks.
+    Precisions and average precision are in [0, 1]. They are first averaged over the tracks of each
+    label, then over the labels.
 
     Attributes
     ----------
     precision_1, precision_5, precision_10 : float
         Share of the first 1, 5 or 10 neighbors that have the track's label.
     r_precision : float
-        The same for the first R neighbors, where R is the number of other tracks with the label.
+        Share of the first R neighbors that have the track's label. R is the number of other tracks
+        with the label.
     map : float
         Mean average precision.
     hub_skewness : float
-        Skewness of how often each track is among the first ten neighbors of another.
+        Skewness of the number of times that a track is among the first ten neighbors of another.
     never_returned : int
-        Number of tracks that are never among the first ten neighbors.
+        Number of tracks that are not among the first ten neighbors of any other.
 
     References
     ----------
@@ -75,13 +76,13 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Agreement of neighbors with a label, by plain and by whitened vectors.
+    """Result of evaluating an index by one kind of label, with plain and whitened vectors.
 
     Attributes
     ----------
     by : Label
     tracks : int
-        Number of tracks compared; duplicates count once.
+        Number of tracks that were compared. Duplicates count once.
     labels : int
         Number of labels with two tracks or more.
     plain : Scores
@@ -117,8 +118,8 @@ def _scores_to_json(scores: Scores) -> dict[str, float]:
 def evaluate(index: Index, by: Label) -> Evaluation:
     """Measure how well the neighbors of each track share its label.
 
-    A track is not its own neighbor, and duplicates count once: tracks with the same bytes, or
-    with a cosine over 0.999 and durations within 1 %.
+    A track is not its own neighbor. Duplicates count once: tracks with the same bytes, or with a
+    cosine above 0.999 and durations that differ by at most 1 %.
 
     Parameters
     ----------
@@ -146,12 +147,12 @@ def evaluate(index: Index, by: Label) -> Evaluation:
 
 
 def label_ids(tracks: Sequence[Track], by: Label) -> Int64:
-    """Return a number for each track's label.
+    """Return a number for the label of each track.
 
     Returns
     -------
     ndarray of int64, shape (n_tracks,)
-        The same number for tracks with the same label; -1 for a track without one.
+        The same number for tracks with the same label; -1 for a track without a label.
 
     Raises
     ------
@@ -165,7 +166,7 @@ def label_ids(tracks: Sequence[Track], by: Label) -> Int64:
     )
     if not (counts > 1).any():
         raise LibraryError(
-            f"Can't evaluate by {by.value}: no two tracks have the same one.",
+            f"Can't evaluate by {by.value}: no two tracks have the same {by.value}.",
             hint="Read the files' tags with `audiosearch refresh`, or use --by folder.",
         )
     ids = np.full(len(tracks), -1)

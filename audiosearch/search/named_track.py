@@ -1,4 +1,4 @@
-"""Finding one track by words of its tags or path."""
+"""Find one track by words from its tags or path."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _MAX_CANDIDATES = 20  # tracks that an error lists
 
 
 def named_track(index: Index, words: str) -> Track:
-    """Return the one track with some words in its artist, title, album or path.
+    """Return the one track with all of the words in its artist, title, album or path.
 
-    A track whose title, or artist and title, consists of just these words wins over tracks that
-    only contain them.
+    If several tracks match, but the words are exactly the title of one, or its artist and title,
+    that track is returned.
 
     Raises
     ------
     TrackNotFound
-        If there is no such track.
+        If no track matches.
     AmbiguousTrack
-        If there are several.
+        If several tracks match.
     """
     matches = index.search_text(words, limit=_MAX_CANDIDATES)
     if not matches:
@@ -37,14 +37,14 @@ def named_track(index: Index, words: str) -> Track:
     if len({track.content_hash or track.path for track in exact}) == 1:
         return exact[0]
     raise AmbiguousTrack(
-        f"Several tracks have the words {words!r}.",
-        hint="Add words, or use the #ID of one.",
+        f"Several tracks match the words {words!r}.",
+        hint="Add words, or use the #ID of one of them.",
         candidates=[f"#{track.id}  {_name(track)}" for track in matches],
     )
 
 
 def _is_full_name(words: str, track: Track) -> bool:
-    """Return whether words are a track's title, or its artist and title, in any order."""
+    """Return whether the words are exactly a track's title, or artist and title, in any order."""
     title, artist = fold(track.title).split(), fold(track.artist).split()
     return sorted(fold(words).split()) in (sorted(title), sorted(title + artist))
 

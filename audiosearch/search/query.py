@@ -1,4 +1,4 @@
-"""Queries: what to search for, among which tracks, and the hits."""
+"""Queries and their results: seeds, options, hits."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from audiosearch.search.query_vectors import QueryVectors
     from audiosearch.types import Float32, Int64
 
-_NEGATIVE_WEIGHT = 0.5  # of the clips that hits should not sound like; the others have weight 1
-_MIN_MEAN_LENGTH = 1e-6  # a mean of unit vectors that is shorter has no direction
+_NEGATIVE_WEIGHT = 0.5  # weight of clips that hits should not sound like; seeds have weight 1
+_MIN_MEAN_LENGTH = 1e-6  # a shorter mean of unit vectors has no usable direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Hit:
     Attributes
     ----------
     rank : int
-        Position among the hits, from 1, the best.
+        Position among the hits. The best hit has rank 1.
     track : Track
     similarity : float
-        Cosine of the track's embedding to the centroid of the clips, in [-1, 1]. It is this
-        cosine even if the hits are ranked by whitened vectors.
+        Cosine of the track's embedding to the centroid of the seeds, in [-1, 1]. It is computed
+        from plain vectors even if whitened vectors rank the hits.
     """
 
     rank: int
@@ -52,11 +52,11 @@ class SearchOptions:
     filters : Filters
         Conditions that hits must meet.
     whiten : bool
-        Rank by whitened vectors, in which the directions that all tracks share count for less.
+        Rank by whitened vectors. Whitening reduces the directions that all tracks share.
     min_similarity : float or None
         Smallest cosine of a hit, in [-1, 1].
     include_self : bool
-        Let the tracks that the query consists of be hits.
+        Whether the tracks in the query may be hits themselves.
     """
 
     filters: Filters = EVERYTHING
@@ -84,7 +84,7 @@ class SearchResult:
     warnings: list[str]
 
 
-#: Options of a query that names none: ranked by cosine, among all tracks.
+#: Default options: rank all tracks by the cosine of plain vectors.
 DEFAULT_OPTIONS = SearchOptions()
 
 
@@ -99,13 +99,13 @@ class Query:
     negatives : QueryVectors
         Clips that hits should not sound like.
     k : int
-        Number of hits; there are fewer if fewer tracks qualify.
+        Number of hits. There are fewer if fewer tracks qualify.
     options : SearchOptions
 
     Attributes
     ----------
     vector : ndarray of float32, shape (dimension,)
-        Vector whose neighbors are the hits, in the space of ``vector_index``.
+        Vector to search ``vector_index`` with. Its nearest neighbors are the hits.
     center : ndarray of float32, shape (dimension,)
         Centroid of the seeds' embeddings, of unit length.
     warnings : list of str
@@ -145,12 +145,12 @@ class Query:
 
 
 def search_batch(index: Index, queries: Sequence[Query]) -> list[SearchResult]:
-    """Run queries, faster than one by one: queries without filters share one batch search.
+    """Run several queries. That is faster than one by one: those without filters share one search.
 
     Returns
     -------
     list of SearchResult
-        One for each query, in the same order.
+        One result for each query, in the same order.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def search_batch(index: Index, queries: Sequence[Query]) -> list[SearchResult]:
 def _hits(
     index: Index, query: Query, ids: Int64, products: Float32, tracks: dict[int, Track]
 ) -> list[Hit]:
-    """Return the hits of a query from its neighbors' ids and inner products, shape (n_hits,)."""
+    """Return a query's hits, given the ids and inner products of its neighbors, shape (n,)."""
     if not query.is_ranked_by_cosine:
         products = index.vector_index().vectors_of(ids) @ query.center
     cosines = np.clip(products, -1.0, 1.0)
@@ -191,7 +191,7 @@ def _hits(
 
 
 def candidate_filter(index: Index, options: SearchOptions, center: Float32) -> Candidates | None:
-    """Return the tracks that may be hits, as ``VectorIndex.search`` takes them; None for all.
+    """Return the candidates for ``VectorIndex.search``; None if all tracks may be hits.
 
     Parameters
     ----------
@@ -225,13 +225,13 @@ def centroid(vectors: Float32 | list[Float32]) -> Float32:
     if not len(vectors):
         raise UsageError(
             "No clip was given to search with.",
-            hint="Give an audio file, or a track's path or #ID.",
+            hint="Name an audio file, or a track's path or #ID.",
         )
     mean = np.mean(vectors, axis=0, dtype=np.float64)
     length = np.linalg.norm(mean)
     if length < _MIN_MEAN_LENGTH:
         raise UsageError(
-            "The clips are opposites of each other: their mean has no direction.",
+            "The clips are opposites: their mean has no direction.",
             hint="Search with one of them at a time.",
         )
     return np.asarray(mean / length, dtype=np.float32)

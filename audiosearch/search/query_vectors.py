@@ -24,35 +24,38 @@ if TYPE_CHECKING:
 class QueryVectors:
     """Vectors to search with.
 
-    A track of the index has its stored vector; an audio file is embedded by the index's model.
+    A track of the index contributes its stored vector. An audio file is embedded with the index's
+    model.
 
     Parameters
     ----------
     index : Index
-    request : Request
-        Embedding model to use; it must be the index's own.
+    request : ModelRequest
+        Embedding model. It must be the model of the index.
 
     Attributes
     ----------
     vectors : list of ndarray of float32, shape (dimension,)
         Vectors of unit length, one for each clip or track.
     tracks : list of Track
-        Tracks of the index among them.
+        The tracks of the index among the clips.
     warnings : list of str
-        Sentences about clips that were only read in part, and about missing files.
+        Sentences about clips that were read only in part, and about missing files.
 
     Raises
     ------
     ModelMismatch
-        If the request names a model that is not the index's own.
+        If the request names another model than that of the index.
     ModelError
-        If the model that it names can't be loaded.
+        If the requested model can't be loaded.
     """
 
     def __init__(self, index: Index, request: registry.ModelRequest) -> None:
         self._index = index
         self._request = request
-        self._embedders: list[Embedder] = []  # empty until a clip needs one; shared by copies
+        self._embedders: list[
+            Embedder
+        ] = []  # at most one, loaded when a clip needs it; copies share the list
         self.vectors: list[Float32] = []
         self.tracks: list[Track] = []
         self.warnings: list[str] = []
@@ -71,13 +74,13 @@ class QueryVectors:
         Parameters
         ----------
         clips : str, path-like, or iterable of them
-            Each is a track's path or ``#ID``, an audio file, or a playlist file, whose tracks
-            and files are all added.
+            Each is a track's path or ``#ID``, an audio file, or a playlist file. All tracks and
+            files in a playlist are added.
 
         Raises
         ------
         TrackNotFound
-            If a clip is neither a track nor a file, or a playlist names none.
+            If a clip is neither a track nor a file, or a playlist contains neither.
         LibraryError
             If a playlist can't be read.
         AudioError, ModelError
@@ -102,7 +105,7 @@ class QueryVectors:
         ----------
         embedding : Embedding
         name : str
-            Prefix of warnings about the clip, such as its path and a colon.
+            Prefix of a warning about the clip, such as its path and a colon.
         """
         self.vectors.append(embedding.vector)
         if embedding.warning:
@@ -121,7 +124,7 @@ class QueryVectors:
                 self.warnings.append(f"{path}: {entry.path} is neither a track nor a file")
         if len(self.vectors) == n_before:
             raise TrackNotFound(
-                f"{path} names no track of the index {self._index.location}, and no file.",
+                f"{path} contains neither a track of the index {self._index.location} nor a file.",
                 hint="Add its files with `audiosearch add`, or use another playlist.",
             )
 

@@ -1,13 +1,14 @@
-"""Copies of the same recording among tracks.
+"""Test whether tracks are copies of the same recording.
 
-Two tracks are the same recording if their files have the same bytes, or if their embeddings
-and durations agree. Durations must agree because a short sound and a longer one can have
-nearly the same embedding. Callers compare the content hashes themselves; the rest is here.
+Two tracks are the same recording if their files have the same bytes, or if their embeddings and
+durations agree. Durations must agree because a short sound and a longer one can have nearly the
+same embedding. Callers compare content hashes themselves. This module compares embeddings and
+durations.
 
-How well durations must agree depends on the caller. Playlists and `evaluate` treat an overlooked
-copy and a wrong match alike, and accept a difference of 1 %. `duplicates` lists
-files that a person may delete. It accepts 2 seconds whatever the duration: encoders add or cut
-about that much silence, while 1 % of a long recording can be a different edit.
+The accepted difference of durations depends on the caller. Playlists and `evaluate` accept 1 %: for
+them, an overlooked copy is as bad as a wrong match. `duplicates` lists files that a person may
+delete, so it accepts 2 seconds for any duration. Encoders add or cut about that much silence, but
+1 % of a long recording can be a different edit.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ def same_recordings(
     Parameters
     ----------
     cosines : ndarray of float32, shape (n_tracks,)
-        Cosines in [-1, 1] of the track's embedding to those of the others.
+        Cosines in [-1, 1] of the track's embedding to the embeddings of the other tracks.
     seconds : float
-        Duration of the track; 0 if it is unknown. An unknown duration agrees with any other.
+        Duration of the track; 0 if it is unknown. An unknown duration agrees with any duration.
     other_seconds : sequence of float, shape (n_tracks,)
-        Durations of the others, likewise.
+        Durations of the other tracks; 0 if unknown.
     max_difference : float, optional
         Largest accepted difference of two durations, in seconds. Default: 1 % of the longer.
 

@@ -45,16 +45,16 @@ def similar(
     clips : str, path-like, or iterable of them
         Each is the path or ``#ID`` of a track, a playlist file, or any audio file.
     named : iterable of str
-        More clips: for each text, the one track with these words in its artist, title, album or
-        path.
+        More clips. Each text stands for the one track with these words in its artist, title,
+        album or path.
     unlike : iterable of str or path-like
-        Clips that hits should not sound like, given in the same ways as ``clips``.
+        Clips that hits should not sound like, in the same form as ``clips``.
     k : int
         Number of hits, at least 1.
     options : SearchOptions
         Filters and ranking.
-    request : Request
-        Embedding model. Default: the index's own; a different one is an error.
+    request : ModelRequest
+        Embedding model. Default: the model of the index. A different one is an error.
 
     Returns
     -------
@@ -75,7 +75,9 @@ def similar(
         If a clip can't be embedded.
     """
     if k < 1:
-        raise UsageError(f"Can't return {k} hits.", hint="Ask for at least one: -k 10.")
+        raise UsageError(
+            f"Can't return {k} hits.", hint="Ask for at least one hit, for example -k 10."
+        )
     if not isinstance(index, Index):
         with Index(index) as opened:
             return similar(

@@ -1,4 +1,4 @@
-"""A library as a map on which similar tracks lie close together."""
+"""Draw a library as a map: similar tracks are close together."""
 
 from audiosearch.soundmap.drawing import (
     KINDS,

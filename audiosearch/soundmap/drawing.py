@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
 
 KINDS = ("html", "png", "svg")
-_MIN_TAGGED_SHARE = 0.3  # share of the tracks that must have a tag to be colored by it by default
+_MIN_TAGGED_SHARE = 0.3  # a default color tag must be present in at least this share of the tracks
 
 
 def kind_of(path: Path, requested: str | None = None) -> str:
@@ -26,7 +26,8 @@ def kind_of(path: Path, requested: str | None = None) -> str:
     ----------
     path : Path
     requested : {"html", "png", "svg"}, optional
-        Default: by the file's suffix.
+        Kind to write. It must agree with the file's suffix, if there is one. Default: the
+        suffix.
 
     Returns
     -------
@@ -35,8 +36,7 @@ def kind_of(path: Path, requested: str | None = None) -> str:
     Raises
     ------
     UsageError
-        If the suffix is that of another kind, as songs and databases have, or if the path is
-        not a file.
+        If the file's suffix is not that of the map, or if the path is a folder.
     """
     kind = path.suffix.lower().removeprefix(".") or requested
     if kind not in KINDS or requested not in {None, kind}:
@@ -59,7 +59,7 @@ def check_drawable(kind: str) -> None:
     Raises
     ------
     MissingExtra
-        If it isn't.
+        If the package isn't installed.
     """
     if kind == "html":
         plotly_script()
@@ -108,7 +108,7 @@ def draw(
     else:
         content = static_image(sound_map, title=title, color_by=color_by, kind=kind)
     try:
-        with atomic_path(path.resolve()) as draft:  # resolved, to keep a symbolic link
+        with atomic_path(path.resolve()) as draft:  # resolved, so that a symbolic link stays a link
             draft.write_bytes(content)
     except OSError as exc:
         raise LibraryError(
@@ -118,15 +118,16 @@ def draw(
 
 
 def default_title(sound_map: SoundMap) -> str:
-    """Return the heading of a map if none is given."""
+    """Return the default heading of a map."""
     return f"{len(sound_map.tracks)} tracks by how they sound"
 
 
 def default_color_field(sound_map: SoundMap) -> str:
-    """Return the tag to color by if none is given.
+    """Return the default tag to color by.
 
-    That is the first one that 30 % of the tracks have, with at least two values and at most half
-    as many values as tracks; else "cluster".
+    It is the first of genre, artist, album and folder that at least 30 % of the tracks have, with
+    at least two values, but at most half as many values as tracks that have it. If there is no such
+    tag, it is "cluster".
     """
     colors = colors_of(sound_map)
     for field in FIELDS:

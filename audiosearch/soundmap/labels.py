@@ -24,8 +24,8 @@ FIELDS = ("genre", "artist", "album", "folder")
 def labels_of(tracks: Sequence[Track], field: str) -> list[str | None]:
     """Return each track's genre, artist, album or folder; None if it has none.
 
-    Labels that differ only in case get their most frequent spelling. If a genre lists several,
-    the first one counts.
+    Labels that differ only in case get their most frequent spelling. If the genre tag lists several
+    genres, the first one is used.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def labels_of(tracks: Sequence[Track], field: str) -> list[str | None]:
 
 
 def name_of(track: Track) -> str:
-    """Return a track's title; its file name if it has no title."""
+    """Return a track's title, or its file name if it has no title."""
     return readable(track.title) if track.title else file_of(track)
 
 
@@ -57,7 +57,7 @@ def readable(text: str) -> str:
 
 
 def _folder_names(paths: Sequence[PurePath]) -> list[str | None]:
-    """Return each folder's name, with its parent's if another folder has the same name."""
+    """Return each folder's name. If two folders have the same name, prepend the parent's name."""
     counts = Counter(path.name for path in set(paths))
     return [
         readable("/".join(path.parts[-2:]) if counts[path.name] > 1 else path.name) or None
@@ -73,6 +73,6 @@ def _text(track: Track, field: str) -> str | None:
 
 
 def _path(track: Track) -> PurePath:
-    """Return a track's path; imported ones may be Windows paths."""
+    """Return a track's path. The paths of imported tracks may be Windows paths."""
     windows = PureWindowsPath(track.path)
     return windows if windows.drive else PurePosixPath(track.path)

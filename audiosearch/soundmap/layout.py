@@ -1,4 +1,4 @@
-"""Positions of tracks on the map: laid out once by UMAP and kept; new tracks join their neighbors.
+"""Lay out tracks on the map: once by UMAP; new tracks are placed among their neighbors.
 
 References
 ----------
@@ -30,33 +30,33 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index, Track
     from audiosearch.types import Float32, Float64, Int64
 
-N_NEIGHBORS = 5  # that the page shows for a track, and that a new track is placed among
+N_NEIGHBORS = 5  # neighbors shown for a track, and neighbors that a new track is placed among
 
-_MIN_UMAP_TRACKS = 50  # fewer are laid out by their two principal components
+_MIN_UMAP_TRACKS = 50  # fewer tracks are laid out by their two principal components
 _UMAP_NEIGHBORS, _UMAP_DISTANCE, _UMAP_SEED = 15, 0.1, 42
-_MIN_PLACED_SHARE = 0.5  # of the tracks; if fewer have a position, all are laid out again
-_WEIGHT_PER_COSINE = 20.0  # in the exponent of the weight of a new track's neighbor
+_MIN_PLACED_SHARE = 0.5  # if a smaller share of the tracks has a position, all are laid out again
+_WEIGHT_PER_COSINE = 20.0  # neighbors of a new track are weighted by exp(20 * cosine)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SoundMap:
-    """All tracks of an index with their positions on the map.
+    """Map of an index: its tracks, with positions, clusters and regions.
 
     Attributes
     ----------
     tracks : list of Track
     positions : ndarray of float64, shape (n_tracks, 2)
-        In [-1, 1], but for tracks that were added after the layout.
+        x and y of each track, in [-1, 1].
     clusters : ndarray of int64, shape (n_tracks,)
         Number of each track's cluster.
     regions : list of Region
-        Clusters that have a name, largest first.
+        Named clusters, largest first.
     vectors : ndarray of float32, shape (n_tracks, dimension)
         Of unit length.
     is_relayout : bool
-        Whether all tracks were laid out, not only new ones placed.
+        Whether all tracks were laid out again. If not, only new tracks were placed.
     """
 
     tracks: list[Track]
@@ -67,7 +67,7 @@ class SoundMap:
     is_relayout: bool
 
     def neighbors(self) -> Int64:
-        """Return the rows of the most similar other tracks of each track, best first.
+        """Return, for each track, the rows of the most similar other tracks, best first.
 
         Returns
         -------
@@ -77,14 +77,15 @@ class SoundMap:
         n_neighbors = min(N_NEIGHBORS, len(self.vectors) - 1)
         nearest, _ = _nearest(self.vectors, self.vectors, n_neighbors + 1)
         rows = np.arange(len(nearest))[:, np.newaxis]
-        # A track is its own nearest; if it has copies, it may be missing from the nearest.
+        # A track is its own nearest neighbor. If it has copies, one may be listed in its place.
         others = np.argsort(nearest == rows, axis=1, kind="stable")[:, :n_neighbors]
         return np.take_along_axis(nearest, others, axis=1)
 
     def trustworthiness(self, n_neighbors: int = 10) -> float:
-        """Return how far neighbors on the map are neighbors by sound, in [0, 1].
+        """Return the trustworthiness of the map, in [0, 1].
 
-        With more than 5,000 tracks, a random sample of 5,000 is measured.
+        It is 1 if all neighbors on the map are also neighbors by sound. With more than 5,000
+        tracks, a random sample of 5,000 is measured.
         """
         from sklearn.manifold import trustworthiness
 
@@ -95,17 +96,17 @@ class SoundMap:
 
 
 def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
-    """Lay out the tracks of an index, and store their positions in it.
+    """Lay out the tracks of an index, and store their positions in the index.
 
     Tracks that have a position keep it. New tracks are placed among the tracks that sound most
-    like them. If fewer than half of the tracks have a position, or too few for UMAP, all are laid
-    out again.
+    like them. All tracks are laid out again if fewer than half of them have a position, or if the
+    library has grown from fewer than 50 tracks to 50 or more.
 
     Parameters
     ----------
     index : Index
     relayout : bool
-        Lay out all tracks again in any case.
+        Whether to lay out all tracks again in any case.
 
     Raises
     ------
@@ -144,7 +145,7 @@ def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
 
 
 def _are_enough(n_placed: int, n_tracks: int) -> bool:
-    """Return whether enough tracks have a position to place the others among them."""
+    """Return whether enough tracks have a position for new tracks to be placed among them."""
     return n_placed >= _MIN_PLACED_SHARE * n_tracks and (
         n_placed >= _MIN_UMAP_TRACKS or n_tracks < _MIN_UMAP_TRACKS
     )
@@ -195,7 +196,7 @@ def _without_tensorflow() -> Iterator[None]:
 
 
 def _place(new: Float32, placed: Float32, positions: Float64) -> Float64:
-    """Return positions of new tracks: weighted means of their nearest neighbors' positions.
+    """Place new tracks: each at the weighted mean of its nearest neighbors' positions.
 
     Parameters
     ----------
@@ -218,9 +219,9 @@ def _place(new: Float32, placed: Float32, positions: Float64) -> Float64:
 
 
 def _nearest(queries: Float32, vectors: Float32, k: int) -> tuple[Int64, Float32]:
-    """Return for each query the rows of the k nearest vectors, best first, and their cosines.
+    """Return, for each query, the rows of the k nearest vectors and their cosines, best first.
 
-    Both arrays have the shape (n_queries, k), or fewer columns if there are fewer vectors.
+    Both arrays have the shape (n_queries, k). They have fewer columns if there are fewer vectors.
     """
     import faiss
 

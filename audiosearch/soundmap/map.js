@@ -1,5 +1,5 @@
 "use strict";
-// The map: points colored by a tag, highlighted matches, and a selected track with its neighbors.
+// The map: points colored by a tag, highlighted matches, and the selected track with its neighbors.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
@@ -15,7 +15,7 @@ const postToParent = (message) => isFramed && parent.postMessage(message, "*");
 // Without WebGL, Plotly draws points as SVG, which is slower.
 const TRACE_TYPE = document.createElement("canvas").getContext("webgl") ? "scattergl" : "scatter";
 
-// Plotly renders some HTML in texts. Tags of files are escaped, so that they stay text.
+// Plotly renders some HTML in texts. Tags of audio files are escaped, so that they stay text.
 const escapeHtml = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const truncate = (text, maxLength) => (text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text);
 const tagsOf = (row) => [data.artist[row], data.album[row], data.genre[row], data.year[row]].filter(Boolean).join(" · ");
@@ -27,12 +27,12 @@ const searchTexts = rows.map((row) => [data.name[row], tagsOf(row), data.folder[
 const formatDuration = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 const detailsOf = (row) => [tagsOf(row), `#${data.ids[row]}`, formatDuration(data.seconds[row]), data.folder[row], data.file[row]].filter(Boolean).join(" · ");
 
-// State, and the drawing of it: at most once per frame, no matter how much has changed
+// State. `draw` shows it, at most once per frame
 
 let colorField = "cluster";
-let colors = []; // of the rows
-let soloColor = null; // the only color not faded
-let matchingRows = null; // a Set, or null without a search
+let colors = []; // one for each row
+let soloColor = null; // the only color that isn't faded; null if none is
+let matchingRows = null; // a Set; null if there is no search
 let selectedRow = null;
 let isLassoMode = false;
 let isDrawScheduled = false;
@@ -62,7 +62,7 @@ function createLayout() {
   };
 }
 
-const POINTS_TRACE = 1; // index of the points in what createTraces returns
+const POINTS_TRACE = 1; // index of the points in the result of createTraces
 
 function createTraces() {
   const foreground = isDark.matches ? "#ffffff" : "#000000";
@@ -74,7 +74,7 @@ function createTraces() {
     type: TRACE_TYPE, mode: "markers", x: data.x, y: data.y, text: hoverTexts, hovertemplate: "%{text}<extra></extra>",
     marker: { size: pointSize, color: colors, opacity: hasHighlight ? rows.map((row) => (isHighlighted(row) ? 0.95 : FADED_OPACITY)) : 0.85, line: outline },
   };
-  // null in place of a row interrupts a line
+  // A null in place of a row interrupts the line
   const traceOf = (traceRows) => ({ type: TRACE_TYPE, hoverinfo: "skip", x: traceRows.map((row) => (row === null ? null : data.x[row])), y: traceRows.map((row) => (row === null ? null : data.y[row])) });
   const neighbors = selectedRow === null ? [] : data.neighbours[selectedRow];
   const markedRows = selectedRow === null ? [] : [selectedRow, ...neighbors];

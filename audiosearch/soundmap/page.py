@@ -1,4 +1,4 @@
-"""A map as an HTML page: one file that needs neither network nor server."""
+"""A map as an HTML page: one file that works without a network or a server."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from audiosearch.soundmap.labels import FIELDS, file_of, labels_of, name_of, rea
 if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
 
-#: Okabe and Ito's colors, which color-blind people can tell apart, and a few in between.
+#: Colors of Okabe and Ito, which color-blind people can tell apart, then some colors in between.
 PALETTE = (
     *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"),
     *("#8c6d1f", "#7b5ea7", "#b0a400", "#20808d", "#a0522d", "#6b8e23"),
 )
-OTHER_COLOR = "#8a919e"  # of tracks without a color of their own
+OTHER_COLOR = "#8a919e"  # color of tracks whose label is not in the legend
 
-_DECIMALS = 5  # of a position: finer than a pixel
+_DECIMALS = 5  # decimals of a position: a step is smaller than a pixel
 
 
 def page(sound_map: SoundMap, *, title: str, color_by: str) -> str:
@@ -36,13 +36,13 @@ def page(sound_map: SoundMap, *, title: str, color_by: str) -> str:
     Raises
     ------
     MissingExtra
-        If Plotly is not installed; its script is part of the page.
+        If Plotly is not installed. Its script is part of the page.
     """
     return page_of(content(sound_map), title=title, color_by=color_by)
 
 
 def page_of(data: dict[str, Any], *, title: str, color_by: str) -> str:
-    """Return the page of the `content` of a map; see `page`."""
+    """Return the page of a map, given its `content`: see `page`."""
     options = {"title": readable(title), "color_by": color_by}
     folder = files("audiosearch.soundmap")
     parts = {
@@ -73,7 +73,7 @@ def plotly_script() -> str:
 
 
 def content(sound_map: SoundMap) -> dict[str, Any]:
-    """Return a map as JSON: one list for each field, with an entry for each track."""
+    """Return a map as JSON-compatible values: for each field, a list with one value per track."""
     tracks = sound_map.tracks
     labels = colors_of(sound_map)
     return {
@@ -95,7 +95,7 @@ def content(sound_map: SoundMap) -> dict[str, Any]:
 
 
 def colors_of(sound_map: SoundMap) -> dict[str, list[str | None]]:
-    """Return the labels that tracks can be colored by: one for each track, by field."""
+    """Return the labels to color by: for each field, a list with one label per track."""
     labels = {field: labels_of(sound_map.tracks, field) for field in FIELDS}
     names = {region.cluster: region.name for region in sound_map.regions}
     clusters = sound_map.clusters.tolist()
@@ -110,6 +110,6 @@ def legend(labels: list[str | None]) -> list[tuple[str, int, str]]:
 
 
 def _in_html(data: dict[str, Any]) -> str:
-    """Return JSON that is safe inside a script element."""
+    """Return data as JSON text that is safe inside an HTML script element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

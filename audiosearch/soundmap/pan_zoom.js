@@ -1,11 +1,11 @@
 "use strict";
-// Pan and zoom of the map. A plot of tens of thousands of points takes too long to draw for every
-// frame. So a gesture moves the finished plot as a picture, by a CSS transform. The plot is drawn
-// again, with new axis ranges, when the gesture pauses.
+// Pan and zoom of the map. Drawing tens of thousands of points takes longer than one frame. So a
+// gesture moves the finished plot like a picture, with a CSS transform. When the gesture pauses, the
+// plot is drawn again with new axis ranges.
 
 const REDRAW_DELAY_MS = 150; // after the last movement
 const MIN_DRAG_PX = 4; // a shorter movement is a click
-const [MIN_WIDTH, MAX_WIDTH] = [1e-4, 40]; // of the view, in map units. The whole map is 2 units wide
+const [MIN_WIDTH, MAX_WIDTH] = [1e-4, 40]; // width of the view, in map units. The whole map is 2 units wide
 
 const clampWidth = (width) => Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, width));
 
@@ -20,7 +20,7 @@ const clampWidth = (width) => Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, width));
 function enablePanZoom(plot, canDrag, redraw) {
   const pointers = new Map(); // positions of the pressed pointers, by id
   const identity = { scale: 1, x: 0, y: 0 };
-  let transform = identity; // a point p of the picture is seen at scale * p + (x, y), in pixels
+  let transform = identity; // point p of the picture appears at scale * p + (x, y), in pixels
   let draggedPx = 0;
   let redrawTimer = 0;
 
@@ -33,7 +33,7 @@ function enablePanZoom(plot, canDrag, redraw) {
     return [event.clientX - box.left, event.clientY - box.top];
   }
 
-  /** Zoom by a factor around a center, then move by some pixels. */
+  /** Zoom by a factor around a center, then move by dx and dy pixels. */
   function moveBy(factor, [centerX, centerY], dx, dy) {
     if (transform === identity) Plotly.Fx.unhover(plot);
     const [low, high] = plot._fullLayout.xaxis.range;

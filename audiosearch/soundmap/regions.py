@@ -1,4 +1,4 @@
-"""Regions of a map: clusters of tracks, each named by its most characteristic tag."""
+"""Regions of a map: clusters of tracks, each named after its most characteristic tag."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Track
     from audiosearch.types import Float64, Int64
 
-# The number of clusters is the square root of a sixth of the tracks: 4 of 100, 13 of 1,000.
+# The number of clusters is sqrt(n_tracks / 6): 4 for 100 tracks, 13 for 1,000.
 _TRACKS_PER_SQUARE = 6
 _MAX_CLUSTERS = 24
-# A tag names a cluster only if this many, and this share, of its tracks have it.
+# A tag can name a cluster only if at least this number and this share of its tracks have it.
 _MIN_TRACKS, _MIN_SHARE = 3, 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A cluster with a name.
+    """A named cluster.
 
     Attributes
     ----------
     name : str
         A genre, artist, album or folder. No two regions have the same name.
     x, y : float
-        Median of its tracks' positions.
+        Median of the positions of its tracks.
     n_tracks : int
     cluster : int
         Number of the cluster.
@@ -73,11 +73,12 @@ def clusters_of(positions: Float64) -> Int64:
 
 
 def regions_of(tracks: list[Track], positions: Float64, clusters: Int64) -> list[Region]:
-    """Return the clusters by size, largest first, each with its most characteristic tag.
+    """Name clusters after their most characteristic tags, and return them, largest first.
 
-    That is the tag that adds most to the Kullback-Leibler divergence of the cluster's tags from
-    those of the whole library. A cluster gets no name, and is left out, if all its tags are
-    rare in it, no more frequent than elsewhere, or the names of larger clusters.
+    The most characteristic tag is the one that adds most to the Kullback-Leibler divergence of the
+    tags in the cluster from those in the whole library. A tag can't name a cluster if it is rare in
+    the cluster, no more frequent there than elsewhere, or already the name of a larger cluster. A
+    cluster without a name is left out.
 
     Parameters
     ----------

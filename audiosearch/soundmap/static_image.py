@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
 
 _SIZE_INCHES, _DOTS_PER_INCH = (14.0, 9.0), 120
-_TITLE_WIDTH = 100  # characters of a line
-_TOTAL_AREA = 40_000  # of all tracks' dots together, in square points
-_MIN_AREA, _MAX_AREA = 2.0, 36.0  # of a dot, in square points
+_TITLE_WIDTH = 100  # characters on a line of the title
+_TOTAL_AREA = 40_000  # total area of all dots, in square points
+_MIN_AREA, _MAX_AREA = 2.0, 36.0  # area of one dot, in square points
 
 
 def static_image(sound_map: SoundMap, *, title: str, color_by: str, kind: str) -> bytes:
     """Return the content of an image file of a map.
 
-    In a png, characters that Matplotlib's font lacks show as boxes. An svg keeps its texts as
-    text.
+    In a png, characters that Matplotlib's font lacks appear as boxes. In an svg, texts are stored
+    as text.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def static_image(sound_map: SoundMap, *, title: str, color_by: str, kind: str) -
     if OTHER_COLOR in track_colors:
         entries.append(("other", track_colors.count(OTHER_COLOR), OTHER_COLOR))
     if entries:
-        # Matplotlib's legend drops labels that begin with an underscore, so they are set below.
+        # Matplotlib drops legend labels that begin with an underscore. So they are set afterwards.
         dots = [axes.scatter([], [], color=color) for _, _, color in entries]
         names = axes.legend(
             dots,
@@ -69,7 +69,7 @@ def static_image(sound_map: SoundMap, *, title: str, color_by: str, kind: str) -
             text.set_text(label)
             texts.append(text)
     for text in texts:
-        text.set_parse_math(False)  # or dollar signs would begin formulas
+        text.set_parse_math(False)  # otherwise dollar signs would start formulas
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_axis_off()
     return _image_bytes(figure, kind)

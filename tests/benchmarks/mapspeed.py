@@ -1,9 +1,9 @@
-"""Print how smoothly a large map pans and zooms, and how long it takes to make.
+"""Measure the time to lay out a large map, and the frame rate of its page.
 
 Usage: python tests/benchmarks/mapspeed.py [--tracks N]
 
-The page is shown by Debian's Chromium without a window, its WebGL computed on the processor.
-Nothing here asserts: machines differ, and are noisy.
+The page runs in Debian's Chromium without a window. WebGL runs on the processor.
+It prints figures and checks nothing, because machines differ and are noisy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from audiosearch import Index
 from audiosearch.soundmap import draw, sound_map
 
 SECONDS = 4.0
-# How many of the browser's frames show the map at another place or size than the one before.
+# Counts the frames that show the map at another position or size than the frame before.
 COUNT_SHOWN = """
 window.shown = 0;
 let last = null;
@@ -39,7 +39,7 @@ look();
 
 
 def frames_a_second(page: Page, move: Callable[[Page, int], None]) -> float:
-    """Return how many frames show the map elsewhere than the one before while something moves."""
+    """Return the number of frames per second that show a change while the map moves."""
     before, started = page.evaluate("window.shown"), time.perf_counter()
     number = 0
     while time.perf_counter() - started < SECONDS:
@@ -50,12 +50,12 @@ def frames_a_second(page: Page, move: Callable[[Page, int], None]) -> float:
 
 
 def pan(page: Page, number: int) -> None:
-    """Drag a little further, there and back again."""
+    """Drag the map one step further along an ellipse."""
     page.mouse.move(500 + 100 * np.sin(number / 5), 400 + 60 * np.cos(number / 5))
 
 
 def zoom(page: Page, number: int) -> None:
-    """Turn the wheel, in and out again."""
+    """Turn the wheel one step, alternately in and out."""
     page.mouse.wheel(0, -40 if number // 20 % 2 else 40)
 
 
@@ -67,12 +67,12 @@ def main() -> None:
         folder = Path(name)
         fill(folder / "i", n_tracks)
         with Index(folder / "i") as index:
-            for title in ("laid out", "laid out again, as it was"):
+            for title in ("laid out", "read from the stored layout"):
                 started = time.perf_counter()
-                found = sound_map(index)
+                result = sound_map(index)
                 print(f"{n_tracks} tracks {title}: {time.perf_counter() - started:.1f} s")
-        print(f"trustworthiness at 10: {found.trustworthiness():.3f}")
-        draw(found, folder / "map.html", kind="html")
+        print(f"trustworthiness at 10: {result.trustworthiness():.3f}")
+        draw(result, folder / "map.html", kind="html")
         options = ["--use-gl=swiftshader", "--enable-webgl", "--ignore-gpu-blocklist"]
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
         page = browser.new_page(viewport={"width": 1280, "height": 800})

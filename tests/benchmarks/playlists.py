@@ -1,8 +1,9 @@
-"""Print how long playlists take, and a query and the bare search it needs, on a large index.
+"""Measure playlists on a large index, and a query compared with a bare FAISS search.
 
 Usage: python tests/benchmarks/playlists.py [--tracks 100000] [--playlists 1000]
 
-The vectors are made up, in clusters. Nothing here asserts: machines differ.
+The vectors are synthetic, in clusters. It prints figures and checks
+nothing, because machines differ.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from audiosearch.library.index import EmbeddingSpec, Track
 from audiosearch.models.registry import compact
 from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest, playlist
 
-# The least that a query needs: a process, FAISS, the file, a search.
+# The minimum for a query: start a process, import FAISS, read the index file, search.
 BARE = """
 import sys, numpy, sqlite_utils, rich, typer, faiss
 index = faiss.read_index(sys.argv[1])
@@ -79,7 +80,7 @@ def main() -> None:
                 print(f"{title:10} median {statistics.median(times):6.2f} ms", end="")
                 print(f"   mean {statistics.mean(times):6.2f}   worst {max(times):6.2f}")
         report(
-            f"an indexed track among {arguments.tracks:,}, process start to answer",
+            f"a track of an index of {arguments.tracks:,}, from process start to answer",
             7,
             query=(*AUDIOSEARCH, "query", "--index", directory, "#500"),
             bare_search=(sys.executable, "-c", BARE, directory / "vectors.faiss"),

@@ -1,11 +1,11 @@
-"""Print how fast `add --ray` on two single-core workers is beside plain `add -j 2`.
+"""Compare the speed of `add --ray` on two single-core workers with that of plain `add -j 2`.
 
 Usage: python tests/benchmarks/rayspeed.py [--files N] [--short N] [--rounds N]
 
-The cluster has two nodes of one core each and runs already, as a cluster does. Both ways add
-the same files (mp3, 44.1 kHz) to a new index, by `compact`, in turns. `steady` counts from the
-first outcome to the last, `whole` the process from its start to its end. Nothing here asserts:
-machines differ, and are noisy.
+The cluster has two nodes of one core each, and is started before the measurement. Both commands
+add the same files to a new index with the model `compact`, in turn. `steady` is the speed from the
+first result to the last. `whole` is the speed from the start of the process to its end.
+It prints figures and checks nothing, because machines differ and are noisy.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ if __name__ == "__main__":
         for result in Ingest(directory, sources.paths, request=compact, reader=reader):
             assert result.status.value == "added", result
             times.append(time.perf_counter())
-    n_first = sum(at - times[0] < 0.01 for at in times)  # which were stored together
+    n_first = sum(at - times[0] < 0.01 for at in times)  # stored in the first batch
     print(json.dumps((len(times) - n_first) / (times[-1] - times[0])))
 """
 
 
 def rates(directory: Path, folder: Path, address: str) -> tuple[float, float]:
-    """Return files a second: from the first outcome, and of the whole."""
+    """Return files per second: from the first result to the last, and of the whole process."""
     started = time.perf_counter()
     command = [sys.executable, "-c", ADD, str(directory), str(folder), address]
     ended = subprocess.run(command, check=True, capture_output=True)
@@ -63,7 +63,7 @@ def show(title: str, folder: Path, address: str, n_rounds: int) -> None:
             by_ray.append(rates(Path(name, f"ray{round_number}"), folder, address))
     print(f"\n{title}, median of {n_rounds} rounds, files/s")
     for i, what in enumerate(("steady", "whole")):
-        ours, theirs = (median(found[i] for found in some) for some in (by_ray, plain))
+        ours, theirs = (median(rate[i] for rate in results) for results in (by_ray, plain))
         ratio = median(r[i] / p[i] for r, p in zip(by_ray, plain, strict=True))
         print(f"  {what:7} add -j 2 {theirs:7.1f}   add --ray, 2 workers {ours:7.1f}", end="")
         print(f"   {ratio:.2f} times")

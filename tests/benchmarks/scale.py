@@ -1,10 +1,11 @@
-"""Print what a large index takes to search: exactly, and once it is optimized.
+"""Measure searches of a large index: exact, and after `optimize`.
 
 Usage: python tests/benchmarks/scale.py SONGS.npy [--tracks N] [--codes N] [--folder DIR]
 
-SONGS.npy holds real vectors, a row a song. They are drawn again with noise of a tenth of their
-spread, so that they cluster as real ones do; independent Gaussians are measured beside, where
-nothing lies near anything. Nothing here asserts: machines differ, and are noisy.
+SONGS.npy holds the vectors of real songs, one per row. The tracks are drawn from them with added
+noise, a tenth of their standard deviation, so they cluster like real songs. Independent Gaussian
+vectors, which have no clusters, are measured for comparison.
+It prints figures and checks nothing, because machines differ and are noisy.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-sys.path.append(str(Path(__file__).parents[1]))  # the modules that tests and benchmarks share
+sys.path.append(str(Path(__file__).parents[1]))  # for the modules that tests and benchmarks share
 from tracks import some_track
 
 from audiosearch import Index
@@ -38,7 +39,7 @@ WRITTEN, WRITTEN_TOGETHER = 20_000, 8
 
 
 def drawn(songs: np.ndarray | None, n_tracks: int) -> Iterator[np.ndarray]:
-    """Yield vectors of unit length like songs', or, without any, like nothing."""
+    """Yield blocks of unit vectors: songs with noise, or Gaussian vectors if there are no songs."""
     rng = np.random.default_rng(0)
     for start in range(0, n_tracks, BLOCK):
         n_rows = min(BLOCK, n_tracks - start)
@@ -49,9 +50,9 @@ def drawn(songs: np.ndarray | None, n_tracks: int) -> Iterator[np.ndarray]:
 
 
 def fill(directory: Path, songs: np.ndarray | None, n_tracks: int) -> float:
-    """Make an index of vectors, as `add` would leave it; returns the seconds that FAISS took."""
+    """Create an index as `add` does, and return the seconds that building the FAISS index took."""
     with Index(directory, spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
-        catalog = index._catalog  # rows go in by the hundred thousand
+        catalog = index.storage  # rows are inserted by SQL, 100,000 at a time, which is faster
         first = 1
         for vectors in drawn(songs, n_tracks):
             ids = range(first, first + len(vectors))
@@ -74,7 +75,7 @@ def fill(directory: Path, songs: np.ndarray | None, n_tracks: int) -> float:
 
 
 def audiosearch(*arguments: object) -> tuple[str, float, float]:
-    """Run a command; returns what it prints, its seconds, and its most memory in bytes."""
+    """Run a command. Return its output, its seconds, and its peak memory in bytes."""
     command = [sys.executable, "-m", "audiosearch", *map(str, arguments)]
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -89,57 +90,69 @@ def audiosearch(*arguments: object) -> tuple[str, float, float]:
 def report(
     title: str, directory: Path, songs: np.ndarray | None, n_tracks: int, *options: str
 ) -> None:
-    """Print what searching takes before and after an index is optimized."""
-    # Apart, for a child's most memory is never less than its parent's when it began.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
-        seconds = apart.submit(fill, directory, songs, n_tracks).result()
+    """Print the time and memory of searches before and after `optimize`."""
+    # In another process, because a child starts with the peak memory of its parent.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        seconds = pool.submit(fill, directory, songs, n_tracks).result()
     print(f"{n_tracks} {title}: indexed in {seconds:.0f} s", flush=True)
     report_query("  query, whole process", directory)
-    found, seconds, most = audiosearch(
+    output, seconds, most = audiosearch(
         "optimize", "--index", directory, "--format", "json", *options
     )
-    before, after = json.loads(found).values()
+    before, after = json.loads(output).values()
     for when, measured in (("before", before), ("after", after)):
         print(
             f"  {when}: {measured['kind']}, recall {measured['recall']:.3f}, "
             f"{measured['ms']:.2f} ms, {measured['bytes'] / 1e6:.0f} MB"
         )
     print(
-        f"  {before['ms'] / after['ms']:.1f} times the queries a second, "
+        f"  {before['ms'] / after['ms']:.1f} times as many queries per second, "
         f"{after['bytes'] / before['bytes']:.2f} of the memory; optimized in {seconds:.0f} s, "
         f"{most / 1e9:.2f} GB at most"
     )
     report_query("  query, whole process, optimized", directory)
     on_disk = sum(path.stat().st_size for path in directory.iterdir())
-    print(f"  on disk: {on_disk / n_tracks:.0f} bytes a track")
+    print(f"  on disk: {on_disk / n_tracks:.0f} bytes per track")
 
 
 def report_query(title: str, directory: Path) -> None:
-    """Print what a query of an indexed track takes from its process's start to its end."""
+    """Print the time and peak memory of the whole process of a query with a track."""
     runs = [audiosearch("query", "#5", "--index", directory) for _ in range(QUERY_ROUNDS)]
     seconds = statistics.median(seconds for _, seconds, _ in runs)
     print(f"{title}: {seconds:.2f} s, {max(most for *_, most in runs) / 1e9:.2f} GB at most")
 
 
 def report_writer(directory: Path) -> None:
-    """Print how many tracks a second one process writes, as many at a time as `add` does."""
+    """Print how many tracks per second one process writes, in batches like those of `add`."""
     vectors = np.concatenate(list(drawn(None, WRITTEN)))
     tracks = [some_track(number) for number in range(WRITTEN)]
     with Index(directory, spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
         started = time.perf_counter()
         for first in range(0, WRITTEN, WRITTEN_TOGETHER):
-            some = slice(first, first + WRITTEN_TOGETHER)
-            index.add_all(zip(tracks[some], vectors[some], strict=True))
+            batch = slice(first, first + WRITTEN_TOGETHER)
+            index.add_all(zip(tracks[batch], vectors[batch], strict=True))
         seconds = time.perf_counter() - started
-    print(f"one writer: {WRITTEN / seconds:.0f} tracks a second")
+    print(f"one writer: {WRITTEN / seconds:.0f} tracks per second")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("songs", type=Path)
-    parser.add_argument("--tracks", type=int, default=1_000_000, help="0 leaves them out")
-    parser.add_argument("--codes", type=int, default=10_000_000, help="0 leaves them out")
-    parser.add_argument("--folder", type=Path, help="where there is room: 1 GB a million tracks")
+    parser.add_argument(
+        "--tracks",
+        type=int,
+        default=1_000_000,
+        help="tracks of the first two indexes; 0: skip them",
+    )
+    parser.add_argument(
+        "--codes",
+        type=int,
+        default=10_000_000,
+        help="tracks of the index with a memory limit; 0: skip it",
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="temporary folder; needs 1 GB per million tracks"
+    )
     arguments = parser.parse_args()
     songs = np.load(arguments.songs).astype(np.float32)
     songs /= np.linalg.norm(songs, axis=1, keepdims=True)

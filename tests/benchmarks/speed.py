@@ -1,9 +1,9 @@
-"""Print how fast a query starts and an excerpt is, as ratios measured in one run.
+"""Measure whole commands, such as `query` and `embed --excerpt`, and print their ratios.
 
 Usage: python tests/benchmarks/speed.py [--weights CHECKPOINT] [--rounds N]
 
-Without --weights, a checkpoint of seeded random weights is made first: speed does not depend
-on the values. Nothing here asserts: machines differ, and are noisy.
+Without --weights, a checkpoint with random weights is made first. Speed doesn't depend on their
+values. It prints figures and checks nothing, because machines differ and are noisy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.append(str(Path(__file__).parents[1]))  # the modules that tests and benchmarks share
+sys.path.append(str(Path(__file__).parents[1]))  # for the modules that tests and benchmarks share
 from sounds import encode, melody, write
 
 from audiosearch import Index
@@ -29,7 +29,7 @@ from audiosearch.models import registry
 MAKE_CHECKPOINT = Path(__file__).parents[1] / "golden" / "make_checkpoint.py"
 AUDIOSEARCH = (sys.executable, "-m", "audiosearch")
 
-# The plain way: each time, the graph, the restored checkpoint, a session.
+# The plain way: each run builds the graph, starts a session and restores the checkpoint.
 PLAIN = """
 import sys, numpy as np, soundfile, soxr, tensorflow as tf
 from audiosearch.models.vggish import slim_network
@@ -54,7 +54,7 @@ def wall_seconds(*command: object) -> float:
 
 
 def report(title: str, rounds: int, **commands: tuple[object, ...]) -> dict[str, float]:
-    """Time commands by turns, and print their medians and ratios to the last one."""
+    """Time commands in turn, and print their median times and the ratios to the last command."""
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
@@ -84,7 +84,7 @@ def fill(directory: Path, model: registry.Model, n_tracks: int) -> None:
 
 
 def long_file(path: Path, minutes: int) -> Path:
-    """Write stereo music of that length at 44.1 kHz, a minute at a time."""
+    """Write stereo music of a number of minutes, at 44.1 kHz."""
     minute = np.stack([melody(60.0, 44_100), melody(60.0, 44_100, seed=1)], axis=1)
     import soundfile
 
@@ -96,7 +96,7 @@ def long_file(path: Path, minutes: int) -> Path:
 
 
 def report_networks(rounds: int, **models: registry.Model) -> None:
-    """Run batches of 32 patches through each network by turns, and print their rates."""
+    """Run batches of 32 patches through the networks in turn, and print their speeds."""
     patches = np.random.default_rng(0).normal(-2, 2, (32, 96, 64)).astype(np.float32)
     networks = {name: model.load() for name, model in models.items()}
     times: dict[str, list[float]] = {name: [] for name in networks}
@@ -105,9 +105,9 @@ def report_networks(rounds: int, **models: registry.Model) -> None:
             started = time.perf_counter()
             network(patches)
             times[name].append(time.perf_counter() - started)
-    rates = {name: len(patches) / statistics.median(found) for name, found in times.items()}
+    rates = {name: len(patches) / statistics.median(values) for name, values in times.items()}
     base = list(rates.values())[-1]
-    print("\npatches a second, all cores")
+    print("\npatches per second, all cores")
     for name, rate in rates.items():
         print(f"  {name:24} {rate:7.0f}     {rate / base:6.2f}")
 
@@ -128,13 +128,13 @@ def main() -> None:
         query = (*AUDIOSEARCH, "query", "--index", index)
         os.environ.pop("AUDIOSEARCH_WEIGHTS", None)
         report(
-            "an unseen 30 s clip, process start to answer (1,000 tracks, VGGish)",
+            "a new clip of 30 s, from process start to answer (1,000 tracks, VGGish)",
             arguments.rounds,
             tf_slim_session=(sys.executable, "-c", PLAIN, weights, clip),
             query=(*query, clip),
         )
         report(
-            "an indexed track, process start to answer (1,000 tracks)",
+            "a track of the index, from process start to answer (1,000 tracks)",
             arguments.rounds * 2,
             query=(*query, "#500"),
             bare_imports=(sys.executable, "-c", BARE),

@@ -1,16 +1,16 @@
-"""Print how fast and how large `add` is, as ratios measured in one run.
+"""Measure the speed and the memory of `add`, and print ratios within one run.
 
 Usage: python tests/benchmarks/throughput.py [--weights CHECKPOINT] [PART ...]
 
-Parts, all of them unless some are named:
+Parts (default: all):
 
-ceiling     end to end beside what its parts allow, mp3 and flac, VGGish's network and compact
-plain       clips of 30 s beside the plain way: a fresh graph, session and restore a file
-short       10,000 sounds of 1 s beside one long mix, patch for patch
-memory      12 hours in one file, and 20,000 short files, beside one file of 30 s
+ceiling     `add` compared with the limit that its parts set; mp3 and flac, VGGish and compact
+plain       clips of 30 s, compared with a new graph and session for each file
+short       sounds of 1 s compared with one long mix, per patch
+memory      a file of 12 hours and 20,000 short files, compared with one file of 30 s
 
-Without --weights, a checkpoint of seeded random weights is made first: speed does not depend
-on the values. Nothing here asserts: machines differ, and are noisy.
+Without --weights, a checkpoint with random weights is made first. Speed doesn't depend on their
+values. It prints figures and checks nothing, because machines differ and are noisy.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ import psutil
 import soundfile
 from speed import AUDIOSEARCH, made_checkpoint
 
-sys.path.append(str(Path(__file__).parents[1]))  # the modules that tests and benchmarks share
+sys.path.append(str(Path(__file__).parents[1]))  # for the modules that tests and benchmarks share
 from sounds import melody, noise, write
 
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.models import registry
 
-# The plain way, warm: for each file the graph, the restored checkpoint, a session.
+# The plain way: one process builds a graph, starts a session and restores the checkpoint per file.
 PLAIN = """
 import json, sys, time
 from audiosearch.models.vggish import slim_network
@@ -61,7 +61,7 @@ def ceiling(folder: Path, weights: Path) -> None:
         run = subprocess.run(
             [*map(str, command), "--format", "json"], check=True, capture_output=True
         )
-        print(f"\nend to end and its ceiling, {name} (`audiosearch bench --rounds 5`)")
+        print(f"\nend to end, and the limit of its parts, {name} (`audiosearch bench --rounds 5`)")
         for figure in json.loads(run.stdout)["figures"]:
             if figure["part"] not in ("search", "network") or "sgemm" in figure["what"]:
                 print(f"  {figure['part']:8} {figure['what']:22}", end="")
@@ -76,7 +76,7 @@ def clips(folder: Path, n_clips: int) -> list[str]:
 
 
 def seconds_a_file(paths: list[str], model: registry.Model) -> tuple[float, float]:
-    """Return wall seconds a file and a patch, from the first that is done."""
+    """Return the seconds per file and per patch, counted from the first finished file."""
     pipeline = Pipeline(paths, model)
     points = []
     n_files = 0
@@ -97,7 +97,7 @@ def plain(folder: Path, weights: Path) -> None:
         command = [sys.executable, "-c", PLAIN, weights, *paths[:5]]
         run = subprocess.run([*map(str, command)], check=True, capture_output=True)
         theirs += json.loads(run.stdout)
-    print("\nclips of 30 s (mp3, 44.1 kHz), VGGish's network, start-up left out of both")
+    print("\nclips of 30 s (mp3, 44.1 kHz), VGGish, both without the start of the process")
     print(f"  the plain way {1 / median(theirs):8.3f} files/s")
     print(f"  add           {1 / median(ours):8.3f} files/s", end="")
     print(f"   {median(theirs) / median(ours):.2f} times")
@@ -117,7 +117,7 @@ def short(folder: Path, weights: Path) -> None:
             assert all(reading.embedding for readings in pipeline for reading in readings)
             wall = time.perf_counter() - started
             long_times.append(wall / (pipeline.audio_seconds / 0.96))
-        print(f"\n{n_short:,} sounds of 1 s (wav) beside one mix of 30 min (flac), {name}")
+        print(f"\n{n_short:,} sounds of 1 s (wav), and one mix of 30 min (flac), {name}")
         print(f"  short {1 / median(short_times):9.1f} patches/s")
         print(f"  long  {1 / median(long_times):9.1f} patches/s", end="")
         print(f"   {median(long_times) / median(short_times):.2f} times")
@@ -159,7 +159,7 @@ def memory(folder: Path, weights: Path) -> None:
 
 
 def peak_bytes(command: list[str]) -> tuple[float, float]:
-    """Return the most memory a program and its children have together, and its wall seconds."""
+    """Run a command. Return the peak memory of it and its children in bytes, and its seconds."""
     peak, started = 0, time.perf_counter()
     program = psutil.Popen(command, stderr=subprocess.DEVNULL)
     while program.poll() is None:

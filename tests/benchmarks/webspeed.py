@@ -1,8 +1,8 @@
-"""Print how many queries `audiosearch serve` answers, beside what FAISS alone does.
+"""Compare the query rate of `audiosearch serve` with that of FAISS alone.
 
 Usage: python tests/benchmarks/webspeed.py [--tracks N] [--requests N] [--clients N]
 
-Nothing here asserts: machines differ, and are noisy.
+It prints figures and checks nothing, because machines differ and are noisy.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ import numpy as np
 import psutil
 from playlists import fill
 
-sys.path.append(str(Path(__file__).parents[1]))  # the modules that tests and benchmarks share
+sys.path.append(str(Path(__file__).parents[1]))  # for the modules that tests and benchmarks share
 from served import serving
 from sounds import noise, write
 
 
 def encoded(url: str, **body: Any) -> bytes:
-    """Return a request as it goes over the wire."""
+    """Return the bytes of an HTTP POST request."""
     request = httpx.Request("POST", url, **body)
     lines = [b"POST %s HTTP/1.1" % request.url.raw_path]
     lines += [name + b": " + value for name, value in request.headers.raw]
@@ -38,15 +38,15 @@ def encoded(url: str, **body: Any) -> bytes:
 
 
 async def asked(url: str, requests: list[bytes], n_clients: int) -> list[float]:
-    """Ask by so many clients at once, in turn each, and return how long each answer took.
+    """Send requests from several clients at once, and return the seconds that each answer took.
 
-    By bare sockets: a client library on the same cores would be measured instead.
+    Plain sockets are used, because an HTTP client library would take most of the time.
     """
     seconds: list[float] = []
 
-    async def client(own: list[bytes]) -> None:
+    async def client(batch: list[bytes]) -> None:
         reader, writer = await asyncio.open_connection(urlsplit(url).hostname, urlsplit(url).port)
-        for request in own:
+        for request in batch:
             started = time.perf_counter()
             writer.write(request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
@@ -62,7 +62,7 @@ async def asked(url: str, requests: list[bytes], n_clients: int) -> list[float]:
 
 
 def bare_rate(n_tracks: int, seconds: float) -> float:
-    """Return how many queries a second FAISS answers, one after the other."""
+    """Return the number of queries per second that FAISS answers, one after the other."""
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((n_tracks, 128)).astype(np.float32)
     index = faiss.IndexFlatIP(128)
@@ -102,10 +102,10 @@ def main() -> None:
                 queued = alone * arguments.clients / psutil.cpu_count()
                 print(
                     f"{title}: alone {1e3 * alone:.1f} ms; {arguments.clients} at once: "
-                    f"{rate:.0f} a second, median {1e3 * median:.0f} ms, {median / queued:.2f} of "
-                    f"one's time times the queue over the cores; memory {grown / 1e6:+.0f} MB"
+                    f"{rate:.0f} per second, median {1e3 * median:.0f} ms, {median / queued:.2f} "
+                    f"of the time of one query x clients / cores; memory {grown / 1e6:+.0f} MB"
                 )
-            print(f"FAISS alone: {bare_rate(arguments.tracks, 5.0):.0f} a second")
+            print(f"FAISS alone: {bare_rate(arguments.tracks, 5.0):.0f} per second")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""FAISS indexes: derived from the database's vectors, and rebuilt when needed."""
+"""FAISS indexes: built from the vectors in the database, and rebuilt when needed."""

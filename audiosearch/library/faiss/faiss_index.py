@@ -1,4 +1,4 @@
-"""A FAISS index of all tracks' vectors: built from the database, kept up to date, searched."""
+"""A FAISS index of all vectors in the database: build, update and search it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 WHITENED_TRACKS = "whitened_tracks"  # setting: number of tracks that the transform was fitted to
 
-_MIN_QUERIES_FOR_BLAS = 8  # from so many on, one matrix product beats one query after the other
-_MAX_EXHAUSTIVE = 10_000  # so few allowed tracks are all compared, with any index type
-_CODE_FACTOR = 4  # hits of a search of codes, to the neighbors wanted
-_MAX_EF_SEARCH = 1_024  # beyond it, all vectors are compared
+_MIN_QUERIES_FOR_BLAS = 8  # from this number on, one matrix product is faster than single queries
+_MAX_EXHAUSTIVE = 10_000  # if no more tracks are allowed, all are compared, for any index type
+_CODE_FACTOR = 4  # codes that are found and compared again, for each neighbor requested
+_MAX_EF_SEARCH = 1_024  # if a search would need more, all vectors are compared instead
 
 
 class FaissIndex:
@@ -64,7 +64,7 @@ class FaissIndex:
         self._database = database
 
     def build(self) -> None:
-        """Index all vectors; as "flat" if there are too few to train the configured type.
+        """Index all vectors. Use the type "flat" if there are too few to train the configured type.
 
         Raises
         ------
@@ -92,11 +92,11 @@ class FaissIndex:
             self.faiss.add_with_ids(vectors, block_ids)
 
     def whitening_settings(self) -> dict[str, str]:
-        """Return the setting that says how many tracks the transform was just fitted to."""
+        """Return the setting with the number of tracks that the whitening was fitted to, if any."""
         return {WHITENED_TRACKS: str(self.n_tracks)} if self.is_whitened else {}
 
     def outdated_ids(self) -> Int64:
-        """Return the ids in the index whose vectors were changed or removed: int64, (n,)."""
+        """Return the ids of vectors in the index that were changed or removed: int64, (n,)."""
         held = held_ids(self._inner)
         removed = np.setdiff1d(held, self._database.vector_ids())
         changed = self._database.changed_since(self.revision)
@@ -114,7 +114,7 @@ class FaissIndex:
 
     @property
     def _inner(self) -> Any:
-        """The FAISS index of the vectors as they are compared, behind any transform."""
+        """The FAISS index without the whitening transform, if it has one."""
         return faiss.downcast_index(self.faiss.index) if self.is_whitened else self.faiss
 
     @property
@@ -123,7 +123,7 @@ class FaissIndex:
 
     @property
     def max_k(self) -> None:
-        """Largest number of neighbors that a search finds: None, for no limit."""
+        """Largest number of neighbors that a search returns: None, because there is no limit."""
 
     @property
     def n_tracks(self) -> int:
@@ -151,7 +151,7 @@ class FaissIndex:
         Returns
         -------
         ndarray of float32, shape (n, dimension)
-            Of unit length; whitened if the index is.
+            Of unit length. Whitened if this is the index of the whitened vectors.
         """
         self._check_dimension(vectors)
         return transformed(self.faiss, vectors) if self.is_whitened else vectors
@@ -164,14 +164,14 @@ class FaissIndex:
         return vectors
 
     def range_search(self, vector: Float32, min_product: float) -> Int64:
-        """Return the ids of all vectors that are near enough to one.
+        """Return the ids of all vectors within a range of a vector.
 
         Parameters
         ----------
         vector : ndarray of float32, shape (dimension,)
             A vector as the index compares it.
         min_product : float
-            Smallest inner product with it.
+            Smallest inner product with ``vector`` of a vector in range.
 
         Returns
         -------
@@ -202,11 +202,11 @@ class FaissIndex:
         vector : ndarray of float32, shape (dimension,)
             A vector as the index compares it: see `transform`.
         k : int
-            Number of neighbors; fewer are returned if there are fewer.
+            Number of neighbors. Fewer are returned if fewer tracks qualify.
         candidates : ndarray of int64, shape (n,), optional
-            Allow-list of ids; all tracks are allowed by default.
+            Allow-list of ids. Default: all tracks are allowed.
         exclude_ids : sequence of int
-            Ids that are not allowed.
+            Ids of tracks that must not be hits.
 
         Returns
         -------
@@ -234,7 +234,9 @@ class FaissIndex:
     def search_batch(
         self, vectors: Float32, ks: Sequence[int], exclude_ids: Sequence[Sequence[int]]
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector what `search` returns; much faster than one search each.
+        """Search with several vectors at once. That is much faster than one search for each.
+
+        The result has one pair of ids and inner products, as from `search`, for each vector.
 
         Parameters
         ----------
@@ -242,7 +244,7 @@ class FaissIndex:
         ks : sequence of int
             Number of neighbors of each vector.
         exclude_ids : sequence of sequence of int
-            Ids that are not allowed, for each vector.
+            For each vector, ids of tracks that must not be hits.
         """
         self._check_dimension(vectors)
         max_k = max(k + len(excluded) for k, excluded in zip(ks, exclude_ids, strict=True))
@@ -259,14 +261,14 @@ class FaissIndex:
         width_factor: float = 1.0,
         candidates: Int64 | None = None,
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector its k nearest neighbors or more, best first."""
+        """Return, for each vector, at least k nearest neighbors, best first."""
         if not k:
             return [no_neighbors()] * len(vectors)
         has_codes = self.config.index_type == "ivf-pq"
         n_hits = max(self.config.n_candidates, _CODE_FACTOR * k) if has_codes else k
         selector = None if candidates is None else faiss.IDSelectorBatch(candidates)
         parameters = self.config.search_parameters(width_factor=width_factor, selector=selector)
-        # A global variable of FAISS, which compares it with the numbers in all queries together.
+        # This is a global variable of FAISS. It is compared with the total size of all queries.
         faiss.cvar.distance_compute_blas_threshold = _MIN_QUERIES_FOR_BLAS * self.dimension
         products, ids = self._inner.search(vectors, min(n_hits, self.n_tracks), params=parameters)
         results = [(ids[n, row], products[n, row]) for n, row in enumerate(ids != -1)]
@@ -286,7 +288,7 @@ class FaissIndex:
     def _search_wider(
         self, vector: Float32, k: int, width_factor: float, candidates: Int64 | None
     ) -> tuple[Int64, Float32]:
-        """Look at more vectors, after a search found fewer than k; in the end, at all."""
+        """Search again with a larger width, after fewer than k hits; in the end, compare all."""
         max_width = self.config.nlist or _MAX_EF_SEARCH
         if self.config.search_width * width_factor < max_width:
             (neighbors,) = self._search(vector[np.newaxis], k, 4 * width_factor, candidates)
@@ -303,7 +305,7 @@ class FaissIndex:
         return best_ids, best_products
 
     def _rerank(self, vector: Float32, ids: Int64, k: int) -> tuple[Int64, Float32]:
-        """Return the k nearest of some tracks, compared by their full vectors."""
+        """Return the k nearest of the tracks with the given ids, compared by full vectors."""
         try:
             products = self.vectors_of(ids) @ vector
         except TrackNotFound:  # another process has just removed one

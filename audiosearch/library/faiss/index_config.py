@@ -22,23 +22,23 @@ from audiosearch.errors import LibraryError
 if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64
 
-# Settings that hold the configurations, by whether the vectors are whitened.
+# Names of the settings with the configurations: of plain (False) and whitened (True) vectors.
 _SETTINGS = {False: "arrangement", True: "whitened_arrangement"}
 
-_FAISS: Any = faiss  # its type stubs lack the classes that SWIG makes
+_FAISS: Any = faiss  # its type stubs lack the classes that SWIG generates
 
 _FLOAT_BYTES, _ID_BYTES = 4, 8
-_HNSW_LINKS = 32  # of a graph node; the lowest level has twice as many
-_SAMPLES_PER_LIST = 64  # vectors that an IVF centroid is trained on
-_PQ_SAMPLES = 65_536  # vectors that the codebooks are trained on
-_PQ_BITS = 8  # of one part of a code
+_HNSW_LINKS = 32  # links of a graph node; twice as many on the lowest level
+_SAMPLES_PER_LIST = 64  # training vectors for each IVF centroid
+_PQ_SAMPLES = 65_536  # training vectors for the PQ codebooks
+_PQ_BITS = 8  # bits of each part of a code
 
 IndexType = Literal["flat", "ivf-flat", "hnsw", "ivf-pq"]
 
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """Type of a FAISS index, and how many vectors a search compares.
+    """Type of a FAISS index, and the width of its searches.
 
     Attributes
     ----------
@@ -48,13 +48,13 @@ class IndexConfig:
     nlist : int
         Number of lists of "ivf-flat" and "ivf-pq"; 0 for the other types.
     nprobe : int
-        Lists that a search of "ivf-flat" or "ivf-pq" looks at.
+        Number of lists that a search of "ivf-flat" or "ivf-pq" compares.
     ef_search : int
-        Graph nodes that a search of "hnsw" keeps as candidates.
+        Number of graph nodes that a search of "hnsw" keeps as candidates.
     code_bytes : int
-        Bytes of a code of "ivf-pq"; they divide the dimension. 0 for the other types.
+        Bytes of a code of "ivf-pq", a divisor of the dimension. 0 for the other types.
     n_candidates : int
-        Best codes of "ivf-pq" whose full vectors are compared as well.
+        Number of best codes of "ivf-pq" that are compared again by their full vectors.
     """
 
     index_type: IndexType = "flat"
@@ -92,14 +92,14 @@ class IndexConfig:
         code_bytes: int = 0,
         n_candidates: int = 0,
     ) -> IndexConfig:
-        """Return a configuration from the keys that it is stored under."""
+        """Return a configuration from the keys of its JSON."""
         if kind not in get_args(IndexType):
             raise ValueError(kind)
         config = cls(kind, n_lists, code_bytes=code_bytes, n_candidates=n_candidates)
         return config.with_search_width(effort)
 
     def to_settings(self, *, whiten: bool = False) -> dict[str, str]:
-        """Return the configuration as a setting."""
+        """Return the configuration as a setting, by name: JSON of its type and parameters."""
         stored = {
             "kind": self.index_type,
             "n_lists": self.nlist,
@@ -111,13 +111,13 @@ class IndexConfig:
 
     @property
     def search_width(self) -> int:
-        """``nprobe`` or ``ef_search``, by the type; 1 for "flat"."""
+        """Width of a search: ``nprobe`` of IVF types, ``ef_search`` of "hnsw", 1 of "flat"."""
         if self.index_type == "flat":
             return 1
         return self.ef_search if self.index_type == "hnsw" else self.nprobe
 
     def with_search_width(self, width: int) -> IndexConfig:
-        """Return the configuration with another ``nprobe`` or ``ef_search``, by the type."""
+        """Return the configuration with another search width: see `search_width`."""
         if self.index_type == "flat":
             return self
         if self.index_type == "hnsw":
@@ -125,7 +125,7 @@ class IndexConfig:
         return replace(self, nprobe=width)
 
     def has_same_structure(self, other: IndexConfig) -> bool:
-        """Return whether two configurations differ at most in how much a search compares."""
+        """Return whether two configurations have the same type, number of lists and code size."""
         return self._structure == other._structure
 
     @property
@@ -133,7 +133,7 @@ class IndexConfig:
         return self.index_type, self.nlist, self.code_bytes
 
     def memory_bytes(self, n_vectors: int, dimension: int) -> int:
-        """Return about how much memory an index of n vectors takes, in bytes."""
+        """Estimate the memory that an index of n vectors takes, in bytes."""
         vector_bytes = _FLOAT_BYTES * dimension
         bytes_per_vector = {
             "flat": vector_bytes + _ID_BYTES,
@@ -146,22 +146,22 @@ class IndexConfig:
 
     @property
     def min_training_vectors(self) -> int:
-        """Fewest vectors that the index can be trained on."""
+        """Smallest number of vectors that the index can be trained on."""
         return max(self.nlist, 2**_PQ_BITS if self.code_bytes else 0)
 
     @property
     def n_training_vectors(self) -> int:
-        """Number of vectors that the index is trained on, if there are as many."""
+        """Number of vectors that the index is trained on; fewer if the index has fewer."""
         n_vectors = _PQ_SAMPLES if self.index_type == "ivf-pq" else 0
         return max(n_vectors, _SAMPLES_PER_LIST * self.nlist)
 
     def trained_index(self, sample: Float32) -> Any:
-        """Return an empty FAISS index of this type that takes vectors with their ids.
+        """Return an empty, trained FAISS index of this type. Add vectors with ids to it.
 
         Parameters
         ----------
         sample : ndarray of float32, shape (n, dimension)
-            Vectors to train on; "flat" and "hnsw" need none, only the dimension.
+            Vectors to train on. "flat" and "hnsw" need no training; n may be 0.
         """
         dimension = sample.shape[1]
         metric = faiss.METRIC_INNER_PRODUCT
@@ -176,12 +176,12 @@ class IndexConfig:
             sizes = (self.nlist, self.code_bytes, _PQ_BITS, metric)
             index = faiss.IndexIVFPQ(centroids, dimension, *sizes)
             index.pq.cp.min_points_per_centroid = 1
-        index.cp.min_points_per_centroid = 1  # or FAISS prints that it wants more
+        index.cp.min_points_per_centroid = 1  # or FAISS prints a warning about too few vectors
         index.train(np.ascontiguousarray(sample))
         return index
 
     def matches(self, index: Any, dimension: int) -> bool:
-        """Return whether a FAISS index, read from a file, has this structure and dimension."""
+        """Return whether a FAISS index has this type, number of lists, code size and dimension."""
         has_id_map = isinstance(index, faiss.IndexIDMap2)
         inner: Any = faiss.downcast_index(index.index) if has_id_map else index
         types: dict[str, Any] = {
@@ -199,14 +199,14 @@ class IndexConfig:
         )
 
     def search_parameters(self, *, width_factor: float = 1.0, selector: Any = None) -> Any:
-        """Return FAISS's parameters for a search.
+        """Return a search's parameters as a FAISS object.
 
         Parameters
         ----------
         width_factor : float
-            Factor of ``nprobe`` or ``ef_search``: above 1 if few vectors are allowed as hits.
+            Factor of ``nprobe`` or ``ef_search``. Use more than 1 if few ids are allowed.
         selector : faiss.IDSelector, optional
-            Ids that are allowed as hits.
+            Allow-list of ids. Default: all ids are allowed.
         """
         width = int(np.ceil(self.search_width * width_factor))
         if self.index_type == "flat":
@@ -220,7 +220,7 @@ FLAT = IndexConfig()
 
 
 def held_ids(index: Any) -> Int64:
-    """Return the ids in a FAISS index, in the index's own order: int64, shape (n,)."""
+    """Return the ids in a FAISS index, in the order of its vectors: int64, shape (n,)."""
     if not index.ntotal:
         return np.empty(0, dtype=np.int64)
     if isinstance(index, faiss.IndexIDMap2):

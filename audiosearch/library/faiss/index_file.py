@@ -1,4 +1,4 @@
-"""The file of a FAISS index, with a digest: a damaged or foreign file is never used."""
+"""The file of a FAISS index. Its digest and token reveal a damaged or foreign file."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ FILE_NAME, WHITENED_FILE_NAME = "vectors.faiss", "whitened.faiss"
 
 _FAISS: Any = faiss  # its type stubs lack the classes that SWIG makes
 
-# The file is what FAISS writes, then a footer: a line of JSON padded to this many bytes. FAISS
-# reads no further than its own part, so it can open the file too.
+# The file consists of the part that FAISS writes and a footer: a line of JSON, padded to this many
+# bytes. FAISS ignores the footer, so it can open the file too.
 _FOOTER_BYTES = 256
 _COMMIT_SECONDS = 0.2  # time for another process to store the token of the file that it wrote
 
@@ -38,10 +38,10 @@ def file_name(*, whiten: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Footer:
-    """The end of the file.
+    """Footer of the file.
 
-    The database keeps the token of the file last written for it. So the file of another
-    database is not used, nor one that is newer than a database restored from a backup.
+    The database stores the token of the last file that was written for it. A file with another
+    token is not used: it belongs to another database, or is newer than a restored backup.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class _Footer:
     token : str
         Random name of this version of the file.
     blake3 : str
-        Digest of FAISS's part followed by the revision.
+        BLAKE3 digest of FAISS's part, followed by the revision in decimal digits.
     """
 
     revision: int
@@ -68,9 +68,9 @@ class _Footer:
 
 @dataclass(frozen=True, slots=True)
 class LoadedIndex:
-    """A FAISS index whose vectors lie in a memory-mapped file.
+    """A FAISS index that reads its vectors from a memory-mapped file.
 
-    Don't change the index, and don't use it after ``content`` is gone.
+    Don't change the index. Keep ``content`` as long as you use it.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class LoadedIndex:
 
 
 class InvalidIndexFile(Exception):
-    """The problem with a file, as the end of a sentence; no text if no file was ever written."""
+    """A file can't be used. The text is a phrase such as "is damaged", or empty for a new index."""
 
 
 class IndexFile:
@@ -96,7 +96,7 @@ class IndexFile:
     Parameters
     ----------
     database : SettingsDatabase
-        The database that the vectors come from. It keeps the token of the last file written.
+        Database that the vectors come from. It stores the token of the last file written.
     path : Path
     """
 
@@ -128,8 +128,8 @@ class IndexFile:
         return self._database.settings().get(self._token)
 
     def write(self, index: Any, revision: int, settings: dict[str, str]) -> None:
-        """Write a FAISS index that is up to date with a revision, and settings with it."""
-        # In one transaction, so that two processes write one after the other.
+        """Write a FAISS index that is up to date with a revision, and store settings with it."""
+        # The transaction makes two processes write one after the other.
         with self._database.transaction(), atomic_path(self._path) as draft:
             remove_drafts(self._path.parent, self._path.name)
             faiss.write_index(index, str(draft))
@@ -187,5 +187,5 @@ def token_setting(path: Path) -> str:
 
 
 def _digest(body: blake3, revision: int) -> str:
-    """Return the digest of a body followed by its revision, as hexadecimal digits."""
+    """Return the digest of a body followed by its revision, in hexadecimal digits."""
     return body.update(str(revision).encode()).hexdigest()

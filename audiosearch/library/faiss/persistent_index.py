@@ -1,4 +1,4 @@
-"""A FAISS index in a file: brought up to date with the database, rebuilt when in doubt."""
+"""A FAISS index in a file, brought up to date with the database or rebuilt from it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from audiosearch.library.faiss.vector_database import VectorDatabase
     from audiosearch.types import UInt8
 
-_MAX_OUTDATED = 0.2  # share of the vectors; above it, a trained index is rebuilt
+_MAX_OUTDATED = 0.2  # a trained index is rebuilt if more than this share of it is outdated
 
 log = logging.getLogger(__name__)
 
 
 def save(database: VectorDatabase, directory: Path, index: FaissIndex) -> None:
-    """Write a built index, and use its type and parameters for searches from now on.
+    """Write a FAISS index to its file, and store its type and parameters for later searches.
 
     Raises
     ------
     OSError, RuntimeError
-        If the file can't be written. RuntimeError comes from FAISS.
+        If the file can't be written. FAISS raises RuntimeError.
     """
     settings = index.config.to_settings(whiten=index.is_whitened) | index.whitening_settings()
     file = IndexFile(database, directory / file_name(whiten=index.is_whitened))
@@ -40,14 +40,14 @@ def save(database: VectorDatabase, directory: Path, index: FaissIndex) -> None:
 
 
 class PersistentFaissIndex(FaissIndex):
-    """A FAISS index that is kept in a file and follows the database.
+    """A FAISS index that is stored in a file and kept up to date with the database.
 
-    The search is exact, unless the database's settings name another type than "flat".
+    The database's settings name its type. The default, "flat", searches exactly.
 
     Parameters
     ----------
     database : VectorDatabase
-        Source of the vectors; the file is brought up to date with it.
+        Source of the vectors.
     directory : Path
         Folder of the file.
     whiten : bool
@@ -64,25 +64,25 @@ class PersistentFaissIndex(FaissIndex):
         super().__init__(database, config, whiten=whiten)
         self._path = directory / file_name(whiten=whiten)
         self._file = IndexFile(database, self._path)
-        self._mapped: UInt8 | None = None  # memory that FAISS reads from and must not change
+        self._mapped: UInt8 | None = None  # mapped file that FAISS reads from and must not change
         self._read()
         self.refresh()
 
     def _read(self) -> None:
-        """Take the index from the file, if it is valid and has the configured structure."""
+        """Read the index from the file. It stays None if the file is invalid or of another type."""
         self.faiss = None
         try:
             loaded = self._file.read()
         except InvalidIndexFile as exc:
             if exc.args:
-                log.warning("%s %s. It is rebuilt from the database.", self._path, exc)
+                log.warning("%s %s. It will be rebuilt from the database.", self._path, exc)
             return
         self.faiss, self.revision, self._mapped = loaded.index, loaded.revision, loaded.content
         if not self.config.matches(self._inner, self._database.dimension):
             self.faiss = None
 
     def refresh(self) -> None:
-        """Bring the index up to date with the database, and write it if the folder allows it."""
+        """Bring the index up to date with the database, and write the file if possible."""
         configured = IndexConfig.from_settings(self._database.settings(), whiten=self.is_whitened)
         is_same = configured.has_same_structure(self.config)
         self.config = configured
@@ -107,14 +107,14 @@ class PersistentFaissIndex(FaissIndex):
             self._write(configured, settings)
 
     def _write(self, configured: IndexConfig, settings: dict[str, str]) -> None:
-        """Write the file, unless another process has changed the type meanwhile."""
+        """Write the file, unless another process has just changed the configured type."""
         with self._database.transaction():
             now = IndexConfig.from_settings(self._database.settings(), whiten=self.is_whitened)
             if now.has_same_structure(configured):
                 self._file.write(self.faiss, self.revision, settings)
 
     def _must_rebuild(self) -> bool:
-        """Return whether the index can't be brought up to date, or wouldn't suit the tracks."""
+        """Return whether the index must be rebuilt, because it can't take the changes."""
         if self.dimension != self._database.dimension:
             return True
         if self.is_whitened:
@@ -123,14 +123,14 @@ class PersistentFaissIndex(FaissIndex):
                 return True
         elif self.config.index_type == "flat":
             return False
-        # FAISS can't remove nodes from a graph. Lists and codes suit the vectors they were
-        # trained on.
+        # FAISS can't remove nodes from an HNSW graph. IVF lists and PQ codes are less accurate if
+        # most vectors differ from those that they were trained on.
         max_share = 0.0 if self.config.index_type == "hnsw" else _MAX_OUTDATED
         return len(self.outdated_ids()) > max_share * self.n_tracks
 
 
 def file_problem(database: VectorDatabase, directory: Path) -> str | None:
-    """Return what is wrong with the file of plain vectors; None if nothing is.
+    """Return the problem with the file of plain vectors, as a phrase; None if there is none.
 
     A file that is older than the database is fine: the next search brings it up to date.
     """

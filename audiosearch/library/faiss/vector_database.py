@@ -1,4 +1,4 @@
-"""The database behind the FAISS indexes, seen from them."""
+"""Protocol of the database that FAISS indexes are built from."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 class SettingsDatabase(Protocol):
-    """A database that keeps settings, which the files of FAISS indexes are checked against."""
+    """A database with settings. One setting for each FAISS file tells whether the file is valid."""
 
     def settings(self) -> dict[str, str]:
         """Return all settings."""
 
     def set_settings(self, settings: dict[str, str]) -> None:
-        """Write settings; settings with other names stay as they are."""
+        """Write settings. Settings with other names don't change."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Write everything inside the block, or nothing."""
+        """Write all changes inside the block, or none."""
 
 
 class VectorDatabase(SettingsDatabase, Protocol):
     """The vectors of all tracks. `audiosearch.library.sqlite.catalog.Catalog` implements it.
 
-    Each vector belongs to a track id. The database counts changes of vectors in a revision.
+    Each vector belongs to a track id. The revision is a number that grows with every change.
     """
 
     @property
@@ -36,7 +36,7 @@ class VectorDatabase(SettingsDatabase, Protocol):
         """Numbers in a vector."""
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Read one state of the database inside the block, even if other processes write."""
+        """Make all reads inside the block see the same state, even if other processes write."""
 
     def count(self) -> int:
         """Return the number of tracks."""
@@ -59,7 +59,7 @@ class VectorDatabase(SettingsDatabase, Protocol):
         Raises
         ------
         TrackNotFound
-            If another process removed one of them.
+            If another process removed one of the tracks.
         """
 
     def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:

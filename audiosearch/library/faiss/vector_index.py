@@ -1,4 +1,4 @@
-"""Vector search in a folder's index: plain and whitened, and the type of its FAISS index."""
+"""Vector indexes of a folder: FAISS indexes of the plain and the whitened vectors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class VectorIndexes:
-    """The FAISS indexes of a folder; FAISS is loaded when the first one is needed.
+    """The FAISS indexes of a folder. FAISS is imported when the first one is needed.
 
     Parameters
     ----------
@@ -34,10 +34,10 @@ class VectorIndexes:
     def __init__(self, database: VectorDatabase, directory: Path) -> None:
         self._database = database
         self._directory = directory
-        self._open: dict[bool, PersistentFaissIndex] = {}  # by whether they are whitened
+        self._open: dict[bool, PersistentFaissIndex] = {}  # key: whether it is whitened
 
     def vector_index(self, *, whiten: bool = False) -> PersistentFaissIndex:
-        """Return the index of the plain or whitened vectors, up to date.
+        """Return the up-to-date vector index of the plain or the whitened vectors.
 
         Raises
         ------
@@ -57,13 +57,13 @@ class VectorIndexes:
     def candidates(
         self, filters: Filters, *, near: tuple[Float32, float] | None = None
     ) -> Int64 | None:
-        """Return the ids of the tracks that may be hits; None for all tracks.
+        """Return the ids of the tracks that may be hits; None if all tracks may.
 
         Parameters
         ----------
         filters : Filters
         near : (ndarray of float32 of shape (dimension,), float), optional
-            A vector of unit length, and the smallest cosine to it.
+            A vector of unit length, and the smallest cosine to it that a hit may have.
 
         Returns
         -------
@@ -85,18 +85,18 @@ class VectorIndexes:
         return sum(path.stat().st_size for path in self._directory.glob("*.faiss"))
 
     def problem(self) -> str | None:
-        """Return what is wrong with the file of the plain vectors; None if nothing is."""
+        """Return the problem with the file of plain vectors, as a phrase; None if there is none."""
         from audiosearch.library.faiss.persistent_index import file_problem
 
         return file_problem(self._database, self._directory)
 
     def delete_file(self) -> None:
-        """Delete the file of the plain vectors; the next search rebuilds it.
+        """Delete the file of the plain vectors. The next search rebuilds it.
 
         Raises
         ------
         IndexUnwritable
-            If it can't be deleted.
+            If the file can't be deleted.
         """
         from audiosearch.library.faiss.index_file import FILE_NAME
 
@@ -109,7 +109,7 @@ class VectorIndexes:
                 f"Can't delete {path}: {exc.strerror}.", hint=f"Delete {path} yourself."
             ) from exc
 
-    # Vectors in the database, and indexes of other types, for `audiosearch optimize`
+    # For `audiosearch optimize`: the vectors, and FAISS indexes of other types
 
     def ids(self) -> Int64:
         """Return the ids of the tracks that have a vector, ascending: int64, shape (n,)."""
@@ -124,13 +124,13 @@ class VectorIndexes:
         return self._database.vector_blocks()
 
     def config(self, *, whiten: bool = False) -> IndexConfig:
-        """Return type and parameters of the index in use."""
+        """Return type and parameters of the FAISS index that searches use."""
         from audiosearch.library.faiss.index_config import IndexConfig
 
         return IndexConfig.from_settings(self._database.settings(), whiten=whiten)
 
     def build(self, config: IndexConfig, *, whiten: bool = False) -> FaissIndex:
-        """Return an index of all vectors in memory. `use` makes searches use it."""
+        """Build a FAISS index of all vectors in memory. Pass it to `use` to search with it."""
         from audiosearch.library.faiss.faiss_index import FaissIndex
 
         index = FaissIndex(self._database, config, whiten=whiten)
@@ -138,12 +138,12 @@ class VectorIndexes:
         return index
 
     def use(self, index: FaissIndex) -> None:
-        """Write an index that `build` returned, and use it for searches from now on.
+        """Write an index that `build` returned, and make later searches use it.
 
         Raises
         ------
         IndexUnwritable
-            If it can't be written.
+            If the file can't be written.
         """
         from audiosearch.library.faiss.persistent_index import save
 
@@ -152,6 +152,6 @@ class VectorIndexes:
         except (OSError, RuntimeError) as exc:  # RuntimeError comes from FAISS
             raise IndexUnwritable(
                 f"Can't write the FAISS index to {self._directory}.",
-                hint="Make room on the disk, or make the folder writable.",
+                hint="Free some space on the disk, or make the folder writable.",
             ) from exc
         self._open.clear()

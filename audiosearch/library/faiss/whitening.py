@@ -1,4 +1,7 @@
-"""Whitening: a transform after which the directions that all vectors share count for less."""
+"""Whitening: a transform that reduces the directions that all vectors share.
+
+Fitted to a library, it spreads out vectors that are close to each other.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,18 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32
 
-# Fewer tracks say too little about how vectors spread: 300 for 128 dimensions.
+# With fewer tracks, the covariance of the vectors is too uncertain. For 128 dimensions: 300.
 _MIN_TRACKS, _MIN_TRACKS_PER_DIMENSION = 300, 300 / 128
-# Vectors that a transform is fitted to: at most so many, or so many numbers (128 MiB), but a few
-# for each dimension.
+# The transform is fitted to a sample: at most _MAX_SAMPLES vectors, and at most _MAX_SAMPLE_NUMBERS
+# numbers (128 MiB). But it has at least _MIN_SAMPLES_PER_DIMENSION vectors for each dimension.
 _MAX_SAMPLES, _MAX_SAMPLE_NUMBERS, _MIN_SAMPLES_PER_DIMENSION = 262_144, 262_144 * 128, 16
-_MAX_GROWTH = 1.25  # factor between the tracks now and at the last fit
+_MAX_GROWTH = 1.25  # fitted again if the number of tracks has changed by more than this factor
 
-# Eigenvalues to this power; -0.5 would make all directions alike, and noise as loud as the rest.
+# Each axis is scaled by its eigenvalue to this power. -0.5 would give all axes the same variance,
+# and so amplify noise.
 _EIGEN_POWER = -0.35
-# The covariance is shrunk towards its mean eigenvalue: by half at this many tracks, by less for
-# more tracks.
+# The covariance is shrunk towards its mean eigenvalue: by this number divided by the number of
+# tracks, at most by half.
 _SHRINKAGE_TRACKS = 64
 
 
@@ -36,7 +40,7 @@ def min_tracks_to_whiten(dimension: int) -> int:
 
 
 def max_fitting_samples(dimension: int) -> int:
-    """Return the largest number of vectors that a transform is fitted to."""
+    """Return the largest number of vectors that the whitening is fitted to."""
     n_samples = max(_MAX_SAMPLE_NUMBERS // dimension, _MIN_SAMPLES_PER_DIMENSION * dimension)
     return min(_MAX_SAMPLES, n_samples)
 
@@ -44,7 +48,7 @@ def max_fitting_samples(dimension: int) -> int:
 def whitened_index(
     vectors: Float32, trained_index: Callable[[Float32], Any] = FLAT.trained_index
 ) -> Any:
-    """Return an empty FAISS index that whitens the vectors that it is given.
+    """Return an empty FAISS index that whitens the vectors that are added or searched.
 
     The transform subtracts the mean, rotates to the principal axes, scales each axis by a power
     of its variance, and scales the result to length 1.
@@ -54,14 +58,16 @@ def whitened_index(
     vectors : ndarray of float32, shape (n, dimension)
         Vectors of unit length to fit the transform to, at least `min_tracks_to_whiten` of them.
     trained_index : callable
-        Returns an empty FAISS index trained on vectors; it is called with the whitened ones.
+        Function that returns an empty FAISS index trained on vectors. It is called with the
+        whitened vectors.
     """
     dimension = vectors.shape[1]
     pca = faiss.PCAMatrix(dimension, dimension, _EIGEN_POWER)
     pca.train(vectors)
     share = min(0.5, _SHRINKAGE_TRACKS / len(vectors))
     mean_variance = float(faiss.vector_to_array(pca.eigenvalues).mean())
-    # But for a factor, which the scaling to length 1 removes: (1 - share) C + share * mean(C) I.
+    # The shrunk covariance is (1 - share) C + share * mean(C) I, up to a factor. The scaling to
+    # length 1 removes the factor.
     pca.epsilon = share / (1 - share) * mean_variance
     pca.prepare_Ab()
     to_unit_length = faiss.NormalizationTransform(dimension)
@@ -77,7 +83,7 @@ def check_enough_tracks(n_tracks: int, dimension: int) -> None:
     Raises
     ------
     LibraryError
-        If there are too few.
+        If there are too few tracks.
     """
     n_needed = min_tracks_to_whiten(dimension)
     if n_tracks < n_needed:
@@ -88,7 +94,7 @@ def check_enough_tracks(n_tracks: int, dimension: int) -> None:
 
 
 def is_current(n_fitted: int, n_tracks: int) -> bool:
-    """Return whether a transform that was fitted to n_fitted tracks still suits n_tracks."""
+    """Return whether whitening that was fitted to n_fitted tracks can be used for n_tracks."""
     return n_fitted / _MAX_GROWTH <= n_tracks <= n_fitted * _MAX_GROWTH
 
 
@@ -103,7 +109,7 @@ def projection_matrix(index: Any) -> Float32:
 
 
 def transformed(index: Any, vectors: Float32) -> Float32:
-    """Return vectors as a whitened index compares them.
+    """Whiten vectors with the transform of a whitened index.
 
     Parameters
     ----------

@@ -31,16 +31,16 @@ class FolderBackend:
         return os.path.abspath(location)
 
     def exists(self, location: str) -> bool:
-        """Return whether the folder holds an index, sound or damaged."""
+        """Return whether the folder holds an index, intact or damaged."""
         return database.exists(Path(location))
 
     def check_writable(self, location: str) -> None:
-        """Check, without changing anything, that an index can be created or changed.
+        """Check that an index can be created or changed. Nothing is changed.
 
         Raises
         ------
         IndexUnwritable
-            If it can't.
+            If the folder can't be written.
         """
         path = Path(location).absolute()
         existing = next(p for p in (path, *path.parents) if os.path.exists(p))
@@ -51,12 +51,12 @@ class FolderBackend:
             )
 
     def open(self, location: str, settings: dict[str, str] | None) -> OpenIndex[Int64]:
-        """Open the index in a folder; create it if there is none and settings are given.
+        """Open the index in a folder. Create it if it doesn't exist and settings are given.
 
         Raises
         ------
         IndexNotFound
-            If there is no index, and no settings for a new one.
+            If the index doesn't exist and no settings are given.
         IndexUnwritable, LibraryError
             If the database can't be written, or is damaged.
         """
@@ -70,7 +70,7 @@ class FolderBackend:
         )
 
     def recover(self, location: str, spec: EmbeddingSpec | None) -> RecoveryReport:
-        """Save the rows of a damaged database: see `audiosearch.library.folder.recovery`."""
+        """Save the readable rows of a damaged database: see `folder.recovery.recover`."""
         from audiosearch.library.folder.recovery import recover
 
         return recover(Path(location).absolute(), spec=spec)

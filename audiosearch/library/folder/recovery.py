@@ -1,4 +1,4 @@
-"""Recover a damaged database: save every row that can be read in a new one."""
+"""Recover a damaged database: copy every readable row to a new one."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from audiosearch.library.track import UNIT_TOLERANCE, EmbeddingSpec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Columns of the tables, in order. Rows that no tree leads to don't say which table they belong to:
-# they are told apart by the types of their values.
+# Columns of the tables, in order. A row that is read without its B-tree doesn't say which table it
+# belongs to. The types of its values tell.
 _TRACK = ["id", "path", "size", "mtime_ns", "content_hash", "seconds", "sample_rate_hz"]
 _TRACK += ["channels", "format", "title", "artist", "album", "album_artist", "genre", "year"]
 _TRACK += ["track_number"]
@@ -37,7 +37,7 @@ _Vectors = dict[int, tuple[int, bytes]]  # revision and embedding by track id
 
 @dataclass(slots=True)
 class _Rows:
-    """Rows that were read.
+    """Rows that were read from a damaged database.
 
     Attributes
     ----------
@@ -46,8 +46,8 @@ class _Rows:
     tracks : dict
         Columns by id.
     vectors : dict
-        By their length in bytes: revision and embedding by track id. Pages that are no longer in
-        use may hold vectors of an earlier model with another dimension.
+        Revision and embedding by track id, grouped by the length of the embedding in bytes. Free
+        pages may hold vectors of an earlier model with another dimension.
     failures : dict
         Columns by path.
     """
@@ -70,7 +70,7 @@ class _Rows:
             self.tracks[rowid] = dict(zip(_TRACK, values, strict=False)) | {"id": rowid}
 
     def spec(self, fallback: EmbeddingSpec | None) -> EmbeddingSpec | None:
-        """Return the spec in the settings; else the fallback, with the commonest dimension."""
+        """Return the spec in the settings, or else the fallback with the most common dimension."""
         try:
             return EmbeddingSpec.from_settings(self.settings)
         except (KeyError, ValueError):
@@ -81,7 +81,7 @@ class _Rows:
 
 
 def _is_unit(embedding: bytes) -> bool:
-    """Return whether bytes are a vector of length 1, as all stored vectors are."""
+    """Return whether bytes hold a float32 vector of length 1, like every stored vector."""
     if len(embedding) % 4:
         return False
     length = np.linalg.norm(from_blob(embedding).astype(np.float64))
@@ -89,15 +89,15 @@ def _is_unit(embedding: bytes) -> bool:
 
 
 def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryReport:
-    """Save every row that can be read of a damaged database in a new one, and keep the old one.
+    """Copy every readable row of a damaged database to a new one, and keep the old one.
 
     Parameters
     ----------
     directory : Path
         Folder of the index.
     spec : EmbeddingSpec, optional
-        Model of the vectors, used only if the damaged database doesn't say it. The dimension is
-        that of the vectors.
+        Model of the vectors. Used only if the damaged database no longer names it. Its dimension
+        is replaced with that of the vectors.
 
     Raises
     ------
@@ -111,8 +111,8 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
     spec = rows.spec(spec)
     if spec is None:
         raise LibraryError(
-            f"{len(rows.tracks)} tracks of the index {directory} can be read, but not which model "
-            "made them.",
+            f"{len(rows.tracks)} tracks of the index {directory} can be read, but the name of "
+            "their model is lost.",
             hint="Name the model: `audiosearch doctor --repair --model NAME`.",
         )
     vectors = rows.vectors.get(4 * spec.dimension, {})
@@ -150,7 +150,7 @@ def _read(path: Path) -> _Rows:
 def _add_from_index_file(
     vectors: _Vectors, path: Path, settings: dict[str, str], dimension: int
 ) -> None:
-    """Add vectors that only the FAISS file has, if it is valid and as new as the database."""
+    """Add vectors that only the FAISS file holds, if it is valid and not outdated."""
     try:
         token = settings.get(index_file.token_setting(path))
         loaded = index_file.read_by_token(path, token)
@@ -168,7 +168,7 @@ def _last_revision(vectors: _Vectors) -> int:
 
 
 def _write(folder: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors) -> int:
-    """Write a new database into a folder, and return the number of tracks in it."""
+    """Write a new database to a folder, and return the number of tracks in it."""
     catalog = Catalog(folder, settings=spec.to_settings())
     last_of_path = {track["path"]: i for i, track in sorted(rows.tracks.items())}
     ids = sorted(vectors.keys() & last_of_path.values())
@@ -195,7 +195,7 @@ def _insert(
 
 
 def _keep_copy(path: Path) -> Path:
-    """Copy a database and its log to a name that is not in use, and return it."""
+    """Copy a database and its write-ahead log to an unused name, and return that path."""
     number = 1
     while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1

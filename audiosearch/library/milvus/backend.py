@@ -25,7 +25,7 @@ class MilvusBackend:
             "metric IP.",
         ),
         Capability.REEMBED: Unsupported(
-            "Can't replace the vectors of {location} by another model's: Milvus has no "
+            "Can't replace the vectors of {location} with another model's: Milvus has no "
             "transactions.",
             hint="Add the files to another collection, with --model.",
         ),
@@ -46,31 +46,31 @@ class MilvusBackend:
         Raises
         ------
         LibraryError
-            If the server can't be asked.
+            If the server can't be reached.
         """
         from audiosearch.library.milvus.database import exists
 
         return exists(location)
 
     def check_writable(self, location: str) -> None:
-        """Check that the packages for Milvus are installed. The server itself checks rights.
+        """Check that the packages for Milvus are installed. The server checks permissions itself.
 
         Raises
         ------
         MissingExtra
-            If one is missing.
+            If a package is missing.
         """
         from audiosearch.library.milvus.client import check_installed
 
         check_installed(location)
 
     def open(self, location: str, settings: dict[str, str] | None) -> OpenIndex[MilvusCandidates]:
-        """Open the index at an address; create it if there is none and settings are given.
+        """Open the index at an address. Create it if it doesn't exist and settings are given.
 
         Raises
         ------
         IndexNotFound
-            If there is no index, and no settings for a new one.
+            If the index doesn't exist and no settings are given.
         MissingExtra
             If a package for Milvus isn't installed.
         LibraryError

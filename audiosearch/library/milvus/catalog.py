@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from audiosearch.library.track import Track
     from audiosearch.types import Float32, Int64
 
-_MAX_ID = 2**53  # JavaScript has no larger whole numbers
+_MAX_ID = 2**53  # JavaScript can't represent all larger whole numbers
 
 
 class MilvusCatalog(MilvusVectors):
     """The tracks and vectors of a collection; it implements `Storage`.
 
-    Ids are made from paths, so that two processes that add the same file add one track. The
+    Ids are computed from paths. So two processes that add the same file add one track. The
     parameters and errors of the class are those of `MilvusDatabase`.
     """
 
@@ -51,8 +51,8 @@ class MilvusCatalog(MilvusVectors):
     def put(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
         """Store tracks with vectors of unit length, and return the tracks with their ids.
 
-        A track replaces the one under the same path and takes over its id. A new track keeps the
-        id that it brings, if that is free. Failures under the same paths are removed.
+        A track with the path of a stored track replaces it and takes over its id. A new track
+        keeps its own id if no other track has it. Failures with the same paths are removed.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class MilvusCatalog(MilvusVectors):
         self.remove_failures_at([track.path])
 
     def set_tags(self, track: Track, tags: Mapping[str, str | int | None]) -> None:
-        """Set some fields of a track, unless its content hash was changed meanwhile."""
+        """Set the given fields of a track, unless its stored content hash has changed."""
         changes: dict[str, Any] = dict(tags)
 
         def with_tags(stored: Track) -> Track | None:
@@ -113,12 +113,13 @@ class MilvusCatalog(MilvusVectors):
         self._rewrite({track.id: with_path(path) for track, path in tracks})
 
     def _rewrite(self, changes: Mapping[int, Callable[[Track], Track | None]]) -> None:
-        """Store changed tracks with their current vectors; None leaves a track as it is.
+        """Store changed tracks with their current vectors.
 
         Parameters
         ----------
         changes : mapping
-            Function from the stored to the changed track, by track id.
+            By track id, a function that takes the stored track and returns the changed one. If it
+            returns None, the track isn't changed.
         """
         for batch in batches(list(changes), self.vector_batch_rows):
             rows = {}
@@ -130,7 +131,7 @@ class MilvusCatalog(MilvusVectors):
             self._upsert(rows)
 
     def remove(self, tracks: Iterable[Track]) -> None:
-        """Remove tracks and their vectors, except tracks whose path was changed meanwhile."""
+        """Remove tracks and their vectors, except tracks that have another path by now."""
         paths = {track.id: track.path for track in tracks}
         for batch in batches(list(paths)):
             rows = self.query(one_of("id", batch), ["path"])
@@ -140,7 +141,7 @@ class MilvusCatalog(MilvusVectors):
         self.count_change()
 
     def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
-        """Yield the tracks with some ids, or all tracks, in the order of their ids."""
+        """Yield the tracks with the given ids, or all tracks, in ascending order of id."""
         if ids is None:
             yield from map(track_of, self.iterate(self.collection, "", list(TRACK_FIELDS)))
             return
@@ -148,8 +149,8 @@ class MilvusCatalog(MilvusVectors):
             yield from self._tracks_where(one_of("id", batch))
 
     def list_tracks(self, limit: int, offset: int) -> list[Track]:
-        """Return one page of all tracks, in the order of their ids."""
-        rows = self.iterate(self.collection, "", ["id"])  # Milvus can't skip so many rows itself
+        """Return one page of all tracks, in ascending order of id."""
+        rows = self.iterate(self.collection, "", ["id"])  # Milvus itself can't skip many rows
         ids = [row["id"] for row in islice(rows, offset, offset + limit)]
         return list(self.tracks(ids))
 
@@ -158,12 +159,12 @@ class MilvusCatalog(MilvusVectors):
         return next(iter(self._tracks_where(f"path == {literal(coded(path))}")), None)
 
     def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
-        """Yield the tracks that have one of some content hashes."""
+        """Yield the tracks that have one of the given content hashes."""
         for batch in batches(content_hashes):
             yield from self._tracks_where(one_of("content_hash", batch))
 
     def _tracks_where(self, condition: str) -> list[Track]:
-        """Return the tracks, at most `MAX_K`, that fulfil a condition, ordered by their ids."""
+        """Return the tracks that meet a condition, at most `MAX_K`, in ascending order of id."""
         rows = self.query(condition, TRACK_FIELDS, limit=MAX_K)
         return sorted(map(track_of, rows), key=lambda track: track.id)
 
@@ -178,7 +179,7 @@ class MilvusCatalog(MilvusVectors):
         return {row["content_hash"] for row in rows}
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return size (bytes) and modification time (ns) of those paths that are stored."""
+        """Return size (bytes) and modification time (ns) by path, for the paths that are stored."""
         result: dict[str, tuple[int, int]] = {}
         for batch in batches([coded(path) for path in paths]):
             rows = self.query(one_of("path", batch), ["path", "size", "mtime_ns"])
@@ -193,8 +194,8 @@ class MilvusCatalog(MilvusVectors):
     def search_text(self, words: str, limit: int, offset: int) -> list[int]:
         """Return the ids of tracks with all words in their tags or path, shortest texts first.
 
-        A word also matches longer words that begin with it. Of more than `MAX_K` such tracks,
-        Milvus leaves some out.
+        A word also matches longer words that begin with it. If more than `MAX_K` tracks match,
+        only that many are considered.
         """
         condition = contains_phrases([split(word) for word in words.split()])
         rows = self.query(condition, ["words"], limit=MAX_K)
@@ -202,7 +203,7 @@ class MilvusCatalog(MilvusVectors):
         return [row["id"] for row in rows[offset : offset + limit]]
 
     def totals(self) -> tuple[int, float, int]:
-        """Return the number of tracks, their seconds together, and the number of failures."""
+        """Return the number of tracks, their total seconds, and the number of failures."""
         rows = self.iterate(self.collection, "", ["seconds"])
         lengths = np.fromiter((row["seconds"] for row in rows), dtype=np.float64)
         return len(lengths), float(lengths.sum()), len(self.failures())
@@ -211,7 +212,7 @@ class MilvusCatalog(MilvusVectors):
 
     @contextlib.contextmanager
     def all_with_vectors(self) -> Iterator[tuple[int, Iterator[tuple[Track, Float32]]]]:
-        """Give the number of tracks, and an iterator over all tracks with their vectors.
+        """Yield the number of tracks, and an iterator over all tracks with their vectors.
 
         Raises
         ------
@@ -233,12 +234,15 @@ class MilvusCatalog(MilvusVectors):
             )
 
     def missing_vectors(self) -> list[Track]:
-        """Return no tracks: in Milvus, each row has its vector."""
+        """Return an empty list: in Milvus, each track has its vector."""
         return []
 
 
 def _new_id(track: Track, attempt: int) -> int:
-    """Return an id for a new track: the one that it brings, or else one made from its path."""
+    """Return an id for a new track: its own id, or a hash of its path.
+
+    Each further attempt returns another hash.
+    """
     if track.id and not attempt:
         return track.id
     digest = blake3(f"{attempt} {coded(track.path)}".encode()).digest(8)

@@ -1,4 +1,4 @@
-"""Connection to Milvus: addresses, and errors of the client as errors with a hint."""
+"""Connection to Milvus: parse addresses, call the client, give its errors a hint."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from audiosearch.errors import LibraryError, MissingExtra, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Environment variable with the token, or ``user:password``, of a server.
-TOKEN = "AUDIOSEARCH_MILVUS_TOKEN"  # noqa: S105  (its name)
+#: Name of the environment variable with the token, or ``user:password``, of a server.
+TOKEN = "AUDIOSEARCH_MILVUS_TOKEN"  # noqa: S105  (not a password: a variable's name)
 
 _LITE = "milvus+lite:"
 _LITE_COLLECTION = "audiosearch"
 _DEFAULT_PORT = 19530
 _CONNECT_SECONDS = 10.0
-_TIMEOUT_SECONDS = 60.0  # of one call
+_TIMEOUT_SECONDS = 60.0  # for one call
 # By default, the client pings an idle server every ten seconds. A server with gRPC's defaults, such
 # as Milvus Lite, then closes the connection.
 _KEEPALIVE = {"grpc.keepalive_time_ms": 60_000, "grpc.keepalive_permit_without_calls": False}
 _REFUSAL_CODES = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 _FORM = "Write milvus://HOST:PORT/COLLECTION, or milvus+lite:///folder/file.db."
 
-_engines: Counter[str] = Counter()  # connections to the engine of each file
+_engines: Counter[str] = Counter()  # number of connections to Milvus Lite, by file
 _lock = threading.Lock()
 
 
@@ -44,7 +44,7 @@ class Address:
     location : str
         The address as the user wrote it.
     uri : str
-        The address as Milvus's client takes it.
+        The address in the form that Milvus's client takes.
     collection : str
         Name of the collection.
     file : str or None
@@ -91,7 +91,7 @@ class Address:
         if not re.fullmatch(r"[A-Za-z_]\w{0,200}", collection, re.ASCII):
             raise UsageError(
                 f"{collection} can't be the name of a collection.",
-                hint="Use letters from A to Z, digits and _, and begin with no digit.",
+                hint="Use letters from A to Z, digits and _. Don't begin with a digit.",
             )
         scheme = "https" if parts.scheme == "milvus+tls" else "http"
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -99,7 +99,7 @@ class Address:
 
 
 class Connection:
-    """Connection to Milvus, with errors that have a hint.
+    """Connection to Milvus. Its errors are `LibraryError` with a hint.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class Connection:
     Raises
     ------
     MissingExtra
-        If the client isn't installed.
+        If Milvus's client isn't installed.
     LibraryError
         If the server can't be reached, or refuses the token.
     """
@@ -146,7 +146,7 @@ class Connection:
             return getattr(self.client, method)(*args, **{"timeout": _TIMEOUT_SECONDS} | options)
 
     def next_rows(self, iterator: Any) -> list[dict[str, Any]]:
-        """Return the next rows of a query iterator of the client; none at its end."""
+        """Return the next rows of a query iterator of the client; an empty list at its end."""
         with self._errors():
             return list(iterator.next())
 
@@ -156,7 +156,7 @@ class Connection:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Translate errors of Milvus and of the network into errors with a hint."""
+        """Raise errors of Milvus and of the network as errors with a hint."""
         import grpc
         from pymilvus import MilvusException
 
@@ -173,7 +173,7 @@ class Connection:
                 raise _unreachable(location) from exc
             raise LibraryError(
                 f"The index {location} reports an error: {text}.",
-                hint="The log of the server may say more.",
+                hint="Look into the log of the server for the cause.",
             ) from exc
         except OSError as exc:
             raise LibraryError(
@@ -183,27 +183,27 @@ class Connection:
 
 
 def _start_engine(file: str) -> None:
-    """Start Milvus Lite on a file, which no other process can open then."""
+    """Start Milvus Lite on a file. No other process can open the file while it runs."""
     from milvus_lite import server_manager_instance
 
     os.makedirs(os.path.dirname(file), exist_ok=True)
     if os.path.isfile(file):
         raise LibraryError(
-            f"{file} is not an index of Milvus Lite, which would be a folder.",
-            hint="Use another name; the index is created if it doesn't exist.",
+            f"{file} is a file. An index of Milvus Lite is a folder.",
+            hint="Use another name. The index is created if it doesn't exist.",
         )
     with _lock:
         if server_manager_instance.start_and_get_uri(file) is None:
             raise LibraryError(
                 f"Milvus Lite can't open {file}.",
-                hint="Only one process at a time can open it: end the other one. Check too that "
+                hint="Only one process can open it at a time: end the other one. Also check that "
                 "you may write to the folder.",
             )
         _engines[file] += 1
 
 
 def _release_engine(file: str) -> None:
-    """Release the file of a Milvus Lite that no connection uses any more."""
+    """Count a connection to a Milvus Lite file as closed. After the last one, release the file."""
     from milvus_lite import server_manager_instance
 
     with _lock:
@@ -218,7 +218,7 @@ def check_installed(location: str) -> None:
     Raises
     ------
     MissingExtra
-        If one is missing.
+        If a package is missing.
     """
     _pymilvus(Address.parsed(location))
 
@@ -232,7 +232,7 @@ def _pymilvus(address: Address) -> Any:
     except ModuleNotFoundError as exc:
         package = "milvus-lite" if exc.name == "milvus_lite" else "pymilvus"
         raise MissingExtra("An index in Milvus", package, "milvus") from exc
-    for name in ("pymilvus", "milvus_lite"):  # they log the traceback of every error they raise
+    for name in ("pymilvus", "milvus_lite"):  # they log a traceback for every error
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return pymilvus
 
@@ -245,7 +245,7 @@ def _is_refusal(error: BaseException | None) -> bool:
 
 def _refused(location: str) -> LibraryError:
     return LibraryError(
-        f"The index {location} refuses access: the token is missing, wrong, or lacks the right.",
+        f"The index {location} refuses access: the token is missing, wrong, or lacks permission.",
         hint=f"Put the token, or user:password, into the environment variable {TOKEN}.",
     )
 

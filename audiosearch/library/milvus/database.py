@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_BATCH_ROWS = 500  # of one request
-_BATCH_NUMBERS = 500 * 512  # of the vectors in one request: 1 MiB
-_PAGE_ROWS = 10_000  # of an iterator
-_PAGE_NUMBERS = 10_000 * 128  # of the vectors in a page of an iterator
-_BLOB_PART_BYTES = 60_000  # of a part of a blob, as text
-_BLOB_PARTS = 20  # in one request
-_CHANGED = "changed"  # setting: time of the last change
+_BATCH_ROWS = 500  # rows of one request
+_BATCH_NUMBERS = 500 * 512  # numbers in the vectors of one request: 1 MiB
+_PAGE_ROWS = 10_000  # rows of an iterator's page
+_PAGE_NUMBERS = 10_000 * 128  # numbers in the vectors of an iterator's page
+_BLOB_PART_BYTES = 60_000  # of one part of a blob, in base64
+_BLOB_PARTS = 20  # parts of a blob in one request
+_CHANGED = "changed"  # setting: time of the last change, in nanoseconds since 1970
 
 
 def exists(location: str) -> bool:
@@ -50,16 +50,16 @@ def exists(location: str) -> bool:
 
 
 class MilvusDatabase:
-    """A collection of tracks, and one beside it of settings and failures.
+    """The collection of tracks, and the collection of settings and failures.
 
-    Milvus has no transactions: each request is written at once.
+    Milvus has no transactions. Each request is written immediately.
 
     Parameters
     ----------
     location : str
         Address of the index: see `audiosearch.library.milvus.client.Address`.
     settings : dict, optional
-        Settings of a new index, which is created if there is none.
+        Settings of a new index. None: open an existing index only.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class MilvusDatabase:
     Raises
     ------
     IndexNotFound
-        If there is no index, and no settings for a new one.
+        If the index doesn't exist and no settings are given.
     LibraryError
         If the server can't be reached, or the collection wasn't created by audiosearch.
     """
@@ -107,7 +107,10 @@ class MilvusDatabase:
         self._load(self.collection)
 
     def _stored_settings(self) -> dict[str, str] | None:
-        """Return the settings of an index that was created completely: they are written last."""
+        """Return the settings; None if the index wasn't created completely.
+
+        The settings are written last.
+        """
         if not self.call("has_collection", self.collection):
             return None
         self._read_schema()
@@ -118,13 +121,13 @@ class MilvusDatabase:
         return settings if _CHANGED in settings else None
 
     def _read_schema(self) -> None:
-        """Read the dimension from the collection, which must have the fields of tracks."""
+        """Read the dimension from the collection, and check that it has the fields of tracks."""
         described = self.call("describe_collection", self.collection)
         fields = {field["name"]: field for field in described["fields"]}
         if not {"embedding", *TRACK_FIELDS} <= fields.keys():
             raise LibraryError(
                 f"The collection {self.location} wasn't created by audiosearch.",
-                hint="Name another collection; it is created if it doesn't exist.",
+                hint="Name another collection. It is created if it doesn't exist.",
             )
         self.dimension = int(fields["embedding"]["params"]["dim"])
 
@@ -134,7 +137,7 @@ class MilvusDatabase:
             raise LibraryError(
                 f"The collection {self.location} has vectors of {self.dimension} numbers, not of "
                 f"{expected}.",
-                hint="Name another collection; it is created if it doesn't exist.",
+                hint="Name another collection. It is created if it doesn't exist.",
             )
 
     def _not_found(self) -> IndexNotFound:
@@ -148,12 +151,12 @@ class MilvusDatabase:
         return self._connection.call(method, *args, **options)
 
     def _load(self, name: str) -> None:
-        """Load a collection into the server's memory; that may take long."""
+        """Load a collection into the server's memory. That may take long."""
         if "NotLoad" in str(self.call("get_load_state", name)["state"]):
             self.call("load_collection", name, timeout=None)
 
     def _create(self, settings: dict[str, str]) -> None:
-        """Create what is missing of the collections; the settings last."""
+        """Create the collections and indexes that are missing, then write the settings."""
         client = self._connection.client
         schemas = {
             self._notes: notes_schema(client),
@@ -201,7 +204,7 @@ class MilvusDatabase:
         return dict(json.loads(row["text"]) for row in rows)
 
     def set_settings(self, settings: dict[str, str]) -> None:
-        """Write settings; settings with other names stay as they are."""
+        """Write settings. Settings with other names don't change."""
         self._put_notes("setting", {name: (name, value) for name, value in settings.items()})
 
     def _put_notes(self, kind: str, values: dict[str, Any], batch_rows: int = _BATCH_ROWS) -> None:
@@ -214,14 +217,14 @@ class MilvusDatabase:
             self.call("upsert", self._notes, batch)
 
     def put_blob(self, name: str, content: bytes) -> None:
-        """Store bytes under a name, in parts with a digest of all of them."""
+        """Store bytes under a name. Each part carries a digest of all the bytes."""
         text, digest = base64.b64encode(content).decode(), blake3(content).hexdigest(length=8)
         parts = [text[i : i + _BLOB_PART_BYTES] for i in range(0, len(text), _BLOB_PART_BYTES)]
         values = {str(i): [digest, len(parts), i, part] for i, part in enumerate(parts)}
         self._put_notes(name, values, _BLOB_PARTS)
 
     def blob(self, name: str) -> bytes | None:
-        """Return the bytes stored under a name; None if there are none, or not all parts."""
+        """Return the bytes stored under a name; None if they are missing or incomplete."""
         condition = f"kind == {literal(name)}"
         rows = self.iterate(self._notes, condition, ["text"], page_rows=_BLOB_PARTS)
         parts = sorted((json.loads(row["text"]) for row in rows), key=lambda part: int(part[2]))
@@ -232,7 +235,7 @@ class MilvusDatabase:
         return content if blake3(content).hexdigest(length=8) == digest else None
 
     def revision(self) -> int:
-        """Return a number that changes with every change: the time of the last one."""
+        """Return a number that changes with every change: the time of the last change."""
         return int(self.settings()[_CHANGED])
 
     def track_changes(self) -> int:
@@ -240,20 +243,20 @@ class MilvusDatabase:
         return self.revision()
 
     def count_change(self) -> None:
-        """Set the time of the last change."""
+        """Set the time of the last change to now."""
         self.set_settings({_CHANGED: str(time.time_ns())})
 
     def file_bytes(self) -> None:
-        """Return None: a server keeps the files."""
+        """Return None, because a server keeps the files."""
 
     def problems(self) -> list[str]:
-        """Return no problems: Milvus checks its files itself."""
+        """Return an empty list, because Milvus checks its files itself."""
         return []
 
     # Failures
 
     def add_failures(self, failures: Iterable[Failure]) -> None:
-        """Store failures; each replaces the one under the same path."""
+        """Store failures; each replaces the failure with the same path."""
         rows = {failure.path: asdict(failure) for failure in failures}
         self._put_notes("failure", {p: row | {"path": coded(p)} for p, row in rows.items()})
 
@@ -270,7 +273,7 @@ class MilvusDatabase:
         self.remove_failures_at(failure.path for failure in failures)
 
     def remove_failures_at(self, paths: Iterable[str]) -> None:
-        """Remove the failures with some paths."""
+        """Remove the failures with the given paths."""
         for batch in batches([_key("failure", path) for path in paths]):
             self.call("delete", self._notes, filter=one_of("key", batch))
 
@@ -279,7 +282,7 @@ class MilvusDatabase:
     def iterate(
         self, collection: str, condition: str, fields: list[str], *, page_rows: int | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yield some fields of all rows that fulfil a condition, in the order of their keys."""
+        """Yield the given fields of all rows that meet a condition, in ascending order of key."""
         if page_rows is None:
             has_vectors = "embedding" in fields
             page_rows = min(_PAGE_ROWS, _PAGE_NUMBERS // self.dimension if has_vectors else 2**31)
@@ -296,7 +299,7 @@ class MilvusDatabase:
 
     @property
     def vector_batch_rows(self) -> int:
-        """Rows with vectors in one request."""
+        """Number of rows with vectors in one request."""
         return max(1, min(_BATCH_ROWS, _BATCH_NUMBERS // self.dimension))
 
 
@@ -305,7 +308,10 @@ def _dimension_of(settings: dict[str, str]) -> int:
 
 
 def _key(kind: str, name: str) -> str:
-    """Return the key of a note: a digest, because Milvus's client takes no keys with quotes."""
+    """Return the key of a note.
+
+    It contains a digest of the name, because Milvus's client rejects keys with quotes.
+    """
     return f"{kind}:{blake3(os.fsencode(name)).hexdigest(length=16)}"
 
 

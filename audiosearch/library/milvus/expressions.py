@@ -1,4 +1,4 @@
-"""Conditions as Milvus expressions."""
+"""Filters and other conditions as Milvus expressions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from audiosearch.library.filters import Filters, Range
 
 NOTHING = "id < 0"
-_MAX_YEAR = 2.0**62  # larger ones are infinite
+_MAX_YEAR = 2.0**62  # larger years count as infinite
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -36,8 +36,8 @@ def one_of(field: str, values: Iterable[Any]) -> str:
 def inside(folder: str) -> str:
     """Return the condition that a path is in a folder, at any depth.
 
-    Milvus orders texts by their characters: those that begin with a prefix come between the prefix
-    and the prefix with the next last character.
+    Milvus orders texts by their characters. So the texts with a prefix lie between the prefix and
+    the prefix with its last character increased by one.
     """
     prefix = coded(os.path.join(folder, ""))
     beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
@@ -45,7 +45,7 @@ def inside(folder: str) -> str:
 
 
 def contains_phrases(phrases: Iterable[list[str]]) -> str:
-    """Return the condition that a track has all phrases, each a list of words in order.
+    """Return the condition that a track has all phrases. A phrase is a list of words in order.
 
     The last word of a phrase also matches longer words that begin with it.
     """
@@ -55,7 +55,7 @@ def contains_phrases(phrases: Iterable[list[str]]) -> str:
 
 
 def expression(filters: Filters) -> str:
-    """Return filters as an expression; "" if all tracks pass them."""
+    """Return filters as a Milvus expression; "" if all tracks pass them."""
     clauses = [*_conditions(filters)]
     if filters.exclude:
         clauses += [f"not ({clause})" for clause in _conditions(filters.exclude)]

@@ -1,4 +1,4 @@
-"""Tracks as rows of a Milvus collection, with fields for filters and text search."""
+"""Schema of the Milvus collections. Each track is a row, with fields for filters and words."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 #: Stored in place of a missing number; no tag has this value.
 UNKNOWN = -(2**63)
 
-_MAX_BYTES = 65_535  # of a text, in Milvus
+_MAX_BYTES = 65_535  # of one text: a limit of Milvus
 _MAX_GENRES = 64
 _TEXTS = ("title", "artist", "album", "album_artist", "genre")  # None if missing
 _NUMBERS = ("year", "track_number")  # None if missing
 _KEYS = ("artist_key", "album_artist_key", "album_key")  # compared by filters
 TRACK_FIELDS = tuple(field.name for field in fields(Track))
 
-# Bytes that aren't UTF-8 are stored as private-use characters. So are the bytes of Han characters
-# beyond U+FFFF: Milvus's parser of expressions reads only 16 bits of a character.
+# A byte that isn't valid UTF-8 is stored as a private-use character. So is each byte of a Han
+# character above U+FFFF, because Milvus's expression parser reads only 16 bits of a character.
 _FIRST_BYTE, _LAST_BYTE = 0x10FF80, 0x10FFFF
 _STRAY = re.compile(
     f"[\U00016fe0-\U00016fff\U00020000-\U0003ffff{chr(_FIRST_BYTE)}-{chr(_LAST_BYTE)}\udc80-\udcff]"
@@ -37,8 +37,8 @@ _STRAY = re.compile(
 def track_schema(client: Any, dimension: int) -> Any:
     """Return the schema of a collection of tracks with vectors of a dimension.
 
-    Filters compare ``artist_key``, ``album_artist_key`` and ``album_key``: "=" and the folded tag,
-    or nothing for a missing tag. The text search uses ``words``.
+    Filters compare ``artist_key``, ``album_artist_key`` and ``album_key``. Each is "=" followed by
+    the folded tag, or empty if the tag is missing. Searches for words use ``words``.
     """
     from pymilvus import DataType
 
@@ -65,7 +65,7 @@ def track_schema(client: Any, dimension: int) -> Any:
 def notes_schema(client: Any) -> Any:
     """Return the schema of a collection of settings and failures.
 
-    Milvus requires a vector field, so there is one without meaning.
+    Its vector field ``nothing`` has no meaning. Milvus requires one.
     """
     from pymilvus import DataType
 
@@ -112,12 +112,12 @@ def _genres(genre: str | None) -> list[str]:
 
 
 def folded(text: str) -> str:
-    """Return a folded tag as it is stored."""
+    """Fold a tag with `fold`, and return it in the form that Milvus stores."""
     return _cut(coded(fold(text)))
 
 
 def _cut(text: str) -> str:
-    """Return the beginning of a text that Milvus can store."""
+    """Cut a text to the number of bytes that Milvus can store."""
     return text.encode(errors="replace")[:_MAX_BYTES].decode(errors="ignore")
 
 
@@ -127,7 +127,7 @@ def key(text: str | None) -> str:
 
 
 def words_of(track: Track) -> list[str]:
-    """Return the words of a track's tags and path, as many as Milvus can store."""
+    """Return the words of a track's tags and path, at most as many as Milvus can store."""
     texts = (track.title, track.artist, track.album, track.album_artist, track.path)
     words = [word for text in texts if text for word in split(text)]
     n_bytes = np.cumsum([len(word.encode()) + 1 for word in words])
@@ -142,14 +142,14 @@ def split(text: str) -> list[str]:
 
 
 def coded(path: str) -> str:
-    """Return a path as valid UTF-8 text; a folder's text is a prefix of those of its files."""
+    """Encode a path as valid UTF-8 text. A folder stays a prefix of the files in it."""
     return _STRAY.sub(
         lambda match: "".join(chr(0x10FF00 + byte) for byte in os.fsencode(match[0])), path
     )
 
 
 def decoded(text: str) -> str:
-    """Return the path that `coded` made a text from."""
+    """Decode a text from `coded`, and return the path."""
     if not _STRAY.search(text):
         return text
     parts = (

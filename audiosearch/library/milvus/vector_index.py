@@ -1,4 +1,4 @@
-"""Search of a collection's vectors by Milvus, plain or whitened."""
+"""Vector search in Milvus, by plain or whitened vectors."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ if TYPE_CHECKING:
     from audiosearch.library.milvus.catalog import MilvusCatalog
     from audiosearch.types import Float32, Int64
 
-# Neighbors of a plain search that are compared whitened: at least so many, or so many times k.
+# A whitened search compares this many neighbors of a plain search: at least _MIN_CANDIDATES, and at
+# least _CANDIDATE_FACTOR times k.
 _MIN_CANDIDATES, _CANDIDATE_FACTOR = 1_024, 8
-_MAX_SAMPLES = 65_536  # vectors that a transform is fitted to
+_MAX_SAMPLES = 65_536  # vectors that the whitening is fitted to
 _WHITENING = "whitening"  # name of the stored transform
 
 
 @dataclass(frozen=True, slots=True)
 class MilvusCandidates:
-    """Tracks that may be hits.
+    """Conditions on the tracks that may be hits.
 
     Attributes
     ----------
     expression : str
-        Expression that they fulfil; "" for all tracks.
+        Milvus expression that hits must meet; "" for all tracks.
     near : (ndarray of float32 of shape (dimension,), float) or None
-        A vector of unit length, and the smallest cosine to it.
+        A vector of unit length, and the smallest cosine to it that a hit may have.
     """
 
     expression: str
@@ -44,7 +45,7 @@ class MilvusCandidates:
 
 
 class MilvusVectorIndexes:
-    """The plain and the whitened index of a collection; it implements `VectorIndexes`.
+    """The vector indexes of a collection, plain and whitened; it implements `VectorIndexes`.
 
     Parameters
     ----------
@@ -74,13 +75,13 @@ class MilvusVectorIndexes:
     def candidates(
         self, filters: Filters, *, near: tuple[Float32, float] | None = None
     ) -> MilvusCandidates | None:
-        """Return the tracks that may be hits; None for all tracks.
+        """Return the tracks that may be hits; None if all tracks may.
 
         Parameters
         ----------
         filters : Filters
         near : (ndarray of float32 of shape (dimension,), float), optional
-            A vector of unit length, and the smallest cosine to it.
+            A vector of unit length, and the smallest cosine to it that a hit may have.
         """
         if filters == EVERYTHING and near is None:
             return None
@@ -91,13 +92,13 @@ class MilvusVectorIndexes:
         return self._catalog.index_type
 
     def file_bytes(self) -> None:
-        """Return None: a server keeps the files."""
+        """Return None, because a server keeps the index."""
 
     def problem(self) -> None:
-        """Return None: there is no search file."""
+        """Return None, because there is no FAISS file."""
 
     def delete_file(self) -> None:
-        """Do nothing: there is no search file."""
+        """Do nothing, because there is no FAISS file."""
 
 
 class MilvusVectorIndex:
@@ -113,7 +114,7 @@ class MilvusVectorIndex:
 
     @property
     def max_k(self) -> int:
-        """Largest number of neighbors that a search finds."""
+        """Largest number of neighbors that a search returns: a limit of Milvus."""
         return MAX_K
 
     @property
@@ -127,7 +128,7 @@ class MilvusVectorIndex:
         return self._catalog.dimension
 
     def transform(self, vectors: Float32) -> Float32:
-        """Return vectors as the index compares them: unchanged.
+        """Return vectors as the index compares them: these are plain, so they are unchanged.
 
         Parameters
         ----------
@@ -160,11 +161,12 @@ class MilvusVectorIndex:
         vector : ndarray of float32, shape (dimension,)
             A vector as the index compares it: see `transform`.
         k : int
-            Number of neighbors; fewer are returned if there are fewer, or beyond `max_k`.
+            Number of neighbors. Fewer are returned if fewer tracks qualify, or if k is larger
+            than `max_k`.
         candidates : MilvusCandidates, optional
-            Tracks that may be hits; all tracks by default.
+            Tracks that may be hits. Default: all tracks.
         exclude_ids : sequence of int
-            Ids of tracks that may not be hits.
+            Ids of tracks that must not be hits.
 
         Returns
         -------
@@ -182,7 +184,9 @@ class MilvusVectorIndex:
     def search_batch(
         self, vectors: Float32, ks: Sequence[int], exclude_ids: Sequence[Sequence[int]]
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector what `search` returns, with one request for all.
+        """Search with several vectors in one request.
+
+        The result has one pair of ids and inner products, as from `search`, for each vector.
 
         Parameters
         ----------
@@ -190,7 +194,7 @@ class MilvusVectorIndex:
         ks : sequence of int
             Number of neighbors of each vector.
         exclude_ids : sequence of sequence of int
-            Ids of tracks that may not be hits, for each vector.
+            For each vector, ids of tracks that must not be hits.
         """
         max_k = max(k + len(excluded) for k, excluded in zip(ks, exclude_ids, strict=True))
         results = self._search(vectors, max_k, "")
@@ -200,16 +204,19 @@ class MilvusVectorIndex:
         ]
 
     def _search(self, vectors: Float32, k: int, condition: str) -> list[tuple[Int64, Float32]]:
-        """Return for each vector the ids and products of the nearest tracks, best first."""
+        """Return, for each vector, the ids and products of the nearest tracks, best first."""
         return self._catalog.search(vectors, k, condition)
 
     def _search_near(
         self, vector: Float32, k: int, condition: str, near: tuple[Float32, float]
     ) -> tuple[Int64, Float32]:
-        """Return the tracks near a center, ordered by their products with a vector."""
+        """Return the ids and products of the tracks near a center, best first.
+
+        The products are those with ``vector``.
+        """
         center, min_cosine = np.asarray(near[0], dtype=np.float32), np.float32(near[1])
         is_center = np.array_equal(vector, center)
-        # Milvus's bound is exclusive, so the next smaller number is used.
+        # Milvus excludes the bound itself, so the next smaller number is used.
         more_than = float(np.nextafter(min_cosine, np.float32(-2.0)))
         ((ids, cosines),) = self._catalog.search(
             center[np.newaxis], k if is_center else MAX_K, condition, more_than=more_than
@@ -220,16 +227,16 @@ class MilvusVectorIndex:
         return self._rerank(vector, ids[is_near])
 
     def _rerank(self, vector: Float32, ids: Int64) -> tuple[Int64, Float32]:
-        """Return tracks ordered by their products with a vector."""
+        """Return ids and their products with a vector, best first."""
         return top_k(ids, self.vectors_of(ids) @ vector, len(ids))
 
 
 class WhitenedMilvusIndex(MilvusVectorIndex):
     """The whitened vectors of a collection; it implements `VectorIndex`.
 
-    Milvus stores plain vectors only. A vector x is whitened to A (x - m), scaled to length 1. For
-    a whitened query y, Milvus finds the plain vectors with the largest inner products with A'y;
-    these are whitened here and compared with y.
+    Milvus stores plain vectors only. Whitening turns a vector x into A (x - m), scaled to length 1.
+    For a whitened query y, Milvus finds the plain vectors with the largest inner products with the
+    transpose of A times y. This class whitens these and compares them with y.
 
     Parameters
     ----------
@@ -255,7 +262,7 @@ class WhitenedMilvusIndex(MilvusVectorIndex):
         self._projection = projection_matrix(self._index)
 
     def _stored(self) -> tuple[int, Any] | None:
-        """Return the number of tracks at the last fit, and the stored transform."""
+        """Return the stored transform, after the number of tracks at its fit; None if missing."""
         import faiss
 
         content = self._catalog.blob(_WHITENING)
@@ -265,7 +272,7 @@ class WhitenedMilvusIndex(MilvusVectorIndex):
         return int.from_bytes(content[:8], "little"), index
 
     def _fit(self, n_tracks: int) -> Any:
-        """Fit a transform, and store it for other processes if the server allows it."""
+        """Fit the whitening, and store it for other processes if the server allows writing."""
         import faiss
 
         from audiosearch.library.faiss.whitening import max_fitting_samples, whitened_index
@@ -278,7 +285,7 @@ class WhitenedMilvusIndex(MilvusVectorIndex):
         return index
 
     def is_current(self, n_tracks: int) -> bool:
-        """Return whether the transform still suits the number of tracks."""
+        """Return whether the fitted whitening can be used for this number of tracks."""
         from audiosearch.library.faiss.whitening import is_current
 
         return is_current(self._n_fitted, n_tracks)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Largest number of neighbors of a search: a limit of Milvus.
 MAX_K = 16_384
-# The parameter that says how many vectors a search compares, by the beginning of the index type.
+# Name of the search width parameter, by the beginning of the index type.
 _WIDTH_PARAMETERS = {"hnsw": "ef", "diskann": "search_list"}
 _MIN_WIDTH = 128
 _MIN_NPROBE, _LISTS_PER_PROBE = 64, 16
@@ -45,7 +45,7 @@ class MilvusVectors(MilvusDatabase):
         Raises
         ------
         TrackNotFound
-            If another process removed one of them.
+            If another process removed one of the tracks.
         """
         vectors: dict[int, Float32] = {}
         for batch in batches(ids.tolist(), self.vector_batch_rows):
@@ -60,12 +60,12 @@ class MilvusVectors(MilvusDatabase):
         return matrix.reshape(-1, self.dimension)
 
     def sample(self, n_vectors: int) -> Float32:
-        """Return the vectors of about so many tracks, chosen by their content hashes.
+        """Return a sample of about ``n_vectors`` vectors, drawn by the tracks' content hashes.
 
         Returns
         -------
         ndarray of float32, shape (n, dimension)
-            Between 0 and twice the number of vectors asked for.
+            n is at most twice ``n_vectors``.
         """
         share = n_vectors / max(1, self.count())
         condition = "" if share >= 1 else f"content_hash < {literal(f'{int(share * 2**32):08x}')}"
@@ -74,24 +74,24 @@ class MilvusVectors(MilvusDatabase):
         return np.array(vectors, dtype=np.float32).reshape(-1, self.dimension)
 
     def count(self, condition: str = "") -> int:
-        """Return the number of tracks that fulfil a condition; of all tracks by default."""
+        """Return the number of tracks that meet a condition. Default: of all tracks."""
         rows = self.call("query", self.collection, filter=condition, output_fields=["count(*)"])
         return int(rows[0]["count(*)"])
 
     def search(
         self, vectors: Float32, k: int, condition: str, *, more_than: float | None = None
     ) -> list[tuple[Int64, Float32]]:
-        """Return for each vector the ids of the nearest and their inner products, best first.
+        """Return, for each vector, the ids of its nearest tracks and their products, best first.
 
         Parameters
         ----------
         vectors : ndarray of float32, shape (n, dimension)
         k : int
-            Number of neighbors; at most `MAX_K` are returned.
+            Number of neighbors. At most `MAX_K` are returned.
         condition : str
-            Expression that neighbors fulfil; "" for all tracks.
+            Milvus expression that neighbors must meet; "" for all tracks.
         more_than : float, optional
-            Number that the inner products exceed.
+            Exclusive lower bound of the inner products.
         """
         k = min(k, MAX_K)
         options = self._search_options(k) | ({} if more_than is None else {"radius": more_than})
@@ -107,7 +107,7 @@ class MilvusVectors(MilvusDatabase):
         return [_sorted(hits) for hits in results]
 
     def _search_options(self, k: int) -> dict[str, int]:
-        """Return how many vectors an approximate index compares."""
+        """Return the search parameters of an approximate index: its search width."""
         if self.index_type.startswith("ivf"):
             nlist = int(self._index.get("nlist", 0))
             return {"nprobe": max(_MIN_NPROBE, nlist // _LISTS_PER_PROBE)}
@@ -118,7 +118,7 @@ class MilvusVectors(MilvusDatabase):
 
     @property
     def index_type(self) -> str:
-        """Type of the vectors' index in lower case; "flat" unless it was changed in Milvus."""
+        """Type of Milvus's vector index in lower case; "flat" unless it was changed in Milvus."""
         return str(self._index["index_type"]).lower()
 
     @cached_property
@@ -129,7 +129,7 @@ class MilvusVectors(MilvusDatabase):
         return index
 
     def query(self, condition: str, fields: Iterable[str], **options: Any) -> list[dict[str, Any]]:
-        """Return some fields, and the id, of the few tracks that fulfil a condition."""
+        """Request the given fields and the id of the tracks that meet a condition."""
         rows: list[dict[str, Any]] = self.call(
             "query",
             self.collection,

@@ -33,8 +33,8 @@ class Catalog(VectorTable):
     def put(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
         """Store tracks with vectors of unit length, and return the tracks with their ids.
 
-        A track replaces the one under the same path and takes over its id. A new track keeps the
-        id that it brings, if that is free. Failures under the same paths are removed.
+        A track with the path of a stored track replaces it and takes over its id. A new track
+        keeps its own id if no other track has it. Failures with the same paths are removed.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class Catalog(VectorTable):
             self.db.table("failures").delete_where("path = ?", [row["path"]])
 
     def set_tags(self, track: Track, tags: Mapping[str, str | int | None]) -> None:
-        """Set some fields of a track, unless its content hash was changed meanwhile."""
+        """Set the given fields of a track, unless its stored content hash has changed."""
         condition = {"id": track.id, "content_hash": track.content_hash}
         with self.transaction():
             self._set({**tags, **condition}, "id = :id AND content_hash = :content_hash")
@@ -88,7 +88,7 @@ class Catalog(VectorTable):
         self.db.execute(f"UPDATE tracks SET {columns} WHERE {where}", row)
 
     def remove(self, tracks: Iterable[Track]) -> None:
-        """Remove tracks and their vectors, except tracks whose path was changed meanwhile."""
+        """Remove tracks and their vectors, except tracks that have another path by now."""
         with self.transaction():
             for track in tracks:
                 key = [track.id, os.fsencode(track.path)]
@@ -96,7 +96,7 @@ class Catalog(VectorTable):
             self.next_revision()
 
     def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
-        """Yield the tracks with some ids, or all tracks, in the order of their ids."""
+        """Yield the tracks with the given ids, or all tracks, in ascending order of id."""
         if ids is None:
             with self.errors():
                 for row in self.db.query(f"SELECT {', '.join(_FIELDS)} FROM tracks ORDER BY id"):
@@ -110,7 +110,7 @@ class Catalog(VectorTable):
         return next(self.tracks_where("path = ?", [os.fsencode(path)]), None)
 
     def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
-        """Yield the tracks that have one of some content hashes."""
+        """Yield the tracks that have one of the given content hashes."""
         for batch in batches(content_hashes):
             marks = ", ".join("?" * len(batch))
             yield from self.tracks_where(f"content_hash IN ({marks})", batch)
@@ -122,12 +122,12 @@ class Catalog(VectorTable):
         return list(self.tracks_where(where, [len(prefix), prefix]))
 
     def tracks_where(self, where: str, values: Sequence[Any] = ()) -> Iterator[Track]:
-        """Return the tracks that fulfil an SQL condition, in the order of their ids."""
+        """Return the tracks that meet an SQL condition, in ascending order of id."""
         sql = f"SELECT {', '.join(_FIELDS)} FROM tracks WHERE {where} ORDER BY id"
         return map(_track, self.rows(sql, values))
 
     def list_tracks(self, limit: int, offset: int) -> list[Track]:
-        """Return one page of all tracks, in the order of their ids."""
+        """Return one page of all tracks, in ascending order of id."""
         sql = f"SELECT {', '.join(_FIELDS)} FROM tracks ORDER BY id LIMIT ? OFFSET ?"
         return list(map(_track, self.rows(sql, [limit, offset])))
 
@@ -137,7 +137,7 @@ class Catalog(VectorTable):
         return {row["content_hash"] for row in rows}
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return size (bytes) and modification time (ns) of those paths that are stored."""
+        """Return size (bytes) and modification time (ns) by path, for the paths that are stored."""
         result: dict[str, tuple[int, int]] = {}
         for batch in batches(paths):
             marks = ", ".join("?" * len(batch))
@@ -166,7 +166,7 @@ class Catalog(VectorTable):
         return int(self.rows("SELECT count(*) AS number FROM tracks")[0]["number"])
 
     def totals(self) -> tuple[int, float, int]:
-        """Return the number of tracks, their seconds together, and the number of failures."""
+        """Return the number of tracks, their total seconds, and the number of failures."""
         sql = (
             "SELECT count(*) AS tracks, total(seconds) AS seconds, "
             "(SELECT count(*) FROM failures) AS failures FROM tracks"
@@ -178,9 +178,9 @@ class Catalog(VectorTable):
 
     @contextlib.contextmanager
     def all_with_vectors(self) -> Iterator[tuple[int, Iterator[tuple[Track, Float32]]]]:
-        """Give the number of tracks, and an iterator over all tracks with their vectors.
+        """Yield the number of tracks, and an iterator over all tracks with their vectors.
 
-        Both read one state of the database, even if other processes write.
+        Both see the same state of the database, even if other processes write.
         """
         sql = (
             f"SELECT {', '.join(_FIELDS)}, embedding FROM tracks JOIN vectors ON id = track_id "
@@ -191,12 +191,15 @@ class Catalog(VectorTable):
             yield row["number"], map(_track_with_vector, self.db.query(sql))
 
     def missing_vectors(self) -> list[Track]:
-        """Return the tracks without a vector of the right dimension; only damage makes some."""
+        """Return the tracks that lost their vector, or have a vector of the wrong dimension.
+
+        That happens only if the database is damaged.
+        """
         complete = f"SELECT track_id FROM vectors WHERE {IS_COMPLETE}"
         return list(self.tracks_where(f"id NOT IN ({complete})"))
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the database, a phrase each; empty if it is sound."""
+        """Return one phrase for each problem of the database; empty if it is intact."""
         rows = self.rows("PRAGMA integrity_check(10)")
         problems = [row["integrity_check"] for row in rows if row["integrity_check"] != "ok"]
         n_orphans = len(self.rows("PRAGMA foreign_key_check"))
@@ -205,7 +208,7 @@ class Catalog(VectorTable):
     # Failures
 
     def add_failures(self, failures: Iterable[Failure]) -> None:
-        """Store failures; each replaces the one under the same path."""
+        """Store failures; each replaces the failure with the same path."""
         with self.transaction():
             for failure in failures:
                 row = dataclasses.asdict(failure) | {"path": os.fsencode(failure.path)}

@@ -27,7 +27,7 @@ class CoordinateTable:
         self._database = database
 
     def coordinates(self) -> Coordinates:
-        """Return the stored coordinates, except of tracks whose vectors were changed since."""
+        """Return the stored coordinates of all tracks whose vectors have not changed since."""
         with self._database.snapshot():
             layout = self._database.settings().get(_LAYOUT, "")
             rows = self._database.rows(
@@ -39,7 +39,7 @@ class CoordinateTable:
         return Coordinates(layout, ids, places)
 
     def put_coordinates(self, coordinates: Coordinates, *, as_of: int) -> bool:
-        """Store coordinates: more of the stored layout, or a whole new layout named "".
+        """Store coordinates: those of a new layout, named "", or more of the stored layout.
 
         Coordinates of tracks whose vectors have changed are left out.
 
@@ -52,7 +52,7 @@ class CoordinateTable:
         Returns
         -------
         bool
-            False if another process has stored a new layout meanwhile; nothing is stored then.
+            False if another process has replaced the layout; nothing is stored then.
         """
         places = zip(coordinates.ids.tolist(), coordinates.places.tolist(), strict=True)
         database = self._database

@@ -22,14 +22,14 @@ _BUSY_SECONDS = 60
 
 
 def exists(directory: Path) -> bool:
-    """Return whether a folder holds a database, sound or damaged.
+    """Return whether a folder holds a database, intact or damaged.
 
-    A database without tables doesn't count: the process that created it was killed.
+    A database without tables doesn't count. The process that was creating it was killed.
     """
     path = directory / FILE_NAME
     if not os.path.exists(path):
         return False
-    if not path.stat().st_size:  # creating it was interrupted, or it was truncated
+    if not path.stat().st_size:  # its creation was interrupted, or it was truncated
         return _wal_path(path).exists() or any(directory.glob("*.faiss"))
     try:
         with contextlib.closing(_connect(path)) as connection:
@@ -41,20 +41,20 @@ def exists(directory: Path) -> bool:
 class Database:
     """One SQLite database with its settings.
 
-    Every method that writes does so in one transaction: after a crash at any instant it is
-    complete or absent.
+    Every method that writes uses one transaction. After a crash, its changes are stored
+    completely or not at all.
 
     Parameters
     ----------
     directory : Path
     settings : dict, optional
-        Settings of a new database, which is created if there is none. The settings of an existing
-        database stay as they are.
+        Settings of a new database. It is created if it doesn't exist. The settings of an existing
+        database don't change.
 
     Raises
     ------
     IndexNotFound
-        If there is no database, and no settings for a new one.
+        If the database doesn't exist and no settings are given.
     IndexUnwritable
         If the database can't be written.
     LibraryError
@@ -66,7 +66,7 @@ class Database:
         if settings is None and not exists(directory):
             raise IndexNotFound(
                 f"There is no index {directory.absolute()}.",
-                hint="Create one with `audiosearch add FOLDER`, or name another with --index DIR.",
+                hint="Create it with `audiosearch add FOLDER`, or name another with --index DIR.",
             )
         with self.errors():
             directory.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class Database:
         if not settings and not self.db.table("settings").exists():
             message = "it has no settings"
             raise sqlite3.DatabaseError(message)
-        with self.transaction():  # another process may do the same at once
+        with self.transaction():  # another process may migrate at the same time
             migrations.apply(self.db)
             if not self.db.table("settings").count:
                 self._put_settings(settings)
@@ -94,7 +94,7 @@ class Database:
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Translate errors of SQLite and the file system into errors with a hint."""
+        """Raise errors of SQLite and of the file system as errors with a hint."""
         try:
             yield
         except (sqlite3.OperationalError, OSError) as exc:
@@ -118,15 +118,15 @@ class Database:
     def _damaged(self, error: Exception) -> LibraryError:
         return LibraryError(
             f"The index {self.path.parent.absolute()} is damaged: {error}.",
-            hint="`audiosearch doctor --repair` saves what can be read and keeps the old file.",
+            hint="Run `audiosearch doctor --repair`. It saves readable rows, and keeps the file.",
         )
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything inside the block, or nothing.
+        """Write all changes inside the block, or none.
 
-        The write lock is taken at the start, so that no other process writes in between. A
-        transaction inside another is part of it.
+        The write lock is taken at the start, so no other process writes during the block. A
+        nested transaction is part of the outer one.
         """
         with self.errors():
             if self.db.conn.in_transaction:
@@ -142,7 +142,7 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read one state of the database inside the block, even if other processes write."""
+        """Make all reads inside the block see the same state, even if other processes write."""
         with self.errors():
             if self.db.conn.in_transaction:
                 yield
@@ -154,7 +154,7 @@ class Database:
                 self.db.rollback()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Return the rows that a query finds, each as a dict by column name."""
+        """Run a query, and return each row as a dict by column name."""
         with self.errors():
             return list(self.db.query(sql, values))
 
@@ -165,7 +165,7 @@ class Database:
         return {row["key"]: row["value"] for row in self.rows("SELECT key, value FROM settings")}
 
     def set_settings(self, settings: dict[str, str]) -> None:
-        """Write settings; settings with other names stay as they are."""
+        """Write settings. Settings with other names don't change."""
         with self.transaction():
             self._put_settings(settings)
 
@@ -197,7 +197,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         is_writable = os.access(path.parent, os.W_OK) or _wal_path(path).exists()
         if is_writable or not isinstance(exc, sqlite3.OperationalError):
             raise
-        # In a read-only folder SQLite can only read a database that no process writes.
+        # In a read-only folder, SQLite can open a database only if no process writes to it.
         uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
         connection = sqlite3.connect(uri, uri=True)
     connection.execute("PRAGMA synchronous = FULL")
@@ -210,7 +210,7 @@ def _wal_path(path: Path) -> Path:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Turn on the write-ahead log; SQLite itself doesn't wait while another process does so."""
+    """Turn on the write-ahead log. Wait if another process is just turning it on."""
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:

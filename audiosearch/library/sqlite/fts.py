@@ -1,7 +1,7 @@
-"""Full-text search over tags and paths, in a derived database of its own.
+"""Full-text search over tags and paths, in a separate database that is derived from the index.
 
-Not every SQLite has FTS5. TensorFlow's has not, and a Python process that imported TensorFlow may
-use it. So nothing but this search depends on FTS5.
+Not every SQLite library includes FTS5. TensorFlow brings one without it, and a Python process
+that imported TensorFlow may use that one. So only this search depends on FTS5.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def search_text(
     Parameters
     ----------
     database : Database
-        Source of the texts.
+        Database with the tags and paths.
     directory : Path
-        Folder of the derived database.
+        Folder of the full-text database.
     words : str
         Words separated by spaces; each also matches longer words that begin with it.
     limit, offset : int
-        Number of ids, and number of better ones to skip.
+        Number of ids to return, and number of ids to skip before them.
 
     Raises
     ------
     LibraryError
-        If this SQLite has no full-text search.
+        If this SQLite library has no full-text search.
     """
     quoted = [word.replace('"', '""') for word in words.split()]
     if not quoted:
@@ -59,7 +59,10 @@ def search_text(
 
 
 def _open_current(database: Database, path: Path) -> sqlite3.Connection:
-    """Open the texts, refilled if tracks have changed; in memory if the file can't be written."""
+    """Open the full-text database, and refill it if tracks have changed.
+
+    If the file can't be written, the database is created in memory.
+    """
     for location in (path, ":memory:"):
         texts = None
         try:
@@ -71,10 +74,10 @@ def _open_current(database: Database, path: Path) -> sqlite3.Connection:
             if "fts5" in str(exc):
                 raise LibraryError(
                     "This SQLite has no full-text search.",
-                    hint="If TensorFlow is imported, import sqlite3 before it. Or name tracks by "
+                    hint="If you import TensorFlow, import sqlite3 before it. Or name tracks by "
                     "path or #ID.",
                 ) from exc
-            with contextlib.suppress(OSError):  # damaged, and derived: the next search refills it
+            with contextlib.suppress(OSError):  # it is damaged; the next search creates it again
                 os.unlink(path)
         else:
             return texts
@@ -84,7 +87,9 @@ def _open_current(database: Database, path: Path) -> sqlite3.Connection:
 def _fill(texts: sqlite3.Connection, database: Database) -> None:
     number = database.track_changes()
     if texts.execute("PRAGMA user_version").fetchone()[0] == number:
-        texts.execute("SELECT rowid FROM texts LIMIT 1").fetchall()  # fails if it is damaged
+        texts.execute(
+            "SELECT rowid FROM texts LIMIT 1"
+        ).fetchall()  # raises an error if the file is damaged
         return
     with texts:
         texts.execute("BEGIN IMMEDIATE")

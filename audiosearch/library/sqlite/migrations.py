@@ -1,4 +1,4 @@
-"""Schema of ``audiosearch.db``, as migrations that each add one step."""
+"""Schema of ``audiosearch.db``, as migrations. Each migration adds one table, or its triggers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ migrations = Migrations("audiosearch")
 
 @migrations()
 def m001_create_settings(db: Database) -> None:
-    """Create the settings: names and texts, among them the model of the vectors."""
+    """Create the settings: keys with text values. They include the model of the vectors."""
     db.table("settings").create({"key": str, "value": str}, pk="key", not_null={"value"})
 
 
 @migrations()
 def m002_create_tracks(db: Database) -> None:
-    """Create one row per file. ``id`` is also the id in FAISS, and is never used twice."""
+    """Create the tracks, one row per file. ``id`` is also the id in FAISS. No id is reused."""
     db.execute(
         """
         CREATE TABLE tracks (
@@ -48,7 +48,7 @@ def m002_create_tracks(db: Database) -> None:
 
 @migrations()
 def m003_create_vectors(db: Database) -> None:
-    """Create the vectors: little-endian float32 of unit length, and the revision of each."""
+    """Create the vectors: little-endian float32 of unit length, each with its revision."""
     db.execute(
         """
         CREATE TABLE vectors (
@@ -65,14 +65,14 @@ def m003_create_vectors(db: Database) -> None:
 
 @migrations()
 def m004_create_failures(db: Database) -> None:
-    """Create the files that could not be embedded, with their size and time then."""
+    """Create the failures: files that could not be embedded, with size and time at the attempt."""
     columns = {"path": bytes, "reason": str, "size": int, "mtime_ns": int}
     db.table("failures").create(columns, pk="path", not_null=set(columns))
 
 
 @migrations()
 def m005_create_pending_vectors(db: Database) -> None:
-    """Create the vectors of another model, kept until there is one for every track."""
+    """Create the staged vectors: those of another model, until every track has one."""
     db.execute(
         """
         CREATE TABLE pending_vectors (
@@ -86,7 +86,7 @@ def m005_create_pending_vectors(db: Database) -> None:
 
 @migrations()
 def m006_count_changes_of_tracks(db: Database) -> None:
-    """Set a random number at every change of a track, for what is derived from tags."""
+    """Create a random number that changes with every track, so that caches of tags notice."""
     db.execute("CREATE TABLE track_changes (number INTEGER NOT NULL)")
     number = "(random() & 2147483647) | 1"  # never 0, and different in every database
     db.execute(f"INSERT INTO track_changes VALUES ({number})")
@@ -99,7 +99,7 @@ def m006_count_changes_of_tracks(db: Database) -> None:
 
 @migrations()
 def m007_create_positions(db: Database) -> None:
-    """Create the map coordinates of tracks, with the revision of the vector they came from."""
+    """Create the map coordinates of tracks, with the revision of the vector behind each."""
     db.execute(
         """
         CREATE TABLE positions (

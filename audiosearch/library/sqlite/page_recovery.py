@@ -1,4 +1,4 @@
-"""Read the rows of a damaged SQLite file page by page, without its trees.
+"""Read the rows of a damaged SQLite file page by page, without its B-trees.
 
 References
 ----------
@@ -38,7 +38,7 @@ class Pages:
         self._n_pages = max(-(-len(content) // self._page_bytes), *self._logged, 0)
 
     def __getitem__(self, number: int) -> bytes:
-        """Return a page by its number, from 1; shorter or empty if the file ends before."""
+        """Return a page by its number, from 1. It is shorter or empty if the file is truncated."""
         if number in self._logged:
             return self._logged[number]
         start = (number - 1) * self._page_bytes
@@ -47,7 +47,7 @@ class Pages:
     def rows(self) -> Iterator[tuple[int, list[Any]]]:
         """Yield the rowid and the values of every row of every table that can be read.
 
-        Free pages, which hold removed rows, are skipped if the list of them can be read.
+        Free pages hold removed rows. They are skipped if the list of free pages can be read.
         """
         free = self._free()
         for number in range(1, self._n_pages + 1):
@@ -75,7 +75,7 @@ class Pages:
         return rowid, _values(payload)
 
     def _payload(self, page: bytes, offset: int, n_bytes: int) -> bytes:
-        """Return a cell's payload; a long one continues in overflow pages."""
+        """Return a cell's payload, including the part of it in overflow pages."""
         usable = self._usable_bytes
         if n_bytes <= usable - 35:
             return page[offset : offset + n_bytes]
@@ -107,7 +107,7 @@ class Pages:
 
 
 def _page_bytes(header: bytes, wal: bytes) -> tuple[int, int]:
-    """Return the size of a page, and how much of it SQLite uses, in bytes."""
+    """Return the size of a page and the usable part of it, both in bytes."""
     if header.startswith(_MAGIC):
         (n_bytes,) = struct.unpack_from(">H", header, 16)
         n_bytes = 65_536 if n_bytes == 1 else n_bytes
@@ -129,7 +129,7 @@ def _committed(wal: bytes, page_bytes: int) -> dict[int, bytes]:
         start = offset + _FRAME_HEADER_BYTES
         page = wal[start : start + page_bytes]
         if len(page) < page_bytes or wal[offset + 8 : offset + 16] != salts:
-            break  # the rest is left from before the last checkpoint
+            break  # the remaining frames are older than the last checkpoint
         number, n_pages_at_commit = struct.unpack_from(">II", wal, offset)
         uncommitted[number] = page
         if n_pages_at_commit:
@@ -154,7 +154,7 @@ def _values(record: bytes) -> list[Any]:
 
 
 def _value(record: bytes, offset: int, serial_type: int) -> tuple[Any, int]:
-    """Return a value of a serial type, and the offset of the next value."""
+    """Decode the value of a serial type. Return it and the offset of the next value."""
     constants = {0: None, 8: 0, 9: 1}
     if serial_type in constants:
         return constants[serial_type], offset
@@ -170,7 +170,7 @@ def _value(record: bytes, offset: int, serial_type: int) -> tuple[Any, int]:
 
 
 def _varint(data: bytes, offset: int) -> tuple[int, int]:
-    """Return a number of one to nine bytes, and the offset after it."""
+    """Decode a number of one to nine bytes. Return it and the offset after it."""
     number = 0
     for i in range(8):
         byte = data[offset + i]

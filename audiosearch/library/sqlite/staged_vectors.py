@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from audiosearch.library.track import Failure, Track
     from audiosearch.types import Float32
 
-_PREFIX = "pending_"  # of the settings with the spec of the staged vectors
+_PREFIX = "pending_"  # of the names of the settings that hold the spec of the staged vectors
 
 
 class StagingTable:
@@ -30,7 +30,7 @@ class StagingTable:
         self._catalog = catalog
 
     def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
-        """Return the staged vectors of a spec. Staged vectors of any other spec are discarded."""
+        """Return the staged vectors of a spec. Staged vectors of another spec are deleted."""
         return StagedVectors(self._catalog, spec)
 
     def pending(self) -> tuple[str | None, int]:
@@ -42,8 +42,8 @@ class StagingTable:
 class StagedVectors:
     """The staged vectors of one spec.
 
-    Vectors that an earlier, interrupted run staged for the same spec are kept. Staged vectors of
-    another spec are discarded.
+    Vectors of the same spec, staged by an interrupted run, are kept. Staged vectors of another
+    spec are deleted.
 
     Parameters
     ----------
@@ -84,18 +84,19 @@ class StagedVectors:
         return list(self._catalog.tracks_where("id NOT IN (SELECT track_id FROM pending_vectors)"))
 
     def vectors_by_content(self) -> dict[str, int]:
-        """Return for each content hash that was embedded the id of a track with it."""
+        """Return, for each content hash that was embedded, the id of a track that has it."""
         rows = self._catalog.rows("SELECT content_hash, track_id FROM pending_vectors")
         return {row["content_hash"]: row["track_id"] for row in rows}
 
     def put(self, track: Track, content_hash: str, vector: Float32) -> None:
-        """Stage a track's vector, unless the track was changed or removed meanwhile.
+        """Stage a track's vector, unless the stored track was changed or removed.
 
         Parameters
         ----------
         track : Track
         content_hash : str
-            Hash of the file that was embedded. It differs from the track's if the file changed.
+            Hash of the file that was embedded. If the file has changed, it differs from the
+            hash of the track.
         vector : ndarray of float32, shape (dimension,)
             Of unit length.
 
@@ -108,9 +109,9 @@ class StagedVectors:
         """
         if vector.shape != (self._spec.dimension,):
             raise ModelMismatch(
-                f"A vector of {vector.size} numbers can't be one of {self._spec}, whose vectors "
-                f"have {self._spec.dimension}.",
-                hint="Use a model with vectors of that dimension.",
+                f"A vector of {vector.size} numbers is not one of {self._spec}: its vectors have "
+                f"{self._spec.dimension}.",
+                hint=f"Use vectors of {self._spec.dimension} numbers.",
             )
         with self._catalog.transaction():
             self._check_spec()
@@ -127,17 +128,17 @@ class StagedVectors:
         return from_blob(rows[0]["embedding"]) if rows else None
 
     def commit(self, lost: Iterable[tuple[Track, Failure]]) -> bool:
-        """Replace the current vectors by the staged ones, in one transaction.
+        """Replace the current vectors with the staged ones, in one transaction.
 
         Parameters
         ----------
         lost : iterable of (Track, Failure)
-            Tracks without a staged vector that become failures.
+            Tracks without a staged vector. They are removed, and their failures are stored.
 
         Returns
         -------
         bool
-            False if other tracks have no staged vector; nothing is changed then.
+            False if any other track has no staged vector; nothing is changed then.
         """
         catalog, failures = self._catalog, dict(lost)
         with catalog.transaction():
@@ -151,7 +152,7 @@ class StagedVectors:
                 "SELECT track_id, ?, embedding FROM pending_vectors",
                 [catalog.next_revision()],
             )
-            # Tracks whose files have changed get no valid hash: the next `add` embeds them again.
+            # Clear the hash of each track whose file has changed: the next `add` embeds it again.
             catalog.db.execute(
                 "UPDATE tracks SET content_hash = '', mtime_ns = -1 WHERE content_hash <> "
                 "(SELECT content_hash FROM pending_vectors WHERE track_id = id)"

@@ -1,4 +1,4 @@
-"""Vectors of all tracks in SQLite: reading, and the revision that counts their changes."""
+"""Vectors of all tracks in SQLite, and the revision, which counts their changes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAX_VARIABLES = 500  # values in one statement; SQLite limits them
-_BLOCK_NUMBERS = 65_536 * 128  # numbers of a block of vectors in memory: 32 MiB
+_MAX_VARIABLES = 500  # values in one SQL statement; SQLite limits their number
+_BLOCK_NUMBERS = 65_536 * 128  # numbers in a block of vectors: 32 MiB of memory
 
-#: SQL condition that a stored vector has the index's dimension, which is 128 if no setting says it.
+#: SQL condition that a stored vector has the index's dimension. Without a setting, it is 128.
 IS_COMPLETE = (
     "length(embedding) = 4 * coalesce("
     "(SELECT CAST(value AS INTEGER) FROM settings WHERE key = 'dimension'), "
@@ -46,7 +46,7 @@ class VectorTable(Database):
         return self.revision()
 
     def put_vector(self, track_id: int, vector: Float32) -> None:
-        """Store a track's vector; an equal one that is stored already keeps its revision."""
+        """Store a track's vector. If the same vector is stored already, its revision stays."""
         embedding = to_blob(vector)
         sql = "SELECT 1 FROM vectors WHERE track_id = ? AND embedding = ?"
         if not self.db.execute(sql, [track_id, embedding]).fetchone():
@@ -65,8 +65,8 @@ class VectorTable(Database):
         rows = self.rows(sql, [track_id])
         if not rows:
             raise TrackNotFound(
-                f"Track #{track_id} is no longer in the index, or lost its vector.",
-                hint="`audiosearch list` shows the tracks, `audiosearch doctor` the damage.",
+                f"Track #{track_id} is no longer in the index, or has lost its vector.",
+                hint="Show the tracks with `audiosearch list`, or run `audiosearch doctor`.",
             )
         return from_blob(rows[0]["embedding"])
 
@@ -90,7 +90,7 @@ class VectorTable(Database):
         Raises
         ------
         TrackNotFound
-            If another process removed one of them.
+            If another process removed one of the tracks.
         """
         dimension = self.dimension
         embeddings: dict[int, bytes] = {}
