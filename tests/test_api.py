@@ -33,5 +33,5 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_the_top_version_of_the_changelog_is_the_version_of_the_package(request):
     changelog = (request.config.rootpath / "CHANGELOG.md").read_text(encoding="utf-8")
     pyproject = (request.config.rootpath / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'\nversion = "{audiosearch.__version__}"\n' in pyproject
+    assert 'version = { attr = "audiosearch.__version__" }' in pyproject
     assert changelog.split("\n## ")[1].split()[0] == audiosearch.__version__

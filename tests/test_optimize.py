@@ -72,7 +72,7 @@ def index(exact, tmp_path):
 def slow_when_exact(monkeypatch):
     """Make exact search count as slow, as in a much larger index."""
     monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", 0.0)
-    monkeypatch.setattr(optimizing, "_MILARGE", 1)
+    monkeypatch.setattr(optimizing, "_MIN_TRACKS", 1)
 
 
 def hits_of(index, seeds, **options):
