@@ -1,4 +1,4 @@
-"""Fixtures: a cache of its own for every test, no network, and checkpoints made once."""
+"""Fixtures. Each test has its own cache and no network; checkpoints are made once per machine."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Read when numpy and FAISS are imported. Workers share the cores: threads of FAISS that wait for
-# each other on a busy core do so by spinning, which took four times the processor time.
+# NumPy and FAISS read this when they are imported. The test workers share the cores, and FAISS's
+# threads spin while they wait for each other: that took four times the CPU time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -28,19 +28,19 @@ from typer.testing import CliRunner, Result
 from audiosearch.cli import app
 from audiosearch.maintenance.export_import import import_vectors
 
-sqlite3.connect(":memory:").close()  # and so takes its functions from where it should
+sqlite3.connect(":memory:").close()  # binds Python's own SQLite
 
 collect_ignore = ["benchmarks", "golden"]  # programs
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"
-#: Files that are no part of the project, and what is tested with them besides what always is.
+#: Folders in ../shared that some tests also use if they are there, and what those tests repeat.
 BESIDE = {
-    "audio": "what synthesized sounds show, shown again with real recordings",
-    "songs": "what made-up songs show, shown again with real ones",
+    "audio": "tests with real recordings, which repeat those with synthesized sounds",
+    "songs": "tests with vectors of real songs, which repeat those with made-up songs",
 }
 MISSING = {name for name in BESIDE if not (SHARED / name).is_dir()}
-#: Files with tests of clusters, browsers, trainings, large indexes: those that take longest first.
+#: Slow test files (clusters, browsers, training, large indexes), the slowest first.
 SLOW = [
     *("test_cluster", "test_training", "test_vggish", "test_page", "test_map"),
     *("test_map_page", "test_milvus", "test_optimize", "test_fuzz", "test_trust", "test_together"),
@@ -49,26 +49,30 @@ SLOW = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much of what takes long: a little, unless asked for more."""
-    long = parser.getgroup("audiosearch", "long tests, made longer")
-    long.addoption("--kills", type=int, default=6, help="how often adding is killed")
-    long.addoption("--kills-files", type=int, default=60, help="... over how many files")
-    long.addoption("--together-seconds", type=float, default=5, help="two add while one asks")
-    long.addoption("--mutations", type=int, default=500, help="damaged files that are added")
-    long.addoption("--playlists", type=int, default=300, help="made with random constraints")
-    long.addoption("--tracks", type=int, default=tracks.LARGE, help="in a large index")
+    """Add options that make the long tests longer."""
+    group = parser.getgroup("audiosearch", "sizes of the long tests")
+
+    def add(name: str, default: float, what: str) -> None:
+        group.addoption(name, type=type(default), default=default, help=what)
+
+    add("--kills", 6, "number of times that adding is killed")
+    add("--kills-files", 60, "number of files that it adds")
+    add("--together-seconds", 5.0, "time that two processes add while one queries")
+    add("--mutations", 500, "number of damaged files that are added")
+    add("--playlists", 300, "number of playlists with random constraints")
+    add("--tracks", tracks.LARGE, "number of tracks in a large index")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set, before tests are collected, how large a large index is."""
+    """Set the size of a large index before tests are collected."""
     tracks.LARGE = config.getoption("--tracks")
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m is looked at
+@pytest.hookimpl(tryfirst=True)  # before pytest evaluates -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark and order slow tests, and leave out those of files that are not here.
+    """Mark slow tests, run them first, and leave out tests of files that are missing.
 
-    Slow files come first, so that no worker has one of them left when the others are done.
+    Slow files run first, so that no worker is left with one of them at the end.
     """
     for item in items:
         if item.path.stem in SLOW or item.get_closest_marker("checkpoint"):
@@ -82,19 +86,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was skipped and why, a line a reason, and what was left out."""
+    """Print a line for each reason for skipping, and for what was left out."""
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
     if reasons or MISSING:
         terminalreporter.section("not run")
     for reason, number in sorted(reasons.items()):
         terminalreporter.line(f"{number} skipped: {reason.removeprefix('Skipped: ')}")
     for name in sorted(MISSING):
-        terminalreporter.line(f"left out: {BESIDE[name]}; ../shared/{name} is not here")
+        terminalreporter.line(f"left out: {BESIDE[name]}; ../shared/{name} is missing")
 
 
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in an empty folder, with an empty cache, and with nobody answering downloads."""
+    """Run each test in an empty folder, with an empty cache and without downloads."""
     for name in list(os.environ):
         if name.startswith("AUDIOSEARCH_"):
             monkeypatch.delenv(name)
@@ -121,7 +125,7 @@ def music(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["folder", pytest.param("milvus", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a new index goes: what an index promises, it keeps in a folder and in Milvus."""
+    """Location of a new index, in a folder and in Milvus."""
     if request.param == "folder":
         return str(tmp_path / "index")
     return f"milvus+lite://{tmp_path / 'index.db'}"
@@ -129,7 +133,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory):
-    """HOST:PORT of a Milvus."""
+    """HOST:PORT of a Milvus server."""
     from milvus_server import milvus_server
 
     with milvus_server(tmp_path_factory.mktemp("milvus")) as host:
@@ -138,7 +142,7 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture
 def address(server: str, request: pytest.FixtureRequest) -> str:
-    """A collection of its own for every test."""
+    """Address of a new collection for each test."""
     return f"milvus://{server}/c{abs(hash(request.node.nodeid))}"
 
 
@@ -157,7 +161,7 @@ def run():
 
 @pytest.fixture
 def start():
-    """Start a process whose standard error is kept, and which ends with the test."""
+    """Start a process with captured standard error. It is killed when the test ends."""
     with contextlib.ExitStack() as processes:
 
         def started(*command: object, **options: Any) -> subprocess.Popen[str]:
@@ -183,7 +187,7 @@ class Checkpoints:
 
 @pytest.fixture(scope="session")
 def made_checkpoints(request: pytest.FixtureRequest) -> Checkpoints:
-    """Make them once for all runs and all workers: pytest's cache folder keeps them."""
+    """Make the checkpoints once for all runs and workers. They stay in pytest's cache folder."""
     folder = Path(request.config.cache.mkdir("golden"))
     names = ("vggish_model.ckpt", "v2", "few", "odd", "cache")
     made = Checkpoints(*(folder / name for name in names))
@@ -198,40 +202,40 @@ def made_checkpoints(request: pytest.FixtureRequest) -> Checkpoints:
 
 @pytest.fixture
 def checkpoints(made_checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> Checkpoints:
-    """Seeded checkpoints, with the cache that keeps what was converted of them."""
+    """Seeded checkpoints, and the cache of their converted networks."""
     monkeypatch.setenv("AUDIOSEARCH_CACHE", str(made_checkpoints.cache))
     return made_checkpoints
 
 
 @pytest.fixture(scope="session")
 def golden():
-    """What Google's own code computes with the checkpoint."""
+    """Values that Google's own code computes with the checkpoint."""
     return np.load(HERE / "golden" / "golden.npz")
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder beside the checkout: for tests with the mark `beside`."""
+    """The folder ../shared, for tests with the mark `beside`."""
     return SHARED
 
 
 @pytest.fixture(scope="session")
 def teacher_path() -> Path:
-    """The teacher of compact: a file of Google's, which is no part of the project."""
+    """Google's YAMNet, from which compact was distilled. It is not part of the project."""
     path = SHARED / "teacher" / "yamnet.tflite"
     if not path.exists():
-        pytest.skip("../shared/teacher/yamnet.tflite, which compact learns from, is not here")
+        pytest.skip("../shared/teacher/yamnet.tflite, the teacher of compact, is missing")
     return path
 
 
 @pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium, without a window: for a module, for it runs an event loop meanwhile."""
+    """Headless Chromium for a module. It runs an event loop until it is closed."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         options = ["--use-gl=swiftshader", "--enable-webgl", "--ignore-gpu-blocklist"]
-        # A microphone that beeps, for which nobody is asked; players that start by themselves.
+        # A fake microphone that needs no permission; players that may start by themselves.
         options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         options += ["--autoplay-policy=no-user-gesture-required"]
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
@@ -241,7 +245,7 @@ def browser():
 
 @pytest.fixture
 def browser_page(browser):
-    """A page of its own for a test."""
+    """A new page for each test."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     yield page
     page.close()
