@@ -12,6 +12,8 @@ MAX_HITS: Final = 1_000  # hits of a query over HTTP
 MAX_QUERY_FILES: Final = 10  # clips that one query may upload
 WHITEN_QUERY: Final = False  # whether queries rank whitened vectors
 TRACKS_PER_PAGE: Final = 50  # tracks listed at a time over HTTP
+MAX_TRACKS_PER_PAGE: Final = 1_000
+MAX_WORDS_LENGTH: Final = 200  # characters of a text search, over HTTP
 
 # Playlists
 PLAYLIST_TRACKS: Final = 25  # tracks, seeds included

@@ -342,7 +342,7 @@ def test_a_new_strategy_works_from_python_command_line_and_http(directory, run, 
 
 
 def test_an_unknown_strategy_is_a_usage_error_that_names_the_known_ones(directory, run):
-    known = "Use one of: similar, drift, path."
+    known = f"Use one of: {', '.join(STRATEGIES)}."
     with pytest.raises(UsageError, match="no playlist strategy jump") as raised:
         playlist(directory, "#8", strategy="jump")
     assert raised.value.hint == known

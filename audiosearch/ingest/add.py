@@ -124,7 +124,7 @@ class Ingest:
         Location of the index. If it doesn't exist, it is created with the first embedded file.
     paths : sequence of str
         Absolute paths of files, as `audiosearch.audio.discovery.find_audio` returns them.
-    request : Request
+    request : ModelRequest
         Embedding model of a new index. An existing index keeps its model; asking for another
         one is an error.
     excerpt_seconds : float, optional

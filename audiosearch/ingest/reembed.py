@@ -32,7 +32,7 @@ class Reembedding:
     ----------
     directory : str or path-like
         Location of the index.
-    request : Request
+    request : ModelRequest
         The other model.
     n_jobs : int, optional
         Number of decoder processes. Default: the number of cores.

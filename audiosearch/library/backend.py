@@ -173,6 +173,7 @@ class Capability(Enum):
     OPTIMIZE = "optimize"  # choose the type of the FAISS index
     REEMBED = "reembed"  # replace all vectors with those of another model
     RECOVER = "recover"  # save the readable rows of a damaged database
+    WHITEN = "whiten"  # search whitened vectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,10 @@ class Index:
                 "The index is empty.", hint="Add files with `audiosearch add FOLDER`."
             )
 
+    def supports(self, capability: Capability) -> bool:
+        """Return whether the backend supports an operation."""
+        return backend.supports(self.location, capability)
+
     def require_capability(self, capability: Capability) -> None:
         """Check that the backend supports an operation.
 

@@ -206,6 +206,13 @@ def _open_index(location: StrPath, model: str | None, vectors_file: Path, dimens
     exported = _exported_spec(vectors_file.with_name(SPEC)) if is_export else None
     default = registry.PREFERRED if dimension == defaults.DIMENSION else _UNNAMED_MODEL
     name = model or default
+    known = registry.SPECS.get(name)
+    if known is not None and known.dimension != dimension:
+        raise ModelMismatch(
+            f"{vectors_file} has vectors of {dimension} numbers, but {name} makes vectors of "
+            f"{known.dimension}.",
+            hint="Name the model that made the vectors with --model.",
+        )
     spec = replace(
         exported or EmbeddingSpec(name, registry.nominal_digest(name)), dimension=dimension
     )

@@ -67,8 +67,8 @@ def model_choices() -> str:
 
     Examples
     --------
-    >>> model_choices()
-    'vggish|compact|FILE.tflite'
+    >>> model_choices().startswith("vggish|compact"), model_choices().endswith("FILE.tflite")
+    (True, True)
     """
     return "|".join((*SPECS, "FILE.tflite"))
 
@@ -78,8 +78,8 @@ def downloads() -> dict[str, RemoteFile]:
 
     Examples
     --------
-    >>> list(downloads())
-    ['vggish', 'pca']
+    >>> set(downloads()) >= {"vggish", "pca"}
+    True
     """
     weights = {
         name: spec.weights for name, spec in SPECS.items() if isinstance(spec.weights, RemoteFile)

@@ -48,7 +48,11 @@ class Strategy(Protocol):
 
 
 #: Strategies by name.
-STRATEGIES: dict[str, Strategy] = {"similar": similar, "drift": drift, "path": path}
+STRATEGIES: dict[str, Strategy] = {
+    "similar": similar,
+    "drift": drift,
+    "path": path,
+}
 
 
 def playlist(

@@ -122,9 +122,11 @@ async def query(
 @router.get("/tracks")
 async def tracks(
     shared: Shared,
-    words: Annotated[str, Query(max_length=200, description="Words in tags or path.")] = "",
+    words: Annotated[
+        str, Query(max_length=defaults.MAX_WORDS_LENGTH, description="Words in tags or path.")
+    ] = "",
     offset: Annotated[int, Query(ge=0, le=2**62)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = defaults.TRACKS_PER_PAGE,
+    limit: Annotated[int, Query(ge=1, le=defaults.MAX_TRACKS_PER_PAGE)] = defaults.TRACKS_PER_PAGE,
 ) -> schemas.Tracks:
     """List the tracks whose tags or path match the words, best first; by default all, by id."""
 
