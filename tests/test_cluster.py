@@ -336,7 +336,8 @@ def test_no_worker_or_temporary_file_is_left_when_iteration_ends_early(cluster, 
 def test_ctrl_c_keeps_added_files(cluster, tmp_path, start):
     for i in range(4):
         write(tmp_path / f"{i}.wav", tone(200 + i))
-    write(tmp_path / "long.wav", melody(3_000.0))
+    samples = (32_767 * melody(10.0)).astype(np.int16)
+    write(tmp_path / "long.wav", np.tile(samples, 800))  # longer than the test runs
     adding = start(*ADD_WITH_RAY, cluster.address, tmp_path, start_new_session=True)
     wait_for(lambda: Index.exists("index") and len(stored()) == 4)
     os.killpg(adding.pid, signal.SIGINT)

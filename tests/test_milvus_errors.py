@@ -161,7 +161,8 @@ def test_addresses_are_translated_for_the_client(tmp_path):
 def test_a_file_that_is_not_an_index_of_milvus_lite_is_reported(tmp_path):
     (tmp_path / "a.db").write_bytes(b"SQLite format 3")
     failed(
-        lambda: Index(f"milvus+lite:{tmp_path / 'a.db'}", spec=SPEC), "not an index of Milvus Lite"
+        lambda: Index(f"milvus+lite:{tmp_path / 'a.db'}", spec=SPEC),
+        "An index of Milvus Lite is a folder",
     )
     assert (tmp_path / "a.db").read_bytes() == b"SQLite format 3"
 
