@@ -338,7 +338,12 @@ def test_ctrl_c_keeps_added_files(cluster, tmp_path, start):
         write(tmp_path / f"{i}.wav", tone(200 + i))
     samples = (32_767 * melody(10.0)).astype(np.int16)
     write(tmp_path / "long.wav", np.tile(samples, 800))  # longer than the test runs
-    adding = start(*ADD_WITH_RAY, cluster.address, tmp_path, start_new_session=True)
+    adding = start(
+        *(*ADD_WITH_RAY, cluster.address, tmp_path),
+        start_new_session=True,
+        # A shell starts background jobs with SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     wait_for(lambda: Index.exists("index") and len(stored()) == 4)
     os.killpg(adding.pid, signal.SIGINT)
     _, stderr = adding.communicate(timeout=120)
