@@ -2,7 +2,6 @@
 
 import json
 
-import faiss
 import numpy as np
 import pyarrow.parquet
 import pytest
@@ -26,15 +25,6 @@ pytestmark = [
 ]
 
 DIMENSIONS = (2, 96, 128, 512, 4_096)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """FAISS trains on one thread: on a busy machine, its threads wait long for each other."""
-    n_threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(n_threads)
 
 
 def vectors_of(n_tracks, dimension):

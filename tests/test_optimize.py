@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import faiss
 import numpy as np
 import pytest
 from test_ranking import a_track, crowd
@@ -34,15 +33,6 @@ CONFIGS = [
     IndexConfig("hnsw", ef_search=256),
     IndexConfig("ivf-pq", 64, nprobe=16, code_bytes=64, n_candidates=1_000),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Make FAISS train on one thread. On a busy machine, several threads wait for each other."""
-    n_threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    yield
-    faiss.omp_set_num_threads(n_threads)
 
 
 def filled(directory, vectors):

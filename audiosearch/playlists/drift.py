@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from audiosearch.playlists.request import PlaylistRequest
     from audiosearch.search.query_vectors import QueryVectors
 
-_STEP_WEIGHT = (
-    0.5  # weight of the cosine to the last track; 1 minus it weighs the cosine to the seeds
-)
+# Weight of the cosine to the last track. The cosine to the seeds has 1 minus this weight.
+_STEP_WEIGHT = 0.5
 _N_FIRST = 5  # later tracks are compared with the mean cosine of these first tracks to the seeds
 _MIN_COSINE_SHARE = 0.93  # smallest share of that mean that a later track should reach
 _PENALTY = 10.0  # larger than any difference of two scores

@@ -162,7 +162,7 @@ class PlaylistRequest:
         if self.options.drift and self.strategy_name != "drift":
             raise UsageError(
                 f"The strategy {self.strategy_name} can't be combined with drift.",
-                hint="Leave out drift, or leave out the strategy and the destination.",
+                hint=f"Leave out drift or the {'strategy' if self.strategy else 'destination'}.",
             )
 
     @property

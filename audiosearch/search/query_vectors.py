@@ -53,9 +53,8 @@ class QueryVectors:
     def __init__(self, index: Index, request: registry.ModelRequest) -> None:
         self._index = index
         self._request = request
-        self._embedders: list[
-            Embedder
-        ] = []  # at most one, loaded when a clip needs it; copies share the list
+        # At most one, loaded when a clip needs it. Copies share the list.
+        self._embedders: list[Embedder] = []
         self.vectors: list[Float32] = []
         self.tracks: list[Track] = []
         self.warnings: list[str] = []
@@ -163,7 +162,10 @@ class QueryVectors:
     def _model(self) -> registry.Model:
         spec = self._index.spec
         model = registry.resolve_for_index(spec.model, spec.weights_digest, self._request)
-        self._index.require(
-            EmbeddingSpec(model.name, model.weights_digest, spec.excerpt_seconds, model.dimension)
-        )
+        if model.weights_digest != spec.weights_digest:  # equal weights have equal dimensions
+            self._index.require(
+                EmbeddingSpec(
+                    model.name, model.weights_digest, spec.excerpt_seconds, model.dimension
+                )
+            )
         return model

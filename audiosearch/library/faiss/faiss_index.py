@@ -195,23 +195,9 @@ class FaissIndex:
         candidates: Int64 | None = None,
         exclude_ids: Sequence[int] = (),
     ) -> tuple[Int64, Float32]:
-        """Return the ids of the nearest vectors and their inner products, best first.
+        """Return the ids of the nearest vectors and their products; see `VectorIndex.search`.
 
-        Parameters
-        ----------
-        vector : ndarray of float32, shape (dimension,)
-            A vector as the index compares it: see `transform`.
-        k : int
-            Number of neighbors. Fewer are returned if fewer tracks qualify.
-        candidates : ndarray of int64, shape (n,), optional
-            Allow-list of ids. Default: all tracks are allowed.
-        exclude_ids : sequence of int
-            Ids of tracks that must not be hits.
-
-        Returns
-        -------
-        ids : ndarray of int64, shape (n_found,)
-        products : ndarray of float32, shape (n_found,)
+        Candidates are an allow-list of ids: int64, shape (n,).
 
         Raises
         ------
@@ -234,18 +220,7 @@ class FaissIndex:
     def search_batch(
         self, vectors: Float32, ks: Sequence[int], exclude_ids: Sequence[Sequence[int]]
     ) -> list[tuple[Int64, Float32]]:
-        """Search with several vectors at once. That is much faster than one search for each.
-
-        The result has one pair of ids and inner products, as from `search`, for each vector.
-
-        Parameters
-        ----------
-        vectors : ndarray of float32, shape (n, dimension)
-        ks : sequence of int
-            Number of neighbors of each vector.
-        exclude_ids : sequence of sequence of int
-            For each vector, ids of tracks that must not be hits.
-        """
+        """Search with several vectors at once; see `VectorIndex.search_batch`."""
         self._check_dimension(vectors)
         max_k = max(k + len(excluded) for k, excluded in zip(ks, exclude_ids, strict=True))
         results = self._search(vectors, min(max_k, self.n_tracks))

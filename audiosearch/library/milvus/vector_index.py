@@ -154,25 +154,7 @@ class MilvusVectorIndex:
         candidates: MilvusCandidates | None = None,
         exclude_ids: Sequence[int] = (),
     ) -> tuple[Int64, Float32]:
-        """Return the ids of the nearest vectors and their inner products, best first.
-
-        Parameters
-        ----------
-        vector : ndarray of float32, shape (dimension,)
-            A vector as the index compares it: see `transform`.
-        k : int
-            Number of neighbors. Fewer are returned if fewer tracks qualify, or if k is larger
-            than `max_k`.
-        candidates : MilvusCandidates, optional
-            Tracks that may be hits. Default: all tracks.
-        exclude_ids : sequence of int
-            Ids of tracks that must not be hits.
-
-        Returns
-        -------
-        ids : ndarray of int64, shape (n_found,)
-        products : ndarray of float32, shape (n_found,)
-        """
+        """Return the ids of the nearest vectors and their products; see `VectorIndex.search`."""
         n_neighbors = k + len(exclude_ids)
         condition = "" if candidates is None else candidates.expression
         if candidates is None or candidates.near is None:
@@ -184,18 +166,7 @@ class MilvusVectorIndex:
     def search_batch(
         self, vectors: Float32, ks: Sequence[int], exclude_ids: Sequence[Sequence[int]]
     ) -> list[tuple[Int64, Float32]]:
-        """Search with several vectors in one request.
-
-        The result has one pair of ids and inner products, as from `search`, for each vector.
-
-        Parameters
-        ----------
-        vectors : ndarray of float32, shape (n, dimension)
-        ks : sequence of int
-            Number of neighbors of each vector.
-        exclude_ids : sequence of sequence of int
-            For each vector, ids of tracks that must not be hits.
-        """
+        """Search with several vectors at once; see `VectorIndex.search_batch`."""
         max_k = max(k + len(excluded) for k, excluded in zip(ks, exclude_ids, strict=True))
         results = self._search(vectors, max_k, "")
         return [

@@ -11,6 +11,7 @@ import numpy as np
 from audiosearch.errors import TrackNotFound
 from audiosearch.library.milvus.database import MilvusDatabase, batches
 from audiosearch.library.milvus.expressions import literal, one_of
+from audiosearch.library.neighbors import top_k
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -143,5 +144,4 @@ class MilvusVectors(MilvusDatabase):
 def _sorted(hits: Sequence[dict[str, Any]]) -> tuple[Int64, Float32]:
     ids = np.array([hit["id"] for hit in hits], dtype=np.int64)
     products = np.array([hit["distance"] for hit in hits], dtype=np.float32)
-    order = np.lexsort((ids, -products))
-    return ids[order], products[order]
+    return top_k(ids, products, len(ids))

@@ -91,21 +91,7 @@ class StagedVectors:
     def put(self, track: Track, content_hash: str, vector: Float32) -> None:
         """Stage a track's vector, unless the stored track was changed or removed.
 
-        Parameters
-        ----------
-        track : Track
-        content_hash : str
-            Hash of the file that was embedded. If the file has changed, it differs from the
-            hash of the track.
-        vector : ndarray of float32, shape (dimension,)
-            Of unit length.
-
-        Raises
-        ------
-        ModelMismatch
-            If the vector has another dimension than the spec.
-        LibraryError
-            If another process has staged vectors of another spec.
+        See `audiosearch.library.storage.StagedVectors.put` for parameters and errors.
         """
         if vector.shape != (self._spec.dimension,):
             raise ModelMismatch(
