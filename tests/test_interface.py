@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from tracks import SPEC, some_track, unit, unit_vectors
 
-from audiosearch import Index, LibraryError, ModelMismatch, TrackNotFound, UsageError, defaults
-from audiosearch.library.backend import BACKENDS
+from audiosearch import (
+    Index,
+    IndexNotFound,
+    LibraryError,
+    ModelMismatch,
+    TrackNotFound,
+    UsageError,
+    defaults,
+)
+from audiosearch.library.backend import BACKENDS, Capability
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.track import EmbeddingSpec, Failure
 
@@ -313,3 +321,134 @@ def test_the_version_token_changes_with_tracks_and_vectors(index):
     index.remove([index.resolve("#" + str(track.id))])
     tokens.append(index.version_token())
     assert len(set(tokens)) == 4
+
+
+def test_an_index_exists_once_it_is_created(location):
+    assert not Index.exists(location)
+    with pytest.raises(IndexNotFound):
+        Index(location)
+    assert not Index.exists(location)
+    Index.check_writable(location)
+    Index(location, spec=SPEC).close()
+    assert Index.exists(location)
+
+
+def test_settings_are_added_to_the_others(index):
+    before = index.storage.settings()
+    index.storage.set_settings({"note": "one"})
+    index.storage.set_settings({"note": "two"})
+    assert index.storage.settings() == before | {"note": "two"}
+
+
+def test_an_intact_index_has_no_problems(filled):
+    index, vectors = filled
+    index.search(vectors[0], 1)
+    assert index.storage.problems() == []
+    assert index.missing_vectors() == []
+    assert index.vector_indexes.problem() is None
+    assert index.vector_indexes.index_type() == "flat"
+
+
+def test_search_continues_after_the_search_file_is_deleted(filled):
+    index, vectors = filled
+    before = index.search(vectors[0], 5)
+    index.vector_indexes.delete_file()
+    assert index.search(vectors[0], 5) == before
+
+
+def test_tracks_are_found_by_content_hash(index):
+    hashes = ["a" * 32, "b" * 32, "a" * 32, ""]
+    rows = [dataclasses.replace(some_track(n), content_hash=h) for n, h in enumerate(hashes)]
+    first, _, third, _ = index.add_all((track, unit()) for track in rows)
+    assert index.storage.content_hashes() == {"a" * 32, "b" * 32}
+    result = index.tracks_of(["a" * 32, "c" * 32])
+    assert {h: {t.id for t in tracks} for h, tracks in result.items()} == {
+        "a" * 32: {first.id, third.id},
+        "c" * 32: set(),
+    }
+
+
+def test_sizes_and_times_are_those_of_the_stored_paths(filled):
+    index, _ = filled
+    paths = ["/music/7.mp3", "/music/none.mp3", "/music/9.mp3"]
+    assert index.storage.sizes_and_times(paths) == {"/music/7.mp3": (7, 1), "/music/9.mp3": (9, 1)}
+
+
+def test_totals_count_tracks_seconds_and_failures(filled):
+    index, _ = filled
+    index.storage.add_failures([Failure("/music/bad.mp3", "it is empty", 0, 1)])
+    totals = index.totals()
+    assert (totals.tracks, totals.seconds, totals.failures) == (50, 500.0, 1)
+    assert index.n_tracks == 50
+
+
+@any_dimension
+def test_a_batch_of_searches_gives_the_hits_of_single_searches(filled, dimension):
+    index, _ = filled
+    queries = unit_vectors(4, seed=1, dimension=dimension)
+    excluded = [[], [index.search(queries[1], 1)[0][0].id], [], []]
+    ks = [1, 5, 3, 50]
+    batch = index.vector_index().search_batch(queries, ks, excluded)
+    for query, k, exclude_ids, (ids, products) in zip(queries, ks, excluded, batch, strict=True):
+        expected = index.vector_index().search(query, k, exclude_ids=exclude_ids)
+        assert ids.tolist() == expected[0].tolist()
+        np.testing.assert_allclose(products, expected[1], atol=1e-6)
+
+
+def test_all_words_are_searched_in_tags_and_path_page_by_page(index):
+    tags = [{"title": "Blue"}, {"artist": "Blue Band"}, {"album": "Blue"}, {"title": "Band"}]
+    for number, fields in enumerate(tags):
+        index.add(dataclasses.replace(some_track(number), **{"title": None} | fields), unit())
+    blue = index.search_text("blue")
+    assert sorted(track.size for track in blue) == [0, 1, 2]
+    assert [track.size for track in index.search_text("blue band")] == [1]
+    assert index.search_text("blue", limit=1) == blue[:1]
+    assert index.search_text("blue", limit=2, offset=2) == blue[2:]
+    assert len(index.search_text("music")) == 4
+
+
+def test_a_new_track_keeps_a_free_id_and_gets_another_for_one_in_use(index):
+    first = index.add(dataclasses.replace(some_track(1), id=7), unit())
+    second = index.add(dataclasses.replace(some_track(2), id=7), unit())
+    assert first.id == 7
+    assert second.id != 7
+
+
+def test_tracks_come_in_the_order_of_their_ids(filled):
+    index, _ = filled
+    ids = [track.id for track in index]
+    assert ids == sorted(ids)
+    assert [track.id for track in index.storage.tracks([ids[9], ids[2], 2**52])] == [ids[2], ids[9]]
+
+
+def test_a_removed_track_has_no_vector(filled):
+    index, _ = filled
+    track = index.resolve("/music/4.mp3")
+    index.remove([track])
+    with pytest.raises(TrackNotFound):
+        index.vector(track)
+    with pytest.raises(TrackNotFound):
+        index.vector_index().vectors_of(np.array([track.id]))
+
+
+def test_too_few_tracks_to_whiten_are_an_error(filled):
+    index, _ = filled
+    with pytest.raises(LibraryError, match="whiten"):
+        index.vector_index(whiten=True)
+
+
+def test_whitened_hits_are_ranked_by_whitened_vectors(index):
+    vectors = unit_vectors(320) + 3 * unit()  # a crowd in one direction
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index.add_all((some_track(number), vector) for number, vector in enumerate(vectors))
+    if not index.supports(Capability.WHITEN):
+        with pytest.raises(LibraryError, match="whiten"):
+            index.vector_index(whiten=True)
+        return
+    whitened = index.vector_index(whiten=True)
+    transformed = whitened.transform(vectors)
+    assert np.abs(transformed @ transformed.T).mean() < 0.5 * (vectors @ vectors.T).mean()
+    ids, products = whitened.search(transformed[3], 10)
+    expected = np.sort(transformed @ transformed[3])[:-11:-1]
+    np.testing.assert_allclose(products, expected, atol=1e-5)
+    assert index.by_id(ids.tolist())[int(ids[0])].size == 3

@@ -157,10 +157,22 @@ class FaissIndex:
         return transformed(self.faiss, vectors) if self.is_whitened else vectors
 
     def vectors_of(self, ids: Int64) -> Float32:
-        """Return the vectors of tracks as the index compares them: float32, (n, dimension)."""
+        """Return the vectors of tracks as the index compares them: float32, (n, dimension).
+
+        Raises
+        ------
+        TrackNotFound
+            If another process removed one of the tracks.
+        """
         if not self._is_flat:
             return self.transform(self._database.vectors_of(ids))
-        vectors: Float32 = self._inner.reconstruct_batch(ids)
+        try:
+            vectors: Float32 = self._inner.reconstruct_batch(ids)
+        except RuntimeError as exc:  # FAISS has no vector with one of the ids
+            raise TrackNotFound(
+                "Another process removed a track at the same time.",
+                hint="Run the same command again.",
+            ) from exc
         return vectors
 
     def range_search(self, vector: Float32, min_product: float) -> Int64:
