@@ -81,6 +81,13 @@ def test_an_import_of_another_dimension_is_refused_naming_both(tmp_path):
         assert index.n_tracks == 5
 
 
+def test_an_import_must_have_the_dimension_of_the_named_model(tmp_path):
+    for model in ("compact", "vggish"):
+        with pytest.raises(ModelMismatch, match=f"512 numbers, but {model} makes .* 128"):
+            imported(tmp_path, "i", vectors_of(3, 512), model=model)
+    assert not Index.exists(tmp_path / "i")
+
+
 @pytest.mark.parametrize("dimension", DIMENSIONS)
 def test_an_export_gives_the_vectors_back(tmp_path, dimension):
     vectors = vectors_of(6, dimension)

@@ -12,6 +12,7 @@ import pytest
 from test_ranking import a_track, crowd
 
 from audiosearch import Index, LibraryError, TrackNotFound, UsageError
+from audiosearch.library.backend import BACKENDS
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import EmbeddingSpec
 from audiosearch.models.registry import compact
@@ -466,3 +467,13 @@ def test_missing_files_of_a_playlist_cause_a_warning(directory, run, tmp_path):
     result = run("playlist", file, "-n", 3, "--index", directory)
     assert result.exit_code == 0
     assert "/nowhere/x.mp3 is neither a track nor a file" in result.stderr
+
+
+def test_a_backend_that_cannot_whiten_compares_plain_vectors(tmp_path, monkeypatch):
+    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
+    with Index(f"toy:{tmp_path}", spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
+        index.add_all((a_track(n), vector) for n, vector in enumerate(crowd(320)))
+        plain = playlist(index, "#1", n_tracks=10, whiten=False)
+        assert playlist(index, "#1", n_tracks=10).tracks == plain.tracks
+        with pytest.raises(LibraryError, match="whiten"):
+            playlist(index, "#1", n_tracks=10, whiten=True)

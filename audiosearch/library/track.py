@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from audiosearch import defaults
-from audiosearch.errors import UsageError
+from audiosearch.errors import TrackNotFound, UsageError
 
 if TYPE_CHECKING:
     from audiosearch.types import Float64, Int64
@@ -35,6 +35,13 @@ def artist_and_title(artist: str | None, title: str | None) -> str:
     ('Band - Song', 'Song')
     """
     return " - ".join(filter(None, (artist, title)))
+
+
+def removed_track_error() -> TrackNotFound:
+    """Return the error that a track was removed while its vector was needed."""
+    return TrackNotFound(
+        "Another process removed a track at the same time.", hint="Run the same command again."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from audiosearch.library.faiss.whitening import (
     whitened_index,
 )
 from audiosearch.library.neighbors import drop_excluded, no_neighbors, top_k
+from audiosearch.library.track import removed_track_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,10 +170,7 @@ class FaissIndex:
         try:
             vectors: Float32 = self._inner.reconstruct_batch(ids)
         except RuntimeError as exc:  # FAISS has no vector with one of the ids
-            raise TrackNotFound(
-                "Another process removed a track at the same time.",
-                hint="Run the same command again.",
-            ) from exc
+            raise removed_track_error() from exc
         return vectors
 
     def range_search(self, vector: Float32, min_product: float) -> Int64:

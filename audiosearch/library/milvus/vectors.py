@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.errors import TrackNotFound
 from audiosearch.library.milvus.database import MilvusDatabase, batches
 from audiosearch.library.milvus.expressions import literal, one_of
 from audiosearch.library.neighbors import top_k
+from audiosearch.library.track import removed_track_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,10 +53,7 @@ class MilvusVectors(MilvusDatabase):
             rows = self.query(one_of("id", batch), ["embedding"])
             vectors.update((row["id"], np.array(row["embedding"], np.float32)) for row in rows)
         if len(vectors) < len(set(ids.tolist())):
-            raise TrackNotFound(
-                "Another process removed a track at the same time.",
-                hint="Run the same command again.",
-            )
+            raise removed_track_error()
         matrix = np.array([vectors[i] for i in ids.tolist()], dtype=np.float32)
         return matrix.reshape(-1, self.dimension)
 

@@ -9,6 +9,7 @@ import numpy as np
 from audiosearch import defaults
 from audiosearch.errors import TrackNotFound
 from audiosearch.library.sqlite.database import Database
+from audiosearch.library.track import removed_track_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -101,10 +102,7 @@ class VectorTable(Database):
                 rows = self.db.execute(f"{sql} AND length(embedding) = {4 * dimension}", batch)
                 embeddings.update(rows)
         if len(embeddings) < len(set(ids.tolist())):
-            raise TrackNotFound(
-                "Another process removed a track at the same time.",
-                hint="Run the same command again.",
-            )
+            raise removed_track_error()
         return _as_matrix((embeddings[i] for i in ids.tolist()), dimension)
 
     def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
