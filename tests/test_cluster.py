@@ -93,7 +93,7 @@ def on_cluster(cluster):
 
 def stored(directory="index"):
     """Return each track of an index with its vector, by path."""
-    with Index(directory) as index, index.all_with_vectors() as (_, rows):
+    with Index(directory) as index, index.storage.all_with_vectors() as (_, rows):
         return {
             track.path: (
                 (track.content_hash, track.seconds, track.title, track.size, track.mtime_ns),

@@ -43,7 +43,7 @@ def database(tmp_path, vectors):
 
 
 def contents(directory):
-    with Index(directory) as index, index.all_with_vectors() as (_, rows):
+    with Index(directory) as index, index.storage.all_with_vectors() as (_, rows):
         return {track: vector.tobytes() for track, vector in rows}
 
 

@@ -99,7 +99,7 @@ def add(folder, *options):
 
 def stored_and_failed():
     """Return the tracks by path, and the reasons for failures by path."""
-    with Index("index") as index, index.all_with_vectors() as (_, rows):
+    with Index("index") as index, index.storage.all_with_vectors() as (_, rows):
         stored = {}
         for track, vector in rows:
             assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)

@@ -78,9 +78,9 @@ def test_tracks_are_listed_page_by_page(filled):
     index, _ = filled
     tracks = list(index)
     assert [track.id for track in tracks] == sorted(track.id for track in tracks)
-    assert index.list_tracks(limit=20) == tracks[:20]
-    assert index.list_tracks(limit=20, offset=40) == tracks[40:]
-    assert index.list_tracks(limit=20, offset=2**62) == []
+    assert index.storage.list_tracks(limit=20, offset=0) == tracks[:20]
+    assert index.storage.list_tracks(limit=20, offset=40) == tracks[40:]
+    assert index.storage.list_tracks(limit=20, offset=2**62) == []
 
 
 @pytest.mark.parametrize("word", ["𠮷野", "𠮷", "日本", "Zwolf", "ZWÖLF"])
@@ -297,7 +297,7 @@ def test_vectors_of_the_largest_dimension_are_stored_in_several_requests(locatio
     vectors = unit_vectors(130, dimension=defaults.MAX_DIMENSION)
     with Index(location, spec=dataclasses.replace(SPEC, dimension=defaults.MAX_DIMENSION)) as index:
         index.add_all((some_track(number), vector) for number, vector in enumerate(vectors))
-    with Index(location) as index, index.all_with_vectors() as (n_tracks, rows):
+    with Index(location) as index, index.storage.all_with_vectors() as (n_tracks, rows):
         assert n_tracks == 130
         for track, vector in rows:
             np.testing.assert_array_equal(vector, vectors[track.size])
@@ -344,7 +344,7 @@ def test_an_intact_index_has_no_problems(filled):
     index, vectors = filled
     index.search(vectors[0], 1)
     assert index.storage.problems() == []
-    assert index.missing_vectors() == []
+    assert index.storage.missing_vectors() == []
     assert index.vector_indexes.problem() is None
     assert index.vector_indexes.index_type() == "flat"
 

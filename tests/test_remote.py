@@ -85,7 +85,7 @@ def add_urls(*paths, directory="index"):
 
 def vectors(directory="index"):
     """Return the vectors of an index by file name."""
-    with Index(directory) as index, index.all_with_vectors() as (_, rows):
+    with Index(directory) as index, index.storage.all_with_vectors() as (_, rows):
         return {os.path.basename(track.path): vector for track, vector in rows}
 
 

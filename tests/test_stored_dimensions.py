@@ -79,7 +79,7 @@ def test_staged_vectors_of_another_dimension_replace_the_current_ones(index, dim
     assert staged.commit([])
     with Index(index.location) as opened:
         assert opened.spec == spec
-        assert opened.missing_vectors() == []
+        assert opened.storage.missing_vectors() == []
         for track in opened:
             np.testing.assert_array_equal(opened.vector(track), vectors[track.size])
         ((first, cosine),) = opened.search(vectors[5], 1)

@@ -28,7 +28,7 @@ def sounds(folder, n_files):
 
 
 def vectors(directory):
-    with Index(directory) as index, index.all_with_vectors() as (_, rows):
+    with Index(directory) as index, index.storage.all_with_vectors() as (_, rows):
         return {track.path: vector for track, vector in rows}
 
 

@@ -238,10 +238,6 @@ class Index:
         """Yield all tracks, in ascending order of id."""
         return self.storage.tracks()
 
-    def list_tracks(self, *, limit: int, offset: int = 0) -> list[Track]:
-        """Return one page of all tracks, in ascending order of id."""
-        return self.storage.list_tracks(limit, offset)
-
     def by_id(self, ids: Sequence[int]) -> dict[int, Track]:
         """Return the tracks with the given ids, by id. Ids of removed tracks are left out."""
         tracks = {track.id: track for track in self.storage.tracks(ids)}
@@ -314,21 +310,6 @@ class Index:
     def vector(self, track: Track) -> Float32:
         """Return the vector of a track: float32 of unit length, shape (dimension,)."""
         return self.storage.vector(track.id)
-
-    def all_with_vectors(
-        self,
-    ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
-        """Return a context manager: the number of tracks, and all tracks with their vectors.
-
-        In a folder, the tracks are those at the start of the block, even if another process
-        writes. In Milvus, the iterator raises a LibraryError at its end if the number of tracks
-        has changed.
-        """
-        return self.storage.all_with_vectors()
-
-    def missing_vectors(self) -> list[Track]:
-        """Return the tracks that lost their vector, because the database was damaged."""
-        return self.storage.missing_vectors()
 
     def vector_index(self, *, whiten: bool = False) -> VectorIndex[Candidates]:
         """Return the up-to-date vector index of the plain or the whitened vectors.

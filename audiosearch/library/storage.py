@@ -111,7 +111,12 @@ class TrackStorage(Protocol):
     def all_with_vectors(
         self,
     ) -> AbstractContextManager[tuple[int, Iterator[tuple[Track, Float32]]]]:
-        """Return a context manager: the number of tracks, and all tracks with their vectors."""
+        """Return a context manager: the number of tracks, and all tracks with their vectors.
+
+        In a folder, the tracks are those at the start of the block, even if another process
+        writes. In Milvus, the iterator raises a LibraryError at its end if the number of tracks
+        has changed.
+        """
 
     def missing_vectors(self) -> list[Track]:
         """Return the tracks that lost their vector, or have a vector of the wrong dimension.

@@ -51,7 +51,7 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
     Index.check_writable(location)
     with Index(location, spec=source.spec) as target:
         n_copied = 0
-        with source.all_with_vectors() as (_, rows):
+        with source.storage.all_with_vectors() as (_, rows):
             while batch := list(itertools.islice(rows, _BATCH_TRACKS)):
                 target.add_all(batch)
                 n_copied += len(batch)

@@ -136,8 +136,8 @@ def repair(location: StrPath, *, model: str | None = None) -> list[str]:
 
 def _bad_vectors(index: Index) -> tuple[list[Track], list[tuple[Track, Float32]]]:
     """Return the tracks without a usable vector, and the tracks with wrong length, rescaled."""
-    unusable, rescaled = index.missing_vectors(), []
-    with index.all_with_vectors() as (_, rows):
+    unusable, rescaled = index.storage.missing_vectors(), []
+    with index.storage.all_with_vectors() as (_, rows):
         for track, vector in rows:
             length = float(np.linalg.norm(vector.astype(np.float64)))
             if not 0.0 < length < np.inf:

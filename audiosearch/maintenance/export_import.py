@@ -60,7 +60,7 @@ def export(index: Index, folder: Path) -> int:
             npy.open("wb") as vectors,
             # Bytes of a path that aren't UTF-8 become JSON escapes, which readers decode again.
             jsonl.open("w", encoding="utf-8", errors="backslashreplace") as lines,
-            index.all_with_vectors() as (n_tracks, rows),
+            index.storage.all_with_vectors() as (n_tracks, rows),
         ):
             shape = (n_tracks, index.spec.dimension)
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -117,7 +117,7 @@ def export_parquet(index: Index, folder: Path) -> int:
         with (
             atomic_path(folder / PARQUET) as draft,
             parquet.ParquetWriter(draft, schema) as writer,
-            index.all_with_vectors() as (n_tracks, rows),
+            index.storage.all_with_vectors() as (n_tracks, rows),
         ):
             while batch := list(itertools.islice(rows, batch_tracks)):
                 dicts = [_with_utf8_path(track) | {"embedding": vector} for track, vector in batch]

@@ -32,7 +32,7 @@ def duplicates(index: Index) -> list[list[Track]]:
         Groups of two or more tracks. Each group is sorted by quality, best first: lossless files,
         then the higher bit rate, then the longer duration.
     """
-    with index.all_with_vectors() as (_, rows):
+    with index.storage.all_with_vectors() as (_, rows):
         tracks, vectors = [], []
         for track, vector in rows:
             tracks.append(track)

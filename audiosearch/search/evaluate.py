@@ -131,7 +131,7 @@ def evaluate(index: Index, by: Label) -> Evaluation:
     LibraryError
         If the index is empty, or no label has two tracks.
     """
-    with index.all_with_vectors() as (_, rows):
+    with index.storage.all_with_vectors() as (_, rows):
         all_rows = list(rows)
     if not all_rows:
         index.require_tracks()

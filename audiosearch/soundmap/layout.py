@@ -117,7 +117,7 @@ def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
     """
     index.require_tracks()
     revision, stored = index.storage.revision(), index.coordinates()
-    with index.all_with_vectors() as (_, rows):
+    with index.storage.all_with_vectors() as (_, rows):
         tracks_and_vectors = list(rows)
     tracks = [track for track, _ in tracks_and_vectors]
     vectors = np.stack([vector for _, vector in tracks_and_vectors])

@@ -42,9 +42,8 @@ N_VALUES = SEMANTIC_SIZE + CLASS_SIZE + 3 * N_COEFFICIENTS
 MIN_VARIANCE = 0.01  # of a coefficient over a file
 MIN_SPREAD = 1e-4  # added to the variance over files, which may be 0
 WHITENING_RIDGE = 1.0  # added to the eigenvalues of the correlation matrix, which have mean 1
-CLASS_RIDGE = (
-    0.3  # added to the eigenvalues of the within-class covariance, as a share of their mean
-)
+# Added to the eigenvalues of the within-class covariance, as a share of their mean.
+CLASS_RIDGE = 0.3
 
 
 @dataclass(frozen=True, slots=True)

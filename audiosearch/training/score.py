@@ -93,7 +93,7 @@ def _vectors(folder: Path, model: Path) -> tuple[dict[str, tuple[Track, Float32]
         failures = [result for result in results if result.status is Status.FAILED]
         for failure in failures:
             log.warning("%s", failure.message)
-        with Index(index) as opened, opened.all_with_vectors() as (_, rows):
+        with Index(index) as opened, opened.storage.all_with_vectors() as (_, rows):
             return {track.path: (track, vector) for track, vector in rows}, len(failures)
 
 

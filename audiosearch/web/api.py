@@ -135,7 +135,7 @@ async def tracks(
         if words.strip():
             batch = index.search_text(words.replace("\0", " "), limit=limit, offset=offset)
         else:
-            batch = index.list_tracks(limit=limit, offset=offset)
+            batch = index.storage.list_tracks(limit=limit, offset=offset)
         return schemas.Tracks(tracks=[schemas.Track.of(track) for track in batch], total=total)
 
     return await shared.index.run(find)
