@@ -24,6 +24,7 @@ def info(location: IndexAt = defaults.INDEX, output: OutputFormat = Format.TABLE
         "failures": totals.failures,
         "model": spec.model,
         "fingerprint": spec.weights_digest,
+        "dimension": spec.dimension,
         "excerpt_seconds": spec.excerpt_seconds,
         "arrangement": index_type,
         "pending_model": pending_model,
