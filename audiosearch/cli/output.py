@@ -130,7 +130,10 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     for column in shown:
         is_number = all(type(row[column]) in (int, float, type(None)) for row in rows)
         justify: Any = "right" if is_number else "left"
-        table.add_column(column.replace("_", " "), justify=justify, overflow="fold")
+        # Numbers and shortened paths stay on one line. Tags wrap.
+        keep = is_number or column == "path"
+        title = column.replace("_", " ")
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=keep)
     cells = [[_cell(column, row[column], is_for_people=True) for column in shown] for row in rows]
     if "path" in shown:
         _shorten_paths(cells, shown, console.width)
