@@ -15,7 +15,7 @@ from audiosearch.models import registry
 from audiosearch.models.cache import model_path
 from audiosearch.models.digest import tflite_digest
 from audiosearch.models.log_mel import log_mel_patches
-from audiosearch.models.vggish import converted_digest
+from audiosearch.models.vggish import converted_digest, read_checkpoint
 
 pytestmark = pytest.mark.checkpoint
 
@@ -92,32 +92,45 @@ def test_a_checkpoint_is_converted_only_once(checkpoints):
     assert stages == []
 
 
-def test_an_error_names_missing_variables(checkpoints):
-    with pytest.raises(
-        WeightsError, match=r"vggish/conv3/conv3_1/weights is missing.* and 11 more"
-    ):
-        converted_digest(checkpoints.few)
+@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
+class TestInvalidCheckpoints:
+    def test_an_error_names_missing_variables(self, checkpoints):
+        with pytest.raises(
+            WeightsError, match=r"vggish/conv3/conv3_1/weights is missing.* and 11 more"
+        ):
+            read_checkpoint(checkpoints.few)
+
+    def test_an_error_names_wrong_shapes(self, checkpoints):
+        with pytest.raises(WeightsError, match=r"conv1/weights has shape \(3, 3, 1, 32\), not"):
+            read_checkpoint(checkpoints.odd)
+
+    @pytest.mark.parametrize("content", [b"", b"no checkpoint at all" * 100])
+    def test_a_file_that_is_not_a_checkpoint_is_rejected(self, tmp_path, content):
+        path = tmp_path / "x.ckpt"
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match="not a TensorFlow checkpoint"):
+            read_checkpoint(path)
+
+    def test_a_truncated_checkpoint_is_rejected(self, checkpoints, tmp_path):
+        path = tmp_path / "cut.ckpt"
+        with checkpoints.v1.open("rb") as whole:
+            path.write_bytes(whole.read(50_000_000))
+        with pytest.raises(WeightsError, match=r"cut\.ckpt"):
+            read_checkpoint(path)
+
+    def test_an_error_leaves_the_process_that_converts(self, tmp_path):
+        path = tmp_path / "x.ckpt"
+        path.write_bytes(b"no checkpoint at all")
+        with pytest.raises(WeightsError, match="not a TensorFlow checkpoint") as caught:
+            converted_digest(path)
+        assert "audiosearch model fetch" in caught.value.hint
 
 
-def test_an_error_names_wrong_shapes(checkpoints):
-    with pytest.raises(WeightsError, match=r"conv1/weights has shape \(3, 3, 1, 32\), not"):
-        converted_digest(checkpoints.odd)
-
-
-@pytest.mark.parametrize("content", [b"", b"no checkpoint at all" * 100])
-def test_a_file_that_is_not_a_checkpoint_is_rejected(tmp_path, content):
-    path = tmp_path / "x.ckpt"
-    path.write_bytes(content)
-    with pytest.raises(WeightsError, match="not a TensorFlow checkpoint"):
-        converted_digest(path)
-
-
-def test_a_truncated_checkpoint_is_rejected(checkpoints, tmp_path):
-    path = tmp_path / "cut.ckpt"
-    with checkpoints.v1.open("rb") as whole:
-        path.write_bytes(whole.read(50_000_000))
-    with pytest.raises(WeightsError, match=r"cut\.ckpt"):
-        converted_digest(path)
+def test_a_litert_model_given_as_weights_is_named_so(tmp_path, run):
+    refused = run("add", tmp_path, "--weights", "mine.tflite")
+    assert refused.exit_code == 1
+    assert "mine.tflite is a LiteRT model, not a checkpoint." in refused.stderr
+    assert "--model mine.tflite" in refused.stderr
 
 
 def test_a_missing_checkpoint_is_rejected(tmp_path):

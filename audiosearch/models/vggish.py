@@ -102,7 +102,7 @@ def earlier_digest(checkpoint: Path) -> str | None:
     Raises
     ------
     WeightsError
-        If there is no such checkpoint.
+        If there is no such checkpoint, or it is a LiteRT model.
     """
     _, files = _checkpoint_files(checkpoint)
     weights_digest = recorded_digest(files_key(files))
@@ -111,6 +111,11 @@ def earlier_digest(checkpoint: Path) -> str | None:
 
 def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
     """Return the path that TensorFlow takes for a checkpoint, and the checkpoint's files."""
+    if checkpoint.suffix == ".tflite":
+        raise WeightsError(
+            f"{checkpoint} is a LiteRT model, not a checkpoint.",
+            hint=f"Name it with --model {checkpoint} instead of --weights.",
+        )
     if checkpoint.suffix == ".index":
         checkpoint = checkpoint.with_suffix("")
     if checkpoint.is_file():
