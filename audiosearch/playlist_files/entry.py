@@ -104,8 +104,8 @@ def make_entry(
     usable = [path for path in paths if is_usable_path(path)]
     if usable:
         return Entry(usable[0], title, artist, album, seconds, tuple(usable[1:]))
-    names = [name for name in (*paths, title, artist) if name and name.strip()]
-    return f"an entry names no file: {readable(names[0]) if names else 'its path is missing'}"
+    name = next((text for text in (*paths, title, artist) if text and text.strip()), "(no title)")
+    return f"an entry names no file: {readable(name)}"
 
 
 def warnings_about(playlist: str, faults: list[str]) -> list[str]:

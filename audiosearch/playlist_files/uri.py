@@ -70,10 +70,8 @@ def possible_paths(text: str, *, is_uri: bool) -> list[str]:
         paths = [_decoded(path), path]
     else:
         paths = [text, trimmed, _decoded(trimmed)]
-    everything = [
-        reading for path in paths for reading in (path, *in_legacy_encodings(path))
-    ]
-    return list(dict.fromkeys(everything))
+    meanings = [meaning for path in paths for meaning in (path, *in_legacy_encodings(path))]
+    return list(filter(is_usable_path, dict.fromkeys(meanings))) or [text]
 
 
 def _decoded(path: str) -> str:

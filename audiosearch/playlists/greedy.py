@@ -151,9 +151,7 @@ class _GreedySelection:
             )
             self._fill(builder, pool)
             if self._is_full(builder) or pool.is_complete:
-                return Playlist(
-                    builder.tracks, [*self._notes_on_seeds(), *self._notes(builder)]
-                )
+                return Playlist(builder.tracks, [*self._notes_on_seeds(), *self._notes(builder)])
             n_candidates *= _GROWTH
 
     def _is_full(self, builder: PlaylistBuilder) -> bool:

@@ -77,9 +77,7 @@ def _check(seeds: QueryVectors, request: PlaylistRequest) -> None:
         )
 
 
-def _check_waypoints(
-    waypoints: Sequence[Track], n_tracks: int, constraints: Constraints
-) -> None:
+def _check_waypoints(waypoints: Sequence[Track], n_tracks: int, constraints: Constraints) -> None:
     if len({track.id for track in waypoints}) < len(waypoints):
         raise UsageError(
             "A path can't go through the same track twice.", hint="Replace one of the two."

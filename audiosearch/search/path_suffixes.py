@@ -37,7 +37,9 @@ class PathSuffixes:
 
     def __init__(self, tracks: Iterable[Track]) -> None:
         # Reversed paths that start alike end alike, and are neighbors once sorted.
-        rows = [(_folded(key), key, track) for track in tracks for key in [_key(_parts(track.path))]]
+        rows = [
+            (_folded(key), key, track) for track in tracks for key in [_key(_parts(track.path))]
+        ]
         self._rows = sorted(rows, key=itemgetter(0))
 
     def find(self, entry: Entry) -> tuple[Track | None, int]:
@@ -53,17 +55,17 @@ class PathSuffixes:
         (Track or None, int)
             The track, or None, and the number of tracks with the longest suffix.
         """
-        best_length, best_ties, best_parts = 0, list[Track](), list[str]()
-        for path in (entry.path, *entry.alternatives):
-            for parts in _possible_parts(path):
-                length, ties = self._longest(parts)
-                if length > best_length:
-                    best_length, best_ties, best_parts = length, ties, parts
-        if not best_ties or len({track.content_hash or track.path for track in best_ties}) > 1:
-            return None, len(best_ties)
-        is_whole = best_length == len(best_parts)
-        if is_whole or _is_telling(best_parts[-best_length:], entry, best_ties[0]):
-            return best_ties[0], len(best_ties)
+        matches = [
+            (*self._longest(parts), parts)
+            for path in (entry.path, *entry.alternatives)
+            for parts in _possible_parts(path)
+        ]
+        length, ties, parts = max(matches, key=itemgetter(0))  # the first of the longest
+        if not ties or len({track.content_hash or track.path for track in ties}) > 1:
+            return None, len(ties)
+        is_whole = length == len(parts)
+        if is_whole or _is_telling(parts[-length:], entry, ties[0]):
+            return ties[0], len(ties)
         return None, 0
 
     def _longest(self, parts: list[str]) -> tuple[int, list[Track]]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from audiosearch.paths import is_url
+from audiosearch.playlist_files.text import readable
 from audiosearch.search.path_suffixes import PathSuffixes
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class PlaylistTracks:
         track, n_tracks = self._suffixes.find(entry)
         if track is not None:
             return Match(track)
-        name = entry.path.encode(errors="backslashreplace").decode()
+        name = readable(entry.path)
         if n_tracks:
             return Match(problem=f"{name} may be any of {n_tracks:,} tracks")
         what = "neither a track nor a file" if with_files else "not a track of the index"

@@ -123,7 +123,9 @@ def playlist(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", metavar="FILE", help="Playlist file to write: .m3u8, .xspf, .jspf or .pls."),
+        typer.Option(
+            "-o", metavar="FILE", help="Playlist file to write: .m3u8, .xspf, .jspf or .pls."
+        ),
     ] = None,
     style: Annotated[
         str | None,
@@ -214,7 +216,9 @@ def _show(result: Playlist, output: Path | None, style: str | None, paths: PathS
     from audiosearch.playlist_files import SUFFIXES, Entry, PlaylistFormat, playlist_text
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output} is not a playlist file.", hint="Use .m3u8, .xspf, .jspf or .pls.")
+        raise UsageError(
+            f"{output} is not a playlist file.", hint="Use .m3u8, .xspf, .jspf or .pls."
+        )
     kinds = {kind.value: kind for kind in PlaylistFormat}
     if output is None and style is None:
         style = "table" if sys.stdout.isatty() else "m3u8"
