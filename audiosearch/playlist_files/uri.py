@@ -32,7 +32,7 @@ def path_to_uri(path: str) -> str:
     if is_url(path):
         return path
     if _has_drive(path):
-        return "file:///" + quote(path.replace("\\", "/"), safe=_UNESCAPED)
+        return "file:///" + quote(os.fsencode(path.replace("\\", "/")), safe=_UNESCAPED)
     escaped = quote(os.fsencode(path), safe=_UNESCAPED)
     if path.startswith("/"):
         return f"file://{escaped}"
