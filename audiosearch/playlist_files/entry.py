@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from audiosearch.library.track import Track
 
 _MAX_WARNINGS = 20  # entries of one playlist that are named one by one
+_MAX_NAME_LENGTH = 200  # characters of an entry in a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def make_entry(
     if usable:
         return Entry(usable[0], title, artist, album, seconds, tuple(usable[1:]))
     name = next((text for text in (*paths, title, artist) if text and text.strip()), "(no title)")
-    return f"an entry names no file: {readable(name)}"
+    return f"an entry names no file: {readable(name)[:_MAX_NAME_LENGTH]}"
 
 
 def warnings_about(playlist: str, faults: list[str]) -> list[str]:

@@ -18,16 +18,17 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_MAX_PATH_LENGTH = 4_096  # characters; Linux allows as many bytes
 _CLOCK = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-9]{1,6}(?:\.[0-9]*)?)")
 
 
 def decode_text(content: bytes) -> str:
-    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without byte order mark.
+    r"""Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without byte order mark.
 
     Examples
     --------
-    >>> decode_text("é".encode("utf-16")), decode_text(b"caf\\xe9")
-    ('é', 'caf\\udce9')
+    >>> decode_text("é".encode("utf-16")), decode_text(b"caf\xe9")
+    ('é', 'caf\udce9')
     """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
@@ -93,7 +94,7 @@ def is_usable_path(path: str) -> bool:
         path.encode(errors="surrogateescape")
     except UnicodeEncodeError:
         return False
-    return bool(path.strip()) and "\0" not in path
+    return bool(path.strip()) and "\0" not in path and len(path) <= _MAX_PATH_LENGTH
 
 
 def parse_seconds(text: str, *, units_per_second: float = 1) -> float:

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from audiosearch.playlist_files import warnings_about
-from audiosearch.search.playlist_tracks import PlaylistTracks
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.playlists.request import PlaylistRequest
+    from audiosearch.search.playlist_tracks import PlaylistTracks
 
 
 def resolve_excluded_playlists(
-    index: Index, request: PlaylistRequest
+    index: Index, request: PlaylistRequest, playlist_tracks: PlaylistTracks
 ) -> tuple[PlaylistRequest, list[str]]:
     """Add the tracks of the excluded playlists, and identical files, to the excluded paths.
 
@@ -25,7 +25,6 @@ def resolve_excluded_playlists(
         aren't tracks of the index.
     """
     tracks, notes = [], []
-    playlist_tracks = PlaylistTracks(index)
     for playlist in request.excluded_playlists:
         matches = list(playlist_tracks.find(playlist, with_files=False))
         tracks += [match.track for match in matches if match.track is not None]

@@ -42,8 +42,8 @@ def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlis
     ------
     UsageError
         If there is no destination; if there is not exactly one seed, or it isn't a track; if a
-        track occurs twice among the waypoints, or is excluded; if there are more waypoints than requested tracks;
-        or if the request asks for diversity or variation.
+        track occurs twice among the waypoints, or is excluded; if there are more waypoints than
+        requested tracks; or if the request asks for diversity or variation.
     TrackNotFound, AmbiguousTrack
         If the destination or a waypoint doesn't name one track.
     """

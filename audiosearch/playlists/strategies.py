@@ -96,7 +96,7 @@ def playlist(
     seeds.add_all(request.seeds)
     for words in request.named:
         seeds.add_track(named_track(index, words))
-    request, exclusion_notes = resolve_excluded_playlists(index, request)
+    request, exclusion_notes = resolve_excluded_playlists(index, request, seeds.playlist_tracks)
     result = strategy(index, seeds, request)
     notes = [*seeds.warnings, *exclusion_notes, *result.notes]
     return replace(result, name=result.name or _default_name(seeds), notes=notes)

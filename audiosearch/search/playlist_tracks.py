@@ -13,11 +13,13 @@ from audiosearch.playlist_files.text import readable
 from audiosearch.search.path_suffixes import PathSuffixes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Collection, Iterator
 
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
     from audiosearch.playlist_files import Entry, PlaylistFile
+
+_LOOKUP_COST = 10  # tracks that can be read in one pass in the time of one lookup by path
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,9 @@ class PlaylistTracks:
     """Finds the tracks and files that playlists name.
 
     An entry is tried as a path relative to the playlist, and as a stored path: as written and
-    decoded, with backslashes and slashes, in Unicode's normal forms NFC and NFD. If there is no such
-    track or file, the entry names the track whose path ends like it: see `PathSuffixes.find`.
+    decoded, with backslashes and slashes, in Unicode's normal forms NFC and NFD. If there is no
+    such track or file, the entry names the track whose path ends like it: see
+    `PathSuffixes.find`.
 
     Parameters
     ----------
@@ -65,7 +68,7 @@ class PlaylistTracks:
         """
         paths = [_possible_paths(entry, playlist.folder) for entry in playlist]
         distinct = list(dict.fromkeys(path for candidates in paths for path in candidates))
-        stored = self._index.storage.sizes_and_times(distinct).keys()
+        stored = self._tracks_at(self._index.storage.sizes_and_times(distinct))
         for entry, candidates in zip(playlist, paths, strict=True):
             match = self._exact(candidates, stored, on_disk=playlist.folder is not None)
             if match.track is None and not (with_files and match.file):
@@ -76,10 +79,17 @@ class PlaylistTracks:
     def _suffixes(self) -> PathSuffixes:
         return PathSuffixes(self._index)
 
-    def _exact(self, paths: list[str], stored: Set[str], *, on_disk: bool) -> Match:
+    def _tracks_at(self, paths: Collection[str]) -> dict[str, Track]:
+        """Return the tracks with the given paths, by path."""
+        if len(paths) * _LOOKUP_COST > self._index.n_tracks:
+            return {track.path: track for track in self._index if track.path in paths}
+        tracks = map(self._index.storage.track_at, paths)
+        return {track.path: track for track in tracks if track is not None}
+
+    def _exact(self, paths: list[str], stored: dict[str, Track], *, on_disk: bool) -> Match:
         """Return the first path that is a track, or else, on this machine, a file."""
         for path in paths:
-            track = self._index.storage.track_at(path) if path in stored else None
+            track = stored.get(path)
             if track is None and on_disk and os.path.isabs(path) and os.path.isfile(path):
                 track = self._index.resolve(os.path.realpath(path))
                 if track is None:

@@ -42,6 +42,8 @@ class QueryVectors:
         The tracks of the index among the clips.
     warnings : list of str
         Sentences about clips that were read only in part, and about missing files.
+    playlist_tracks : PlaylistTracks
+        Finds the tracks that playlist files name. Copies share it.
 
     Raises
     ------
@@ -54,7 +56,7 @@ class QueryVectors:
     def __init__(self, index: Index, request: registry.ModelRequest) -> None:
         self._index = index
         self._request = request
-        self._playlist_tracks = PlaylistTracks(index)  # copies share it too
+        self.playlist_tracks = PlaylistTracks(index)
         # At most one, loaded when a clip needs it. Copies share the list.
         self._embedders: list[Embedder] = []
         self.vectors: list[Float32] = []
@@ -116,7 +118,7 @@ class QueryVectors:
         n_before = len(self.vectors)
         playlist = read_playlist(path)
         problems = []
-        for match in self._playlist_tracks.find(playlist, with_files=True):
+        for match in self.playlist_tracks.find(playlist, with_files=True):
             if match.track is not None:
                 self.add_track(match.track)
             elif match.file is None:
