@@ -267,6 +267,11 @@ XSPF_TRACK = "<track><location>a%20b.mp3</location><title>T</title></track>"
             "/music/deep/a b.mp3",
             id="xml:base",
         ),
+        pytest.param(
+            f'<playlist xml:base="../deep/"><trackList>{XSPF_TRACK}</trackList></playlist>',
+            "../deep/a b.mp3",
+            id="relative xml:base",
+        ),
     ],
 )
 def test_an_xspf_is_read_in_any_namespace_and_from_its_base(tmp_path, document, path):

@@ -18,7 +18,7 @@ from defusedxml.ElementTree import iterparse
 
 from audiosearch.playlist_files.jspf import entry_from_fields
 from audiosearch.playlist_files.text import decode_text, readable
-from audiosearch.playlist_files.uri import path_to_uri
+from audiosearch.playlist_files.uri import has_scheme, path_to_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,9 +115,13 @@ def _locations(track: ET.Element, base: str) -> list[str]:
 
 
 def _joined(base: str, reference: str) -> str:
-    """Return a reference resolved against a base URI; the reference itself if it is invalid."""
+    """Return a reference resolved against a base; the reference itself if it is invalid."""
+    if not base or not reference:
+        return reference or base
+    if not has_scheme(base) and not has_scheme(reference) and not reference.startswith("/"):
+        return base[: base.rfind("/") + 1] + reference  # `urljoin` would drop leading `..`
     try:
-        return urljoin(base, reference) if base and reference else reference or base
+        return urljoin(base, reference)
     except ValueError:
         return reference
 
