@@ -42,8 +42,8 @@ def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlis
     ------
     UsageError
         If there is no destination; if there is not exactly one seed, or it isn't a track; if a
-        track occurs twice among the waypoints; if there are more waypoints than requested tracks;
-        or if the request asks for diversity or variation.
+        track occurs twice among the waypoints, or is excluded; if there are more waypoints than
+        requested tracks; or if the request asks for diversity or variation.
     TrackNotFound, AmbiguousTrack
         If the destination or a waypoint doesn't name one track.
     """
@@ -52,7 +52,7 @@ def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlis
     waypoints = [*seeds.tracks]
     waypoints += [index.resolve(name) or named_track(index, name) for name in names]
     n_tracks = _n_tracks(request, waypoints)
-    _check_waypoints(waypoints, n_tracks)
+    _check_waypoints(waypoints, n_tracks, request.constraints)
     builder = _search(index, waypoints, n_tracks, request)
     is_short = len(builder.tracks) < n_tracks
     notes = [builder.shortfall_note(f"{n_tracks}")] if is_short else []
@@ -77,10 +77,16 @@ def _check(seeds: QueryVectors, request: PlaylistRequest) -> None:
         )
 
 
-def _check_waypoints(waypoints: Sequence[Track], n_tracks: int) -> None:
+def _check_waypoints(waypoints: Sequence[Track], n_tracks: int, constraints: Constraints) -> None:
     if len({track.id for track in waypoints}) < len(waypoints):
         raise UsageError(
             "A path can't go through the same track twice.", hint="Replace one of the two."
+        )
+    excluded = [track for track in waypoints if track.path in constraints.excluded_paths]
+    if excluded:
+        raise UsageError(
+            f"{excluded[0].label} is on the path and in an excluded playlist.",
+            hint="Use another track, or leave out the excluded playlist.",
         )
     if n_tracks < len(waypoints):
         raise UsageError(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from audiosearch import defaults
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
+
+if TYPE_CHECKING:
+    from audiosearch.playlist_files import PlaylistFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,8 @@ class PlaylistRequest:
     filters : Filters
         Conditions that the tracks must meet. They don't apply to the seeds, the destination and
         the waypoints.
+    excluded_playlists : tuple of PlaylistFile
+        Playlists whose tracks are left out, even as seeds.
 
     Raises
     ------
@@ -151,6 +157,7 @@ class PlaylistRequest:
     options: PlaylistOptions = PlaylistOptions()
     constraints: Constraints = Constraints()
     filters: Filters = EVERYTHING
+    excluded_playlists: tuple[PlaylistFile, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the fields don't contradict each other."""
