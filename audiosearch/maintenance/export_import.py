@@ -67,7 +67,7 @@ def export(index: Index, folder: Path) -> int:
             np.lib.format.write_array_header_1_0(vectors, header)
             for track, vector in rows:
                 vectors.write(vector.tobytes())
-                lines.write(json.dumps(asdict(track), ensure_ascii=False) + "\n")
+                lines.write(json.dumps(track.to_json(), ensure_ascii=False) + "\n")
         with atomic_path(folder / SPEC) as draft:
             draft.write_text(json.dumps(_spec_to_json(index.spec)) + "\n", encoding="utf-8")
     except OSError as exc:

@@ -17,6 +17,7 @@ from audiosearch.errors import IndexNotFound, LibraryError
 from audiosearch.library.milvus.client import Address, Connection
 from audiosearch.library.milvus.expressions import literal, one_of
 from audiosearch.library.milvus.schema import (
+    ADDED_FIELDS,
     TRACK_FIELDS,
     coded,
     decoded,
@@ -66,6 +67,8 @@ class MilvusDatabase:
     location : str
     collection : str
         Name of the collection of tracks.
+    fields : frozenset of str
+        Fields of that collection. A collection of an older version lacks some.
     dimension : int
         Numbers in a vector.
 
@@ -124,11 +127,12 @@ class MilvusDatabase:
         """Read the dimension from the collection, and check that it has the fields of tracks."""
         described = self.call("describe_collection", self.collection)
         fields = {field["name"]: field for field in described["fields"]}
-        if not {"embedding", *TRACK_FIELDS} <= fields.keys():
+        if not {"embedding", *TRACK_FIELDS} - ADDED_FIELDS <= fields.keys():
             raise LibraryError(
                 f"The collection {self.location} wasn't created by audiosearch.",
                 hint="Name another collection. It is created if it doesn't exist.",
             )
+        self.fields = frozenset(fields)
         self.dimension = int(fields["embedding"]["params"]["dim"])
 
     def _check_dimension(self, settings: dict[str, str]) -> None:
@@ -182,7 +186,7 @@ class MilvusDatabase:
     def _index_params(self, name: str) -> Any:
         params = self._connection.client.prepare_index_params()
         if name == self.collection:
-            for field in ("path", "content_hash"):
+            for field in ("path", "content_hash", "audio_hash"):
                 params.add_index(field, index_type="INVERTED")
         params.add_index(self._vector_field(name), index_type="FLAT", metric_type="IP")
         return params
