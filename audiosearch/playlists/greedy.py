@@ -14,6 +14,7 @@ from audiosearch.errors import UsageError
 from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 
 if TYPE_CHECKING:
@@ -134,7 +135,9 @@ class _GreedySelection:
         self._rng = np.random.default_rng(self._options.random_seed)
         kept = seeds.tracks if self._options.keep_seeds else []
         self._n_kept_seeds = len(kept)
-        self._start = PlaylistBuilder(request.constraints, [] if kept else seeds.tracks)
+        self._start = PlaylistBuilder(
+            request.constraints, MainArtists(index.storage.artists), [] if kept else seeds.tracks
+        )
         for track in kept[: self._options.n_tracks]:
             self._start.add(track, index.vector(track))
 
