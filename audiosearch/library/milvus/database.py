@@ -38,6 +38,7 @@ _PAGE_ROWS = 10_000  # rows of an iterator's page
 _PAGE_NUMBERS = 10_000 * 128  # numbers in the vectors of an iterator's page
 _BLOB_PART_BYTES = 60_000  # of one part of a blob, in base64
 _BLOB_PARTS = 20  # parts of a blob in one request
+INDEXED_FIELDS = ("path", "content_hash", "audio_hash")  # of tracks, besides the vectors
 _CHANGED = "changed"  # setting: time of the last change, in nanoseconds since 1970
 
 
@@ -186,7 +187,7 @@ class MilvusDatabase:
     def _index_params(self, name: str) -> Any:
         params = self._connection.client.prepare_index_params()
         if name == self.collection:
-            for field in ("path", "content_hash", "audio_hash"):
+            for field in INDEXED_FIELDS:
                 params.add_index(field, index_type="INVERTED")
         params.add_index(self._vector_field(name), index_type="FLAT", metric_type="IP")
         return params
