@@ -104,7 +104,9 @@ def test_invalid_vectors_or_fields_are_rejected_and_nothing_is_imported(
     [
         pytest.param({"path": ""}, "left out row 2: no path", id="no path"),
         pytest.param({"path": "a\0b"}, "left out row 2: its path has characters", id="NUL"),
-        pytest.param({"path": "p 0"}, "left out row 2: an earlier row has the same path", id="twice"),
+        pytest.param(
+            {"path": "p 0"}, "left out row 2: an earlier row has the same path", id="twice"
+        ),
     ],
 )
 def test_a_bad_row_is_left_out_and_named(tmp_path, npy, caplog, change, warning):
@@ -160,7 +162,14 @@ def test_a_bad_field_is_ignored_and_named(tmp_path, npy, caplog, field, value, s
 
 @pytest.mark.parametrize(
     ("date", "year"),
-    [("21.05.1997", 1997), (1997.0, 1997), ("c. 1990", 1990), (0, None), ("soon", None), (97, None)],
+    [
+        ("21.05.1997", 1997),
+        (1997.0, 1997),
+        ("c. 1990", 1990),
+        (0, None),
+        ("soon", None),
+        (97, None),
+    ],
 )
 def test_a_year_is_imported_from_any_date(tmp_path, npy, caplog, date, year):
     content = rows(path="p")

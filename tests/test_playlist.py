@@ -17,7 +17,6 @@ from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import EmbeddingSpec
 from audiosearch.models.registry import compact
 from audiosearch.playlist_files import Entry, PlaylistFormat, playlist_text, read_playlist
-from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.playlists import (
     STRATEGIES,
     Constraints,
@@ -26,6 +25,7 @@ from audiosearch.playlists import (
     PlaylistRequest,
 )
 from audiosearch.playlists import playlist as make_playlist
+from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.web import create_app
 
 N_TRACKS = 400

@@ -76,7 +76,9 @@ def flac_with(tmp_path, *comments):
 
 
 def test_several_artists_and_genres_of_a_flac_file_count(tmp_path):
-    tags = flac_with(tmp_path, "ARTIST=A", "ARTIST=B", "GENRE=Jazz", "GENRE=Folk/World", "GENRE=Jazz")
+    tags = flac_with(
+        tmp_path, "ARTIST=A", "ARTIST=B", "GENRE=Jazz", "GENRE=Folk/World", "GENRE=Jazz"
+    )
     assert (tags.artist, tags.genre) == ("A; B", "Jazz; Folk/World")
 
 
@@ -97,7 +99,9 @@ def test_several_artists_and_genres_of_an_opus_file_count(tmp_path):
 
 def test_several_artists_and_genres_of_an_mp4_file_count(tmp_path):
     values = {"artist": "A", "genre": "Jazz"}
-    path = encode(tmp_path / "a.m4a", tone(rate=RATE), RATE, container="ipod", codec="aac", **values)
+    path = encode(
+        tmp_path / "a.m4a", tone(rate=RATE), RATE, container="ipod", codec="aac", **values
+    )
     add_mp4_value(path, b"\xa9ART", "B")
     add_mp4_value(path, b"\xa9gen", "Soul")
     tags = read_tags(str(path))
@@ -106,7 +110,12 @@ def test_several_artists_and_genres_of_an_mp4_file_count(tmp_path):
 
 def test_several_artists_and_genres_of_an_ape_tag_count(tmp_path):
     path = encode(tmp_path / "a.wv", tone(rate=RATE), RATE, container="wv", codec="wavpack")
-    items = {"Artist": ["A", "B"], "Genre": ["Jazz", "Soul"], "Album Artist": ["C"], "Year": ["1997"]}
+    items = {
+        "Artist": ["A", "B"],
+        "Genre": ["Jazz", "Soul"],
+        "Album Artist": ["C"],
+        "Year": ["1997"],
+    }
     tags = tags_of(tmp_path, with_apev2(path.read_bytes(), items), "a.wv")
     assert (tags.artist, tags.genre) == ("A; B", "Jazz; Soul")
     assert (tags.album_artist, tags.year) == ("C", 1997)
@@ -304,9 +313,7 @@ def ogg_with_checksum(content):
     return page[:22] + checksum.to_bytes(4, "little") + page[26:] + content[end:]
 
 
-@pytest.mark.parametrize(
-    ("suffix", "change"), [("wav", changed_rate), ("opus", changed_gain)]
-)
+@pytest.mark.parametrize(("suffix", "change"), [("wav", changed_rate), ("opus", changed_gain)])
 def test_a_header_that_changes_the_sound_changes_the_hash_of_the_audio(tmp_path, suffix, change):
     path = encoded(tmp_path / f"a.{suffix}", melody(2.0, RATE))
     before = audio_hash(str(path))

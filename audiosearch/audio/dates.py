@@ -32,7 +32,7 @@ def _year_of(digits: str) -> int | None:
     first, last = int(digits[:4]), int(digits[-4:])
     if len(digits) == 4:
         return first if first in _YEARS else None
-    if len(digits) in (8, 12, 14) and first in _YEARS:
-        if int(digits[4:6]) <= 12 and int(digits[6:8]) <= 31:
-            return first
+    has_date = len(digits) in (8, 12, 14) and int(digits[4:6]) <= 12 and int(digits[6:8]) <= 31
+    if has_date and first in _YEARS:
+        return first
     return last if len(digits) == 8 and last in _YEARS else None

@@ -212,7 +212,7 @@ class Track:
         return split_list(self.genre)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields, and the lists ``artists`` and ``genres``, as JSON-compatible values."""
+        """Return all fields and the lists ``artists`` and ``genres``, as values for JSON."""
         return asdict(self) | {"artists": self.artists, "genres": self.genres}
 
     @property

@@ -149,10 +149,7 @@ def _rows(path: Path) -> list[Any]:
             if path.suffix.lower() == ".csv":
                 return list(csv.DictReader(file))
             text = file.read()
-        if path.suffix.lower() == ".json":
-            rows = json.loads(text)
-        else:
-            rows = _json_lines(text)
+        rows = json.loads(text) if path.suffix.lower() == ".json" else _json_lines(text)
     except (OSError, ValueError, csv.Error) as exc:
         raise LibraryError(
             f"{path} can't be read as JSON, JSON lines or CSV: {exc}.",

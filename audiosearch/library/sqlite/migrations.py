@@ -1,4 +1,4 @@
-"""Schema of ``audiosearch.db``, as migrations. Each migration adds a table, its triggers or a column."""
+"""Schema of ``audiosearch.db``, as migrations. Each adds a table, its triggers or a column."""
 
 from __future__ import annotations
 
