@@ -137,11 +137,8 @@ def key(text: str | None) -> str:
 
 def words_of(track: Track) -> list[str]:
     """Return the words of a track's tags and path, at most as many as Milvus can store."""
-    texts = (
-        *(track.title, track.artist, track.album, track.album_artist, track.genre),
-        track.path,
-    )
-    words = [word for text in texts if text for word in split(text)]
+    tags = (track.title, track.artist, track.album, track.album_artist, track.genre)
+    words = [word for text in (*tags, track.path) if text for word in split(text)]
     n_bytes = np.cumsum([len(word.encode()) + 1 for word in words])
     return words[: int(np.searchsorted(n_bytes, _MAX_BYTES - 2))]
 
