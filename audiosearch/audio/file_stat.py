@@ -26,11 +26,14 @@ class FileStat:
         Modification time, in nanoseconds since 1970.
     content_hash : str
         BLAKE3 of the file's bytes, as 32 hexadecimal digits.
+    audio_hash : str
+        Hash of the file's audio packets; empty if unknown. See `audiosearch.audio.packets`.
     """
 
     size: int
     mtime_ns: int
     content_hash: str
+    audio_hash: str = ""
 
 
 def read_file_stat(path: str) -> FileStat:

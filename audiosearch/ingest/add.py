@@ -10,7 +10,7 @@ from audiosearch.embedding.patch_reader import check_excerpt
 from audiosearch.embedding.reader import LOCAL_READER, Reader
 from audiosearch.errors import AudioError
 from audiosearch.ingest.result import AddResult, ReprocessPolicy, Status
-from audiosearch.ingest.store import store_embedded, store_known_content
+from audiosearch.ingest.store import store_embedded, store_known_sound
 from audiosearch.library.file_state import FileStates, State
 from audiosearch.library.index import EmbeddingSpec, Failure, Index
 from audiosearch.models import registry
@@ -231,7 +231,7 @@ class Ingest:
     def _start_embedding(self) -> EmbeddingResults:
         known_hashes: set[str] = set()
         if self._index is not None and self._reprocess is not ReprocessPolicy.ALL:
-            known_hashes = self._index.storage.content_hashes()
+            known_hashes = self._index.storage.hashes()
         return self._reader.embed(
             self._paths_to_embed,
             self._model,
@@ -268,7 +268,8 @@ class Ingest:
     def _add_result(self, result: EmbeddingResult) -> AddResult | None:
         """Return the result of adding a file; None if the file must be embedded after all.
 
-        Failures and files with known content are stored here; embedded files are stored already.
+        Failures and files with known content or audio are stored here; embedded files are stored
+        already.
         """
         if result.error is not None:
             return self._failed(result.error)
@@ -278,8 +279,8 @@ class Ingest:
         if result.file_stat is None or self._index is None:
             message = "a result without an error has the file's size and modification time"
             raise ValueError(message)
-        add_result = store_known_content(self._index, result, result.file_stat)
-        if add_result is None:  # the track with this content has changed in the meantime
+        add_result = store_known_sound(self._index, result, result.file_stat)
+        if add_result is None:  # the track with this sound has changed in the meantime
             self._paths_to_embed.append(result.path)
         return add_result
 

@@ -288,11 +288,12 @@ class Index:
         tracks = {track.id: track for track in self.storage.tracks(ids)}
         return [tracks[i] for i in ids if i in tracks]
 
-    def tracks_of(self, content_hashes: Iterable[str]) -> dict[str, list[Track]]:
-        """Return the tracks that have each content hash, by content hash."""
-        result: dict[str, list[Track]] = {content_hash: [] for content_hash in content_hashes}
+    def tracks_of(self, hashes: Iterable[str]) -> dict[str, list[Track]]:
+        """Return the tracks that have each hash, of their content or their audio, by hash."""
+        result: dict[str, list[Track]] = {digest: [] for digest in hashes}
         for track in self.storage.tracks_of(list(result)):
-            result[track.content_hash].append(track)
+            for digest in result.keys() & {track.content_hash, track.audio_hash}:
+                result[digest].append(track)
         return result
 
     def totals(self) -> Totals:

@@ -14,6 +14,7 @@ from audiosearch.errors import UsageError
 from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ class _GreedySelection:
         kept = [track for track in wanted if track.path not in excluded_paths]
         self._n_excluded_seeds = len(wanted) - len(kept)
         self._n_kept_seeds = len(kept)
-        self._start = PlaylistBuilder(request.constraints, [] if kept else seeds.tracks)
+        self._start = PlaylistBuilder(
+            request.constraints, MainArtists(index.storage.artists), [] if kept else seeds.tracks
+        )
         for track in kept[: self._options.n_tracks]:
             self._start.add(track, index.vector(track))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from audiosearch.errors import UsageError
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.playlists.request import Constraints
 from audiosearch.search.named_track import named_track
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
@@ -114,8 +115,9 @@ def _search(
     counts = _tracks_per_leg(vectors, n_tracks - len(waypoints))
     options = SearchOptions(filters=request.filters)
     candidates = candidate_filter(index, options, centroid(vectors))
-    search = _BeamSearch(index, candidates, waypoints, vectors)
-    builder = PlaylistBuilder(request.constraints)
+    artists = MainArtists(index.storage.artists)
+    search = _BeamSearch(index, candidates, waypoints, vectors, artists)
+    builder = PlaylistBuilder(request.constraints, artists)
     builder.add(waypoints[0], vectors[0])
     legs = itertools.pairwise(zip(waypoints, vectors, strict=True))
     for ((_, start), (goal, goal_vector)), count in zip(legs, counts, strict=True):
@@ -185,11 +187,12 @@ class _BeamSearch:
         candidates: Candidates | None,
         waypoints: Sequence[Track],
         vectors: Float32,
+        artists: MainArtists,
     ) -> None:
         self._index, self._vector_index = index, index.vector_index()
         self._candidates = candidates
         self._waypoint_ids = [track.id for track in waypoints]
-        self._waypoints = PlaylistBuilder(Constraints())  # rejects copies of a waypoint
+        self._waypoints = PlaylistBuilder(Constraints(), artists)  # rejects copies of a waypoint
         for track, vector in zip(waypoints, vectors, strict=True):
             self._waypoints.add(track, vector)
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 class Constraints:
     """Limits on tracks by the same artist or album, and tracks to leave out.
 
-    The limits per artist don't apply to a track without an artist. The limit per album doesn't
-    apply to a track without an album.
+    The artist of a track that names several is its main artist: see
+    `audiosearch.playlists.main_artists.MainArtists`. Albums are told apart by their name and album
+    artist, or else main artist. The limits per artist don't apply to a track without an artist. The
+    limit per album doesn't apply to a track without an album.
 
     Attributes
     ----------

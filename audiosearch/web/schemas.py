@@ -61,7 +61,10 @@ class EmbedResponse(BaseModel):
 
 
 class Track(BaseModel):
-    """A track with its tags. Paths are never sent."""
+    """A track with its tags. Paths are never sent.
+
+    Several artists or genres are joined by "; ", and are also listed in ``artists`` and ``genres``.
+    """
 
     id: int
     name: str
@@ -71,11 +74,13 @@ class Track(BaseModel):
     genre: str | None
     year: int | None
     seconds: float
+    artists: list[str]
+    genres: list[str]
 
     @classmethod
     def of(cls, track: StoredTrack) -> Track:
         """Convert a stored track."""
-        names = ("id", "title", "artist", "album", "genre", "year", "seconds")
+        names = ("id", "title", "artist", "album", "genre", "year", "seconds", "artists", "genres")
         fields = {name: getattr(track, name) for name in names}
         return cls(name=name_of(track), **fields)
 

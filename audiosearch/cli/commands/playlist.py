@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from audiosearch.playlists import Playlist
 
 COLUMNS = ("position", "id", "title", "artist", "album", "seconds", "path")
+_TRACK_KEYS = (*COLUMNS[1:], "artists", "genre", "genres")
 
 
 def _strategy_names() -> list[str]:
@@ -249,7 +250,7 @@ def _show_table(tracks: list[Track], style: str) -> None:
             hint="Use m3u8, xspf, jspf, pls, table, json, jsonl, csv or paths.",
         )
     rows = [
-        {"position": position, **{name: getattr(track, name) for name in COLUMNS[1:]}}
+        {"position": position, **{name: getattr(track, name) for name in _TRACK_KEYS}}
         for position, track in enumerate(tracks, start=1)
     ]
     show_rows(rows, key="tracks", columns=COLUMNS, output=Format(style))

@@ -17,6 +17,7 @@ from audiosearch.errors import IndexNotFound, LibraryError
 from audiosearch.library.milvus.client import Address, Connection
 from audiosearch.library.milvus.expressions import literal, one_of
 from audiosearch.library.milvus.schema import (
+    ADDED_FIELDS,
     TRACK_FIELDS,
     coded,
     decoded,
@@ -37,6 +38,7 @@ _PAGE_ROWS = 10_000  # rows of an iterator's page
 _PAGE_NUMBERS = 10_000 * 128  # numbers in the vectors of an iterator's page
 _BLOB_PART_BYTES = 60_000  # of one part of a blob, in base64
 _BLOB_PARTS = 20  # parts of a blob in one request
+INDEXED_FIELDS = ("path", "content_hash", "audio_hash")  # of tracks, besides the vectors
 _CHANGED = "changed"  # setting: time of the last change, in nanoseconds since 1970
 
 
@@ -66,6 +68,8 @@ class MilvusDatabase:
     location : str
     collection : str
         Name of the collection of tracks.
+    fields : frozenset of str
+        Fields of that collection. A collection of an older version lacks some.
     dimension : int
         Numbers in a vector.
 
@@ -124,11 +128,12 @@ class MilvusDatabase:
         """Read the dimension from the collection, and check that it has the fields of tracks."""
         described = self.call("describe_collection", self.collection)
         fields = {field["name"]: field for field in described["fields"]}
-        if not {"embedding", *TRACK_FIELDS} <= fields.keys():
+        if not {"embedding", *TRACK_FIELDS} - ADDED_FIELDS <= fields.keys():
             raise LibraryError(
                 f"The collection {self.location} wasn't created by audiosearch.",
                 hint="Name another collection. It is created if it doesn't exist.",
             )
+        self.fields = frozenset(fields)
         self.dimension = int(fields["embedding"]["params"]["dim"])
 
     def _check_dimension(self, settings: dict[str, str]) -> None:
@@ -182,7 +187,7 @@ class MilvusDatabase:
     def _index_params(self, name: str) -> Any:
         params = self._connection.client.prepare_index_params()
         if name == self.collection:
-            for field in ("path", "content_hash"):
+            for field in INDEXED_FIELDS:
                 params.add_index(field, index_type="INVERTED")
         params.add_index(self._vector_field(name), index_type="FLAT", metric_type="IP")
         return params

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlite_utils
 
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError
-from audiosearch.library.sqlite.migrations import migrations
+from audiosearch.library.sqlite.migrations import LAST_TABLE, migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,8 @@ class Database:
     """One SQLite database with its settings.
 
     Every method that writes uses one transaction. After a crash, its changes are stored
-    completely or not at all.
+    completely or not at all. The first transaction also applies the migrations that a database of
+    an older version lacks. So reading never changes a database.
 
     Parameters
     ----------
@@ -63,6 +64,7 @@ class Database:
 
     def __init__(self, directory: Path, *, settings: dict[str, str] | None = None) -> None:
         self.path = directory / FILE_NAME
+        self._is_migrated = False
         if settings is None and not exists(directory):
             raise IndexNotFound(
                 f"There is no index {directory.absolute()}.",
@@ -72,20 +74,20 @@ class Database:
             directory.mkdir(parents=True, exist_ok=True)
             self.db = sqlite_utils.Database(_connect(self.path))
             try:
-                self._migrate(settings or {})
+                self._create(settings or {})
             except BaseException:
                 self.db.close()
                 raise
 
-    def _migrate(self, settings: dict[str, str]) -> None:
-        if not migrations.pending(self.db):
+    def _create(self, settings: dict[str, str]) -> None:
+        """Create the tables that are read: all of a new database, some of a very old one."""
+        if self.db.table(LAST_TABLE).exists():
             return
         if not settings and not self.db.table("settings").exists():
             message = "it has no settings"
             raise sqlite3.DatabaseError(message)
-        with self.transaction():  # another process may migrate at the same time
-            migrations.apply(self.db)
-            if not self.db.table("settings").count:
+        with self.transaction():
+            if not self.db.table("settings").count:  # another process may create them, too
                 self._put_settings(settings)
 
     def close(self) -> None:
@@ -134,8 +136,11 @@ class Database:
                 return
             self.db.execute("BEGIN IMMEDIATE")
             try:
+                if not self._is_migrated:
+                    migrations.apply(self.db)
                 yield
                 self.db.commit()
+                self._is_migrated = True
             except BaseException:
                 self.db.rollback()
                 raise

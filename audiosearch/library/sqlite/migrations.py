@@ -1,4 +1,4 @@
-"""Schema of ``audiosearch.db``, as migrations. Each migration adds one table, or its triggers."""
+"""Schema of ``audiosearch.db``, as migrations. Each adds a table, its triggers or a column."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 migrations = Migrations("audiosearch")
+
+#: Newest table that must exist before a database can be read. Whatever later migrations add may be
+#: missing until something is written.
+LAST_TABLE = "positions"
 
 
 @migrations()
@@ -110,3 +114,10 @@ def m007_create_positions(db: Database) -> None:
         )
         """
     )
+
+
+@migrations()
+def m008_add_audio_hash(db: Database) -> None:
+    """Add the hash of a file's audio packets to the tracks, beside that of its content."""
+    db.execute("ALTER TABLE tracks ADD COLUMN audio_hash TEXT NOT NULL DEFAULT ''")
+    db.table("tracks").create_index(["audio_hash"])
