@@ -25,6 +25,8 @@ _TEXTS = ("title", "artist", "album", "album_artist", "genre")  # None if missin
 _NUMBERS = ("year", "track_number")  # None if missing
 _KEYS = ("artist_key", "album_artist_key", "album_key")  # compared by filters
 TRACK_FIELDS = tuple(field.name for field in fields(Track))
+#: Fields of the collection of tracks.
+FIELDS = frozenset({*TRACK_FIELDS, *_KEYS, "embedding", "genres", "words"})
 
 # A byte that isn't valid UTF-8 is stored as a private-use character. So is each byte of a Han
 # character above U+FFFF, because Milvus's expression parser reads only 16 bits of a character.
