@@ -111,9 +111,15 @@ class Catalog(VectorTable):
 
     def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
         """Yield the tracks that have one of the given content hashes."""
-        for batch in batches(content_hashes):
-            marks = ", ".join("?" * len(batch))
-            yield from self.tracks_where(f"content_hash IN ({marks})", batch)
+        yield from self._tracks_with("content_hash", content_hashes)
+
+    def tracks_of_sizes(self, sizes: Sequence[int]) -> Iterator[Track]:
+        """Yield the tracks whose files had one of the given sizes, in bytes."""
+        yield from self._tracks_with("size", sizes)
+
+    def _tracks_with(self, column: str, values: Sequence[Any]) -> Iterator[Track]:
+        for batch in batches(values):
+            yield from self.tracks_where(f"{column} IN ({', '.join('?' * len(batch))})", batch)
 
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks in a folder and its subfolders."""
