@@ -408,6 +408,13 @@ def test_every_value_of_a_tag_is_found_in_any_case_and_normal_form(index, tags, 
     assert [track.path for track in index.search_text(words)] == [track.path]
 
 
+def test_tracks_are_found_by_the_sizes_of_their_files(filled):
+    index, _ = filled
+    tracks = index.storage.tracks_of_sizes([3, 7, 1_000])
+    assert sorted(track.path for track in tracks) == ["/music/3.mp3", "/music/7.mp3"]
+    assert list(index.storage.tracks_of_sizes([])) == []
+
+
 def test_sizes_and_times_are_those_of_the_stored_paths(filled):
     index, _ = filled
     paths = ["/music/7.mp3", "/music/none.mp3", "/music/9.mp3"]

@@ -19,7 +19,7 @@ from audiosearch.library.backend import Backend, Capability, OpenIndex, Unsuppor
 from audiosearch.library.filters import artist_values, genre_values
 from audiosearch.library.neighbors import drop_excluded, top_k
 from audiosearch.library.track import fold
-from audiosearch.paths import absolute
+from audiosearch.paths import names_of
 
 if TYPE_CHECKING:
     from audiosearch.types import Int64
@@ -108,6 +108,9 @@ class ToyStorage:
 
     def tracks_of(self, hashes):
         return iter(self._where(lambda t: {t.content_hash, t.audio_hash} & set(hashes)))
+
+    def tracks_of_sizes(self, sizes):
+        return iter(self._where(lambda track: track.size in sizes))
 
     def tracks_under(self, folder):
         return self._where(lambda track: track.path.startswith(os.path.join(folder, "")))
@@ -287,7 +290,9 @@ def conditions(track, filters):
         if ranges := getattr(filters, name):
             yield number is not None and any(r.min <= number <= r.max for r in ranges)
     if filters.folder:
-        prefixes = [os.path.join(absolute(folder), "") for folder in filters.folder]
+        prefixes = [
+            os.path.join(name, "") for folder in filters.folder for name in names_of(folder)
+        ]
         yield track.path.startswith(tuple(prefixes))
 
 

@@ -8,12 +8,28 @@ from typing import TYPE_CHECKING
 from audiosearch.audio.discovery import is_missing
 from audiosearch.ingest.result import AddResult, Status
 from audiosearch.library.index import Index, Track
+from audiosearch.paths import real_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from audiosearch.audio.file_stat import FileStat
     from audiosearch.audio.tags import Tags
     from audiosearch.embedding.embedder import Embedding
     from audiosearch.embedding.result import EmbeddingResult
+    from audiosearch.library.file_state import KnownFile
+
+
+def settle(index: Index, files: Sequence[KnownFile]) -> None:
+    """Leave each file one track, and give it the best path of the file. Nothing is embedded."""
+    storage = index.storage
+    with index.transaction():
+        surplus = [storage.track_at(path) for file in files for path in file.stored_paths[1:]]
+        moved = [
+            (storage.track_at(file.stored_paths[0]), file.path) for file in files if file.is_moved
+        ]
+        index.remove(track for track in surplus if track is not None)
+        storage.move((track, path) for track, path in moved if track is not None)
 
 
 def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
@@ -72,8 +88,8 @@ def store_known_sound(
 
 
 def _first_missing(tracks: list[Track]) -> Track | None:
-    """Return the first track whose file no longer exists."""
-    return next((track for track in tracks if is_missing(track.path)), None)
+    """Return the first track whose file no longer exists, even if a link to it does."""
+    return next((track for track in tracks if is_missing(real_path(track.path))), None)
 
 
 def _track(path: str, file_stat: FileStat, embedding: Embedding, tags: Tags) -> Track:

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import UsageError
-from audiosearch.paths import absolute
+from audiosearch.paths import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,7 +176,9 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
         "(seconds > 0 AND seconds BETWEEN ? AND ?)": [
             [span.min, span.max] for span in filters.seconds
         ],
-        "substr(path, 1, ?) = ?": [_prefix(folder) for folder in filters.folder],
+        "substr(path, 1, ?) = ?": [
+            _prefix(name) for folder in filters.folder for name in names_of(folder)
+        ],
     }
     for clause, values in alternatives.items():
         if values:
@@ -184,5 +186,5 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _prefix(folder: str) -> list[Any]:
-    prefix = os.fsencode(os.path.join(absolute(folder), ""))
+    prefix = os.fsencode(os.path.join(folder, ""))
     return [len(prefix), prefix]

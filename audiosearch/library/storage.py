@@ -75,6 +75,9 @@ class TrackStorage(Protocol):
     def tracks_of(self, hashes: Sequence[str]) -> Iterator[Track]:
         """Yield the tracks that have one of the given hashes, of their content or their audio."""
 
+    def tracks_of_sizes(self, sizes: Sequence[int]) -> Iterator[Track]:
+        """Yield the tracks whose files had one of the given sizes, in bytes."""
+
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks in a folder and its subfolders."""
 

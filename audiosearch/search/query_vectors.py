@@ -141,9 +141,6 @@ class QueryVectors:
             self.add_track(track)
             return
         self._require_file(clip)
-        linked_track = self._index.resolve(os.path.realpath(clip))
-        if linked_track is not None:
-            self.tracks.append(linked_track)
         self.add_embedding(self._embedder().embed(clip), name=f"{clip}: ")
 
     def _require_file(self, clip: str) -> None:

@@ -172,6 +172,12 @@ class MilvusCatalog(MilvusVectors):
             conditions = (one_of(field, batch) for field in self._hash_fields)
             yield from self._tracks_where(" or ".join(conditions))
 
+    def tracks_of_sizes(self, sizes: Sequence[int]) -> Iterator[Track]:
+        """Yield the tracks whose files had one of the given sizes, in bytes."""
+        for batch in batches(sizes):
+            rows = self.iterate(self.collection, one_of("size", batch), list(TRACK_FIELDS))
+            yield from map(track_of, rows)
+
     def _tracks_where(self, condition: str) -> list[Track]:
         """Return the tracks that meet a condition, at most `MAX_K`, in ascending order of id."""
         rows = self.query(condition, self._track_fields, limit=MAX_K)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from blake3 import blake3
 
 from audiosearch import defaults
-from audiosearch.errors import IndexNotFound, LibraryError
+from audiosearch.errors import IndexNotFound, LibraryError, NewerIndex
 from audiosearch.library.milvus.client import Address, Connection
 from audiosearch.library.milvus.expressions import literal, one_of
 from audiosearch.library.milvus.schema import (
     ADDED_FIELDS,
+    FIELDS,
     TRACK_FIELDS,
     coded,
     decoded,
@@ -40,6 +41,8 @@ _BLOB_PART_BYTES = 60_000  # of one part of a blob, in base64
 _BLOB_PARTS = 20  # parts of a blob in one request
 INDEXED_FIELDS = ("path", "content_hash", "audio_hash")  # of tracks, besides the vectors
 _CHANGED = "changed"  # setting: time of the last change, in nanoseconds since 1970
+_SCHEMA = "schema"  # setting: version of the schema; 1 if it is missing
+_SCHEMA_VERSION = 1  # to be increased if an older version must not open the index
 
 
 def exists(location: str) -> bool:
@@ -77,6 +80,8 @@ class MilvusDatabase:
     ------
     IndexNotFound
         If the index doesn't exist and no settings are given.
+    NewerIndex
+        If a newer version has changed the schema.
     LibraryError
         If the server can't be reached, or the collection wasn't created by audiosearch.
     """
@@ -102,6 +107,7 @@ class MilvusDatabase:
                 raise self._not_found()
             self._create(settings)
         else:
+            self._check_version(stored)
             self._check_dimension(stored)
         if not self._is_indexed(self.collection):
             raise LibraryError(
@@ -133,8 +139,15 @@ class MilvusDatabase:
                 f"The collection {self.location} wasn't created by audiosearch.",
                 hint="Name another collection. It is created if it doesn't exist.",
             )
+        if unknown := sorted(fields.keys() - FIELDS):
+            raise NewerIndex(self.location, f"the field {', '.join(unknown)}")
         self.fields = frozenset(fields)
         self.dimension = int(fields["embedding"]["params"]["dim"])
+
+    def _check_version(self, settings: dict[str, str]) -> None:
+        version = settings.get(_SCHEMA, str(_SCHEMA_VERSION))
+        if not version.isdecimal() or int(version) > _SCHEMA_VERSION:
+            raise NewerIndex(self.location, f"version {version} of the schema")
 
     def _check_dimension(self, settings: dict[str, str]) -> None:
         expected = _dimension_of(settings)
@@ -176,7 +189,7 @@ class MilvusDatabase:
         self._read_schema()
         self._check_dimension(settings)
         if _CHANGED not in self.settings():
-            self.set_settings(settings | {_CHANGED: "0"})
+            self.set_settings(settings | {_SCHEMA: str(_SCHEMA_VERSION), _CHANGED: "0"})
 
     def _is_indexed(self, name: str) -> bool:
         return bool(self.call("list_indexes", name, field_name=self._vector_field(name)))

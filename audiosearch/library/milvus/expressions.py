@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.milvus.schema import UNKNOWN, coded, folded, key
-from audiosearch.paths import absolute
+from audiosearch.paths import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -85,7 +85,7 @@ def _conditions(filters: Filters, fields: Container[str]) -> Iterator[str]:
     if filters.seconds:
         yield _any_of(map(_in_seconds, filters.seconds))
     if filters.folder:
-        yield _any_of(inside(absolute(folder)) for folder in filters.folder)
+        yield _any_of(inside(name) for folder in filters.folder for name in names_of(folder))
 
 
 def _contains_any(field: str, values: Iterable[str]) -> str:

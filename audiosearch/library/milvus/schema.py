@@ -31,6 +31,8 @@ _LISTS = ("artists", "genres")  # compared by filters
 TRACK_FIELDS = tuple(field.name for field in fields(Track))
 #: Fields that collections of older versions lack.
 ADDED_FIELDS = {"audio_hash", "artists"}
+#: Fields of the collection of tracks.
+FIELDS = frozenset({*TRACK_FIELDS, *_KEYS, *_LISTS, "embedding", "words"})
 
 # A byte that isn't valid UTF-8 is stored as a private-use character. So is each byte of a Han
 # character above U+FFFF, because Milvus's expression parser reads only 16 bits of a character.

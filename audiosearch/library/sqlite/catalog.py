@@ -100,8 +100,7 @@ class Catalog(VectorTable):
                 for row in self.db.query("SELECT * FROM tracks ORDER BY id"):
                     yield _track(row)
             return
-        for batch in batches(sorted(ids)):
-            yield from self.tracks_where(f"id IN ({', '.join('?' * len(batch))})", batch)
+        yield from self._tracks_with(["id"], sorted(ids))
 
     def track_at(self, path: str) -> Track | None:
         """Return the track with exactly this path; None if there is none."""
@@ -109,9 +108,17 @@ class Catalog(VectorTable):
 
     def tracks_of(self, hashes: Sequence[str]) -> Iterator[Track]:
         """Yield the tracks that have one of the given hashes, of their content or their audio."""
-        for batch in batches(hashes):
+        yield from self._tracks_with(self._hash_columns(), hashes)
+
+    def tracks_of_sizes(self, sizes: Sequence[int]) -> Iterator[Track]:
+        """Yield the tracks whose files had one of the given sizes, in bytes."""
+        yield from self._tracks_with(["size"], sizes)
+
+    def _tracks_with(self, columns: Sequence[str], values: Sequence[Any]) -> Iterator[Track]:
+        """Yield the tracks that have one of the given values in one of the columns."""
+        for batch in batches(values):
             marks = ", ".join("?" * len(batch))
-            conditions = [f"{column} IN ({marks})" for column in self._hash_columns()]
+            conditions = [f"{column} IN ({marks})" for column in columns]
             yield from self.tracks_where(" OR ".join(conditions), [*batch] * len(conditions))
 
     def tracks_under(self, folder: str) -> list[Track]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sqlite_utils import Migrations
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
 migrations = Migrations("audiosearch")
 
 #: Newest table that must exist before a database can be read. Whatever later migrations add may be
 #: missing until something is written.
 LAST_TABLE = "positions"
+
+
+def unknown_migrations(db: Database) -> list[str]:
+    """Return the names of applied migrations that this version doesn't know."""
+    known = {migration.name for migration in migrations.pending(Database(memory=True))}
+    return [migration.name for migration in migrations.applied(db) if migration.name not in known]
 
 
 @migrations()
