@@ -19,6 +19,7 @@ from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 if TYPE_CHECKING:
     from audiosearch.library.backend import Candidates, VectorIndex
     from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
     from audiosearch.playlists.request import PlaylistOptions, PlaylistRequest
     from audiosearch.search.query_vectors import QueryVectors
     from audiosearch.types import Float32, Int64
@@ -132,11 +133,11 @@ class _GreedySelection:
         search_options = SearchOptions(request.filters, whiten)
         self._candidates = candidate_filter(index, search_options, self._plain_center)
         self._rng = np.random.default_rng(self._options.random_seed)
-        kept = seeds.tracks if self._options.keep_seeds else []
-        self._n_kept_seeds = len(kept)
-        self._start = PlaylistBuilder(request.constraints, [] if kept else seeds.tracks)
-        for track in kept[: self._options.n_tracks]:
-            self._start.add(track, index.vector(track))
+        self._seeds = _without_copies(seeds.tracks) if self._options.keep_seeds else []
+        self._start = PlaylistBuilder(request.constraints, [] if self._seeds else seeds.tracks)
+        for track in self._seeds:
+            if not self._is_full(self._start):
+                self._start.add(track, index.vector(track))
 
     def playlist(self) -> Playlist:
         """Return the playlist, chosen from the smallest pool that is large enough."""
@@ -190,14 +191,25 @@ class _GreedySelection:
         )
 
     def _notes(self, builder: PlaylistBuilder) -> list[str]:
-        if self._n_kept_seeds > self._options.n_tracks:
-            n_tracks, n_seeds = self._options.n_tracks, self._n_kept_seeds
-            return [f"the playlist has only the first {n_tracks} of {n_seeds} seeds"]
-        if self._is_full(builder):
-            return []
-        if self._options.seconds is not None:
-            return [builder.shortfall_note(f"{self._options.seconds / 60:.0f} minutes")]
-        return [builder.shortfall_note(f"{self._options.n_tracks}")]
+        notes = builder.length_notes(self._options, self._end_of_tracks(builder))
+        n_seeds = len(self._start.tracks)
+        if n_seeds < len(self._seeds):
+            first = "seed" if n_seeds == 1 else f"{n_seeds}"
+            notes.insert(0, f"the playlist has only the first {first} of {len(self._seeds)} seeds")
+        return notes
+
+    def _end_of_tracks(self, builder: PlaylistBuilder) -> str:
+        if len(builder.tracks) < self._index.n_tracks and self._candidates is not None:
+            return "no more tracks match the filters"
+        return "the index has no more tracks"
+
+
+def _without_copies(tracks: list[Track]) -> list[Track]:
+    """Return the tracks without those that have the same id or bytes as an earlier one."""
+    known: dict[str | int, Track] = {}
+    for track in tracks:
+        known.setdefault(track.content_hash or track.id, track)
+    return list(known.values())
 
 
 class _Pool:

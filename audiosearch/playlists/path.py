@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 from statistics import mean
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from audiosearch.counting import counted
 from audiosearch.errors import UsageError
-from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.builder import UNKNOWN_SECONDS, Playlist, PlaylistBuilder
 from audiosearch.playlists.request import Constraints
 from audiosearch.search.named_track import named_track
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
@@ -20,14 +22,14 @@ if TYPE_CHECKING:
     from audiosearch.library.backend import Candidates
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
-    from audiosearch.playlists.request import PlaylistRequest
+    from audiosearch.playlists.request import PlaylistOptions, PlaylistRequest
     from audiosearch.search.query_vectors import QueryVectors
     from audiosearch.types import Float32, Int64
 
 _BEAM_WIDTH = 48  # partial paths that are kept
 _CANDIDATES_PER_POINT = 40  # number of nearest tracks to try at each point of a path
 _PACE_WEIGHT = 0.05  # weight of the distances to the evenly spaced points; steps have weight 1
-_DEFAULT_SECONDS = 240.0  # duration of a track, if no waypoint's duration is known
+_MAX_SEARCHES = 4  # for a path with a requested playing time
 _MIN_ANGLE = 1e-6  # radians; if the ends are closer, no great circle is computed
 
 
@@ -51,11 +53,15 @@ def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlis
     names = [*request.waypoints, str(request.destination)]
     waypoints = [*seeds.tracks]
     waypoints += [index.resolve(name) or named_track(index, name) for name in names]
-    n_tracks = _n_tracks(request, waypoints)
-    _check_waypoints(waypoints, n_tracks)
-    builder = _search(index, waypoints, n_tracks, request)
-    is_short = len(builder.tracks) < n_tracks
-    notes = [builder.shortfall_note(f"{n_tracks}")] if is_short else []
+    _check_waypoints(waypoints, request.options)
+    if request.options.seconds is None:
+        builder = _search(index, waypoints, request.options.n_tracks, request)
+    else:
+        builder = _search_by_seconds(index, waypoints, request.options.seconds, request)
+    notes = builder.length_notes(request.options, "no more tracks lie near the path")
+    seconds = request.options.seconds
+    if seconds is not None and builder.seconds - builder.tracks[-1].seconds >= seconds:
+        notes.append("the path takes longer than requested")
     name = f"From {waypoints[0].label} to {waypoints[-1].label}"
     return Playlist(builder.tracks, notes, name)
 
@@ -77,27 +83,40 @@ def _check(seeds: QueryVectors, request: PlaylistRequest) -> None:
         )
 
 
-def _check_waypoints(waypoints: Sequence[Track], n_tracks: int) -> None:
+def _check_waypoints(waypoints: Sequence[Track], options: PlaylistOptions) -> None:
     if len({track.id for track in waypoints}) < len(waypoints):
         raise UsageError(
             "A path can't go through the same track twice.", hint="Replace one of the two."
         )
-    if n_tracks < len(waypoints):
+    if options.seconds is None and options.n_tracks < len(waypoints):
         raise UsageError(
-            f"A path of {n_tracks} tracks can't go through {len(waypoints)} tracks.",
+            f"A path of {counted(options.n_tracks, 'track')} can't go through {len(waypoints)} "
+            "tracks.",
             hint="Ask for more tracks.",
         )
 
 
-def _n_tracks(request: PlaylistRequest, waypoints: Sequence[Track]) -> int:
-    """Return the number of tracks of a path.
+def _search_by_seconds(
+    index: Index, waypoints: Sequence[Track], seconds: float, request: PlaylistRequest
+) -> PlaylistBuilder:
+    """Return a path that reaches a playing time, with as few tracks as possible.
 
-    If a playing time is requested, it is divided by the mean of the waypoints' known durations.
+    The number of tracks is estimated from the mean duration in the path before, at first of the
+    waypoints. Of several paths, the shortest that reaches the time is returned, else the longest.
     """
-    if request.options.seconds is None:
-        return request.options.n_tracks
-    known = [track.seconds for track in waypoints if track.seconds] or [_DEFAULT_SECONDS]
-    return max(len(waypoints), round(request.options.seconds / mean(known)))
+    paths: dict[int, PlaylistBuilder] = {}  # by number of tracks
+    mean_seconds = mean(track.seconds or UNKNOWN_SECONDS for track in waypoints)
+    estimate = seconds / mean_seconds
+    for _ in range(_MAX_SEARCHES):
+        n_tracks = max(len(waypoints), min(math.ceil(estimate), index.n_tracks))
+        if n_tracks in paths:
+            break
+        path = paths[n_tracks] = _search(index, waypoints, n_tracks, request)
+        mean_seconds = path.seconds / len(path.tracks)
+        estimate = n_tracks + (seconds - path.seconds) / mean_seconds
+    return min(
+        paths.values(), key=lambda path: (path.seconds < seconds, abs(path.seconds - seconds))
+    )
 
 
 def _search(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from audiosearch import defaults
@@ -100,7 +101,7 @@ class PlaylistOptions:
             raise UsageError(
                 f"The diversity can't be {self.diversity:g}.", hint="Use a number from 0 to 1."
             )
-        if self.seconds is not None and not self.seconds > 0:
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
             raise UsageError(
                 f"The playing time can't be {self.seconds:g} seconds.",
                 hint="Use a duration such as 60m.",

@@ -57,6 +57,7 @@ class QueryVectors:
         self._embedders: list[Embedder] = []
         self.vectors: list[Float32] = []
         self.tracks: list[Track] = []
+        self._track_ids: set[int] = set()
         self.warnings: list[str] = []
         if request.model != registry.AUTO or request.weights is not None:
             self._model()
@@ -65,6 +66,7 @@ class QueryVectors:
         """Return an empty collection that shares the index and the loaded model."""
         other = copy(self)
         other.vectors, other.tracks, other.warnings = [], [], []
+        other._track_ids = set()
         return other
 
     def add_all(self, clips: StrPath | Iterable[StrPath]) -> None:
@@ -93,7 +95,10 @@ class QueryVectors:
                 self._add(name)
 
     def add_track(self, track: Track) -> None:
-        """Add a track of the index."""
+        """Add a track of the index, unless it was added before."""
+        if track.id in self._track_ids:
+            return
+        self._track_ids.add(track.id)
         self.tracks.append(track)
         self.vectors.append(self._index.vector(track))
 

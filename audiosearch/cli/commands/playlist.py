@@ -55,7 +55,11 @@ def playlist(
         ),
     ] = None,
     length: Annotated[
-        str | None, typer.Option(metavar="60m", help="Playing time, instead of -n.")
+        str | None,
+        typer.Option(
+            metavar="60m|1h30m|90s",
+            help="Playing time, instead of -n. A number without a unit is in minutes.",
+        ),
     ] = None,
     drift: Annotated[
         bool,
@@ -205,12 +209,17 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _seconds(text: str) -> float:
-    """Return a duration like 90s, 60m or 1h30m in seconds. A bare number is minutes."""
-    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m?)?(?:(\d+)s)?", text.strip())
+    """Return a duration like 90s, 60m or 1h30m in seconds. A number without a unit is minutes."""
+    number = r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*"
+    pattern = f"(?:{number}h)?(?:{number}(?:m(?:in)?|$))?(?:{number}s)?"
+    parts = re.fullmatch(pattern, text.strip(), re.IGNORECASE | re.ASCII)
     if not parts or not any(parts.groups()):
-        raise UsageError(f"{text} is not a duration.", hint="Enter it like 60m, 1h30m or 90s.")
-    hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-    return float(3_600 * hours + 60 * minutes + seconds)
+        raise UsageError(
+            f"{text or 'An empty text'} is not a duration.",
+            hint="Enter a duration like 60m, 1h30m or 90s.",
+        )
+    hours, minutes, seconds = (float(part or 0) for part in parts.groups())
+    return 3_600 * hours + 60 * minutes + seconds
 
 
 def _show(result: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
