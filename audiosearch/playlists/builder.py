@@ -157,7 +157,9 @@ class PlaylistBuilder:
         n_unknown = sum(not track.seconds for track in self.tracks)
         if n_unknown:
             unknown = counted(n_unknown, "track")
-            notes.append(f"{unknown} of unknown duration counted as {_duration(UNKNOWN_SECONDS)}")
+            notes.append(
+                f"{unknown} of unknown duration counted as {_duration(UNKNOWN_SECONDS)} each"
+            )
         return notes
 
     def _broken_rule(self, track: Track, vector: Float32) -> str | None:

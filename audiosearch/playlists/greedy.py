@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from audiosearch.errors import UsageError
-from audiosearch.library.backend import Capability
-from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
+from audiosearch.search.whitening_choice import is_whitening_better
 
 if TYPE_CHECKING:
     from audiosearch.library.backend import Candidates, VectorIndex
@@ -122,8 +121,7 @@ class _GreedySelection:
         self._index, self._options, self._score = index, request.options, score
         whiten = request.options.whiten
         if whiten is None:
-            is_large = index.n_tracks >= min_tracks_to_whiten(index.spec.dimension)
-            whiten = is_large and index.supports(Capability.WHITEN)
+            whiten = is_whitening_better(index)
         self._vector_index = index.vector_index(whiten=whiten)
         self._plain_index = index.vector_index()
         if not self._vector_index.n_tracks:

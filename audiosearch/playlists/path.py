@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
+from functools import cache
 from statistics import mean
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 _BEAM_WIDTH = 48  # partial paths that are kept
 _CANDIDATES_PER_POINT = 40  # number of nearest tracks to try at each point of a path
 _PACE_WEIGHT = 0.05  # weight of the distances to the evenly spaced points; steps have weight 1
-_MAX_SEARCHES = 4  # for a path with a requested playing time
 _MIN_ANGLE = 1e-6  # radians; if the ends are closer, no great circle is computed
 
 
@@ -55,12 +56,14 @@ def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlis
     waypoints += [index.resolve(name) or named_track(index, name) for name in names]
     _check_waypoints(waypoints, request.options)
     if request.options.seconds is None:
-        builder = _search(index, waypoints, request.options.n_tracks, request)
+        n_tracks = max(len(waypoints), min(request.options.n_tracks, index.n_tracks))
+        builder = _search(index, waypoints, n_tracks, request)
     else:
         builder = _search_by_seconds(index, waypoints, request.options.seconds, request)
     notes = builder.length_notes(request.options, "no more tracks lie near the path")
+    longest = max(track.seconds or UNKNOWN_SECONDS for track in builder.tracks)
     seconds = request.options.seconds
-    if seconds is not None and builder.seconds - builder.tracks[-1].seconds >= seconds:
+    if seconds is not None and builder.seconds - longest >= seconds:
         notes.append("the path takes longer than requested")
     name = f"From {waypoints[0].label} to {waypoints[-1].label}"
     return Playlist(builder.tracks, notes, name)
@@ -99,24 +102,25 @@ def _check_waypoints(waypoints: Sequence[Track], options: PlaylistOptions) -> No
 def _search_by_seconds(
     index: Index, waypoints: Sequence[Track], seconds: float, request: PlaylistRequest
 ) -> PlaylistBuilder:
-    """Return a path that reaches a playing time, with as few tracks as possible.
+    """Return the path with the fewest tracks that reaches a playing time; else the longest.
 
-    The number of tracks is estimated from the mean duration in the path before, at first of the
-    waypoints. Of several paths, the shortest that reaches the time is returned, else the longest.
+    More tracks are assumed to take longer, so the number of tracks is bisected.
     """
-    paths: dict[int, PlaylistBuilder] = {}  # by number of tracks
+    most = max(len(waypoints), index.n_tracks)
     mean_seconds = mean(track.seconds or UNKNOWN_SECONDS for track in waypoints)
-    estimate = seconds / mean_seconds
-    for _ in range(_MAX_SEARCHES):
-        n_tracks = max(len(waypoints), min(math.ceil(estimate), index.n_tracks))
-        if n_tracks in paths:
-            break
-        path = paths[n_tracks] = _search(index, waypoints, n_tracks, request)
-        mean_seconds = path.seconds / len(path.tracks)
-        estimate = n_tracks + (seconds - path.seconds) / mean_seconds
-    return min(
-        paths.values(), key=lambda path: (path.seconds < seconds, abs(path.seconds - seconds))
-    )
+    n_tracks = max(len(waypoints), math.ceil(min(seconds / mean_seconds, most)))
+
+    @cache
+    def path_of(n: int) -> PlaylistBuilder:
+        return _search(index, waypoints, n, request)
+
+    def playing_time(n: int) -> float:
+        return path_of(n).seconds
+
+    while playing_time(n_tracks) < seconds and len(path_of(n_tracks).tracks) == n_tracks < most:
+        n_tracks = min(2 * n_tracks, most)
+    shorter = range(len(waypoints), n_tracks)
+    return path_of(len(waypoints) + bisect_left(shorter, seconds, key=playing_time))
 
 
 def _search(

@@ -73,8 +73,8 @@ class PlaylistOptions:
     random_seed : int or None
         Seed of the random numbers. The same seed gives the same playlist.
     whiten : bool or None
-        Whether to compare whitened vectors. Default: if there are enough tracks to whiten. A path
-        always compares plain vectors.
+        Whether to compare whitened vectors. Default: if `is_whitening_better` for the library. A
+        path always compares plain vectors.
 
     Raises
     ------

@@ -122,7 +122,8 @@ def playlist(
         typer.Option(
             "--whiten/--no-whiten",
             envvar="AUDIOSEARCH_WHITEN",
-            help="Compare whitened vectors. Default: on from 300 tracks, off with --to.",
+            help="Compare whitened vectors. Default: on if that is measured to be better for this "
+            "library, off with --to.",
         ),
     ] = None,
     output: Annotated[
