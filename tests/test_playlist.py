@@ -347,15 +347,16 @@ def test_a_short_playlist_has_a_note_with_the_reason(directory):
             6,
             {"seconds": 90.0},
             {"max_per_artist": 1},
-            "found 2 tracks of 1 minute in all instead of 1.5 minutes; tracks left out by: limit of "
-            "1 per artist (4)",
+            "found 2 tracks of 1 minute in all instead of 1.5 minutes; tracks left out by: "
+            "limit of 1 per artist (4)",
             id="playing time",
         ),
         pytest.param(
             6,
             {"seconds": 3_600.0},
             {},
-            "found 6 tracks of 3 minutes in all instead of 60 minutes; the index has no more tracks",
+            "found 6 tracks of 3 minutes in all instead of 60 minutes; "
+            "the index has no more tracks",
             id="an hour",
         ),
         pytest.param(

@@ -39,6 +39,8 @@ class QueryVectors:
         Vectors of unit length, one for each clip or track.
     tracks : list of Track
         The tracks of the index among the clips.
+    track_ids : set of int
+        Ids of the tracks that were added with their stored vectors.
     warnings : list of str
         Sentences about clips that were read only in part, and about missing files.
 
@@ -57,7 +59,7 @@ class QueryVectors:
         self._embedders: list[Embedder] = []
         self.vectors: list[Float32] = []
         self.tracks: list[Track] = []
-        self._track_ids: set[int] = set()
+        self.track_ids: set[int] = set()
         self.warnings: list[str] = []
         if request.model != registry.AUTO or request.weights is not None:
             self._model()
@@ -66,7 +68,7 @@ class QueryVectors:
         """Return an empty collection that shares the index and the loaded model."""
         other = copy(self)
         other.vectors, other.tracks, other.warnings = [], [], []
-        other._track_ids = set()
+        other.track_ids = set()
         return other
 
     def add_all(self, clips: StrPath | Iterable[StrPath]) -> None:
@@ -96,9 +98,9 @@ class QueryVectors:
 
     def add_track(self, track: Track) -> None:
         """Add a track of the index, unless it was added before."""
-        if track.id in self._track_ids:
+        if track.id in self.track_ids:
             return
-        self._track_ids.add(track.id)
+        self.track_ids.add(track.id)
         self.tracks.append(track)
         self.vectors.append(self._index.vector(track))
 
