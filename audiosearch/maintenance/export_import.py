@@ -12,6 +12,7 @@ import numpy as np
 
 from audiosearch import defaults
 from audiosearch.atomic import atomic_path
+from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, MissingExtra, ModelMismatch
 from audiosearch.library.index import EmbeddingSpec, Index, Track
 from audiosearch.maintenance.fields_file import TRACK_FIELDS, read_tracks
@@ -187,7 +188,8 @@ def import_vectors(
     tracks = read_tracks(fields_file, names or {})
     if len(tracks) != len(vectors):
         raise LibraryError(
-            f"{fields_file} has {len(tracks)} rows, but {vectors_file} has {len(vectors)} vectors.",
+            f"{fields_file} has {counted(len(tracks), 'row')}, but {vectors_file} has "
+            f"{counted(len(vectors), 'vector')}.",
             hint="Both need the same number of rows, in the same order.",
         )
     if len({track.path for track in tracks}) < len(tracks):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.tags import read_tags
+from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, TrackNotFound, UsageError
 from audiosearch.paths import absolute, is_url
 
@@ -168,8 +169,8 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
     taken = list(index.storage.sizes_and_times(paths))
     if taken:
         raise LibraryError(
-            f"{len(taken)} of the tracks are already stored under their new paths, such as "
-            f"{taken[0]}.",
+            f"{counted(len(taken), 'track is', 'tracks are')} already stored under a new path, "
+            f"such as {taken[0]}.",
             hint="Remove the old or new ones with `audiosearch remove`. Then run relocate again.",
         )
     failures = _failures_under(index, old_root)

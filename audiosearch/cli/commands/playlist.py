@@ -226,6 +226,7 @@ def _seconds(text: str) -> float:
 def _show(result: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
     from audiosearch.atomic import atomic_path
     from audiosearch.cli.console import say
+    from audiosearch.cli.text import counted
     from audiosearch.playlist_files import SUFFIXES, Entry, PlaylistFormat, playlist_text
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
@@ -250,7 +251,7 @@ def _show(result: Playlist, output: Path | None, style: str | None, paths: PathS
         raise UsageError(
             f"Can't write {output}: {exc.strerror}.", hint="Choose another file with -o."
         ) from exc
-    say(f"{len(entries)} tracks written to {output}")
+    say(f"{counted(len(entries), 'track')} written to {output}")
 
 
 def _show_table(tracks: list[Track], style: str) -> None:
