@@ -250,7 +250,7 @@ class Ingest:
         if state is State.FAILED and self._reprocess is ReprocessPolicy.CHANGED:
             hint = "Failed files are tried again once they change, or with --retry."
             reason = self._file_states.failures[path].reason
-            return AddResult(path, Status.FAILED, message=reason, hint=hint)
+            return AddResult(path, Status.FAILED, 0.0, reason, hint, is_known_failure=True)
         return None
 
     def _store(self, batch: list[EmbeddingResult]) -> list[AddResult]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import json
 import os
 import re
@@ -13,7 +15,7 @@ from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.index import Track
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
 #: Type of each field of `Track`, such as "int | None", by name of the field.
@@ -25,6 +27,7 @@ _ALIASES = {
     "album_name": "album",
     "file_name": "path",
 }
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _MAX_NUMBER = 2.0**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
 
@@ -35,7 +38,8 @@ def read_tracks(path: Path, names: Mapping[str, str]) -> list[Track]:
     Parameters
     ----------
     path : Path
-        JSON (a list of objects), JSON lines or CSV, by its suffix.
+        JSON (a list of objects), JSON lines or CSV, by its suffix. Fields of a CSV file may be
+        separated by commas, semicolons, tabs or bars.
     names : mapping of str to str
         Fields of `Track`, by the names that the file uses for them. The field names of `Track`
         need no entry, and neither do ``track_name``, ``artist_name``, ``album_name`` and
@@ -63,7 +67,7 @@ def _renamed(path: Path, names: Mapping[str, str]) -> list[dict[str, Any]]:
             hint=f"Choose from {', '.join(TRACK_FIELDS)}.",
         )
     track_names = _ALIASES | {name: name for name in TRACK_FIELDS} | dict(names)
-    rows = _rows(path)
+    rows = _rows(path, track_names)
     missing = [name for name in names if not any(name in row for row in rows)]
     if missing:
         raise LibraryError(
@@ -76,12 +80,12 @@ def _renamed(path: Path, names: Mapping[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _rows(path: Path, names: Container[str]) -> list[dict[str, Any]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() == ".csv":
-                return list(csv.DictReader(file))
             text = file.read()
+        if path.suffix.lower() in (".csv", ".tsv"):
+            return _table_rows(text, path, names)
         if path.suffix.lower() == ".json":
             rows = json.loads(text)
         else:
@@ -98,6 +102,37 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             f"{path} is not a list of objects.", hint="Write one object for each vector."
         )
     return rows
+
+
+def _table_rows(text: str, path: Path, names: Container[str]) -> list[dict[str, Any]]:
+    """Return the rows of a table.
+
+    Its delimiter is the one with which the header has the most of the known names, or else the most
+    fields.
+    """
+
+    def n_fields(delimiter: str) -> tuple[int, int]:
+        header = next(_fields_of_rows(text, delimiter), [])
+        return sum(name in names for name in header), len(header)
+
+    named = re.match(r"sep=(.)\r?\n", text)  # Excel's way to name the delimiter
+    if named:
+        delimiter, text = named[1], text[named.end() :]
+    else:
+        delimiter = max(_DELIMITERS, key=n_fields)
+    header, *rows = list(filter(any, _fields_of_rows(text, delimiter))) or [[]]
+    for number, row in enumerate(rows, start=1):
+        if any(row[len(header) :]):
+            name = _DELIMITERS.get(delimiter, delimiter)
+            raise LibraryError(
+                f"{path}, row {number} has {len(row)} fields, but the header has {len(header)}.",
+                hint=f"Put double quotes around each field that has a {name} in it.",
+            )
+    return [dict(itertools.zip_longest(header, row[: len(header)])) for row in rows]
+
+
+def _fields_of_rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
 def _track(row: dict[str, Any], where: str) -> Track:

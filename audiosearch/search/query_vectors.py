@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import TrackNotFound
 from audiosearch.library.track import EmbeddingSpec
 from audiosearch.models import registry
-from audiosearch.paths import is_url
+from audiosearch.paths import is_url, why_missing
 from audiosearch.playlist_files import SUFFIXES, absolute_path, read_playlist
 
 if TYPE_CHECKING:
@@ -151,6 +151,11 @@ class QueryVectors:
                 f"{clip} is not a track of the index {self._index.location}, and queries don't "
                 "download URLs.",
                 hint="Download the file, or add it with `audiosearch add --ray`.",
+            )
+        if os.path.islink(clip) and not os.path.exists(clip):
+            raise TrackNotFound(
+                f"{clip} can't be read: {why_missing(clip)}.",
+                hint="Restore the file, or use a path or #ID from `audiosearch list`.",
             )
         if not os.path.exists(clip):
             raise TrackNotFound(

@@ -13,6 +13,7 @@ from audiosearch.library.sqlite import database
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.coordinates import CoordinateTable
 from audiosearch.library.sqlite.staged_vectors import StagingTable
+from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,12 @@ class FolderBackend:
             If the folder can't be written.
         """
         path = Path(location).absolute()
-        existing = next(p for p in (path, *path.parents) if os.path.exists(p))
+        existing = next(p for p in (path, *path.parents) if os.path.lexists(p))
+        if not os.path.exists(existing):
+            raise IndexUnwritable(
+                f"Can't write an index to {existing}: {why_missing(os.fspath(existing))}.",
+                hint="Restore the folder that the link leads to, or name another with --index DIR.",
+            )
         if not os.path.isdir(existing) or not os.access(existing, os.W_OK):
             raise IndexUnwritable(
                 f"Can't write an index to {path}.",

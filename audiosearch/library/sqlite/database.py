@@ -12,6 +12,7 @@ import sqlite_utils
 
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError
 from audiosearch.library.sqlite.migrations import migrations
+from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,8 +65,11 @@ class Database:
     def __init__(self, directory: Path, *, settings: dict[str, str] | None = None) -> None:
         self.path = directory / FILE_NAME
         if settings is None and not exists(directory):
+            reason = ""
+            if directory.is_symlink() and not directory.exists():
+                reason = f": {why_missing(os.fspath(directory))}"
             raise IndexNotFound(
-                f"There is no index {directory.absolute()}.",
+                f"There is no index {directory.absolute()}{reason}.",
                 hint="Create it with `audiosearch add FOLDER`, or name another with --index DIR.",
             )
         with self.errors():
