@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import zipfile
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from audiosearch.errors import LibraryError, MissingExtra, ModelMismatch
 from audiosearch.library.index import EmbeddingSpec, Index, Track
 from audiosearch.maintenance.fields_file import TRACK_FIELDS, read_tracks
 from audiosearch.models import registry
+from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -274,8 +276,9 @@ def _unit_vectors(path: Path) -> Float32:
     try:
         vectors = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
+        reason = why_missing(os.fspath(path)) if isinstance(exc, FileNotFoundError) else exc
         raise LibraryError(
-            f"{path} is not an array that NumPy can read: {exc}.", hint=hint
+            f"{path} is not an array that NumPy can read: {reason}.", hint=hint
         ) from exc
     if not isinstance(vectors, np.ndarray):
         raise LibraryError(f"{path} holds several arrays.", hint=hint)

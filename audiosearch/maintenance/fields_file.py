@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.index import Track
+from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -91,8 +92,9 @@ def _rows(path: Path, names: Container[str]) -> list[dict[str, Any]]:
         else:
             rows = [json.loads(line) for line in text.split("\n") if line.strip()]
     except (OSError, ValueError, csv.Error) as exc:
+        reason = why_missing(os.fspath(path)) if isinstance(exc, FileNotFoundError) else exc
         raise LibraryError(
-            f"{path} can't be read as JSON, JSON lines or CSV: {exc}.",
+            f"{path} can't be read as JSON, JSON lines or CSV: {reason}.",
             hint="Name a file with the suffix .json, .jsonl or .csv, by its format.",
         ) from exc
     if isinstance(rows, dict):  # such as the output of `audiosearch list --format json`
