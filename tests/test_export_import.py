@@ -169,10 +169,10 @@ def test_unreadable_files_are_refused(tmp_path, npy):
         import_vectors("index", npy, junk)
     with pytest.raises(LibraryError, match=r"junk\.json is not an array"):
         import_vectors("index", junk, junk)
-    with pytest.raises(LibraryError, match="is not an array .*: there is no such file"):
+    with pytest.raises(LibraryError, match=r"is not an array .*: there is no such file"):
         import_vectors("index", tmp_path / "missing.npy", junk)
     (tmp_path / "link.csv").symlink_to("gone.csv")
-    with pytest.raises(LibraryError, match="it is a link to gone.csv, which doesn't exist"):
+    with pytest.raises(LibraryError, match=r"it is a link to gone\.csv, which doesn't exist"):
         import_vectors("index", npy, tmp_path / "link.csv")
 
 
