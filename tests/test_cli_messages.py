@@ -29,10 +29,10 @@ def test_known_failures_are_one_line_of_the_summary(music, run):
         f"failed: {music / 'third.mp3'}: it contains no audio that can be decoded"
     ]
     assert "0 added, 5 unchanged, 3 failed\n" in again
-    assert "Skipped 2 files that failed before: `audiosearch failures` lists, --retry" in again
+    assert "Skipped 2 files that failed before. `audiosearch failures` lists them" in again
     (music / "third.mp3").unlink()
     (music / "worse.mp3").unlink()
-    assert "Skipped 1 file that failed before: " in run("add", music).stderr
+    assert "Skipped 1 file that failed before. " in run("add", music).stderr
     assert run("add", music / "bad.mp3").exit_code == 1
     retried = run("add", music, "--retry").stderr
     assert ("failed: " in retried, "Skipped" in retried) == (True, False)

@@ -81,6 +81,11 @@ def test_with_enough_labels_an_evaluation_decides_for_any_model(
         assert (scores.whitened.map > scores.plain.map) is is_better
 
 
+def test_playlists_of_songs_with_vectors_of_vggish_are_whitened(songs):
+    with Index(songs) as index:
+        assert is_whitening_better(index)
+
+
 @pytest.mark.parametrize(
     ("n_labels", "per_label"),
     [pytest.param(9, 20, id="few labels"), pytest.param(20, 4, id="few tracks with a label")],

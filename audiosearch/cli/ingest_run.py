@@ -69,4 +69,7 @@ def _report(results: list[AddResult], wall_seconds: float) -> None:
     n_known = sum(result.is_known_failure for result in results)
     if n_known:
         failed = counted(n_known, "file that failed", "files that failed")
-        say(f"Skipped {failed} before: `audiosearch failures` lists, --retry tries again.")
+        say(
+            f"Skipped {failed} before. `audiosearch failures` lists them, and --retry tries them "
+            "again."
+        )
