@@ -15,11 +15,14 @@ def duplicates(
     null: NullSeparated = False,
 ) -> None:
     """List groups of tracks that are the same recording, best copy first."""
+    from audiosearch.cli.console import say
     from audiosearch.library.index import Index
     from audiosearch.search.duplicates import duplicates as find_duplicates
 
     with Index(location) as index:
         groups = find_duplicates(index)
+    if not groups:
+        say("No duplicates.")
     rows = [
         {
             "group": number,
