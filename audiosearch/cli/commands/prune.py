@@ -18,7 +18,8 @@ def prune(
     location: IndexAt = defaults.INDEX,
 ) -> None:
     """Remove tracks from the index whose files are missing."""
-    from audiosearch.cli.console import say
+    from audiosearch.cli.console import confirm, say
+    from audiosearch.cli.text import counted
     from audiosearch.library.index import Index
     from audiosearch.maintenance import files
 
@@ -27,7 +28,6 @@ def prune(
         for track in missing.tracks:
             say(track.path, label="missing: ", style="yellow")
         if missing.tracks and not yes:
-            question = f"Remove {len(missing.tracks)} tracks from the index?"
-            typer.confirm(question, abort=True, err=True)
+            confirm(f"Remove {counted(len(missing.tracks), 'track')} from the index?")
         files.prune(index, missing, force=force)
     say(f"{len(missing.tracks)} removed from the index")
