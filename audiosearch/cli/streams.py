@@ -71,11 +71,12 @@ def _fill_closed_descriptors() -> None:
             os.open(os.devnull, os.O_WRONLY if descriptor == 2 else os.O_RDONLY)
 
 
-def _raw(stdout: Any) -> Any:
+def _raw(stdout: Any) -> io.RawIOBase:
     """Return the raw stream of standard output, also if it is closed."""
     if stdout is None:
         return io.FileIO(1, "w", closefd=False)
-    return getattr(stdout.buffer, "raw", stdout.buffer)  # `python -u` has no buffer in between
+    raw: io.RawIOBase = getattr(stdout.buffer, "raw", stdout.buffer)  # `python -u` has no buffer
+    return raw
 
 
 def _text_stream(raw: _Raw, encoding: str, *, is_line_buffered: bool = True) -> TextIO:
@@ -99,7 +100,7 @@ def _report_bugs_to(messages: TextIO) -> None:
 class _Raw(io.RawIOBase):
     """Raw stream that writes to another one until that fails, and then discards everything."""
 
-    def __init__(self, raw: Any, *, must_arrive: bool) -> None:
+    def __init__(self, raw: io.RawIOBase, *, must_arrive: bool) -> None:
         self._target = raw
         self._must_arrive = must_arrive
         self._is_broken = False
@@ -108,8 +109,7 @@ class _Raw(io.RawIOBase):
         """Write bytes, and return their number. Only the first failure is an error."""
         if not self._is_broken:
             try:
-                written: int | None = self._target.write(data)
-                return written
+                return self._target.write(data)
             except OSError as exc:
                 self._is_broken = True
                 if exc.errno == errno.EPIPE:
@@ -124,8 +124,8 @@ class _Raw(io.RawIOBase):
 
     def fileno(self) -> int:
         """Return the file descriptor."""
-        return int(self._target.fileno())
+        return self._target.fileno()
 
     def isatty(self) -> bool:
         """Return whether this is a terminal."""
-        return bool(self._target.isatty())
+        return self._target.isatty()
