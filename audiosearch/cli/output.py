@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from audiosearch.cli.text import clock, printable
+from audiosearch.cli.text import printable
 from audiosearch.errors import UsageError
 
 Row = Mapping[str, Any]
@@ -75,7 +75,9 @@ def show_rows(
         writer.writeheader()
         writer.writerows(rows)
     elif sys.stdout.isatty():
-        _print_table(rows, columns)
+        from audiosearch.cli.terminal_table import print_table
+
+        print_table(rows, columns)
     else:
         for row in rows:
             print("\t".join(_cell(column, row[column]) for column in columns))
@@ -118,58 +120,13 @@ def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    shown = [c for c in columns if not rows or any(row[c] is not None for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in shown:
-        is_number = all(type(row[column]) in (int, float, type(None)) for row in rows)
-        justify: Any = "right" if is_number else "left"
-        # Numbers and shortened paths stay on one line. Tags wrap.
-        keep = is_number or column == "path"
-        title = column.replace("_", " ")
-        table.add_column(title, justify=justify, overflow="fold", no_wrap=keep)
-    cells = [[_cell(column, row[column], is_for_people=True) for column in shown] for row in rows]
-    if "path" in shown:
-        _shorten_paths(cells, shown, console.width)
-    for row_cells in cells:
-        table.add_row(*map(Text, row_cells))
-    console.print(table)
-
-
-def _shorten_paths(cells: list[list[str]], columns: Sequence[str], width: int) -> None:
-    """Shorten paths on the left, so that each row fits on one line."""
-    path_column = columns.index("path")
-    widths = [
-        max(len(column), *(len(row[i]) for row in cells)) + 3
-        for i, column in enumerate(columns)
-        if i != path_column and cells
-    ]
-    room = max(20, width - sum(widths) - 3)
-    for row in cells:
-        if len(row[path_column]) > room:
-            row[path_column] = "…" + row[path_column][1 - room :]
-
-
-def _cell(column: str, value: Any, *, is_for_people: bool = False) -> str:
+def _cell(column: str, value: Any) -> str:
     if value is None:
         return ""
     if column == "seconds":
-        return f"{value:.2f}" if not is_for_people else clock(value) if value else ""
+        return f"{value:.2f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if column == "path" and is_for_people:
-        value = _short_path(value)
     if isinstance(value, float):
-        return f"{value:.3f}" if is_for_people else f"{value:.6f}"
+        return f"{value:.6f}"
     return printable(str(value))
-
-
-def _short_path(path: str) -> str:
-    """Return a path relative to the current folder if it lies below it."""
-    return path.removeprefix(os.getcwd() + os.sep)
