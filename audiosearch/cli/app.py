@@ -85,6 +85,7 @@ def _root(
     log = logging.getLogger("audiosearch")
     if not any(isinstance(handler, console.LogHandler) for handler in log.handlers):
         log.addHandler(console.LogHandler())
+        log.setLevel(logging.INFO)
     help_without_command(context)
 
 

@@ -79,8 +79,9 @@ def warn(message: str) -> None:
 
 
 class LogHandler(logging.Handler):
-    """Logging handler that prints the library's warnings."""
+    """Logging handler that prints the library's messages and warnings."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
-        warn(record.getMessage())
+        show = say if record.levelno < logging.WARNING else warn
+        show(record.getMessage())

@@ -136,6 +136,13 @@ def _parse_filters(texts: dict[str, list[str] | None]) -> Filters:
     return Filters(**parse(""), exclude=Filters(**exclude) if any(exclude.values()) else None)
 
 
+def file_name(argument: str) -> str:
+    """Return the file that an argument names: "-" is standard input."""
+    from audiosearch.audio.pipes import STDIN
+
+    return STDIN if argument == "-" else argument
+
+
 def help_without_command(context: typer.Context) -> None:
     """Print a group's help if no command of it was given."""
     if context.invoked_subcommand is None:

@@ -15,6 +15,7 @@ from audiosearch.cli.options import (
     IndexAt,
     ModelName,
     Weights,
+    file_name,
     with_filters,
 )
 from audiosearch.cli.output import Format, show_rows
@@ -40,7 +41,8 @@ def playlist(
     seeds: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SEED...", help="A track's path or #ID, an audio file, or a playlist."
+            metavar="SEED...",
+            help="A track's path or #ID, an audio file, or a playlist; - is standard input.",
         ),
     ] = None,
     n_tracks: Annotated[
@@ -164,7 +166,7 @@ def playlist(
         for entry in read_playlist(file):
             excluded_paths |= {entry.path, absolute_path(file, entry.path)}
     request = PlaylistRequest(
-        seeds=tuple(seeds or ()),
+        seeds=tuple(map(file_name, seeds or ())),
         named=tuple(tracks or ()),
         destination=to,
         waypoints=tuple(via or ()),
