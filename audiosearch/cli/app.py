@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command
 
 from audiosearch import __version__, interrupts
@@ -17,11 +16,21 @@ from audiosearch.cli import console
 from audiosearch.cli.options import help_without_command
 from audiosearch.cli.streams import open_streams, write_error
 from audiosearch.cli.table import COMMAND_CLASSES, COMMANDS
+from audiosearch.cli.usage import CheckedCommand, SuggestingGroup, unknown_option_message
 from audiosearch.errors import AudiosearchError
 
 
-class Commands(TyperGroup):
+class Commands(SuggestingGroup):
     """Command group that prints each expected failure as one sentence and a hint."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        """Return the name of the command, the command, and its arguments.
+
+        An ``--index`` before the command becomes its first argument.
+        """
+        name, command, rest = super().resolve_command(ctx, args)
+        location = ctx.params.get("_location")
+        return name, command, rest if location is None else ["--index", location, *rest]
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
@@ -33,14 +42,15 @@ class Commands(TyperGroup):
             finally:
                 sys.stdout.flush()
         except (AudiosearchError, typer.TyperException, typer.Abort, OSError) as exc:
-            status = interrupts.STATUS if interrupts.is_interrupted() else _report(exc)
+            is_interrupted = interrupts.is_interrupted()
+            status = interrupts.STATUS if is_interrupted else _report(exc, args or sys.argv[1:])
         status = status if isinstance(status, int) else 0
         if standalone_mode:
             sys.exit(status)
         return status
 
 
-def _report(error: Exception) -> int:
+def _report(error: Exception, args: Sequence[str]) -> int:
     """Print an expected failure, and return its exit status. Raise any other error again."""
     if isinstance(error, AudiosearchError):
         console.say_failure(error)
@@ -48,7 +58,11 @@ def _report(error: Exception) -> int:
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "audiosearch"
-        console.say_error(error.format_message(), f"`{command} --help` lists the options.")
+        is_unknown_option = hasattr(error, "option_name") and hasattr(error, "possibilities")
+        message = (
+            unknown_option_message(error, args) if is_unknown_option else error.format_message()
+        )
+        console.say_error(message, f"`{command} --help` lists the options.")
         return error.exit_code
     if isinstance(error, typer.Abort):  # the user answered no, or didn't answer
         console.say_error("Nothing was changed.", "Answer yes in advance with -y.")
@@ -65,6 +79,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     add_completion=True,
+    suggest_commands=False,  # `SuggestingGroup` does
 )
 
 
@@ -81,6 +96,14 @@ def _root(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
+    _location: Annotated[
+        str | None,
+        typer.Option(
+            "--index",
+            metavar="DIR|milvus://HOST:PORT/NAME",
+            help="Index to use. It can also stand after the command.",
+        ),
+    ] = None,
 ) -> None:
     log = logging.getLogger("audiosearch")
     if not any(isinstance(handler, console.LogHandler) for handler in log.handlers):
@@ -93,7 +116,7 @@ for _name, _command in COMMANDS.items():
     if isinstance(_command, typer.Typer):
         app.add_typer(_command, name=_name)
     else:
-        app.command(_name, cls=COMMAND_CLASSES.get(_name))(_command)
+        app.command(_name, cls=COMMAND_CLASSES.get(_name, CheckedCommand))(_command)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from audiosearch.errors import LibraryError, TrackNotFound, UsageError
 from audiosearch.paths import absolute, is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from audiosearch.library.index import Failure, Index, Track
     from audiosearch.types import StrPath
@@ -38,7 +38,9 @@ def missing_files(index: Index) -> MissingFiles:
     )
 
 
-def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
+def prune(
+    index: Index, missing: MissingFiles, *, force: bool = False, dry_run: bool = False
+) -> None:
     """Remove tracks and failures whose files no longer exist.
 
     Parameters
@@ -48,6 +50,8 @@ def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
         Result of `missing_files`.
     force : bool
         Whether to remove them even if a disk seems not to be mounted.
+    dry_run : bool
+        Only check that they may be removed.
 
     Raises
     ------
@@ -68,6 +72,8 @@ def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
             hint="Mount the disk. If the folder moved, use `audiosearch relocate`. If it is "
             "deleted, add --force.",
         )
+    if dry_run:
+        return
     index.remove(missing.tracks)
     index.storage.remove_failures(missing.failures)
     index.sync()
@@ -93,13 +99,31 @@ def _unmounted(missing: str, present: list[str]) -> str | None:
     return parent if is_empty and not any(p.startswith(grandparent) for p in present) else None
 
 
-def forget(index: Index, names: Iterable[str]) -> int:
-    """Remove tracks from the index, and failures in the same folders. Audio files are kept.
+def named_tracks(index: Index, names: Iterable[str]) -> list[Track]:
+    """Return the tracks with the given names, each once.
 
     Parameters
     ----------
     index : Index
     names : iterable of str
+        Paths or #IDs of tracks, or folders.
+
+    Raises
+    ------
+    TrackNotFound
+        If a name matches no track.
+    """
+    tracks = {track.id: track for name in names for track in index.resolve_all(name)}
+    return list(tracks.values())
+
+
+def forget(index: Index, names: Sequence[str]) -> int:
+    """Remove tracks from the index, and failures in the same folders. Audio files are kept.
+
+    Parameters
+    ----------
+    index : Index
+    names : sequence of str
         Paths or #IDs of tracks, or folders.
 
     Returns
@@ -112,11 +136,10 @@ def forget(index: Index, names: Iterable[str]) -> int:
     TrackNotFound
         If a name matches no track.
     """
-    tracks: dict[int, Track] = {}
+    tracks = named_tracks(index, names)
     for name in names:
-        tracks |= {track.id: track for track in index.resolve_all(name)}
         index.storage.remove_failures(_failures_under(index, absolute(name)))
-    index.remove(tracks.values())
+    index.remove(tracks)
     index.sync()
     return len(tracks)
 

@@ -10,6 +10,7 @@ from audiosearch.playlist_files.formats import (
     read_playlist,
 )
 from audiosearch.playlist_files.path_style import PathStyle
+from audiosearch.playlist_files.recognize import is_playlist
 
 __all__ = [
     "SUFFIXES",
@@ -17,6 +18,7 @@ __all__ = [
     "PathStyle",
     "PlaylistFormat",
     "absolute_path",
+    "is_playlist",
     "parse_playlist",
     "playlist_text",
     "read_playlist",
