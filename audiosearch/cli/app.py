@@ -100,8 +100,8 @@ def _root(
         str | None,
         typer.Option(
             "--index",
-            metavar="DIR|milvus://HOST:PORT/NAME",
-            help="Index to use. It can also stand after the command.",
+            metavar="INDEX",
+            help="Index that the command uses.",
         ),
     ] = None,
 ) -> None:

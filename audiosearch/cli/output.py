@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,12 +66,9 @@ def show_rows(
         print_json({**(about or {}), key: list(rows)})
     elif output is Format.JSONL:
         for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
+            print_json(row, indent=None)
     elif output is Format.CSV:
-        fields = list(rows[0]) if rows else columns
-        writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        _write_csv(rows, list(rows[0]) if rows else columns)
     elif sys.stdout.isatty():
         from audiosearch.cli.terminal_table import print_table
 
@@ -106,7 +101,17 @@ def show_facts(facts: Row, output: Format) -> None:
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print JSON. Bytes of a path that are not UTF-8 become escapes that JSON readers restore."""
+    import json
+
     print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+
+
+def _write_csv(rows: Sequence[Row], fields: Sequence[str]) -> None:
+    import csv
+
+    writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
 
 
 def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
