@@ -5,6 +5,7 @@ This module imports almost nothing, so that it can be used before anything else 
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -12,12 +13,13 @@ import sys
 TYPE_CHECKING = False  # as in typing, whose import takes longer than this module
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
 #: Exit status after Ctrl-C, as shells report it.
 STATUS = 130
 
 _interrupts: list[int] = []  # the signal, once it has been received
+_statuses: list[int] = []  # the exit status, once it is known
 
 
 def exit_at_once() -> None:
@@ -25,13 +27,14 @@ def exit_at_once() -> None:
     _handle_with(_exit)
 
 
-def run(program: Callable[[], int]) -> int:
-    """Run a program and return its exit status.
+def run(program: Callable[[], int]) -> NoReturn:
+    """Run a program, and exit with its status.
 
     Ctrl-C raises a KeyboardInterrupt in the program, so that it can undo what it has begun. A
     second Ctrl-C ends the process immediately. Libraries may catch a KeyboardInterrupt, or replace
     it with an error of their own. The status is 130 even then.
     """
+    atexit.register(_skip_teardown)
     sys.unraisablehook = _exit_if_interrupted
     try:
         try:
@@ -42,8 +45,9 @@ def run(program: Callable[[], int]) -> int:
     except BaseException as exc:
         if not (_interrupts or isinstance(exc, KeyboardInterrupt)):
             raise
-        return STATUS
-    return STATUS if _interrupts else status
+        status = STATUS
+    _statuses.append(STATUS if _interrupts else status)
+    sys.exit(_statuses[0])
 
 
 def is_interrupted() -> bool:
@@ -60,6 +64,16 @@ def _handle_with(handler: Callable[..., None]) -> None:
 
 def _exit(*_: object) -> None:
     os._exit(STATUS)
+
+
+def _skip_teardown() -> None:
+    """End the process before Python takes its modules apart.
+
+    That takes a tenth of a second, in which Ctrl-C has its default effect.
+    """
+    if _statuses:
+        sys.stdout.flush()
+        os._exit(_statuses[0])
 
 
 def _raise_once(number: int, _: object) -> None:

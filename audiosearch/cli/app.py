@@ -6,7 +6,7 @@ import errno
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.main import get_command
@@ -119,7 +119,7 @@ for _name, _command in COMMANDS.items():
         app.command(_name, cls=COMMAND_CLASSES.get(_name, CheckedCommand))(_command)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line, and exit."""
     console.messages = open_streams()
-    sys.exit(interrupts.run(lambda: int(get_command(app).main(standalone_mode=False))))
+    interrupts.run(lambda: int(get_command(app).main(standalone_mode=False)))
