@@ -16,7 +16,7 @@ from audiosearch.cli import console
 from audiosearch.cli.options import help_without_command
 from audiosearch.cli.streams import open_streams, write_error
 from audiosearch.cli.table import COMMAND_CLASSES, COMMANDS
-from audiosearch.cli.usage import CheckedCommand, SuggestingGroup, unknown_option_message
+from audiosearch.cli.usage import CheckedCommand, SuggestingGroup, usage_message
 from audiosearch.errors import AudiosearchError
 
 
@@ -58,11 +58,7 @@ def _report(error: Exception, args: Sequence[str]) -> int:
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "audiosearch"
-        is_unknown_option = hasattr(error, "option_name") and hasattr(error, "possibilities")
-        message = (
-            unknown_option_message(error, args) if is_unknown_option else error.format_message()
-        )
-        console.say_error(message, f"`{command} --help` lists the options.")
+        console.say_error(usage_message(error, args), f"`{command} --help` lists the options.")
         return error.exit_code
     if isinstance(error, typer.Abort):  # the user answered no, or didn't answer
         console.say_error("Nothing was changed.", "Answer yes in advance with -y.")

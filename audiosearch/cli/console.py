@@ -56,7 +56,10 @@ def confirm(question: str) -> None:
     import typer
 
     stderr().print(f"{question} [y/N]: ", end="", markup=False)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    answer = sys.stdin.readline()
+    if not answer:  # the end of the input, without a line break
+        stderr().print()
+    if answer.strip().lower() not in {"y", "yes"}:
         raise typer.Abort
 
 

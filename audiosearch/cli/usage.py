@@ -62,22 +62,24 @@ class SuggestingGroup(TyperGroup):
             raise
 
 
-def unknown_option_message(error: Any, args: Sequence[str]) -> str:
-    """Return a message about an unknown option, with the options of the command near it.
+def usage_message(error: Any, args: Sequence[str]) -> str:
+    """Return the message of an error in the command line. That of an unknown option has a suggestion.
 
     Parameters
     ----------
-    error : NoSuchOption
+    error : TyperException
     args : sequence of str
         The command line. Of a long option with a single dash, the error only has one letter.
     """
+    if not hasattr(error, "possibilities"):
+        return str(error.format_message())
     name = error.option_name
     if not name.startswith("--"):
         name = next((arg for arg in args if arg.startswith(name)), name)
-    names = [
-        option for param in error.ctx.command.params for option in param.opts + param.secondary_opts
-    ]
-    return f"No such option: {name.partition('=')[0]}" + suggestion(name.partition("=")[0], names)
+    name = name.partition("=")[0]
+    params = error.ctx.command.params
+    names = [option for param in params for option in param.opts + param.secondary_opts]
+    return f"No such option: {name}{suggestion(name, names)}"
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
