@@ -33,6 +33,7 @@ PLAYLISTS = [
     pytest.param("a.m3u8", b"", id="an empty file"),
     pytest.param("a.xspf", XSPF, id="XSPF"),
     pytest.param("a.jspf", b'{"playlist": {"track": []}}', id="JSPF"),
+    pytest.param("a.pls", b"[playlist]\nFile1=/music/a.mp3\nNumberOfEntries=1\n", id="PLS"),
 ]
 OTHERS = [
     pytest.param("a.m3u8", b"Dear diary,\ntoday I heard a song.\n", id="prose"),
@@ -40,6 +41,7 @@ OTHERS = [
     pytest.param("a.m3u8", b"ID3\x04\x00\x00\x00\xff\xfb\x90", id="audio"),
     pytest.param("a.xspf", b"#EXTM3U\na.mp3\n", id="not XML"),
     pytest.param("a.jspf", b'{"name": "project"}', id="other JSON"),
+    pytest.param("a.pls", b"Dear diary,\n", id="not PLS"),
 ]
 
 

@@ -68,7 +68,7 @@ def show_rows(
         for row in rows:
             print_json(row, indent=None)
     elif output is Format.CSV:
-        _write_csv(rows, list(rows[0]) if rows else columns)
+        _write_csv(rows, columns)
     elif sys.stdout.isatty():
         from audiosearch.cli.terminal_table import print_table
 
@@ -106,10 +106,13 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
     print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
 
 
-def _write_csv(rows: Sequence[Row], fields: Sequence[str]) -> None:
+def _write_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
     import csv
 
-    writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
+    # A list repeats what a text has, so it is only in JSON.
+    first = rows[0] if rows else dict.fromkeys(columns)
+    fields = [name for name, value in first.items() if not isinstance(value, list)]
+    writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
 

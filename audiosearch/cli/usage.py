@@ -63,7 +63,7 @@ class SuggestingGroup(TyperGroup):
 
 
 def usage_message(error: Any, args: Sequence[str]) -> str:
-    """Return the message of an error in the command line. That of an unknown option has a suggestion.
+    """Return the message of an error in the command line, with a suggestion for unknown options.
 
     Parameters
     ----------

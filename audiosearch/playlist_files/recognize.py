@@ -27,7 +27,7 @@ def is_playlist(path: Path) -> bool:
     if not content.strip():
         return True
     try:
-        entries = read_playlist(str(path))
+        entries = read_playlist(str(path)).entries
     except LibraryError:
         return False
     if SUFFIXES.get(path.suffix.lower()) is not PlaylistFormat.M3U8:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.paths import real_path
 from audiosearch.search.same_recording import SAME_SECONDS, same_recordings
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def duplicates(index: Index) -> list[list[Track]]:
     -------
     list of list of Track
         Groups of two or more tracks. Each group is sorted by quality, best first: lossless files,
-        then the higher bit rate, then the longer duration.
+        then the higher bit rate, then the longer duration. Symbolic links come last.
     """
     with index.storage.all_with_vectors() as (_, rows):
         tracks, vectors = [], []
@@ -92,11 +94,13 @@ def _join_same_sound(groups: _Groups, tracks: Sequence[Track], vectors: Float32)
                 groups.join(position, later + other)
 
 
-def _quality(track: Track) -> tuple[bool, float, float, int]:
+def _quality(track: Track) -> tuple[bool, bool, float, float, bool, int]:
     """Return a sort key for copies. The best copy has the largest key.
 
-    In a tie, that is the track with the lowest id.
+    In a tie, that is the track under its real path, then the one with the lowest id.
     """
     is_lossless = track.format in _LOSSLESS or track.format.startswith("pcm")
     bytes_per_second = track.size / track.seconds if track.seconds else 0.0
-    return is_lossless, bytes_per_second, track.seconds, -track.id
+    is_file = not os.path.islink(track.path)  # who deletes the other copies must not keep a link
+    is_real = real_path(track.path) == track.path
+    return is_file, is_lossless, bytes_per_second, track.seconds, is_real, -track.id

@@ -30,6 +30,7 @@ def duplicates(
             "title": track.title,
             "artist": track.artist,
             "path": track.path,
+            "artists": track.artists,
         }
         for number, group in enumerate(groups, start=1)
         for track in group

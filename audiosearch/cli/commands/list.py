@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -50,5 +49,5 @@ def list_tracks(
         )
         if not tracks:
             warn("No track matches." if index.n_tracks else "The index is empty.")
-    rows = [{"id": track.id, **asdict(track)} for track in tracks]
+    rows = [{"id": track.id, **track.to_json()} for track in tracks]
     show_rows(rows, key="tracks", columns=COLUMNS, output=output, null=null)
