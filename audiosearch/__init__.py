@@ -5,27 +5,26 @@ Names are loaded when they are first used, so that importing this package costs 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from audiosearch.errors import (
-    AudioError,
-    AudiosearchError,
-    DownloadError,
-    IndexNotFound,
-    IndexUnwritable,
-    LibraryError,
-    ModelError,
-    ModelMismatch,
-    ModelUnavailable,
-    NewerIndex,
-    TrackNotFound,
-    UsageError,
-    WeightsError,
-)
-
+TYPE_CHECKING = False  # as in typing, whose import takes longer than this module
 if TYPE_CHECKING:
+    from typing import Any
+
     from audiosearch.embedding.embedder import Embedder
+    from audiosearch.errors import (
+        AudioError,
+        AudiosearchError,
+        DownloadError,
+        IndexNotFound,
+        IndexUnwritable,
+        LibraryError,
+        ModelError,
+        ModelMismatch,
+        ModelUnavailable,
+        NewerIndex,
+        TrackNotFound,
+        UsageError,
+        WeightsError,
+    )
     from audiosearch.ingest.add import add
     from audiosearch.library.index import Index
     from audiosearch.models.log_mel import log_mel_patches
@@ -34,6 +33,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    **dict.fromkeys(
+        (
+            "AudioError",
+            "AudiosearchError",
+            "DownloadError",
+            "IndexNotFound",
+            "IndexUnwritable",
+            "LibraryError",
+            "ModelError",
+            "ModelMismatch",
+            "ModelUnavailable",
+            "NewerIndex",
+            "TrackNotFound",
+            "UsageError",
+            "WeightsError",
+        ),
+        "audiosearch.errors",
+    ),
     "Embedder": "audiosearch.embedding.embedder",
     "Index": "audiosearch.library.index",
     "add": "audiosearch.ingest.add",
@@ -67,6 +84,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)
 
 

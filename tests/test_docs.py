@@ -354,7 +354,7 @@ def on_a_terminal(arguments: list[str], folder: Path) -> str:
 
 def hits_in(table: str) -> list[tuple[int, float, str]]:
     """Parse a table of hits: return the rank, similarity and path of each."""
-    row = re.compile(r"^ +(\d+) +(\d\.\d+) +\d+ +\d:\d\d +(\S+) *$", re.MULTILINE)
+    row = re.compile(r"^ +(\d+) +(\d\.\d+) +\d+ +\d\.\d\d s +(\S+) *$", re.MULTILINE)
     return [(int(r), float(s), path) for r, s, path in row.findall(table.replace("\r", ""))]
 
 

@@ -4,52 +4,69 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.main import get_command
 
-from audiosearch import __version__
+from audiosearch import __version__, interrupts
+from audiosearch.cli import console
 from audiosearch.cli.options import help_without_command
+from audiosearch.cli.streams import open_streams, write_error
 from audiosearch.cli.table import COMMAND_CLASSES, COMMANDS
+from audiosearch.cli.usage import CheckedCommand, SuggestingGroup, usage_message
 from audiosearch.errors import AudiosearchError
 
 
-class Commands(TyperGroup):
+class Commands(SuggestingGroup):
     """Command group that prints each expected failure as one sentence and a hint."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        """Return the name of the command, the command, and its arguments.
+
+        An ``--index`` before the command becomes its first argument.
+        """
+        name, command, rest = super().resolve_command(ctx, args)
+        location = ctx.params.get("_location")
+        return name, command, rest if location is None else ["--index", location, *rest]
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
     ) -> Any:
         """Run the command line and exit: 1 for expected failures, 2 for wrong usage."""
-        from audiosearch.cli.console import say_error, say_failure
-
         try:
-            status = super().main(args, standalone_mode=False, **extra)
-            sys.stdout.flush()
-        except AudiosearchError as exc:
-            say_failure(exc)
-            status = exc.exit_code
-        except typer.TyperException as exc:
-            context = getattr(exc, "ctx", None)
-            command = context.command_path if context else "audiosearch"
-            say_error(exc.format_message(), f"`{command} --help` lists the options.")
-            status = exc.exit_code
-        except typer.Abort:  # the user answered no, or didn't answer
-            say_error("Nothing was changed.", "Answer yes in advance with -y.")
-            status = 1
-        except OSError as exc:
-            if exc.errno != errno.ENOSPC:
-                raise
-            say_error("Can't write the output: the disk is full.", "Write it to another disk.")
-            status = 1
+            try:
+                status = super().main(args, standalone_mode=False, **extra)
+            finally:
+                sys.stdout.flush()
+        except (AudiosearchError, typer.TyperException, typer.Abort, OSError) as exc:
+            is_interrupted = interrupts.is_interrupted()
+            status = interrupts.STATUS if is_interrupted else _report(exc, args or sys.argv[1:])
         status = status if isinstance(status, int) else 0
         if standalone_mode:
             sys.exit(status)
         return status
+
+
+def _report(error: Exception, args: Sequence[str]) -> int:
+    """Print an expected failure, and return its exit status. Raise any other error again."""
+    if isinstance(error, AudiosearchError):
+        console.say_failure(error)
+        return error.exit_code
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "audiosearch"
+        console.say_error(usage_message(error, args), f"`{command} --help` lists the options.")
+        return error.exit_code
+    if isinstance(error, typer.Abort):  # the user answered no, or didn't answer
+        console.say_error("Nothing was changed.", "Answer yes in advance with -y.")
+        return 1
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        console.say_failure(write_error(error))
+        return 1
+    raise error
 
 
 app = typer.Typer(
@@ -58,6 +75,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     add_completion=True,
+    suggest_commands=False,  # `SuggestingGroup` does
 )
 
 
@@ -74,12 +92,19 @@ def _root(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
+    _location: Annotated[
+        str | None,
+        typer.Option(
+            "--index",
+            metavar="INDEX",
+            help="Index that the command uses.",
+        ),
+    ] = None,
 ) -> None:
-    from audiosearch.cli.console import LogHandler
-
     log = logging.getLogger("audiosearch")
-    if not any(isinstance(handler, LogHandler) for handler in log.handlers):
-        log.addHandler(LogHandler())
+    if not any(isinstance(handler, console.LogHandler) for handler in log.handlers):
+        log.addHandler(console.LogHandler())
+        log.setLevel(logging.INFO)
     help_without_command(context)
 
 
@@ -87,34 +112,10 @@ for _name, _command in COMMANDS.items():
     if isinstance(_command, typer.Typer):
         app.add_typer(_command, name=_name)
     else:
-        app.command(_name, cls=COMMAND_CLASSES.get(_name))(_command)
+        app.command(_name, cls=COMMAND_CLASSES.get(_name, CheckedCommand))(_command)
 
 
-def main() -> None:
-    """Run the command line. This is the entry point of the `audiosearch` script."""
-    _silence_c_libraries()
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # the parent process closed it
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-    # Programs read UTF-8 everywhere; a terminal gets its own encoding.
-    encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
-    sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
-    sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    app()
-
-
-def _silence_c_libraries() -> None:
-    """Let only Python write to standard error.
-
-    libmpg123, LiteRT and FFmpeg write to file descriptor 2 from C and have no setting against
-    it. ``AUDIOSEARCH_DEBUG=1`` shows their output.
-    """
-    if os.environ.get("AUDIOSEARCH_DEBUG"):
-        return
-    try:
-        stderr_copy = os.dup(2)
-    except OSError:  # the parent process closed it
-        return
-    with open(os.devnull, "wb") as devnull:
-        os.dup2(devnull.fileno(), 2)
-    sys.stderr = open(stderr_copy, "w", buffering=1, encoding=sys.stderr.encoding)  # noqa: SIM115
+def main() -> NoReturn:
+    """Run the command line, and exit."""
+    console.messages = open_streams()
+    interrupts.run(lambda: int(get_command(app).main(standalone_mode=False)))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
 from audiosearch.cli.text import printable
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from typing import TextIO
 
     from rich.console import Console
+    from rich.live import Live
 
     from audiosearch.errors import AudiosearchError
+
+#: Stream of all messages. Default: ``sys.stderr``.
+messages: TextIO | None = None
 
 
 @cache
@@ -21,7 +26,7 @@ def stderr() -> Console:
     """Return the shared console on standard error. It keeps messages and progress bars apart."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(file=messages, stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(message: str, *, style: str = "", label: str = "") -> None:
@@ -31,9 +36,31 @@ def say(message: str, *, style: str = "", label: str = "") -> None:
     stderr().print(Text.assemble((label, style), printable(message)))
 
 
-def spinner(message: str) -> AbstractContextManager[object]:
+def spinner(message: str) -> Live:
     """Show a spinner with a message while the block runs, on a terminal only."""
-    return stderr().status(message)
+    from rich.live import Live
+    from rich.spinner import Spinner
+
+    content = Spinner("dots", text=message)
+    return Live(content, console=stderr(), transient=True, redirect_stderr=False)
+
+
+def confirm(question: str) -> None:
+    """Ask a question, and go on if the answer is yes.
+
+    Raises
+    ------
+    typer.Abort
+        If it is anything else, or nobody answers.
+    """
+    import typer
+
+    stderr().print(f"{question} [y/N]: ", end="", markup=False)
+    answer = sys.stdin.readline()
+    if not answer:  # the end of the input, without a line break
+        stderr().print()
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise typer.Abort
 
 
 def say_error(message: str, hint: str) -> None:
@@ -55,8 +82,9 @@ def warn(message: str) -> None:
 
 
 class LogHandler(logging.Handler):
-    """Logging handler that prints the library's warnings."""
+    """Logging handler that prints the library's messages and warnings."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
-        warn(record.getMessage())
+        show = say if record.levelno < logging.WARNING else warn
+        show(record.getMessage())

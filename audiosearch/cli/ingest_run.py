@@ -40,7 +40,7 @@ def run_ingest(ingest: Ingest) -> list[AddResult]:
 
 def _report(results: list[AddResult], wall_seconds: float) -> None:
     from audiosearch.cli.console import say, warn
-    from audiosearch.cli.text import clock, counted
+    from audiosearch.cli.text import counted, duration
     from audiosearch.ingest.add import Status
 
     failures: dict[str, list[AddResult]] = {}
@@ -63,7 +63,7 @@ def _report(results: list[AddResult], wall_seconds: float) -> None:
     )
     audio_seconds = sum(result.seconds for result in results)
     speed = (
-        f" ({clock(audio_seconds)} of audio, {audio_seconds / wall_seconds:.0f} times real time)"
+        f" ({duration(audio_seconds)} of audio, {audio_seconds / wall_seconds:.0f} times real time)"
     )
     say(counts + (speed if audio_seconds else ""))
     n_known = sum(result.is_known_failure for result in results)

@@ -96,6 +96,23 @@ def with_filters(command: Callable[..., None]) -> Callable[..., None]:
     """Add the filter options to a command, which receives them as its ``filters`` parameter."""
     signature = inspect.signature(command, eval_str=True)
     parameters = [p for name, p in signature.parameters.items() if name != "filters"]
+    parameters += _filter_parameters()
+
+    @functools.wraps(command)
+    def with_parsed_filters(**values: Any) -> None:
+        names = [name for name in values if name.removeprefix("not_") in _FILTERS]
+        filters = _parse_filters({name: values.pop(name) for name in names})
+        command(**values, filters=filters)
+
+    with_parsed_filters.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_parsed_filters.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_parsed_filters
+
+
+@functools.cache  # building them takes a moment
+def _filter_parameters() -> list[inspect.Parameter]:
+    """Return the filter options as parameters of a function."""
+    parameters = []
     for prefix, words in (("", "Only tracks"), ("not_", "No tracks")):
         for name, (metavar, meaning) in _FILTERS.items():
             option = typer.Option(
@@ -109,16 +126,7 @@ def with_filters(command: Callable[..., None]) -> Callable[..., None]:
             parameters.append(
                 inspect.Parameter(prefix + name, kind, default=None, annotation=annotation)
             )
-
-    @functools.wraps(command)
-    def with_parsed_filters(**values: Any) -> None:
-        names = [name for name in values if name.removeprefix("not_") in _FILTERS]
-        filters = _parse_filters({name: values.pop(name) for name in names})
-        command(**values, filters=filters)
-
-    with_parsed_filters.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    with_parsed_filters.__annotations__ = {p.name: p.annotation for p in parameters}
-    return with_parsed_filters
+    return parameters
 
 
 def _parse_filters(texts: dict[str, list[str] | None]) -> Filters:
@@ -134,6 +142,13 @@ def _parse_filters(texts: dict[str, list[str] | None]) -> Filters:
 
     exclude = parse("not_")
     return Filters(**parse(""), exclude=Filters(**exclude) if any(exclude.values()) else None)
+
+
+def file_name(argument: str) -> str:
+    """Return the file that an argument names: "-" is standard input."""
+    from audiosearch.audio.pipes import STDIN
+
+    return STDIN if argument == "-" else argument
 
 
 def help_without_command(context: typer.Context) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from audiosearch.cli.text import clock, printable
+from audiosearch.cli.text import printable
 from audiosearch.errors import UsageError
 
 Row = Mapping[str, Any]
@@ -68,16 +66,13 @@ def show_rows(
         print_json({**(about or {}), key: list(rows)})
     elif output is Format.JSONL:
         for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
+            print_json(row, indent=None)
     elif output is Format.CSV:
-        # A list repeats what a text has, so it is only in JSON.
-        first = rows[0] if rows else dict.fromkeys(columns)
-        fields = [name for name, value in first.items() if not isinstance(value, list)]
-        writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        _write_csv(rows, columns)
     elif sys.stdout.isatty():
-        _print_table(rows, columns)
+        from audiosearch.cli.terminal_table import print_table
+
+        print_table(rows, columns)
     else:
         for row in rows:
             print("\t".join(_cell(column, row[column]) for column in columns))
@@ -106,7 +101,20 @@ def show_facts(facts: Row, output: Format) -> None:
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print JSON. Bytes of a path that are not UTF-8 become escapes that JSON readers restore."""
+    import json
+
     print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+
+
+def _write_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    import csv
+
+    # A list repeats what a text has, so it is only in JSON.
+    first = rows[0] if rows else dict.fromkeys(columns)
+    fields = [name for name, value in first.items() if not isinstance(value, list)]
+    writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
 
 
 def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
@@ -120,58 +128,13 @@ def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    shown = [c for c in columns if not rows or any(row[c] is not None for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in shown:
-        is_number = all(type(row[column]) in (int, float, type(None)) for row in rows)
-        justify: Any = "right" if is_number else "left"
-        # Numbers and shortened paths stay on one line. Tags wrap.
-        keep = is_number or column == "path"
-        title = column.replace("_", " ")
-        table.add_column(title, justify=justify, overflow="fold", no_wrap=keep)
-    cells = [[_cell(column, row[column], is_for_people=True) for column in shown] for row in rows]
-    if "path" in shown:
-        _shorten_paths(cells, shown, console.width)
-    for row_cells in cells:
-        table.add_row(*map(Text, row_cells))
-    console.print(table)
-
-
-def _shorten_paths(cells: list[list[str]], columns: Sequence[str], width: int) -> None:
-    """Shorten paths on the left, so that each row fits on one line."""
-    path_column = columns.index("path")
-    widths = [
-        max(len(column), *(len(row[i]) for row in cells)) + 3
-        for i, column in enumerate(columns)
-        if i != path_column and cells
-    ]
-    room = max(20, width - sum(widths) - 3)
-    for row in cells:
-        if len(row[path_column]) > room:
-            row[path_column] = "…" + row[path_column][1 - room :]
-
-
-def _cell(column: str, value: Any, *, is_for_people: bool = False) -> str:
+def _cell(column: str, value: Any) -> str:
     if value is None:
         return ""
     if column == "seconds":
-        return f"{value:.2f}" if not is_for_people else clock(value) if value else ""
+        return f"{value:.2f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if column == "path" and is_for_people:
-        value = _short_path(value)
     if isinstance(value, float):
-        return f"{value:.3f}" if is_for_people else f"{value:.6f}"
+        return f"{value:.6f}"
     return printable(str(value))
-
-
-def _short_path(path: str) -> str:
-    """Return a path relative to the current folder if it lies below it."""
-    return path.removeprefix(os.getcwd() + os.sep)

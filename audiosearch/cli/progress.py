@@ -59,6 +59,7 @@ class IngestProgress:
             TextColumn("{task.fields[file]}", markup=False),
             console=console,
             transient=True,
+            redirect_stderr=False,
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("add", total=n_files, file="")
@@ -93,6 +94,7 @@ class DownloadBars:
             TimeRemainingColumn(elapsed_when_finished=True),
             console=console,
             transient=True,
+            redirect_stderr=False,
             disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}

@@ -20,6 +20,17 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def duration(seconds: float) -> str:
+    """Write a duration as `clock` does, but one under a minute in seconds.
+
+    Examples
+    --------
+    >>> duration(0.284), duration(59.999), duration(225)
+    ('0.28 s', '1:00', '3:45')
+    """
+    return f"{seconds:.2f} s" if round(seconds, 2) < 60 else clock(seconds)
+
+
 def printable(text: str) -> str:
     r"""Escape the characters that a terminal can't show or would act on.
 

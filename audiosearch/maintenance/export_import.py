@@ -21,7 +21,7 @@ from audiosearch.models import registry
 from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from audiosearch.types import Float32, StrPath
@@ -33,7 +33,7 @@ _PARQUET_NUMBERS = 10_000 * 128  # numbers in the vectors that are written at a 
 _UNNAMED_MODEL = "imported"  # model name of imported vectors that aren't VGGish's
 
 
-def export(index: Index, folder: Path) -> int:
+def export(index: Index, folder: Path, *, force: bool = False) -> int:
     """Write ``vectors.npy``, ``tracks.jsonl`` and ``index.json`` into a folder.
 
     ``vectors.npy`` is a float32 array of shape (n_tracks, dimension). Each line of
@@ -44,6 +44,8 @@ def export(index: Index, folder: Path) -> int:
     index : Index
     folder : Path
         Created if it doesn't exist.
+    force : bool
+        Whether to replace files of the same names even if they are not an earlier export.
 
     Returns
     -------
@@ -53,13 +55,16 @@ def export(index: Index, folder: Path) -> int:
     Raises
     ------
     LibraryError
-        If the folder can't be written.
+        If the folder can't be written, or has other files of these names.
     """
+    if not force and _exported_spec(folder / SPEC) is None:
+        _require_missing(folder / name for name in (VECTORS, TRACKS, SPEC))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (
             atomic_path(folder / VECTORS) as npy,
             atomic_path(folder / TRACKS) as jsonl,
+            atomic_path(folder / SPEC) as spec,
             npy.open("wb") as vectors,
             # Bytes of a path that aren't UTF-8 become JSON escapes, which readers decode again.
             jsonl.open("w", encoding="utf-8", errors="backslashreplace") as lines,
@@ -71,14 +76,13 @@ def export(index: Index, folder: Path) -> int:
             for track, vector in rows:
                 vectors.write(vector.tobytes())
                 lines.write(json.dumps(track.to_json(), ensure_ascii=False) + "\n")
-        with atomic_path(folder / SPEC) as draft:
-            draft.write_text(json.dumps(_spec_to_json(index.spec)) + "\n", encoding="utf-8")
+            spec.write_text(json.dumps(_spec_to_json(index.spec)) + "\n", encoding="utf-8")
     except OSError as exc:
         raise _unwritable(folder, exc) from exc
     return n_tracks
 
 
-def export_parquet(index: Index, folder: Path) -> int:
+def export_parquet(index: Index, folder: Path, *, force: bool = False) -> int:
     """Write ``tracks.parquet`` into a folder: the fields of the tracks, and their embeddings.
 
     The column ``embedding`` holds the vectors.
@@ -90,6 +94,8 @@ def export_parquet(index: Index, folder: Path) -> int:
     index : Index
     folder : Path
         Created if it doesn't exist.
+    force : bool
+        Whether to replace a file of the same name even if it is not an earlier export.
 
     Returns
     -------
@@ -101,13 +107,15 @@ def export_parquet(index: Index, folder: Path) -> int:
     MissingExtra
         If pyarrow is not installed.
     LibraryError
-        If the file can't be written.
+        If the file can't be written, or is another one.
     """
     try:
         import pyarrow as pa
         from pyarrow import parquet
     except ModuleNotFoundError as exc:
         raise MissingExtra("Parquet", "pyarrow", "parquet") from exc
+    if not force and not _is_parquet_export(folder / PARQUET):
+        _require_missing([folder / PARQUET])
     dimension = index.spec.dimension
     types = {"int": pa.int64(), "float": pa.float64(), "str": pa.string()}
     columns = [("id", types["int"])]
@@ -128,6 +136,26 @@ def export_parquet(index: Index, folder: Path) -> int:
     except OSError as exc:
         raise _unwritable(folder, exc) from exc
     return n_tracks
+
+
+def _is_parquet_export(path: Path) -> bool:
+    """Return whether a file has the columns that `export_parquet` writes."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return {"path", "content_hash", "embedding"} <= set(parquet.read_schema(path).names)
+    except (OSError, pa.ArrowException):
+        return False
+
+
+def _require_missing(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if os.path.lexists(path):
+            raise LibraryError(
+                f"{path} exists and was not exported from an index.",
+                hint="Name another folder, or replace the file with --force.",
+            )
 
 
 def _with_utf8_path(track: Track) -> dict[str, Any]:

@@ -38,7 +38,9 @@ def missing_files(index: Index) -> MissingFiles:
     )
 
 
-def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
+def prune(
+    index: Index, missing: MissingFiles, *, force: bool = False, dry_run: bool = False
+) -> None:
     """Remove tracks and failures whose files no longer exist.
 
     Parameters
@@ -48,6 +50,8 @@ def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
         Result of `missing_files`.
     force : bool
         Whether to remove them even if a disk seems not to be mounted.
+    dry_run : bool
+        Only check that they may be removed.
 
     Raises
     ------
@@ -68,6 +72,8 @@ def prune(index: Index, missing: MissingFiles, *, force: bool = False) -> None:
             hint="Mount the disk. If the folder moved, use `audiosearch relocate`. If it is "
             "deleted, add --force.",
         )
+    if dry_run:
+        return
     index.remove(missing.tracks)
     index.storage.remove_failures(missing.failures)
     index.sync()
@@ -93,8 +99,8 @@ def _unmounted(missing: str, present: list[str]) -> str | None:
     return parent if is_empty and not any(p.startswith(grandparent) for p in present) else None
 
 
-def forget(index: Index, names: Iterable[str]) -> int:
-    """Remove tracks and failures from the index. Audio files are kept.
+def find_named(index: Index, names: Iterable[str]) -> tuple[list[Track], list[Failure]]:
+    """Return the tracks and failures with the given names, each once.
 
     Parameters
     ----------
@@ -102,15 +108,10 @@ def forget(index: Index, names: Iterable[str]) -> int:
     names : iterable of str
         Paths or #IDs of tracks, paths of files that failed, or folders with any of them.
 
-    Returns
-    -------
-    int
-        Number of tracks removed.
-
     Raises
     ------
     TrackNotFound
-        If a name matches neither a track nor a failure. Nothing is removed then.
+        If a name matches neither a track nor a failure.
     """
     tracks: dict[int, Track] = {}
     failures: dict[str, Failure] = {}
@@ -124,8 +125,31 @@ def forget(index: Index, names: Iterable[str]) -> int:
             if not matches:
                 raise
         failures |= matches
-    index.remove(tracks.values())
-    index.storage.remove_failures(failures.values())
+    return list(tracks.values()), list(failures.values())
+
+
+def forget(index: Index, names: Iterable[str]) -> int:
+    """Remove tracks and failures from the index. Audio files are kept.
+
+    Parameters
+    ----------
+    index : Index
+    names : iterable of str
+        See `find_named`.
+
+    Returns
+    -------
+    int
+        Number of removed tracks.
+
+    Raises
+    ------
+    TrackNotFound
+        If a name matches neither a track nor a failure. Nothing is removed then.
+    """
+    tracks, failures = find_named(index, names)
+    index.remove(tracks)
+    index.storage.remove_failures(failures)
     index.sync()
     return len(tracks)
 

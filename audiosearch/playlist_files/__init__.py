@@ -10,6 +10,7 @@ from audiosearch.playlist_files.formats import (
     read_playlist,
 )
 from audiosearch.playlist_files.path_style import PathStyle
+from audiosearch.playlist_files.recognize import is_playlist
 
 __all__ = [
     "SUFFIXES",
@@ -18,6 +19,7 @@ __all__ = [
     "PlaylistFile",
     "PlaylistFormat",
     "absolute_path",
+    "is_playlist",
     "parse_playlist",
     "playlist_text",
     "read_playlist",

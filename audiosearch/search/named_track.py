@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import AmbiguousTrack, TrackNotFound
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
 
+log = logging.getLogger(__name__)
+
 _MAX_CANDIDATES = 20  # tracks that an error lists
 
 
@@ -18,7 +21,7 @@ def named_track(index: Index, words: str) -> Track:
     """Return the one track with all of the words in its artist, title, album or path.
 
     If several tracks match, but the words are exactly the title of one, or its artist and title,
-    that track is returned.
+    that track is returned. It is logged, because the words may have found another one than meant.
 
     Raises
     ------
@@ -35,11 +38,12 @@ def named_track(index: Index, words: str) -> Track:
         )
     exact = [track for track in matches if _is_full_name(words, track)] or matches
     if len({track.content_hash or track.path for track in exact}) == 1:
+        log.info("%s: %s", words, _description(exact[0]))
         return exact[0]
     raise AmbiguousTrack(
         f"Several tracks match the words {words!r}.",
         hint="Add words, or use the #ID of one of them.",
-        candidates=[f"#{track.id}  {_name(track)}" for track in matches],
+        candidates=[_description(track) for track in matches],
     )
 
 
@@ -49,5 +53,6 @@ def _is_full_name(words: str, track: Track) -> bool:
     return sorted(fold(words).split()) in (sorted(title), sorted(title + artist))
 
 
-def _name(track: Track) -> str:
-    return artist_and_title(track.artist, track.title) or track.path
+def _description(track: Track) -> str:
+    parts = (f"#{track.id}", artist_and_title(track.artist, track.title), track.path)
+    return "  ".join(filter(None, parts))

@@ -10,6 +10,7 @@ import numpy as np
 from audiosearch import defaults
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
+from audiosearch.search.distinct import distinct_neighbors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,12 +58,16 @@ class SearchOptions:
         Smallest cosine of a hit, in [-1, 1].
     include_self : bool
         Whether the tracks in the query may be hits themselves.
+    is_distinct : bool
+        Whether to leave out further copies of a recording. Then the tracks in the query have no
+        copies among the hits, unless they may be hits themselves.
     """
 
     filters: Filters = EVERYTHING
     whiten: bool = defaults.WHITEN_QUERY
     min_similarity: float | None = None
     include_self: bool = False
+    is_distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +143,23 @@ class Query:
         self.candidates = candidate_filter(index, options, self.center)
         exclude = [] if options.include_self else [*seeds.tracks, *negatives.tracks]
         self.exclude_ids = [track.id for track in exclude]
+        self.is_distinct = options.is_distinct
+        self.originals = exclude
         self.warnings = seeds.warnings + negatives.warnings
         max_k = self.vector_index.max_k
         if max_k is not None and k > max_k:
             self.warnings.append(f"the index returns at most {max_k:,} hits at a time")
+
+    @property
+    def can_share_a_search(self) -> bool:
+        """Whether one search can find the neighbors of this query and of others."""
+        return self.candidates is None and not self.is_distinct
+
+    def neighbors(self, k: int) -> tuple[Int64, Float32]:
+        """Return the ids and inner products of the nearest neighbors: see `VectorIndex.search`."""
+        return self.vector_index.search(
+            self.vector, k, candidates=self.candidates, exclude_ids=self.exclude_ids
+        )
 
 
 def search_batch(index: Index, queries: Sequence[Query]) -> list[SearchResult]:
@@ -159,7 +177,7 @@ def search_batch(index: Index, queries: Sequence[Query]) -> list[SearchResult]:
     """
     neighbors: dict[Query, tuple[Int64, Float32]] = {}
     for vector_index in {query.vector_index for query in queries}:
-        batch = [q for q in queries if q.vector_index is vector_index and q.candidates is None]
+        batch = [q for q in queries if q.vector_index is vector_index and q.can_share_a_search]
         if batch:
             vectors = np.stack([query.vector for query in batch])
             results = vector_index.search_batch(
@@ -167,10 +185,12 @@ def search_batch(index: Index, queries: Sequence[Query]) -> list[SearchResult]:
             )
             neighbors.update(zip(batch, results, strict=True))
     for query in queries:
-        if query.candidates is not None:
-            neighbors[query] = query.vector_index.search(
-                query.vector, query.k, candidates=query.candidates, exclude_ids=query.exclude_ids
+        if query.is_distinct:
+            neighbors[query] = distinct_neighbors(
+                index, query.neighbors, query.k, originals=query.originals
             )
+        elif not query.can_share_a_search:
+            neighbors[query] = query.neighbors(query.k)
     tracks = index.by_id([i for ids, _ in neighbors.values() for i in ids.tolist()])
     return [
         SearchResult(index.spec, _hits(index, query, *neighbors[query], tracks), query.warnings)

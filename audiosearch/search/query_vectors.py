@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 from copy import copy
 from typing import TYPE_CHECKING
 
-from audiosearch.errors import AudioError, TrackNotFound
+from audiosearch.audio.pipes import seekable
+from audiosearch.errors import AudioError, LibraryError, TrackNotFound
 from audiosearch.library.track import EmbeddingSpec
 from audiosearch.models import registry
 from audiosearch.paths import is_url, why_missing
@@ -148,7 +151,8 @@ class QueryVectors:
             self.add_track(track)
             return
         self._require_file(clip)
-        self.add_embedding(self._embedder().embed(clip), name=f"{clip}: ")
+        with seekable(clip) as path:
+            self.add_embedding(self._embedder().embed(path), name=f"{clip}: ")
 
     def _require_file(self, clip: str) -> None:
         if is_url(clip):
@@ -165,8 +169,20 @@ class QueryVectors:
         if not os.path.exists(clip):
             raise TrackNotFound(
                 f"{clip} is neither a track of the index {self._index.location} nor a file.",
-                hint="Use an audio file, or a path or #ID from `audiosearch list`.",
+                hint=self._words_hint(clip)
+                or "Use an audio file, or a path or #ID from `audiosearch list`.",
             )
+
+    def _words_hint(self, clip: str) -> str | None:
+        """Return a hint to search by words instead, if a track has the words of a clip's name."""
+        with contextlib.suppress(LibraryError):  # this SQLite has no full-text search
+            if self._index.search_text(clip, limit=1):
+                words = shlex.quote(clip)
+                return (
+                    f"To search with the track that has these words, use `--track {words}`. "
+                    f"`audiosearch list {words}` shows all that have them."
+                )
+        return None
 
     def _embedder(self) -> Embedder:
         if not self._embedders:

@@ -22,8 +22,10 @@ def bench(
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Measure this machine: decoding, log-mel, network, end to end, and search."""
+    from rich.spinner import Spinner
+
     from audiosearch.bench import Bench
-    from audiosearch.cli.console import stderr
+    from audiosearch.cli.console import spinner
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.models import registry
     from audiosearch.models.runtime import n_cores
@@ -31,9 +33,9 @@ def bench(
     with model_progress() as progress:
         resolved = registry.resolve(model, weights=weights, progress=progress)
     benchmark = Bench(resolved, n_jobs=jobs)
-    with stderr().status(f"Round 1 of {rounds} ...") as status:
+    with spinner(f"Round 1 of {rounds} ...") as live:
         for number in benchmark.rounds(rounds):
-            status.update(f"Round {number + 1} of {rounds} ...")
+            live.update(Spinner("dots", text=f"Round {number + 1} of {rounds} ..."))
     rows = [asdict(figure) for figure in benchmark.figures()]
     about = {
         "model": resolved.name,

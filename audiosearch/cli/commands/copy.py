@@ -25,7 +25,12 @@ def copy(
     with Index(source) as index:
         progress = copy_index(index, target)
         console = stderr()
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        with Progress(
+            console=console,
+            transient=True,
+            redirect_stderr=False,
+            disable=not console.is_terminal,
+        ) as bar:
             task = bar.add_task("Copying", total=index.n_tracks)
             for n_copied in progress:
                 bar.update(task, completed=n_copied)

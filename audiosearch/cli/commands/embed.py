@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from audiosearch.cli.options import Excerpt, ModelName, Pca, Weights
+from audiosearch.cli.options import Excerpt, ModelName, Pca, Weights, file_name
 from audiosearch.errors import AudiosearchError
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def embed(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Audio files.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Audio files; - is standard input."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -50,6 +53,7 @@ def embed(
     """Print the embeddings of files, without an index."""
     import numpy as np
 
+    from audiosearch.audio.pipes import seekable
     from audiosearch.cli.console import warn
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.output import print_json
@@ -63,11 +67,12 @@ def embed(
         post = postprocessor_for(resolved, pca, progress) if postprocess or pca else None
     embedder = Embedder(resolved, excerpt_seconds=excerpt, postprocess=post)
     arrays = []
-    for file in files:
-        if per_patch:
-            embedding = embedder.embed_patches(file)
-        else:
-            embedding = embedder.embed(file, pooling=Pooling(pooling), normalize=normalize)
+    for file in map(file_name, files):
+        with seekable(file) as path:
+            if per_patch:
+                embedding = embedder.embed_patches(path)
+            else:
+                embedding = embedder.embed(path, pooling=Pooling(pooling), normalize=normalize)
         is_bytes = per_patch and post is not None
         arrays.append(embedding.vector.astype(np.uint8) if is_bytes else embedding.vector)
         if embedding.warning:
@@ -78,7 +83,7 @@ def embed(
         _save(out, arrays[0] if is_single else join(arrays))
         return
     rows = [
-        {"path": str(file), "embedding": array.tolist()}
+        {"path": str(Path(file)), "embedding": array.tolist()}
         for file, array in zip(files, arrays, strict=True)
     ]
     print_json({"model": resolved.name, "embeddings": rows}, indent=None)

@@ -18,6 +18,12 @@ def export(
     parquet: Annotated[
         bool, typer.Option("--parquet", help="Write a single file, OUT/tracks.parquet.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Replace files of these names even if they are not an earlier export."
+        ),
+    ] = False,
     location: IndexAt = defaults.INDEX,
 ) -> None:
     """Write all vectors and tracks to OUT/vectors.npy and OUT/tracks.jsonl, for `import`."""
@@ -27,5 +33,5 @@ def export(
 
     with Index(location) as index:
         write = export_import.export_parquet if parquet else export_import.export
-        n_tracks = write(index, out)
+        n_tracks = write(index, out, force=force)
         say(f"{n_tracks} exported; the vectors are from {index.spec}")

@@ -14,9 +14,14 @@ from audiosearch.cli.options import (
     help_without_command,
 )
 from audiosearch.cli.output import Format, show_facts
+from audiosearch.cli.usage import SuggestingGroup
 from audiosearch.models.specs import PREFERRED, SPECS, downloads
 
-model_group = typer.Typer(help="Show, download and check the embedding models.")
+model_group = typer.Typer(
+    cls=SuggestingGroup,
+    help="Show, download and check the embedding models.",
+    suggest_commands=False,  # `SuggestingGroup` does
+)
 model_group.callback(invoke_without_command=True)(help_without_command)
 
 

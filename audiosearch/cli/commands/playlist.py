@@ -15,10 +15,11 @@ from audiosearch.cli.options import (
     IndexAt,
     ModelName,
     Weights,
+    file_name,
     with_filters,
 )
 from audiosearch.cli.output import Format, show_rows
-from audiosearch.errors import UsageError
+from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def playlist(
     seeds: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SEED...", help="A track's path or #ID, an audio file, or a playlist."
+            metavar="SEED...",
+            help="A track's path or #ID, an audio file, or a playlist; - is standard input.",
         ),
     ] = None,
     n_tracks: Annotated[
@@ -133,6 +135,9 @@ def playlist(
             "-o", metavar="FILE", help="Playlist file to write: .m3u8, .xspf, .jspf or .pls."
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace FILE even if it is no playlist.")
+    ] = False,
     style: Annotated[
         str | None,
         typer.Option(
@@ -167,8 +172,10 @@ def playlist(
     from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
     from audiosearch.playlists import playlist as make_playlist
 
+    if output is not None:
+        _check_output(output, style, force=force)
     request = PlaylistRequest(
-        seeds=tuple(seeds or ()),
+        seeds=tuple(map(file_name, seeds or ())),
         named=tuple(tracks or ()),
         destination=to,
         waypoints=tuple(via or ()),
@@ -221,16 +228,33 @@ def _seconds(text: str) -> float:
     return 3_600 * hours + 60 * minutes + seconds
 
 
+def _check_output(output: Path, style: str | None, *, force: bool) -> None:
+    """Check that a playlist may be written to a file."""
+    from audiosearch.playlist_files import SUFFIXES, is_playlist
+
+    kind = SUFFIXES.get(output.suffix.lower())
+    if kind is None:
+        raise UsageError(
+            f"{output} is not a playlist file.", hint="Use .m3u8, .xspf, .jspf or .pls."
+        )
+    if style not in {None, kind.value}:
+        raise UsageError(
+            f"{output} can't have the format {style}: its suffix stands for {kind.value}.",
+            hint="Leave out --format, or name a file with another suffix.",
+        )
+    if not force and not is_playlist(output):
+        raise LibraryError(
+            f"{output} exists and is no playlist.",
+            hint="Choose another file with -o, or replace it with --force.",
+        )
+
+
 def _show(result: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
     from audiosearch.atomic import atomic_path
     from audiosearch.cli.console import say
     from audiosearch.cli.text import counted
     from audiosearch.playlist_files import SUFFIXES, Entry, PlaylistFormat, playlist_text
 
-    if output is not None and output.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"{output} is not a playlist file.", hint="Use .m3u8, .xspf, .jspf or .pls."
-        )
     kinds = {kind.value: kind for kind in PlaylistFormat}
     if output is None and style is None:
         style = "table" if sys.stdout.isatty() else "m3u8"

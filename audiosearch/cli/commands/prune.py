@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audiosearch import defaults
 from audiosearch.cli.options import IndexAt
+
+if TYPE_CHECKING:
+    from audiosearch.library.index import Track
 
 
 def prune(
@@ -15,20 +18,37 @@ def prune(
     force: Annotated[
         bool, typer.Option("--force", help="Go on even if all files are missing.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list the tracks to be removed.")
+    ] = False,
     location: IndexAt = defaults.INDEX,
 ) -> None:
     """Remove tracks from the index whose files are missing."""
-    from audiosearch.cli.console import say
+    from audiosearch.cli.console import confirm, say
     from audiosearch.cli.text import counted
     from audiosearch.library.index import Index
     from audiosearch.maintenance import files
 
     with Index(location) as index:
         missing = files.missing_files(index)
+        if dry_run:
+            _show_plan(missing.tracks)
+            files.prune(index, missing, force=force, dry_run=True)
+            return
         for track in missing.tracks:
             say(track.path, label="missing: ", style="yellow")
         if missing.tracks and not yes:
-            question = f"Remove {counted(len(missing.tracks), 'track')} from the index?"
-            typer.confirm(question, abort=True, err=True)
+            confirm(f"Remove {counted(len(missing.tracks), 'track')} from the index?")
         files.prune(index, missing, force=force)
     say(f"{len(missing.tracks)} removed from the index")
+
+
+def _show_plan(tracks: list[Track]) -> None:
+    from audiosearch.cli.console import say
+    from audiosearch.cli.output import Format, show_rows
+    from audiosearch.cli.text import counted
+
+    rows = [{"path": track.path, "state": "missing"} for track in tracks]
+    if rows:
+        show_rows(rows, key="files", columns=("state", "path"), output=Format.TABLE)
+    say(f"{counted(len(rows), 'track')} would be removed from the index")

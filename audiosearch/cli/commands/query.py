@@ -14,6 +14,7 @@ from audiosearch.cli.options import (
     OutputFormat,
     Weights,
     Whiten,
+    file_name,
     with_filters,
 )
 from audiosearch.cli.output import Format, show_rows
@@ -28,8 +29,8 @@ def query(
         list[str] | None,
         typer.Argument(
             metavar="CLIP...",
-            help="A track's path or #ID, any audio file, or a playlist. Several clips are "
-            "averaged.",
+            help="A track's path or #ID, any audio file, or a playlist; - is standard input. "
+            "Several clips are averaged.",
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Number of hits.")] = defaults.HITS,
@@ -53,6 +54,12 @@ def query(
     include_self: Annotated[
         bool, typer.Option("--include-self", help="Show the clips themselves as hits too.")
     ] = False,
+    no_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--no-duplicates", help="Show each recording once, and no copies of the clips."
+        ),
+    ] = False,
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
@@ -70,11 +77,13 @@ def query(
     with model_progress() as progress:
         result = similar(
             location,
-            clips or (),
+            map(file_name, clips or ()),
             named=tracks or (),
-            unlike=unlike or (),
+            unlike=map(file_name, unlike or ()),
             k=k,
-            options=SearchOptions(filters, whiten, min_similarity, include_self),
+            options=SearchOptions(
+                filters, whiten, min_similarity, include_self, is_distinct=no_duplicates
+            ),
             request=ModelRequest(model, weights, progress),
         )
     for warning in result.warnings:

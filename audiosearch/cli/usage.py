@@ -1,0 +1,97 @@
+"""Mistakes in command lines: contradicting options, and names that are nearly right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from audiosearch.cli.output import Format
+from audiosearch.errors import UsageError
+
+_MAX_SUGGESTIONS = 3
+
+# Pairs of parameters that contradict each other if both are given, and the value of the second
+# one that doesn't.
+_CONTRADICTIONS: dict[tuple[str, str], Any] = {
+    ("null", "output"): Format.PATHS,
+    ("per_patch", "pooling"): None,
+    ("per_patch", "normalize"): False,
+}
+
+
+class CheckedCommand(TyperCommand):
+    """Command that refuses contradicting options."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Parse the command line.
+
+        Raises
+        ------
+        UsageError
+            If two options contradict each other.
+        """
+        rest = super().parse_args(ctx, args)
+        given = {p.name: p.opts[0] for p in self.params if _is_given(ctx, p.name or "")}
+        for (name, other), harmless in _CONTRADICTIONS.items():
+            if {name, other} <= given.keys() and ctx.params[other] != harmless:
+                raise UsageError(
+                    f"{given[name]} can't be combined with this {given[other]}.",
+                    hint="Leave out one of them.",
+                )
+        return rest
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE" and ctx.params.get(name) is not False
+
+
+class SuggestingGroup(TyperGroup):
+    """Command group that suggests the commands whose names are near an unknown one."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        """Return the name of the command, the command, and its arguments."""
+        try:
+            return super().resolve_command(ctx, args)
+        except typer.TyperException as exc:
+            exc.message = exc.message.rstrip(".") + suggestion(args[0], self.commands)
+            raise
+
+
+def usage_message(error: Any, args: Sequence[str]) -> str:
+    """Return the message of an error in the command line, with a suggestion for unknown options.
+
+    Parameters
+    ----------
+    error : TyperException
+    args : sequence of str
+        The command line. Of a long option with a single dash, the error only has one letter.
+    """
+    if not hasattr(error, "possibilities"):
+        return str(error.format_message())
+    name = error.option_name
+    if not name.startswith("--"):
+        name = next((arg for arg in args if arg.startswith(name)), name)
+    name = name.partition("=")[0]
+    params = error.ctx.command.params
+    names = [option for param in params for option in param.opts + param.secondary_opts]
+    return f"No such option: {name}{suggestion(name, names)}"
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """Return ". Did you mean ...?" with the names that begin like a name or are near it, or "."."""
+
+    def plain(text: str) -> str:
+        return text.lstrip("-").lower()
+
+    by_plain_name = {plain(other): other for other in names}
+    typed = plain(name)
+    near = [other for other in by_plain_name if len(typed) > 1 and other.startswith(typed)]
+    near = near or get_close_matches(typed, by_plain_name, n=_MAX_SUGGESTIONS)
+    if not near:
+        return "."
+    return f". Did you mean {' or '.join(by_plain_name[other] for other in near)}?"

@@ -1,0 +1,45 @@
+"""Recognize playlist files by their contents, whichever program wrote them."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from audiosearch.errors import LibraryError
+from audiosearch.paths import is_url
+from audiosearch.playlist_files.formats import SUFFIXES, PlaylistFormat, read_playlist
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def is_playlist(path: Path) -> bool:
+    """Return whether a file is a playlist in the format of its suffix, or doesn't exist.
+
+    Any text can be read as M3U8. Such a file is a playlist if it begins with ``#EXTM3U``, or if
+    all of its entries are URLs or have the suffix of an audio file. An empty file counts as a
+    playlist.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return not path.exists()
+    if not content.strip():
+        return True
+    try:
+        entries = read_playlist(str(path)).entries
+    except LibraryError:
+        return False
+    if SUFFIXES.get(path.suffix.lower()) is not PlaylistFormat.M3U8:
+        return True
+    from audiosearch.audio.decode import SUFFIXES as AUDIO_SUFFIXES  # imports decoders
+
+    is_audio = [
+        is_url(e.path) or PurePath(e.path).suffix.lower() in AUDIO_SUFFIXES for e in entries
+    ]
+    return _begins_with_header(content) or (bool(entries) and all(is_audio))
+
+
+def _begins_with_header(content: bytes) -> bool:
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    return content.decode(encoding, errors="replace").lstrip().upper().startswith("#EXTM3U")
