@@ -15,6 +15,7 @@ from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
+from audiosearch.search.same_recording import KnownPrints
 
 if TYPE_CHECKING:
     from audiosearch.library.backend import Candidates, VectorIndex
@@ -134,7 +135,8 @@ class _GreedySelection:
         self._rng = np.random.default_rng(self._options.random_seed)
         kept = seeds.tracks if self._options.keep_seeds else []
         self._n_kept_seeds = len(kept)
-        self._start = PlaylistBuilder(request.constraints, [] if kept else seeds.tracks)
+        excluded = [] if kept else seeds.tracks
+        self._start = PlaylistBuilder(request.constraints, excluded, prints=KnownPrints(index))
         for track in kept[: self._options.n_tracks]:
             self._start.add(track, index.vector(track))
 

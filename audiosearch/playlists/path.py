@@ -13,6 +13,7 @@ from audiosearch.playlists.builder import Playlist, PlaylistBuilder
 from audiosearch.playlists.request import Constraints
 from audiosearch.search.named_track import named_track
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
+from audiosearch.search.same_recording import KnownPrints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +110,7 @@ def _search(
     options = SearchOptions(filters=request.filters)
     candidates = candidate_filter(index, options, centroid(vectors))
     search = _BeamSearch(index, candidates, waypoints, vectors)
-    builder = PlaylistBuilder(request.constraints)
+    builder = PlaylistBuilder(request.constraints, prints=KnownPrints(index))
     builder.add(waypoints[0], vectors[0])
     legs = itertools.pairwise(zip(waypoints, vectors, strict=True))
     for ((_, start), (goal, goal_vector)), count in zip(legs, counts, strict=True):
@@ -183,7 +184,8 @@ class _BeamSearch:
         self._index, self._vector_index = index, index.vector_index()
         self._candidates = candidates
         self._waypoint_ids = [track.id for track in waypoints]
-        self._waypoints = PlaylistBuilder(Constraints())  # rejects copies of a waypoint
+        prints = KnownPrints(index)
+        self._waypoints = PlaylistBuilder(Constraints(), prints=prints)  # rejects their copies
         for track, vector in zip(waypoints, vectors, strict=True):
             self._waypoints.add(track, vector)
 

@@ -110,3 +110,10 @@ def m007_create_positions(db: Database) -> None:
         )
         """
     )
+
+
+@migrations()
+def m009_create_prints(db: Database) -> None:
+    """Create the spectral prints of files, by the hash of their content."""
+    columns = {"content_hash": str, "seconds": float, "words": bytes, "fine_words": bytes}
+    db.table("prints").create(columns, pk="content_hash", not_null=set(columns))
