@@ -138,6 +138,14 @@ def test_the_relation_says_whether_one_is_a_part_of_the_other(folder, samples, r
     assert group[0][0] == whole or relation == "same"
 
 
+def test_an_edit_without_a_middle_part_is_a_part():
+    parts = [melody(14.0, seed=seed) for seed in range(3)]
+    whole, edit = np.concatenate(parts), np.concatenate([parts[0], parts[2]])
+    match = compare(print_of(edit), print_of(whole))
+    assert match.relation is Relation.PARTIAL
+    assert match.score >= 0.9
+
+
 def test_recordings_with_a_common_part_are_not_joined(folder):
     write(folder / "part.wav", SONG, RATE)
     write(folder / "long.wav", np.concatenate([SONG, OTHER]), RATE)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _MATCHING, _MATCHING_FINE = 0.5, 0.65
 _PART_WORDS = 25  # words that are averaged to one agreement
 _MIN_WORDS = 10  # compared words of the same recording, at least
-_MIN_WORDS_OF_PART = 80  # the same for a recording contained in a longer one: 10 s
+_MIN_WORDS_OF_PART = 80  # the same for a part of a longer recording: 10 s
+_MAX_PARTS = 4
 _MIN_EVIDENCE = 2.75  # agreement times the square root of the words; 0.5 by chance
 _MAX_LENGTH_DIFFERENCE = 5.0  # seconds of silence that copies may differ by
 _LONG_WORDS = 512  # prints longer than this are aligned by every fourth bit, which is faster
@@ -44,10 +45,10 @@ class PrintMatch:
     Attributes
     ----------
     score : float
-        Share of the aligned spectrograms that matches, from 0 to 1. Silent and steady sounds
-        don't count.
+        Share of the aligned spectrograms that matches, from 0 to 1: of the shorter file, if it
+        is a part of the other. Silent and steady sounds don't count.
     relation : Relation or None
-        None if neither file contains the other, or if too little can be compared.
+        None if too little can be compared, or if it agrees no more than by chance.
     """
 
     score: float
@@ -64,33 +65,23 @@ def compare(first: SpectralPrint, second: SpectralPrint) -> PrintMatch:
     --------
     PrintMatch
     """
-    if len(first.fine_words) and len(second.fine_words):
-        words, seconds = (first.fine_words, second.fine_words), FINE_WORD_SECONDS
-        matching = _MATCHING_FINE
+    shorter, longer = sorted((first, second), key=lambda side: side.seconds)
+    if len(shorter.fine_words) and len(longer.fine_words):
+        words, matching = (shorter.fine_words, longer.fine_words), _MATCHING_FINE
+        word_seconds = FINE_WORD_SECONDS
     else:
-        words, seconds, matching = (first.words, second.words), WORD_SECONDS, _MATCHING
-    first_signs, second_signs = map(signs, words)
-    lag = _best_lag(first_signs, second_signs)
-    start, end = max(0, -lag), min(len(second_signs), len(first_signs) - lag)
-    if end - start < _MIN_WORDS:
+        words, matching = (shorter.words, longer.words), _MATCHING
+        word_seconds = WORD_SECONDS
+    shorter_signs, longer_signs = map(signs, words)
+    alignment = _align(shorter_signs, longer_signs, matching)
+    if alignment is None:
         return _NO_MATCH
-    compared = first_signs[start + lag : end + lag], second_signs[start:end]
-    is_informative: list[Bool] = [np.any(part, axis=1) for part in compared]
-    counts = is_informative[0] | is_informative[1]
-    n_words = int(counts.sum())
-    if n_words < _MIN_WORDS:
-        return _NO_MATCH
-    agreements = (compared[0] * compared[1]).mean(axis=1, dtype=np.float64)
-    if agreements.sum() < _MIN_EVIDENCE * np.sqrt(n_words):
-        return _NO_MATCH
-    local = _moving_sum(agreements) / np.maximum(1.0, _moving_sum(counts.astype(np.float64)))
-    score = float((local[counts] >= matching).mean())
-    rests = [
-        seconds * float(np.count_nonzero(every_word) - part.sum())
-        for every_word, part in zip(words, is_informative, strict=True)
-    ]
-    n_long_words = n_words if seconds == WORD_SECONDS else 0
-    return PrintMatch(score, _relation((first, second), rests, n_long_words))
+    rest_seconds = word_seconds * alignment.n_other_words
+    if _is_whole(shorter, longer, rest_seconds):
+        return PrintMatch(alignment.share, Relation.SAME)
+    if matching == _MATCHING and np.count_nonzero(words[0]) >= _MIN_WORDS_OF_PART:
+        return PrintMatch(_share_in_parts(shorter_signs, longer_signs), Relation.PARTIAL)
+    return _NO_MATCH
 
 
 def max_length_difference(seconds: Float64) -> Float64:
@@ -108,31 +99,78 @@ def max_length_difference(seconds: Float64) -> Float64:
     return np.clip(0.05 * seconds, 0.25, _MAX_LENGTH_DIFFERENCE)
 
 
-def _relation(
-    prints: tuple[SpectralPrint, SpectralPrint], rests: list[float], n_words: int
-) -> Relation | None:
-    """Return the relation of two aligned prints.
+def _is_whole(shorter: SpectralPrint, longer: SpectralPrint, rest_seconds: float) -> bool:
+    """Return whether the shorter file holds all of the longer one.
 
     Parameters
     ----------
-    prints : tuple of two SpectralPrint
-    rests : list of two float
-        Seconds of sound of each that the other doesn't have.
-    n_words : int
-        Number of compared words of 0.12 s.
+    shorter, longer : SpectralPrint
+    rest_seconds : float
+        Length of the sound of the longer file beyond the shorter one.
     """
-    shorter, longer = sorted((0, 1), key=lambda side: prints[side].seconds)
-    n_more_words = abs(len(prints[0].words) - len(prints[1].words))
     # A partial patch at the end of a file is not in its print.
-    unprinted = min(n_more_words * WORD_SECONDS, PATCH_HOP_SECONDS)
-    accepted = [min(2.0, 0.1 + 0.1 * side.seconds) for side in prints]
-    difference = prints[longer].seconds - prints[shorter].seconds
-    if rests[shorter] > accepted[shorter]:
+    n_more_words = max(0, len(longer.words) - len(shorter.words))
+    unprinted_seconds = min(n_more_words * WORD_SECONDS, PATCH_HOP_SECONDS)
+    accepted_seconds = min(2.0, 0.1 + 0.1 * longer.seconds) + unprinted_seconds
+    has_same_length = longer.seconds - shorter.seconds <= max_length_difference(
+        np.array(longer.seconds)
+    )
+    return bool(has_same_length and rest_seconds <= accepted_seconds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Alignment:
+    """Comparison of a print with the best aligned part of a longer one.
+
+    Attributes
+    ----------
+    is_matching : ndarray of bool, shape (n_words,)
+        Whether each word of the shorter print and those around it match.
+    share : float
+        Share of its words that match. Words of silent and steady sounds don't count.
+    n_other_words : int
+        Words of the longer print beyond the shorter one.
+    """
+
+    is_matching: Bool
+    share: float
+    n_other_words: int
+
+
+def _align(shorter: Float32, longer: Float32, matching: float) -> _Alignment | None:
+    """Align two prints, given as signs. Return None if they agree no more than by chance."""
+    lag = _best_lag(longer, shorter)
+    start, end = max(0, -lag), min(len(shorter), len(longer) - lag)
+    aligned = np.zeros_like(shorter)
+    if start < end:
+        aligned[start:end] = longer[start + lag : end + lag]
+    counts = np.any(shorter, axis=1) | np.any(aligned, axis=1)
+    n_words = int(counts.sum())
+    agreements = (shorter * aligned).mean(axis=1, dtype=np.float64)
+    if n_words < _MIN_WORDS or agreements.sum() < _MIN_EVIDENCE * np.sqrt(n_words):
         return None
-    is_whole = rests[longer] <= accepted[longer] + unprinted
-    if is_whole and difference <= max_length_difference(np.array(prints[longer].seconds)):
-        return Relation.SAME
-    return Relation.PARTIAL if n_words >= _MIN_WORDS_OF_PART else None
+    local = _moving_sum(agreements) / np.maximum(1.0, _moving_sum(counts.astype(np.float64)))
+    is_matching = np.asarray(counts & (local >= matching), dtype=bool)
+    n_other_words = int(np.any(longer, axis=1).sum() - np.any(aligned, axis=1).sum())
+    return _Alignment(is_matching, float(is_matching.sum()) / n_words, n_other_words)
+
+
+def _share_in_parts(shorter: Float32, longer: Float32) -> float:
+    """Return the share of a print that matches a longer one in up to `_MAX_PARTS` parts.
+
+    An edit leaves out parts in the middle. So its parts are aligned one after another.
+    """
+    is_left = np.any(shorter, axis=1)
+    n_words = int(is_left.sum())
+    for _ in range(_MAX_PARTS):
+        alignment = _align(shorter * is_left[:, np.newaxis], longer, _MATCHING)
+        if alignment is None:
+            break
+        is_part = is_left & alignment.is_matching
+        if is_part.sum() < _MIN_WORDS_OF_PART:
+            break
+        is_left &= ~is_part
+    return 1.0 - float(is_left.sum()) / n_words
 
 
 def _best_lag(first: Float32, second: Float32) -> int:
