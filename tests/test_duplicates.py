@@ -10,8 +10,9 @@ from sounds import encode, melody, noise, tone, write
 from tracks import SPEC, some_track, unit
 
 from audiosearch import Index, IndexUnwritable, UsageError, add
+from audiosearch.library.backend import BACKENDS
 from audiosearch.models.log_mel import patch_stream
-from audiosearch.models.spectral_print import PrintBuilder
+from audiosearch.models.spectral_print import PrintBuilder, SpectralPrint
 from audiosearch.playlists import PlaylistRequest, playlist
 from audiosearch.search.duplicates import DuplicateSearch, duplicates
 from audiosearch.search.print_match import Relation, compare
@@ -222,6 +223,32 @@ def test_a_second_search_reads_no_file(filled, folder):
         search = DuplicateSearch(index)
         assert (len(search), search.n_unread) == (0, 0)
         assert search.groups() == first
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0, 3_600.0])
+def test_prints_are_returned_unchanged(place, seconds):
+    words = np.arange(int(seconds / 0.12), dtype=np.uint16)
+    stored = SpectralPrint(seconds, words, words[:3])
+    track = replace(some_track(1), content_hash="ab" * 16)
+    with Index(place, spec=SPEC) as index:
+        index.add(track, unit())
+        index.put_prints({track.content_hash: stored})
+        assert index.prints([replace(track, content_hash="cd" * 16)]) == {}
+        (kept,) = index.prints([track, replace(track, content_hash="")]).values()
+    assert kept.seconds == seconds
+    np.testing.assert_array_equal(kept.words, stored.words)
+    np.testing.assert_array_equal(kept.fine_words, stored.fine_words)
+
+
+def test_a_backend_that_keeps_no_prints_reads_the_files_again(folder, monkeypatch):
+    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
+    write(folder / "song.wav", SONG, RATE)
+    write(folder / "song.flac", SONG, RATE)
+    location = f"toy:{folder.parent}"
+    add(location, [folder], model="compact")
+    with Index(location) as index:
+        assert [len(group) for group in duplicates(index)] == [2]
+        assert len(DuplicateSearch(index)) == 2
 
 
 def test_an_interrupted_search_keeps_what_it_has_read(filled):

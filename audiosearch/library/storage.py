@@ -172,7 +172,10 @@ class PrintStorage(Protocol):
         """Return the stored prints of files with the given content hashes."""
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
-        """Store prints by content hash. Those of files that are no longer tracks are removed."""
+        """Store prints by content hash.
+
+        In a folder, the prints of files that are no longer tracks are removed.
+        """
 
 
 class StagedVectors(Protocol):

@@ -94,9 +94,15 @@ def other_sound(number: int) -> tuple[np.ndarray, int]:
 def prepare(folders: Sequence[Path], work: Path, *, n_songs: int, n_others: int) -> None:
     """Fill the folders "songs", with a folder for each song, and "others"."""
     paths = sorted(find_audio(folders))
-    songs = [path for path in paths if seconds_of(path) >= MIN_SONG_SECONDS][:n_songs]
-    for number, song in enumerate(songs):
-        encode(Path(song), work / "songs" / f"{number:03}")
+    songs: list[str] = []
+    for path in paths:
+        if len(songs) < n_songs and seconds_of(path) >= MIN_SONG_SECONDS:
+            try:
+                encode(Path(path), work / "songs" / Path(path).stem)
+                songs.append(path)
+            except AssertionError as exc:  # ffmpeg can't read some files that libsndfile can
+                shutil.rmtree(work / "songs" / Path(path).stem)
+                print(f"{path} is left out: {exc}")
     others = work / "others"
     others.mkdir(exist_ok=True)
     rest = sorted(set(paths) - set(songs))
