@@ -104,6 +104,9 @@ def test_lossy_copies_are_the_same_recording_and_the_lossless_one_is_best(folder
             id="overlapping parts of a concert",
         ),
         pytest.param(
+            melody(10.0, seed=1), melody(10.0, seed=1) + melody(10.0, seed=2), id="another voice"
+        ),
+        pytest.param(
             melody(12.0, seed=1),
             np.concatenate([melody(6.0, seed=1), melody(6.0, seed=2)]),
             id="the same beginning",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 #: Smallest cosine of candidates. Of the copies in docs/guide.md, the smallest had 0.59: compact
 #: notices the missing treble of an mp3 of 64 kb/s.
 MIN_COSINE = 0.4
-_N_SAME_LENGTH = 20  # most similar tracks of the same length that are candidates
+_N_SAME_LENGTH = 30  # most similar tracks of the same length that are candidates
 _N_OTHER_LENGTH = 10  # the same for other lengths; one file may be a part of the other
 _BLOCK_ROWS = 512  # tracks that are compared with all tracks at a time; limits the memory
 

@@ -35,13 +35,15 @@ def duplicates(
 
     The first run reads the files of all candidates. What it needs of them is kept in the index.
     """
+    from audiosearch.cli.console import spinner
     from audiosearch.library.index import Index
     from audiosearch.search.duplicates import DuplicateSearch
 
     with Index(location) as index:
         search = DuplicateSearch(index, threshold=threshold, n_jobs=jobs)
         _read(search)
-        groups = search.groups()
+        with spinner("Comparing ..."):
+            groups = search.groups()
     rows = [
         {
             "group": number,
