@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SUFFIX = ".draft"
+_NAME_CHARACTERS = 20  # of the file's name in the draft's; file systems limit a name to 255 bytes
 
 
 @contextlib.contextmanager
@@ -31,7 +32,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     OSError
         If the file can't be written, for example because the disk is full.
     """
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_SUFFIX}")
+    draft = path.with_name(f"{_prefix(path.name)}{uuid.uuid4().hex}{_SUFFIX}")
     try:
         yield draft
         with draft.open("rb+") as file:
@@ -53,5 +54,9 @@ def remove_drafts(folder: Path, name: str = "*") -> None:
     name : str
         Name of the file that the drafts belong to. Default: all files.
     """
-    for draft in folder.glob(f".{name}.*{_SUFFIX}"):
+    for draft in folder.glob(f"{_prefix(name)}*{_SUFFIX}"):
         draft.unlink(missing_ok=True)
+
+
+def _prefix(name: str) -> str:
+    return f".{name[:_NAME_CHARACTERS]}."

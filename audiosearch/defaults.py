@@ -35,6 +35,9 @@ MAX_PLAYLIST_NAME_LENGTH: Final = 200  # characters
 MAX_PLAYLIST_FILE_LENGTH: Final = 500_000  # characters of an excluded playlist, over HTTP
 MAX_EXPORTED_TRACKS: Final = 10_000  # tracks of a playlist file written over HTTP
 
+# Tags
+LIST_SEPARATOR: Final = "; "  # between several artists or genres in one text
+
 # Filters over HTTP
 MAX_RANGE_LENGTH: Final = 20  # characters of a range such as 1990..1999
 

@@ -14,7 +14,8 @@
     ├── MissingExtra               an optional package is not installed
     └── LibraryError               an index can't do what was asked
         ├── IndexNotFound          there is no index at the location
-        ├── IndexUnwritable        the index or its folder can't be written
+        ├── IndexUnwritable        the index or its folder can't be opened or written
+        ├── NewerIndex             a newer version of audiosearch made or changed the index
         ├── ModelMismatch          the index holds another model's embeddings
         └── TrackNotFound          no track has this path or id
 """
@@ -150,7 +151,26 @@ class IndexNotFound(LibraryError):
 
 
 class IndexUnwritable(LibraryError):
-    """The index or its folder can't be written."""
+    """The index or its folder can't be opened or written."""
+
+
+class NewerIndex(LibraryError):
+    """A newer version of audiosearch made or changed the index.
+
+    Parameters
+    ----------
+    location : str
+        Location of the index.
+    version : str
+        Things in the index that this version doesn't know, as a noun phrase.
+    """
+
+    def __init__(self, location: object, version: str) -> None:
+        super().__init__(
+            f"The index {location} belongs to a newer version of audiosearch: it has {version}.",
+            hint="Install the latest version with `pip install --upgrade audiosearch`, or use "
+            "another index with --index DIR.",
+        )
 
 
 class ModelMismatch(LibraryError):

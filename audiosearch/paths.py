@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\r\n]+")
 
@@ -17,6 +21,33 @@ def is_url(path: str) -> bool:
     (True, False, False)
     """
     return _URL.fullmatch(path) is not None
+
+
+def real_path(path: str) -> str:
+    """Return the path of a file or folder without symbolic links; a URL stays as it is."""
+    try:
+        return path if is_url(path) else os.path.realpath(path)
+    except ValueError:  # no file has such a name
+        return absolute(path)
+
+
+def names_of(path: str) -> list[str]:
+    """Return the paths under which an index may store a file: absolute, and without links."""
+    return list(dict.fromkeys([absolute(path), real_path(path)]))
+
+
+def real_paths(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the path without symbolic links of each file. Each folder is looked up once."""
+    real_folders: dict[str, str] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        if is_url(path) or not folder:
+            yield real_path(path)
+            continue
+        if folder not in real_folders:
+            real_folders[folder] = real_path(folder)
+        real = os.path.join(real_folders[folder], name)
+        yield real_path(real) if os.path.islink(real) else real
 
 
 def absolute(path: str) -> str:

@@ -95,7 +95,8 @@ def test_query_in_json(index, run):
     answer = json.loads(run("query", index / "hiss.flac", "-k", 2, "--format", "json").stdout)
     assert answer["model"] == "compact"
     assert list(answer["hits"][0]) == [
-        *("rank", "similarity", "id", "path", "title", "artist", "album", "seconds")
+        *("rank", "similarity", "id", "path", "title", "artist", "album", "seconds"),
+        *("artists", "genre", "genres"),
     ]
     assert answer["hits"][0]["path"] == str(index / "deep" / "hiss2.wav")
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2]

@@ -17,6 +17,7 @@ from networks import mean_bands, tflite
 from overhttp import over_http
 from ray.cluster_utils import Cluster
 from sounds import melody, tone, write
+from tagging import with_id3v2
 
 from audiosearch import AudiosearchError, Index, add
 from audiosearch.audio.input_files import InputFiles
@@ -213,6 +214,18 @@ def test_known_content_is_not_embedded_again(tmp_path, on_cluster):
     assert [o.status for o in on_cluster(tmp_path / "moved.wav")] == [Status.MOVED]
     first_vector, second_vector = (vector for _, vector in stored().values())
     np.testing.assert_array_equal(first_vector, second_vector)
+
+
+def test_a_retagged_file_is_not_embedded_again(tmp_path, on_cluster):
+    path = write(tmp_path / "a.mp3", tone(440), format="MP3")
+    assert [result.status for result in on_cluster(path)] == [Status.ADDED]
+    path.write_bytes(with_id3v2(path.read_bytes(), {"TIT2": ["New"], "TPE1": ["A", "B"]}))
+    ingest = on_cluster(path)
+    assert [result.status for result in ingest] == [Status.RETAGGED]
+    assert ingest.audio_seconds == 0.0
+    with Index("index") as index:
+        (track,) = index
+    assert (track.title, track.artist) == ("New", "A; B")
 
 
 def test_every_copy_of_a_file_is_stored(tmp_path, on_cluster):

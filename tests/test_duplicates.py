@@ -215,7 +215,7 @@ def test_rows_say_the_relation_and_keep_their_other_keys(filled, run):
     rows = json.loads(run("duplicates", "--index", filled, "--format", "json").stdout)["duplicates"]
     assert [row["relation"] for row in rows] == ["same", "same"]
     keys = {"group", "relation", "id", "format", "seconds", "size", "title", "artist", "path"}
-    assert rows[0].keys() == keys
+    assert rows[0].keys() >= keys
 
 
 def test_a_second_search_reads_no_file(filled, folder):
@@ -271,7 +271,7 @@ def test_the_print_of_a_changed_file_is_not_used(filled, folder):
         assert len(DuplicateSearch(index)) == 1
         assert duplicates(index) == []
         tracks = list(index)
-        assert index.prints(tracks).keys() == {track.content_hash for track in tracks}
+        assert index.prints(tracks).keys() == {track.sound_hash for track in tracks}
 
 
 def test_a_file_that_changed_or_broke_since_it_was_added_is_named(filled, folder, run):

@@ -81,22 +81,12 @@ def test_years_and_numbers_are_read_from_texts(tmp_path, npy):
         (lambda v, t: (v[:, :1], t), r"its shape is \(4, 1\)"),
         (lambda v, t: (np.ones((4, 4_097)), t), r"its shape is \(4, 4097\)"),
         (lambda v, t: (v[0], t), r"its shape is \(128,\)"),
-        (lambda v, t: (v * [[1], [0], [1], [1]], t), "Vector 2 of"),
-        (lambda v, t: (v * [[1], [1], [np.nan], [1]], t), "Vector 3 of"),
+        (lambda v, t: (v * 0, t), "rows 1, 2, 3, 4: its vector is zero"),
         (lambda v, t: (v.astype("S8"), t), "not real numbers"),
-        (lambda v, t: (v, [{"title": "x"}] * 4), "has no path"),
-        (lambda v, t: (v, [{"path": "x"}] * 4), "same path"),
-        (
-            lambda v, t: (v, [{"path": str(i), "year": "soon"} for i in range(4)]),
-            "year is not a",
-        ),
+        (lambda v, t: (v, [{"title": "x"}] * 4), "rows 1, 2, 3, 4: no path"),
         (lambda v, t: (v, 7), "not a list of objects"),
-        (lambda v, t: (v, [{"path": str(i), "year": 1e23} for i in range(4)]), "year is not a"),
-        (lambda v, t: (v, [{"path": f"a\0{i}"} for i in range(4)]), "path has characters"),
-        (
-            lambda v, t: (v, [{"path": str(i), "title": "\ud800"} for i in range(4)]),
-            "title has",
-        ),
+        (lambda v, t: (v, ["a", "b", "c", "d"]), "not a list of objects"),
+        (lambda v, t: (v, [{"path": f"a\0{i}"} for i in range(4)]), "its path has characters"),
     ],
 )
 def test_invalid_vectors_or_fields_are_rejected_and_nothing_is_imported(
@@ -107,6 +97,108 @@ def test_invalid_vectors_or_fields_are_rejected_and_nothing_is_imported(
     with pytest.raises(LibraryError, match=reason):
         import_vectors("index", tmp_path / "v.npy", written(tmp_path / "t.json", content))
     assert not Index.exists("index")
+
+
+@pytest.mark.parametrize(
+    ("change", "warning"),
+    [
+        pytest.param({"path": ""}, "left out row 2: no path", id="no path"),
+        pytest.param({"path": "a\0b"}, "left out row 2: its path has characters", id="NUL"),
+        pytest.param(
+            {"path": "p 0"}, "left out row 2: an earlier row has the same path", id="twice"
+        ),
+    ],
+)
+def test_a_bad_row_is_left_out_and_named(tmp_path, npy, caplog, change, warning):
+    content = rows(path="p")
+    content[1] |= change
+    tracks = import_vectors("index", npy, written(tmp_path / "t.json", content))
+    assert [track.path for track in tracks] == ["p 0", "p 2", "p 3"]
+    assert warning in caplog.text
+
+
+@pytest.mark.parametrize("line", ["{broken", "[1, 2]", "7", "null"])
+def test_a_line_without_an_object_is_left_out_and_named(tmp_path, npy, vectors, caplog, line):
+    lines = [json.dumps(row) for row in rows(path="p")]
+    lines[2] = line
+    file = tmp_path / "t.jsonl"
+    file.write_text("\n".join(lines))
+    tracks = import_vectors("index", npy, file)
+    assert [track.path for track in tracks] == ["p 0", "p 1", "p 3"]
+    assert "left out row 3: not an object" in caplog.text
+    with Index("index") as index:
+        expected = vectors[3] / np.linalg.norm(vectors[3])
+        np.testing.assert_allclose(index.vector(tracks[2]), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0, np.nan, np.inf])
+def test_a_row_with_a_bad_vector_is_left_out_and_named(tmp_path, vectors, caplog, run, factor):
+    vectors[1] *= factor
+    np.save(tmp_path / "v.npy", vectors)
+    file = written(tmp_path / "t.csv", rows(path="p"))
+    assert "3 imported" in run("import", tmp_path / "v.npy", file).stderr
+    assert "left out row 2: its vector is zero or not finite" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "stored"),
+    [
+        pytest.param("seconds", "long", 0.0, id="text for a number"),
+        pytest.param("seconds", float("nan"), 0.0, id="NaN"),
+        pytest.param("size", 1e23, 0, id="too large"),
+        pytest.param("track_number", "A1", None, id="side of a record"),
+        pytest.param("title", "\ud800", None, id="lone surrogate"),
+        pytest.param("title", "a\0b", None, id="NUL"),
+        pytest.param("album", {"name": "x"}, None, id="object for a text"),
+    ],
+)
+def test_a_bad_field_is_ignored_and_named(tmp_path, npy, caplog, field, value, stored):
+    content = rows(path="p")
+    content[3] |= {field: value}
+    tracks = import_vectors("index", npy, written(tmp_path / "t.json", content))
+    assert getattr(tracks[3], field) == stored
+    assert f"ignored {field} in row 4" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("date", "year"),
+    [
+        ("21.05.1997", 1997),
+        (1997.0, 1997),
+        ("c. 1990", 1990),
+        (0, None),
+        ("soon", None),
+        (97, None),
+    ],
+)
+def test_a_year_is_imported_from_any_date(tmp_path, npy, caplog, date, year):
+    content = rows(path="p")
+    content[0] |= {"year": date}
+    tracks = import_vectors("index", npy, written(tmp_path / "t.json", content))
+    assert (tracks[0].year, caplog.text) == (year, "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "artist"),
+    [
+        pytest.param({"artist": ["A", "B"]}, "A; B", id="list"),
+        pytest.param({"artists": ["A", "B"]}, "A; B", id="artists"),
+        pytest.param({"artist": "A feat. B", "artists": ["A", "B"]}, "A feat. B", id="both"),
+        pytest.param({"artists": ["A"], "artist": None}, "A", id="null"),
+    ],
+)
+def test_several_artists_are_imported_as_a_list(tmp_path, npy, fields, artist):
+    content = rows(path="p")
+    content[0] |= fields
+    tracks = import_vectors("index", npy, written(tmp_path / "t.json", content))
+    assert tracks[0].artist == artist
+
+
+def test_a_warning_lists_at_most_ten_rows(tmp_path, caplog):
+    np.save(tmp_path / "v.npy", np.ones((13, 4)))
+    content = [{"path": str(i), "seconds": "long" if i else 1} for i in range(13)]
+    import_vectors("index", tmp_path / "v.npy", written(tmp_path / "t.json", content))
+    assert "in rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more: it is not a number" in caplog.text
 
 
 def test_unreadable_files_are_refused(tmp_path, npy):

@@ -356,16 +356,63 @@ def test_search_continues_after_the_search_file_is_deleted(filled):
     assert index.search(vectors[0], 5) == before
 
 
-def test_tracks_are_found_by_content_hash(index):
-    hashes = ["a" * 32, "b" * 32, "a" * 32, ""]
-    rows = [dataclasses.replace(some_track(n), content_hash=h) for n, h in enumerate(hashes)]
-    first, _, third, _ = index.add_all((track, unit()) for track in rows)
-    assert index.storage.content_hashes() == {"a" * 32, "b" * 32}
-    result = index.tracks_of(["a" * 32, "c" * 32])
+def test_tracks_are_found_by_the_hashes_of_their_content_and_of_their_audio(index):
+    hashes = [("a" * 32, "d" * 32), ("b" * 32, "e" * 32), ("a" * 32, "d" * 32), ("", "")]
+    rows = [
+        dataclasses.replace(some_track(number), content_hash=content, audio_hash=audio)
+        for number, (content, audio) in enumerate(hashes)
+    ]
+    first, second, third, _ = index.add_all((track, unit()) for track in rows)
+    assert index.storage.hashes() == {letter * 32 for letter in "abde"}
+    result = index.tracks_of(["a" * 32, "c" * 32, "e" * 32])
     assert {h: {t.id for t in tracks} for h, tracks in result.items()} == {
         "a" * 32: {first.id, third.id},
         "c" * 32: set(),
+        "e" * 32: {second.id},
     }
+
+
+def test_artists_of_all_tracks_include_album_artists(index):
+    track = dataclasses.replace(some_track(1), artist="Band; Singer", album_artist="Various")
+    index.add_all([(track, unit()), (some_track(2), unit())])
+    assert index.storage.artists() == {"Band; Singer", "Various"}
+
+
+NFC, NFD = "Bj\u00f6rk", "Bjo\u0308rk"
+STRASSE = "Gro\u00dfe Stra\u00dfe"
+
+
+@pytest.mark.parametrize(
+    ("tags", "filters", "words"),
+    [
+        pytest.param({"artist": "Band; Singer"}, {"artist": "singer"}, "sing", id="second artist"),
+        pytest.param({"artist": "Band; Singer"}, {"artist": "BAND"}, "band", id="first artist"),
+        pytest.param({"artist": "Band; Singer"}, {"artist": "Band; Singer"}, "band", id="both"),
+        pytest.param({"album_artist": "A; Bee"}, {"artist": "bee"}, "bee", id="album artist"),
+        pytest.param({"genre": "Jazz; Soul"}, {"genre": "soul"}, "soul", id="second genre"),
+        pytest.param({"genre": "Jazz; R&B/Soul"}, {"genre": "soul"}, "soul", id="genre in a genre"),
+        pytest.param({"artist": NFC}, {"artist": NFD}, NFD, id="NFC tag"),
+        pytest.param({"artist": NFD}, {"artist": NFC}, NFC, id="NFD tag"),
+        pytest.param({"album": STRASSE}, {"album": "GROSSE STRASSE"}, "STRASSE", id="case folding"),
+        pytest.param({"title": "\u304b\u3099"}, {}, "\u304c", id="NFD kana"),
+        pytest.param({"title": "\ud55c"}, {}, "\u1112\u1161\u11ab", id="NFC hangul"),
+    ],
+)
+def test_every_value_of_a_tag_is_found_in_any_case_and_normal_form(index, tags, filters, words):
+    track = dataclasses.replace(some_track(1), title=None)
+    other = dataclasses.replace(some_track(2), title=None)
+    index.add_all([(dataclasses.replace(track, **tags), unit()), (other, unit())])
+    if filters:
+        found = index.storage.ids(Filters(**{name: (value,) for name, value in filters.items()}))
+        assert len(found) == 1
+    assert [track.path for track in index.search_text(words)] == [track.path]
+
+
+def test_tracks_are_found_by_the_sizes_of_their_files(filled):
+    index, _ = filled
+    tracks = index.storage.tracks_of_sizes([3, 7, 1_000])
+    assert sorted(track.path for track in tracks) == ["/music/3.mp3", "/music/7.mp3"]
+    assert list(index.storage.tracks_of_sizes([])) == []
 
 
 def test_sizes_and_times_are_those_of_the_stored_paths(filled):

@@ -27,8 +27,10 @@ def filled(directory, n_tracks, start=0, **fields):
     vectors = crowd(400)
     model = compact()
     with Index(directory, spec=EmbeddingSpec(model.name, model.weights_digest)) as index:
-        for number in range(start, n_tracks):
-            index.add(replace(a_track(number), **fields), vectors[number])
+        index.add_all(
+            (replace(a_track(number), **fields), vectors[number])
+            for number in range(start, n_tracks)
+        )
     return directory
 
 

@@ -301,7 +301,7 @@ def test_a_playlist_survives_a_reload(page):
 
 
 def test_playlists_take_the_options_of_the_command_line(page, served, tmp_path):
-    (tmp_path / "played.m3u8").write_text(str(served.folder / "music" / "hiss2.flac"))
+    (tmp_path / "played.m3u8").write_bytes("C:\\Music\\hiss2.flac\r\n".encode("utf-16"))
     seed(page, "hiss1")
     page.locator("summary").click()
     page.locator("#playlist-form [name=n]").fill("15")

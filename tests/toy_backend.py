@@ -16,10 +16,10 @@ import numpy as np
 
 from audiosearch.errors import IndexNotFound, LibraryError, TrackNotFound
 from audiosearch.library.backend import Backend, Capability, OpenIndex, Unsupported
-from audiosearch.library.filters import split_values
+from audiosearch.library.filters import artist_values, genre_values
 from audiosearch.library.neighbors import drop_excluded, top_k
 from audiosearch.library.track import fold
-from audiosearch.paths import absolute
+from audiosearch.paths import names_of
 
 if TYPE_CHECKING:
     from audiosearch.types import Int64
@@ -106,8 +106,11 @@ class ToyStorage:
     def track_at(self, path):
         return next(iter(self._where(lambda track: track.path == path)), None)
 
-    def tracks_of(self, content_hashes):
-        return iter(self._where(lambda track: track.content_hash in content_hashes))
+    def tracks_of(self, hashes):
+        return iter(self._where(lambda t: {t.content_hash, t.audio_hash} & set(hashes)))
+
+    def tracks_of_sizes(self, sizes):
+        return iter(self._where(lambda track: track.size in sizes))
 
     def tracks_under(self, folder):
         return self._where(lambda track: track.path.startswith(os.path.join(folder, "")))
@@ -123,8 +126,11 @@ class ToyStorage:
         )
         return [track.id for track in tracks][offset : offset + limit]
 
-    def content_hashes(self):
-        return {track.content_hash for track in self.tracks()} - {""}
+    def hashes(self):
+        return {digest for t in self.tracks() for digest in (t.content_hash, t.audio_hash)} - {""}
+
+    def artists(self):
+        return {name for t in self.tracks() for name in (t.artist, t.album_artist)} - {None}
 
     def sizes_and_times(self, paths):
         tracks = self._where(lambda track: track.path in paths)
@@ -272,9 +278,9 @@ def passes(track, filters):
 def conditions(track, filters):
     """Yield for each field with values whether the track fulfils one of them."""
     tags = {
-        "artist": [track.artist, track.album_artist],
+        "artist": [*artist_values(track.artist), *artist_values(track.album_artist)],
         "album": [track.album],
-        "genre": [] if track.genre is None else [track.genre, *split_values(track.genre)],
+        "genre": genre_values(track.genre),
     }
     for name, texts in tags.items():
         if values := getattr(filters, name):
@@ -284,13 +290,15 @@ def conditions(track, filters):
         if ranges := getattr(filters, name):
             yield number is not None and any(r.min <= number <= r.max for r in ranges)
     if filters.folder:
-        prefixes = [os.path.join(absolute(folder), "") for folder in filters.folder]
+        prefixes = [
+            os.path.join(name, "") for folder in filters.folder for name in names_of(folder)
+        ]
         yield track.path.startswith(tuple(prefixes))
 
 
 def text_of(track):
     """Return the texts of a track, each word after a space."""
-    texts = (track.title, track.artist, track.album, track.album_artist, track.path)
+    texts = (track.title, track.artist, track.album, track.album_artist, track.genre, track.path)
     words = plain(" ".join(filter(None, texts)))
     return f" {''.join(char if char.isalnum() else ' ' for char in words)}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pathspec import GitIgnoreSpec
@@ -27,18 +28,44 @@ _SUFFIX_HINT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class AudioFiles:
+    """Audio files that were found.
+
+    Attributes
+    ----------
+    paths : list of str
+        Absolute paths, each once.
+    folder_aliases : list of str
+        Other paths, by links, of folders that were read.
+    """
+
+    paths: list[str]
+    folder_aliases: list[str]
+
+
 def find_audio(
     paths: StrPath | Iterable[StrPath],
     *,
     exclude: Sequence[str] = (),
     suffixes: AbstractSet[str] = SUFFIXES,
 ) -> list[str]:
-    """Return the absolute paths of the given files and of all audio files in the given folders.
+    """Return the absolute paths of audio files: see `discover`."""
+    return discover(paths, exclude=exclude, suffixes=suffixes).paths
 
-    Folders are searched recursively and in alphabetical order. Symbolic links are followed;
-    hidden files and folders are skipped. A file given by name is returned with any suffix. A
-    missing file is returned too, as long as other files exist; opening it later raises the
-    error.
+
+def discover(
+    paths: StrPath | Iterable[StrPath],
+    *,
+    exclude: Sequence[str] = (),
+    suffixes: AbstractSet[str] = SUFFIXES,
+) -> AudioFiles:
+    """Find the given files and all audio files in the given folders.
+
+    Folders are searched recursively and in alphabetical order. Symbolic links are followed; a
+    folder that is reached twice is read once. Hidden files and folders are skipped. A file given
+    by name is returned with any suffix. A missing file is returned too, as long as other files
+    exist; opening it later raises the error.
 
     Parameters
     ----------
@@ -49,11 +76,6 @@ def find_audio(
         folder. A file ``.audiosearchignore`` in a folder holds more patterns for that folder.
     suffixes : set of str
         Suffixes of audio files, in lower case with the dot.
-
-    Returns
-    -------
-    list of str
-        Each path once.
 
     Raises
     ------
@@ -73,14 +95,15 @@ def find_audio(
         )
         raise AudioError(name, "it is a URL, which can only be added with --ray", hint=hint)
     absolute_paths = [os.path.abspath(name) for name in names]
+    walk = _Walk(exclude, suffixes)
     for path in absolute_paths:
-        is_folder = os.path.isdir(path)
-        files |= dict.fromkeys(_walk(path, exclude, suffixes) if is_folder else [path])
+        files |= dict.fromkeys(walk.files(path) if os.path.isdir(path) else [path])
+    files |= dict.fromkeys(walk.linked_files())
     if not files:
         raise no_audio_files(", ".join(absolute_paths))
     if all(map(is_missing, files)):
         raise AudioError(", ".join(files), "there is no such file", hint="Check the path.")
-    return list(files)
+    return AudioFiles(list(files), walk.folder_aliases)
 
 
 def no_audio_files(folder: str) -> AudioError:
@@ -104,34 +127,91 @@ def is_missing(path: str) -> bool:
     return False
 
 
-def _walk(root: str, exclude: Sequence[str], suffixes: AbstractSet[str]) -> Iterator[str]:
-    """Yield the audio files below a folder, then the folders that can't be read."""
-    seen = set()
-    unreadable: list[OSError] = []
-    patterns_by_folder = {root: [IgnorePatterns(root, exclude)]}
-    for current, folders, names in os.walk(root, followlinks=True, onerror=unreadable.append):
-        status = os.stat(current)
-        if (status.st_dev, status.st_ino) in seen:  # a link back to a parent folder
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        patterns = patterns_by_folder.pop(current)
-        ignore_file = os.path.join(current, IGNORE_FILE)
-        if os.path.isfile(ignore_file):
-            patterns = [*patterns, IgnorePatterns(current, _read_patterns(ignore_file))]
+class _Walk:
+    """Walk over folders. A folder that is reached twice, also by links, is read once.
 
-        def is_included(name: str, path: str, ignored: list[IgnorePatterns] = patterns) -> bool:
-            return not name.startswith(".") and not any(path in patterns for patterns in ignored)
+    Folders behind links are read last, so that a folder below another one is read there.
 
-        folders[:] = sorted(
-            name for name in folders if is_included(name, os.path.join(current, name, ""))
-        )
-        patterns_by_folder |= {os.path.join(current, name): patterns for name in folders}
-        for name in sorted(names):
-            path = os.path.join(current, name)
-            if os.path.splitext(name)[1].lower() in suffixes and is_included(name, path):
-                yield path
-    yield from (error.filename for error in unreadable)
+    Parameters
+    ----------
+    exclude : sequence of str
+        Patterns of files and folders to leave out, relative to each folder given to `files`.
+    suffixes : set of str
+        Suffixes of audio files.
+
+    Attributes
+    ----------
+    folder_aliases : list of str
+        Other paths of folders that were read.
+    """
+
+    def __init__(self, exclude: Sequence[str], suffixes: AbstractSet[str]) -> None:
+        self._exclude = exclude
+        self._suffixes = suffixes
+        self._real_folders: set[str] = set()  # by path: inodes may be 0 on exFAT, SMB and FUSE
+        self.folder_aliases: list[str] = []
+        self._links: list[tuple[str, list[IgnorePatterns]]] = []
+
+    def files(self, root: str) -> Iterator[str]:
+        """Yield the audio files below a folder, but nothing behind links."""
+        patterns = [IgnorePatterns(root, self._exclude)]
+        if os.path.realpath(root) == root:
+            yield from self._files(root, patterns)
+        else:
+            self._links.append((root, patterns))
+
+    def linked_files(self) -> Iterator[str]:
+        """Yield the audio files in the folders behind the links that were found."""
+        for folder, patterns in self._links:  # grows in the meantime
+            yield from self._files(folder, patterns)
+
+    def _files(self, root: str, root_patterns: list[IgnorePatterns]) -> Iterator[str]:
+        """Yield the audio files below a folder, and the folders that can't be read."""
+        pending = [(root, root_patterns)]
+        while pending:
+            folder, patterns = pending.pop()
+            real_folder = os.path.realpath(folder)
+            if real_folder in self._real_folders:
+                self.folder_aliases.append(folder)
+                continue
+            self._real_folders.add(real_folder)
+            ignore_file = os.path.join(folder, IGNORE_FILE)
+            if os.path.isfile(ignore_file):
+                patterns = [*patterns, IgnorePatterns(folder, _read_patterns(ignore_file))]
+            entries = _entries(folder)
+            if entries is None:
+                yield folder
+                continue
+            included = [entry for entry in entries if _is_included(entry, patterns)]
+            yield from (entry.path for entry in included if self._is_audio(entry))
+            folders = [entry for entry in included if _is_folder(entry)]
+            self._links += [(entry.path, patterns) for entry in folders if entry.is_symlink()]
+            pending += [(e.path, patterns) for e in reversed(folders) if not e.is_symlink()]
+
+    def _is_audio(self, entry: os.DirEntry[str]) -> bool:
+        suffix = os.path.splitext(entry.name)[1].lower()
+        return suffix in self._suffixes and not _is_folder(entry)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]] | None:
+    """Return the entries of a folder, ordered by name; None if it can't be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_included(entry: os.DirEntry[str], patterns: list[IgnorePatterns]) -> bool:
+    path = os.path.join(entry.path, "") if _is_folder(entry) else entry.path
+    return not entry.name.startswith(".") and not any(path in ignored for ignored in patterns)
 
 
 class IgnorePatterns:

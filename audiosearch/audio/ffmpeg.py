@@ -51,7 +51,7 @@ class FfmpegRecording:
 
     def __init__(self, path: str) -> None:
         with contextlib.ExitStack() as stack:
-            self._container = stack.enter_context(_open_container(path))
+            self._container = stack.enter_context(open_container(path))
             if not self._container.streams.audio:
                 raise LookupError("no audio stream")
             self._stream = self._container.streams.audio[0]
@@ -183,7 +183,7 @@ def metadata(path: str) -> dict[str, str]:
     av.FFmpegError
         If no allowed demuxer supports the format.
     """
-    with _open_container(path) as container:
+    with open_container(path) as container:
         values = dict(container.metadata)
         for stream in container.streams.audio[:1]:
             values |= stream.metadata
@@ -191,12 +191,14 @@ def metadata(path: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _open_container(path: str) -> Iterator[InputContainer]:
+def open_container(path: str, **settings: str) -> Iterator[InputContainer]:
     """Open a file for FFmpeg as a file object, with only the allowed demuxers.
+
+    The settings are options of FFmpeg's demuxers.
 
     FFmpeg never gets the path: with a path it would open other files that the content names.
     """
-    options = {"format_whitelist": ",".join(DEMUXERS)}
+    options = {"format_whitelist": ",".join(DEMUXERS)} | settings
     with (
         open(path, "rb") as file,
         av.open(_NamelessFile(file), "r", options=options, **_LENIENT_METADATA) as container,

@@ -12,6 +12,7 @@ from audiosearch.errors import AudioError, Unreachable
 ALWAYS_RETRY = (-1, -1)
 
 _HASH_BYTES = 1 << 18  # read at a time
+_MAX_INT64 = 2**63 - 1  # databases store times as int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,31 @@ class FileStat:
     size : int
         Size in bytes.
     mtime_ns : int
-        Modification time, in nanoseconds since 1970.
+        Modification time in nanoseconds since 1970, as `storable_ns` returns it.
     content_hash : str
         BLAKE3 of the file's bytes, as 32 hexadecimal digits.
+    audio_hash : str
+        Hash of the file's audio packets; empty if unknown. See `audiosearch.audio.packets`.
     """
 
     size: int
     mtime_ns: int
     content_hash: str
+    audio_hash: str = ""
+
+
+def storable_ns(time_ns: int) -> int:
+    """Return the nearest time that an index can store, in nanoseconds since 1970.
+
+    Those are the times from 1677 to 2262. Every time that is stored, or compared with a stored
+    one, goes through this function.
+
+    Examples
+    --------
+    >>> storable_ns(1_000), storable_ns(2**70) == 2**63 - 1
+    (1000, True)
+    """
+    return max(-_MAX_INT64, min(time_ns, _MAX_INT64))
 
 
 def read_file_stat(path: str) -> FileStat:
@@ -53,7 +71,7 @@ def read_file_stat(path: str) -> FileStat:
             raise _not_a_file(path)
         while n_bytes := file.readinto(buffer):
             digest.update(buffer[:n_bytes])
-    return FileStat(status.st_size, status.st_mtime_ns, digest.hexdigest(length=16))
+    return FileStat(*_size_and_mtime(status), digest.hexdigest(length=16))
 
 
 def size_and_mtime(path: str) -> tuple[int, int]:
@@ -76,7 +94,7 @@ def size_and_mtime(path: str) -> tuple[int, int]:
         raise AudioError(path, "this folder can't be opened", hint=hint)
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would block until it has a writer
         raise _not_a_file(path)
-    return status.st_size, status.st_mtime_ns
+    return _size_and_mtime(status)
 
 
 def size_and_mtime_after_failure(error: AudioError) -> tuple[int, int] | None:
@@ -99,7 +117,11 @@ def size_and_mtime_after_failure(error: AudioError) -> tuple[int, int] | None:
         status = os.stat(path)
     except OSError:
         return ALWAYS_RETRY
-    return (status.st_size, status.st_mtime_ns) if os.access(path, os.R_OK) else ALWAYS_RETRY
+    return _size_and_mtime(status) if os.access(path, os.R_OK) else ALWAYS_RETRY
+
+
+def _size_and_mtime(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, storable_ns(status.st_mtime_ns)
 
 
 def _not_a_file(path: str) -> AudioError:

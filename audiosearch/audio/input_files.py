@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.audio import file_stat
 from audiosearch.audio.decode import SUFFIXES
-from audiosearch.audio.discovery import find_audio, is_missing
+from audiosearch.audio.discovery import AudioFiles, discover, is_missing
 from audiosearch.audio.url_listing import list_url
 from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import is_url
@@ -25,7 +25,7 @@ class InputFiles:
     Parameters
     ----------
     paths : str, path-like, or iterable of them
-        Local files and folders, as for `audiosearch.audio.discovery.find_audio`; URLs of files
+        Local files and folders, as for `audiosearch.audio.discovery.discover`; URLs of files
         and folders. Ignore files in folders behind URLs have no effect.
     exclude : sequence of str
         Patterns of files and folders to leave out, as in a ``.gitignore``.
@@ -36,6 +36,8 @@ class InputFiles:
     ----------
     paths : list of str
         All files, including URLs that can't be read.
+    folder_aliases : list of str
+        Other paths, by links, of local folders that were read.
     urls : dict of str to tuple of int
         Size in bytes and modification time in ns of each URL, as in
         `audiosearch.audio.url_listing.UrlListing`.
@@ -69,17 +71,18 @@ class InputFiles:
                 self._errors |= listing.errors
             except AudioError as exc:
                 self._errors[url] = exc
-        files = []
+        files = AudioFiles([], [])
         try:
             if local_paths:
-                files = find_audio(local_paths, exclude=exclude, suffixes=suffixes)
+                files = discover(local_paths, exclude=exclude, suffixes=suffixes)
         except AudioError:
             if not self.urls:
                 raise
-            files = [path for path in local_paths if is_missing(path)]
-        if not files and not self.urls:
+            files = AudioFiles([path for path in local_paths if is_missing(path)], [])
+        self.folder_aliases = files.folder_aliases
+        if not files.paths and not self.urls:
             raise next(iter(self._errors.values()))
-        self.paths = [*files, *self.urls, *self._errors]
+        self.paths = [*files.paths, *self.urls, *self._errors]
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:
         """Return the size in bytes and the modification time in ns of a file or URL.

@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
 
-from tinytag import TinyTag, TinyTagException
+from tinytag import TinyTag
+
+from audiosearch import defaults
+from audiosearch.audio.apev2 import read_apev2
+from audiosearch.audio.dates import parse_year
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    #: Values by lower-case name.
+    Values = Mapping[str, list[str]]
+
+#: Names of each field in tinytag, APEv2, Vorbis comments, Matroska and FFmpeg, the best first.
+# tinytag puts "_" before names in a file that are names of its own fields.
+_NAMES = {
+    "title": ("title",),
+    "artist": ("artist", "artists"),
+    "album": ("album",),
+    "album_artist": ("albumartist", "album_artist", "album artist"),
+    "genre": ("genre",),
+    "year": ("year", "date", "_year", "record date", "date_released", "date_recorded"),
+    "track_number": ("track", "tracknumber", "_track", "part_number"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """Tags of a file. A missing tag is None."""
+    """Tags of a file. A missing tag is None.
+
+    Several artists, album artists or genres are joined by "; ".
+    """
 
     title: str | None = None
     artist: str | None = None
@@ -51,35 +78,46 @@ def read_cover(path: str) -> Cover | None:
 
 
 def read_tags(path: str) -> Tags:
-    """Read a file's tags with tinytag, or with FFmpeg for formats that tinytag doesn't support.
+    """Read a file's tags with tinytag, or with FFmpeg for formats that it doesn't support.
 
-    Unreadable tags count as missing, without an error.
+    APEv2 tags are read from any file. Unreadable tags count as missing, without an error.
 
     Raises
     ------
     OSError
         If the file can't be opened.
     """
-    with open(path, "rb"):
-        pass
-    try:
-        tag = TinyTag.get(path, duration=False)
-    except (TinyTagException, OSError):
-        return _read_with_ffmpeg(path)
-    except Exception:  # noqa: BLE001  (tinytag raises any exception on damaged headers)
-        return Tags()
+    with open(path, "rb") as file:
+        has_id3v2 = file.read(3) == b"ID3"
+    sources = [read_apev2(path), _read_with_tinytag(path) or _read_with_ffmpeg(path)]
+    if has_id3v2:  # an ID3v1 tag, which has only 30 characters of each text, comes last
+        sources.reverse()
+    years = (parse_year(text) for source in sources for text in _texts(source, "year"))
+    values = {
+        name: next(filter(None, (_texts(source, name) for source in sources)), [])
+        for name in _NAMES
+    }
     return Tags(
-        title=_text(tag.title),
-        artist=_text(tag.artist),
-        album=_text(tag.album),
-        album_artist=_text(tag.albumartist),
-        genre=_text(tag.genre),
-        year=_number(tag.year),
-        track_number=_number(tag.track),
+        title=_first(values["title"]),
+        artist=_joined(_without_credit(values["artist"])),
+        album=_first(values["album"]),
+        album_artist=_joined(values["album_artist"]),
+        genre=_joined(values["genre"]),
+        year=next((year for year in years if year is not None), None),
+        track_number=_number(_first(values["track_number"])),
     )
 
 
-def _read_with_ffmpeg(path: str) -> Tags:
+def _read_with_tinytag(path: str) -> Values | None:
+    """Return all tags; None if tinytag doesn't support the format or the file is damaged."""
+    try:
+        tags = TinyTag.get(path, duration=False).as_dict()
+    except Exception:  # noqa: BLE001  (tinytag raises any exception on damaged headers)
+        return None
+    return {name.lower(): value for name, value in tags.items() if isinstance(value, list)}
+
+
+def _read_with_ffmpeg(path: str) -> Values:
     import av
 
     from audiosearch.audio.ffmpeg import metadata
@@ -87,25 +125,40 @@ def _read_with_ffmpeg(path: str) -> Tags:
     try:
         values = metadata(path)
     except (av.FFmpegError, OSError, ValueError):
-        return Tags()
-    return Tags(
-        title=_text(values.get("title")),
-        artist=_text(values.get("artist")),
-        album=_text(values.get("album")),
-        album_artist=_text(values.get("album_artist")),
-        genre=_text(values.get("genre")),
-        year=_number(values.get("date") or values.get("year")),
-        track_number=_number(values.get("track")),
-    )
+        return {}
+    # FFmpeg joins several values of the same name by ";".
+    return {name: re.split(r";(?! )", value) for name, value in values.items()}
 
 
-def _text(value: object) -> str | None:
-    """Return a tag's text on one line, without NUL characters; None if it is empty."""
-    text = " ".join(str(value or "").replace("\0", " ").split())
-    return text or None
+def _texts(source: Values, name: str) -> list[str]:
+    """Return the different values of a field, each on one line."""
+    values = chain.from_iterable(source.get(alias, ()) for alias in _NAMES[name])
+    parts = chain.from_iterable(value.split("\0") for value in values)
+    texts = (" ".join(part.replace("\ufeff", "").split()) for part in parts)
+    return list(dict.fromkeys(filter(None, texts)))
 
 
-def _number(value: object) -> int | None:
-    """Return the number at the start of a tag: 1997 for "1997-05-21", 3 for "3/12"."""
-    match = re.match(r"\s*(\d{1,9})", str(value or ""))
-    return int(match[1]) if match else None
+def _without_credit(artists: list[str]) -> list[str]:
+    """Drop the first of several artists if it only names the rest, as in "A feat. B", "A", "B".
+
+    Picard and other taggers write the credit as ARTIST, and the artists as ARTISTS.
+    """
+    credit, *names = artists or [""]
+    if len(names) == 1 and names[0] not in credit:  # in ID3v2.3, ARTISTS are joined by "/"
+        names = names[0].split("/")
+    is_credit = len(names) > 1 and all(name.casefold() in credit.casefold() for name in names)
+    return names if is_credit else artists
+
+
+def _joined(values: list[str]) -> str | None:
+    return defaults.LIST_SEPARATOR.join(values) or None
+
+
+def _first(values: list[str]) -> str | None:
+    return values[0] if values else None
+
+
+def _number(text: str | None) -> int | None:
+    """Return the number at the start of a text: 3 for "3/12"."""
+    match = re.match(r"\d{1,9}", text or "")
+    return int(match[0]) if match else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+from audiosearch.audio.file_stat import storable_ns
 
 # Names under which filesystems list the modification time, and a digest of the content.
 _TIME_KEYS = ("mtime", "LastModified", "last_modified", "updated", "Last-Modified", "created")
@@ -34,7 +37,7 @@ def url_size_and_mtime(details: dict[str, Any]) -> tuple[int, int]:
     times = (_nanoseconds(details.get(key)) for key in _TIME_KEYS)
     mtime_ns = next((time for time in times if time is not None), None)
     if mtime_ns is not None:
-        return size, mtime_ns
+        return size, storable_ns(mtime_ns)
     digests = [str(details[key]) for key in _DIGEST_KEYS if details.get(key)] or [str(size)]
     return size, int.from_bytes(blake3("\n".join(digests).encode()).digest(length=8), "big") >> 1
 
@@ -48,8 +51,8 @@ def _nanoseconds(time: object) -> int | None:
             time = time.replace(tzinfo=timezone.utc)
         since = time - datetime(1970, 1, 1, tzinfo=timezone.utc)
         return max(0, (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000)
-    if isinstance(time, (int, float)):
-        return max(0, round(time * 1e6) * 1_000)  # microseconds: a float is no more precise
+    if isinstance(time, (int, float)) and math.isfinite(microseconds := time * 1e6):
+        return max(0, round(microseconds) * 1_000)  # a float is no more precise
     return None
 
 

@@ -57,7 +57,7 @@ def _report(results: list[AddResult], wall_seconds: float) -> None:
         f"{count} {status.value}"
         for status in Status
         if (count := sum(result.status is status for result in results))
-        or status is not Status.MOVED
+        or status not in (Status.MOVED, Status.RETAGGED)
     )
     audio_seconds = sum(result.seconds for result in results)
     speed = (

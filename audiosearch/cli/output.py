@@ -70,8 +70,10 @@ def show_rows(
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))
     elif output is Format.CSV:
-        fields = list(rows[0]) if rows else columns
-        writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
+        # A list repeats what a text has, so it is only in JSON.
+        first = rows[0] if rows else dict.fromkeys(columns)
+        fields = [name for name, value in first.items() if not isinstance(value, list)]
+        writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     elif sys.stdout.isatty():

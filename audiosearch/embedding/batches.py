@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.audio.tags import Tags
 from audiosearch.embedding.decoder_worker import DecodeSummary
 from audiosearch.embedding.embedder import BATCH_PATCHES, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
@@ -36,7 +37,7 @@ class FileInProgress:
         Values of the patches that went through the network.
     n_pending : int
         Patches that wait for the network.
-    end : DecodeSummary, AudioError or None
+    end : DecodeSummary, Tags, AudioError or None
         Last message of the decoder; None until it arrives.
     """
 
@@ -44,11 +45,18 @@ class FileInProgress:
     file_stat: FileStat | None = None
     pool: RunningPool = field(default_factory=RunningPool)
     n_pending: int = 0
-    end: DecodeSummary | AudioError | None = None
+    end: DecodeSummary | Tags | AudioError | None = None
+
+    def add_audio_hash(self, audio_hash: str) -> None:
+        """Add the hash of the file's audio packets to its `FileStat`."""
+        if self.file_stat is not None:
+            self.file_stat = replace(self.file_stat, audio_hash=audio_hash)
 
     def result(self, batches: PatchBatches) -> EmbeddingResult:
         """Return the result of a file whose patches have all gone through the network."""
         end = self.end
+        if isinstance(end, Tags):
+            return EmbeddingResult(self.path, self.file_stat, tags=end)
         if not isinstance(end, DecodeSummary):
             return EmbeddingResult(self.path, self.file_stat, error=end)
         try:
@@ -90,13 +98,15 @@ class PatchBatches:
         """Network that embeds the patches. It is loaded when it is first used."""
         return self._load()
 
-    def add(self, file: FileInProgress, message: Float32 | DecodeSummary | AudioError) -> None:
+    def add(
+        self, file: FileInProgress, message: Float32 | DecodeSummary | Tags | AudioError
+    ) -> None:
         """Add a message of the decoder of a file, and run the network on all full batches.
 
         Parameters
         ----------
         file : FileInProgress
-        message : ndarray of float32, shape (n_patches, 96, 64), DecodeSummary or AudioError
+        message : ndarray of float32, shape (n_patches, 96, 64), DecodeSummary, Tags or AudioError
         """
         if isinstance(message, np.ndarray):
             self._pending.append((file, message))

@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.audio.file_stat import FileStat
-from audiosearch.embedding.decoder_worker import DecodeRequest, DecodeSummary, FileOpened
+from audiosearch.audio.tags import Tags
+from audiosearch.embedding.decoder_worker import (
+    AudioHash,
+    DecodeRequest,
+    DecodeSummary,
+    FileOpened,
+)
 from audiosearch.errors import AudioError, AudiosearchError
 
 if TYPE_CHECKING:
@@ -71,8 +77,9 @@ class DecoderProcess:
         path: str,
         *,
         excerpt_seconds: float | None,
-        should_decode: Callable[[FileStat], bool] = lambda _: True,
-    ) -> Iterator[Float32 | DecodeSummary]:
+        is_new_content: Callable[[FileStat], bool] = lambda _: True,
+        is_new_audio: Callable[[str], bool] | None = None,
+    ) -> Iterator[Float32 | DecodeSummary | Tags]:
         """Decode a file.
 
         Parameters
@@ -80,16 +87,19 @@ class DecoderProcess:
         path : str
         excerpt_seconds : float or None
             Decode only about this much of the file; None for all of it.
-        should_decode : callable
+        is_new_content : callable
             Receives the file's size, modification time and content hash. If it returns False, the
             file is not decoded and nothing is yielded. Default: always decode.
+        is_new_audio : callable, optional
+            Receives the hash of the file's audio packets. If it returns False, the file is not
+            decoded and only its tags are yielded. Default: always decode.
 
         Yields
         ------
         ndarray of float32, shape (n_patches, 96, 64)
             Log-mel patches; at least one array.
-        DecodeSummary
-            Last: facts about the file.
+        DecodeSummary or Tags
+            Last: facts about the file, or the tags of a file that is not decoded.
 
         Raises
         ------
@@ -100,20 +110,23 @@ class DecoderProcess:
             self._start()
         size = _size(path)
         left_seconds = self._timeout_seconds + size / _MIN_DISK_SPEED
-        self._send(path, DecodeRequest(os.path.abspath(path), excerpt_seconds))
+        has_audio_hash = is_new_audio is not None
+        self._send(path, DecodeRequest(os.path.abspath(path), excerpt_seconds, has_audio_hash))
         while True:
             message, left_seconds = self._receive(path, left_seconds)
             if isinstance(message, AudioError):
                 raise AudioError(path, message.reason, hint=message.hint)
             if isinstance(message, FileStat):
-                self._send(path, is_needed := should_decode(message))
-                if not is_needed:
+                self._send(path, is_new := is_new_content(message))
+                if not is_new:
                     return
+            elif isinstance(message, AudioHash):
+                self._send(path, is_new_audio is None or is_new_audio(message.digest))
             elif isinstance(message, FileOpened):
                 left_seconds += _plausible_seconds(message.seconds, size)
             else:
                 yield message
-                if isinstance(message, DecodeSummary):
+                if isinstance(message, (DecodeSummary, Tags)):
                     return
 
     def close(self) -> None:

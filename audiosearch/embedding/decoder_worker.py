@@ -3,10 +3,12 @@
 `audiosearch.embedding.decoder_process` starts it with one argument, the file descriptor of its
 end of a socket. For each `DecodeRequest` that it receives, it sends
 
-1. a `FileStat`, and then waits for a bool: whether to decode the file;
-2. a `FileOpened`;
-3. arrays of patches;
-4. a `DecodeSummary`.
+1. a `FileStat`, and then waits for a bool: whether the content is new;
+2. if requested, an `AudioHash`, and then waits for a bool: whether the audio is new. If it isn't,
+   the `Tags` of the file follow, and end the request;
+3. a `FileOpened`;
+4. arrays of patches;
+5. a `DecodeSummary`.
 
 An `AudioError` in place of any of them ends the request.
 """
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiosearch.audio.file_stat import read_file_stat
+from audiosearch.audio.packets import audio_hash
 from audiosearch.audio.tags import Tags, read_tags
 from audiosearch.embedding.child_process import MAX_MEMORY_BYTES, exit_with_parent, limit_memory
 from audiosearch.embedding.patch_reader import PatchReader
@@ -49,10 +52,26 @@ class DecodeRequest:
         Absolute path.
     excerpt_seconds : float or None
         Decode only about this much of the file; None for all of it.
+    has_audio_hash : bool
+        Whether to send the hash of the file's audio packets.
     """
 
     path: str
     excerpt_seconds: float | None
+    has_audio_hash: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AudioHash:
+    """Message with the hash of a file's audio packets.
+
+    Attributes
+    ----------
+    digest : str
+        32 hexadecimal digits; empty if unknown.
+    """
+
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +132,13 @@ def _handle(connection: Connection, request: DecodeRequest) -> None:
     path = request.path
     try:
         connection.send(read_file_stat(path))
-        should_decode = connection.recv()
-        if not should_decode:
+        if not connection.recv():  # the content is known
             return
+        if request.has_audio_hash:
+            connection.send(AudioHash(audio_hash(path)))
+            if not connection.recv():  # the audio is known
+                connection.send(read_tags(path))
+                return
         with PatchReader(path, excerpt_seconds=request.excerpt_seconds) as reader:
             connection.send(FileOpened(reader.info.seconds))
             for patches in _grouped(reader):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from audiosearch.audio.file_stat import FileStat
+    from audiosearch.audio.tags import Tags
     from audiosearch.embedding.decoder_worker import DecodeSummary
     from audiosearch.models.registry import Model
     from audiosearch.models.runtime import Network
@@ -52,8 +53,9 @@ class Pipeline:
     n_jobs : int, optional
         Number of decoder processes, and of threads of the network. Default: the number of cores.
     known_hashes : container of str
-        Content hashes of files that need no embedding. Among files with the same content, only
-        the first one is ever embedded.
+        Hashes of files that need no embedding, of their content or their audio packets. Of a file
+        with known audio, only the tags are read. Among files with the same content, only the first
+        one is ever embedded.
     open_local : callable
         Context manager that yields the local file for a path; it may raise an AudioError.
         Default: `audiosearch.audio.local_file.open_local`.
@@ -95,7 +97,7 @@ class Pipeline:
         self._failure: BaseException | None = None
         self._decoders: list[DecoderProcess] = []
         self._messages: queue.Queue[
-            tuple[FileInProgress, Float32 | DecodeSummary | AudioError] | None
+            tuple[FileInProgress, Float32 | DecodeSummary | Tags | AudioError] | None
         ] = queue.Queue(_MAX_QUEUED_MESSAGES)
         self._results: queue.SimpleQueue[EmbeddingResult | BaseException | None]
         self._results = queue.SimpleQueue()
@@ -168,15 +170,20 @@ class Pipeline:
     def _decode(self, decoder: DecoderProcess, path: str) -> None:
         file = FileInProgress(path)
 
-        def should_decode(file_stat: FileStat) -> bool:
+        def is_new_content(file_stat: FileStat) -> bool:
             return self._is_new_content(file, local.original_stat(file_stat))
+
+        def is_new_audio(audio_hash: str) -> bool:
+            file.add_audio_hash(audio_hash)
+            return audio_hash not in self._known_hashes
 
         try:
             with self._open_local(path) as local:
                 messages = decoder.read(
                     local.path,
                     excerpt_seconds=self._excerpt_seconds,
-                    should_decode=should_decode,
+                    is_new_content=is_new_content,
+                    is_new_audio=is_new_audio,
                 )
                 for message in messages:
                     self._messages.put((file, message))

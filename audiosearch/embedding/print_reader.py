@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.decoder_worker import DecodeSummary
 from audiosearch.errors import AudioError
@@ -83,15 +85,16 @@ def _read(decoder: DecoderProcess, path: str) -> PrintResult:
     builder = PrintBuilder()
     content_hashes: list[str] = []
 
-    def should_decode(file_stat: FileStat) -> bool:
+    def is_new_content(file_stat: FileStat) -> bool:
         content_hashes.append(file_stat.content_hash)
         return True
 
     try:
-        for message in decoder.read(path, excerpt_seconds=None, should_decode=should_decode):
+        for message in decoder.read(path, excerpt_seconds=None, is_new_content=is_new_content):
             if isinstance(message, DecodeSummary):
                 return PrintResult(path, content_hashes[0], builder.finish(message.seconds))
-            builder.add(message)
+            if isinstance(message, np.ndarray):
+                builder.add(message)
     except AudioError as exc:
         return PrintResult(path, error=exc)
     raise AssertionError  # the decoder ends with a summary or an error

@@ -56,7 +56,7 @@ class Reader:
         excerpt_seconds : float or None
             Embed only about this much of each file; None for all of it.
         known_hashes : set of str
-            Content hashes of files that need no embedding.
+            Hashes of content and of audio packets that need no embedding.
 
         Returns
         -------

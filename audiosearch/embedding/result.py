@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from audiosearch.audio.tags import Tags
-
 if TYPE_CHECKING:
     from audiosearch.audio.file_stat import FileStat
+    from audiosearch.audio.tags import Tags
     from audiosearch.embedding.embedder import Embedding
     from audiosearch.errors import AudioError
-
-_NO_TAGS = Tags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +20,11 @@ class EmbeddingResult:
     ----------
     path : str
     file_stat : FileStat or None
-        Size, modification time and content hash; None if the file can't be opened.
+        Size, modification time and hashes; None if the file can't be opened.
     embedding : Embedding or None
-        None for a file that failed, or whose content is already known.
-    tags : Tags
-        Tags of the file; empty unless there is an embedding.
+        None for a file that failed, or whose content or audio is already known.
+    tags : Tags or None
+        Tags of the file; None if it failed, or its content is already known.
     duplicate_of : str or None
         Path of the file with the same content that was embedded instead.
     error : AudioError or None
@@ -37,6 +34,6 @@ class EmbeddingResult:
     path: str
     file_stat: FileStat | None = None
     embedding: Embedding | None = None
-    tags: Tags = _NO_TAGS
+    tags: Tags | None = None
     duplicate_of: str | None = None
     error: AudioError | None = None

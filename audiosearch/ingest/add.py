@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from audiosearch.audio.discovery import find_audio
+from audiosearch.audio.discovery import discover
 from audiosearch.embedding.patch_reader import check_excerpt
 from audiosearch.embedding.reader import LOCAL_READER, Reader
 from audiosearch.errors import AudioError
+from audiosearch.ingest.plan import find_states
 from audiosearch.ingest.result import AddResult, ReprocessPolicy, Status
-from audiosearch.ingest.store import store_embedded, store_known_content
+from audiosearch.ingest.store import settle, store_embedded, store_known_sound
 from audiosearch.library.file_state import FileStates, State
 from audiosearch.library.index import EmbeddingSpec, Failure, Index
 from audiosearch.models import registry
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from audiosearch.embedding.reader import EmbeddingResults
     from audiosearch.embedding.result import EmbeddingResult
+    from audiosearch.library.file_state import KnownFile
     from audiosearch.types import StrPath
 
-__all__ = ["AddResult", "Ingest", "ReprocessPolicy", "Status", "add", "states"]
+__all__ = ["AddResult", "Ingest", "ReprocessPolicy", "Status", "add"]
 
 _AUTO = registry.ModelRequest()
 
@@ -75,40 +77,17 @@ def add(
     --------
     Ingest : Does the same step by step.
     """
+    files = discover(paths)
     ingest = Ingest(
         directory,
-        find_audio(paths),
+        files.paths,
+        folder_aliases=files.folder_aliases,
         request=registry.ModelRequest(model, weights),
         excerpt_seconds=excerpt_seconds,
         reprocess=reprocess,
         reader=Reader(n_jobs=n_jobs),
     )
     return list(ingest)
-
-
-def states(
-    directory: StrPath, paths: Sequence[str], *, reader: Reader = LOCAL_READER
-) -> Iterator[tuple[str, State]]:
-    """Yield the state of each file in an index, without opening the file.
-
-    Files that don't exist are left out. If there is no index, all files are new.
-
-    Parameters
-    ----------
-    directory : str or path-like
-        Location of the index.
-    paths : sequence of str
-        Absolute paths.
-    reader : Reader
-        Looks up sizes and modification times.
-    """
-    index = Index(directory) if Index.exists(directory) else None
-    file_states = FileStates(index, paths)
-    if index is not None:
-        index.close()
-    for path in paths:
-        with contextlib.suppress(AudioError):
-            yield path, file_states.state(path, *reader.size_and_mtime(path))
 
 
 class Ingest:
@@ -123,7 +102,10 @@ class Ingest:
     directory : str or path-like
         Location of the index. If it doesn't exist, it is created with the first embedded file.
     paths : sequence of str
-        Absolute paths of files, as `audiosearch.audio.discovery.find_audio` returns them.
+        Absolute paths of files, as `audiosearch.audio.discovery.discover` returns them. Paths
+        of the same file, by symbolic links, count once.
+    folder_aliases : sequence of str
+        Other paths of folders with these files. Tracks that are stored under them count too.
     request : ModelRequest
         Embedding model of a new index. An existing index keeps its model; asking for another
         one is an error.
@@ -137,7 +119,6 @@ class Ingest:
 
     Attributes
     ----------
-    paths : sequence of str
     spec : EmbeddingSpec
         Model and excerpt of the index.
 
@@ -154,6 +135,7 @@ class Ingest:
         directory: StrPath,
         paths: Sequence[str],
         *,
+        folder_aliases: Sequence[str] = (),
         request: registry.ModelRequest = _AUTO,
         excerpt_seconds: float | None = None,
         reprocess: ReprocessPolicy = ReprocessPolicy.CHANGED,
@@ -161,7 +143,6 @@ class Ingest:
     ) -> None:
         self._directory = directory
         check_excerpt(excerpt_seconds)
-        self.paths = paths
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
         self._reprocess = reprocess
@@ -171,7 +152,7 @@ class Ingest:
         self._results: EmbeddingResults | None = None  # of the current pass over the files
         self._previous_audio_seconds = 0.0  # of earlier passes
         try:
-            self._file_states = FileStates(self._index, paths)
+            self._file_states = FileStates(self._index, paths, folder_aliases)
             self._model = self._resolve_model(request)
             if excerpt_seconds is None and self._index:
                 excerpt_seconds = self._index.spec.excerpt_seconds
@@ -198,7 +179,7 @@ class Ingest:
 
     def __len__(self) -> int:
         """Return the number of files."""
-        return len(self.paths)
+        return len(self._file_states.files)
 
     @property
     def audio_seconds(self) -> float:
@@ -208,12 +189,7 @@ class Ingest:
     def __iter__(self) -> Iterator[AddResult]:
         """Add the files; results of files that need no embedding come first."""
         try:
-            for path in self.paths:
-                result = self._skip_reason(path)
-                if result is None:
-                    self._paths_to_embed.append(path)
-                else:
-                    yield result
+            yield from self._known_results()
             self._write_failures()
             while self._paths_to_embed:
                 self._results = self._start_embedding()
@@ -231,7 +207,7 @@ class Ingest:
     def _start_embedding(self) -> EmbeddingResults:
         known_hashes: set[str] = set()
         if self._index is not None and self._reprocess is not ReprocessPolicy.ALL:
-            known_hashes = self._index.storage.content_hashes()
+            known_hashes = self._index.storage.hashes()
         return self._reader.embed(
             self._paths_to_embed,
             self._model,
@@ -239,19 +215,40 @@ class Ingest:
             known_hashes=known_hashes,
         )
 
-    def _skip_reason(self, path: str) -> AddResult | None:
-        """Return the result of a file that needs no embedding; None for any other file."""
-        try:
-            state = self._file_states.state(path, *self._reader.size_and_mtime(path))
-        except AudioError as exc:
-            return self._failed(exc)
-        if state is State.UNCHANGED and self._reprocess is not ReprocessPolicy.ALL:
-            return AddResult(path, Status.UNCHANGED)
-        if state is State.FAILED and self._reprocess is ReprocessPolicy.CHANGED:
+    def _known_results(self) -> Iterator[AddResult]:
+        """Yield the results of files that need no embedding. Remember the paths of the others."""
+        self._forget_failures_of_links()
+        unsettled = []
+        for file, state in find_states(self._index, self._file_states, self._reader):
+            if isinstance(state, AudioError):
+                yield self._failed(state)
+            elif file.is_settled:
+                yield from self._skipped(file, state)
+            else:
+                unsettled.append((file, state))
+        if self._index is not None and unsettled:
+            settle(self._index, [file for file, _ in unsettled])
+            for file, state in unsettled:
+                yield from self._skipped(file, state)
+
+    def _forget_failures_of_links(self) -> None:
+        failures = self._file_states.failures
+        links = [path for file in self._file_states.files for path in file.paths[1:]]
+        if self._index is not None:
+            self._index.storage.remove_failures(failures[p] for p in links if p in failures)
+
+    def _skipped(self, file: KnownFile, state: State) -> Iterator[AddResult]:
+        """Yield the result of a file that needs no embedding. Remember the path of another one."""
+        path = file.path
+        is_current = state in (State.UNCHANGED, State.MOVED)
+        if is_current and self._reprocess is not ReprocessPolicy.ALL:
+            yield AddResult(path, Status(state.value))
+        elif state is State.FAILED and self._reprocess is ReprocessPolicy.CHANGED:
             hint = "Failed files are tried again once they change, or with --retry."
             reason = self._file_states.failures[path].reason
-            return AddResult(path, Status.FAILED, message=reason, hint=hint)
-        return None
+            yield AddResult(path, Status.FAILED, message=reason, hint=hint)
+        else:
+            self._paths_to_embed.append(path)
 
     def _store(self, batch: list[EmbeddingResult]) -> list[AddResult]:
         """Store a batch of results in one transaction."""
@@ -268,7 +265,8 @@ class Ingest:
     def _add_result(self, result: EmbeddingResult) -> AddResult | None:
         """Return the result of adding a file; None if the file must be embedded after all.
 
-        Failures and files with known content are stored here; embedded files are stored already.
+        Failures and files with known content or audio are stored here; embedded files are stored
+        already.
         """
         if result.error is not None:
             return self._failed(result.error)
@@ -278,8 +276,8 @@ class Ingest:
         if result.file_stat is None or self._index is None:
             message = "a result without an error has the file's size and modification time"
             raise ValueError(message)
-        add_result = store_known_content(self._index, result, result.file_stat)
-        if add_result is None:  # the track with this content has changed in the meantime
+        add_result = store_known_sound(self._index, result, result.file_stat)
+        if add_result is None:  # the track with this sound has changed in the meantime
             self._paths_to_embed.append(result.path)
         return add_result
 

@@ -11,6 +11,7 @@ class Status(str, Enum):
 
     ADDED = "added"
     MOVED = "moved"
+    RETAGGED = "retagged"  # only its tags have changed, so it was not embedded again
     UNCHANGED = "unchanged"
     FAILED = "failed"
 

@@ -8,12 +8,28 @@ from typing import TYPE_CHECKING
 from audiosearch.audio.discovery import is_missing
 from audiosearch.ingest.result import AddResult, Status
 from audiosearch.library.index import Index, Track
+from audiosearch.paths import real_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from audiosearch.audio.file_stat import FileStat
     from audiosearch.audio.tags import Tags
     from audiosearch.embedding.embedder import Embedding
     from audiosearch.embedding.result import EmbeddingResult
+    from audiosearch.library.file_state import KnownFile
+
+
+def settle(index: Index, files: Sequence[KnownFile]) -> None:
+    """Leave each file one track, and give it the best path of the file. Nothing is embedded."""
+    storage = index.storage
+    with index.transaction():
+        surplus = [storage.track_at(path) for file in files for path in file.stored_paths[1:]]
+        moved = [
+            (storage.track_at(file.stored_paths[0]), file.path) for file in files if file.is_moved
+        ]
+        index.remove(track for track in surplus if track is not None)
+        storage.move((track, path) for track, path in moved if track is not None)
 
 
 def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
@@ -23,44 +39,47 @@ def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
         {result.file_stat.content_hash for result in results if result.file_stat is not None}
     )
     for result in results:
-        file_stat, embedding = result.file_stat, result.embedding
-        if file_stat is None or embedding is None:
-            message = "an embedded file has a size, a modification time and an embedding"
+        file_stat, embedding, tags = result.file_stat, result.embedding, result.tags
+        if file_stat is None or embedding is None or tags is None:
+            message = "an embedded file has a size, a modification time, an embedding and tags"
             raise ValueError(message)
         same_content = tracks_by_content[file_stat.content_hash]
         moved = _first_missing(same_content)
         if moved is not None and index.storage.track_at(result.path) is None:
             index.storage.update(replace(moved, path=result.path))
             same_content.remove(moved)
-        track = _track(result.path, file_stat, embedding, result.tags)
+        track = _track(result.path, file_stat, embedding, tags)
         rows.append((track, embedding.vector))
     if rows:
         index.add_all(rows)
 
 
-def store_known_content(
+def store_known_sound(
     index: Index, result: EmbeddingResult, file_stat: FileStat
 ) -> AddResult | None:
-    """Store a file whose content is already in the index, with that track's vector.
+    """Store a file whose content or audio is already in the index, with that track's vector.
 
     Returns
     -------
     AddResult or None
-        None if no track has this content any more.
+        None if no track has this content or audio any more.
     """
-    path = result.path
-    same_content = index.tracks_of({file_stat.content_hash})[file_stat.content_hash]
-    if not same_content:
+    path, tags = result.path, result.tags
+    digest = file_stat.content_hash if tags is None else file_stat.audio_hash
+    same_sound = index.tracks_of({digest})[digest]
+    if not same_sound:
         return None
     current = index.storage.track_at(path)
     duplicate = result.duplicate_of and index.storage.track_at(result.duplicate_of)
-    moved = _first_missing(same_content)
-    is_unchanged = current in same_content
-    source = duplicate or (current if is_unchanged else None) or moved or same_content[0]
+    moved = _first_missing(same_sound)
+    is_same = current in same_sound
+    source = duplicate or (current if is_same else None) or moved or same_sound[0]
     track = replace(source, path=path, size=file_stat.size, mtime_ns=file_stat.mtime_ns)
+    if tags is not None:
+        track = replace(track, content_hash=file_stat.content_hash, **asdict(tags))
     if source is current:
         index.storage.update(track)
-        return AddResult(path, Status.UNCHANGED)
+        return AddResult(path, Status.UNCHANGED if tags is None else Status.RETAGGED)
     if source is moved and current is None:
         index.storage.update(track)
         return AddResult(path, Status.MOVED)
@@ -69,8 +88,8 @@ def store_known_content(
 
 
 def _first_missing(tracks: list[Track]) -> Track | None:
-    """Return the first track whose file no longer exists."""
-    return next((track for track in tracks if is_missing(track.path)), None)
+    """Return the first track whose file no longer exists, even if a link to it does."""
+    return next((track for track in tracks if is_missing(real_path(track.path))), None)
 
 
 def _track(path: str, file_stat: FileStat, embedding: Embedding, tags: Tags) -> Track:

@@ -6,27 +6,57 @@ import math
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import UsageError
-from audiosearch.paths import absolute
+from audiosearch.paths import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_LIST_SEPARATORS = re.compile(r"\s*[;,/|]\s*")
+_CACHED_TAGS = 10_000  # of which a search keeps the folded values
+_GENRE_SEPARATORS = re.compile(r"\s*[;,/|]\s*")
 
 
-def split_values(text: str) -> list[str]:
-    """Split a tag that lists several values, such as genres.
+def split_genres(genre: str) -> list[str]:
+    """Split a tag that lists several genres, with any of the usual separators.
 
     Examples
     --------
-    >>> split_values("Jazz; Soul"), split_values("Rock")
-    (['Jazz', 'Soul'], ['Rock'])
+    >>> split_genres("Jazz; Soul"), split_genres("Folk/World"), split_genres("Rock")
+    (['Jazz', 'Soul'], ['Folk', 'World'], ['Rock'])
     """
-    return _LIST_SEPARATORS.split(text)
+    return _GENRE_SEPARATORS.split(genre)
+
+
+def genre_values(genre: str | None) -> list[str]:
+    """Return the texts that match a genre tag: the whole tag, and each genre in it.
+
+    Examples
+    --------
+    >>> genre_values("Jazz; Folk/World"), genre_values("Rock")
+    (['Jazz; Folk/World', 'Jazz', 'Folk/World', 'Folk', 'World'], ['Rock'])
+    """
+    return _values(genre, split_genres(genre or ""))
+
+
+def artist_values(artist: str | None) -> list[str]:
+    """Return the texts that match an artist tag: the whole tag, and each artist in it.
+
+    Examples
+    --------
+    >>> artist_values("Band; Singer"), artist_values("AC/DC")
+    (['Band; Singer', 'Band', 'Singer'], ['AC/DC'])
+    """
+    return _values(artist, [])
+
+
+def _values(text: str | None, parts: list[str]) -> list[str]:
+    from audiosearch.library.track import split_list  # here: every command imports this module
+
+    return [] if text is None else list(dict.fromkeys([text, *split_list(text), *parts]))
 
 
 def sql_functions() -> dict[str, Callable[..., Any]]:
@@ -36,10 +66,21 @@ def sql_functions() -> dict[str, Callable[..., Any]]:
     def folded(text: str | None) -> str | None:
         return None if text is None else fold(text)
 
-    def lists(text: str | None, value: str) -> bool:
-        return text is not None and value in (fold(text), *split_values(fold(text)))
+    def lists_artist(text: str | None, folded_value: str) -> bool:
+        return folded_value in folded_artists(text)
 
-    return {"folded": folded, "lists": lists}
+    def lists_genre(text: str | None, folded_value: str) -> bool:
+        return folded_value in folded_genres(text)
+
+    @lru_cache(_CACHED_TAGS)
+    def folded_artists(text: str | None) -> frozenset[str]:
+        return frozenset(map(fold, artist_values(text)))
+
+    @lru_cache(_CACHED_TAGS)
+    def folded_genres(text: str | None) -> frozenset[str]:
+        return frozenset(map(fold, genre_values(text)))
+
+    return {"folded": folded, "lists_artist": lists_artist, "lists_genre": lists_genre}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +124,8 @@ class Filters:
     """Conditions that a track must meet.
 
     Different fields are AND-ed, and values for the same field are OR-ed. A missing tag never
-    matches. Case doesn't matter. A genre tag that lists several genres matches each of them.
+    matches. Case doesn't matter, nor does the normal form of Unicode. A tag that lists several
+    artists or genres matches each of them.
 
     Attributes
     ----------
@@ -125,16 +167,18 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
     from audiosearch.library.track import fold  # here, because every command imports this module
 
     alternatives: dict[str, list[list[Any]]] = {
-        "(folded(artist) = ? OR folded(album_artist) = ?)": [
+        "(lists_artist(artist, ?) OR lists_artist(album_artist, ?))": [
             [fold(artist)] * 2 for artist in filters.artist
         ],
         "folded(album) = ?": [[fold(album)] for album in filters.album],
-        "lists(genre, ?)": [[fold(genre)] for genre in filters.genre],
+        "lists_genre(genre, ?)": [[fold(genre)] for genre in filters.genre],
         "year BETWEEN ? AND ?": [[span.min, span.max] for span in filters.year],
         "(seconds > 0 AND seconds BETWEEN ? AND ?)": [
             [span.min, span.max] for span in filters.seconds
         ],
-        "substr(path, 1, ?) = ?": [_prefix(folder) for folder in filters.folder],
+        "substr(path, 1, ?) = ?": [
+            _prefix(name) for folder in filters.folder for name in names_of(folder)
+        ],
     }
     for clause, values in alternatives.items():
         if values:
@@ -142,5 +186,5 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _prefix(folder: str) -> list[Any]:
-    prefix = os.fsencode(os.path.join(absolute(folder), ""))
+    prefix = os.fsencode(os.path.join(folder, ""))
     return [len(prefix), prefix]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
 from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Totals, Track
-from audiosearch.paths import absolute
+from audiosearch.paths import names_of, real_path, real_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -251,13 +252,26 @@ class Index:
         Parameters
         ----------
         name : str
-            A stored path, a path relative to the current folder, or ``#ID``. They are tried in
-            this order.
+            A stored path, a path relative to the current folder, ``#ID``, or another path of a
+            stored file, by symbolic links. They are tried in this order.
         """
-        track = self.storage.track_at(name) or self.storage.track_at(absolute(name))
-        if track is None and re.fullmatch(r"#[0-9]{1,18}", name):
+        for path in (name, *names_of(name)):
+            if track := self.storage.track_at(path):
+                return track
+        if re.fullmatch(r"#[0-9]{1,18}", name):
             return next(self.storage.tracks([int(name[1:])]), None)
-        return track
+        return self._track_behind_links(name)
+
+    def _track_behind_links(self, path: str) -> Track | None:
+        """Return the track that is stored under a link to a file; None if there is none."""
+        try:
+            size = os.stat(path).st_size
+        except (OSError, ValueError):
+            return None
+        real = real_path(path)
+        tracks = list(self.storage.tracks_of_sizes([size]))
+        candidates = zip(tracks, real_paths(track.path for track in tracks), strict=True)
+        return next((track for track, candidate in candidates if candidate == real), None)
 
     def resolve_all(self, name: str) -> list[Track]:
         """Return the track with a name; if there is none, all tracks in the folder of that name.
@@ -272,13 +286,21 @@ class Index:
         if not name:
             raise UsageError("The name of a track is empty.", hint="Enter a path or an #ID.")
         track = self.resolve(name)
-        tracks = [track] if track else self.storage.tracks_under(absolute(name))
+        tracks = [track] if track else self.tracks_in(name)
         if not tracks:
-            raise TrackNotFound(
-                f"The index {self.location} has no track under {name}.",
-                hint="`audiosearch list` shows the tracks with their paths and ids.",
-            )
+            raise self.no_track(name)
         return tracks
+
+    def no_track(self, name: str) -> TrackNotFound:
+        """Return the error that no track has a name."""
+        return TrackNotFound(
+            f"The index {self.location} has no track under {name}.",
+            hint="`audiosearch list` shows the tracks with their paths and ids.",
+        )
+
+    def tracks_in(self, folder: str) -> list[Track]:
+        """Return the tracks in a folder, which may be a link, and in its subfolders."""
+        return [track for name in names_of(folder) for track in self.storage.tracks_under(name)]
 
     def search_text(self, words: str, *, limit: int = 20, offset: int = 0) -> list[Track]:
         """Return tracks with all words in their tags or path, best first.
@@ -289,11 +311,12 @@ class Index:
         tracks = {track.id: track for track in self.storage.tracks(ids)}
         return [tracks[i] for i in ids if i in tracks]
 
-    def tracks_of(self, content_hashes: Iterable[str]) -> dict[str, list[Track]]:
-        """Return the tracks that have each content hash, by content hash."""
-        result: dict[str, list[Track]] = {content_hash: [] for content_hash in content_hashes}
+    def tracks_of(self, hashes: Iterable[str]) -> dict[str, list[Track]]:
+        """Return the tracks that have each hash, of their content or their audio, by hash."""
+        result: dict[str, list[Track]] = {digest: [] for digest in hashes}
         for track in self.storage.tracks_of(list(result)):
-            result[track.content_hash].append(track)
+            for digest in result.keys() & {track.content_hash, track.audio_hash}:
+                result[digest].append(track)
         return result
 
     def totals(self) -> Totals:
@@ -407,14 +430,14 @@ class Index:
     # Spectral prints
 
     def prints(self, tracks: Iterable[Track]) -> dict[str, SpectralPrint]:
-        """Return the stored spectral prints of tracks, by content hash.
+        """Return the stored spectral prints of tracks, by the hash of their sound.
 
         They are empty if the backend doesn't keep any.
         """
-        hashes = {track.content_hash for track in tracks} - {""}
+        hashes = {track.sound_hash for track in tracks} - {""}
         return {} if self._parts.prints is None else self._parts.prints.prints(sorted(hashes))
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
-        """Store spectral prints by content hash, if the backend keeps any."""
+        """Store spectral prints by the hash of the sound, if the backend keeps any."""
         if self._parts.prints is not None:
             self._parts.prints.put_prints(prints)

@@ -73,8 +73,11 @@ class TrackStorage(Protocol):
     def track_at(self, path: str) -> Track | None:
         """Return the track with exactly this path; None if there is none."""
 
-    def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
-        """Yield the tracks that have one of the given content hashes."""
+    def tracks_of(self, hashes: Sequence[str]) -> Iterator[Track]:
+        """Yield the tracks that have one of the given hashes, of their content or their audio."""
+
+    def tracks_of_sizes(self, sizes: Sequence[int]) -> Iterator[Track]:
+        """Yield the tracks whose files had one of the given sizes, in bytes."""
 
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks in a folder and its subfolders."""
@@ -88,8 +91,11 @@ class TrackStorage(Protocol):
         A word also matches longer words that begin with it.
         """
 
-    def content_hashes(self) -> set[str]:
-        """Return the content hashes of all tracks that have one."""
+    def hashes(self) -> set[str]:
+        """Return the known hashes of all tracks, of their content and of their audio."""
+
+    def artists(self) -> set[str]:
+        """Return the different artist and album artist tags."""
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Return size (bytes) and modification time (ns) by path, for the paths that are stored."""
@@ -166,13 +172,16 @@ class CoordinateStorage(Protocol):
 
 
 class PrintStorage(Protocol):
-    """Spectral prints of files, by content hash. So the print of a changed file is not used."""
+    """Spectral prints of files, by the hash of their sound: see `Track.sound_hash`.
 
-    def prints(self, content_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
-        """Return the stored prints of files with the given content hashes."""
+    So the print of a changed file is not used.
+    """
+
+    def prints(self, sound_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
+        """Return the stored prints of files with the given hashes."""
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
-        """Store prints by content hash.
+        """Store prints by hash.
 
         In a folder, the prints of files that are no longer tracks are removed.
         """

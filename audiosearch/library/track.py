@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import asdict, dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from audiosearch import defaults
 from audiosearch.errors import TrackNotFound, UsageError
@@ -16,14 +17,35 @@ UNIT_TOLERANCE: Final = 1e-3  # largest difference of a stored vector's length f
 
 
 def fold(text: str | None) -> str:
-    """Return a tag in the form in which tags are compared: case-folded and trimmed.
+    """Return a text in the form in which texts are compared: case-folded, in NFC, and trimmed.
 
     Examples
     --------
     >>> fold(" The Band ") == fold("THE BAND"), fold(None)
     (True, '')
+    >>> fold("Bj\N{LATIN SMALL LETTER O WITH DIAERESIS}rk") == fold("Bjo\N{COMBINING DIAERESIS}rk")
+    True
+
+    References
+    ----------
+    .. [1] The Unicode Standard, definition D145, canonical caseless matching: case folding applies
+       to decomposed text.
     """
-    return (text or "").strip().casefold()
+    folded = (text or "").strip()
+    if folded.isascii():
+        return folded.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", folded).casefold())
+
+
+def split_list(text: str | None) -> list[str]:
+    """Return the values of a tag that joins several by ";".
+
+    Examples
+    --------
+    >>> split_list("Jazz; Soul"), split_list("Rock"), split_list(None)
+    (['Jazz', 'Soul'], ['Rock'], [])
+    """
+    return [value for part in (text or "").split(";") if (value := part.strip())]
 
 
 def artist_and_title(artist: str | None, title: str | None) -> str:
@@ -145,13 +167,16 @@ class Track:
         Time of the last change, in nanoseconds since 1970.
     content_hash : str
         BLAKE3 of the file's bytes, 32 hexadecimal digits; empty if unknown.
+    audio_hash : str
+        BLAKE3 of the file's audio packets, which tags aren't part of: 32 hexadecimal digits; empty
+        if unknown.
     seconds : float
         Duration in seconds; 0 if unknown.
     sample_rate_hz, channels : int
     format : str
         Format of the file, such as "mp3".
     title, artist, album, album_artist, genre : str or None
-        Tags; None if missing.
+        Tags; None if missing. Several artists, album artists or genres are joined by "; ".
     year, track_number : int or None
         Tags; None if missing.
     id : int
@@ -173,7 +198,27 @@ class Track:
     genre: str | None = None
     year: int | None = None
     track_number: int | None = None
+    audio_hash: str = ""
     id: int = 0
+
+    @property
+    def sound_hash(self) -> str:
+        """Hash of the file's audio packets, or else of its bytes; empty if both are unknown."""
+        return self.audio_hash or self.content_hash
+
+    @property
+    def artists(self) -> list[str]:
+        """Artists of the track, one text each."""
+        return split_list(self.artist)
+
+    @property
+    def genres(self) -> list[str]:
+        """Genres of the track, one text each."""
+        return split_list(self.genre)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields and the lists ``artists`` and ``genres``, as values for JSON."""
+        return asdict(self) | {"artists": self.artists, "genres": self.genres}
 
     @property
     def label(self) -> str:

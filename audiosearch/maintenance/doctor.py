@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiosearch.audio.discovery import is_missing
-from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, ModelError
+from audiosearch.errors import (
+    IndexNotFound,
+    IndexUnwritable,
+    LibraryError,
+    ModelError,
+    NewerIndex,
+)
 from audiosearch.library.backend import Capability, recover, supports
 from audiosearch.library.index import EmbeddingSpec, Index
 from audiosearch.library.track import UNIT_TOLERANCE
@@ -62,8 +68,8 @@ def examine(location: StrPath) -> list[Finding]:
 
     Raises
     ------
-    IndexNotFound, IndexUnwritable
-        If the index doesn't exist, or can't be opened.
+    IndexNotFound, IndexUnwritable, NewerIndex
+        If the index doesn't exist, can't be opened, or belongs to a newer version.
     """
     database = _check_database(location)
     if database.state is State.ERROR:
@@ -82,7 +88,7 @@ def _check_database(location: StrPath) -> Finding:
     try:
         with Index(location) as index:
             problems, n_tracks = index.storage.problems(), index.n_tracks
-    except (IndexNotFound, IndexUnwritable):
+    except (IndexNotFound, IndexUnwritable, NewerIndex):
         raise
     except LibraryError as exc:
         if not supports(location, Capability.RECOVER):

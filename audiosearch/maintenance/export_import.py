@@ -14,7 +14,7 @@ from audiosearch import defaults
 from audiosearch.atomic import atomic_path
 from audiosearch.errors import LibraryError, MissingExtra, ModelMismatch
 from audiosearch.library.index import EmbeddingSpec, Index, Track
-from audiosearch.maintenance.fields_file import TRACK_FIELDS, read_tracks
+from audiosearch.maintenance.fields_file import TRACK_FIELDS, Problems, read_tracks
 from audiosearch.models import registry
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def export(index: Index, folder: Path) -> int:
             np.lib.format.write_array_header_1_0(vectors, header)
             for track, vector in rows:
                 vectors.write(vector.tobytes())
-                lines.write(json.dumps(asdict(track), ensure_ascii=False) + "\n")
+                lines.write(json.dumps(track.to_json(), ensure_ascii=False) + "\n")
         with atomic_path(folder / SPEC) as draft:
             draft.write_text(json.dumps(_spec_to_json(index.spec)) + "\n", encoding="utf-8")
     except OSError as exc:
@@ -149,7 +149,8 @@ def import_vectors(
 ) -> list[Track]:
     """Add tracks with vectors from any source to an index.
 
-    In a folder, all of them are added, or none.
+    A row without a usable path or vector is left out, and a value that doesn't fit its field is
+    ignored. Both are logged as warnings. In a folder, all other rows are added, or none.
 
     Parameters
     ----------
@@ -177,27 +178,47 @@ def import_vectors(
     Raises
     ------
     LibraryError
-        If a file can't be read, or the files don't fit together.
+        If a file can't be read, the files don't fit together, or no row can be added.
     ModelMismatch
         If the index has vectors of another model or dimension.
     UsageError
         If ``names`` has a field that `Track` lacks.
     """
     vectors = _unit_vectors(vectors_file)
-    tracks = read_tracks(fields_file, names or {})
+    problems = Problems(fields_file)
+    tracks = read_tracks(fields_file, names or {}, problems)
     if len(tracks) != len(vectors):
         raise LibraryError(
             f"{fields_file} has {len(tracks)} rows, but {vectors_file} has {len(vectors)} vectors.",
             hint="Both need the same number of rows, in the same order.",
         )
-    if len({track.path for track in tracks}) < len(tracks):
+    rows = _usable_rows(tracks, vectors, problems)
+    if tracks and not rows:
         raise LibraryError(
-            f"Two rows of {fields_file} have the same path.", hint="Give each track its own path."
+            f"No row can be imported. {problems.sentences()[0]}", hint="Correct the rows."
         )
     with _open_index(location, model, vectors_file, vectors.shape[1]) as index:
-        stored = index.add_all(zip(tracks, vectors, strict=True))
+        stored = index.add_all(rows)
         index.sync()
+    problems.warn()
     return stored
+
+
+def _usable_rows(
+    tracks: list[Track | None], vectors: Float32, problems: Problems
+) -> list[tuple[Track, Float32]]:
+    """Return the tracks with their vectors, except those without either, and repeated paths."""
+    rows: dict[str, tuple[Track, Float32]] = {}
+    for number, (track, vector) in enumerate(zip(tracks, vectors, strict=True), start=1):
+        if track is None:
+            continue
+        if not np.isfinite(vector).all():
+            problems.leave_out(number, "its vector is zero or not finite")
+        elif track.path in rows:
+            problems.leave_out(number, "an earlier row has the same path")
+        else:
+            rows[track.path] = (track, vector)
+    return list(rows.values())
 
 
 def _open_index(location: StrPath, model: str | None, vectors_file: Path, dimension: int) -> Index:
@@ -264,7 +285,10 @@ def _exported_spec(path: Path) -> EmbeddingSpec | None:
 
 
 def _unit_vectors(path: Path) -> Float32:
-    """Return the vectors in a NumPy file, scaled to length 1: float32, (n, dimension)."""
+    """Return the vectors in a NumPy file, scaled to length 1: float32, (n, dimension).
+
+    A vector that is zero or not finite is returned as NaN.
+    """
     hint = (
         f"Name a .npy file written by numpy.save, of shape (n, d) with d from "
         f"{defaults.MIN_DIMENSION} to {defaults.MAX_DIMENSION:,}."
@@ -290,10 +314,5 @@ def _unit_vectors(path: Path) -> Float32:
             hint="Save the vectors as float32.",
         )
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    unusable = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
-    if len(unusable):
-        raise LibraryError(
-            f"Vector {unusable[0] + 1} of {path} is zero or not finite.",
-            hint="Remove its row from both files.",
-        )
+    lengths[~(np.isfinite(lengths) & (lengths > 0))] = np.nan
     return np.asarray(vectors / lengths, dtype=np.float32)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
 import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from audiosearch import defaults
+from audiosearch.audio.dates import parse_year
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.index import Track
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 TRACK_FIELDS = {field.name: str(field.type) for field in fields(Track) if field.name != "id"}
 
 _ALIASES = {
+    "artists": "artist",
+    "genres": "genre",
     "track_name": "title",
     "artist_name": "artist",
     "album_name": "album",
@@ -27,10 +32,58 @@ _ALIASES = {
 }
 _MAX_NUMBER = 2.0**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
+_MAX_LISTED = 10  # rows that a warning lists
+
+log = logging.getLogger(__name__)
 
 
-def read_tracks(path: Path, names: Mapping[str, str]) -> list[Track]:
+class UnusableValue(ValueError):
+    """A value that can't be stored. The message says why."""
+
+
+class Problems:
+    """Rows of a file that are left out, and fields that are ignored, with the reasons.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows: dict[str, list[int]] = {}  # numbers of rows by what was done and why
+
+    def leave_out(self, row: int, reason: str) -> None:
+        """Note that a row, by its number from 1, is left out."""
+        self._rows.setdefault(f"left out {{}}: {reason}", []).append(row)
+
+    def ignore(self, row: int, name: str, reason: str) -> None:
+        """Note that a field of a row is ignored."""
+        self._rows.setdefault(f"ignored {name} in {{}}: {reason}", []).append(row)
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for each kind of problem. It lists the rows."""
+        return [
+            f"{self._path}: {text.format(_listed(numbers))}."
+            for text, numbers in self._rows.items()
+        ]
+
+    def warn(self) -> None:
+        """Log all problems."""
+        for sentence in self.sentences():
+            log.warning("%s", sentence)
+
+
+def _listed(numbers: list[int]) -> str:
+    listed = ", ".join(map(str, numbers[:_MAX_LISTED]))
+    n_more = len(numbers) - _MAX_LISTED
+    return f"row{'s' * (len(numbers) > 1)} {listed}" + (f" and {n_more} more" * (n_more > 0))
+
+
+def read_tracks(path: Path, names: Mapping[str, str], problems: Problems) -> list[Track | None]:
     """Read the tracks described in a file.
+
+    A value that doesn't fit its field counts as missing. A row without a usable path is left out.
 
     Parameters
     ----------
@@ -38,23 +91,29 @@ def read_tracks(path: Path, names: Mapping[str, str]) -> list[Track]:
         JSON (a list of objects), JSON lines or CSV, by its suffix.
     names : mapping of str to str
         Fields of `Track`, by the names that the file uses for them. The field names of `Track`
-        need no entry, and neither do ``track_name``, ``artist_name``, ``album_name`` and
-        ``file_name``.
+        need no entry, and neither do ``artists``, ``genres``, ``track_name``, ``artist_name``,
+        ``album_name`` and ``file_name``.
+    problems : Problems
+        Receives the rows that are left out and the fields that are ignored.
+
+    Returns
+    -------
+    list of Track or None
+        One for each row; None if it is left out.
 
     Raises
     ------
     LibraryError
-        If the file can't be read, or a value doesn't fit its field.
+        If the file can't be read.
     UsageError
         If ``names`` has a field that `Track` lacks.
     """
     return [
-        _track(row, f"{path}, row {number}")
-        for number, row in enumerate(_renamed(path, names), start=1)
+        _track(row, number, problems) for number, row in enumerate(_renamed(path, names), start=1)
     ]
 
 
-def _renamed(path: Path, names: Mapping[str, str]) -> list[dict[str, Any]]:
+def _renamed(path: Path, names: Mapping[str, str]) -> list[Any]:
     """Return the rows of a file, with the fields renamed to those of `Track`."""
     unknown = set(names.values()) - set(TRACK_FIELDS)
     if unknown:
@@ -64,28 +123,33 @@ def _renamed(path: Path, names: Mapping[str, str]) -> list[dict[str, Any]]:
         )
     track_names = _ALIASES | {name: name for name in TRACK_FIELDS} | dict(names)
     rows = _rows(path)
-    missing = [name for name in names if not any(name in row for row in rows)]
+    objects = [row for row in rows if isinstance(row, dict)]
+    missing = [name for name in names if not any(name in row for row in objects)]
     if missing:
         raise LibraryError(
             f"{path} has no field {', '.join(missing)}.",
-            hint=f"Its fields are {', '.join(rows[0])}." if rows else "It has no rows.",
+            hint=f"Its fields are {', '.join(objects[0])}." if objects else "It has no rows.",
         )
-    return [
-        {track_names[name]: value for name, value in row.items() if name in track_names}
-        for row in rows
-    ]
+    return [_renamed_row(row, track_names) if isinstance(row, dict) else row for row in rows]
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _renamed_row(row: dict[str, Any], track_names: Mapping[str, str]) -> dict[str, Any]:
+    """Rename the fields of a row. Of two fields for the same one, that with our name counts."""
+    items = sorted(row.items(), key=lambda item: item[0] not in _ALIASES)
+    return {
+        track_names[name]: value
+        for name, value in items
+        if name in track_names and value is not None
+    }
+
+
+def _rows(path: Path) -> list[Any]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix.lower() == ".csv":
                 return list(csv.DictReader(file))
             text = file.read()
-        if path.suffix.lower() == ".json":
-            rows = json.loads(text)
-        else:
-            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+        rows = json.loads(text) if path.suffix.lower() == ".json" else _json_lines(text)
     except (OSError, ValueError, csv.Error) as exc:
         raise LibraryError(
             f"{path} can't be read as JSON, JSON lines or CSV: {exc}.",
@@ -93,47 +157,89 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         ) from exc
     if isinstance(rows, dict):  # such as the output of `audiosearch list --format json`
         rows = next((value for value in rows.values() if isinstance(value, list)), None)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list) or (rows and not any(isinstance(row, dict) for row in rows)):
         raise LibraryError(
             f"{path} is not a list of objects.", hint="Write one object for each vector."
         )
     return rows
 
 
-def _track(row: dict[str, Any], where: str) -> Track:
-    if not row.get("path") and row.get("path") != 0:
-        raise LibraryError(
-            f"{where} has no path.",
-            hint="If the field has another name in the file, add --map NAME=path.",
-        )
-    return Track(**{name: _value(name, row.get(name), where) for name in TRACK_FIELDS})
+def _json_lines(text: str) -> list[Any]:
+    """Return the value in each line; None for an invalid one, unless all are invalid."""
+    rows = []
+    error = None
+    for line in filter(str.strip, text.split("\n")):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as exc:
+            rows.append(None)
+            error = exc
+    if error is not None and not any(rows):
+        raise error
+    return rows
 
 
-def _value(name: str, value: Any, where: str) -> Any:
+def _track(row: Any, number: int, problems: Problems) -> Track | None:
+    """Return the track in a row; None if the row has no usable path."""
+    if not isinstance(row, dict):
+        problems.leave_out(number, "not an object")
+        return None
+    if row.get("path") in (None, ""):
+        problems.leave_out(number, "no path (--map NAME=path names the field with the path)")
+        return None
+    values = {}
+    for name, kind in TRACK_FIELDS.items():
+        try:
+            values[name] = _value(name, row.get(name))
+        except UnusableValue as exc:
+            if name == "path":
+                problems.leave_out(number, f"its path {exc}")
+                return None
+            problems.ignore(number, name, f"it {exc}")
+            values[name] = _empty(kind)
+    return Track(**values)
+
+
+def _empty(kind: str) -> Any:
+    return None if kind.endswith("None") else _EMPTY_VALUES[kind]
+
+
+def _value(name: str, value: Any) -> Any:
+    """Return a value in the type of its field.
+
+    Raises
+    ------
+    UnusableValue
+        If it doesn't fit the field.
+    """
     kind = TRACK_FIELDS[name]
     if value is None or value == "":
-        return None if kind.endswith("None") else _EMPTY_VALUES[kind]
+        return _empty(kind)
+    if name == "year":
+        return parse_year(value)
     if kind.startswith("str"):
-        return _text(name, str(value), where)
+        return _text(name, value) or _empty(kind)
     number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
     if number is None or not abs(float(number[0])) < _MAX_NUMBER:
-        raise LibraryError(
-            f"{where}: {name} is not a number: {value}.", hint="Correct the value or remove it."
-        )
+        raise UnusableValue("is not a number")
+    if name == "seconds" and float(number[0]) < 0:  # players write -1 for an unknown length
+        return _EMPTY_VALUES[kind]
     if kind == "float":
         return float(number[0])
     is_whole = number[1] is None and number[2] is None
     return int(number[0]) if is_whole else int(float(number[0]))
 
 
-def _text(name: str, text: str, where: str) -> str:
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        value = defaults.LIST_SEPARATOR.join(str(part) for part in value if part)
+    if isinstance(value, dict):
+        raise UnusableValue("is not a text")
+    text = str(value)
     try:
         (os.fsencode if name == "path" else str.encode)(text)
-        if "\0" not in text:
-            return text
-    except UnicodeEncodeError:
-        pass
-    raise LibraryError(
-        f"{where}: {name} has characters that can't be stored: {text!a}.",
-        hint="Correct the value or remove it.",
-    )
+    except UnicodeEncodeError as exc:
+        raise UnusableValue("has characters that can't be stored") from exc
+    if "\0" in text:
+        raise UnusableValue("has characters that can't be stored")
+    return text

@@ -155,11 +155,13 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
             hint="Name both folders: `audiosearch relocate OLD NEW`.",
         )
     old_root, new_root = (absolute(os.fspath(folder)) for folder in (old, new))
-    tracks = index.resolve_all(old_root)
-    if any(track.path == old_root for track in tracks):
+    tracks = index.storage.tracks_under(old_root)
+    if not tracks and index.storage.track_at(old_root):
         raise TrackNotFound(
             f"{old_root} is a file, not a folder.", hint="Name the folder that moved."
         )
+    if not tracks:
+        raise index.no_track(old_root)
 
     def new_path(path: str) -> str:
         return os.path.join(new_root, path[len(os.path.join(old_root, "")) :])

@@ -6,17 +6,17 @@ A new format is one module with functions `write` and `read`, and one line in ea
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from audiosearch.errors import LibraryError
-from audiosearch.playlist_files import jspf, m3u8, xspf
+from audiosearch.playlist_files import jspf, m3u8, pls, xspf
+from audiosearch.playlist_files.entry import Entry, PlaylistFile, warnings_about
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from audiosearch.playlist_files.entry import Entry
+    from collections.abc import Iterator, Sequence
 
 
 class PlaylistFormat(str, Enum):
@@ -25,6 +25,7 @@ class PlaylistFormat(str, Enum):
     M3U8 = "m3u8"
     XSPF = "xspf"
     JSPF = "jspf"
+    PLS = "pls"
 
 
 class _FormatModule(Protocol):
@@ -33,14 +34,18 @@ class _FormatModule(Protocol):
     def write(self, entries: Sequence[Entry], name: str) -> bytes:
         """Return the contents of a playlist file."""
 
-    def read(self, content: bytes) -> list[Entry]:
-        """Return the entries of a playlist file; raise one of `_MALFORMED` if it isn't one."""
+    def read(self, content: bytes) -> Iterator[Entry | str]:
+        """Yield the entries of a playlist file, and a phrase for each of its faults.
+
+        If it isn't a playlist, raise one of `_MALFORMED`.
+        """
 
 
 _MODULES: dict[PlaylistFormat, _FormatModule] = {
     PlaylistFormat.M3U8: m3u8,
     PlaylistFormat.XSPF: xspf,
     PlaylistFormat.JSPF: jspf,
+    PlaylistFormat.PLS: pls,
 }
 
 #: Formats by file name suffix, in lower case.
@@ -49,6 +54,7 @@ SUFFIXES = {
     ".m3u8": PlaylistFormat.M3U8,
     ".xspf": PlaylistFormat.XSPF,
     ".jspf": PlaylistFormat.JSPF,
+    ".pls": PlaylistFormat.PLS,
 }
 
 # Exceptions that the readers raise for files that aren't playlists.
@@ -69,7 +75,7 @@ def playlist_text(entries: Sequence[Entry], name: str, playlist_format: Playlist
     return _MODULES[playlist_format].write(entries, name)
 
 
-def read_playlist(path: str) -> list[Entry]:
+def read_playlist(path: str) -> PlaylistFile:
     """Read a playlist file.
 
     Relative paths in the file stay relative. `absolute_path` makes them absolute.
@@ -83,11 +89,14 @@ def read_playlist(path: str) -> list[Entry]:
         content = Path(path).read_bytes()
     except OSError as exc:
         raise _unreadable(path, exc) from exc
-    return parse_playlist(content, path)
+    return replace(parse_playlist(content, path), folder=os.path.dirname(os.path.abspath(path)))
 
 
-def parse_playlist(content: bytes, name: str) -> list[Entry]:
-    """Return the entries of a playlist file.
+def parse_playlist(content: bytes, name: str) -> PlaylistFile:
+    """Return the contents of a playlist file from another machine.
+
+    A field that can't be read is left out, and so is an entry without a usable path, with a
+    warning.
 
     Parameters
     ----------
@@ -103,9 +112,12 @@ def parse_playlist(content: bytes, name: str) -> list[Entry]:
         If the contents aren't a playlist of this format.
     """
     try:
-        return _MODULES[_format_of(name)].read(content)
+        items = list(_MODULES[_format_of(name)].read(content))
     except _MALFORMED as exc:
         raise _unreadable(name, exc) from exc
+    entries = tuple(item for item in items if isinstance(item, Entry))
+    faults = [item for item in items if isinstance(item, str)]
+    return PlaylistFile(name, entries, tuple(warnings_about(name, faults)))
 
 
 def absolute_path(playlist: str, path: str) -> str:
@@ -128,5 +140,5 @@ def _format_of(name: str) -> PlaylistFormat:
 def _unreadable(name: str, error: Exception) -> LibraryError:
     return LibraryError(
         f"Can't read {name} as a playlist ({_format_of(name).value}): {error}.",
-        hint="Use a .m3u8, .xspf or .jspf file.",
+        hint="Use a .m3u8, .xspf, .jspf or .pls file.",
     )

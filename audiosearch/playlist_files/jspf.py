@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.playlist_files.entry import Entry
-from audiosearch.playlist_files.uri import path_to_uri, uri_to_path
+from audiosearch.playlist_files.entry import Entry, make_entry
+from audiosearch.playlist_files.text import decode_text, parse_seconds, readable
+from audiosearch.playlist_files.uri import path_to_uri, possible_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 def write(entries: Sequence[Entry], name: str) -> bytes:
@@ -23,40 +24,58 @@ def write(entries: Sequence[Entry], name: str) -> bytes:
     return (json.dumps(document, ensure_ascii=True, indent=2) + "\n").encode()
 
 
-def read(content: bytes) -> list[Entry]:
-    """Return the entries of a JSPF file.
+def read(content: bytes) -> Iterator[Entry | str]:
+    """Yield the entries of a JSPF file, and a warning for each one without a usable path.
 
     Raises
     ------
     ValueError, LookupError, TypeError, AttributeError, RecursionError
         If the file isn't a JSPF playlist.
     """
-    entries = []
-    for track in json.loads(content)["playlist"]["track"]:
-        locations = track.get("location") or []
-        if locations:
-            location = locations if isinstance(locations, str) else locations[0]
-            entries.append(entry_from_fields(track, location))
-    return entries
+    # Numbers stay texts, so that none of them can be out of range.
+    document = json.loads(
+        readable(decode_text(content)),
+        strict=False,
+        parse_int=str,
+        parse_float=str,
+        parse_constant=str,
+    )
+    for track in _list(document["playlist"].get("track")):
+        if isinstance(track, dict):
+            locations = [text for text in _list(track.get("location")) if isinstance(text, str)]
+            yield entry_from_fields(track, locations)
+        else:
+            yield f"an entry is not a JSON object: {json.dumps(track)[:80]}"
 
 
-def entry_from_fields(fields: Mapping[str, Any], location: str) -> Entry:
-    """Return an entry from the fields that JSPF and XSPF share.
+def entry_from_fields(fields: Mapping[str, Any], locations: Iterable[str]) -> Entry | str:
+    """Return an entry from the fields that JSPF and XSPF share, or a warning if it has no path.
 
     Parameters
     ----------
-    fields : mapping of str to str or float
-        ``title``, ``creator``, ``album`` and ``duration`` (milliseconds); each may be missing.
-    location : str
-        URI of the track, or a reference relative to the playlist.
+    fields : mapping of str to str
+        ``title``, ``creator``, ``album`` and ``duration`` (milliseconds). Each may be missing.
+        A value that isn't a text is ignored.
+    locations : iterable of str
+        URIs of the track, or references relative to the playlist, the most important first.
     """
-    return Entry(
-        uri_to_path(location),
-        fields.get("title") or None,
-        fields.get("creator") or None,
-        fields.get("album") or None,
-        float(fields.get("duration") or 0) / 1_000,
+    texts = {
+        key: readable(value).strip() for key, value in fields.items() if isinstance(value, str)
+    }
+    return make_entry(
+        [path for location in locations for path in possible_paths(location, is_uri=True)],
+        title=texts.get("title") or None,
+        artist=texts.get("creator") or None,
+        album=texts.get("album") or None,
+        seconds=parse_seconds(texts.get("duration", ""), units_per_second=1_000),
     )
+
+
+def _list(value: Any) -> list[Any]:
+    """Return a value as a list. Some programs write a single item without brackets."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def _track_fields(entry: Entry) -> dict[str, Any]:

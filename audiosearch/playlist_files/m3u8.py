@@ -14,49 +14,60 @@ from typing import TYPE_CHECKING
 
 from audiosearch.library.track import artist_and_title
 from audiosearch.paths import is_url
-from audiosearch.playlist_files.entry import Entry
-from audiosearch.playlist_files.uri import has_scheme, path_to_uri, uri_to_path
+from audiosearch.playlist_files.entry import Entry, make_entry
+from audiosearch.playlist_files.text import lines_of, parse_seconds, readable
+from audiosearch.playlist_files.uri import has_scheme, path_to_uri, possible_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+# Duration, attributes such as group="a, b", and label.
+_EXTINF = re.compile(r'\s*#EXTINF:\s*([^\s,"]*)(?:"[^"]*"|[^",])*,?(.*)', re.IGNORECASE)
 
 
 def write(entries: Sequence[Entry], name: str) -> bytes:
     """Return the contents of an M3U8 file."""
-    lines = ["#EXTM3U", f"#PLAYLIST:{_single_line(name)}"]
+    lines = ["#EXTM3U", f"#PLAYLIST:{single_line(name)}"]
     for entry in entries:
-        label = artist_and_title(entry.artist, entry.title) or PurePath(entry.path).stem
-        seconds = round(entry.seconds) if entry.seconds else -1
-        lines += [f"#EXTINF:{seconds},{_single_line(label)}", _path_line(entry.path)]
+        lines += [f"#EXTINF:{whole_seconds(entry)},{label_of(entry)}", path_line(entry.path)]
     return "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")
 
 
-def read(content: bytes) -> list[Entry]:
-    """Return the entries of an M3U8 file. Any text is valid: lines are paths or comments."""
-    text = content.removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
-    entries = []
+def read(content: bytes) -> Iterator[Entry | str]:
+    """Yield the entries of an M3U8 file, and a warning for each one without a usable path.
+
+    Any text is valid: lines are paths or comments.
+    """
     seconds, label = 0.0, ""
-    for line in re.split(r"\r\n|\r|\n", text):
-        if line.startswith("#EXTINF:"):
-            length, _, label = line.removeprefix("#EXTINF:").partition(",")
-            number = re.match(r"[0-9.]+", length)
-            seconds = float(number[0]) if number else 0.0
-        elif line.strip() and not line.startswith("#"):
-            artist, dash, title = label.partition(" - ")
-            is_uri = has_scheme(line) or line.startswith("./")
-            entries.append(
-                Entry(
-                    path=uri_to_path(line) if is_uri else line,
-                    title=(title if dash else label) or None,
-                    artist=artist if dash else None,
-                    seconds=seconds,
-                )
-            )
+    for line in lines_of(content):
+        comment = _EXTINF.match(line)
+        if comment:
+            seconds, label = parse_seconds(comment[1]), comment[2]
+        elif line.strip() and not line.lstrip().startswith("#"):
+            artist, title = split_label(label)
+            paths = possible_paths(line, is_uri=False)
+            yield make_entry(paths, title=title, artist=artist, seconds=seconds)
             seconds, label = 0.0, ""
-    return entries
 
 
-def _path_line(path: str) -> str:
+def split_label(label: str) -> tuple[str | None, str | None]:
+    """Return artist and title in a label like "artist - title"; None for what is missing."""
+    artist, dash, title = readable(label).strip().partition(" - ")
+    return (artist, title or None) if dash else (None, artist or None)
+
+
+def label_of(entry: Entry) -> str:
+    """Return "artist - title", or the file's name, on one line."""
+    label = artist_and_title(entry.artist, entry.title) or PurePath(entry.path).stem
+    return single_line(label)
+
+
+def whole_seconds(entry: Entry) -> int:
+    """Return the duration in seconds, or -1 if it is unknown."""
+    return round(entry.seconds) if entry.seconds else -1
+
+
+def path_line(path: str) -> str:
     """Return a path as one line: plain, or as a URI if a reader could misread the plain path."""
     is_plain = not re.search("[\r\n]", path) and path == path.strip()
     if is_plain and not path.startswith(("#", "./")) and not has_scheme(path):
@@ -66,5 +77,6 @@ def _path_line(path: str) -> str:
     return path_to_uri("./" + path.removeprefix("./"))
 
 
-def _single_line(text: str) -> str:
+def single_line(text: str) -> str:
+    """Return a text with its line breaks replaced, and without surrogates."""
     return " ".join(text.split()).encode(errors="replace").decode()

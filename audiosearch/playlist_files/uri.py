@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes
 
 from audiosearch.paths import is_url
+from audiosearch.playlist_files.text import in_legacy_encodings, is_usable_path
 
 _UNESCAPED = "/!$&'()*+,;=:@"  # characters that need no percent-encoding in a URI's path
+# The scheme with its host, which is a drive in the URIs of some programs (file://C:/a.mp3).
+_FILE_SCHEME = re.compile(r"file:(?://(?:(?=[A-Za-z]:)|[^/\\]*))?", re.IGNORECASE)
 
 
 def has_scheme(text: str) -> bool:
@@ -29,24 +32,60 @@ def path_to_uri(path: str) -> str:
     if is_url(path):
         return path
     if _has_drive(path):
-        return "file:///" + quote(path.replace("\\", "/"), safe=_UNESCAPED)
+        return "file:///" + quote(os.fsencode(path.replace("\\", "/")), safe=_UNESCAPED)
     escaped = quote(os.fsencode(path), safe=_UNESCAPED)
     if path.startswith("/"):
         return f"file://{escaped}"
     return f"./{escaped}" if ":" in escaped.split("/")[0] else escaped
 
 
-def uri_to_path(uri: str) -> str:
-    """Return the path in a ``file:`` URI or a relative reference; a URL is returned unchanged.
+def possible_paths(text: str, *, is_uri: bool) -> list[str]:
+    """Return the paths that a location in a playlist file may mean, the likeliest first.
+
+    Programs disagree on whether a path is percent-encoded, and in which encoding it is.
+
+    Parameters
+    ----------
+    text : str
+        Location as written. Bytes that aren't UTF-8 are surrogates.
+    is_uri : bool
+        Whether the format asks for a URI, so that percent-encoding is likelier than not. A text
+        that starts with ``file:`` or ``./`` is taken for a URI in any format.
 
     Examples
     --------
-    >>> uri_to_path("file:///music/a%20b.mp3"), uri_to_path("a%20b.mp3")
-    ('/music/a b.mp3', 'a b.mp3')
+    >>> possible_paths("a%20b.mp3 ", is_uri=False)
+    ['a%20b.mp3 ', 'a%20b.mp3', 'a b.mp3']
+    >>> possible_paths("file:///music/a%20b.mp3", is_uri=False)
+    ['/music/a b.mp3', '/music/a%20b.mp3']
     """
-    if not uri.lower().startswith("file:"):
-        return uri if has_scheme(uri) else os.fsdecode(unquote_to_bytes(uri))
-    path = os.fsdecode(unquote_to_bytes(urlsplit(uri).path))
+    trimmed = text.strip()
+    if not is_usable_path(trimmed):
+        return [text]
+    path = _without_file_scheme(trimmed)
+    is_file_uri = path != trimmed
+    if is_url(trimmed) and not is_file_uri:
+        paths = [text, trimmed]
+    elif is_uri or is_file_uri or trimmed.startswith("./"):
+        paths = [_decoded(path), path]
+    else:
+        paths = [text, trimmed, _decoded(trimmed)]
+    meanings = [meaning for path in paths for meaning in (path, *in_legacy_encodings(path))]
+    return list(filter(is_usable_path, dict.fromkeys(meanings))) or [text]
+
+
+def _decoded(path: str) -> str:
+    """Return a path with its percent-encoding decoded."""
+    return _without_root(os.fsdecode(unquote_to_bytes(path.encode(errors="surrogateescape"))))
+
+
+def _without_file_scheme(uri: str) -> str:
+    scheme = _FILE_SCHEME.match(uri)
+    return _without_root(uri[scheme.end() :]) if scheme else uri
+
+
+def _without_root(path: str) -> str:
+    """Return a path like ``/C:/a.mp3`` without the first slash."""
     return path[1:] if path.startswith("/") and _has_drive(path[1:]) else path
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from audiosearch.library.track import Track
+    from audiosearch.playlists.main_artists import MainArtists
     from audiosearch.playlists.request import Constraints
     from audiosearch.search.same_recording import KnownPrints
     from audiosearch.types import Float32
@@ -56,6 +57,8 @@ class PlaylistBuilder:
     Parameters
     ----------
     constraints : Constraints
+    artists : MainArtists
+        Main artists of the library. The limits on artists apply to them.
     excluded : iterable of Track
         Tracks that are rejected.
     prints : KnownPrints, optional
@@ -79,11 +82,13 @@ class PlaylistBuilder:
     def __init__(
         self,
         constraints: Constraints,
+        artists: MainArtists,
         excluded: Iterable[Track] = (),
         *,
         prints: KnownPrints | None = None,
     ) -> None:
         self._constraints = constraints
+        self._artists = artists
         self._prints = prints
         self._excluded_ids = {track.id for track in excluded}
         self._content_hashes: set[str] = set()
@@ -114,16 +119,21 @@ class PlaylistBuilder:
         vector : ndarray of float32, shape (dimension,)
             Its embedding, of unit length.
         """
-        artist = fold(track.artist)
+        artist = self._artists.of(track.artist)
         self._excluded_ids.add(track.id)
         self._content_hashes.add(track.content_hash)
-        self._artists_and_titles.add((artist, fold(track.title)))
+        self._artists_and_titles.add((fold(track.artist), fold(track.title)))
         self._n_per_artist[artist] += 1
-        self._n_per_album[artist, fold(track.album)] += 1
+        self._n_per_album[self._album_of(track)] += 1
         self._last_position[artist] = len(self.tracks)
         self.tracks.append(track)
         self.vectors.append(vector)
         self.seconds += track.seconds
+
+    def _album_of(self, track: Track) -> tuple[str, str]:
+        """Return the artist and the name of a track's album, to tell albums apart."""
+        artist = fold(track.album_artist) or self._artists.of(track.artist)
+        return artist, fold(track.album)
 
     def rejects(self, track: Track, vector: Float32) -> bool:
         """Return whether a track breaks a rule, and count that rule.
@@ -168,13 +178,14 @@ class PlaylistBuilder:
 
     def _broken_limits(self, track: Track) -> dict[str, bool]:
         """Return the constraints on the artist and album, and whether a track breaks them."""
-        artist, album, constraints = fold(track.artist), fold(track.album), self._constraints
+        artist, constraints = self._artists.of(track.artist), self._constraints
+        album = self._album_of(track)
         is_broken = {}
         if artist and constraints.max_per_artist is not None:
             is_reached = self._n_per_artist[artist] >= constraints.max_per_artist
             is_broken[f"limit of {constraints.max_per_artist} per artist"] = is_reached
-        if album and constraints.max_per_album is not None:
-            is_reached = self._n_per_album[artist, album] >= constraints.max_per_album
+        if album[1] and constraints.max_per_album is not None:
+            is_reached = self._n_per_album[album] >= constraints.max_per_album
             is_broken[f"limit of {constraints.max_per_album} per album"] = is_reached
         last = self._last_position.get(artist) if artist else None
         is_too_soon = last is not None and len(self.tracks) - last <= constraints.artist_gap

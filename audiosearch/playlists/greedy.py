@@ -14,6 +14,7 @@ from audiosearch.errors import UsageError
 from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 from audiosearch.search.same_recording import KnownPrints
 
@@ -133,10 +134,17 @@ class _GreedySelection:
         search_options = SearchOptions(request.filters, whiten)
         self._candidates = candidate_filter(index, search_options, self._plain_center)
         self._rng = np.random.default_rng(self._options.random_seed)
-        kept = seeds.tracks if self._options.keep_seeds else []
+        excluded_paths = request.constraints.excluded_paths
+        wanted = seeds.tracks if self._options.keep_seeds else []
+        kept = [track for track in wanted if track.path not in excluded_paths]
+        self._n_excluded_seeds = len(wanted) - len(kept)
         self._n_kept_seeds = len(kept)
-        excluded = [] if kept else seeds.tracks
-        self._start = PlaylistBuilder(request.constraints, excluded, prints=KnownPrints(index))
+        self._start = PlaylistBuilder(
+            request.constraints,
+            MainArtists(index.storage.artists),
+            [] if kept else seeds.tracks,
+            prints=KnownPrints(index),
+        )
         for track in kept[: self._options.n_tracks]:
             self._start.add(track, index.vector(track))
 
@@ -150,7 +158,7 @@ class _GreedySelection:
             )
             self._fill(builder, pool)
             if self._is_full(builder) or pool.is_complete:
-                return Playlist(builder.tracks, self._notes(builder))
+                return Playlist(builder.tracks, [*self._notes_on_seeds(), *self._notes(builder)])
             n_candidates *= _GROWTH
 
     def _is_full(self, builder: PlaylistBuilder) -> bool:
@@ -190,6 +198,10 @@ class _GreedySelection:
             last_cosines=cosines,
             max_cosines=np.full(len(pool.tracks), -1.0),
         )
+
+    def _notes_on_seeds(self) -> list[str]:
+        n_excluded = self._n_excluded_seeds
+        return [f"seeds left out by excluded playlists: {n_excluded}"] if n_excluded else []
 
     def _notes(self, builder: PlaylistBuilder) -> list[str]:
         if self._n_kept_seeds > self._options.n_tracks:

@@ -10,6 +10,7 @@ import numpy as np
 
 from audiosearch.errors import UsageError
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.playlists.request import Constraints
 from audiosearch.search.named_track import named_track
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
@@ -43,8 +44,8 @@ def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlis
     ------
     UsageError
         If there is no destination; if there is not exactly one seed, or it isn't a track; if a
-        track occurs twice among the waypoints; if there are more waypoints than requested tracks;
-        or if the request asks for diversity or variation.
+        track occurs twice among the waypoints, or is excluded; if there are more waypoints than
+        requested tracks; or if the request asks for diversity or variation.
     TrackNotFound, AmbiguousTrack
         If the destination or a waypoint doesn't name one track.
     """
@@ -53,7 +54,7 @@ def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlis
     waypoints = [*seeds.tracks]
     waypoints += [index.resolve(name) or named_track(index, name) for name in names]
     n_tracks = _n_tracks(request, waypoints)
-    _check_waypoints(waypoints, n_tracks)
+    _check_waypoints(waypoints, n_tracks, request.constraints)
     builder = _search(index, waypoints, n_tracks, request)
     is_short = len(builder.tracks) < n_tracks
     notes = [builder.shortfall_note(f"{n_tracks}")] if is_short else []
@@ -78,10 +79,16 @@ def _check(seeds: QueryVectors, request: PlaylistRequest) -> None:
         )
 
 
-def _check_waypoints(waypoints: Sequence[Track], n_tracks: int) -> None:
+def _check_waypoints(waypoints: Sequence[Track], n_tracks: int, constraints: Constraints) -> None:
     if len({track.id for track in waypoints}) < len(waypoints):
         raise UsageError(
             "A path can't go through the same track twice.", hint="Replace one of the two."
+        )
+    excluded = [track for track in waypoints if track.path in constraints.excluded_paths]
+    if excluded:
+        raise UsageError(
+            f"{excluded[0].label} is on the path and in an excluded playlist.",
+            hint="Use another track, or leave out the excluded playlist.",
         )
     if n_tracks < len(waypoints):
         raise UsageError(
@@ -109,8 +116,9 @@ def _search(
     counts = _tracks_per_leg(vectors, n_tracks - len(waypoints))
     options = SearchOptions(filters=request.filters)
     candidates = candidate_filter(index, options, centroid(vectors))
-    search = _BeamSearch(index, candidates, waypoints, vectors)
-    builder = PlaylistBuilder(request.constraints, prints=KnownPrints(index))
+    artists = MainArtists(index.storage.artists)
+    search = _BeamSearch(index, candidates, waypoints, vectors, artists)
+    builder = PlaylistBuilder(request.constraints, artists, prints=KnownPrints(index))
     builder.add(waypoints[0], vectors[0])
     legs = itertools.pairwise(zip(waypoints, vectors, strict=True))
     for ((_, start), (goal, goal_vector)), count in zip(legs, counts, strict=True):
@@ -180,12 +188,13 @@ class _BeamSearch:
         candidates: Candidates | None,
         waypoints: Sequence[Track],
         vectors: Float32,
+        artists: MainArtists,
     ) -> None:
         self._index, self._vector_index = index, index.vector_index()
         self._candidates = candidates
         self._waypoint_ids = [track.id for track in waypoints]
         prints = KnownPrints(index)
-        self._waypoints = PlaylistBuilder(Constraints(), prints=prints)  # rejects their copies
+        self._waypoints = PlaylistBuilder(Constraints(), artists, prints=prints)  # rejects copies
         for track, vector in zip(waypoints, vectors, strict=True):
             self._waypoints.add(track, vector)
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from audiosearch import defaults
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
+
+if TYPE_CHECKING:
+    from audiosearch.playlist_files import PlaylistFile
 
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
     """Limits on tracks by the same artist or album, and tracks to leave out.
 
-    The limits per artist don't apply to a track without an artist. The limit per album doesn't
-    apply to a track without an album.
+    The artist of a track that names several is its main artist: see
+    `audiosearch.playlists.main_artists.MainArtists`. Albums are told apart by their name and album
+    artist, or else main artist. The limits per artist don't apply to a track without an artist. The
+    limit per album doesn't apply to a track without an album.
 
     Attributes
     ----------
@@ -131,6 +137,8 @@ class PlaylistRequest:
     filters : Filters
         Conditions that the tracks must meet. They don't apply to the seeds, the destination and
         the waypoints.
+    excluded_playlists : tuple of PlaylistFile
+        Playlists whose tracks are left out, even as seeds.
 
     Raises
     ------
@@ -151,6 +159,7 @@ class PlaylistRequest:
     options: PlaylistOptions = PlaylistOptions()
     constraints: Constraints = Constraints()
     filters: Filters = EVERYTHING
+    excluded_playlists: tuple[PlaylistFile, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the fields don't contradict each other."""

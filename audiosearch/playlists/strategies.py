@@ -13,6 +13,7 @@ from audiosearch.errors import UsageError
 from audiosearch.library.index import Index
 from audiosearch.models import registry
 from audiosearch.playlists.drift import drift
+from audiosearch.playlists.exclusion import resolve_excluded_playlists
 from audiosearch.playlists.path import path
 from audiosearch.playlists.similar import similar
 from audiosearch.search.named_track import named_track
@@ -95,11 +96,9 @@ def playlist(
     seeds.add_all(request.seeds)
     for words in request.named:
         seeds.add_track(named_track(index, words))
+    request, exclusion_notes = resolve_excluded_playlists(index, request, seeds.playlist_tracks)
     result = strategy(index, seeds, request)
-    notes = [*seeds.warnings, *result.notes]
-    excluded_paths = request.constraints.excluded_paths
-    if excluded_paths and not any(index.storage.track_at(path) for path in excluded_paths):
-        notes.append("the excluded playlists contain no track of the index")
+    notes = [*seeds.warnings, *exclusion_notes, *result.notes]
     return replace(result, name=result.name or _default_name(seeds), notes=notes)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from audiosearch.paths import real_path
 from audiosearch.search.print_match import Relation
 
 if TYPE_CHECKING:
@@ -94,11 +96,13 @@ def _sorted(tracks: Iterable[Track], relation: Relation) -> list[Copy]:
     return [Copy(track, relation) for track in sorted(tracks, key=_quality, reverse=True)]
 
 
-def _quality(track: Track) -> tuple[bool, float, float, int]:
+def _quality(track: Track) -> tuple[bool, bool, float, float, bool, int]:
     """Return a sort key for copies. The best copy has the largest key.
 
-    In a tie, that is the track with the lowest id.
+    In a tie, that is the track under its real path, then the one with the lowest id.
     """
     is_lossless = track.format in _LOSSLESS or track.format.startswith("pcm")
     bytes_per_second = track.size / track.seconds if track.seconds else 0.0
-    return is_lossless, bytes_per_second, track.seconds, -track.id
+    is_file = not os.path.islink(track.path)  # who deletes the other copies must not keep a link
+    is_real = real_path(track.path) == track.path
+    return is_file, is_lossless, bytes_per_second, track.seconds, is_real, -track.id

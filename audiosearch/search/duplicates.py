@@ -24,7 +24,7 @@ from audiosearch.search.copy_groups import Copy, CopyGroups
 from audiosearch.search.print_match import Relation, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
@@ -38,7 +38,7 @@ _PRINTS_PER_WRITE = 100
 
 @dataclass(slots=True)
 class _Content:
-    """Tracks whose files have the same bytes.
+    """Tracks whose files have the same bytes, or at least the same audio packets.
 
     Attributes
     ----------
@@ -49,15 +49,10 @@ class _Content:
     tracks: list[Track]
     vector: Float32
 
-    @property
-    def content_hash(self) -> str:
-        """Hash of the bytes; empty for a single track whose hash is unknown."""
-        return self.tracks[0].content_hash
-
-    def readable_path(self) -> str | None:
-        """Return the path of a local file that exists; None if there is none."""
-        paths = (track.path for track in self.tracks)
-        return next((path for path in paths if not is_url(path) and not is_missing(path)), None)
+    def readable(self) -> Track | None:
+        """Return a track whose file is local and exists; None if there is none."""
+        local = (track for track in self.tracks if not is_url(track.path))
+        return next((track for track in local if not is_missing(track.path)), None)
 
 
 class DuplicateSearch:
@@ -106,7 +101,7 @@ class DuplicateSearch:
         seconds = np.array([content.tracks[0].seconds for content in self._contents])
         self._pairs = candidate_pairs(vectors.reshape(len(seconds), -1), seconds)
         self._prints: dict[int, SpectralPrint] = {}  # by position in the contents
-        self._unread_paths: dict[str, int] = {}
+        self._unread: dict[str, tuple[int, Track]] = {}
         self.n_unread = 0
         self.audio_seconds = 0.0
         self._look_up_prints()
@@ -116,22 +111,23 @@ class DuplicateSearch:
         stored = self._index.prints(self._contents[position].tracks[0] for position in positions)
         for position in positions:
             content = self._contents[position]
-            if content.content_hash in stored:
-                self._prints[position] = stored[content.content_hash]
-            elif path := content.readable_path():
-                self._unread_paths[path] = position
+            spectral_print = stored.get(content.tracks[0].sound_hash)
+            if spectral_print is not None:
+                self._prints[position] = spectral_print
+            elif track := content.readable():
+                self._unread[track.path] = (position, track)
             else:
                 self.n_unread += len(content.tracks)
 
     def __len__(self) -> int:
         """Return the number of files to read."""
-        return len(self._unread_paths)
+        return len(self._unread)
 
     def __iter__(self) -> Iterator[tuple[str, AudioError | None]]:
         """Read the files."""
         new: dict[str, SpectralPrint] = {}
         try:
-            with closing(read_prints(list(self._unread_paths), n_jobs=self._n_jobs)) as results:
+            with closing(read_prints(list(self._unread), n_jobs=self._n_jobs)) as results:
                 for result in results:
                     error = self._take(result, new)
                     if len(new) >= _PRINTS_PER_WRITE:
@@ -142,17 +138,17 @@ class DuplicateSearch:
 
     def _take(self, result: PrintResult, new: dict[str, SpectralPrint]) -> AudioError | None:
         """Take over the print of a file, and return its error, if any."""
-        position = self._unread_paths[result.path]
-        content_hash = self._contents[position].content_hash
+        position, track = self._unread[result.path]
         if result.spectral_print is None:
             return result.error
-        if content_hash and content_hash != result.content_hash:
+        if track.content_hash and track.content_hash != result.content_hash:
             reason = "it has changed since it was added"
             return AudioError(result.path, reason, hint="Update the index with `audiosearch add`.")
         self._prints[position] = result.spectral_print
         self.audio_seconds += result.spectral_print.seconds
-        if content_hash:
-            new[content_hash] = result.spectral_print
+        sound_hash = self._contents[position].tracks[0].sound_hash
+        if sound_hash:
+            new[sound_hash] = result.spectral_print
         return None
 
     def _keep(self, new: dict[str, SpectralPrint]) -> None:
@@ -209,16 +205,17 @@ def duplicates(
     return search.groups()
 
 
-def _contents(index: Index) -> Sequence[_Content]:
-    """Return the tracks of an index, grouped by the bytes of their files."""
+def _contents(index: Index) -> list[_Content]:
+    """Return the tracks of an index, grouped by the content of their files."""
     contents: list[_Content] = []
     by_hash: dict[str, _Content] = {}
     with index.storage.all_with_vectors() as (_, rows):
         for track, vector in rows:
-            if track.content_hash in by_hash:
-                by_hash[track.content_hash].tracks.append(track)
-                continue
-            contents.append(_Content([track], vector))
-            if track.content_hash:
-                by_hash[track.content_hash] = contents[-1]
+            hashes = {track.content_hash, track.audio_hash} - {""}
+            content = next((by_hash[key] for key in hashes if key in by_hash), None)
+            if content is None:
+                content = _Content([], vector)
+                contents.append(content)
+            content.tracks.append(track)
+            by_hash |= dict.fromkeys(hashes, content)
     return contents

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from audiosearch.types import Bool, Float32, Float64
 
 # Agreement of a matching part, from 0 (chance) to 1. Lossy copies have about 0.85, the same music
-# with another voice about 0.5, different music at most 0.4. Short sounds need more, because many
-# drum hits start alike.
-_MATCHING, _MATCHING_FINE = 0.6, 0.65
+# with another voice about 0.5, different music at most 0.4. Short sounds need more: two sirens or
+# drum hits can be that much alike.
+_MATCHING, _MATCHING_FINE = 0.6, 0.8
 _PART_WORDS = 25  # words that are averaged to one agreement
 _MIN_WORDS = 10  # compared words of the same recording, at least
 _MIN_WORDS_OF_PART = 80  # the same for a part of a longer recording: 10 s

@@ -6,11 +6,12 @@ import os
 from copy import copy
 from typing import TYPE_CHECKING
 
-from audiosearch.errors import TrackNotFound
+from audiosearch.errors import AudioError, TrackNotFound
 from audiosearch.library.track import EmbeddingSpec
 from audiosearch.models import registry
 from audiosearch.paths import is_url
-from audiosearch.playlist_files import SUFFIXES, absolute_path, read_playlist
+from audiosearch.playlist_files import SUFFIXES, read_playlist, warnings_about
+from audiosearch.search.playlist_tracks import PlaylistTracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +42,8 @@ class QueryVectors:
         The tracks of the index among the clips.
     warnings : list of str
         Sentences about clips that were read only in part, and about missing files.
+    playlist_tracks : PlaylistTracks
+        Finds the tracks that playlist files name. Copies share it.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class QueryVectors:
     def __init__(self, index: Index, request: registry.ModelRequest) -> None:
         self._index = index
         self._request = request
+        self.playlist_tracks = PlaylistTracks(index)
         # At most one, loaded when a clip needs it. Copies share the list.
         self._embedders: list[Embedder] = []
         self.vectors: list[Float32] = []
@@ -112,15 +116,19 @@ class QueryVectors:
 
     def _add_playlist(self, path: str) -> None:
         n_before = len(self.vectors)
-        for entry in read_playlist(path):
-            resolved = absolute_path(path, entry.path)
-            track = self._index.resolve(entry.path)
-            if track is not None:
-                self.add_track(track)
-            elif self._index.resolve(resolved) or os.path.exists(resolved):
-                self._add(resolved)
+        playlist = read_playlist(path)
+        problems = []
+        for match in self.playlist_tracks.find(playlist, with_files=True):
+            if match.track is not None:
+                self.add_track(match.track)
+            elif match.file is None:
+                problems.append(match.problem)
             else:
-                self.warnings.append(f"{path}: {entry.path} is neither a track nor a file")
+                try:
+                    self._add(match.file)
+                except AudioError as exc:
+                    problems.append(str(exc))
+        self.warnings += [*playlist.warnings, *warnings_about(path, problems)]
         if len(self.vectors) == n_before:
             raise TrackNotFound(
                 f"{path} contains neither a track of the index {self._index.location} nor a file.",
@@ -133,9 +141,6 @@ class QueryVectors:
             self.add_track(track)
             return
         self._require_file(clip)
-        linked_track = self._index.resolve(os.path.realpath(clip))
-        if linked_track is not None:
-            self.tracks.append(linked_track)
         self.add_embedding(self._embedder().embed(clip), name=f"{clip}: ")
 
     def _require_file(self, clip: str) -> None:

@@ -39,12 +39,12 @@ class KnownPrints:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._prints: dict[str, SpectralPrint | None] = {}  # by content hash
-        self._results: dict[frozenset[str], bool | None] = {}  # by a pair of content hashes
+        self._prints: dict[str, SpectralPrint | None] = {}  # by hash
+        self._results: dict[frozenset[str], bool | None] = {}  # by a pair of hashes
 
     def is_same(self, track: Track, other: Track) -> bool | None:
         """Return whether two tracks hold the same recording; None if a print is unknown."""
-        key = frozenset((track.content_hash, other.content_hash))
+        key = frozenset((track.sound_hash, other.sound_hash))
         if key not in self._results:
             first, second = self._print(track), self._print(other)
             if first is None or second is None:
@@ -56,10 +56,10 @@ class KnownPrints:
         return self._results[key]
 
     def _print(self, track: Track) -> SpectralPrint | None:
-        content_hash = track.content_hash
-        if content_hash not in self._prints:
-            self._prints[content_hash] = self._index.prints([track]).get(content_hash)
-        return self._prints[content_hash]
+        sound_hash = track.sound_hash
+        if sound_hash not in self._prints:
+            self._prints[sound_hash] = self._index.prints([track]).get(sound_hash)
+        return self._prints[sound_hash]
 
 
 def same_recordings(

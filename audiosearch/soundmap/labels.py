@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from audiosearch.library.filters import split_values
+from audiosearch.library.filters import split_genres
+from audiosearch.library.track import fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,8 @@ FIELDS = ("genre", "artist", "album", "folder")
 def labels_of(tracks: Sequence[Track], field: str) -> list[str | None]:
     """Return each track's genre, artist, album or folder; None if it has none.
 
-    Labels that differ only in case get their most frequent spelling. If the genre tag lists several
-    genres, the first one is used.
+    Labels that differ only in case or Unicode's normal form get their most frequent spelling. If a
+    tag lists several artists or genres, the first one is used.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ def labels_of(tracks: Sequence[Track], field: str) -> list[str | None]:
     texts = [_text(track, field) for track in tracks]
     spellings: dict[str, Counter[str]] = {}
     for text in filter(None, texts):
-        spellings.setdefault(text.casefold(), Counter())[text] += 1
-    return [text and spellings[text.casefold()].most_common(1)[0][0] for text in texts]
+        spellings.setdefault(fold(text), Counter())[text] += 1
+    return [text and spellings[fold(text)].most_common(1)[0][0] for text in texts]
 
 
 def name_of(track: Track) -> str:
@@ -66,9 +67,11 @@ def _folder_names(paths: Sequence[PurePath]) -> list[str | None]:
 
 
 def _text(track: Track, field: str) -> str | None:
+    if field == "artist":
+        return next(iter(track.artists), None)
     text: str | None = getattr(track, field)
     if text and field == "genre":
-        text = split_values(text)[0]
+        text = split_genres(text)[0]
     return (text and text.strip()) or None
 
 

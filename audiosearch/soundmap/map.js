@@ -23,7 +23,7 @@ const tagsOf = (row) => [data.artist[row], data.album[row], data.genre[row], dat
 const plot = byId("map");
 const pointSize = rows.length > 20000 ? 3 : rows.length > 3000 ? 5 : 8;
 const hoverTexts = rows.map((row) => [`<b>${escapeHtml(truncate(data.name[row], 60))}</b>`, ...[tagsOf(row), data.folder[row] || ""].filter(Boolean).map((text) => escapeHtml(truncate(text, 80)))].join("<br>"));
-const searchTexts = rows.map((row) => [data.name[row], tagsOf(row), data.folder[row], data.file[row], `#${data.ids[row]}`].join(" ").toLowerCase());
+const searchTexts = rows.map((row) => [data.name[row], tagsOf(row), data.folder[row], data.file[row], `#${data.ids[row]}`].join(" ").normalize("NFC").toLowerCase());
 const formatDuration = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 const detailsOf = (row) => [tagsOf(row), `#${data.ids[row]}`, formatDuration(data.seconds[row]), data.folder[row], data.file[row]].filter(Boolean).join(" · ");
 
@@ -139,7 +139,7 @@ function showMatches() {
 
 /** Highlight the tracks that contain every word of a text. */
 function search(text) {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = text.normalize("NFC").toLowerCase().split(/\s+/).filter(Boolean);
   matchingRows = words.length ? new Set(rows.filter((row) => words.every((word) => searchTexts[row].includes(word)))) : null;
   showMatches();
   draw();

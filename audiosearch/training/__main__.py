@@ -54,8 +54,8 @@ def build(
         ),
     ] = None,
     shards: Annotated[
-        int, typer.Option(min=1, help="Shards to make, of 4,096 examples each.")
-    ] = 96,
+        int, typer.Option(min=1, help="Shards to make, of 2,048 examples each.")
+    ] = 192,
 ) -> None:
     """Download, synthesize and decode the training audio, and run the teacher on it."""
     if audio is None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Share of the examples that are of each kind.
 SHARES = {Kind.SPEECH: 0.25, Kind.MUSIC: 0.25, Kind.INSTRUMENT: 0.27, Kind.EFFECT: 0.23}
-SHARD_SIZE = 4_096
+SHARD_SIZE = 2_048
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 def write(corpus: Path, teacher: Path, folder: Path, *, n_shards: int) -> None:
-    """Write shards of 4,096 examples. Shards that exist aren't written again.
+    """Write shards of 2,048 examples. Shards that exist aren't written again.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def write(corpus: Path, teacher: Path, folder: Path, *, n_shards: int) -> None:
         ``yamnet.tflite``.
     folder : Path
         Folder for ``00000.npz`` and so on. Each holds the arrays ``patches`` (float16, shape
-        (4096, 96, 64)), ``teacher`` (float16, shape (4096, 1024)) and ``label`` (int32, shape
-        (4096,): the class as an index into the corpus's labels).
+        (2048, 96, 64)), ``teacher`` (float16, shape (2048, 1024)) and ``label`` (int32, shape
+        (2048,): the class as an index into the corpus's labels).
     n_shards : int
     """
     folder.mkdir(parents=True, exist_ok=True)

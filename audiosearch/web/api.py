@@ -47,6 +47,7 @@ _MEDIA_TYPES = {
     "m3u8": "audio/x-mpegurl",
     "xspf": "application/xspf+xml",
     "jspf": "application/json",
+    "pls": "audio/x-scpls",
 }
 
 _RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-\d+)")  # a single range, as players request
@@ -203,11 +204,7 @@ async def playlist(shared: Shared, params: schemas.PlaylistParams) -> schemas.Pl
         random_seed=params.random_seed,
         whiten=params.whiten,
     )
-    excluded_paths = frozenset(
-        entry.path
-        for file in params.exclude_playlists
-        for entry in parse_playlist(file.text.encode(), file.name)
-    )
+    excluded = tuple(parse_playlist(file.content, file.name) for file in params.exclude_playlists)
     limits = (params.max_per_artist, params.max_per_album, params.artist_gap)
     filters = params.only.filters(params.unless)
 
@@ -221,8 +218,9 @@ async def playlist(shared: Shared, params: schemas.PlaylistParams) -> schemas.Pl
             waypoints=paths(params.via),
             strategy=params.strategy,
             options=options,
-            constraints=Constraints(*limits, excluded_paths),
+            constraints=Constraints(*limits),
             filters=filters,
+            excluded_playlists=excluded,
         )
         return make_playlist(index, request)
 

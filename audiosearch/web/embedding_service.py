@@ -12,8 +12,9 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 from audiosearch.embedding.decoder_process import DecoderProcess
-from audiosearch.embedding.decoder_worker import DecodeSummary
 from audiosearch.embedding.embedder import Embedding, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
 from audiosearch.errors import AudioError
@@ -114,10 +115,10 @@ class EmbeddingService:
         for message in messages:
             if time.monotonic() > deadline:
                 raise _TooLongError
-            if isinstance(message, DecodeSummary):
-                summary = message
-            else:
+            if isinstance(message, np.ndarray):
                 with self._lock:
                     pool.add(self._network(message))
+            else:
+                summary = message
         with self._lock:
             return clip_embedding(pool, self._network, clip=summary, path=str(path))

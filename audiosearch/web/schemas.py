@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from audiosearch import defaults
 from audiosearch.library.filters import Filters, Range
@@ -61,7 +61,10 @@ class EmbedResponse(BaseModel):
 
 
 class Track(BaseModel):
-    """A track with its tags. Paths are never sent."""
+    """A track with its tags. Paths are never sent.
+
+    Several artists or genres are joined by "; ", and are also listed in ``artists`` and ``genres``.
+    """
 
     id: int
     name: str
@@ -71,11 +74,13 @@ class Track(BaseModel):
     genre: str | None
     year: int | None
     seconds: float
+    artists: list[str]
+    genres: list[str]
 
     @classmethod
     def of(cls, track: StoredTrack) -> Track:
         """Convert a stored track."""
-        names = ("id", "title", "artist", "album", "genre", "year", "seconds")
+        names = ("id", "title", "artist", "album", "genre", "year", "seconds", "artists", "genres")
         fields = {name: getattr(track, name) for name in names}
         return cls(name=name_of(track), **fields)
 
@@ -156,12 +161,21 @@ class FilterParams(BaseModel):
 
 
 class PlaylistFile(BaseModel):
-    """Contents of a playlist file. The suffix of its name tells the format."""
+    """Contents of a playlist file: its text, or its bytes in Base64.
+
+    The suffix of its name tells the format.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(max_length=200)]
-    text: Annotated[str, Field(max_length=defaults.MAX_PLAYLIST_FILE_LENGTH)]
+    text: Annotated[str, Field(max_length=defaults.MAX_PLAYLIST_FILE_LENGTH)] = ""
+    base64: Annotated[Base64Bytes, Field(max_length=defaults.MAX_PLAYLIST_FILE_LENGTH)] = b""
+
+    @property
+    def content(self) -> bytes:
+        """Bytes of the file."""
+        return self.base64 or self.text.encode()
 
 
 _TrackCount = Annotated[int, Field(ge=1, le=defaults.MAX_PLAYLIST_TRACKS)]
@@ -211,4 +225,4 @@ class PlaylistExport(BaseModel):
 
     tracks: Annotated[list[TrackId], Field(min_length=1, max_length=defaults.MAX_EXPORTED_TRACKS)]
     name: Annotated[str, Field(max_length=defaults.MAX_PLAYLIST_NAME_LENGTH)] = "Playlist"
-    format: Literal["m3u8", "xspf", "jspf"] = "m3u8"
+    format: Literal["m3u8", "xspf", "jspf", "pls"] = "m3u8"

@@ -22,7 +22,9 @@ from speed import AUDIOSEARCH, report
 from audiosearch import Index
 from audiosearch.library.index import EmbeddingSpec, Track
 from audiosearch.models.registry import compact
+from audiosearch.playlist_files import Entry, PlaylistFile
 from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest, playlist
+from audiosearch.search.playlist_tracks import PlaylistTracks
 
 # The minimum for a query: start a process, import FAISS, read the index file, search.
 BARE = """
@@ -55,6 +57,18 @@ def fill(directory: Path, n_tracks: int) -> None:
         index.sync()
 
 
+def match(index: Index, n_tracks: int, n_entries: int = 10_000) -> None:
+    """Match a playlist of another machine, of which no path is a path of the index."""
+    ids = np.random.default_rng(2).integers(0, n_tracks, n_entries).tolist()
+    file = PlaylistFile("other.m3u", tuple(Entry(f"D:\\Music\\{i}.mp3") for i in ids))
+    started = time.perf_counter()
+    matches = list(PlaylistTracks(index).find(file, with_files=False))
+    print(f"{n_entries:,} entries matched in {time.perf_counter() - started:.2f} s")
+    assert [match.track.path for match in matches if match.track] == [
+        f"/music/{i}.mp3" for i in ids
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tracks", type=int, default=100_000)
@@ -65,6 +79,7 @@ def main() -> None:
         fill(directory, arguments.tracks)
         rng = np.random.default_rng(1)
         with Index(directory) as index:
+            match(index, arguments.tracks)
             for title, request in {
                 "similar": PlaylistRequest(options=WHITENED),
                 "diverse": PlaylistRequest(options=replace(WHITENED, diversity=0.3)),

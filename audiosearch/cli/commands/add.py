@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
+    from audiosearch.audio.discovery import AudioFiles
     from audiosearch.embedding.reader import Reader
     from audiosearch.ingest.add import ReprocessPolicy
 
@@ -106,7 +107,8 @@ def add(
         with model_progress() as progress:
             ingest = Ingest(
                 location,
-                files,
+                files.paths,
+                folder_aliases=files.folder_aliases,
                 request=ModelRequest(model, weights, progress),
                 excerpt_seconds=excerpt,
                 reprocess=reprocess,
@@ -127,13 +129,13 @@ def _open_reader(
     jobs: int | None,
     *,
     connect: bool,
-) -> Iterator[tuple[list[str], Reader]]:
+) -> Iterator[tuple[AudioFiles, Reader]]:
     """Yield the files to add and the reader that embeds them."""
-    from audiosearch.audio.discovery import find_audio
+    from audiosearch.audio.discovery import AudioFiles, discover
     from audiosearch.embedding.reader import Reader
 
     if ray is None:
-        yield find_audio(paths, exclude=exclude, suffixes=suffixes), Reader(n_jobs=jobs)
+        yield discover(paths, exclude=exclude, suffixes=suffixes), Reader(n_jobs=jobs)
         return
     from audiosearch.audio.input_files import InputFiles
     from audiosearch.ingest.ray.connection import connected
@@ -141,7 +143,8 @@ def _open_reader(
 
     files = InputFiles(paths, exclude=exclude, suffixes=suffixes)
     with connected(ray) if connect else contextlib.nullcontext(1) as n_cpus:
-        yield files.paths, RayReader(files, n_workers=jobs or n_cpus)
+        found = AudioFiles(files.paths, files.folder_aliases)
+        yield found, RayReader(files, n_workers=jobs or n_cpus)
 
 
 def _parse_suffixes(extensions: str) -> set[str]:
@@ -149,9 +152,12 @@ def _parse_suffixes(extensions: str) -> set[str]:
     return {f".{name.lstrip('*').lstrip('.').lower()}" for name in names}
 
 
-def _show_plan(location: str, files: list[str], reprocess: ReprocessPolicy, reader: Reader) -> None:
+def _show_plan(
+    location: str, files: AudioFiles, reprocess: ReprocessPolicy, reader: Reader
+) -> None:
     from audiosearch.cli.output import Format, show_rows
-    from audiosearch.ingest.add import ReprocessPolicy, states
+    from audiosearch.ingest.add import ReprocessPolicy
+    from audiosearch.ingest.plan import states
     from audiosearch.library.file_state import State
 
     skipped = {
@@ -159,9 +165,6 @@ def _show_plan(location: str, files: list[str], reprocess: ReprocessPolicy, read
         ReprocessPolicy.FAILED: {State.UNCHANGED},
         ReprocessPolicy.ALL: set(),
     }[reprocess]
-    rows = [
-        {"path": path, "state": state.value}
-        for path, state in states(location, files, reader=reader)
-        if state not in skipped
-    ]
+    planned = states(location, files.paths, folder_aliases=files.folder_aliases, reader=reader)
+    rows = [{"path": path, "state": state.value} for path, state in planned if state not in skipped]
     show_rows(rows, key="files", columns=("state", "path"), output=Format.TABLE)

@@ -55,6 +55,7 @@ def duplicates(
             "title": copy.track.title,
             "artist": copy.track.artist,
             "path": copy.track.path,
+            "artists": copy.track.artists,
         }
         for number, group in enumerate(groups, start=1)
         for copy in group

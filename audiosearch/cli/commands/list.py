@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from audiosearch import defaults
 from audiosearch.cli.options import IndexAt, NullSeparated, OutputFormat
 from audiosearch.cli.output import Format, show_rows
@@ -20,5 +18,5 @@ def list_tracks(
     from audiosearch.library.index import Index
 
     with Index(location) as index:
-        rows = [{"id": track.id, **asdict(track)} for track in index]
+        rows = [{"id": track.id, **track.to_json()} for track in index]
     show_rows(rows, key="tracks", columns=COLUMNS, output=output, null=null)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from audiosearch.playlists import Playlist
 
 COLUMNS = ("position", "id", "title", "artist", "album", "seconds", "path")
+_TRACK_KEYS = (*COLUMNS[1:], "artists", "genre", "genres")
 
 
 def _strategy_names() -> list[str]:
@@ -123,13 +124,15 @@ def playlist(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", metavar="FILE", help="Playlist file to write: .m3u8, .xspf or .jspf."),
+        typer.Option(
+            "-o", metavar="FILE", help="Playlist file to write: .m3u8, .xspf, .jspf or .pls."
+        ),
     ] = None,
     style: Annotated[
         str | None,
         typer.Option(
             "--format",
-            metavar="m3u8|xspf|jspf|table|json|jsonl|csv|paths",
+            metavar="m3u8|xspf|jspf|pls|table|json|jsonl|csv|paths",
             help="Output format. Default: table on a terminal, else m3u8.",
         ),
     ] = None,
@@ -155,14 +158,10 @@ def playlist(
     from audiosearch.cli.console import warn
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.models.registry import ModelRequest
-    from audiosearch.playlist_files import PathStyle, absolute_path, read_playlist
+    from audiosearch.playlist_files import PathStyle, read_playlist
     from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
     from audiosearch.playlists import playlist as make_playlist
 
-    excluded_paths: set[str] = set()
-    for file in map(os.fspath, exclude_playlist or ()):
-        for entry in read_playlist(file):
-            excluded_paths |= {entry.path, absolute_path(file, entry.path)}
     request = PlaylistRequest(
         seeds=tuple(seeds or ()),
         named=tuple(tracks or ()),
@@ -179,10 +178,9 @@ def playlist(
             random_seed=random_seed,
             whiten=whiten,
         ),
-        constraints=Constraints(
-            max_per_artist, max_per_album, artist_gap, frozenset(excluded_paths)
-        ),
+        constraints=Constraints(max_per_artist, max_per_album, artist_gap),
         filters=filters,
+        excluded_playlists=tuple(read_playlist(os.fspath(file)) for file in exclude_playlist or ()),
     )
     with model_progress() as progress:
         result = make_playlist(location, request, ModelRequest(model, weights, progress))
@@ -219,7 +217,9 @@ def _show(result: Playlist, output: Path | None, style: str | None, paths: PathS
     from audiosearch.playlist_files import SUFFIXES, Entry, PlaylistFormat, playlist_text
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output} is not a playlist file.", hint="Use .m3u8, .xspf or .jspf.")
+        raise UsageError(
+            f"{output} is not a playlist file.", hint="Use .m3u8, .xspf, .jspf or .pls."
+        )
     kinds = {kind.value: kind for kind in PlaylistFormat}
     if output is None and style is None:
         style = "table" if sys.stdout.isatty() else "m3u8"
@@ -247,10 +247,10 @@ def _show_table(tracks: list[Track], style: str) -> None:
     if style not in [form.value for form in Format]:
         raise UsageError(
             f"Unknown format {style}.",
-            hint="Use m3u8, xspf, jspf, table, json, jsonl, csv or paths.",
+            hint="Use m3u8, xspf, jspf, pls, table, json, jsonl, csv or paths.",
         )
     rows = [
-        {"position": position, **{name: getattr(track, name) for name in COLUMNS[1:]}}
+        {"position": position, **{name: getattr(track, name) for name in _TRACK_KEYS}}
         for position, track in enumerate(tracks, start=1)
     ]
     show_rows(rows, key="tracks", columns=COLUMNS, output=Format(style))

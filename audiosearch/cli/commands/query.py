@@ -91,6 +91,9 @@ def query(
             "artist": hit.track.artist,
             "album": hit.track.album,
             "seconds": hit.track.seconds,
+            "artists": hit.track.artists,
+            "genre": hit.track.genre,
+            "genres": hit.track.genres,
         }
         for hit in result.hits
     ]

@@ -94,7 +94,7 @@ class PollResult:
 
 
 class KnownHashes:
-    """Set of content hashes, as a sorted array that all processes of a node share.
+    """Set of hashes, as a sorted array that all processes of a node share.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class EmbeddingActor:
         ----------
         job : JobSpec
         known_hashes : ndarray of bytes, shape (n,)
-            Content hashes of files that need no embedding, in ascending order.
+            Hashes of content and of audio packets that need no embedding, in ascending order.
 
         Returns
         -------

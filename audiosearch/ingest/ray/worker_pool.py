@@ -48,7 +48,7 @@ class WorkerPool:
     ----------
     job : JobSpec
     known_hashes : set of str
-        Content hashes of files that need no embedding.
+        Hashes of content and of audio packets that need no embedding.
 
     Attributes
     ----------

@@ -45,9 +45,14 @@ class FolderBackend:
         """
         path = Path(location).absolute()
         existing = next(p for p in (path, *path.parents) if os.path.exists(p))
-        if not os.path.isdir(existing) or not os.access(existing, os.W_OK):
+        reason = None
+        if not os.path.isdir(existing):
+            reason = f"{existing} is not a folder"
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            reason = f"you don't have the permission to write to {existing}"
+        if reason:
             raise IndexUnwritable(
-                f"Can't write an index to {path}.",
+                f"Can't write an index to {path}: {reason}.",
                 hint="Name a folder that you may write to with --index DIR.",
             )
 

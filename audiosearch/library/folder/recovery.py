@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _TRACK = ["id", "path", "size", "mtime_ns", "content_hash", "seconds", "sample_rate_hz"]
 _TRACK += ["channels", "format", "title", "artist", "album", "album_artist", "genre", "year"]
 _TRACK += ["track_number"]
+_ADDED = {"audio_hash": ""}  # columns that were added later, with their defaults
 _TRACK_TYPES: list[Any] = [type(None), bytes, int, int, str, (float, int), int, int, str]
 _FAILURE = ["path", "reason", "size", "mtime_ns"]
 
@@ -67,7 +68,8 @@ class _Rows:
         elif types == [type(None), int, bytes] and _is_unit(values[2]):
             self.vectors.setdefault(len(values[2]), {})[rowid] = (values[1], values[2])
         elif len(values) >= len(_TRACK) and all(map(isinstance, values, _TRACK_TYPES)):
-            self.tracks[rowid] = dict(zip(_TRACK, values, strict=False)) | {"id": rowid}
+            columns = zip([*_TRACK, *_ADDED], values, strict=False)
+            self.tracks[rowid] = _ADDED | dict(columns) | {"id": rowid}
 
     def spec(self, fallback: EmbeddingSpec | None) -> EmbeddingSpec | None:
         """Return the spec in the settings, or else the fallback with the most common dimension."""
@@ -174,7 +176,9 @@ def _write(folder: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors) ->
     ids = sorted(vectors.keys() & last_of_path.values())
     try:
         with catalog.transaction():
-            _insert(catalog, "tracks", _TRACK, [list(rows.tracks[i].values()) for i in ids])
+            columns = [*_TRACK, *_ADDED]
+            tracks = [[rows.tracks[i][name] for name in columns] for i in ids]
+            _insert(catalog, "tracks", columns, tracks)
             embeddings = [[i, *vectors[i]] for i in ids]
             _insert(catalog, "vectors", ["track_id", "revision", "embedding"], embeddings)
             failures = [list(failure.values()) for failure in rows.failures.values()]

@@ -68,9 +68,17 @@ class MilvusCatalog(MilvusVectors):
             stored += tracks
         return stored
 
+    @property
+    def _track_fields(self) -> list[str]:
+        return [name for name in TRACK_FIELDS if name in self.fields]
+
     def _upsert(self, rows: dict[int, dict[str, Any]]) -> None:
         if rows:
-            self.call("upsert", self.collection, list(rows.values()))
+            known = [
+                {name: value for name, value in row.items() if name in self.fields}
+                for row in rows.values()
+            ]
+            self.call("upsert", self.collection, known)
             self.count_change()
 
     def _with_ids(self, tracks: Sequence[Track]) -> list[Track]:
@@ -123,7 +131,7 @@ class MilvusCatalog(MilvusVectors):
         """
         for batch in batches(list(changes), self.vector_batch_rows):
             rows = {}
-            for row in self.query(one_of("id", batch), [*TRACK_FIELDS, "embedding"]):
+            for row in self.query(one_of("id", batch), [*self._track_fields, "embedding"]):
                 changed = changes[row["id"]](track_of(row))
                 if changed is not None:
                     vector = np.array(row["embedding"], dtype=np.float32)
@@ -143,7 +151,7 @@ class MilvusCatalog(MilvusVectors):
     def tracks(self, ids: Sequence[int] | None = None) -> Iterator[Track]:
         """Yield the tracks with the given ids, or all tracks, in ascending order of id."""
         if ids is None:
-            yield from map(track_of, self.iterate(self.collection, "", list(TRACK_FIELDS)))
+            yield from map(track_of, self.iterate(self.collection, "", self._track_fields))
             return
         for batch in batches(sorted(ids)):
             yield from self._tracks_where(one_of("id", batch))
@@ -158,25 +166,42 @@ class MilvusCatalog(MilvusVectors):
         """Return the track with exactly this path; None if there is none."""
         return next(iter(self._tracks_where(f"path == {literal(coded(path))}")), None)
 
-    def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
-        """Yield the tracks that have one of the given content hashes."""
-        for batch in batches(content_hashes):
-            yield from self._tracks_where(one_of("content_hash", batch))
+    def tracks_of(self, hashes: Sequence[str]) -> Iterator[Track]:
+        """Yield the tracks that have one of the given hashes, of their content or their audio."""
+        for batch in batches(hashes):
+            conditions = (one_of(field, batch) for field in self._hash_fields)
+            yield from self._tracks_where(" or ".join(conditions))
+
+    def tracks_of_sizes(self, sizes: Sequence[int]) -> Iterator[Track]:
+        """Yield the tracks whose files had one of the given sizes, in bytes."""
+        for batch in batches(sizes):
+            rows = self.iterate(self.collection, one_of("size", batch), list(TRACK_FIELDS))
+            yield from map(track_of, rows)
 
     def _tracks_where(self, condition: str) -> list[Track]:
         """Return the tracks that meet a condition, at most `MAX_K`, in ascending order of id."""
-        rows = self.query(condition, TRACK_FIELDS, limit=MAX_K)
+        rows = self.query(condition, self._track_fields, limit=MAX_K)
         return sorted(map(track_of, rows), key=lambda track: track.id)
 
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks in a folder and its subfolders."""
-        rows = self.iterate(self.collection, inside(folder), list(TRACK_FIELDS))
+        rows = self.iterate(self.collection, inside(folder), self._track_fields)
         return list(map(track_of, rows))
 
-    def content_hashes(self) -> set[str]:
-        """Return the content hashes of all tracks that have one."""
-        rows = self.iterate(self.collection, 'content_hash != ""', ["content_hash"])
-        return {row["content_hash"] for row in rows}
+    def hashes(self) -> set[str]:
+        """Return the known hashes of all tracks, of their content and of their audio."""
+        rows = self.iterate(self.collection, "", self._hash_fields)
+        return {row[field] for row in rows for field in self._hash_fields} - {""}
+
+    @property
+    def _hash_fields(self) -> list[str]:
+        return [name for name in ("content_hash", "audio_hash") if name in self.fields]
+
+    def artists(self) -> set[str]:
+        """Return the different artist and album artist tags."""
+        fields = ["artist", "album_artist"]
+        rows = self.iterate(self.collection, "", fields)
+        return {row[field] for row in rows for field in fields if row[field] is not None}
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Return size (bytes) and modification time (ns) by path, for the paths that are stored."""
@@ -188,8 +213,8 @@ class MilvusCatalog(MilvusVectors):
 
     def ids(self, filters: Filters) -> Int64:
         """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
-        ids = (row["id"] for row in self.iterate(self.collection, expression(filters), ["id"]))
-        return np.sort(np.fromiter(ids, dtype=np.int64))
+        rows = self.iterate(self.collection, expression(filters, self.fields), ["id"])
+        return np.sort(np.fromiter((row["id"] for row in rows), dtype=np.int64))
 
     def search_text(self, words: str, limit: int, offset: int) -> list[int]:
         """Return the ids of tracks with all words in their tags or path, shortest texts first.
@@ -224,7 +249,7 @@ class MilvusCatalog(MilvusVectors):
 
     def _with_vectors(self, n_tracks: int) -> Iterator[tuple[Track, Float32]]:
         n_read = 0
-        for row in self.iterate(self.collection, "", [*TRACK_FIELDS, "embedding"]):
+        for row in self.iterate(self.collection, "", [*self._track_fields, "embedding"]):
             yield track_of(row), np.array(row["embedding"], dtype=np.float32)
             n_read += 1
         if n_read != n_tracks:

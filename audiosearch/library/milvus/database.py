@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from blake3 import blake3
 
 from audiosearch import defaults
-from audiosearch.errors import IndexNotFound, LibraryError
+from audiosearch.errors import IndexNotFound, LibraryError, NewerIndex
 from audiosearch.library.milvus.client import Address, Connection
 from audiosearch.library.milvus.expressions import literal, one_of
 from audiosearch.library.milvus.schema import (
+    ADDED_FIELDS,
+    FIELDS,
     TRACK_FIELDS,
     coded,
     decoded,
@@ -37,7 +39,10 @@ _PAGE_ROWS = 10_000  # rows of an iterator's page
 _PAGE_NUMBERS = 10_000 * 128  # numbers in the vectors of an iterator's page
 _BLOB_PART_BYTES = 60_000  # of one part of a blob, in base64
 _BLOB_PARTS = 20  # parts of a blob in one request
+INDEXED_FIELDS = ("path", "content_hash", "audio_hash")  # of tracks, besides the vectors
 _CHANGED = "changed"  # setting: time of the last change, in nanoseconds since 1970
+_SCHEMA = "schema"  # setting: version of the schema; 1 if it is missing
+_SCHEMA_VERSION = 1  # to be increased if an older version must not open the index
 
 
 def exists(location: str) -> bool:
@@ -66,6 +71,8 @@ class MilvusDatabase:
     location : str
     collection : str
         Name of the collection of tracks.
+    fields : frozenset of str
+        Fields of that collection. A collection of an older version lacks some.
     dimension : int
         Numbers in a vector.
 
@@ -73,6 +80,8 @@ class MilvusDatabase:
     ------
     IndexNotFound
         If the index doesn't exist and no settings are given.
+    NewerIndex
+        If a newer version has changed the schema.
     LibraryError
         If the server can't be reached, or the collection wasn't created by audiosearch.
     """
@@ -98,6 +107,7 @@ class MilvusDatabase:
                 raise self._not_found()
             self._create(settings)
         else:
+            self._check_version(stored)
             self._check_dimension(stored)
         if not self._is_indexed(self.collection):
             raise LibraryError(
@@ -124,12 +134,20 @@ class MilvusDatabase:
         """Read the dimension from the collection, and check that it has the fields of tracks."""
         described = self.call("describe_collection", self.collection)
         fields = {field["name"]: field for field in described["fields"]}
-        if not {"embedding", *TRACK_FIELDS} <= fields.keys():
+        if not {"embedding", *TRACK_FIELDS} - ADDED_FIELDS <= fields.keys():
             raise LibraryError(
                 f"The collection {self.location} wasn't created by audiosearch.",
                 hint="Name another collection. It is created if it doesn't exist.",
             )
+        if unknown := sorted(fields.keys() - FIELDS):
+            raise NewerIndex(self.location, f"the field {', '.join(unknown)}")
+        self.fields = frozenset(fields)
         self.dimension = int(fields["embedding"]["params"]["dim"])
+
+    def _check_version(self, settings: dict[str, str]) -> None:
+        version = settings.get(_SCHEMA, str(_SCHEMA_VERSION))
+        if not version.isdecimal() or int(version) > _SCHEMA_VERSION:
+            raise NewerIndex(self.location, f"version {version} of the schema")
 
     def _check_dimension(self, settings: dict[str, str]) -> None:
         expected = _dimension_of(settings)
@@ -171,7 +189,7 @@ class MilvusDatabase:
         self._read_schema()
         self._check_dimension(settings)
         if _CHANGED not in self.settings():
-            self.set_settings(settings | {_CHANGED: "0"})
+            self.set_settings(settings | {_SCHEMA: str(_SCHEMA_VERSION), _CHANGED: "0"})
 
     def _is_indexed(self, name: str) -> bool:
         return bool(self.call("list_indexes", name, field_name=self._vector_field(name)))
@@ -182,7 +200,7 @@ class MilvusDatabase:
     def _index_params(self, name: str) -> Any:
         params = self._connection.client.prepare_index_params()
         if name == self.collection:
-            for field in ("path", "content_hash"):
+            for field in INDEXED_FIELDS:
                 params.add_index(field, index_type="INVERTED")
         params.add_index(self._vector_field(name), index_type="FLAT", metric_type="IP")
         return params

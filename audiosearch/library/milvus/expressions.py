@@ -7,10 +7,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.milvus.schema import UNKNOWN, coded, folded, key
-from audiosearch.paths import absolute
+from audiosearch.paths import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from audiosearch.library.filters import Filters, Range
 
@@ -54,29 +54,42 @@ def contains_phrases(phrases: Iterable[list[str]]) -> str:
     return " and ".join(likes) or NOTHING
 
 
-def expression(filters: Filters) -> str:
-    """Return filters as a Milvus expression; "" if all tracks pass them."""
-    clauses = [*_conditions(filters)]
+def expression(filters: Filters, fields: Container[str]) -> str:
+    """Return filters as a Milvus expression; "" if all tracks pass them.
+
+    Parameters
+    ----------
+    filters : Filters
+    fields : container of str
+        Fields of the collection. One of an older version has no ``artists``.
+    """
+    clauses = [*_conditions(filters, fields)]
     if filters.exclude:
-        clauses += [f"not ({clause})" for clause in _conditions(filters.exclude)]
+        clauses += [f"not ({clause})" for clause in _conditions(filters.exclude, fields)]
     return " and ".join(clauses)
 
 
-def _conditions(filters: Filters) -> Iterator[str]:
+def _conditions(filters: Filters, fields: Container[str]) -> Iterator[str]:
     """Yield one condition for each field that has values."""
-    if filters.artist:
+    if filters.artist and "artists" in fields:
+        yield _contains_any("artists", filters.artist)
+    elif filters.artist:
         names = [key(artist) for artist in filters.artist]
         yield _any_of([one_of("artist_key", names), one_of("album_artist_key", names)])
     if filters.album:
         yield one_of("album_key", map(key, filters.album))
     if filters.genre:
-        yield f"array_contains_any(genres, {literal(list(map(folded, filters.genre)))})"
+        yield _contains_any("genres", filters.genre)
     if filters.year:
         yield _any_of(map(_in_years, filters.year))
     if filters.seconds:
         yield _any_of(map(_in_seconds, filters.seconds))
     if filters.folder:
-        yield _any_of(inside(absolute(folder)) for folder in filters.folder)
+        yield _any_of(inside(name) for folder in filters.folder for name in names_of(folder))
+
+
+def _contains_any(field: str, values: Iterable[str]) -> str:
+    return f"array_contains_any({field}, {literal(list(map(folded, values)))})"
 
 
 def _any_of(clauses: Iterable[str]) -> str:

@@ -29,21 +29,21 @@ class MilvusPrints:
     def __init__(self, database: MilvusDatabase) -> None:
         self._database = database
 
-    def prints(self, content_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
-        """Return the stored prints of files with the given content hashes."""
-        blobs = {key: self._database.blob(_name(key)) for key in content_hashes}
+    def prints(self, sound_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
+        """Return the stored prints of files with the given hashes."""
+        blobs = {key: self._database.blob(_name(key)) for key in sound_hashes}
         return {key: _from_blob(blob) for key, blob in blobs.items() if blob is not None}
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
-        """Store prints by content hash."""
-        for content_hash, value in prints.items():
+        """Store prints by hash."""
+        for sound_hash, value in prints.items():
             header = np.array([value.seconds, len(value.words)], dtype="<f8").tobytes()
             words = np.concatenate([value.words, value.fine_words]).astype("<u2").tobytes()
-            self._database.put_blob(_name(content_hash), header + words)
+            self._database.put_blob(_name(sound_hash), header + words)
 
 
-def _name(content_hash: str) -> str:
-    return f"print:{content_hash}"
+def _name(sound_hash: str) -> str:
+    return f"print:{sound_hash}"
 
 
 def _from_blob(blob: bytes) -> SpectralPrint:

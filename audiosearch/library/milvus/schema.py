@@ -6,25 +6,33 @@ import os
 import re
 import unicodedata
 from dataclasses import asdict, fields
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.library.filters import split_values
+from audiosearch.library.filters import artist_values, genre_values
 from audiosearch.library.track import Track, fold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from audiosearch.types import Float32
 
 #: Stored in place of a missing number; no tag has this value.
 UNKNOWN = -(2**63)
 
 _MAX_BYTES = 65_535  # of one text: a limit of Milvus
-_MAX_GENRES = 64
+_MAX_VALUES = 64  # of a list
 _TEXTS = ("title", "artist", "album", "album_artist", "genre")  # None if missing
 _NUMBERS = ("year", "track_number")  # None if missing
 _KEYS = ("artist_key", "album_artist_key", "album_key")  # compared by filters
+_LISTS = ("artists", "genres")  # compared by filters
 TRACK_FIELDS = tuple(field.name for field in fields(Track))
+#: Fields that collections of older versions lack.
+ADDED_FIELDS = {"audio_hash", "artists"}
+#: Fields of the collection of tracks.
+FIELDS = frozenset({*TRACK_FIELDS, *_KEYS, *_LISTS, "embedding", "words"})
 
 # A byte that isn't valid UTF-8 is stored as a private-use character. So is each byte of a Han
 # character above U+FFFF, because Milvus's expression parser reads only 16 bits of a character.
@@ -37,28 +45,31 @@ _STRAY = re.compile(
 def track_schema(client: Any, dimension: int) -> Any:
     """Return the schema of a collection of tracks with vectors of a dimension.
 
-    Filters compare ``artist_key``, ``album_artist_key`` and ``album_key``. Each is "=" followed by
-    the folded tag, or empty if the tag is missing. Searches for words use ``words``.
+    Filters compare ``album_key``, which is "=" followed by the folded tag, or empty if the tag is
+    missing, and the folded values in ``artists`` and ``genres``. Collections of older versions have
+    no ``artists``. There, filters compare ``artist_key`` and ``album_artist_key``. Searches for
+    words use ``words``.
     """
     from pymilvus import DataType
 
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.INT64, is_primary=True)
     schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
-    for name in ("path", "content_hash", "format", "words", *_KEYS):
+    for name in ("path", "content_hash", "audio_hash", "format", "words", *_KEYS):
         schema.add_field(name, DataType.VARCHAR, max_length=_MAX_BYTES)
     for name in ("size", "mtime_ns", "sample_rate_hz", "channels", *_NUMBERS):
         schema.add_field(name, DataType.INT64)
     schema.add_field("seconds", DataType.DOUBLE)
     for name in _TEXTS:
         schema.add_field(name, DataType.VARCHAR, max_length=_MAX_BYTES, nullable=True)
-    schema.add_field(
-        "genres",
-        DataType.ARRAY,
-        element_type=DataType.VARCHAR,
-        max_capacity=_MAX_GENRES,
-        max_length=_MAX_BYTES,
-    )
+    for name in _LISTS:
+        schema.add_field(
+            name,
+            DataType.ARRAY,
+            element_type=DataType.VARCHAR,
+            max_capacity=_MAX_VALUES,
+            max_length=_MAX_BYTES,
+        )
     return schema
 
 
@@ -92,23 +103,23 @@ def row_of(track: Track, vector: Float32) -> dict[str, Any]:
         row[name] = row[name] and _cut(row[name])
     for name in _KEYS:
         row[name] = key(getattr(track, name.removesuffix("_key")))
-    row["genres"] = _genres(track.genre)
+    row["artists"] = _folded_list(chain(*map(artist_values, (track.artist, track.album_artist))))
+    row["genres"] = _folded_list(genre_values(track.genre))
     row["words"] = f" {' '.join(words_of(track))} "
     return row
 
 
 def track_of(row: dict[str, Any]) -> Track:
     """Return the track in a row of the collection."""
-    values = {name: row[name] for name in TRACK_FIELDS} | {"path": decoded(row["path"])}
+    values = {name: row[name] for name in TRACK_FIELDS if name in row}
+    values["path"] = decoded(row["path"])
     for name in _NUMBERS:
         values[name] = None if values[name] == UNKNOWN else values[name]
     return Track(**values)
 
 
-def _genres(genre: str | None) -> list[str]:
-    if genre is None:
-        return []
-    return list(dict.fromkeys(map(folded, [genre, *split_values(genre)])))[:_MAX_GENRES]
+def _folded_list(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(map(folded, values)))[:_MAX_VALUES]
 
 
 def folded(text: str) -> str:
@@ -128,8 +139,8 @@ def key(text: str | None) -> str:
 
 def words_of(track: Track) -> list[str]:
     """Return the words of a track's tags and path, at most as many as Milvus can store."""
-    texts = (track.title, track.artist, track.album, track.album_artist, track.path)
-    words = [word for text in texts if text for word in split(text)]
+    tags = (track.title, track.artist, track.album, track.album_artist, track.genre)
+    words = [word for text in (*tags, track.path) if text for word in split(text)]
     n_bytes = np.cumsum([len(word.encode()) + 1 for word in words])
     return words[: int(np.searchsorted(n_bytes, _MAX_BYTES - 2))]
 

@@ -85,7 +85,7 @@ class MilvusVectorIndexes:
         """
         if filters == EVERYTHING and near is None:
             return None
-        return MilvusCandidates(expression(filters), near)
+        return MilvusCandidates(expression(filters, self._catalog.fields), near)
 
     def index_type(self) -> str:
         """Return the type of Milvus's index of the vectors, in lower case."""

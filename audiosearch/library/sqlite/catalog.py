@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32, Int64
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(Track))
-
 
 class Catalog(VectorTable):
     """The tables of tracks, vectors and failures; it implements `Storage`.
@@ -99,21 +97,29 @@ class Catalog(VectorTable):
         """Yield the tracks with the given ids, or all tracks, in ascending order of id."""
         if ids is None:
             with self.errors():
-                for row in self.db.query(f"SELECT {', '.join(_FIELDS)} FROM tracks ORDER BY id"):
+                for row in self.db.query("SELECT * FROM tracks ORDER BY id"):
                     yield _track(row)
             return
-        for batch in batches(sorted(ids)):
-            yield from self.tracks_where(f"id IN ({', '.join('?' * len(batch))})", batch)
+        yield from self._tracks_with(["id"], sorted(ids))
 
     def track_at(self, path: str) -> Track | None:
         """Return the track with exactly this path; None if there is none."""
         return next(self.tracks_where("path = ?", [os.fsencode(path)]), None)
 
-    def tracks_of(self, content_hashes: Sequence[str]) -> Iterator[Track]:
-        """Yield the tracks that have one of the given content hashes."""
-        for batch in batches(content_hashes):
+    def tracks_of(self, hashes: Sequence[str]) -> Iterator[Track]:
+        """Yield the tracks that have one of the given hashes, of their content or their audio."""
+        yield from self._tracks_with(self._hash_columns(), hashes)
+
+    def tracks_of_sizes(self, sizes: Sequence[int]) -> Iterator[Track]:
+        """Yield the tracks whose files had one of the given sizes, in bytes."""
+        yield from self._tracks_with(["size"], sizes)
+
+    def _tracks_with(self, columns: Sequence[str], values: Sequence[Any]) -> Iterator[Track]:
+        """Yield the tracks that have one of the given values in one of the columns."""
+        for batch in batches(values):
             marks = ", ".join("?" * len(batch))
-            yield from self.tracks_where(f"content_hash IN ({marks})", batch)
+            conditions = [f"{column} IN ({marks})" for column in columns]
+            yield from self.tracks_where(" OR ".join(conditions), [*batch] * len(conditions))
 
     def tracks_under(self, folder: str) -> list[Track]:
         """Return the tracks in a folder and its subfolders."""
@@ -123,18 +129,31 @@ class Catalog(VectorTable):
 
     def tracks_where(self, where: str, values: Sequence[Any] = ()) -> Iterator[Track]:
         """Return the tracks that meet an SQL condition, in ascending order of id."""
-        sql = f"SELECT {', '.join(_FIELDS)} FROM tracks WHERE {where} ORDER BY id"
+        sql = f"SELECT * FROM tracks WHERE {where} ORDER BY id"
         return map(_track, self.rows(sql, values))
 
     def list_tracks(self, limit: int, offset: int) -> list[Track]:
         """Return one page of all tracks, in ascending order of id."""
-        sql = f"SELECT {', '.join(_FIELDS)} FROM tracks ORDER BY id LIMIT ? OFFSET ?"
+        sql = "SELECT * FROM tracks ORDER BY id LIMIT ? OFFSET ?"
         return list(map(_track, self.rows(sql, [limit, offset])))
 
-    def content_hashes(self) -> set[str]:
-        """Return the content hashes of all tracks that have one."""
-        rows = self.rows("SELECT DISTINCT content_hash FROM tracks WHERE content_hash <> ''")
-        return {row["content_hash"] for row in rows}
+    def hashes(self) -> set[str]:
+        """Return the known hashes of all tracks, of their content and of their audio."""
+        return {
+            row["hash"]
+            for column in self._hash_columns()
+            for row in self.rows(f"SELECT {column} AS hash FROM tracks WHERE {column} <> ''")
+        }
+
+    def _hash_columns(self) -> list[str]:
+        """Return the columns with hashes. A database of an older version lacks one of them."""
+        columns = {row["name"] for row in self.rows("SELECT name FROM pragma_table_info('tracks')")}
+        return [name for name in ("content_hash", "audio_hash") if name in columns]
+
+    def artists(self) -> set[str]:
+        """Return the different artist and album artist tags."""
+        sql = "SELECT artist FROM tracks UNION SELECT album_artist FROM tracks"
+        return {row["artist"] for row in self.rows(sql)} - {None}
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Return size (bytes) and modification time (ns) by path, for the paths that are stored."""
@@ -183,7 +202,7 @@ class Catalog(VectorTable):
         Both see the same state of the database, even if other processes write.
         """
         sql = (
-            f"SELECT {', '.join(_FIELDS)}, embedding FROM tracks JOIN vectors ON id = track_id "
+            "SELECT tracks.*, embedding FROM tracks JOIN vectors ON id = track_id "
             f"WHERE {IS_COMPLETE} ORDER BY id"
         )
         with self.snapshot():
@@ -228,6 +247,7 @@ class Catalog(VectorTable):
 
 
 def _track(row: dict[str, Any]) -> Track:
+    """Return the track in a row. A database of an older version lacks some columns."""
     return Track(**row | {"path": os.fsdecode(row["path"])})
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
 import sqlite_utils
 
-from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError
-from audiosearch.library.sqlite.migrations import migrations
+from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, NewerIndex
+from audiosearch.library.sqlite.migrations import LAST_TABLE, migrations, unknown_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,11 +26,20 @@ def exists(directory: Path) -> bool:
     """Return whether a folder holds a database, intact or damaged.
 
     A database without tables doesn't count. The process that was creating it was killed.
+
+    Raises
+    ------
+    IndexUnwritable
+        If a permission is missing.
     """
     path = directory / FILE_NAME
-    if not os.path.exists(path):
+    try:
+        n_bytes = path.stat().st_size
+    except PermissionError as exc:
+        raise _no_permission(path) from exc
+    except (OSError, ValueError):
         return False
-    if not path.stat().st_size:  # its creation was interrupted, or it was truncated
+    if not n_bytes:  # its creation was interrupted, or it was truncated
         return _wal_path(path).exists() or any(directory.glob("*.faiss"))
     try:
         with contextlib.closing(_connect(path)) as connection:
@@ -42,7 +52,8 @@ class Database:
     """One SQLite database with its settings.
 
     Every method that writes uses one transaction. After a crash, its changes are stored
-    completely or not at all.
+    completely or not at all. The first transaction also applies the migrations that a database of
+    an older version lacks. So reading never changes a database.
 
     Parameters
     ----------
@@ -56,13 +67,16 @@ class Database:
     IndexNotFound
         If the database doesn't exist and no settings are given.
     IndexUnwritable
-        If the database can't be written.
+        If the database can't be opened or written.
+    NewerIndex
+        If a newer version has changed the tables.
     LibraryError
         If the database is damaged.
     """
 
     def __init__(self, directory: Path, *, settings: dict[str, str] | None = None) -> None:
         self.path = directory / FILE_NAME
+        self._is_migrated = False
         if settings is None and not exists(directory):
             raise IndexNotFound(
                 f"There is no index {directory.absolute()}.",
@@ -72,20 +86,22 @@ class Database:
             directory.mkdir(parents=True, exist_ok=True)
             self.db = sqlite_utils.Database(_connect(self.path))
             try:
-                self._migrate(settings or {})
+                self._create(settings or {})
             except BaseException:
                 self.db.close()
                 raise
 
-    def _migrate(self, settings: dict[str, str]) -> None:
-        if not migrations.pending(self.db):
+    def _create(self, settings: dict[str, str]) -> None:
+        """Create the tables that are read: all of a new database, some of a very old one."""
+        if unknown := unknown_migrations(self.db):
+            raise NewerIndex(self.path.parent.absolute(), f"the migration {', '.join(unknown)}")
+        if self.db.table(LAST_TABLE).exists():
             return
         if not settings and not self.db.table("settings").exists():
             message = "it has no settings"
             raise sqlite3.DatabaseError(message)
-        with self.transaction():  # another process may migrate at the same time
-            migrations.apply(self.db)
-            if not self.db.table("settings").count:
+        with self.transaction():
+            if not self.db.table("settings").count:  # another process may create them, too
                 self._put_settings(settings)
 
     def close(self) -> None:
@@ -100,6 +116,8 @@ class Database:
         except (sqlite3.OperationalError, OSError) as exc:
             if str(exc).startswith("no such"):
                 raise self._damaged(exc) from exc
+            if _closed_path(self.path):
+                raise _no_permission(self.path) from exc
             raise IndexUnwritable(
                 f"Can't open or write the index {self.path.parent.absolute()}: {exc}.",
                 hint="Check that you may write to the folder and that its disk is not full, or "
@@ -134,8 +152,11 @@ class Database:
                 return
             self.db.execute("BEGIN IMMEDIATE")
             try:
+                if not self._is_migrated:
+                    migrations.apply(self.db)
                 yield
                 self.db.commit()
+                self._is_migrated = True
             except BaseException:
                 self.db.rollback()
                 raise
@@ -186,6 +207,25 @@ class Database:
     def file_bytes(self) -> int:
         """Return the size of the database with its write-ahead log, in bytes."""
         return sum(p.stat().st_size for p in (self.path, _wal_path(self.path)) if p.exists())
+
+
+def _closed_path(path: Path) -> Path | None:
+    """Return the first folder or file of the database that can't be opened; None if all can."""
+    files = [path, *(path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm"))]
+    needed = dict.fromkeys(reversed(path.absolute().parents), os.X_OK)
+    needed |= dict.fromkeys(files, os.R_OK)
+    closed = (part for part, mode in needed.items() if not os.access(part, mode))
+    return next((part for part in closed if os.path.lexists(part)), None)
+
+
+def _no_permission(path: Path) -> IndexUnwritable:
+    closed = _closed_path(path) or path
+    return IndexUnwritable(
+        f"Can't open the index {path.parent.absolute()}: you don't have the permission to open "
+        f"{closed}.",
+        hint=f"If it is yours, run `chmod u+rwX {shlex.quote(str(closed))}`. Else use another "
+        "index with --index DIR.",
+    )
 
 
 def _connect(path: Path) -> sqlite3.Connection:

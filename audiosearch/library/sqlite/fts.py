@@ -12,6 +12,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import LibraryError
+from audiosearch.library.track import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 FILE_NAME = "texts.db"
 
-_COLUMNS = ("title", "artist", "album", "album_artist", "path")
+_VERSION = 2  # of the texts; a database of another version is filled again
+_COLUMNS = ("title", "artist", "album", "album_artist", "genre", "path")
 _CREATE = (
     f"CREATE VIRTUAL TABLE texts USING fts5({', '.join(_COLUMNS)}, "
     "tokenize = 'unicode61 remove_diacritics 2')"
@@ -49,7 +51,7 @@ def search_text(
     LibraryError
         If this SQLite library has no full-text search.
     """
-    quoted = [word.replace('"', '""') for word in words.split()]
+    quoted = [word.replace('"', '""') for word in fold(words).split()]
     if not quoted:
         return []
     query = " ".join(f'"{word}" *' for word in quoted)
@@ -85,7 +87,7 @@ def _open_current(database: Database, path: Path) -> sqlite3.Connection:
 
 
 def _fill(texts: sqlite3.Connection, database: Database) -> None:
-    number = database.track_changes()
+    number = database.track_changes() ^ _VERSION
     if texts.execute("PRAGMA user_version").fetchone()[0] == number:
         texts.execute(
             "SELECT rowid FROM texts LIMIT 1"
@@ -96,14 +98,15 @@ def _fill(texts: sqlite3.Connection, database: Database) -> None:
         texts.execute("DROP TABLE IF EXISTS texts")
         texts.execute(_CREATE)
         texts.executemany(
-            f"INSERT INTO texts (rowid, {', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO texts (rowid, {', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
             _rows(database),
         )
         texts.execute(f"PRAGMA user_version = {number}")
 
 
-def _rows(database: Database) -> Iterator[tuple[int | str | None, ...]]:
+def _rows(database: Database) -> Iterator[tuple[int | str, ...]]:
     sql = f"SELECT id, {', '.join(_COLUMNS)} FROM tracks ORDER BY id"
     with database.errors():
-        for *texts, path in database.db.execute(sql):
-            yield *texts, os.fsdecode(path).encode(errors="replace").decode()
+        for track_id, *texts, path in database.db.execute(sql):
+            readable_path = os.fsdecode(path).encode(errors="replace").decode()
+            yield track_id, *map(fold, texts), fold(readable_path)

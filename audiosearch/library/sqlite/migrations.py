@@ -1,15 +1,20 @@
-"""Schema of ``audiosearch.db``, as migrations. Each migration adds one table, or its triggers."""
+"""Schema of ``audiosearch.db``, as migrations. Each adds a table, its triggers or a column."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sqlite_utils import Migrations
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
 migrations = Migrations("audiosearch")
+
+#: Newest table that must exist before a database can be read. Whatever later migrations add may be
+#: missing until something is written.
+LAST_TABLE = "positions"
+
+
+def unknown_migrations(db: Database) -> list[str]:
+    """Return the names of applied migrations that this version doesn't know."""
+    known = {migration.name for migration in migrations.pending(Database(memory=True))}
+    return [migration.name for migration in migrations.applied(db) if migration.name not in known]
 
 
 @migrations()
@@ -113,7 +118,14 @@ def m007_create_positions(db: Database) -> None:
 
 
 @migrations()
+def m008_add_audio_hash(db: Database) -> None:
+    """Add the hash of a file's audio packets to the tracks, beside that of its content."""
+    db.execute("ALTER TABLE tracks ADD COLUMN audio_hash TEXT NOT NULL DEFAULT ''")
+    db.table("tracks").create_index(["audio_hash"])
+
+
+@migrations()
 def m009_create_prints(db: Database) -> None:
-    """Create the spectral prints of files, by the hash of their content."""
-    columns = {"content_hash": str, "seconds": float, "words": bytes, "fine_words": bytes}
-    db.table("prints").create(columns, pk="content_hash", not_null=set(columns))
+    """Create the spectral prints of files, by the hash of their sound."""
+    columns = {"sound_hash": str, "seconds": float, "words": bytes, "fine_words": bytes}
+    db.table("prints").create(columns, pk="sound_hash", not_null=set(columns))

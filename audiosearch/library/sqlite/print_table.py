@@ -27,21 +27,21 @@ class PrintTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def prints(self, content_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
-        """Return the stored prints of files with the given content hashes."""
+    def prints(self, sound_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
+        """Return the stored prints of files with the given hashes."""
         result: dict[str, SpectralPrint] = {}
         if not self._database.db.table("prints").exists():  # an index of an older version
             return result
-        for batch in batches(content_hashes):
+        for batch in batches(sound_hashes):
             marks = ", ".join("?" * len(batch))
-            sql = f"SELECT * FROM prints WHERE content_hash IN ({marks})"
+            sql = f"SELECT * FROM prints WHERE sound_hash IN ({marks})"
             for row in self._database.rows(sql, batch):
                 words, fine_words = _from_blob(row["words"]), _from_blob(row["fine_words"])
-                result[row["content_hash"]] = SpectralPrint(row["seconds"], words, fine_words)
+                result[row["sound_hash"]] = SpectralPrint(row["seconds"], words, fine_words)
         return result
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
-        """Store prints by content hash. Those of files that are no longer tracks are removed."""
+        """Store prints by hash. Those of files that are no longer tracks are removed."""
         rows = [
             (key, value.seconds, _to_blob(value.words), _to_blob(value.fine_words))
             for key, value in prints.items()
@@ -51,7 +51,8 @@ class PrintTable:
             sql = "INSERT OR REPLACE INTO prints VALUES (?, ?, ?, ?)"
             database.db.conn.executemany(sql, rows)
             database.db.execute(
-                "DELETE FROM prints WHERE content_hash NOT IN (SELECT content_hash FROM tracks)"
+                "DELETE FROM prints WHERE sound_hash NOT IN "
+                "(SELECT content_hash FROM tracks UNION SELECT audio_hash FROM tracks)"
             )
 
 

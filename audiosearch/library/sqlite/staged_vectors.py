@@ -138,9 +138,10 @@ class StagedVectors:
                 "SELECT track_id, ?, embedding FROM pending_vectors",
                 [catalog.next_revision()],
             )
-            # Clear the hash of each track whose file has changed: the next `add` embeds it again.
+            # Clear the hashes of each track whose file has changed: the next `add` embeds it again.
             catalog.db.execute(
-                "UPDATE tracks SET content_hash = '', mtime_ns = -1 WHERE content_hash <> "
+                "UPDATE tracks SET content_hash = '', audio_hash = '', mtime_ns = -1 "
+                "WHERE content_hash <> "
                 "(SELECT content_hash FROM pending_vectors WHERE track_id = id)"
             )
             catalog.db.execute("DELETE FROM pending_vectors")

@@ -35,7 +35,7 @@ async function seedFields(isPath) {
 /** Return the other fields for POST /api/playlist. */
 async function formFields(form) {
   const number = (name) => (form[name].value === "" ? null : Number(form[name].value));
-  const playlistFiles = [...form.exclude.files].map(async (file) => ({ name: file.name, text: await file.text() }));
+  const playlistFiles = [...form.exclude.files].map(async (file) => ({ name: file.name, base64: await readBase64(file) }));
   return {
     n: number("n"), minutes: number("minutes"), diversity: number("diversity"),
     max_per_artist: number("max_per_artist"), max_per_album: number("max_per_album"), artist_gap: number("artist_gap"),
@@ -44,6 +44,16 @@ async function formFields(form) {
     only: filterFields(form, ""), unless: filterFields(form, "not_"),
     exclude_playlists: await Promise.all(playlistFiles),
   };
+}
+
+/** Return the bytes of a file in Base64. Its text may be in any encoding, which the server finds out. */
+function readBase64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
 }
 
 function filterFields(form, prefix) {

@@ -1,0 +1,110 @@
+"""State of files to be added, and the plan that `add --dry-run` shows. Nothing is changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from audiosearch.audio.discovery import is_missing
+from audiosearch.audio.file_stat import read_file_stat
+from audiosearch.embedding.reader import LOCAL_READER
+from audiosearch.errors import AudioError
+from audiosearch.library.file_state import FileStates, State
+from audiosearch.library.index import Index
+from audiosearch.paths import real_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from audiosearch.embedding.reader import Reader
+    from audiosearch.library.file_state import KnownFile
+    from audiosearch.types import StrPath
+
+
+def states(
+    directory: StrPath,
+    paths: Sequence[str],
+    *,
+    folder_aliases: Sequence[str] = (),
+    reader: Reader = LOCAL_READER,
+) -> list[tuple[str, State]]:
+    """Return the path and state of each file, in the order of the files.
+
+    Files that can't be looked up are left out. If there is no index, all files are new. A file is
+    opened only if it is new and has the size of a track whose file is missing.
+
+    Parameters
+    ----------
+    directory : str or path-like
+        Location of the index.
+    paths : sequence of str
+        Absolute paths.
+    folder_aliases : sequence of str
+        Other paths of folders with these files.
+    reader : Reader
+        Looks up sizes and modification times.
+    """
+    with contextlib.ExitStack() as stack:
+        index = stack.enter_context(Index(directory)) if Index.exists(directory) else None
+        file_states = FileStates(index, paths, folder_aliases)
+        found = {
+            file.real_path: (file.path, state)
+            for file, state in find_states(index, file_states, reader)
+            if isinstance(state, State)
+        }
+        new = [path for path, state in found.values() if state is State.NEW]
+        moved = _moved(index, new) if index else set()
+    ordered = [found[file.real_path] for file in file_states.files if file.real_path in found]
+    return [(path, State.MOVED if path in moved else state) for path, state in ordered]
+
+
+def find_states(
+    index: Index | None, file_states: FileStates, reader: Reader
+) -> Iterator[tuple[KnownFile, State | AudioError]]:
+    """Yield each file with its state, or with the reason why it can't be looked up.
+
+    New files come last.
+
+    Parameters
+    ----------
+    index : Index or None
+    file_states : FileStates
+        States of the files in this index.
+    reader : Reader
+        Looks up sizes and modification times.
+    """
+    new: dict[KnownFile, tuple[int, int]] = {}
+    for file in file_states.files:
+        try:
+            current = reader.size_and_mtime(file.path)
+        except AudioError as exc:
+            yield file, exc
+            continue
+        state = file_states.state(file, *current)
+        if state is State.NEW:
+            new[file] = current
+        else:
+            yield file, state
+    new_files = file_states.find_by_size(index, new) if index else list(new)
+    for file, current in zip(new_files, new.values(), strict=True):
+        yield file, file_states.state(file, *current)
+
+
+def _moved(index: Index, new: Sequence[str]) -> set[str]:
+    """Return the new files that have the content of tracks whose files are missing."""
+    sizes = {path: os.path.getsize(path) for path in new if os.path.isfile(path)}
+    tracks = index.storage.tracks_of_sizes(list(set(sizes.values())))
+    missing = [track for track in tracks if is_missing(real_path(track.path))]
+    missing_sizes = {track.size for track in missing}
+    n_missing = Counter(track.content_hash for track in missing)
+    moved = set()
+    for path, size in sizes.items():
+        if size in missing_sizes:
+            with contextlib.suppress(AudioError, OSError):
+                content_hash = read_file_stat(path).content_hash
+                if n_missing[content_hash]:
+                    n_missing[content_hash] -= 1
+                    moved.add(path)
+    return moved

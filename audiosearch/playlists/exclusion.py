@@ -1,0 +1,41 @@
+"""Tracks that a playlist leaves out because they are in other playlists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from audiosearch.playlist_files import warnings_about
+
+if TYPE_CHECKING:
+    from audiosearch.library.index import Index
+    from audiosearch.playlists.request import PlaylistRequest
+    from audiosearch.search.playlist_tracks import PlaylistTracks
+
+
+def resolve_excluded_playlists(
+    index: Index, request: PlaylistRequest, playlist_tracks: PlaylistTracks
+) -> tuple[PlaylistRequest, list[str]]:
+    """Add the tracks of the excluded playlists, and identical files, to the excluded paths.
+
+    Returns
+    -------
+    (PlaylistRequest, list of str)
+        The request with more ``constraints.excluded_paths``, and notes about entries that
+        aren't tracks of the index.
+    """
+    tracks, notes = [], []
+    for playlist in request.excluded_playlists:
+        matches = list(playlist_tracks.find(playlist, with_files=False))
+        tracks += [match.track for match in matches if match.track is not None]
+        problems = [match.problem for match in matches if match.track is None]
+        notes += [*playlist.warnings, *warnings_about(playlist.name, problems)]
+    hashes = {track.content_hash for track in tracks if track.content_hash}
+    for copies in index.tracks_of(hashes).values():
+        tracks += copies
+    constraints = request.constraints
+    paths = constraints.excluded_paths.union(track.path for track in tracks)
+    if (paths or request.excluded_playlists) and not any(map(index.storage.track_at, paths)):
+        notes.append("the excluded playlists contain no track of the index")
+    constraints = replace(constraints, excluded_paths=paths)
+    return replace(request, constraints=constraints), notes

@@ -1,0 +1,146 @@
+"""Opening an index: indexes of newer versions, and missing permissions."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tracks import SPEC, some_track, unit
+
+from audiosearch import Index, IndexUnwritable, NewerIndex
+from audiosearch.maintenance.doctor import examine, repair
+
+
+@pytest.fixture
+def index(tmp_path):
+    """An index of one track in a folder."""
+    folder = str(tmp_path / "index")
+    with Index(folder, spec=SPEC) as opened:
+        opened.add(some_track(1), unit())
+    return folder
+
+
+# Newer versions
+
+
+def add_migration(index, name, *, migration_set="audiosearch"):
+    with contextlib.closing(sqlite3.connect(Path(index, "audiosearch.db"))) as database, database:
+        database.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (?, ?, ?)",
+            [migration_set, name, "2030-01-01 00:00:00"],
+        )
+
+
+@pytest.fixture
+def newer(index):
+    """An index with two migrations of a later version."""
+    add_migration(index, "m900_create_moods")
+    add_migration(index, "m901_count_moods")
+    return index
+
+
+def test_an_index_with_a_later_migration_is_refused_and_the_migration_named(newer):
+    for options in ({}, {"spec": SPEC}):
+        with pytest.raises(NewerIndex, match="m900_create_moods, m901_count_moods"):
+            Index(newer, **options)
+
+
+def test_a_newer_index_is_not_repaired(newer):
+    before = Path(newer, "audiosearch.db").read_bytes()
+    for function in (examine, repair):
+        with pytest.raises(NewerIndex):
+            function(newer)
+    assert Path(newer, "audiosearch.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["list", "info", "doctor", "failures", "optimize"])
+def test_every_command_refuses_a_newer_index_in_one_sentence(newer, run, command):
+    result = run(command, "--index", newer)
+    assert result.exit_code == 1
+    assert "newer version" in result.stderr
+    assert "m900_create_moods" in result.stderr
+    assert "pip install" in result.stderr
+
+
+def test_migrations_of_other_programs_do_not_matter(index):
+    add_migration(index, "m900_create_moods", migration_set="other program")
+    with Index(index) as opened:
+        assert opened.n_tracks == 1
+
+
+@pytest.mark.slow
+def test_a_collection_with_a_later_version_is_refused_and_the_version_named(tmp_path):
+    location = f"milvus+lite://{tmp_path / 'index.db'}"
+    with Index(location, spec=SPEC) as opened:
+        opened.storage.set_settings({"schema": "7"})
+    with pytest.raises(NewerIndex, match="version 7"):
+        Index(location)
+
+
+@pytest.mark.slow
+def test_a_collection_with_a_field_of_a_later_version_is_refused(tmp_path, monkeypatch):
+    from audiosearch.library.milvus import database
+
+    location = f"milvus+lite://{tmp_path / 'index.db'}"
+    Index(location, spec=SPEC).close()
+    monkeypatch.setattr(database, "FIELDS", database.FIELDS - {"genres"})
+    with pytest.raises(NewerIndex, match="field genres"):
+        Index(location)
+
+
+# Permissions
+
+
+def without_permissions(*arguments):
+    """Run a command line as a user who isn't root, or as root without root's privileges."""
+    command = [sys.executable, "-m", "audiosearch", *map(str, arguments)]
+    if os.geteuid() == 0:
+        setpriv = shutil.which("setpriv")
+        assert setpriv, "Install util-linux: root may open everything."
+        command = [setpriv, "--bounding-set=-dac_override,-dac_read_search", *command]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(params=["index", "index/audiosearch.db", "index/audiosearch.db-wal", "."])
+def closed(request, tmp_path, index):
+    """A folder or file that can't be opened, and the index that needs it."""
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    shutil.move(index, parent)
+    path = parent / request.param
+    path.exists() or path.touch()
+    mode = path.stat().st_mode
+    path.chmod(0)
+    yield path, parent / "index"
+    path.chmod(mode)
+
+
+def test_a_missing_permission_is_named(closed):
+    path, index = closed
+    result = without_permissions("list", "--index", index)
+    assert result.returncode == 1
+    assert f"permission to open {path}." in result.stderr.replace("\n", " ")
+    assert "chmod" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_a_missing_permission(tmp_path):
+    (tmp_path / "shut").mkdir(mode=0o500)
+    sound = tmp_path / "sound.wav"
+    sound.touch()
+    result = without_permissions("add", sound, "--index", tmp_path / "shut" / "index")
+    assert result.returncode == 1
+    assert "don't have the permission to write" in result.stderr.replace("\n", " ")
+
+
+def test_an_error_of_the_operating_system_is_a_missing_permission(index, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(IndexUnwritable, match="permission"):
+        Index(index)
