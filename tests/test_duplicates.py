@@ -235,7 +235,9 @@ def test_prints_are_returned_unchanged(place, seconds):
     track = replace(some_track(1), content_hash="ab" * 16)
     with Index(place, spec=SPEC) as index:
         index.add(track, unit())
+        assert not index.has_prints()
         index.put_prints({track.content_hash: stored})
+        assert index.has_prints()
         assert index.prints([replace(track, content_hash="cd" * 16)]) == {}
         (kept,) = index.prints([track, replace(track, content_hash="")]).values()
     assert kept.seconds == seconds
@@ -293,7 +295,7 @@ def test_missing_files_and_urls_are_compared_by_their_bytes(tmp_path, run):
             index.add(track, unit())
     result = run("duplicates", "--index", location, "--format", "paths")
     assert sorted(result.stdout.split()) == ["/gone/a.mp3", "/gone/b.mp3"]
-    assert "3 tracks are compared by their bytes only" in result.stderr
+    assert "Only the bytes of 3 tracks can be compared" in result.stderr
 
 
 def test_an_index_that_cannot_be_written_is_searched(filled, monkeypatch, caplog):

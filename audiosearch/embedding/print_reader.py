@@ -62,11 +62,14 @@ def read_prints(
     """
     decoders: list[DecoderProcess] = []
     own = threading.local()
+    is_stopping = threading.Event()
 
     def read(path: str) -> PrintResult:
         if not hasattr(own, "decoder"):
             own.decoder = DecoderProcess()
             decoders.append(own.decoder)
+        if is_stopping.is_set():
+            own.decoder.close()
         return _read(own.decoder, path)
 
     n_threads = min(n_jobs or n_cores(), _MAX_JOBS, max(1, len(paths)))
@@ -75,6 +78,7 @@ def read_prints(
         for future in as_completed([executor.submit(read, path) for path in paths]):
             yield future.result()
     finally:
+        is_stopping.set()
         executor.shutdown(wait=False, cancel_futures=True)
         for decoder in decoders:
             decoder.close()

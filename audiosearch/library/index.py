@@ -437,6 +437,10 @@ class Index:
         hashes = {track.sound_hash for track in tracks} - {""}
         return {} if self._parts.prints is None else self._parts.prints.prints(sorted(hashes))
 
+    def has_prints(self) -> bool:
+        """Return whether any spectral prints are stored."""
+        return self._parts.prints is not None and self._parts.prints.has_prints()
+
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
         """Store spectral prints by the hash of the sound, if the backend keeps any."""
         if self._parts.prints is not None:

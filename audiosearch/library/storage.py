@@ -180,6 +180,9 @@ class PrintStorage(Protocol):
     def prints(self, sound_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
         """Return the stored prints of files with the given hashes."""
 
+    def has_prints(self) -> bool:
+        """Return whether any prints are stored."""
+
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
         """Store prints by hash.
 

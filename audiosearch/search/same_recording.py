@@ -38,12 +38,14 @@ class KnownPrints:
     """
 
     def __init__(self, index: Index) -> None:
-        self._index = index
+        self._index, self._has_prints = index, index.has_prints()
         self._prints: dict[str, SpectralPrint | None] = {}  # by hash
         self._results: dict[frozenset[str], bool | None] = {}  # by a pair of hashes
 
     def is_same(self, track: Track, other: Track) -> bool | None:
         """Return whether two tracks hold the same recording; None if a print is unknown."""
+        if not self._has_prints:
+            return None
         key = frozenset((track.sound_hash, other.sound_hash))
         if key not in self._results:
             first, second = self._print(track), self._print(other)

@@ -67,11 +67,12 @@ def _read(search: DuplicateSearch) -> None:
     """Read the files that a search needs, with a progress bar and one line for each failure."""
     from audiosearch.cli.console import say, stderr, warn
     from audiosearch.cli.progress import IngestProgress
+    from audiosearch.cli.text import counted
 
     if search.n_unread:
         warn(
-            f"{search.n_unread} tracks are compared by their bytes only: their files are missing, "
-            "or at a URL."
+            f"Only the bytes of {counted(search.n_unread, 'track')} can be compared: the files are "
+            "missing, or at a URL."
         )
     try:
         with IngestProgress(stderr(), len(search), lambda: search.audio_seconds) as bar:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from audiosearch.library.milvus.database import MilvusDatabase
 
+_HAS_PRINTS = "has_prints"  # setting: whether any prints are stored
 _HEADER_BYTES = 16  # float64: length in seconds, number of words
 
 
@@ -31,8 +32,14 @@ class MilvusPrints:
 
     def prints(self, sound_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
         """Return the stored prints of files with the given hashes."""
+        if not self.has_prints():
+            return {}
         blobs = {key: self._database.blob(_name(key)) for key in sound_hashes}
         return {key: _from_blob(blob) for key, blob in blobs.items() if blob is not None}
+
+    def has_prints(self) -> bool:
+        """Return whether any prints are stored."""
+        return bool(self._database.settings().get(_HAS_PRINTS))
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
         """Store prints by hash."""
@@ -40,6 +47,7 @@ class MilvusPrints:
             header = np.array([value.seconds, len(value.words)], dtype="<f8").tobytes()
             words = np.concatenate([value.words, value.fine_words]).astype("<u2").tobytes()
             self._database.put_blob(_name(sound_hash), header + words)
+        self._database.set_settings({_HAS_PRINTS: "yes"})
 
 
 def _name(sound_hash: str) -> str:

@@ -30,7 +30,7 @@ class PrintTable:
     def prints(self, sound_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
         """Return the stored prints of files with the given hashes."""
         result: dict[str, SpectralPrint] = {}
-        if not self._database.db.table("prints").exists():  # an index of an older version
+        if not self.has_prints():
             return result
         for batch in batches(sound_hashes):
             marks = ", ".join("?" * len(batch))
@@ -39,6 +39,12 @@ class PrintTable:
                 words, fine_words = _from_blob(row["words"]), _from_blob(row["fine_words"])
                 result[row["sound_hash"]] = SpectralPrint(row["seconds"], words, fine_words)
         return result
+
+    def has_prints(self) -> bool:
+        """Return whether any prints are stored."""
+        with self._database.errors():
+            table = self._database.db.table("prints")
+            return table.exists() and table.count > 0  # an older version's index has no such table
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
         """Store prints by hash. Those of files that are no longer tracks are removed."""
