@@ -1,4 +1,4 @@
-"""Paths of audio files: a path on this machine, or a URL."""
+"""Paths: on this machine, or URLs."""
 
 from __future__ import annotations
 
@@ -53,3 +53,12 @@ def real_paths(paths: Iterable[str]) -> Iterator[str]:
 def absolute(path: str) -> str:
     """Return a path in the form that an index stores: absolute; a URL stays as it is."""
     return path if is_url(path) else os.path.abspath(path)
+
+
+def why_missing(path: str) -> str:
+    """Return why a path can't be found, as a clause: it is a broken link, or there is no file."""
+    try:
+        target = os.readlink(path)
+    except (OSError, ValueError):
+        return "there is no such file"
+    return f"it is a link to {target}, which doesn't exist"

@@ -90,7 +90,7 @@ def test_rows_outside_damaged_pages_are_saved(database):
     database.write_bytes(content)
     faiss_file = (database.parent / "vectors.faiss").read_bytes()
     (database.parent / "vectors.faiss").unlink()
-    done = repair(database.parent)
+    repair(database.parent)
     after = contents(database.parent)
     assert after.items() <= before.items()
     assert len(after) > N_TRACKS - 12 * 30
@@ -99,7 +99,32 @@ def test_rows_outside_damaged_pages_are_saved(database):
     repair(database.parent)
     assert contents(database.parent).items() <= before.items()
     assert len(contents(database.parent)) > len(after)
-    assert any("lost their vectors. Add their files again" in action for action in done)
+
+
+@pytest.mark.parametrize("has_faiss_file", [False, True])
+def test_repair_says_how_many_tracks_are_lost_and_how_they_come_back(database, has_faiss_file):
+    content = bytearray(database.read_bytes())
+    pages = [at for at in range(4096, len(content), 4096) if b"song 321" in content[at : at + 4096]]
+    content[pages[0] : pages[0] + 4096] = bytes(4096)
+    database.write_bytes(content)
+    if not has_faiss_file:
+        (database.parent / "vectors.faiss").unlink()
+    done = repair(database.parent)
+    n_saved = len(contents(database.parent))
+    n_lost = N_TRACKS - 1 - n_saved
+    assert n_lost > 10
+    assert done[0] == f"{n_saved} tracks saved, at least {n_lost} lost."
+    assert "`audiosearch add`" in done[1]
+    assert "audiosearch.db.damaged-1" in done[2]
+
+
+def test_a_repair_that_loses_nothing_says_so(database):
+    content = bytearray(database.read_bytes())
+    inner_pages(content)
+    database.write_bytes(content)
+    done = repair(database.parent)
+    assert done[0] == f"{N_TRACKS - 1} tracks saved, none known to be lost."
+    assert not any("`audiosearch add`" in action for action in done)
 
 
 def test_rows_of_a_truncated_database_are_saved(database):
@@ -200,7 +225,7 @@ def test_vectors_of_another_length_are_scaled(intact):
         vector = index.vector(index.resolve("#1"))
     corrupt(intact, (3 * vector).tobytes())
     assert states(intact)["vectors"] is State.ERROR
-    assert "1 vectors were scaled to length 1." in repair(intact)
+    assert "1 vector was scaled to length 1." in repair(intact)
     assert states(intact)["vectors"] is State.OK
     with Index(intact) as index:
         np.testing.assert_allclose(index.vector(index.resolve("#1")), vector, atol=1e-6)
@@ -218,7 +243,7 @@ def test_vectors_of_another_length_are_scaled(intact):
 def test_tracks_without_a_usable_vector_are_removed_and_can_be_added(intact, music, embedding):
     corrupt(intact, embedding)
     assert states(intact)["vectors"] is State.ERROR
-    assert "1 tracks without a usable vector" in repair(intact)[0]
+    assert "1 track without a usable vector removed" in repair(intact)[0]
     assert states(intact)["vectors"] is State.OK
     assert [outcome.status.value for outcome in add(intact, [music])].count("added") == 1
 

@@ -64,6 +64,59 @@ def test_fields_can_be_mapped_by_name(tmp_path, npy):
         import_vectors("index", npy, file, names={"song": "name"})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("path,title,year\n{}", id="commas"),
+        pytest.param("path;title;year\r\n{}", id="semicolons"),
+        pytest.param("path\ttitle\tyear\n{}", id="tabs"),
+        pytest.param("path|title|year\n{}", id="bars"),
+        pytest.param("sep=;\r\npath;title;year\r\n{}", id="Excel names it"),
+        pytest.param('"path";"title, with, commas";year\n{}', id="commas in the header"),
+        pytest.param("path;title;year;;\n{}", id="empty columns"),
+        pytest.param("\ufeffpath;title;year\n{}\n;;\n\n", id="a mark first, empty rows last"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".CSV"])
+def test_the_delimiter_of_a_table_is_found(tmp_path, npy, text, suffix):
+    delimiter = next(d for d in (";", "\t", "|", ",") if d in text)
+    content = "\n".join(delimiter.join((f"p {i}", f'"a, b; c {i}"', "1997")) for i in range(4))
+    file = tmp_path / f"t{suffix}"
+    file.write_text(text.format(content), newline="")
+    names = {"title, with, commas": "title"} if "with" in text else {}
+    import_vectors("index", npy, file, names=names)
+    with Index("index") as index:
+        tracks = [(track.path, track.title, track.year) for track in index]
+    assert tracks == [(f"p {i}", f"a, b; c {i}", 1997) for i in range(4)]
+
+
+def test_a_table_of_one_column_has_any_delimiter_in_its_fields(tmp_path, npy):
+    file = tmp_path / "t.csv"
+    file.write_text("path\na.mp3\nb;c.mp3\nd.mp3\ne.mp3\n")
+    import_vectors("index", npy, file)
+    with Index("index") as index:
+        assert [track.path for track in index] == ["a.mp3", "b;c.mp3", "d.mp3", "e.mp3"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_row_with_more_fields_than_the_header_is_left_out_and_named(
+    tmp_path, npy, caplog, delimiter
+):
+    file = tmp_path / "t.csv"
+    rows = ["path,title", "a,A", "b,B", "c,one,two", "d,D"]
+    file.write_text("\n".join(rows).replace(",", delimiter))
+    import_vectors("index", npy, file)
+    assert "left out row 3: more fields than the header" in caplog.text
+    with Index("index") as index:
+        assert [track.title for track in index] == ["A", "B", "D"]
+
+
+def test_an_empty_table_has_no_rows(tmp_path, npy):
+    (tmp_path / "t.csv").write_text("")
+    with pytest.raises(LibraryError, match=r"has 0 rows, but .* has 4 vectors"):
+        import_vectors("index", npy, tmp_path / "t.csv")
+
+
 def test_years_and_numbers_are_read_from_texts(tmp_path, npy):
     content = rows(path="p")
     content[0] |= {"year": "1997-03-01", "track_number": "3/12", "seconds": 2, "genre": None}
@@ -208,8 +261,11 @@ def test_unreadable_files_are_refused(tmp_path, npy):
         import_vectors("index", npy, junk)
     with pytest.raises(LibraryError, match=r"junk\.json is not an array"):
         import_vectors("index", junk, junk)
-    with pytest.raises(LibraryError, match="is not an array"):
+    with pytest.raises(LibraryError, match=r"is not an array .*: there is no such file"):
         import_vectors("index", tmp_path / "missing.npy", junk)
+    (tmp_path / "link.csv").symlink_to("gone.csv")
+    with pytest.raises(LibraryError, match=r"it is a link to gone\.csv, which doesn't exist"):
+        import_vectors("index", npy, tmp_path / "link.csv")
 
 
 def test_vectors_of_another_model_are_refused(tmp_path, npy, music):

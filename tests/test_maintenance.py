@@ -133,6 +133,31 @@ def test_failures_are_relocated_and_removed_with_their_folder(music, index):
     assert (index.storage.failures(), index.totals().tracks) == ([], 0)
 
 
+@pytest.mark.parametrize("names", [["."], ["bad.mp3"], ["bad.mp3", "low.wav"], ["low.wav", "."]])
+def test_failures_are_forgotten_in_a_folder_without_tracks_and_by_their_path(index, music, names):
+    index.remove([track for track in index if not track.path.endswith("low.wav")])
+    if "low.wav" not in names:
+        index.remove(list(index))
+    n_tracks = index.n_tracks
+    assert forget(index, [str(music / name) for name in names]) == n_tracks
+    assert (index.storage.failures(), index.n_tracks) == ([], 0)
+
+
+def test_nothing_is_removed_if_one_name_is_unknown(index, music):
+    with pytest.raises(TrackNotFound, match=r"none\.wav"):
+        forget(index, [str(music / "bad.mp3"), str(music / "low.wav"), str(music / "none.wav")])
+    assert (len(index.storage.failures()), index.n_tracks) == (1, 5)
+
+
+def test_remove_prints_how_many_tracks_and_failures_are_removed(music, run):
+    (music / "bad").mkdir()
+    (music / "bad" / "bad.mp3").write_text("no sound")
+    run("add", music, "--model", "compact")
+    assert "1 track removed\n" in run("remove", music / "low.wav").stderr
+    assert "0 tracks removed, 1 failure forgotten\n" in run("remove", music / "bad").stderr
+    assert "4 tracks removed\n" in run("remove", music).stderr
+
+
 def test_tracks_with_imported_paths_are_pruned_too(index):
     vector = index.vector(next(iter(index)))
     index.add(Track("x/1.mp3", 0, 0, "", 1.0, 0, 0, ""), vector)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import math
 import random
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ import pytest
 from test_ranking import a_track, crowd
 
 from audiosearch import Index, LibraryError, TrackNotFound, UsageError
+from audiosearch.cli.commands.playlist import _seconds as parse_length
 from audiosearch.library.backend import BACKENDS
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import EmbeddingSpec
@@ -64,6 +66,124 @@ def test_more_seeds_than_tracks_add_a_note(directory):
     result = playlist(directory, *(f"#{n}" for n in range(1, 9)), n_tracks=5, keep_seeds=True)
     assert [track.id for track in result.tracks] == [1, 2, 3, 4, 5]
     assert result.notes == ["the playlist has only the first 5 of 8 seeds"]
+
+
+@pytest.mark.parametrize("strategy", ["similar", "drift"])
+@pytest.mark.parametrize(
+    ("seconds", "n_seeds", "note"),
+    [
+        pytest.param(200.0, 4, "the playlist has only the first 4 of 40 seeds", id="few fit"),
+        pytest.param(20.0, 1, "the playlist has only the first seed of 40 seeds", id="one fits"),
+        pytest.param(
+            9_000.0, 34, "the playlist has only the first 34 of 40 seeds", id="more than 25"
+        ),
+    ],
+)
+def test_a_playing_time_limits_the_seeds_instead_of_a_count(
+    directory, strategy, seconds, n_seeds, note
+):
+    seeds = [f"#{n}" for n in range(2, 42)]
+    result = playlist(directory, *seeds, strategy=strategy, seconds=seconds, keep_seeds=True)
+    assert [track.id for track in result.tracks] == list(range(2, 2 + n_seeds))
+    lengths = [track.seconds or 240.0 for track in result.tracks]
+    assert sum(lengths) >= seconds > sum(lengths[:-1])
+    assert note in result.notes
+
+
+@pytest.mark.parametrize(
+    ("seeds", "named", "ids"),
+    [
+        pytest.param(["#8", "#9", "#8"], [], [8, 9], id="the same name"),
+        pytest.param(["#8", a_track(7).path, "#9"], [], [8, 9], id="an id and a path"),
+        pytest.param(["#8", "#9"], ["Song 7"], [8, 9], id="an id and words"),
+        pytest.param(["#8", "#401", "#9"], [], [8, 9], id="a copy"),
+    ],
+)
+def test_a_seed_named_twice_comes_once(directory, tmp_path, seeds, named, ids):
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
+        for number, vector in enumerate(crowd(N_TRACKS)):
+            index.add(a_track(number), vector)
+        index.add(replace(a_track(7), path="/copy.mp3", title="Copy", id=401), crowd(8)[7])
+    options = PlaylistOptions(n_tracks=4)
+    request = PlaylistRequest(seeds=tuple(seeds), named=tuple(named), options=options)
+    result = make_playlist(tmp_path / "i", request)
+    once = make_playlist(directory, PlaylistRequest(seeds=("#8", "#9"), options=options))
+    assert [track.id for track in result.tracks[:2]] == ids
+    assert len({track.content_hash for track in result.tracks}) == 4
+    if "#401" not in seeds:  # the mean has each seed once
+        assert [track.id for track in result.tracks] == [track.id for track in once.tracks]
+    assert result.notes == []
+
+
+def test_a_path_may_name_its_seed_twice(directory):
+    tracks = playlist(directory, "#1", "#1", path=["#9"], n_tracks=5).tracks
+    assert (tracks[0].id, tracks[-1].id, len(tracks)) == (1, 9, 5)
+
+
+@pytest.mark.parametrize("seconds", [600.0, 1_800.0, 7_200.0])
+@pytest.mark.parametrize("ends", [("#2", "#3"), ("#19", "#20"), ("#1", "#21")])
+def test_a_path_reaches_the_requested_playing_time(directory, ends, seconds):
+    """The tracks of an index differ in length. The ends have 30 s, 570 s, or no known duration."""
+    result = playlist(directory, ends[0], path=ends[1:], seconds=seconds)
+    lengths = [track.seconds or 240.0 for track in result.tracks]
+    assert seconds <= sum(lengths) <= seconds + 2 * max(lengths)
+    assert ("the path takes longer than requested" in result.notes) is (
+        sum(lengths) - max(lengths) >= seconds
+    )
+
+
+def test_a_path_longer_than_requested_has_a_note(directory):
+    result = playlist(directory, "#19", path=["#39", "#20"], seconds=600.0)
+    assert len(result.tracks) == 3
+    assert result.notes == ["the path takes longer than requested"]
+
+
+@pytest.mark.parametrize("length", [{"n_tracks": 10**9}, {"seconds": 3.6e9}])
+def test_a_path_longer_than_the_index_is_short_and_says_so(tmp_path, length):
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
+        for number, vector in enumerate(crowd(12)):
+            index.add(replace(a_track(number), artist=None, seconds=60.0), vector)
+    result = playlist(tmp_path / "i", "#1", path=["#12"], **length)
+    requested = "60,000,000 minutes" if "seconds" in length else "1000000000"
+    assert len(result.tracks) <= 12
+    assert f" instead of {requested}; " in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("3000s", 3_000),
+        ("1h30m", 5_400),
+        ("1h30", 5_400),
+        ("45m", 2_700),
+        ("45", 2_700),
+        ("1h", 3_600),
+        ("2h5s", 7_205),
+        ("1h 2m 3s", 3_723),
+        ("1.5h", 5_400),
+        ("90 min", 5_400),
+        ("2M", 120),
+    ],
+)
+def test_a_length_means_what_it_says(text, seconds):
+    assert parse_length(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "s", "soon", "-5", "1:30", "5m3h", "90x", "5s5", "1e3", "nan", "9999999h", "\u0663m"],
+)
+def test_other_lengths_are_a_sentence_with_a_hint(directory, run, text):
+    result = run("playlist", "#8", "--index", directory, f"--length={text}")
+    assert (result.exit_code, "is not a duration." in result.stderr) == (2, True)
+    assert "hint: Enter a duration like 60m, 1h30m or 90s." in result.stderr
+
+
+def test_a_short_length_is_a_short_playlist(directory, run):
+    arguments = ("playlist", "#8", "--index", directory, "--format", "json", "--length")
+    tracks = json.loads(run(*arguments, "400s").stdout)["tracks"]
+    assert sum(t["seconds"] for t in tracks) >= 400 > sum(t["seconds"] for t in tracks[:-1])
 
 
 def test_excluded_playlists_without_a_track_of_the_index_add_a_note(directory):
@@ -285,6 +405,58 @@ def test_a_short_playlist_has_a_note_with_the_reason(directory):
     ]
 
 
+@pytest.mark.parametrize(
+    ("n_stored", "options", "constraints", "note"),
+    [
+        pytest.param(
+            1, {}, {}, "found 1 track instead of 30; the index has no more tracks", id="one track"
+        ),
+        pytest.param(
+            6, {}, {}, "found 6 tracks instead of 30; the index has no more tracks", id="no filter"
+        ),
+        pytest.param(
+            6,
+            {"seconds": 90.0},
+            {"max_per_artist": 1},
+            "found 2 tracks of 1 minute in all instead of 1.5 minutes; tracks left out by: "
+            "limit of 1 per artist (4)",
+            id="playing time",
+        ),
+        pytest.param(
+            6,
+            {"seconds": 3_600.0},
+            {},
+            "found 6 tracks of 3 minutes in all instead of 60 minutes; "
+            "the index has no more tracks",
+            id="an hour",
+        ),
+        pytest.param(
+            20,
+            {},
+            {"artist_gap": 4},
+            "found 4 tracks instead of 30; tracks left out by: artist gap of 4 (16)",
+            id="each track counts once",
+        ),
+    ],
+)
+def test_the_note_on_a_short_playlist_is_true(tmp_path, n_stored, options, constraints, note):
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
+        for number, vector in enumerate(crowd(n_stored)):
+            index.add(replace(a_track(number), seconds=30.0), vector)
+    options = {"n_tracks": 30, "keep_seeds": True} | options
+    result = playlist(tmp_path / "i", "#1", constraints=Constraints(**constraints), **options)
+    assert result.notes == [note]
+
+
+def test_unknown_durations_are_counted_and_said(tmp_path):
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
+        for number, vector in enumerate(crowd(40)):
+            index.add(replace(a_track(number), seconds=0.0), vector)
+    result = playlist(tmp_path / "i", "#1", seconds=3_600.0)
+    assert len(result.tracks) == 15
+    assert result.notes == ["15 tracks of unknown duration counted as 4 minutes each"]
+
+
 def test_a_recording_and_a_title_are_not_repeated(tmp_path):
     with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
         vectors = crowd(30)
@@ -430,6 +602,7 @@ def test_an_unknown_strategy_is_a_usage_error_that_names_the_known_ones(director
         pytest.param(lambda: PlaylistOptions(n_tracks=0), "can't have 0 tracks", id="no tracks"),
         pytest.param(lambda: PlaylistOptions(diversity=1.1), "diversity", id="diversity"),
         pytest.param(lambda: PlaylistOptions(seconds=0.0), "playing time", id="no seconds"),
+        pytest.param(lambda: PlaylistOptions(seconds=math.inf), "playing time", id="endless"),
         pytest.param(lambda: Constraints(max_per_artist=0), "per artist", id="artist limit"),
         pytest.param(lambda: Constraints(max_per_album=0), "per album", id="album limit"),
         pytest.param(lambda: Constraints(artist_gap=-1), "artist gap", id="artist gap"),

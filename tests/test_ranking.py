@@ -276,6 +276,55 @@ def test_the_command_shows_an_evaluation(index, run):
     assert run("evaluate", "--by", "genre", "--index", index.location).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("by", "fields", "n_labels"),
+    [
+        pytest.param("folder", [("/a/live/1", {}), ("/b/live/1", {})], 2, id="folders by path"),
+        pytest.param("folder", [("s3://a/live/1", {}), ("s3://b/live/1", {})], 2, id="URLs"),
+        pytest.param(
+            "album",
+            [
+                ("/a", {"artist": "A", "album": "Greatest Hits"}),
+                ("/b", {"artist": "B", "album": "GREATEST HITS"}),
+            ],
+            2,
+            id="albums by artist",
+        ),
+        pytest.param(
+            "album",
+            [
+                ("/a", {"artist": "A", "album_artist": "Various", "album": "Sampler"}),
+                ("/b", {"artist": "B", "album_artist": "Various", "album": "Sampler"}),
+            ],
+            1,
+            id="one album of several artists",
+        ),
+    ],
+)
+def test_folders_and_albums_with_one_name_are_told_apart(tmp_path, by, fields, n_labels):
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
+        for number, vector in enumerate(crowd(8)):
+            path, tags = fields[number % 2]
+            track = replace(a_track(number), artist=None, album_artist=None, album=None)
+            index.add(replace(track, path=f"{path}{number}.mp3", **tags), vector)
+        assert evaluate(index, Label(by)).labels == n_labels
+
+
+def test_an_evaluation_by_one_label_only_says_so(tmp_path, run):
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f")) as index:
+        for number, vector in enumerate(crowd(8)):
+            index.add(replace(a_track(number), artist="Band", path=f"/m/{number}"), vector)
+    for by in ("artist", "folder"):
+        result = run("evaluate", "--by", by, "--index", tmp_path / "i")
+        assert result.exit_code == 0
+        assert f"warning: Only one {by} has two tracks or more" in result.stderr
+        assert "8 tracks, 1 label with two or more" in result.stderr
+    in_json = run("evaluate", "--by", "artist", "--index", tmp_path / "i", "--format", "json")
+    assert json.loads(in_json.stdout)["labels"] == 1
+    assert "Only one artist" in in_json.stderr
+    assert "warning" not in run("evaluate", "--by", "album", "--index", tmp_path / "i").stderr
+
+
 def test_whitened_neighbors_share_the_artist_more_often(songs):
     with Index(songs) as index:
         result = evaluate(index, Label.ARTIST)

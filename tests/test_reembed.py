@@ -80,7 +80,7 @@ def test_an_interrupted_run_keeps_the_old_vectors_and_its_progress(index, other,
 def test_missing_files_are_an_error_unless_forced(index, other, music):
     (music / "high.wav").unlink()
     before = vectors()
-    with pytest.raises(LibraryError, match="1 tracks can't be embedded, 1 of them"):
+    with pytest.raises(LibraryError, match="1 track can't be embedded, 1 of them"):
         reembed(other)
     assert vectors().keys() == before.keys()
     errors, failures = reembed(other, force=True)

@@ -14,6 +14,7 @@ from audiosearch.audio.mp3 import length_is_known
 from audiosearch.audio.sndfile import MPEG_FORMATS, SndfileRecording
 from audiosearch.errors import AudioError
 from audiosearch.models.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
+from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -170,7 +171,7 @@ def _check_regular_file(path: str) -> None:
             pass
     except (OSError, ValueError) as exc:
         is_missing = isinstance(exc, FileNotFoundError)
-        reason = "there is no such file" if is_missing else "it can't be opened"
+        reason = why_missing(path) if is_missing else "it can't be opened"
         raise AudioError(path, reason, hint="Check the path and its read permission.") from exc
     if not status.st_size:
         raise AudioError(path, "it is empty", hint="Copy or download it again.")

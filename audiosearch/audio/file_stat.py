@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass
 
 from audiosearch.errors import AudioError, Unreachable
+from audiosearch.paths import why_missing
 
 #: Size and modification time that no file has. A failure stored with them is always tried again.
 ALWAYS_RETRY = (-1, -1)
@@ -85,7 +86,7 @@ def size_and_mtime(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)
     except FileNotFoundError as exc:
-        raise AudioError(path, "there is no such file", hint="Check the path.") from exc
+        raise AudioError(path, why_missing(path), hint="Check the path.") from exc
     except OSError as exc:
         hint = "Check its read permission."
         raise AudioError(path, "it can't be opened", hint=hint) from exc

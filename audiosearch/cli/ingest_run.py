@@ -40,11 +40,13 @@ def run_ingest(ingest: Ingest) -> list[AddResult]:
 
 def _report(results: list[AddResult], wall_seconds: float) -> None:
     from audiosearch.cli.console import say, warn
-    from audiosearch.cli.text import clock
+    from audiosearch.cli.text import clock, counted
     from audiosearch.ingest.add import Status
 
     failures: dict[str, list[AddResult]] = {}
     for result in results:
+        if result.is_known_failure:
+            continue
         if result.status is Status.FAILED:
             failures.setdefault(result.hint or "", []).append(result)
         elif result.message:
@@ -64,3 +66,10 @@ def _report(results: list[AddResult], wall_seconds: float) -> None:
         f" ({clock(audio_seconds)} of audio, {audio_seconds / wall_seconds:.0f} times real time)"
     )
     say(counts + (speed if audio_seconds else ""))
+    n_known = sum(result.is_known_failure for result in results)
+    if n_known:
+        failed = counted(n_known, "file that failed", "files that failed")
+        say(
+            f"Skipped {failed} before. `audiosearch failures` lists them, and --retry tries them "
+            "again."
+        )

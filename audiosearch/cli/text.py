@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
+from audiosearch.counting import counted
 
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "track"), counted(2, "track")
-    ('1 track', '2 tracks')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+__all__ = ["clock", "counted", "printable"]
 
 
 def clock(seconds: float) -> str:

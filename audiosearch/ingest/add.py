@@ -246,7 +246,7 @@ class Ingest:
         elif state is State.FAILED and self._reprocess is ReprocessPolicy.CHANGED:
             hint = "Failed files are tried again once they change, or with --retry."
             reason = self._file_states.failures[path].reason
-            yield AddResult(path, Status.FAILED, message=reason, hint=hint)
+            yield AddResult(path, Status.FAILED, 0.0, reason, hint, is_known_failure=True)
         else:
             self._paths_to_embed.append(path)
 

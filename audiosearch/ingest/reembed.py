@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.file_stat import ALWAYS_RETRY
+from audiosearch.counting import counted
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudioError, LibraryError
 from audiosearch.library.index import Failure, Index, Track
@@ -152,8 +153,8 @@ class Reembedding:
         if self._failed and not force:
             n_missing = sum(is_missing(track.path) for track, _ in self._failed)
             raise LibraryError(
-                f"{len(self._failed)} tracks can't be embedded, {n_missing} of them because their "
-                f"files are missing; {unchanged}.",
+                f"{counted(len(self._failed), 'track')} can't be embedded, {n_missing} of them "
+                f"because of a missing file; {unchanged}.",
                 hint="Restore the files and run the command again, or drop these tracks from the "
                 "index with --force.",
             )

@@ -30,6 +30,8 @@ class AddResult:
         Reason why the file failed, or why only part of it was embedded.
     hint : str or None
         Next step for a failed file.
+    is_known_failure : bool
+        Whether the file failed at an earlier time, hasn't changed, and was not tried again.
     """
 
     path: str
@@ -37,6 +39,7 @@ class AddResult:
     seconds: float = 0.0
     message: str | None = None
     hint: str | None = None
+    is_known_failure: bool = False
 
 
 class ReprocessPolicy(Enum):

@@ -211,14 +211,15 @@ class RecoveryReport:
     ----------
     tracks : int
         Number of tracks saved with their vectors.
-    missing_vectors : int
-        Number of tracks left out because their vectors can't be read.
+    lost : int
+        Number of other tracks that left a trace: their fields, their vector, or their id. There
+        may have been more.
     kept : str
         Path of the damaged database, under its new name.
     """
 
     tracks: int
-    missing_vectors: int
+    lost: int
     kept: str
 
 

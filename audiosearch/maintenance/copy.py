@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from audiosearch.errors import UsageError
+from audiosearch.errors import ModelMismatch, UsageError
 from audiosearch.library.backend import display_location
 from audiosearch.library.index import Index
 
@@ -49,7 +49,7 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
             hint="Name another folder or address as the target.",
         )
     Index.check_writable(location)
-    with Index(location, spec=source.spec) as target:
+    with _target(source, location) as target:
         n_copied = 0
         with source.storage.all_with_vectors() as (_, rows):
             while batch := list(itertools.islice(rows, _BATCH_TRACKS)):
@@ -58,3 +58,16 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
                 yield n_copied
         target.storage.add_failures(source.storage.failures())
         target.sync()
+
+
+def _target(source: Index, location: StrPath) -> Index:
+    try:
+        return Index(location, spec=source.spec)
+    except ModelMismatch as exc:
+        with Index(location) as target:
+            raise ModelMismatch(
+                f"{source.location} has vectors of {source.spec}, but {target.location} has those "
+                f"of {target.spec}. An index can't hold both.",
+                hint="Copy to a location without an index, or change the model of one of the two: "
+                "`audiosearch reembed --index DIR --model NAME`.",
+            ) from exc

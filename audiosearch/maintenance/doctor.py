@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiosearch.audio.discovery import is_missing
+from audiosearch.counting import counted
 from audiosearch.errors import (
     IndexNotFound,
     IndexUnwritable,
@@ -26,6 +27,9 @@ from audiosearch.paths import is_url
 if TYPE_CHECKING:
     from audiosearch.library.index import Track
     from audiosearch.types import Float32, StrPath
+
+
+_WHEN_ADDED = "when you run `audiosearch add` on the folders with their files"
 
 
 class State(str, Enum):
@@ -96,7 +100,7 @@ def _check_database(location: StrPath) -> Finding:
         return Finding("database", State.ERROR, str(exc))
     if problems:
         return Finding("database", State.ERROR, "; ".join(problems).replace("\n", "; "))
-    return Finding("database", State.OK, f"{n_tracks} tracks")
+    return Finding("database", State.OK, counted(n_tracks, "track"))
 
 
 def repair(location: StrPath, *, model: str | None = None) -> list[str]:
@@ -126,11 +130,11 @@ def repair(location: StrPath, *, model: str | None = None) -> list[str]:
     if _check_database(location).state is State.ERROR:
         spec = EmbeddingSpec(model, registry.nominal_digest(model)) if model else None
         report = recover(location, spec)
-        done.append(f"{report.tracks} tracks saved. The damaged database is kept as {report.kept}.")
-        if report.missing_vectors:
-            done.append(
-                f"{report.missing_vectors} tracks lost their vectors. Add their files again."
-            )
+        lost = f"at least {report.lost} lost" if report.lost else "none known to be lost"
+        done.append(f"{counted(report.tracks, 'track')} saved, {lost}.")
+        if report.lost:
+            done.append(f"Lost tracks come back {_WHEN_ADDED}.")
+        done.append(f"The damaged database is kept as {report.kept}.")
     with Index(location) as index:
         done += _repair_vectors(index)
         if index.vector_indexes.problem():
@@ -156,9 +160,13 @@ def _bad_vectors(index: Index) -> tuple[list[Track], list[tuple[Track, Float32]]
 def _check_vectors(index: Index) -> Finding:
     unusable, rescaled = _bad_vectors(index)
     if unusable:
-        return Finding("vectors", State.ERROR, f"{len(unusable)} tracks have no usable vector")
+        return Finding(
+            "vectors", State.ERROR, f"{counted(len(unusable), 'track')} without a usable vector"
+        )
     if rescaled:
-        return Finding("vectors", State.ERROR, f"{len(rescaled)} vectors are not of length 1")
+        return Finding(
+            "vectors", State.ERROR, f"{counted(len(rescaled), 'vector')} not of length 1"
+        )
     return Finding("vectors", State.OK, "finite, of length 1")
 
 
@@ -169,12 +177,13 @@ def _repair_vectors(index: Index) -> list[str]:
         for track, vector in rescaled:
             index.add(track, vector)
         if rescaled:
-            done.append(f"{len(rescaled)} vectors were scaled to length 1.")
+            n_vectors = counted(len(rescaled), "vector was", "vectors were")
+            done.append(f"{n_vectors} scaled to length 1.")
         if unusable:
             index.remove(unusable)
+            n_tracks = counted(len(unusable), "track")
             done.append(
-                f"{len(unusable)} tracks without a usable vector were removed. Add their files "
-                "again."
+                f"{n_tracks} without a usable vector removed. They come back {_WHEN_ADDED}."
             )
     return done
 
@@ -191,12 +200,14 @@ def _check_files(index: Index) -> Finding:
     missing, n_urls = [path for path in paths if is_missing(path)], sum(map(is_url, paths))
     if missing:
         detail = (
-            f"{len(missing)} are missing, such as {min(missing)}. If they moved, run `audiosearch "
-            "relocate OLD NEW`; if they are deleted, `audiosearch prune`."
+            f"{counted(len(missing), 'file')} missing, such as {min(missing)}. After a move, "
+            "run `audiosearch relocate OLD NEW`; after a deletion, `audiosearch prune`."
         )
         return Finding("files", State.WARNING, detail)
     return Finding(
-        "files", State.OK, f"none missing; {n_urls} URLs not checked" if n_urls else "none missing"
+        "files",
+        State.OK,
+        f"none missing; {counted(n_urls, 'URL')} not checked" if n_urls else "none missing",
     )
 
 

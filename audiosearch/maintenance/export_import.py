@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import zipfile
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ import numpy as np
 
 from audiosearch import defaults
 from audiosearch.atomic import atomic_path
+from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, MissingExtra, ModelMismatch
 from audiosearch.library.index import EmbeddingSpec, Index, Track
 from audiosearch.maintenance.fields_file import TRACK_FIELDS, Problems, read_tracks
 from audiosearch.models import registry
+from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,7 +192,8 @@ def import_vectors(
     tracks = read_tracks(fields_file, names or {}, problems)
     if len(tracks) != len(vectors):
         raise LibraryError(
-            f"{fields_file} has {len(tracks)} rows, but {vectors_file} has {len(vectors)} vectors.",
+            f"{fields_file} has {counted(len(tracks), 'row')}, but {vectors_file} has "
+            f"{counted(len(vectors), 'vector')}.",
             hint="Both need the same number of rows, in the same order.",
         )
     rows = _usable_rows(tracks, vectors, problems)
@@ -296,8 +300,9 @@ def _unit_vectors(path: Path) -> Float32:
     try:
         vectors = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
+        reason = why_missing(os.fspath(path)) if isinstance(exc, FileNotFoundError) else exc
         raise LibraryError(
-            f"{path} is not an array that NumPy can read: {exc}.", hint=hint
+            f"{path} is not an array that NumPy can read: {reason}.", hint=hint
         ) from exc
     if not isinstance(vectors, np.ndarray):
         raise LibraryError(f"{path} holds several arrays.", hint=hint)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import json
 import logging
 import os
@@ -14,9 +16,10 @@ from audiosearch import defaults
 from audiosearch.audio.dates import parse_year
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.index import Track
+from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
 #: Type of each field of `Track`, such as "int | None", by name of the field.
@@ -30,6 +33,10 @@ _ALIASES = {
     "album_name": "album",
     "file_name": "path",
 }
+_DELIMITERS = ",;\t|"
+_TOO_MANY_FIELDS = (
+    "more fields than the header (put double quotes around a field that contains the delimiter)"
+)
 _MAX_NUMBER = 2.0**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
 _MAX_LISTED = 10  # rows that a warning lists
@@ -88,7 +95,8 @@ def read_tracks(path: Path, names: Mapping[str, str], problems: Problems) -> lis
     Parameters
     ----------
     path : Path
-        JSON (a list of objects), JSON lines or CSV, by its suffix.
+        JSON (a list of objects), JSON lines or CSV, by its suffix. Fields of a CSV file may be
+        separated by commas, semicolons, tabs or bars.
     names : mapping of str to str
         Fields of `Track`, by the names that the file uses for them. The field names of `Track`
         need no entry, and neither do ``artists``, ``genres``, ``track_name``, ``artist_name``,
@@ -122,7 +130,7 @@ def _renamed(path: Path, names: Mapping[str, str]) -> list[Any]:
             hint=f"Choose from {', '.join(TRACK_FIELDS)}.",
         )
     track_names = _ALIASES | {name: name for name in TRACK_FIELDS} | dict(names)
-    rows = _rows(path)
+    rows = _rows(path, track_names)
     objects = [row for row in rows if isinstance(row, dict)]
     missing = [name for name in names if not any(name in row for row in objects)]
     if missing:
@@ -143,16 +151,17 @@ def _renamed_row(row: dict[str, Any], track_names: Mapping[str, str]) -> dict[st
     }
 
 
-def _rows(path: Path) -> list[Any]:
+def _rows(path: Path, names: Container[str]) -> list[Any]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() == ".csv":
-                return list(csv.DictReader(file))
             text = file.read()
+        if path.suffix.lower() in (".csv", ".tsv"):
+            return _table_rows(text, names)
         rows = json.loads(text) if path.suffix.lower() == ".json" else _json_lines(text)
     except (OSError, ValueError, csv.Error) as exc:
+        reason = why_missing(os.fspath(path)) if isinstance(exc, FileNotFoundError) else exc
         raise LibraryError(
-            f"{path} can't be read as JSON, JSON lines or CSV: {exc}.",
+            f"{path} can't be read as JSON, JSON lines or CSV: {reason}.",
             hint="Name a file with the suffix .json, .jsonl or .csv, by its format.",
         ) from exc
     if isinstance(rows, dict):  # such as the output of `audiosearch list --format json`
@@ -179,10 +188,40 @@ def _json_lines(text: str) -> list[Any]:
     return rows
 
 
+def _table_rows(text: str, names: Container[str]) -> list[Any]:
+    """Return the rows of a table: dicts, or tuples for rows with more fields than the header.
+
+    Its delimiter is the one with which the header has the most of the known names, or else the most
+    fields.
+    """
+
+    def n_fields(delimiter: str) -> tuple[int, int]:
+        header = next(_fields_of_rows(text, delimiter), [])
+        return sum(name in names for name in header), len(header)
+
+    named = re.match(r"sep=(.)\r?\n", text)  # Excel's way to name the delimiter
+    if named:
+        delimiter, text = named[1], text[named.end() :]
+    else:
+        delimiter = max(_DELIMITERS, key=n_fields)
+    header, *rows = list(filter(any, _fields_of_rows(text, delimiter))) or [[]]
+    return [
+        tuple(row)
+        if any(row[len(header) :])
+        else dict(itertools.zip_longest(header, row[: len(header)]))
+        for row in rows
+    ]
+
+
+def _fields_of_rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
 def _track(row: Any, number: int, problems: Problems) -> Track | None:
     """Return the track in a row; None if the row has no usable path."""
     if not isinstance(row, dict):
-        problems.leave_out(number, "not an object")
+        is_table = isinstance(row, tuple)
+        problems.leave_out(number, _TOO_MANY_FIELDS if is_table else "not an object")
         return None
     if row.get("path") in (None, ""):
         problems.leave_out(number, "no path (--map NAME=path names the field with the path)")

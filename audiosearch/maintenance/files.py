@@ -94,13 +94,13 @@ def _unmounted(missing: str, present: list[str]) -> str | None:
 
 
 def forget(index: Index, names: Iterable[str]) -> int:
-    """Remove tracks from the index, and failures in the same folders. Audio files are kept.
+    """Remove tracks and failures from the index. Audio files are kept.
 
     Parameters
     ----------
     index : Index
     names : iterable of str
-        Paths or #IDs of tracks, or folders.
+        Paths or #IDs of tracks, paths of files that failed, or folders with any of them.
 
     Returns
     -------
@@ -110,13 +110,22 @@ def forget(index: Index, names: Iterable[str]) -> int:
     Raises
     ------
     TrackNotFound
-        If a name matches no track.
+        If a name matches neither a track nor a failure. Nothing is removed then.
     """
     tracks: dict[int, Track] = {}
+    failures: dict[str, Failure] = {}
     for name in names:
-        tracks |= {track.id: track for track in index.resolve_all(name)}
-        index.storage.remove_failures(_failures_under(index, absolute(name)))
+        path = absolute(name)
+        matches = {failure.path: failure for failure in _failures_under(index, path)}
+        matches |= {f.path: f for f in index.storage.failures() if f.path == path}
+        try:
+            tracks |= {track.id: track for track in index.resolve_all(name)}
+        except TrackNotFound:
+            if not matches:
+                raise
+        failures |= matches
     index.remove(tracks.values())
+    index.storage.remove_failures(failures.values())
     index.sync()
     return len(tracks)
 
@@ -170,8 +179,8 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
     taken = list(index.storage.sizes_and_times(paths))
     if taken:
         raise LibraryError(
-            f"{len(taken)} of the tracks are already stored under their new paths, such as "
-            f"{taken[0]}.",
+            f"{len(taken)} of the tracks can't move, because another track is stored under the new "
+            f"path, such as {taken[0]}.",
             hint="Remove the old or new ones with `audiosearch remove`. Then run relocate again.",
         )
     failures = _failures_under(index, old_root)

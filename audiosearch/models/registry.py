@@ -68,11 +68,12 @@ def resolve(
     ----------
     name : str
         A name in `SPECS`, the path of a .tflite file, or "auto": VGGish if its weights are
-        on this machine or can be downloaded, else compact, with a warning in the log.
+        on this machine or can be downloaded, else compact.
     weights : str or path-like, optional
         Local copy of the model's weights.
     may_fetch : bool
-        Download the published weights if they aren't on this machine.
+        Download the published weights if they aren't on this machine. If that fails with "auto",
+        the log has a warning that says what compact is good at.
     progress : callable
         Called while a download or a conversion runs.
 
@@ -99,13 +100,14 @@ def resolve(
         except ModelError as exc:
             if name != AUTO:
                 raise
-            return _fallback(str(exc))
+            _warn_of_fallback(str(exc))
     if model is not None:
         return model
-    reason = f"{spec.title}'s weights are not on this machine."
     if name == AUTO:
-        return _fallback(reason)
-    raise ModelUnavailable(reason, hint=_unavailable_hint(spec.name))
+        return compact()
+    raise ModelUnavailable(
+        f"{spec.title}'s weights are not on this machine.", hint=_unavailable_hint(spec.name)
+    )
 
 
 def available(
@@ -307,17 +309,16 @@ def _user_model(path: Path) -> Model:
     return Model(PREFERRED if is_vggish else path.name, weights_digest, path)
 
 
-def _fallback(reason: str) -> Model:
+def _warn_of_fallback(reason: str) -> None:
     log.warning(
-        "%s Using %s instead, the smaller model that ships with audiosearch. "
-        "Once %s is on this machine (`audiosearch model fetch`), "
-        "run `audiosearch reembed --model %s`.",
+        "%s Using `%s` instead, the smaller model that ships with audiosearch. %s Once %s is on "
+        "this machine (`audiosearch model fetch`), run `audiosearch reembed --model %s`.",
         reason,
-        f"`{FALLBACK}`",
+        FALLBACK,
+        SPECS[FALLBACK].strengths,
         SPECS[PREFERRED].title,
         PREFERRED,
     )
-    return _packaged(SPECS[FALLBACK])
 
 
 def _unavailable_hint(name: str) -> str:

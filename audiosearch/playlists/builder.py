@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.counting import counted
 from audiosearch.library.track import fold
 from audiosearch.search.same_recording import same_recordings
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
     from audiosearch.library.track import Track
     from audiosearch.playlists.main_artists import MainArtists
-    from audiosearch.playlists.request import Constraints
+    from audiosearch.playlists.request import Constraints, PlaylistOptions
     from audiosearch.search.same_recording import KnownPrints
     from audiosearch.types import Float32
 
 _NOT_AVAILABLE = "already in the playlist, or a seed that is left out"
+UNKNOWN_SECONDS = 240.0  # duration of a track, if it is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,9 @@ class PlaylistBuilder:
     vectors : list of ndarray of float32, shape (dimension,)
         Their embeddings, of unit length.
     seconds : float
-        Playing time so far.
-    rejections : Counter of str
-        Number of rejected tracks for each rule.
+        Playing time so far. A track of unknown duration counts as 4 minutes.
+    rejections : dict of int to str
+        Rule that each rejected track broke last, by id of the track.
     deferred : list of int
         Ids of tracks that were rejected only because of the artist gap. The caller may try them
         again after the next track, and clear the list.
@@ -99,7 +101,7 @@ class PlaylistBuilder:
         self.tracks: list[Track] = []
         self.vectors: list[Float32] = []
         self.seconds = 0.0
-        self.rejections: Counter[str] = Counter()
+        self.rejections: dict[int, str] = {}
         self.deferred: list[int] = []
 
     def copy(self) -> PlaylistBuilder:
@@ -121,6 +123,7 @@ class PlaylistBuilder:
         """
         artist = self._artists.of(track.artist)
         self._excluded_ids.add(track.id)
+        self.rejections.pop(track.id, None)
         self._content_hashes.add(track.content_hash)
         self._artists_and_titles.add((fold(track.artist), fold(track.title)))
         self._n_per_artist[artist] += 1
@@ -128,7 +131,7 @@ class PlaylistBuilder:
         self._last_position[artist] = len(self.tracks)
         self.tracks.append(track)
         self.vectors.append(vector)
-        self.seconds += track.seconds
+        self.seconds += track.seconds or UNKNOWN_SECONDS
 
     def _album_of(self, track: Track) -> tuple[str, str]:
         """Return the artist and the name of a track's album, to tell albums apart."""
@@ -136,7 +139,7 @@ class PlaylistBuilder:
         return artist, fold(track.album)
 
     def rejects(self, track: Track, vector: Float32) -> bool:
-        """Return whether a track breaks a rule, and count that rule.
+        """Return whether a track breaks a rule, and remember that rule.
 
         Parameters
         ----------
@@ -146,20 +149,37 @@ class PlaylistBuilder:
         """
         rule = self._broken_rule(track, vector)
         if rule not in (None, _NOT_AVAILABLE):
-            self.rejections[str(rule)] += 1
+            self.rejections[track.id] = str(rule)
         return rule is not None
 
-    def shortfall_note(self, requested: str) -> str:
-        """Return a note that says why the playlist is shorter than requested.
+    def length_notes(self, options: PlaylistOptions, other_reason: str) -> list[str]:
+        """Return notes on a playlist that is shorter than requested, or of uncertain length.
 
         Parameters
         ----------
-        requested : str
-            Requested length, such as "25" or "60 minutes".
+        options : PlaylistOptions
+            The requested length.
+        other_reason : str
+            Reason for a short playlist if no track was rejected.
         """
-        rules = ", ".join(f"{rule} ({count})" for rule, count in self.rejections.most_common())
-        reason = f"tracks left out by: {rules}" if rules else "no more tracks match the filters"
-        return f"found {len(self.tracks)} tracks instead of {requested}; {reason}"
+        rules = Counter(self.rejections.values()).most_common()
+        names = ", ".join(f"{rule} ({count})" for rule, count in rules)
+        reason = f"tracks left out by: {names}" if names else other_reason
+        found = counted(len(self.tracks), "track")
+        if options.seconds is None:
+            is_short = len(self.tracks) < options.n_tracks
+            return [f"found {found} instead of {options.n_tracks}; {reason}"] if is_short else []
+        notes = []
+        if self.seconds < options.seconds:
+            found += f" of {_duration(self.seconds)} in all"
+            notes.append(f"found {found} instead of {_duration(options.seconds)}; {reason}")
+        n_unknown = sum(not track.seconds for track in self.tracks)
+        if n_unknown:
+            unknown = counted(n_unknown, "track")
+            notes.append(
+                f"{unknown} of unknown duration counted as {_duration(UNKNOWN_SECONDS)} each"
+            )
+        return notes
 
     def _broken_rule(self, track: Track, vector: Float32) -> str | None:
         """Return the first rule that a track breaks."""
@@ -202,3 +222,16 @@ class PlaylistBuilder:
             return False
         cosines = np.asarray(self.vectors) @ vector
         return len(same_recordings(track, self.tracks, cosines, prints=self._prints)) > 0
+
+
+def _duration(seconds: float) -> str:
+    """Write a duration in seconds or minutes.
+
+    Examples
+    --------
+    >>> _duration(20), _duration(90), _duration(3_600)
+    ('20 seconds', '1.5 minutes', '60 minutes')
+    """
+    number, unit = (seconds, "second") if seconds < 60 else (seconds / 60, "minute")
+    text = f"{number:,.1f}".removesuffix(".0")
+    return f"{text} {unit}" if text == "1" else f"{text} {unit}s"

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from audiosearch.errors import UsageError
-from audiosearch.library.backend import Capability
-from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
 from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 from audiosearch.search.same_recording import KnownPrints
+from audiosearch.search.whitening_choice import is_whitening_better
 
 if TYPE_CHECKING:
     from audiosearch.library.backend import Candidates, VectorIndex
     from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
     from audiosearch.playlists.request import PlaylistOptions, PlaylistRequest
     from audiosearch.search.query_vectors import QueryVectors
     from audiosearch.types import Float32, Int64
@@ -123,8 +123,7 @@ class _GreedySelection:
         self._index, self._options, self._score = index, request.options, score
         whiten = request.options.whiten
         if whiten is None:
-            is_large = index.n_tracks >= min_tracks_to_whiten(index.spec.dimension)
-            whiten = is_large and index.supports(Capability.WHITEN)
+            whiten = is_whitening_better(index)
         self._vector_index = index.vector_index(whiten=whiten)
         self._plain_index = index.vector_index()
         if not self._vector_index.n_tracks:
@@ -135,18 +134,18 @@ class _GreedySelection:
         self._candidates = candidate_filter(index, search_options, self._plain_center)
         self._rng = np.random.default_rng(self._options.random_seed)
         excluded_paths = request.constraints.excluded_paths
-        wanted = seeds.tracks if self._options.keep_seeds else []
-        kept = [track for track in wanted if track.path not in excluded_paths]
-        self._n_excluded_seeds = len(wanted) - len(kept)
-        self._n_kept_seeds = len(kept)
+        wanted = _without_copies(seeds.tracks) if self._options.keep_seeds else []
+        self._seeds = [track for track in wanted if track.path not in excluded_paths]
+        self._n_excluded_seeds = len(wanted) - len(self._seeds)
         self._start = PlaylistBuilder(
             request.constraints,
             MainArtists(index.storage.artists),
-            [] if kept else seeds.tracks,
+            [] if self._seeds else seeds.tracks,
             prints=KnownPrints(index),
         )
-        for track in kept[: self._options.n_tracks]:
-            self._start.add(track, index.vector(track))
+        for track in self._seeds:
+            if not self._is_full(self._start):
+                self._start.add(track, index.vector(track))
 
     def playlist(self) -> Playlist:
         """Return the playlist, chosen from the smallest pool that is large enough."""
@@ -204,14 +203,25 @@ class _GreedySelection:
         return [f"seeds left out by excluded playlists: {n_excluded}"] if n_excluded else []
 
     def _notes(self, builder: PlaylistBuilder) -> list[str]:
-        if self._n_kept_seeds > self._options.n_tracks:
-            n_tracks, n_seeds = self._options.n_tracks, self._n_kept_seeds
-            return [f"the playlist has only the first {n_tracks} of {n_seeds} seeds"]
-        if self._is_full(builder):
-            return []
-        if self._options.seconds is not None:
-            return [builder.shortfall_note(f"{self._options.seconds / 60:.0f} minutes")]
-        return [builder.shortfall_note(f"{self._options.n_tracks}")]
+        notes = builder.length_notes(self._options, self._end_of_tracks(builder))
+        n_seeds = len(self._start.tracks)
+        if n_seeds < len(self._seeds):
+            first = "seed" if n_seeds == 1 else f"{n_seeds}"
+            notes.insert(0, f"the playlist has only the first {first} of {len(self._seeds)} seeds")
+        return notes
+
+    def _end_of_tracks(self, builder: PlaylistBuilder) -> str:
+        if len(builder.tracks) < self._index.n_tracks and self._candidates is not None:
+            return "no more tracks match the filters"
+        return "the index has no more tracks"
+
+
+def _without_copies(tracks: list[Track]) -> list[Track]:
+    """Return the tracks without those that have the same id or bytes as an earlier one."""
+    known: dict[str | int, Track] = {}
+    for track in tracks:
+        known.setdefault(track.content_hash or track.id, track)
+    return list(known.values())
 
 
 class _Pool:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
+from bisect import bisect_left
+from functools import cache
 from statistics import mean
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from audiosearch.counting import counted
 from audiosearch.errors import UsageError
-from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.builder import UNKNOWN_SECONDS, Playlist, PlaylistBuilder
 from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.playlists.request import Constraints
 from audiosearch.search.named_track import named_track
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
 _BEAM_WIDTH = 48  # partial paths that are kept
 _CANDIDATES_PER_POINT = 40  # number of nearest tracks to try at each point of a path
 _PACE_WEIGHT = 0.05  # weight of the distances to the evenly spaced points; steps have weight 1
-_DEFAULT_SECONDS = 240.0  # duration of a track, if no waypoint's duration is known
 _MIN_ANGLE = 1e-6  # radians; if the ends are closer, no great circle is computed
 
 
@@ -53,11 +56,17 @@ def path(index: Index, seeds: QueryVectors, request: PlaylistRequest) -> Playlis
     names = [*request.waypoints, str(request.destination)]
     waypoints = [*seeds.tracks]
     waypoints += [index.resolve(name) or named_track(index, name) for name in names]
-    n_tracks = _n_tracks(request, waypoints)
-    _check_waypoints(waypoints, n_tracks, request.constraints)
-    builder = _search(index, waypoints, n_tracks, request)
-    is_short = len(builder.tracks) < n_tracks
-    notes = [builder.shortfall_note(f"{n_tracks}")] if is_short else []
+    _check_waypoints(waypoints, request)
+    if request.options.seconds is None:
+        n_tracks = max(len(waypoints), min(request.options.n_tracks, index.n_tracks))
+        builder = _search(index, waypoints, n_tracks, request)
+    else:
+        builder = _search_by_seconds(index, waypoints, request.options.seconds, request)
+    notes = builder.length_notes(request.options, "no more tracks lie near the path")
+    longest = max(track.seconds or UNKNOWN_SECONDS for track in builder.tracks)
+    seconds = request.options.seconds
+    if seconds is not None and builder.seconds - longest >= seconds:
+        notes.append("the path takes longer than requested")
     name = f"From {waypoints[0].label} to {waypoints[-1].label}"
     return Playlist(builder.tracks, notes, name)
 
@@ -79,33 +88,48 @@ def _check(seeds: QueryVectors, request: PlaylistRequest) -> None:
         )
 
 
-def _check_waypoints(waypoints: Sequence[Track], n_tracks: int, constraints: Constraints) -> None:
+def _check_waypoints(waypoints: Sequence[Track], request: PlaylistRequest) -> None:
+    options = request.options
     if len({track.id for track in waypoints}) < len(waypoints):
         raise UsageError(
             "A path can't go through the same track twice.", hint="Replace one of the two."
         )
-    excluded = [track for track in waypoints if track.path in constraints.excluded_paths]
+    excluded = [track for track in waypoints if track.path in request.constraints.excluded_paths]
     if excluded:
         raise UsageError(
             f"{excluded[0].label} is on the path and in an excluded playlist.",
             hint="Use another track, or leave out the excluded playlist.",
         )
-    if n_tracks < len(waypoints):
+    if options.seconds is None and options.n_tracks < len(waypoints):
         raise UsageError(
-            f"A path of {n_tracks} tracks can't go through {len(waypoints)} tracks.",
+            f"A path of {counted(options.n_tracks, 'track')} can't go through {len(waypoints)} "
+            "tracks.",
             hint="Ask for more tracks.",
         )
 
 
-def _n_tracks(request: PlaylistRequest, waypoints: Sequence[Track]) -> int:
-    """Return the number of tracks of a path.
+def _search_by_seconds(
+    index: Index, waypoints: Sequence[Track], seconds: float, request: PlaylistRequest
+) -> PlaylistBuilder:
+    """Return the path with the fewest tracks that reaches a playing time; else the longest.
 
-    If a playing time is requested, it is divided by the mean of the waypoints' known durations.
+    More tracks are assumed to take longer, so the number of tracks is bisected.
     """
-    if request.options.seconds is None:
-        return request.options.n_tracks
-    known = [track.seconds for track in waypoints if track.seconds] or [_DEFAULT_SECONDS]
-    return max(len(waypoints), round(request.options.seconds / mean(known)))
+    most = max(len(waypoints), index.n_tracks)
+    mean_seconds = mean(track.seconds or UNKNOWN_SECONDS for track in waypoints)
+    n_tracks = max(len(waypoints), math.ceil(min(seconds / mean_seconds, most)))
+
+    @cache
+    def path_of(n: int) -> PlaylistBuilder:
+        return _search(index, waypoints, n, request)
+
+    def playing_time(n: int) -> float:
+        return path_of(n).seconds
+
+    while playing_time(n_tracks) < seconds and len(path_of(n_tracks).tracks) == n_tracks < most:
+        n_tracks = min(2 * n_tracks, most)
+    shorter = range(len(waypoints), n_tracks)
+    return path_of(len(waypoints) + bisect_left(shorter, seconds, key=playing_time))
 
 
 def _search(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,8 +79,8 @@ class PlaylistOptions:
     random_seed : int or None
         Seed of the random numbers. The same seed gives the same playlist.
     whiten : bool or None
-        Whether to compare whitened vectors. Default: if there are enough tracks to whiten. A path
-        always compares plain vectors.
+        Whether to compare whitened vectors. Default: if `is_whitening_better` for the library. A
+        path always compares plain vectors.
 
     Raises
     ------
@@ -106,7 +107,7 @@ class PlaylistOptions:
             raise UsageError(
                 f"The diversity can't be {self.diversity:g}.", hint="Use a number from 0 to 1."
             )
-        if self.seconds is not None and not self.seconds > 0:
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
             raise UsageError(
                 f"The playing time can't be {self.seconds:g} seconds.",
                 hint="Use a duration such as 60m.",

@@ -140,10 +140,29 @@ def evaluate(index: Index, by: Label) -> Evaluation:
     kept = deduplicate(tracks, vectors, prints=KnownPrints(index))
     tracks, vectors = [tracks[position] for position in kept], vectors[kept]
     ids = label_ids(tracks, by)
-    whitened = None
-    if len(tracks) >= min_tracks_to_whiten(vectors.shape[1]):
+    if not n_labels(ids):
+        raise LibraryError(
+            f"Can't evaluate by {by.value}: no two tracks have the same {by.value}.",
+            hint="Read the files' tags with `audiosearch refresh`, or use --by folder.",
+        )
+    plain, whitened = evaluate_vectors(vectors, ids)
+    return Evaluation(by, len(tracks), n_labels(ids), plain, whitened)
+
+
+def evaluate_vectors(vectors: Float32, ids: Int64) -> tuple[Scores, Scores | None]:
+    """Return the scores of plain and of whitened vectors; None if there are too few to whiten.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n_tracks, dimension)
+        Of unit length.
+    ids : ndarray of int64, shape (n_tracks,)
+        Numbers from `label_ids`.
+    """
+    plain, whitened = scores_of(vectors, ids), None
+    if len(vectors) >= min_tracks_to_whiten(vectors.shape[1]):
         whitened = scores_of(transformed(whitened_index(vectors), vectors), ids)
-    return Evaluation(by, len(tracks), n_labels(ids), scores_of(vectors, ids), whitened)
+    return plain, whitened
 
 
 def label_ids(tracks: Sequence[Track], by: Label) -> Int64:
@@ -153,25 +172,10 @@ def label_ids(tracks: Sequence[Track], by: Label) -> Int64:
     -------
     ndarray of int64, shape (n_tracks,)
         The same number for tracks with the same label; -1 for a track without a label.
-
-    Raises
-    ------
-    LibraryError
-        If no label has two tracks.
     """
-    labels = np.array([_label(track, by) for track in tracks], dtype=object)
-    is_known = np.array([label is not None for label in labels])
-    _, numbers, counts = np.unique(
-        labels[is_known].astype(str), return_inverse=True, return_counts=True
-    )
-    if not (counts > 1).any():
-        raise LibraryError(
-            f"Can't evaluate by {by.value}: no two tracks have the same {by.value}.",
-            hint="Read the files' tags with `audiosearch refresh`, or use --by folder.",
-        )
-    ids = np.full(len(tracks), -1)
-    ids[is_known] = numbers
-    return ids
+    numbers: dict[str | tuple[str, str], int] = {}
+    labels = [_label(track, by) for track in tracks]
+    return np.array([numbers.setdefault(t, len(numbers)) if t else -1 for t in labels], np.int64)
 
 
 def n_labels(ids: Int64) -> int:
@@ -185,10 +189,14 @@ def n_labels(ids: Int64) -> int:
     return int((np.bincount(ids[ids >= 0]) > 1).sum())
 
 
-def _label(track: Track, by: Label) -> str | None:
+def _label(track: Track, by: Label) -> str | tuple[str, str] | None:
+    """Return a track's label. Albums with the same name by different artists are different."""
     if by is Label.FOLDER:
-        return os.path.basename(os.path.dirname(track.path)) or None
-    return fold(getattr(track, by.value)) or None
+        return os.path.dirname(track.path) or None
+    label = fold(getattr(track, by.value))
+    if label and by is Label.ALBUM:
+        return fold(track.album_artist or track.artist), label
+    return label or None
 
 
 def deduplicate(

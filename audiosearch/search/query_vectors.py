@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import AudioError, TrackNotFound
 from audiosearch.library.track import EmbeddingSpec
 from audiosearch.models import registry
-from audiosearch.paths import is_url
+from audiosearch.paths import is_url, why_missing
 from audiosearch.playlist_files import SUFFIXES, read_playlist, warnings_about
 from audiosearch.search.playlist_tracks import PlaylistTracks
 
@@ -40,6 +40,8 @@ class QueryVectors:
         Vectors of unit length, one for each clip or track.
     tracks : list of Track
         The tracks of the index among the clips.
+    track_ids : set of int
+        Ids of the tracks that were added with their stored vectors.
     warnings : list of str
         Sentences about clips that were read only in part, and about missing files.
     playlist_tracks : PlaylistTracks
@@ -61,6 +63,7 @@ class QueryVectors:
         self._embedders: list[Embedder] = []
         self.vectors: list[Float32] = []
         self.tracks: list[Track] = []
+        self.track_ids: set[int] = set()
         self.warnings: list[str] = []
         if request.model != registry.AUTO or request.weights is not None:
             self._model()
@@ -69,6 +72,7 @@ class QueryVectors:
         """Return an empty collection that shares the index and the loaded model."""
         other = copy(self)
         other.vectors, other.tracks, other.warnings = [], [], []
+        other.track_ids = set()
         return other
 
     def add_all(self, clips: StrPath | Iterable[StrPath]) -> None:
@@ -97,7 +101,10 @@ class QueryVectors:
                 self._add(name)
 
     def add_track(self, track: Track) -> None:
-        """Add a track of the index."""
+        """Add a track of the index, unless it was added before."""
+        if track.id in self.track_ids:
+            return
+        self.track_ids.add(track.id)
         self.tracks.append(track)
         self.vectors.append(self._index.vector(track))
 
@@ -115,10 +122,10 @@ class QueryVectors:
             self.warnings.append(name + embedding.warning)
 
     def _add_playlist(self, path: str) -> None:
-        n_before = len(self.vectors)
         playlist = read_playlist(path)
+        matches = list(self.playlist_tracks.find(playlist, with_files=True))
         problems = []
-        for match in self.playlist_tracks.find(playlist, with_files=True):
+        for match in matches:
             if match.track is not None:
                 self.add_track(match.track)
             elif match.file is None:
@@ -129,7 +136,7 @@ class QueryVectors:
                 except AudioError as exc:
                     problems.append(str(exc))
         self.warnings += [*playlist.warnings, *warnings_about(path, problems)]
-        if len(self.vectors) == n_before:
+        if len(problems) == len(matches):
             raise TrackNotFound(
                 f"{path} contains neither a track of the index {self._index.location} nor a file.",
                 hint="Add its files with `audiosearch add`, or use another playlist.",
@@ -149,6 +156,11 @@ class QueryVectors:
                 f"{clip} is not a track of the index {self._index.location}, and queries don't "
                 "download URLs.",
                 hint="Download the file, or add it with `audiosearch add --ray`.",
+            )
+        if os.path.islink(clip) and not os.path.exists(clip):
+            raise TrackNotFound(
+                f"{clip} can't be read: {why_missing(clip)}.",
+                hint="Restore the file, or use a path or #ID from `audiosearch list`.",
             )
         if not os.path.exists(clip):
             raise TrackNotFound(

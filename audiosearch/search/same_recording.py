@@ -44,6 +44,8 @@ class KnownPrints:
 
     def is_same(self, track: Track, other: Track) -> bool | None:
         """Return whether two tracks hold the same recording; None if a print is unknown."""
+        if track.sound_hash and track.sound_hash == other.sound_hash:
+            return True
         if not self._has_prints:
             return None
         key = frozenset((track.sound_hash, other.sound_hash))

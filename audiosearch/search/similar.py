@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiosearch import defaults
+from audiosearch.counting import counted
 from audiosearch.errors import UsageError
 from audiosearch.library.index import Index
 from audiosearch.models import registry
@@ -76,7 +77,8 @@ def similar(
     """
     if k < 1:
         raise UsageError(
-            f"Can't return {k} hits.", hint="Ask for at least one hit, for example -k 10."
+            f"Can't return {counted(k, 'hit')}.",
+            hint="Ask for at least one hit, for example -k 10.",
         )
     if not isinstance(index, Index):
         with Index(index) as opened:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiosearch.atomic import atomic_path
+from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.soundmap.labels import FIELDS
 from audiosearch.soundmap.page import colors_of, page, plotly_script
@@ -119,7 +120,7 @@ def draw(
 
 def default_title(sound_map: SoundMap) -> str:
     """Return the default heading of a map."""
-    return f"{len(sound_map.tracks)} tracks by how they sound"
+    return f"{counted(len(sound_map.tracks), 'track')} by how they sound"
 
 
 def default_color_field(sound_map: SoundMap) -> str:

@@ -134,7 +134,7 @@ function showMatches() {
   const panel = byId("matches");
   panel.hidden = matchingRows === null || !matchingRows.size;
   panel.querySelector("ul").replaceChildren(...[...(matchingRows || [])].slice(0, MAX_LISTED_MATCHES).map(createTrackEntry));
-  byId("count").textContent = matchingRows === null ? `${rows.length} tracks` : `${matchingRows.size} of ${rows.length} tracks`;
+  byId("count").textContent = matchingRows === null ? `${rows.length} ${rows.length === 1 ? "track" : "tracks"}` : `${matchingRows.size} of ${rows.length} tracks`;
 }
 
 /** Highlight the tracks that contain every word of a text. */

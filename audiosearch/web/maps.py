@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from audiosearch.counting import counted
 from audiosearch.library.index import Index
 from audiosearch.soundmap import default_color_field, sound_map
 from audiosearch.soundmap.page import content, page_of
@@ -78,6 +79,6 @@ class Maps:
         with Index(self._location) as index:
             result = sound_map(index)
         data = content(result)
-        title = f"{len(result.tracks)} tracks by how they sound"
+        title = f"{counted(len(result.tracks), 'track')} by how they sound"
         page = page_of(data, title=title, color_by=default_color_field(result))
         return Map(json.dumps(data).encode(), page.encode())

@@ -35,7 +35,7 @@ def duplicates(
 
     The first run reads the files of all candidates. What it needs of them is kept in the index.
     """
-    from audiosearch.cli.console import spinner
+    from audiosearch.cli.console import say, spinner
     from audiosearch.library.index import Index
     from audiosearch.search.duplicates import DuplicateSearch
 
@@ -44,6 +44,8 @@ def duplicates(
         _read(search)
         with spinner("Comparing ..."):
             groups = search.groups()
+    if not groups:
+        say("No duplicates.")
     rows = [
         {
             "group": number,

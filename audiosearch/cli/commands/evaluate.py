@@ -20,13 +20,20 @@ def evaluate(
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Measure how often neighbors share a label, with plain and with whitened vectors."""
-    from audiosearch.cli.console import say
+    from audiosearch.cli.console import say, warn
+    from audiosearch.cli.text import counted
     from audiosearch.library.index import Index
     from audiosearch.search.evaluate import Label
     from audiosearch.search.evaluate import evaluate as evaluate_index
 
     with Index(location) as index:
         evaluation = evaluate_index(index, Label(by)).to_json()
+    if evaluation["labels"] == 1:
+        warn(
+            f"Only one {by} has two tracks or more, so the scores don't show how well tracks are "
+            "told apart."
+        )
+        say("Choose another label with --by.", label="hint: ", style="cyan")
     if output is Format.JSON:
         print_json(evaluation)
         return
@@ -35,7 +42,8 @@ def evaluate(
         {"score": name, "plain": value, "whitened": whitened.get(name)}
         for name, value in evaluation["plain"].items()
     ]
-    say(f"{evaluation['tracks']} tracks, {evaluation['labels']} labels with two or more")
+    labels = counted(evaluation["labels"], "label")
+    say(f"{counted(evaluation['tracks'], 'track')}, {labels} with two or more")
     if not whitened:
         say("The index has too few tracks for whitening.")
     show_rows(rows, key="scores", columns=("score", "plain", "whitened"), output=output)

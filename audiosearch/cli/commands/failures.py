@@ -13,10 +13,13 @@ def failures(
     null: NullSeparated = False,
 ) -> None:
     """List files that could not be added, and why. `add --retry` tries them again."""
+    from audiosearch.cli.console import say
     from audiosearch.library.index import Index
 
     with Index(location) as index:
         rows = [
             {"path": failure.path, "reason": failure.reason} for failure in index.storage.failures()
         ]
+    if not rows:
+        say("No file failed.")
     show_rows(rows, key="failures", columns=("reason", "path"), output=output, null=null)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from audiosearch import defaults
 from audiosearch.cli.options import IndexAt, OutputFormat
 from audiosearch.cli.output import Format, show_facts
@@ -32,4 +34,6 @@ def info(location: IndexAt = defaults.INDEX, output: OutputFormat = Format.TABLE
         "database_bytes": totals.database_bytes,
         "faiss_bytes": totals.faiss_bytes,
     }
+    if output is not Format.JSON and not sys.stdout.isatty():
+        facts["length_seconds"] = totals.seconds
     show_facts(facts, output)

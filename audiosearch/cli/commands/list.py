@@ -15,8 +15,11 @@ def list_tracks(
     null: NullSeparated = False,
 ) -> None:
     """List the tracks in the index."""
+    from audiosearch.cli.console import say
     from audiosearch.library.index import Index
 
     with Index(location) as index:
         rows = [{"id": track.id, **track.to_json()} for track in index]
+    if not rows:
+        say("The index is empty.")
     show_rows(rows, key="tracks", columns=COLUMNS, output=output, null=null)

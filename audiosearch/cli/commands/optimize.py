@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Annotated
 
 import typer
@@ -13,7 +14,8 @@ from audiosearch.cli.output import Format, print_json, show_rows
 from audiosearch.errors import UsageError
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-_COLUMNS = ("when", "kind", "recall", "ms", "bytes")
+_COLUMNS = ("when", "kind", "recall", "query_ms", "memory_bytes")
+_PIPED_COLUMNS = ("when", "kind", "recall", "ms", "bytes", "query_ms", "memory_bytes")
 
 
 def optimize(
@@ -54,8 +56,12 @@ def optimize(
             "Nothing changed: search is fast already, or no index type is twice as fast at this "
             "recall."
         )
-    rows = [{"when": when, **measurement} for when, measurement in result.to_json().items()]
-    show_rows(rows, key="measured", columns=_COLUMNS, output=output)
+    rows = [
+        {"when": when, **measured, "query_ms": measured["ms"], "memory_bytes": measured["bytes"]}
+        for when, measured in result.to_json().items()
+    ]
+    columns = _COLUMNS if sys.stdout.isatty() else _PIPED_COLUMNS
+    show_rows(rows, key="measured", columns=columns, output=output)
 
 
 def _parse_bytes(text: str) -> int:

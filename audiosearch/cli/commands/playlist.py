@@ -56,7 +56,11 @@ def playlist(
         ),
     ] = None,
     length: Annotated[
-        str | None, typer.Option(metavar="60m", help="Playing time, instead of -n.")
+        str | None,
+        typer.Option(
+            metavar="60m|1h30m|90s",
+            help="Playing time, instead of -n. A number without a unit is in minutes.",
+        ),
     ] = None,
     drift: Annotated[
         bool,
@@ -119,7 +123,8 @@ def playlist(
         typer.Option(
             "--whiten/--no-whiten",
             envvar="AUDIOSEARCH_WHITEN",
-            help="Compare whitened vectors. Default: on from 300 tracks, off with --to.",
+            help="Compare whitened vectors. Default: on if that is measured to be better for this "
+            "library, off with --to.",
         ),
     ] = None,
     output: Annotated[
@@ -203,17 +208,23 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _seconds(text: str) -> float:
-    """Return a duration like 90s, 60m or 1h30m in seconds. A bare number is minutes."""
-    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m?)?(?:(\d+)s)?", text.strip())
+    """Return a duration like 90s, 60m or 1h30m in seconds. A number without a unit is minutes."""
+    number = r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*"
+    pattern = f"(?:{number}h)?(?:{number}(?:m(?:in)?|$))?(?:{number}s)?"
+    parts = re.fullmatch(pattern, text.strip(), re.IGNORECASE | re.ASCII)
     if not parts or not any(parts.groups()):
-        raise UsageError(f"{text} is not a duration.", hint="Enter it like 60m, 1h30m or 90s.")
-    hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-    return float(3_600 * hours + 60 * minutes + seconds)
+        raise UsageError(
+            f"{text or 'An empty text'} is not a duration.",
+            hint="Enter a duration like 60m, 1h30m or 90s.",
+        )
+    hours, minutes, seconds = (float(part or 0) for part in parts.groups())
+    return 3_600 * hours + 60 * minutes + seconds
 
 
 def _show(result: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
     from audiosearch.atomic import atomic_path
     from audiosearch.cli.console import say
+    from audiosearch.cli.text import counted
     from audiosearch.playlist_files import SUFFIXES, Entry, PlaylistFormat, playlist_text
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
@@ -240,7 +251,7 @@ def _show(result: Playlist, output: Path | None, style: str | None, paths: PathS
         raise UsageError(
             f"Can't write {output}: {exc.strerror}.", hint="Choose another file with -o."
         ) from exc
-    say(f"{len(entries)} tracks written to {output}")
+    say(f"{counted(len(entries), 'track')} written to {output}")
 
 
 def _show_table(tracks: list[Track], style: str) -> None:

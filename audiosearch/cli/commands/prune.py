@@ -19,6 +19,7 @@ def prune(
 ) -> None:
     """Remove tracks from the index whose files are missing."""
     from audiosearch.cli.console import say
+    from audiosearch.cli.text import counted
     from audiosearch.library.index import Index
     from audiosearch.maintenance import files
 
@@ -27,7 +28,7 @@ def prune(
         for track in missing.tracks:
             say(track.path, label="missing: ", style="yellow")
         if missing.tracks and not yes:
-            question = f"Remove {len(missing.tracks)} tracks from the index?"
+            question = f"Remove {counted(len(missing.tracks), 'track')} from the index?"
             typer.confirm(question, abort=True, err=True)
         files.prune(index, missing, force=force)
     say(f"{len(missing.tracks)} removed from the index")

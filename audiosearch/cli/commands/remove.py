@@ -16,11 +16,15 @@ def remove(
     ],
     location: IndexAt = defaults.INDEX,
 ) -> None:
-    """Remove tracks, or all tracks in folders, from the index. Audio files are kept."""
+    """Remove tracks, or everything in folders, from the index. Audio files are kept."""
     from audiosearch.cli.console import say
+    from audiosearch.cli.text import counted
     from audiosearch.library.index import Index
     from audiosearch.maintenance.files import forget
 
     with Index(location) as index:
+        n_failures = index.totals().failures
         n_tracks = forget(index, tracks)
-    say(f"{n_tracks} removed")
+        n_failures -= index.totals().failures
+    forgotten = f", {counted(n_failures, 'failure')} forgotten" if n_failures else ""
+    say(f"{counted(n_tracks, 'track')} removed{forgotten}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
+from audiosearch.counting import counted
 from audiosearch.errors import LibraryError
 from audiosearch.library.faiss.index_config import FLAT
 
@@ -88,7 +89,7 @@ def check_enough_tracks(n_tracks: int, dimension: int) -> None:
     n_needed = min_tracks_to_whiten(dimension)
     if n_tracks < n_needed:
         raise LibraryError(
-            f"{n_tracks} tracks are too few to whiten.",
+            f"{counted(n_tracks, 'track is', 'tracks are')} too few to whiten.",
             hint=f"Add tracks until there are {n_needed}, or search without --whiten.",
         )
 

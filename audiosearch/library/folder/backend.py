@@ -14,6 +14,7 @@ from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.coordinates import CoordinateTable
 from audiosearch.library.sqlite.print_table import PrintTable
 from audiosearch.library.sqlite.staged_vectors import StagingTable
+from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +45,11 @@ class FolderBackend:
             If the folder can't be written.
         """
         path = Path(location).absolute()
-        existing = next(p for p in (path, *path.parents) if os.path.exists(p))
+        existing = next(p for p in (path, *path.parents) if os.path.lexists(p))
         reason = None
-        if not os.path.isdir(existing):
+        if not os.path.exists(existing):
+            reason = f"{existing} can't be used: {why_missing(os.fspath(existing))}"
+        elif not os.path.isdir(existing):
             reason = f"{existing} is not a folder"
         elif not os.access(existing, os.W_OK | os.X_OK):
             reason = f"you don't have the permission to write to {existing}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch.counting import counted
 from audiosearch.errors import IndexUnwritable, LibraryError
 from audiosearch.library.backend import RecoveryReport
 from audiosearch.library.faiss import index_file
@@ -113,8 +114,8 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
     spec = rows.spec(spec)
     if spec is None:
         raise LibraryError(
-            f"{len(rows.tracks)} tracks of the index {directory} can be read, but the name of "
-            "their model is lost.",
+            f"{counted(len(rows.tracks), 'track')} of the index {directory} can be read, but "
+            "the name of the model is lost.",
             hint="Name the model: `audiosearch doctor --repair --model NAME`.",
         )
     vectors = rows.vectors.get(4 * spec.dimension, {})
@@ -131,7 +132,8 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
             f"Can't write the index {directory}: {exc.strerror or exc}.",
             hint="Check that you may write to the folder and that its disk is not full.",
         ) from exc
-    return RecoveryReport(n_saved, len(rows.tracks) - n_saved, str(kept))
+    n_known = len(_last_of_path(rows)) + len(vectors.keys() - rows.tracks.keys())
+    return RecoveryReport(n_saved, n_known - n_saved, str(kept))
 
 
 def _read(path: Path) -> _Rows:
@@ -165,6 +167,11 @@ def _add_from_index_file(
         vectors.setdefault(i, (loaded.revision, to_blob(vector)))
 
 
+def _last_of_path(rows: _Rows) -> dict[bytes, int]:
+    """Return the largest track id for each path."""
+    return {track["path"]: i for i, track in sorted(rows.tracks.items())}
+
+
 def _last_revision(vectors: _Vectors) -> int:
     return max((revision for revision, _ in vectors.values()), default=0)
 
@@ -172,8 +179,7 @@ def _last_revision(vectors: _Vectors) -> int:
 def _write(folder: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors) -> int:
     """Write a new database to a folder, and return the number of tracks in it."""
     catalog = Catalog(folder, settings=spec.to_settings())
-    last_of_path = {track["path"]: i for i, track in sorted(rows.tracks.items())}
-    ids = sorted(vectors.keys() & last_of_path.values())
+    ids = sorted(vectors.keys() & _last_of_path(rows).values())
     try:
         with catalog.transaction():
             columns = [*_TRACK, *_ADDED]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch.counting import counted
 from audiosearch.library.filters import Filters, sql_functions
 from audiosearch.library.sqlite import fts
 from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, batches, from_blob
@@ -222,7 +223,7 @@ class Catalog(VectorTable):
         rows = self.rows("PRAGMA integrity_check(10)")
         problems = [row["integrity_check"] for row in rows if row["integrity_check"] != "ok"]
         n_orphans = len(self.rows("PRAGMA foreign_key_check"))
-        return problems + ([f"{n_orphans} rows belong to no track"] if n_orphans else [])
+        return problems + ([f"{counted(n_orphans, 'row')} without a track"] if n_orphans else [])
 
     # Failures
 

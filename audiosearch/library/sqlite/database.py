@@ -13,6 +13,7 @@ import sqlite_utils
 
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, NewerIndex
 from audiosearch.library.sqlite.migrations import LAST_TABLE, migrations, unknown_migrations
+from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,8 +79,11 @@ class Database:
         self.path = directory / FILE_NAME
         self._is_migrated = False
         if settings is None and not exists(directory):
+            reason = ""
+            if directory.is_symlink() and not directory.exists():
+                reason = f": {why_missing(os.fspath(directory))}"
             raise IndexNotFound(
-                f"There is no index {directory.absolute()}.",
+                f"There is no index {directory.absolute()}{reason}.",
                 hint="Create it with `audiosearch add FOLDER`, or name another with --index DIR.",
             )
         with self.errors():

@@ -1,0 +1,150 @@
+"""Sentences of the command line: counts, empty results, known failures, broken links."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sounds import tone, write
+
+from audiosearch.models import registry
+from audiosearch.models.specs import SPECS
+
+
+@pytest.fixture
+def index(music, run):
+    assert run("add", music, "--model", "compact").exit_code == 0
+    return music
+
+
+def test_known_failures_are_one_line_of_the_summary(music, run):
+    for name in ("bad.mp3", "worse.mp3"):
+        (music / name).write_text("no audio")
+    run("add", music, "--model", "compact")
+    (music / "third.mp3").write_text("no audio")
+    again = run("add", music).stderr
+    assert re.findall("failed: .*", again) == [
+        f"failed: {music / 'third.mp3'}: it contains no audio that can be decoded"
+    ]
+    assert "0 added, 5 unchanged, 3 failed\n" in again
+    assert "Skipped 2 files that failed before. `audiosearch failures` lists them" in again
+    (music / "third.mp3").unlink()
+    (music / "worse.mp3").unlink()
+    assert "Skipped 1 file that failed before. " in run("add", music).stderr
+    assert run("add", music / "bad.mp3").exit_code == 1
+    retried = run("add", music, "--retry").stderr
+    assert ("failed: " in retried, "Skipped" in retried) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"), [("failures", "No file failed."), ("duplicates", "No duplicates.")]
+)
+def test_an_empty_list_says_so_on_standard_error(index, run, command, sentence):
+    (index / "deep" / "hiss2.wav").unlink()
+    run("prune", "-y")
+    empty = run(command)
+    assert (empty.exit_code, empty.stdout, empty.stderr) == (0, "", f"{sentence}\n")
+    in_json = run(command, "--format", "json")
+    assert json.loads(in_json.stdout) == {command: []}
+    assert in_json.stderr == f"{sentence}\n"
+
+
+def test_an_empty_index_is_listed_as_empty(index, run):
+    run("remove", index)
+    assert run("list").stderr == "The index is empty.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["doctor"], "1 track\n", id="doctor"),
+        pytest.param(["playlist", "#1", "-o", "a.m3u8"], "1 track written", id="playlist -o"),
+        pytest.param(["playlist", "#1", "-n", "2"], "found 1 track instead of 2", id="playlist"),
+        pytest.param(["playlist", "#1", "--whiten"], "1 track is too few to whiten", id="whiten"),
+        pytest.param(["copy", "index", "other"], "1 track copied", id="copy"),
+        pytest.param(["remove", "#1"], "1 track removed", id="remove"),
+        pytest.param(["prune"], "Remove 1 track from the index?", id="prune"),
+    ],
+)
+def test_one_thing_is_in_the_singular(run, arguments, words):
+    write(Path("one.wav"), tone(220))
+    run("add", "one.wav", "--model", "compact")
+    if arguments == ["prune"]:
+        Path("one.wav").unlink()
+    result = run(*arguments)
+    assert words in result.stdout + result.stderr
+
+
+def test_piped_rows_have_keys_with_units_beside_the_old_ones(index, run):
+    rows = dict(line.split("\t") for line in run("info").stdout.splitlines())
+    assert rows["seconds"] == rows["length_seconds"]
+    assert float(rows["length_seconds"]) == pytest.approx(15.0)
+    assert "length_seconds" not in json.loads(run("info", "--format", "json").stdout)
+    before, after = (line.split("\t") for line in run("optimize").stdout.splitlines())
+    assert (before[0], after[0]) == ("before", "after")
+    assert before[3:5] == before[5:7]
+    header = run("optimize", "--format", "csv").stdout.splitlines()[0]
+    assert header == "when,kind,recall,ms,bytes,query_ms,memory_bytes"
+    in_json = json.loads(run("optimize", "--format", "json").stdout)
+    assert list(in_json["before"]) == ["kind", "recall", "ms", "bytes"]
+
+
+@pytest.mark.parametrize("name", ["gone.wav", "loop.wav"])
+def test_a_broken_link_is_called_a_link(index, run, name):
+    os.symlink(name if name == "loop.wav" else "elsewhere.wav", name)
+    if name == "gone.wav":
+        words = "is a link to elsewhere.wav, which doesn't exist"
+        for arguments in (["add"], ["add", index], ["query"], ["embed"]):
+            assert words in run(*arguments, name).stderr
+    else:
+        words = "is a link to loop.wav, which"
+        assert words in run("query", name).stderr
+
+
+def test_a_broken_link_to_an_index_is_called_a_link_before_any_work(index, run):
+    os.symlink("disk/index", "link")
+    for arguments in (["add", index, "--index", "link"], ["copy", "index", "link"]):
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert "is a link to disk/index, which doesn't exist" in result.stderr
+        assert "added" not in result.stderr
+    assert "is a link to disk/index, which doesn't exist" in run("list", "--index", "link").stderr
+
+
+def test_a_copy_to_an_index_of_another_model_says_so(index, run, tmp_path):
+    vectors = tmp_path / "v.npy"
+    np.save(vectors, np.ones((1, 128)))
+    (tmp_path / "f.json").write_text('[{"path": "/a.mp3"}]')
+    run("import", vectors, tmp_path / "f.json", "--index", "other")
+    refused = run("copy", "index", "other")
+    assert refused.exit_code == 1
+    assert f"{Path('index').absolute()} has vectors of compact" in refused.stderr
+    assert f"but {Path('other').absolute()} has those of vggish" in refused.stderr
+    assert "hint: Copy to a location without an index" in refused.stderr
+
+
+def test_an_index_made_without_vggish_says_what_compact_is_good_at(music, run, caplog):
+    made = run("add", music).stderr
+    assert made.count("warning: ") == 1
+    assert "Using `compact` instead" in made
+    assert SPECS["compact"].strengths in made
+    assert "`audiosearch reembed --model vggish`" in made
+    assert run("add", music).stderr == "0 added, 5 unchanged, 0 failed\n"
+    assert run("embed", music / "low.wav").stderr == ""
+    caplog.clear()
+    assert registry.resolve().name == "compact"  # as `bench` does
+    assert caplog.records == []
+
+
+def test_the_figures_of_compact_are_those_of_its_card():
+    card = SPECS["compact"].weights.path.with_name("compact.md").read_text()
+    test = card.partition("**test**: ")[2].partition("**validation**")[0]
+    precision = dict(re.findall(r"^\| ([^|]+) \| (0\.\d+) \|", test, re.MULTILINE))
+    n_files, n_classes = re.match(r"(\d+) files, (\d+) classes", test).groups()
+    figures = re.findall(r"\d+", SPECS["compact"].strengths)
+    compact, teacher = (
+        f"{100 * float(precision[name]):.0f}" for name in ("compact", "YAMNet, the teacher")
+    )
+    assert figures == [n_files, n_classes, compact, teacher]
