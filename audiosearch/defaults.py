@@ -15,6 +15,9 @@ TRACKS_PER_PAGE: Final = 50  # tracks listed at a time over HTTP
 MAX_TRACKS_PER_PAGE: Final = 1_000
 MAX_WORDS_LENGTH: Final = 200  # characters of a text search, over HTTP
 
+# Duplicates
+DUPLICATE_THRESHOLD: Final = 0.8  # share of the aligned spectrograms that must match
+
 # Playlists
 PLAYLIST_TRACKS: Final = 25  # tracks, seeds included
 MAX_PLAYLIST_TRACKS: Final = 1_000  # tracks over HTTP; also limits the per-artist and gap options

@@ -14,5 +14,6 @@ if TYPE_CHECKING:
     Float32 = npt.NDArray[np.float32]
     Int64 = npt.NDArray[np.int64]
     UInt8 = npt.NDArray[np.uint8]
+    UInt16 = npt.NDArray[np.uint16]
 
 StrPath = str | os.PathLike[str]

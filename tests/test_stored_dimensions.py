@@ -150,7 +150,7 @@ def test_a_damaged_database_of_any_dimension_is_recovered(tmp_path, dimension, h
     with pytest.raises(LibraryError, match="damaged"):
         Index(folder)
     report = recover(folder, EmbeddingSpec("other", "e" * 64))
-    assert (report.tracks, report.missing_vectors) == (N_TRACKS, 0)
+    assert (report.tracks, report.lost) == (N_TRACKS, 0)
     with Index(folder) as index:
         assert index.spec == spec
         for track in index:

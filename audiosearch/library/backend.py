@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from audiosearch.library.filters import Filters
-    from audiosearch.library.storage import CoordinateStorage, StagingStorage, Storage
+    from audiosearch.library.storage import (
+        CoordinateStorage,
+        PrintStorage,
+        StagingStorage,
+        Storage,
+    )
     from audiosearch.library.track import EmbeddingSpec
     from audiosearch.types import Float32, Int64, StrPath
 
@@ -232,12 +237,16 @@ class OpenIndex(Generic[C]):
         Vectors of another model; None if the backend doesn't support `Capability.REEMBED`.
     coordinates : CoordinateStorage or None
         Map coordinates. None if the backend doesn't keep any; then each map is a new layout.
+    prints : PrintStorage or None
+        Spectral prints of files. None if the backend doesn't keep any; then each search for
+        duplicates decodes the files again.
     """
 
     storage: Storage
     vector_indexes: VectorIndexes[C]
     staging: StagingStorage | None = None
     coordinates: CoordinateStorage | None = None
+    prints: PrintStorage | None = None
 
 
 class Backend(Protocol[C]):

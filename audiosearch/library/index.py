@@ -13,11 +13,12 @@ from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Total
 from audiosearch.paths import names_of, real_path, real_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from audiosearch.library.backend import Candidates, Capability, VectorIndex, VectorIndexes
     from audiosearch.library.storage import StagedVectors, Storage
+    from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, StrPath
 
 __all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track"]
@@ -425,3 +426,22 @@ class Index:
         if self._parts.coordinates is None:
             return True
         return self._parts.coordinates.put_coordinates(coordinates, as_of=as_of)
+
+    # Spectral prints
+
+    def prints(self, tracks: Iterable[Track]) -> dict[str, SpectralPrint]:
+        """Return the stored spectral prints of tracks, by the hash of their sound.
+
+        They are empty if the backend doesn't keep any.
+        """
+        hashes = {track.sound_hash for track in tracks} - {""}
+        return {} if self._parts.prints is None else self._parts.prints.prints(sorted(hashes))
+
+    def has_prints(self) -> bool:
+        """Return whether any spectral prints are stored."""
+        return self._parts.prints is not None and self._parts.prints.has_prints()
+
+    def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
+        """Store spectral prints by the hash of the sound, if the backend keeps any."""
+        if self._parts.prints is not None:
+            self._parts.prints.put_prints(prints)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from audiosearch.library.filters import Filters
     from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Track
+    from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, Int64
 
 
@@ -167,6 +168,25 @@ class CoordinateStorage(Protocol):
         -------
         bool
             False if another process has replaced the layout; nothing is stored then.
+        """
+
+
+class PrintStorage(Protocol):
+    """Spectral prints of files, by the hash of their sound: see `Track.sound_hash`.
+
+    So the print of a changed file is not used.
+    """
+
+    def prints(self, sound_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
+        """Return the stored prints of files with the given hashes."""
+
+    def has_prints(self) -> bool:
+        """Return whether any prints are stored."""
+
+    def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
+        """Store prints by hash.
+
+        In a folder, the prints of files that are no longer tracks are removed.
         """
 
 

@@ -202,6 +202,11 @@ class Track:
     id: int = 0
 
     @property
+    def sound_hash(self) -> str:
+        """Hash of the file's audio packets, or else of its bytes; empty if both are unknown."""
+        return self.audio_hash or self.content_hash
+
+    @property
     def artists(self) -> list[str]:
         """Artists of the track, one text each."""
         return split_list(self.artist)

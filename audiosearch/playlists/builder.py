@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from audiosearch.library.track import Track
     from audiosearch.playlists.main_artists import MainArtists
     from audiosearch.playlists.request import Constraints, PlaylistOptions
+    from audiosearch.search.same_recording import KnownPrints
     from audiosearch.types import Float32
 
 _NOT_AVAILABLE = "already in the playlist, or a seed that is left out"
@@ -53,8 +54,7 @@ class PlaylistBuilder:
     - a track with the same artist and title is in the playlist,
     - the constraints' limit for its artist or album is reached,
     - the last track by its artist is too near (the constraints' ``artist_gap``), or
-    - the same recording is in the playlist: the same bytes, or the same sound and duration (see
-      `audiosearch.search.same_recording`).
+    - the same recording is in the playlist (see `audiosearch.search.same_recording`).
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ class PlaylistBuilder:
         Main artists of the library. The limits on artists apply to them.
     excluded : iterable of Track
         Tracks that are rejected.
+    prints : KnownPrints, optional
+        Spectral prints that are known, to recognize copies.
 
     Attributes
     ----------
@@ -80,10 +82,16 @@ class PlaylistBuilder:
     """
 
     def __init__(
-        self, constraints: Constraints, artists: MainArtists, excluded: Iterable[Track] = ()
+        self,
+        constraints: Constraints,
+        artists: MainArtists,
+        excluded: Iterable[Track] = (),
+        *,
+        prints: KnownPrints | None = None,
     ) -> None:
         self._constraints = constraints
         self._artists = artists
+        self._prints = prints
         self._excluded_ids = {track.id for track in excluded}
         self._content_hashes: set[str] = set()
         self._artists_and_titles: set[tuple[str, str]] = set()
@@ -213,8 +221,7 @@ class PlaylistBuilder:
         if not self.vectors:
             return False
         cosines = np.asarray(self.vectors) @ vector
-        seconds = [other.seconds for other in self.tracks]
-        return len(same_recordings(cosines, track.seconds, seconds)) > 0
+        return len(same_recordings(track, self.tracks, cosines, prints=self._prints)) > 0
 
 
 def _duration(seconds: float) -> str:

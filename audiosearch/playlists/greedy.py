@@ -14,6 +14,7 @@ from audiosearch.errors import UsageError
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
 from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
+from audiosearch.search.same_recording import KnownPrints
 from audiosearch.search.whitening_choice import is_whitening_better
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class _GreedySelection:
             request.constraints,
             MainArtists(index.storage.artists),
             [] if self._seeds else seeds.tracks,
+            prints=KnownPrints(index),
         )
         for track in self._seeds:
             if not self._is_full(self._start):

@@ -18,6 +18,7 @@ from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.playlists.request import Constraints
 from audiosearch.search.named_track import named_track
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
+from audiosearch.search.same_recording import KnownPrints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +142,7 @@ def _search(
     candidates = candidate_filter(index, options, centroid(vectors))
     artists = MainArtists(index.storage.artists)
     search = _BeamSearch(index, candidates, waypoints, vectors, artists)
-    builder = PlaylistBuilder(request.constraints, artists)
+    builder = PlaylistBuilder(request.constraints, artists, prints=KnownPrints(index))
     builder.add(waypoints[0], vectors[0])
     legs = itertools.pairwise(zip(waypoints, vectors, strict=True))
     for ((_, start), (goal, goal_vector)), count in zip(legs, counts, strict=True):
@@ -216,7 +217,8 @@ class _BeamSearch:
         self._index, self._vector_index = index, index.vector_index()
         self._candidates = candidates
         self._waypoint_ids = [track.id for track in waypoints]
-        self._waypoints = PlaylistBuilder(Constraints(), artists)  # rejects copies of a waypoint
+        prints = KnownPrints(index)
+        self._waypoints = PlaylistBuilder(Constraints(), artists, prints=prints)  # rejects copies
         for track, vector in zip(waypoints, vectors, strict=True):
             self._waypoints.add(track, vector)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.search.same_recording import same_recordings
+from audiosearch.search.same_recording import KnownPrints, same_recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +27,8 @@ def distinct_neighbors(
 ) -> tuple[Int64, Float32]:
     """Return the nearest neighbors that are different recordings.
 
-    Of the copies of a recording, only the nearest one is returned. Copies have the same bytes, or
-    the same sound and duration: see `audiosearch.search.same_recording`.
+    Of the copies of a recording, only the nearest one is returned. Copies have the same bytes or
+    the same recording: see `audiosearch.search.same_recording`.
 
     Parameters
     ----------
@@ -61,18 +61,18 @@ def _first_copies(index: Index, ids: Int64, originals: Sequence[Track]) -> list[
     tracks = index.by_id(ids.tolist())
     kept = list(originals)
     vectors = [index.vector(track) for track in originals]
-    hashes = {track.content_hash for track in originals}
+    hashes = {track.sound_hash for track in originals}
+    prints = KnownPrints(index)
     positions = []
     for position, (track_id, vector) in enumerate(zip(ids.tolist(), plain_vectors, strict=True)):
         track = tracks.get(track_id)
         if track is None:  # another process has removed it since the search
             continue
         cosines = np.array([vector @ other for other in vectors], dtype=np.float32)
-        seconds = [other.seconds for other in kept]
-        has_same_bytes = bool(track.content_hash) and track.content_hash in hashes
-        if not has_same_bytes and not len(same_recordings(cosines, track.seconds, seconds)):
+        is_copy = bool(track.sound_hash) and track.sound_hash in hashes
+        if not is_copy and not len(same_recordings(track, kept, cosines, prints=prints)):
             positions.append(position)
             kept.append(track)
             vectors.append(vector)
-            hashes.add(track.content_hash)
+            hashes.add(track.sound_hash)
     return positions

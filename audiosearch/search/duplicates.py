@@ -1,106 +1,221 @@
-"""Find groups of tracks that are copies of the same recording."""
+"""Find tracks that are copies of the same recording, or parts of it.
+
+Candidates are found by their embeddings and durations. They are confirmed by the sound itself: the
+spectral prints of their files, aligned in time. A print is computed when it is first needed, and
+kept in the index.
+"""
 
 from __future__ import annotations
 
-import os
+import logging
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.paths import real_path
-from audiosearch.search.same_recording import SAME_SECONDS, same_recordings
+from audiosearch import defaults
+from audiosearch.audio.discovery import is_missing
+from audiosearch.embedding.print_reader import PrintResult, read_prints
+from audiosearch.errors import AudioError, IndexUnwritable, UsageError
+from audiosearch.paths import is_url
+from audiosearch.search.copy_candidates import candidate_pairs
+from audiosearch.search.copy_groups import Copy, CopyGroups
+from audiosearch.search.print_match import Relation, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
+    from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32
 
-_BLOCK_ROWS = 512  # tracks that are compared with all tracks at a time; limits the memory
-_LOSSLESS = {"alac", "flac", "wavpack", "ape", "tta", "wav", "aiff", "w64", "caf"}
+log = logging.getLogger(__name__)
+
+_PRINTS_PER_WRITE = 100
 
 
-def duplicates(index: Index) -> list[list[Track]]:
-    """Find the tracks that are copies of the same recording.
+@dataclass(slots=True)
+class _Content:
+    """Tracks whose files have the same bytes, or at least the same audio packets.
 
-    Two tracks are copies if their files have the same bytes. They are also copies if the cosine of
-    their embeddings is above 0.999 and their durations differ by at most 2 seconds. An unknown
-    duration agrees with any duration.
-
-    Returns
-    -------
-    list of list of Track
-        Groups of two or more tracks. Each group is sorted by quality, best first: lossless files,
-        then the higher bit rate, then the longer duration. Symbolic links come last.
+    Attributes
+    ----------
+    tracks : list of Track
+    vector : ndarray of float32, shape (dimension,)
     """
-    with index.storage.all_with_vectors() as (_, rows):
-        tracks, vectors = [], []
-        for track, vector in rows:
-            tracks.append(track)
-            vectors.append(vector)
-    groups = _Groups(len(tracks))
-    _join_same_bytes(groups, tracks)
-    _join_same_sound(groups, tracks, np.array(vectors, dtype=np.float32).reshape(len(tracks), -1))
-    return [
-        sorted((tracks[position] for position in group), key=_quality, reverse=True)
-        for group in groups.to_lists()
-        if len(group) > 1
-    ]
+
+    tracks: list[Track]
+    vector: Float32
+
+    def readable(self) -> Track | None:
+        """Return a track whose file is local and exists; None if there is none."""
+        local = (track for track in self.tracks if not is_url(track.path))
+        return next((track for track in local if not is_missing(track.path)), None)
 
 
-class _Groups:
-    """Disjoint groups of positions that can be joined (union-find)."""
+class DuplicateSearch:
+    """Search for copies of the same recording in an index.
 
-    def __init__(self, n_positions: int) -> None:
-        self._parents = list(range(n_positions))
+    Iterating, which is possible once, reads the files whose spectral prints are not known yet,
+    several at a time. It yields for each file its path and its error, or None if it was read. The
+    prints are kept in the index, even if the search is interrupted. Then `groups` compares them.
 
-    def join(self, position: int, other: int) -> None:
-        """Join the groups of two positions."""
-        self._parents[self._root(other)] = self._root(position)
+    Parameters
+    ----------
+    index : Index
+    threshold : float
+        Share of two aligned spectrograms that must match, from 0 to 1.
+    n_jobs : int, optional
+        Number of decoder processes. Default: the number of cores.
 
-    def to_lists(self) -> list[list[int]]:
-        """Return the groups, each as a list of ascending positions."""
-        groups: dict[int, list[int]] = {}
-        for position in range(len(self._parents)):
-            groups.setdefault(self._root(position), []).append(position)
-        return list(groups.values())
+    Attributes
+    ----------
+    audio_seconds : float
+        Seconds of audio read so far.
+    n_unread : int
+        Number of tracks whose sound may have to be compared, but whose files are missing or at a
+        URL. Only their bytes are compared, if known.
 
-    def _root(self, position: int) -> int:
-        parents = self._parents
-        while parents[position] != position:
-            parents[position] = position = parents[parents[position]]
-        return position
+    Raises
+    ------
+    UsageError
+        If the threshold is not from 0 to 1.
+    """
 
-
-def _join_same_bytes(groups: _Groups, tracks: Sequence[Track]) -> None:
-    first_positions: dict[str, int] = {}
-    for position, track in enumerate(tracks):
-        if track.content_hash:
-            first = first_positions.setdefault(track.content_hash, position)
-            groups.join(first, position)
-
-
-def _join_same_sound(groups: _Groups, tracks: Sequence[Track], vectors: Float32) -> None:
-    seconds = np.array([track.seconds for track in tracks])
-    for start in range(0, len(tracks), _BLOCK_ROWS):
-        cosines = vectors[start : start + _BLOCK_ROWS] @ vectors.T
-        for position, row in enumerate(cosines, start=start):
-            later = position + 1
-            same = same_recordings(
-                row[later:], seconds[position], seconds[later:], max_difference=SAME_SECONDS
+    def __init__(
+        self,
+        index: Index,
+        *,
+        threshold: float = defaults.DUPLICATE_THRESHOLD,
+        n_jobs: int | None = None,
+    ) -> None:
+        if not 0.0 <= threshold <= 1.0:
+            raise UsageError(
+                f"The threshold can't be {threshold:g}.", hint="Use a number from 0 to 1."
             )
-            for other in same.tolist():
-                groups.join(position, later + other)
+        self._index, self._threshold, self._n_jobs = index, threshold, n_jobs
+        self._contents = _contents(index)
+        vectors = np.array([content.vector for content in self._contents], dtype=np.float32)
+        seconds = np.array([content.tracks[0].seconds for content in self._contents])
+        self._pairs = candidate_pairs(vectors.reshape(len(seconds), -1), seconds)
+        self._prints: dict[int, SpectralPrint] = {}  # by position in the contents
+        self._unread: dict[str, tuple[int, Track]] = {}
+        self.n_unread = 0
+        self.audio_seconds = 0.0
+        self._look_up_prints()
+
+    def _look_up_prints(self) -> None:
+        positions = sorted({position for pair in self._pairs for position in pair})
+        stored = self._index.prints(self._contents[position].tracks[0] for position in positions)
+        for position in positions:
+            content = self._contents[position]
+            spectral_print = stored.get(content.tracks[0].sound_hash)
+            if spectral_print is not None:
+                self._prints[position] = spectral_print
+            elif track := content.readable():
+                self._unread[track.path] = (position, track)
+            else:
+                self.n_unread += len(content.tracks)
+
+    def __len__(self) -> int:
+        """Return the number of files to read."""
+        return len(self._unread)
+
+    def __iter__(self) -> Iterator[tuple[str, AudioError | None]]:
+        """Read the files."""
+        new: dict[str, SpectralPrint] = {}
+        try:
+            with closing(read_prints(list(self._unread), n_jobs=self._n_jobs)) as results:
+                for result in results:
+                    error = self._take(result, new)
+                    if len(new) >= _PRINTS_PER_WRITE:
+                        self._keep(new)
+                    yield result.path, error
+        finally:
+            self._keep(new)
+
+    def _take(self, result: PrintResult, new: dict[str, SpectralPrint]) -> AudioError | None:
+        """Take over the print of a file, and return its error, if any."""
+        position, track = self._unread[result.path]
+        if result.spectral_print is None:
+            return result.error
+        if track.content_hash and track.content_hash != result.content_hash:
+            reason = "it has changed since it was added"
+            return AudioError(result.path, reason, hint="Update the index with `audiosearch add`.")
+        self._prints[position] = result.spectral_print
+        self.audio_seconds += result.spectral_print.seconds
+        sound_hash = self._contents[position].tracks[0].sound_hash
+        if sound_hash:
+            new[sound_hash] = result.spectral_print
+        return None
+
+    def _keep(self, new: dict[str, SpectralPrint]) -> None:
+        try:
+            if new:
+                self._index.put_prints(new)
+        except IndexUnwritable as exc:
+            log.warning("%s What was read is not kept; the next search reads it again.", exc)
+        new.clear()
+
+    def groups(self) -> list[list[Copy]]:
+        """Return the groups of copies. Call it after iterating.
+
+        Returns
+        -------
+        list of list of Copy
+            Each group begins with the copies of a whole recording, best first: lossless files,
+            then the higher bit rate, then the longer duration. Files that hold a part of it follow.
+        """
+        groups = CopyGroups([content.tracks for content in self._contents])
+        for first, second in self._pairs:
+            if first in self._prints and second in self._prints:
+                match = compare(self._prints[first], self._prints[second])
+                if match.score < self._threshold:
+                    continue
+                if match.relation is Relation.SAME:
+                    groups.join(first, second)
+                elif match.relation is Relation.PARTIAL:
+                    lengths = [self._prints[side].seconds for side in (first, second)]
+                    is_first_shorter = lengths[0] < lengths[1]
+                    part, whole = (first, second) if is_first_shorter else (second, first)
+                    groups.add_part(part, whole)
+        return groups.to_lists()
 
 
-def _quality(track: Track) -> tuple[bool, bool, float, float, bool, int]:
-    """Return a sort key for copies. The best copy has the largest key.
+def duplicates(
+    index: Index,
+    *,
+    threshold: float = defaults.DUPLICATE_THRESHOLD,
+    n_jobs: int | None = None,
+) -> list[list[Copy]]:
+    """Find the tracks that are copies of the same recording, or parts of it.
 
-    In a tie, that is the track under its real path, then the one with the lowest id.
+    Files that can't be read are compared by their bytes only.
+
+    See Also
+    --------
+    DuplicateSearch : the parameters, and the progress of reading.
     """
-    is_lossless = track.format in _LOSSLESS or track.format.startswith("pcm")
-    bytes_per_second = track.size / track.seconds if track.seconds else 0.0
-    is_file = not os.path.islink(track.path)  # who deletes the other copies must not keep a link
-    is_real = real_path(track.path) == track.path
-    return is_file, is_lossless, bytes_per_second, track.seconds, is_real, -track.id
+    search = DuplicateSearch(index, threshold=threshold, n_jobs=n_jobs)
+    for _, error in search:
+        if error is not None:
+            log.warning("%s", error)
+    return search.groups()
+
+
+def _contents(index: Index) -> list[_Content]:
+    """Return the tracks of an index, grouped by the content of their files."""
+    contents: list[_Content] = []
+    by_hash: dict[str, _Content] = {}
+    with index.storage.all_with_vectors() as (_, rows):
+        for track, vector in rows:
+            hashes = {track.content_hash, track.audio_hash} - {""}
+            content = next((by_hash[key] for key in hashes if key in by_hash), None)
+            if content is None:
+                content = _Content([], vector)
+                contents.append(content)
+            content.tracks.append(track)
+            by_hash |= dict.fromkeys(hashes, content)
+    return contents

@@ -16,7 +16,7 @@ from audiosearch.library.faiss.whitening import (
     whitened_index,
 )
 from audiosearch.library.track import fold
-from audiosearch.search.same_recording import same_recordings
+from audiosearch.search.same_recording import KnownPrints, same_recordings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,8 +118,8 @@ def _scores_to_json(scores: Scores) -> dict[str, float]:
 def evaluate(index: Index, by: Label) -> Evaluation:
     """Measure how well the neighbors of each track share its label.
 
-    A track is not its own neighbor. Duplicates count once: tracks with the same bytes, or with a
-    cosine above 0.999 and durations that differ by at most 1 %.
+    A track is not its own neighbor. Duplicates count once: tracks with the same bytes, and copies
+    of the same recording (see `audiosearch.search.same_recording`).
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def evaluate(index: Index, by: Label) -> Evaluation:
         index.require_tracks()
     tracks = [track for track, _ in all_rows]
     vectors = np.stack([vector for _, vector in all_rows])
-    kept = deduplicate(tracks, vectors)
+    kept = deduplicate(tracks, vectors, prints=KnownPrints(index))
     tracks, vectors = [tracks[position] for position in kept], vectors[kept]
     ids = label_ids(tracks, by)
     if not n_labels(ids):
@@ -199,7 +199,9 @@ def _label(track: Track, by: Label) -> str | tuple[str, str] | None:
     return label or None
 
 
-def deduplicate(tracks: Sequence[Track], vectors: Float32) -> list[int]:
+def deduplicate(
+    tracks: Sequence[Track], vectors: Float32, *, prints: KnownPrints | None = None
+) -> list[int]:
     """Return the positions of the tracks that are not copies of an earlier one.
 
     Parameters
@@ -207,6 +209,8 @@ def deduplicate(tracks: Sequence[Track], vectors: Float32) -> list[int]:
     tracks : sequence of Track
     vectors : ndarray of float32, shape (n_tracks, n_values)
         The tracks' embeddings, of unit length.
+    prints : KnownPrints, optional
+        Spectral prints that are known.
     """
     is_copy = np.zeros(len(tracks), dtype=bool)
     hashes: set[str] = set()
@@ -214,13 +218,12 @@ def deduplicate(tracks: Sequence[Track], vectors: Float32) -> list[int]:
         is_copy[position] = track.content_hash in hashes
         if track.content_hash:
             hashes.add(track.content_hash)
-    seconds = np.array([track.seconds for track in tracks])
     for start, products in _product_blocks(vectors):
         for position, row in enumerate(products, start=start):
             if is_copy[position]:
                 continue
             later = position + 1
-            same = same_recordings(row[later:], seconds[position], seconds[later:])
+            same = same_recordings(tracks[position], tracks[later:], row[later:], prints=prints)
             is_copy[later + same] = True
     return [int(position) for position in np.flatnonzero(~is_copy)]
 

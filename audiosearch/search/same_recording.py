@@ -1,14 +1,10 @@
 """Test whether tracks are copies of the same recording.
 
-Two tracks are the same recording if their files have the same bytes, or if their embeddings and
-durations agree. Durations must agree because a short sound and a longer one can have nearly the
-same embedding. Callers compare content hashes themselves. This module compares embeddings and
-durations.
-
-The accepted difference of durations depends on the caller. Playlists and `evaluate` accept 1 %: for
-them, an overlooked copy is as bad as a wrong match. `duplicates` lists files that a person may
-delete, so it accepts 2 seconds for any duration. Encoders add or cut about that much silence, but
-1 % of a long recording can be a different edit.
+Two tracks are the same recording if their files have the same bytes, or if their spectral prints
+match (see `audiosearch.search.duplicates`, which computes the prints and keeps them in the index).
+If the print of a track is unknown, its embedding and duration must agree with those of the other.
+Durations must agree because a short sound and a longer one can have nearly the same embedding.
+Callers compare content hashes themselves.
 """
 
 from __future__ import annotations
@@ -17,55 +13,96 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from audiosearch.defaults import DUPLICATE_THRESHOLD
+from audiosearch.search.copy_candidates import MIN_COSINE, copy_candidates
+from audiosearch.search.print_match import Relation, compare
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
+    from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Bool, Float32, Float64, Int64
 
 SAME_COSINE: Final = 0.999  # embeddings of one recording have a larger cosine
 SAME_SECONDS_SHARE: Final = 0.01  # accepted difference of durations, as a share of the longer one
-SAME_SECONDS: Final = 2.0  # accepted difference of durations for `duplicates`
+
+
+class KnownPrints:
+    """Spectral prints that are kept in an index. They are read when they are first needed.
+
+    Parameters
+    ----------
+    index : Index
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index, self._has_prints = index, index.has_prints()
+        self._prints: dict[str, SpectralPrint | None] = {}  # by hash
+        self._results: dict[frozenset[str], bool | None] = {}  # by a pair of hashes
+
+    def is_same(self, track: Track, other: Track) -> bool | None:
+        """Return whether two tracks hold the same recording; None if a print is unknown."""
+        if track.sound_hash and track.sound_hash == other.sound_hash:
+            return True
+        if not self._has_prints:
+            return None
+        key = frozenset((track.sound_hash, other.sound_hash))
+        if key not in self._results:
+            first, second = self._print(track), self._print(other)
+            if first is None or second is None:
+                self._results[key] = None
+            else:
+                match = compare(first, second)
+                is_same = match.relation is Relation.SAME and match.score >= DUPLICATE_THRESHOLD
+                self._results[key] = is_same
+        return self._results[key]
+
+    def _print(self, track: Track) -> SpectralPrint | None:
+        sound_hash = track.sound_hash
+        if sound_hash not in self._prints:
+            self._prints[sound_hash] = self._index.prints([track]).get(sound_hash)
+        return self._prints[sound_hash]
 
 
 def same_recordings(
+    track: Track,
+    others: Sequence[Track],
     cosines: Float32,
-    seconds: float,
-    other_seconds: Sequence[float] | Float64,
     *,
-    max_difference: float | None = None,
+    prints: KnownPrints | None = None,
 ) -> Int64:
     """Return the positions of the tracks that are the same recording as one track.
 
     Parameters
     ----------
+    track : Track
+    others : sequence of Track, shape (n_tracks,)
+        An unknown duration agrees with any duration.
     cosines : ndarray of float32, shape (n_tracks,)
-        Cosines in [-1, 1] of the track's embedding to the embeddings of the other tracks.
-    seconds : float
-        Duration of the track; 0 if it is unknown. An unknown duration agrees with any duration.
-    other_seconds : sequence of float, shape (n_tracks,)
-        Durations of the other tracks; 0 if unknown.
-    max_difference : float, optional
-        Largest accepted difference of two durations, in seconds. Default: 1 % of the longer.
+        Cosines in [-1, 1] of the track's embedding to those of the other tracks.
+    prints : KnownPrints, optional
+        Spectral prints that are known.
 
     Returns
     -------
     ndarray of int64, shape (n_same,)
-        Ascending positions in ``cosines``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> cosines = np.array([1.0, 0.9995, 0.9], dtype=np.float32)
-    >>> same_recordings(cosines, 200.0, [230.0, 201.0, 200.0]).tolist()
-    [1]
+        Ascending positions in ``others``.
     """
-    positions: Int64 = np.flatnonzero(cosines > SAME_COSINE)
-    if not len(positions):
-        return positions
-    others = np.asarray(other_seconds)[positions]
+    near: Int64 = np.flatnonzero(cosines >= (SAME_COSINE if prints is None else MIN_COSINE))
+    seconds = np.array([others[position].seconds for position in near.tolist()])
+    is_same = _is_same_by_embedding(track.seconds, seconds, cosines[near])
+    if prints is not None:
+        for number in copy_candidates(track.seconds, seconds, cosines[near]).tolist():
+            by_print = prints.is_same(track, others[near[number]])
+            is_same[number] = is_same[number] if by_print is None else by_print
+    return near[is_same]
+
+
+def _is_same_by_embedding(seconds: float, others: Float64, cosines: Float32) -> Bool:
+    """Return whether embeddings and durations agree with those of one track: bool, shape (n,)."""
     is_unknown = (others <= 0) | (seconds <= 0)
     accepted = SAME_SECONDS_SHARE * np.maximum(others, seconds)
-    if max_difference is not None:
-        accepted = np.full(len(others), max_difference)
-    is_same: Bool = is_unknown | (np.abs(others - seconds) <= accepted)
-    return positions[is_same]
+    has_same_length = is_unknown | (np.abs(others - seconds) <= accepted)
+    return np.asarray((cosines > SAME_COSINE) & has_same_length, dtype=bool)

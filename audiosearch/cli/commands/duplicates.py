@@ -2,40 +2,86 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, NullSeparated, OutputFormat
+from audiosearch.cli.options import IndexAt, Jobs, NullSeparated, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
-COLUMNS = ("group", "id", "format", "seconds", "size", "path")
+if TYPE_CHECKING:
+    from audiosearch.search.duplicates import DuplicateSearch
+
+COLUMNS = ("group", "relation", "id", "format", "seconds", "size", "path")
 
 
 def duplicates(
+    threshold: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="SHARE",
+            help="Share of the two spectrograms, aligned in time, that must match: 0 to 1.",
+        ),
+    ] = defaults.DUPLICATE_THRESHOLD,
+    jobs: Jobs = None,
     location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
     null: NullSeparated = False,
 ) -> None:
-    """List groups of tracks that are the same recording, best copy first."""
-    from audiosearch.cli.console import say
+    """List groups of tracks that are the same recording or a part of it, best copy first.
+
+    The first run reads the files of all candidates. What it needs of them is kept in the index.
+    """
+    from audiosearch.cli.console import say, spinner
     from audiosearch.library.index import Index
-    from audiosearch.search.duplicates import duplicates as find_duplicates
+    from audiosearch.search.duplicates import DuplicateSearch
 
     with Index(location) as index:
-        groups = find_duplicates(index)
+        search = DuplicateSearch(index, threshold=threshold, n_jobs=jobs)
+        _read(search)
+        with spinner("Comparing ..."):
+            groups = search.groups()
     if not groups:
         say("No duplicates.")
     rows = [
         {
             "group": number,
-            "id": track.id,
-            "format": track.format,
-            "seconds": track.seconds,
-            "size": track.size,
-            "title": track.title,
-            "artist": track.artist,
-            "path": track.path,
-            "artists": track.artists,
+            "relation": copy.relation.value,
+            "id": copy.track.id,
+            "format": copy.track.format,
+            "seconds": copy.track.seconds,
+            "size": copy.track.size,
+            "title": copy.track.title,
+            "artist": copy.track.artist,
+            "path": copy.track.path,
+            "artists": copy.track.artists,
         }
         for number, group in enumerate(groups, start=1)
-        for track in group
+        for copy in group
     ]
     show_rows(rows, key="duplicates", columns=COLUMNS, output=output, null=null)
+
+
+def _read(search: DuplicateSearch) -> None:
+    """Read the files that a search needs, with a progress bar and one line for each failure."""
+    from audiosearch.cli.console import say, stderr, warn
+    from audiosearch.cli.progress import IngestProgress
+    from audiosearch.cli.text import counted
+
+    if search.n_unread:
+        warn(
+            f"Only the bytes of {counted(search.n_unread, 'track')} can be compared: the files are "
+            "missing, or at a URL."
+        )
+    try:
+        with IngestProgress(stderr(), len(search), lambda: search.audio_seconds) as bar:
+            for path, error in search:
+                bar.advance(path)
+                if error is not None:
+                    say(str(error), label="failed: ", style="bold red")
+    except KeyboardInterrupt:
+        say("Interrupted. What was read is kept; run the same command to continue.")
+        raise typer.Exit(130) from None

@@ -12,6 +12,7 @@ from audiosearch.library.faiss.vector_index import VectorIndexes
 from audiosearch.library.sqlite import database
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.coordinates import CoordinateTable
+from audiosearch.library.sqlite.print_table import PrintTable
 from audiosearch.library.sqlite.staged_vectors import StagingTable
 from audiosearch.paths import why_missing
 
@@ -75,6 +76,7 @@ class FolderBackend:
             vector_indexes=VectorIndexes(catalog, directory),
             staging=StagingTable(catalog),
             coordinates=CoordinateTable(catalog),
+            prints=PrintTable(catalog),
         )
 
     def recover(self, location: str, spec: EmbeddingSpec | None) -> RecoveryReport:

@@ -77,10 +77,15 @@ class MilvusBackend:
             If the server can't be reached, or the collection isn't an index.
         """
         from audiosearch.library.milvus.catalog import MilvusCatalog
+        from audiosearch.library.milvus.prints import MilvusPrints
         from audiosearch.library.milvus.vector_index import MilvusVectorIndexes
 
         catalog = MilvusCatalog(location, settings=settings)
-        return OpenIndex(storage=catalog, vector_indexes=MilvusVectorIndexes(catalog))
+        return OpenIndex(
+            storage=catalog,
+            vector_indexes=MilvusVectorIndexes(catalog),
+            prints=MilvusPrints(catalog),
+        )
 
 
 BACKEND: Backend[MilvusCandidates] = MilvusBackend()

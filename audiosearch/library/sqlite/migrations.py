@@ -122,3 +122,10 @@ def m008_add_audio_hash(db: Database) -> None:
     """Add the hash of a file's audio packets to the tracks, beside that of its content."""
     db.execute("ALTER TABLE tracks ADD COLUMN audio_hash TEXT NOT NULL DEFAULT ''")
     db.table("tracks").create_index(["audio_hash"])
+
+
+@migrations()
+def m009_create_prints(db: Database) -> None:
+    """Create the spectral prints of files, by the hash of their sound."""
+    columns = {"sound_hash": str, "seconds": float, "words": bytes, "fine_words": bytes}
+    db.table("prints").create(columns, pk="sound_hash", not_null=set(columns))

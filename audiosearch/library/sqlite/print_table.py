@@ -1,0 +1,70 @@
+"""Spectral prints of files, in the database of an index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.library.sqlite.vector_table import batches
+from audiosearch.models.spectral_print import SpectralPrint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from audiosearch.library.sqlite.database import Database
+    from audiosearch.types import UInt16
+
+
+class PrintTable:
+    """The table of spectral prints; it implements `PrintStorage`.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def prints(self, sound_hashes: Sequence[str]) -> dict[str, SpectralPrint]:
+        """Return the stored prints of files with the given hashes."""
+        result: dict[str, SpectralPrint] = {}
+        if not self.has_prints():
+            return result
+        for batch in batches(sound_hashes):
+            marks = ", ".join("?" * len(batch))
+            sql = f"SELECT * FROM prints WHERE sound_hash IN ({marks})"
+            for row in self._database.rows(sql, batch):
+                words, fine_words = _from_blob(row["words"]), _from_blob(row["fine_words"])
+                result[row["sound_hash"]] = SpectralPrint(row["seconds"], words, fine_words)
+        return result
+
+    def has_prints(self) -> bool:
+        """Return whether any prints are stored."""
+        with self._database.errors():
+            table = self._database.db.table("prints")
+            return table.exists() and table.count > 0  # an older version's index has no such table
+
+    def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
+        """Store prints by hash. Those of files that are no longer tracks are removed."""
+        rows = [
+            (key, value.seconds, _to_blob(value.words), _to_blob(value.fine_words))
+            for key, value in prints.items()
+        ]
+        database = self._database
+        with database.transaction():
+            sql = "INSERT OR REPLACE INTO prints VALUES (?, ?, ?, ?)"
+            database.db.conn.executemany(sql, rows)
+            database.db.execute(
+                "DELETE FROM prints WHERE sound_hash NOT IN "
+                "(SELECT content_hash FROM tracks UNION SELECT audio_hash FROM tracks)"
+            )
+
+
+def _to_blob(words: UInt16) -> bytes:
+    return words.astype("<u2").tobytes()
+
+
+def _from_blob(blob: bytes) -> UInt16:
+    return np.frombuffer(blob, dtype="<u2").astype(np.uint16)
