@@ -141,6 +141,15 @@ def _length_is_wrong(file: BinaryIO, size: int) -> bool:
     return False
 
 
+def streamed_head(file: BinaryIO) -> bytes:
+    """Return a wav's bytes up to the samples, changed to declare that their number is unknown."""
+    for start, _, order in _sample_chunks(file):
+        if order == "little":
+            file.seek(0)
+            return file.read(start - 4) + b"\xff" * 4
+    return b""
+
+
 def _sample_chunks(file: BinaryIO) -> Iterator[tuple[int, int, _Order]]:
     """Yield the position and the size in bytes of the samples of a wav or aiff, and byte order."""
     file.seek(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from audiosearch.audio.recording import JOINED, TOLERANCE_SECONDS
+from audiosearch.audio.recording import JOINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from audiosearch.audio.ffmpeg import FfmpegRecording
     from audiosearch.audio.recording import Decoder
     from audiosearch.types import Float32
+
+_TOLERANCE_SECONDS = 0.05  # less than a FLAC frame
 
 
 class ContinuedRecording:
@@ -94,7 +96,7 @@ class ContinuedRecording:
     def _reaches_end(self, n_samples: int) -> bool:
         """Return whether a number of samples from the current position reach the declared end."""
         end_seconds = self._start_seconds + n_samples / self.info.sample_rate_hz
-        return end_seconds > (self.info.seconds or 0.0) - TOLERANCE_SECONDS
+        return end_seconds > (self.info.seconds or 0.0) - _TOLERANCE_SECONDS
 
     def _open_at(self, start_byte: int) -> FfmpegRecording | None:
         rate = self.info.sample_rate_hz

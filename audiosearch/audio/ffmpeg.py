@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from audiosearch.audio.containers import next_start
+from audiosearch.audio.containers import next_start, streamed_head
 from audiosearch.audio.recording import BLOCK_SAMPLES, CUT_SHORT, DAMAGED, AudioInfo
 
 if TYPE_CHECKING:
@@ -32,7 +32,21 @@ DEMUXERS = (
 )
 # Demuxers that estimate the length, or count silence before the first sample.
 _ESTIMATES_LENGTH = {
-    *("aac", "ac3", "asf", "avi", "dts", "dtshd", "eac3", "loas", "mlp", "mp3", "mpeg", "mpegts"),
+    *(
+        "aac",
+        "ac3",
+        "aiff",
+        "asf",
+        "avi",
+        "dts",
+        "dtshd",
+        "eac3",
+        "loas",
+        "mlp",
+        "mp3",
+        "mpeg",
+        "mpegts",
+    ),
     *("nut", "ogg", "truehd"),
 }
 # Tags may have any encoding. From PyAV 19 on, this is the default.
@@ -102,7 +116,9 @@ class FfmpegRecording:
         self.is_seekable = True
 
     def _declared_seconds(self) -> float | None:
-        if self._container.format.name in _ESTIMATES_LENGTH or self._ignores_length:
+        if self._ignores_length:
+            return self._container.size * 8 / self._stream.codec_context.bit_rate
+        if self._container.format.name in _ESTIMATES_LENGTH:
             return None
         if self._stream.duration is not None and self._stream.time_base is not None:
             return float(self._stream.duration * self._stream.time_base)
@@ -287,11 +303,9 @@ def _default_stream(container: InputContainer) -> av.AudioStream:
         If the file has no audio stream, or FFmpeg has no decoder for it.
     """
     stream = container.streams.best("audio")
-    if not isinstance(stream, av.AudioStream):
-        raise LookupError("no audio stream")
-    if stream.codec_context is None:
-        raise LookupError("no decoder for the codec")
-    return stream
+    if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
+        return stream
+    raise LookupError("no audio stream, or no decoder for its codec")
 
 
 def metadata(path: str) -> dict[str, str]:
@@ -321,15 +335,10 @@ def _open_container(
     FFmpeg never gets the path: with a path it would open other files that the content names.
     """
     options = {"format_whitelist": ",".join(DEMUXERS)}
-    if ignores_length:
-        options["ignore_length"] = "1"
-    with (
-        open(path, "rb") as file,
-        av.open(
-            _NamelessFile(file, start_byte), "r", options=options, **_LENIENT_METADATA
-        ) as container,
-    ):
-        yield container
+    with open(path, "rb") as file:
+        source = _NamelessFile(file, start_byte, streamed_head(file) if ignores_length else b"")
+        with av.open(source, "r", options=options, **_LENIENT_METADATA) as container:
+            yield container
 
 
 class _NamelessFile:
@@ -340,13 +349,21 @@ class _NamelessFile:
     file : binary file
     start_byte : int
         Position of the file at which this one starts.
+    head : bytes
+        Bytes to read in place of the first ones.
     """
 
-    def __init__(self, file: BinaryIO, start_byte: int) -> None:
+    def __init__(self, file: BinaryIO, start_byte: int, head: bytes) -> None:
         self._file = file
         self._start_byte = start_byte
-        self.read = file.read
+        self._head = head
         file.seek(start_byte)
+
+    def read(self, n_bytes: int) -> bytes:
+        """Read up to a number of bytes."""
+        replaced = self._head[self.tell() :][:n_bytes]
+        content = self._file.read(len(replaced) or n_bytes)
+        return replaced or content
 
     def tell(self) -> int:
         """Return the position in bytes."""

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 #: and large enough that the cost of a call doesn't matter.
 BLOCK_SAMPLES = 65_536
 
-#: A decoder's padding may shorten the declared length by this much although nothing is missing.
-TOLERANCE_SECONDS = 0.25
-
 CUT_SHORT = "it is cut short"
 DAMAGED = "it is cut short or damaged"
 JOINED = "another file is joined to its end"

@@ -15,7 +15,6 @@ from audiosearch.audio.recording import (
     BLOCK_SAMPLES,
     CUT_SHORT,
     DAMAGED,
-    TOLERANCE_SECONDS,
     AudioInfo,
 )
 
@@ -29,6 +28,8 @@ _CODECS = _MPEG | {"VORBIS": "vorbis", "OPUS": "opus"}
 _CAN_BE_EMPTY = {"WAV", "WAVEX", "AIFF"}  # other formats use 0 for an unknown length
 _UNKNOWN_LENGTH = 1 << 62  # samples; libsndfile reports 2**63 - 1
 
+#: A decoder's padding may shorten the declared length by this much although nothing is missing.
+_TOLERANCE_SECONDS = 0.25
 _RECOVERY_SAMPLES = 1_024  # per channel, per read, once a file turned out to be damaged
 _READ_AHEAD_BYTES = 1 << 16  # more than decoders read beyond the last sample
 
@@ -67,7 +68,7 @@ class SndfileRecording:
             0 < self._file.frames < _UNKNOWN_LENGTH or self._file.format in _CAN_BE_EMPTY
         )
         self._can_be_short = length is MpegLength.ESTIMATED
-        self._tolerance_seconds = TOLERANCE_SECONDS if self._file.subtype in _MPEG else 0.0
+        self._tolerance_seconds = _TOLERANCE_SECONDS if self._file.subtype in _MPEG else 0.0
         self._position = 0
         self._has_sought = False
         self._is_lost = False  # whether a seek failed, so that the position is unknown
@@ -116,7 +117,7 @@ class SndfileRecording:
         missing = (self._file.frames - self._position) / self.info.sample_rate_hz
         if missing > self._tolerance_seconds and not self._can_be_short:
             self.has_given_up = True
-            self.damage = CUT_SHORT if missing > TOLERANCE_SECONDS else None
+            self.damage = CUT_SHORT if missing > _TOLERANCE_SECONDS else None
 
     def next_start(self) -> int | None:
         """Return the position in bytes of another file that is joined to this one, if any."""
