@@ -127,7 +127,7 @@ class Downmix:
         if peak / self._scale > _MAX_PEAK:
             full_scales = [scale for scale in _FULL_SCALES if 256 < peak <= scale]
             self._scale = min(full_scales, default=2.0 ** math.ceil(math.log2(peak)))
-        return mix if self._scale == 1.0 else mix / np.float32(self._scale)
+        return mix if self._scale == 1.0 else mix * np.float32(1 / self._scale)
 
 
 def _energy(samples: Float32) -> float:

@@ -116,8 +116,9 @@ class FfmpegRecording:
         self.is_seekable = True
 
     def _declared_seconds(self) -> float | None:
-        if self._ignores_length:
-            return self._container.size * 8 / self._stream.codec_context.bit_rate
+        bits_per_second = self._stream.codec_context.bit_rate
+        if self._ignores_length and bits_per_second:
+            return self._container.size * 8 / bits_per_second
         if self._container.format.name in _ESTIMATES_LENGTH:
             return None
         if self._stream.duration is not None and self._stream.time_base is not None:
