@@ -10,7 +10,7 @@ import pytest
 from sounds import cut, encode, melody, noise, tone, write
 
 from audiosearch.audio.decode import mono_blocks, open_recording
-from audiosearch.audio.mp3 import length_is_known
+from audiosearch.audio.mp3 import MpegLength, mpeg_length
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
 
@@ -165,7 +165,7 @@ def test_the_length_of_an_mp3_of_constant_bit_rate_is_known_without_a_header(tmp
         tmp_path / "a.mp3", melody(20.0, rate), rate, format="MP3", bitrate_mode="CONSTANT"
     )
     path.write_bytes(path.read_bytes().replace(b"Info", b"\0\0\0\0", 1))
-    assert length_is_known(str(path))
+    assert mpeg_length(str(path)) is not MpegLength.UNKNOWN
     waveform, _ = decode(path)
     assert len(waveform) / 16_000 == pytest.approx(20.0, abs=0.5)
 
@@ -175,9 +175,9 @@ def test_tags_at_the_end_of_an_mp3_do_not_count_as_audio(tmp_path):
     content = path.read_bytes()
     ape = bytes(20_000) + b"APETAGEX" + struct.pack("<IIII8x", 2_000, 20_032, 1, 0)
     path.write_bytes(content + ape + b"TAG".ljust(128, b"\0"))
-    assert length_is_known(str(path))
+    assert mpeg_length(str(path)) is not MpegLength.UNKNOWN
     path.write_bytes(content + bytes(20_000))
-    assert not length_is_known(str(path))
+    assert mpeg_length(str(path)) is MpegLength.UNKNOWN
 
 
 def test_an_mp3_of_variable_bit_rate_without_a_header_is_read_to_the_end(tmp_path):
@@ -188,7 +188,7 @@ def test_an_mp3_of_variable_bit_rate_without_a_header_is_read_to_the_end(tmp_pat
     for name in (b"Xing", b"Info"):
         content = content.replace(name, b"\0\0\0\0", 1)
     path.write_bytes(content)
-    assert not length_is_known(str(path))
+    assert mpeg_length(str(path)) is MpegLength.UNKNOWN
     waveform, _ = decode(path)
     assert len(waveform) / 16_000 == pytest.approx(30.0, abs=0.5)
 

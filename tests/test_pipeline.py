@@ -49,7 +49,7 @@ def faulty(tmp_path, monkeypatch):
         "original = patch_reader.open_recording",
         "def slowly():",
         "    convert = patch_reader.mono_blocks",
-        "    patch_reader.mono_blocks = lambda *a: (time.sleep(3), convert(*a))[1]",
+        "    patch_reader.mono_blocks = lambda *a, **k: (time.sleep(3), convert(*a, **k))[1]",
         "def open_recording(path):",
         *lines,
         "    return original(path)",

@@ -10,36 +10,42 @@ import numpy as np
 import soundfile
 import soxr
 
-from audiosearch.audio.mp3 import length_is_known
-from audiosearch.audio.sndfile import MPEG_FORMATS, SndfileRecording
+from audiosearch.audio.containers import container_damage
+from audiosearch.audio.continued import ContinuedRecording, open_with_ffmpeg
+from audiosearch.audio.downmix import Downmix
+from audiosearch.audio.recording import WRONG_LENGTH
+from audiosearch.audio.sndfile import SndfileRecording
 from audiosearch.errors import AudioError
 from audiosearch.models.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
 from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from audiosearch.audio.recording import Recording
     from audiosearch.types import Float32
 
-#: Suffixes by which audio files in folders are recognized.
+#: Suffixes by which audio files in folders are recognized. docs/guide.md lists them.
 SUFFIXES = frozenset(
     {
-        *(".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au", ".caf"),
-        *(".dsf", ".dts", ".flac", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4"),
-        *(".mpc", ".oga", ".ogg", ".opus", ".qoa", ".shn", ".snd", ".spx", ".tak", ".tta", ".voc"),
-        *(".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wv"),
+        *(".3g2", ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".asf", ".au"),
+        *(".avi", ".bwf", ".caf", ".dff", ".dsf", ".dts", ".dtshd", ".ec3", ".eac3", ".flac"),
+        *(".flv", ".gsm", ".m2ts", ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mlp", ".mov", ".mp2"),
+        *(".mp3", ".mp4", ".mpc", ".mpeg", ".mpg", ".mts", ".oga", ".ogg", ".ogv", ".opus"),
+        *(".qoa", ".rf64", ".shn", ".snd", ".spx", ".tak", ".thd", ".ts", ".tta", ".vob", ".voc"),
+        *(".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wmv", ".wv"),
     }
 )
 
 _RESAMPLING_QUALITY = "HQ"  # of soxr
-_PLAUSIBLE_RATES_HZ = range(1_000, 1_000_001)
+_PLAUSIBLE_RATES_HZ = range(1_000, 3_000_001)  # DSD512 is decoded at 2.8 MHz
 
 
 def open_recording(path: str) -> Recording:
     """Open an audio file with the first decoder that supports its format.
 
-    libsndfile is tried first, then FFmpeg.
+    libsndfile is tried first. FFmpeg decodes the files that libsndfile doesn't support, those of
+    which it doesn't know the length or can't seek in, and what is left where it gives up.
 
     Raises
     ------
@@ -47,7 +53,10 @@ def open_recording(path: str) -> Recording:
         If there is no such file, or no decoder supports its content.
     """
     _check_regular_file(path)
-    recording = _open_with_libsndfile(path) or _open_with_ffmpeg(path)
+    try:
+        recording = _open(path)
+    except OSError as exc:
+        raise _unreadable(path) from exc
     rate = recording.info.sample_rate_hz
     if rate not in _PLAUSIBLE_RATES_HZ:
         recording.close()
@@ -59,40 +68,39 @@ def open_recording(path: str) -> Recording:
     return recording
 
 
-def _open_with_libsndfile(path: str) -> Recording | None:
+def _open(path: str) -> Recording:
     try:
-        recording = SndfileRecording(path)
-        if recording.info.format in MPEG_FORMATS and not length_is_known(path):
-            recording.close()
-            return None
-    except (soundfile.LibsndfileError, TypeError):  # TypeError: the name ends in .raw
-        return None
-    except OSError as exc:
-        raise _unreadable(path) from exc
-    return recording
+        first = SndfileRecording(path)
+    except soundfile.SoundFileError:
+        first = None
+    damage = container_damage(path)
+    is_wrong = damage == WRONG_LENGTH
+    if first is not None and first.is_length_known and first.is_seekable and not is_wrong:
+        return ContinuedRecording(path, first, damage=damage)
+    second = open_with_ffmpeg(path, ignores_length=is_wrong)
+    if second is not None:
+        if first is not None:
+            first.close()
+        return ContinuedRecording(path, second, damage=damage)
+    if first is None:
+        raise _unreadable(path)
+    return ContinuedRecording(path, first, damage=damage)
 
 
-def _open_with_ffmpeg(path: str) -> Recording:
-    import av  # takes 0.1 s to import, and few files need it
-
-    from audiosearch.audio.ffmpeg import FfmpegRecording
-
-    try:
-        return FfmpegRecording(path)
-    except (av.FFmpegError, LookupError, OSError, ValueError) as exc:
-        raise _unreadable(path) from exc
-
-
-def mono_blocks(recording: Recording, path: str) -> Iterator[Float32]:
+def mono_blocks(
+    recording: Recording, path: str, *, downmix: Downmix | None = None
+) -> Iterator[Float32]:
     """Convert a recording, from its current position on, to mono blocks at 16 kHz.
 
-    Channels are averaged, then soxr resamples.
+    Channels are mixed, then soxr resamples.
 
     Parameters
     ----------
     recording : Recording
     path : str
         Path of the recording, for error messages.
+    downmix : Downmix, optional
+        Mixes the channels. One that is passed in knows about all blocks afterwards.
 
     Yields
     ------
@@ -106,7 +114,7 @@ def mono_blocks(recording: Recording, path: str) -> Iterator[Float32]:
         If a sample is not a finite number.
     """
     rate = recording.info.sample_rate_hz
-    mono = (_finite_mono(block, path) for block in recording.blocks())
+    mono = map((downmix or Downmix(path)).mono, recording.blocks())
     if rate == SAMPLE_RATE_HZ:
         yield from mono
         return
@@ -118,48 +126,51 @@ def mono_blocks(recording: Recording, path: str) -> Iterator[Float32]:
     yield resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
 
 
-def patch_waveform(recording: Recording, path: str, *, at_seconds: float) -> Float32:
-    """Seek to a position in a recording and return the samples of one patch from there.
+def patch_waveforms(
+    recording: Recording, path: str, starts: Sequence[float], *, downmix: Downmix
+) -> Iterator[Float32]:
+    """Yield the samples of one patch from each of several positions in a recording.
+
+    Where positions can't be sought, the recording is read once from its start.
 
     Parameters
     ----------
     recording : Recording
     path : str
         Path of the recording, for error messages.
-    at_seconds : float
-        Position, in seconds from the start.
+    starts : sequence of float
+        Positions in seconds from the start, in ascending order.
+    downmix : Downmix
+        Mixes the channels.
 
-    Returns
-    -------
+    Yields
+    ------
     ndarray of float32, shape (n_samples,)
         Mono samples at 16 kHz: 15,600, or fewer if the recording ends earlier.
     """
-    recording.seek(at_seconds)
-    return _first_samples(mono_blocks(recording, path), PATCH_SAMPLES)
+    if not recording.is_seekable:
+        blocks = mono_blocks(recording, path, downmix=downmix)
+        yield from _pieces(blocks, [round(start * SAMPLE_RATE_HZ) for start in starts])
+        return
+    for start in starts:
+        recording.seek(start)
+        yield from _pieces(mono_blocks(recording, path, downmix=downmix), [0])
 
 
-def _first_samples(blocks: Iterable[Float32], n_samples: int) -> Float32:
-    collected: list[Float32] = []
-    n_collected = 0
-    for block in blocks:
-        collected.append(block)
-        n_collected += len(block)
-        if n_collected >= n_samples:
-            break
-    return np.concatenate([np.empty(0, dtype=np.float32), *collected])[:n_samples]
-
-
-def _finite_mono(block: Float32, path: str) -> Float32:
-    n_channels = block.shape[1]
-    with np.errstate(over="ignore", invalid="ignore"):
-        mono = block @ np.full(n_channels, 1 / n_channels, dtype=np.float32)
-    if not np.isfinite(mono).all():
-        raise AudioError(
-            path,
-            "it contains samples that are not finite numbers",
-            hint="Export it again from the program that made it, or as 16-bit integers.",
-        )
-    return mono
+def _pieces(blocks: Iterator[Float32], starts: Iterable[int]) -> Iterator[Float32]:
+    """Yield `PATCH_SAMPLES` samples, or what is left, from each start in a stream of blocks."""
+    held = np.empty(0, dtype=np.float32)
+    position = 0  # of the first sample that is held
+    for start in starts:
+        while position + len(held) < start + PATCH_SAMPLES:
+            block = next(blocks, None)
+            if block is None:
+                break
+            n_dropped = min(len(held), max(0, start - position))
+            held = np.concatenate([held[n_dropped:], block])
+            position += n_dropped
+        at = max(0, start - position)
+        yield held[at : at + PATCH_SAMPLES]
 
 
 def _check_regular_file(path: str) -> None:

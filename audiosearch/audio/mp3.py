@@ -16,6 +16,7 @@ References
 from __future__ import annotations
 
 import os
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,8 +37,16 @@ _LAYER_III = 1
 _SAMPLE_BYTES = 16_384  # 10 to 100 frames
 
 
-def length_is_known(path: str) -> bool:
-    """Return whether a file declares its whole length, or has a constant bit rate."""
+class MpegLength(Enum):
+    """Source of libmpg123's length of a file."""
+
+    DECLARED = "declared"
+    ESTIMATED = "estimated"  # well, up to a percent, from a constant bit rate
+    UNKNOWN = "unknown"
+
+
+def mpeg_length(path: str) -> MpegLength:
+    """Return the source of libmpg123's length of a file."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = _skip_id3(file.read(10))
@@ -45,11 +54,13 @@ def length_is_known(path: str) -> bool:
         tail = _read(file, max(0, size - _ID3V1_BYTES - _APE_FOOTER_BYTES), _TOLERANCE_BYTES)
         declared = _declared_bytes(head)
         if declared is not None:
-            return size - _tag_bytes(tail) - start <= declared + _TOLERANCE_BYTES
+            is_whole = size - _tag_bytes(tail) - start <= declared + _TOLERANCE_BYTES
+            return MpegLength.DECLARED if is_whole else MpegLength.UNKNOWN
         positions = [start + (size - start) * quarter // 4 for quarter in range(4)]
         samples = [_read(file, position, _SAMPLE_BYTES) for position in positions]
     rates = [rate for sample in samples for rate in _bit_rates(sample)]
-    return len(rates) > len(samples) and len(set(rates)) == 1
+    is_constant = len(rates) > len(samples) and len(set(rates)) == 1
+    return MpegLength.ESTIMATED if is_constant else MpegLength.UNKNOWN
 
 
 def _read(file: BinaryIO, position: int, n_bytes: int) -> bytes:

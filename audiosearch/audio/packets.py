@@ -31,7 +31,7 @@ def audio_hash(path: str) -> str:
     digest = blake3()
     n_packets = 0
     try:
-        with open_container(path, **_OPTIONS) as container:
+        with open_container(path, settings=_OPTIONS) as container:
             stream = container.streams.best("audio")
             if stream is None or stream.codec_context is None:
                 return ""

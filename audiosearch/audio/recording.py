@@ -16,6 +16,8 @@ BLOCK_SAMPLES = 65_536
 
 CUT_SHORT = "it is cut short"
 DAMAGED = "it is cut short or damaged"
+JOINED = "another file is joined to its end"
+WRONG_LENGTH = "its header declares a wrong length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,23 @@ class Recording(Protocol):
     Attributes
     ----------
     info : AudioInfo
+    is_seekable : bool
+        Whether `seek` finds positions. If it doesn't, only `blocks` from the start are right.
+        Valid after `measured_seconds`.
     damage : str or None
-        Reason why decoding stopped before the end; None if it didn't. Valid once ``blocks`` has
-        ended.
+        Reason why not all of the file was decoded, or why this can't be told; None if there is
+        none. Valid once the blocks that are needed have been read.
     """
 
     info: AudioInfo
-    damage: str | None
+
+    @property
+    def is_seekable(self) -> bool:
+        """Whether `seek` finds positions."""
+
+    @property
+    def damage(self) -> str | None:
+        """Reason why not all of the file was decoded."""
 
     def blocks(self) -> Iterator[Float32]:
         """Yield the samples from the current position on.
@@ -58,7 +70,8 @@ class Recording(Protocol):
         Yields
         ------
         ndarray of float32, shape (n_samples, channels)
-            Samples, in [-1, 1] for integer formats.
+            Samples, in [-1, 1] for integer formats. All blocks have the same sample rate, but in
+            a few files the number of channels changes midway.
         """
         ...
 
@@ -72,4 +85,23 @@ class Recording(Protocol):
 
     def close(self) -> None:
         """Close the file."""
+        ...
+
+
+class Decoder(Recording, Protocol):
+    """A recording as one library decodes it.
+
+    Attributes
+    ----------
+    has_given_up : bool
+        Whether the last `blocks` ended before the declared end.
+    """
+
+    has_given_up: bool
+
+    def next_start(self) -> int | None:
+        """Return the position in bytes of another file that is joined to this one, if any.
+
+        It is searched for after the samples that have been read.
+        """
         ...

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from typing import TYPE_CHECKING
 
 import soundfile
 
-from audiosearch.audio.recording import BLOCK_SAMPLES, CUT_SHORT, DAMAGED, AudioInfo
+from audiosearch.audio.containers import next_start
+from audiosearch.audio.mp3 import MpegLength, mpeg_length
+from audiosearch.audio.recording import (
+    BLOCK_SAMPLES,
+    CUT_SHORT,
+    DAMAGED,
+    AudioInfo,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,38 +25,63 @@ if TYPE_CHECKING:
 
 _MPEG = {"MPEG_LAYER_I": "mp1", "MPEG_LAYER_II": "mp2", "MPEG_LAYER_III": "mp3"}
 _CODECS = _MPEG | {"VORBIS": "vorbis", "OPUS": "opus"}
-MPEG_FORMATS = frozenset(_MPEG.values())
-
-# Lines in libsndfile's log that show that a file is cut short.
-_CHUNK_TOO_LONG = re.compile(r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
-_OGG_CUT_SHORT = "Last page lacks an end-of-stream bit"
-_STREAMED_CHUNK_BYTES = 0x7FFF_0000  # programs that write to a pipe declare this size or more
+_CAN_BE_EMPTY = {"WAV", "WAVEX", "AIFF"}  # other formats use 0 for an unknown length
+_UNKNOWN_LENGTH = 1 << 62  # samples; libsndfile reports 2**63 - 1
 
 #: A decoder's padding may shorten the declared length by this much although nothing is missing.
 _TOLERANCE_SECONDS = 0.25
 _RECOVERY_SAMPLES = 1_024  # per channel, per read, once a file turned out to be damaged
+_READ_AHEAD_BYTES = 1 << 16  # more than decoders read beyond the last sample
 
 
 class SndfileRecording:
-    """An audio file opened with libsndfile; implements `audiosearch.audio.recording.Recording`.
+    """An audio file opened with libsndfile; implements `audiosearch.audio.recording.Decoder`.
+
+    Attributes
+    ----------
+    is_length_known : bool
+        Whether libsndfile knows the length, so that it reads up to the end.
 
     Raises
     ------
+    OSError
+        If the file can't be opened.
     soundfile.LibsndfileError
         If libsndfile doesn't support the format.
     """
 
     def __init__(self, path: str) -> None:
-        self._name = path if sys.platform == "win32" else os.fsencode(path)
-        self._file = soundfile.SoundFile(self._name)
+        self._path = path
+        with contextlib.ExitStack() as stack:
+            self._raw = stack.enter_context(open(path, "rb", buffering=0))
+            self._file = stack.enter_context(self._open())
+            length = mpeg_length(path) if self._file.subtype in _MPEG else MpegLength.DECLARED
+            self._close = stack.pop_all().close
         self.info = AudioInfo(
             sample_rate_hz=self._file.samplerate,
             channels=self._file.channels,
             seconds=self._file.frames / self._file.samplerate,
             format=_CODECS.get(self._file.subtype, self._file.format.lower()),
         )
-        self.damage = _cut_short(self._file.extra_info)
+        self.is_seekable = self._file.seekable()
+        self.is_length_known = length is not MpegLength.UNKNOWN and (
+            0 < self._file.frames < _UNKNOWN_LENGTH or self._file.format in _CAN_BE_EMPTY
+        )
+        self._can_be_short = length is MpegLength.ESTIMATED
+        self._tolerance_seconds = _TOLERANCE_SECONDS if self._file.subtype in _MPEG else 0.0
+        self._position = 0
+        self._has_sought = False
         self._is_lost = False  # whether a seek failed, so that the position is unknown
+        self.has_given_up = False
+        self.damage: str | None = None
+
+    def _open(self) -> soundfile.SoundFile:
+        # By its name, a file could be taken for headerless samples. Windows has no descriptors
+        # that libsndfile can share.
+        self._raw.seek(0)
+        if sys.platform == "win32":
+            return soundfile.SoundFile(self._raw)
+        return soundfile.SoundFile(self._raw.fileno(), closefd=False)
 
     def blocks(self) -> Iterator[Float32]:
         """Yield the samples from the current position on.
@@ -63,31 +94,45 @@ class SndfileRecording:
         ndarray of float32, shape (n_samples, channels)
             Samples, in [-1, 1] for integer formats.
         """
+        self.has_given_up, self.damage = self._is_lost, DAMAGED if self._is_lost else None
         if self._is_lost:
             return
-        position = self._file.tell()
         n_samples = max(_RECOVERY_SAMPLES, BLOCK_SAMPLES // self.info.channels)
         while True:
             try:
                 block = self._file.read(n_samples, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError:
-                self.damage = DAMAGED
-                yield from self._recover(position)
+            except soundfile.SoundFileError:
+                self.has_given_up, self.damage = True, DAMAGED
+                yield from self._recover(self._position)
                 return
-            position += len(block)
+            self._position += len(block)
             if len(block):
                 yield block
             if len(block) < n_samples:
                 break
-        missing = (self._file.frames - position) / self.info.sample_rate_hz
-        if missing > _TOLERANCE_SECONDS:
-            self.damage = CUT_SHORT
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """Compare the position with the declared length and the end of the file."""
+        missing = (self._file.frames - self._position) / self.info.sample_rate_hz
+        if missing > self._tolerance_seconds and not self._can_be_short:
+            self.has_given_up = True
+            self.damage = CUT_SHORT if missing > _TOLERANCE_SECONDS else None
+
+    def next_start(self) -> int | None:
+        """Return the position in bytes of another file that is joined to this one, if any."""
+        position = self._raw.tell()
+        if self._has_sought and self.info.format == "flac":
+            position = 0  # libFLAC may have found the position in the other file
+        elif position == os.fstat(self._raw.fileno()).st_size:
+            return None
+        return next_start(self._path, position - _READ_AHEAD_BYTES)
 
     def _recover(self, position: int) -> Iterator[Float32]:
         """Yield the samples before the damage, from a block that failed as a whole."""
         self._file.close()
-        self._file = soundfile.SoundFile(self._name)  # the failed one can't seek any more
-        with contextlib.suppress(soundfile.LibsndfileError):
+        self._file = self._open()  # the failed one can't seek any more
+        with contextlib.suppress(soundfile.SoundFileError):
             self._file.seek(position)
             while len(block := self._file.read(_RECOVERY_SAMPLES, "float32", always_2d=True)):
                 yield block
@@ -98,21 +143,15 @@ class SndfileRecording:
 
     def seek(self, seconds: float) -> None:
         """Move to a position, in seconds from the start."""
-        frame = min(int(seconds * self.info.sample_rate_hz), self._file.frames)
+        self._position = min(int(seconds * self.info.sample_rate_hz), self._file.frames)
+        self._has_sought = True
         try:
-            self._file.seek(frame)
+            self._file.seek(self._position)
             self._is_lost = False
-        except soundfile.LibsndfileError:
+        except soundfile.SoundFileError:
             self._is_lost = True
-            self.damage = DAMAGED
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def _cut_short(log: str) -> str | None:
-    """Return `CUT_SHORT` if libsndfile's log says that the file is cut short, else None."""
-    chunk = _CHUNK_TOO_LONG.search(log)
-    is_chunk_cut = chunk and int(chunk[2]) < int(chunk[1]) < _STREAMED_CHUNK_BYTES
-    return CUT_SHORT if is_chunk_cut or _OGG_CUT_SHORT in log else None
+        self._close()

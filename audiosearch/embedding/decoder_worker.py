@@ -98,7 +98,7 @@ class DecodeSummary:
     seconds : float
         Length in seconds: as declared, or else as far as the file was decoded.
     warning : str or None
-        Reason why only part of the file was decoded; None if all of it was.
+        What is wrong with the file, such as a missing end or silence; None if nothing is.
     tags : Tags
     """
 

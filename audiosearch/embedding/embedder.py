@@ -39,7 +39,7 @@ class Embedding:
     seconds : float
         Length in seconds: as declared, or else as far as the file was decoded.
     warning : str or None
-        Reason why only part of the file was embedded; None if all of it was.
+        What is wrong with the file, such as a missing end or silence; None if nothing is.
     """
 
     vector: Float32
@@ -61,7 +61,7 @@ class DecodedClip(Protocol):
 
     @property
     def warning(self) -> str | None:
-        """Reason why only part of the file was decoded; None if all of it was."""
+        """What is wrong with the file, such as a missing end or silence; None if nothing is."""
 
 
 class Embedder:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.audio.decode import mono_blocks, open_recording, patch_waveform
+from audiosearch.audio.decode import mono_blocks, open_recording, patch_waveforms
+from audiosearch.audio.downmix import Downmix
+from audiosearch.audio.recording import WRONG_LENGTH
 from audiosearch.errors import AudioError, UsageError
 from audiosearch.models.front_end import PATCH_HOP_SECONDS, PATCH_SAMPLES, SAMPLE_RATE_HZ
 from audiosearch.models.log_mel import log_mel_patches, patch_stream
@@ -36,7 +38,8 @@ class PatchReader:
     seconds : float
         Length of the file, valid once the stream has ended.
     warning : str or None
-        Reason why only part of the file was read, if so. Valid once the stream has ended.
+        What is wrong with the file, if anything: only part of it was read, or its samples are
+        silent or out of range. Valid once the stream has ended.
 
     Raises
     ------
@@ -47,6 +50,7 @@ class PatchReader:
     def __init__(self, path: StrPath, *, excerpt_seconds: float | None = None) -> None:
         self.path = os.fspath(path)
         self._recording = open_recording(self.path)
+        self._downmix = Downmix(self.path)
         self._excerpt_seconds = excerpt_seconds
         self.info = self._recording.info
         self.seconds = self.info.seconds or 0.0
@@ -84,13 +88,26 @@ class PatchReader:
                 f"nothing of it can be decoded ({damage or 'it has no samples'})",
                 hint="Copy or download it again.",
             )
-        if damage:
-            used = "its readable parts" if starts else f"its first {self.seconds:.1f} s"
-            self.warning = f"{damage}; only {used} were used"
+        remarks = [*self._damage_remarks(damage, is_excerpt=bool(starts)), *self._level_remarks()]
+        self.warning = "; ".join(remarks) or None
+
+    def _damage_remarks(self, damage: str | None, *, is_excerpt: bool) -> Iterator[str]:
+        if damage == WRONG_LENGTH:
+            yield f"{damage}; its length of {self.seconds:.1f} s was measured"
+        elif damage:
+            used = "its readable parts" if is_excerpt else f"its first {self.seconds:.1f} s"
+            yield f"{damage}; only {used} were used"
+
+    def _level_remarks(self) -> Iterator[str]:
+        if self._downmix.is_silent:
+            yield "it is silent"
+        elif self._downmix.is_out_of_range:
+            peak = self._downmix.peak
+            yield f"its samples go far beyond 1, up to {peak:,.0f}; they were scaled down"
 
     def _waveform(self) -> Iterator[Float32]:
         n_samples = 0
-        for block in mono_blocks(self._recording, self.path):
+        for block in mono_blocks(self._recording, self.path, downmix=self._downmix):
             n_samples += len(block)
             yield block
         self.seconds = n_samples / SAMPLE_RATE_HZ
@@ -109,8 +126,8 @@ class PatchReader:
         return [max(0.0, (i + 0.5) * step - patch_seconds / 2) for i in range(n_patches)]
 
     def _excerpt(self, starts: list[float]) -> Iterator[Float32]:
-        for start in starts:
-            waveform = patch_waveform(self._recording, self.path, at_seconds=start)
+        waveforms = patch_waveforms(self._recording, self.path, starts, downmix=self._downmix)
+        for waveform in waveforms:
             if len(waveform):
                 padding = PATCH_SAMPLES - len(waveform)
                 yield log_mel_patches(np.pad(waveform, (0, padding)))
