@@ -8,7 +8,7 @@ import tensorflow as tf
 from networks import mean_bands, pooled_tflite, tflite
 from sounds import encode, melody, noise, tone, write
 
-from audiosearch import AudioError, Embedder, Index, UsageError, add
+from audiosearch import Embedder, Index, UsageError, add
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.models.log_mel import log_mel_patches
 
