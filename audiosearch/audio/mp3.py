@@ -63,6 +63,26 @@ def mpeg_length(path: str) -> MpegLength:
     return MpegLength.ESTIMATED if is_constant else MpegLength.UNKNOWN
 
 
+def frames_span(path: str) -> tuple[int, int] | None:
+    """Return the positions in bytes of the first frame with sound and of the end of the last one.
+
+    Returns
+    -------
+    (int, int) or None
+        None if the file doesn't start with a tag or a frame.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = _skip_id3(file.read(10))
+        head = _read(file, start, _TOLERANCE_BYTES)
+        tail = _read(file, max(0, size - _ID3V1_BYTES - _APE_FOOTER_BYTES), _TOLERANCE_BYTES)
+    first = _frame(head, 0)
+    if first is None or _frame(head, first[1]) is None:
+        return None
+    has_header = any(name in head[: first[1]] for name in (b"Xing", b"Info", b"VBRI"))
+    return start + (first[1] if has_header else 0), size - _tag_bytes(tail)
+
+
 def _read(file: BinaryIO, position: int, n_bytes: int) -> bytes:
     file.seek(position)
     return file.read(n_bytes)

@@ -33,34 +33,36 @@ def audio_hash(path: str) -> str:
     from audiosearch.audio.containers import container_damage, next_start
 
     digest = blake3()
-    end_byte = _add_chunks(path, digest) or _add_packets(path, digest)
+    spans = _sound_spans(path)
+    end_byte = _add_spans(path, spans, digest) if spans else _add_packets(path, digest)
     if end_byte == 0 or container_damage(path) or next_start(path, end_byte) is not None:
         return ""
     return digest.hexdigest(length=16)
 
 
-def _add_chunks(path: str, digest: blake3) -> int:
-    """Add the format and the samples of a wav or aiff to a digest. FFmpeg would take longer.
+def _sound_spans(path: str) -> list[tuple[int, int]]:
+    """Return the parts of a wav, aiff or mp3 that hold its sound, as positions in bytes.
 
-    Returns
-    -------
-    int
-        End of the samples in the file, in bytes; 0 if it is no wav or aiff.
+    FFmpeg takes longer to find them. The list is empty for other files.
     """
     from audiosearch.audio.containers import sound_chunks
+    from audiosearch.audio.mp3 import frames_span
 
-    end_byte = 0
     with open(path, "rb") as file:
-        for chunk in sound_chunks(file):
-            digest.update(chunk.name)
-            file.seek(chunk.start)
-            end_byte = chunk.start + chunk.n_bytes
-            while n_left := end_byte - file.tell():
-                content = file.read(min(n_left, _READ_BYTES))
-                if not content:
-                    break
+        chunks = sound_chunks(file)
+    span = None if chunks else frames_span(path)
+    return [span] if span else [(chunk.start, chunk.start + chunk.n_bytes) for chunk in chunks]
+
+
+def _add_spans(path: str, spans: list[tuple[int, int]], digest: blake3) -> int:
+    """Add parts of a file to a digest, and return the end of the last one, in bytes."""
+    with open(path, "rb") as file:
+        for start, end in spans:
+            digest.update(b"%d:" % (end - start))
+            file.seek(start)
+            while content := file.read(min(end - file.tell(), _READ_BYTES)):
                 digest.update(content)
-    return end_byte
+    return spans[-1][1]
 
 
 def _add_packets(path: str, digest: blake3) -> int:
