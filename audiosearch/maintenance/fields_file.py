@@ -17,6 +17,7 @@ from audiosearch.audio.dates import parse_year
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.index import Track
 from audiosearch.paths import why_missing
+from audiosearch.playlist_files.text import decode_text, in_legacy_encodings, parse_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -153,8 +154,7 @@ def _renamed_row(row: dict[str, Any], track_names: Mapping[str, str]) -> dict[st
 
 def _rows(path: Path, names: Container[str]) -> list[Any]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            text = file.read()
+        text = decode_text(path.read_bytes())
         if path.suffix.lower() in (".csv", ".tsv"):
             return _table_rows(text, names)
         rows = json.loads(text) if path.suffix.lower() == ".json" else _json_lines(text)
@@ -204,7 +204,9 @@ def _table_rows(text: str, names: Container[str]) -> list[Any]:
         delimiter, text = named[1], text[named.end() :]
     else:
         delimiter = max(_DELIMITERS, key=n_fields)
-    header, *rows = list(filter(any, _fields_of_rows(text, delimiter))) or [[]]
+    header, *rows = list(filter(None, _fields_of_rows(text, delimiter))) or [[]]
+    while rows and not any(rows[-1]):  # spreadsheets write delimiters after the last row
+        rows.pop()
     return [
         tuple(row)
         if any(row[len(header) :])
@@ -258,15 +260,23 @@ def _value(name: str, value: Any) -> Any:
         return parse_year(value)
     if kind.startswith("str"):
         return _text(name, value) or _empty(kind)
+    if name == "seconds":
+        return _seconds(str(value))
     number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
     if number is None or not abs(float(number[0])) < _MAX_NUMBER:
         raise UnusableValue("is not a number")
-    if name == "seconds" and float(number[0]) < 0:  # players write -1 for an unknown length
-        return _EMPTY_VALUES[kind]
-    if kind == "float":
-        return float(number[0])
     is_whole = number[1] is None and number[2] is None
     return int(number[0]) if is_whole else int(float(number[0]))
+
+
+def _seconds(text: str) -> float:
+    """Return a length such as "225.5", "225,5 s" or "3:45"; 0 for an unknown one, such as "-1"."""
+    number = (text.split() or [""])[0].replace(",", ".")
+    seconds = parse_seconds(number)
+    is_unknown = re.fullmatch(r"-[0-9.]+|0[0-9.]*", number) is not None
+    if (not seconds and not is_unknown) or seconds >= _MAX_NUMBER:
+        raise UnusableValue("is not a number")
+    return seconds
 
 
 def _text(name: str, value: Any) -> str:
@@ -276,7 +286,11 @@ def _text(name: str, value: Any) -> str:
         raise UnusableValue("is not a text")
     text = str(value)
     try:
-        (os.fsencode if name == "path" else str.encode)(text)
+        meanings = in_legacy_encodings(text)
+        if name == "path":  # Linux allows any bytes in a path
+            meanings = list(filter(os.path.exists, meanings))
+        text = next(iter(meanings), text)
+        os.fsencode(text)
     except UnicodeEncodeError as exc:
         raise UnusableValue("has characters that can't be stored") from exc
     if "\0" in text:
