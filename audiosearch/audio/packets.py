@@ -16,7 +16,8 @@ def audio_hash(path: str) -> str:
     Returns
     -------
     str
-        BLAKE3 as 32 hexadecimal digits; empty if FFmpeg can't take the file apart without an error.
+        BLAKE3 as 32 hexadecimal digits; empty if FFmpeg can't take the file apart without an error,
+        or if its packets may not be all of the sound.
 
     Raises
     ------
@@ -26,22 +27,22 @@ def audio_hash(path: str) -> str:
     import av
     from blake3 import blake3
 
-    from audiosearch.audio.ffmpeg import open_container
+    from audiosearch.audio.containers import container_damage, next_start
+    from audiosearch.audio.ffmpeg_container import default_stream, open_container
 
     digest = blake3()
-    n_packets = 0
+    end_byte = 0  # of the packets
     try:
         with open_container(path, settings=_OPTIONS) as container:
-            stream = container.streams.best("audio")
-            if stream is None or stream.codec_context is None:
-                return ""
+            stream = default_stream(container)
             digest.update(_decoder_settings(container.format.name, stream.codec_context))
             for packet in container.demux(stream):
                 digest.update(packet)
-                n_packets += packet.size > 0
-    except (av.FFmpegError, ValueError):
+                end_byte = max(end_byte, (packet.pos or 0) + packet.size)
+    except (av.FFmpegError, LookupError, ValueError):
         return ""
-    return digest.hexdigest(length=16) if n_packets else ""
+    is_all = end_byte and not container_damage(path) and next_start(path, end_byte) is None
+    return digest.hexdigest(length=16) if is_all else ""
 
 
 def _decoder_settings(container: str, codec: Any) -> bytes:
