@@ -271,6 +271,15 @@ def test_bytes_that_are_not_utf8_spoil_no_other_row(tmp_path, npy):
     assert (second.path, second.title) == ("b\udcff.wav", "\u00e9")
 
 
+def test_a_row_with_an_open_quote_is_left_out_and_named(tmp_path, npy, caplog):
+    file = tmp_path / "t.csv"
+    file.write_text('path,title\n1.wav,"a, b"\n2.wav,"open\n3.wav,"c"\n4.wav,5" single\n')
+    tracks = import_vectors("index", npy, file)
+    titles = [(track.path, track.title) for track in tracks]
+    assert titles == [("1.wav", "a, b"), ("3.wav", "c"), ("4.wav", '5" single')]
+    assert "left out row 2: a double quote is not closed" in caplog.text
+
+
 def test_an_empty_row_of_a_table_is_left_out_and_named(tmp_path, npy, caplog):
     file = tmp_path / "t.csv"
     file.write_text("path,title\n1.wav,1\n,\n3.wav,3\n4.wav,4\n,\n")

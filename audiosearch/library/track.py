@@ -17,7 +17,7 @@ UNIT_TOLERANCE: Final = 1e-3  # largest difference of a stored vector's length f
 
 
 def fold(text: str | None) -> str:
-    """Return a text in the form in which texts are compared: case-folded, in NFC, with single spaces.
+    """Return a text as texts are compared: case-folded, in NFC, and with single spaces.
 
     Examples
     --------

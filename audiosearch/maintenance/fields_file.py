@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
-import itertools
 import json
 import logging
 import os
@@ -16,11 +14,12 @@ from audiosearch import defaults
 from audiosearch.audio.dates import parse_year
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.index import Track
+from audiosearch.maintenance.table_rows import BadRow, table_rows
 from audiosearch.paths import why_missing
 from audiosearch.playlist_files.text import decode_text, in_legacy_encodings, parse_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
 #: Type of each field of `Track`, such as "int | None", by name of the field.
@@ -34,10 +33,6 @@ _ALIASES = {
     "album_name": "album",
     "file_name": "path",
 }
-_DELIMITERS = ",;\t|"
-_TOO_MANY_FIELDS = (
-    "more fields than the header (put double quotes around a field that contains the delimiter)"
-)
 _MAX_NUMBER = 2.0**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
 _MAX_LISTED = 10  # rows that a warning lists
@@ -156,7 +151,7 @@ def _rows(path: Path, names: Container[str]) -> list[Any]:
     try:
         text = decode_text(path.read_bytes())
         if path.suffix.lower() in (".csv", ".tsv"):
-            return _table_rows(text, names)
+            return table_rows(text, names)
         rows = json.loads(text) if path.suffix.lower() == ".json" else _json_lines(text)
     except (OSError, ValueError, csv.Error) as exc:
         reason = why_missing(os.fspath(path)) if isinstance(exc, FileNotFoundError) else exc
@@ -188,42 +183,10 @@ def _json_lines(text: str) -> list[Any]:
     return rows
 
 
-def _table_rows(text: str, names: Container[str]) -> list[Any]:
-    """Return the rows of a table: dicts, or tuples for rows with more fields than the header.
-
-    Its delimiter is the one with which the header has the most of the known names, or else the most
-    fields.
-    """
-
-    def n_fields(delimiter: str) -> tuple[int, int]:
-        header = next(_fields_of_rows(text, delimiter), [])
-        return sum(name in names for name in header), len(header)
-
-    named = re.match(r"sep=(.)\r?\n", text)  # Excel's way to name the delimiter
-    if named:
-        delimiter, text = named[1], text[named.end() :]
-    else:
-        delimiter = max(_DELIMITERS, key=n_fields)
-    header, *rows = list(filter(None, _fields_of_rows(text, delimiter))) or [[]]
-    while rows and not any(rows[-1]):  # spreadsheets write delimiters after the last row
-        rows.pop()
-    return [
-        tuple(row)
-        if any(row[len(header) :])
-        else dict(itertools.zip_longest(header, row[: len(header)]))
-        for row in rows
-    ]
-
-
-def _fields_of_rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-
-
 def _track(row: Any, number: int, problems: Problems) -> Track | None:
     """Return the track in a row; None if the row has no usable path."""
     if not isinstance(row, dict):
-        is_table = isinstance(row, tuple)
-        problems.leave_out(number, _TOO_MANY_FIELDS if is_table else "not an object")
+        problems.leave_out(number, row.reason if isinstance(row, BadRow) else "not an object")
         return None
     if row.get("path") in (None, ""):
         problems.leave_out(number, "no path (--map NAME=path names the field with the path)")

@@ -40,7 +40,7 @@ def read(content: bytes) -> Iterator[Entry | str]:
         parse_float=str,
         parse_constant=str,
     )
-    playlist = document.get("playlist", document) if isinstance(document, dict) else None
+    playlist = document if "track" in document else document["playlist"]
     if not isinstance(playlist, dict):
         raise ValueError("it has no playlist object")  # noqa: TRY004
     for track in _list(playlist.get("track")):

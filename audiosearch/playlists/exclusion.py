@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def resolve_excluded_playlists(
     index: Index, request: PlaylistRequest, playlist_tracks: PlaylistTracks
 ) -> tuple[PlaylistRequest, list[str]]:
-    """Add the tracks of the excluded playlists, and files with the same audio, to the excluded paths.
+    """Add the tracks of the excluded playlists, and copies with the same audio, to the request.
 
     Returns
     -------
