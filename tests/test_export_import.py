@@ -232,6 +232,66 @@ def test_a_year_is_imported_from_any_date(tmp_path, npy, caplog, date, year):
 
 
 @pytest.mark.parametrize(
+    ("length", "seconds"),
+    [
+        pytest.param("3:45", 225.0, id="minutes"),
+        pytest.param("1:02:05", 3725.0, id="hours"),
+        pytest.param("12,5", 12.5, id="decimal comma"),
+        pytest.param("12.5 s", 12.5, id="unit"),
+        pytest.param(-1, 0.0, id="unknown"),
+        pytest.param("0", 0.0, id="zero"),
+    ],
+)
+def test_a_length_is_imported_from_any_notation(tmp_path, npy, caplog, length, seconds):
+    content = rows(path="p")
+    content[0] |= {"seconds": length}
+    tracks = import_vectors("index", npy, written(tmp_path / "t.json", content))
+    assert (tracks[0].seconds, caplog.text) == (seconds, "")
+
+
+_TABLE = "path,title\r\na.wav,Caf\u00e9\r\nb.wav,2\r\nc.wav,3\r\nd.wav,4\r\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_table_is_read_in_the_encodings_of_spreadsheets(tmp_path, npy, encoding):
+    file = tmp_path / "t.csv"
+    file.write_bytes(_TABLE.encode(encoding))
+    tracks = import_vectors("index", npy, file)
+    assert [(track.path, track.title) for track in tracks[:2]] == [
+        ("a.wav", "Caf\u00e9"),
+        ("b.wav", "2"),
+    ]
+
+
+def test_bytes_that_are_not_utf8_spoil_no_other_row(tmp_path, npy):
+    file = tmp_path / "t.csv"
+    file.write_bytes(_TABLE.encode().replace(b"b.wav,2", b"b\xff.wav,\xe9"))
+    first, second, *_ = import_vectors("index", npy, file)
+    assert first.title == "Caf\u00e9"
+    assert (second.path, second.title) == ("b\udcff.wav", "\u00e9")
+
+
+def test_a_row_with_an_open_quote_is_left_out_and_named(tmp_path, npy, caplog):
+    file = tmp_path / "t.csv"
+    file.write_text('path,title\n1.wav,"a, b"\n2.wav,"open\n3.wav,"c"\n4.wav,5" single\n')
+    tracks = import_vectors("index", npy, file)
+    titles = [(track.path, track.title) for track in tracks]
+    assert titles == [("1.wav", "a, b"), ("3.wav", "c"), ("4.wav", '5" single')]
+    assert "left out row 2: a double quote is not closed" in caplog.text
+
+
+def test_an_empty_row_of_a_table_is_left_out_and_named(tmp_path, npy, caplog):
+    file = tmp_path / "t.csv"
+    file.write_text("path,title\n1.wav,1\n,\n3.wav,3\n4.wav,4\n,\n")
+    assert [track.path for track in import_vectors("index", npy, file)] == [
+        "1.wav",
+        "3.wav",
+        "4.wav",
+    ]
+    assert "left out row 2: no path" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("fields", "artist"),
     [
         pytest.param({"artist": ["A", "B"]}, "A; B", id="list"),

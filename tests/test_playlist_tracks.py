@@ -248,6 +248,17 @@ def test_an_excluded_track_is_not_in_the_playlist(library, line, track_id):
     assert not any("is not a track" in note for note in notes)
 
 
+def test_an_excluded_track_with_other_tags_is_not_in_the_playlist(tmp_path):
+    with Index(tmp_path / "i", spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
+        tracks = [
+            replace(a_track(i), path=f"/{i}.flac", title=str(i), content_hash=str(i), audio_hash=h)
+            for i, h in enumerate(["a", "b", "b", "c"])
+        ]
+        index.add_all(zip(tracks, crowd(4), strict=True))
+    assert excluding(tmp_path / "i", "/1.flac\n")[0] == {1, 4}
+    assert len(excluding(tmp_path / "i", "")[0]) == 3  # one of the two copies
+
+
 def test_an_excluded_seed_is_not_in_the_playlist(library):
     ids, notes = excluding(library, f"{WATERLOO}\n", seeds=("#1", "#2"))
     assert 1 not in ids

@@ -33,6 +33,7 @@ PLAYLISTS = [
     pytest.param("a.m3u8", b"", id="an empty file"),
     pytest.param("a.xspf", XSPF, id="XSPF"),
     pytest.param("a.jspf", b'{"playlist": {"track": []}}', id="JSPF"),
+    pytest.param("a.jspf", b'{"track": []}', id="JSPF without the outer object"),
     pytest.param("a.pls", b"[playlist]\nFile1=/music/a.mp3\nNumberOfEntries=1\n", id="PLS"),
 ]
 OTHERS = [
@@ -49,6 +50,12 @@ OTHERS = [
 def test_a_playlist_of_any_program_is_recognized(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     assert is_playlist(tmp_path / name)
+
+
+def test_a_name_that_is_too_long_for_the_disk_is_a_sentence(tracks, run):
+    refused = run("playlist", "#1", "-n", 2, "-o", "\u00e9" * 130 + ".m3u8")
+    assert refused.exit_code == 2
+    assert "File name too long" in refused.stderr
 
 
 @pytest.mark.parametrize(("name", "content"), OTHERS)

@@ -14,6 +14,8 @@ from audiosearch.audio.dates import parse_year
 from audiosearch.audio.packets import audio_hash
 from audiosearch.audio.tags import read_tags
 from audiosearch.ingest.add import ReprocessPolicy, Status
+from audiosearch.ingest.plan import states
+from audiosearch.library.file_state import State
 
 RATE = 48_000
 
@@ -31,6 +33,12 @@ RATE = 48_000
         ("19970521", 1997),
         ("21051997", 1997),
         ("19970521103000", 1997),
+        ("199705", 1997),
+        ("20041301", 2004),
+        ("21051597", 1597),
+        ("1997-05-21 10:00 +0100", 1997),
+        ("Summer '69", None),
+        ("210597", None),
         ("c. 1990", 1990),
         ("©1997", 1997),
         ("(P)1997", 1997),
@@ -376,6 +384,7 @@ def test_a_file_that_was_moved_and_retagged_keeps_its_id(tmp_path):
         track_id = index.resolve(str(path)).id
     moved = path.rename(tmp_path / "moved.mp3")
     retag(moved)
+    assert states("index", [str(moved)]) == [(str(moved), State.MOVED)]
     assert status_of(moved) is Status.MOVED
     with Index("index") as index:
         track = index.resolve(str(moved))

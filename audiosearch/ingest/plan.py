@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.file_stat import read_file_stat
+from audiosearch.audio.packets import audio_hash
 from audiosearch.embedding.reader import LOCAL_READER
 from audiosearch.errors import AudioError
 from audiosearch.library.file_state import FileStates, State
-from audiosearch.library.index import Index
-from audiosearch.paths import real_path
+from audiosearch.library.index import Index, Track
+from audiosearch.paths import real_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from audiosearch.embedding.reader import Reader
     from audiosearch.library.file_state import KnownFile
@@ -33,7 +33,7 @@ def states(
     """Return the path and state of each file, in the order of the files.
 
     Files that can't be looked up are left out. If there is no index, all files are new. A file is
-    opened only if it is new and has the size of a track whose file is missing.
+    opened only if it is new and the index has tracks whose files are missing.
 
     Parameters
     ----------
@@ -93,18 +93,34 @@ def find_states(
 
 
 def _moved(index: Index, new: Sequence[str]) -> set[str]:
-    """Return the new files that have the content of tracks whose files are missing."""
-    sizes = {path: os.path.getsize(path) for path in new if os.path.isfile(path)}
-    tracks = index.storage.tracks_of_sizes(list(set(sizes.values())))
-    missing = [track for track in tracks if is_missing(real_path(track.path))]
-    missing_sizes = {track.size for track in missing}
-    n_missing = Counter(track.content_hash for track in missing)
-    moved = set()
-    for path, size in sizes.items():
-        if size in missing_sizes:
-            with contextlib.suppress(AudioError, OSError):
-                content_hash = read_file_stat(path).content_hash
-                if n_missing[content_hash]:
-                    n_missing[content_hash] -= 1
-                    moved.add(path)
-    return moved
+    """Return the new files that have the content or the audio of tracks whose files are missing."""
+    paths = [path for path in new if os.path.isfile(path)]
+    missing = _missing_tracks(index) if paths else []
+    ids_by_hash: dict[str, list[int]] = {}
+    for track in missing:
+        for digest in filter(None, (track.content_hash, track.audio_hash)):
+            ids_by_hash.setdefault(digest, []).append(track.id)
+    sizes = {track.size for track in missing}
+    found: dict[int, str] = {}  # path by id of the track
+    for path in paths:
+        if len(found) == len(missing):
+            break
+        ids = (i for digest in _hashes(path, sizes) for i in ids_by_hash.get(digest, ()))
+        track_id = next((i for i in ids if i not in found), None)
+        if track_id is not None:
+            found[track_id] = path
+    return set(found.values())
+
+
+def _missing_tracks(index: Index) -> list[Track]:
+    tracks = list(index)
+    paths = real_paths([track.path for track in tracks])
+    return [track for track, path in zip(tracks, paths, strict=True) if is_missing(path)]
+
+
+def _hashes(path: str, sizes: Container[int]) -> Iterator[str]:
+    """Yield the hash of a file's content if it has one of the sizes, and the hash of its audio."""
+    with contextlib.suppress(AudioError, OSError):
+        if os.path.getsize(path) in sizes:
+            yield read_file_stat(path).content_hash
+        yield audio_hash(path)

@@ -17,11 +17,11 @@ UNIT_TOLERANCE: Final = 1e-3  # largest difference of a stored vector's length f
 
 
 def fold(text: str | None) -> str:
-    """Return a text in the form in which texts are compared: case-folded, in NFC, and trimmed.
+    """Return a text as texts are compared: case-folded, in NFC, and with single spaces.
 
     Examples
     --------
-    >>> fold(" The Band ") == fold("THE BAND"), fold(None)
+    >>> fold(" The  Band ") == fold("THE BAND"), fold(None)
     (True, '')
     >>> fold("Bj\N{LATIN SMALL LETTER O WITH DIAERESIS}rk") == fold("Bjo\N{COMBINING DIAERESIS}rk")
     True
@@ -31,7 +31,7 @@ def fold(text: str | None) -> str:
     .. [1] The Unicode Standard, definition D145, canonical caseless matching: case folding applies
        to decomposed text.
     """
-    folded = (text or "").strip()
+    folded = " ".join((text or "").split())
     if folded.isascii():
         return folded.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", folded).casefold())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
-import itertools
 import json
 import logging
 import os
@@ -16,10 +14,12 @@ from audiosearch import defaults
 from audiosearch.audio.dates import parse_year
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.index import Track
+from audiosearch.maintenance.table_rows import BadRow, table_rows
 from audiosearch.paths import why_missing
+from audiosearch.playlist_files.text import decode_text, in_legacy_encodings, parse_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
 #: Type of each field of `Track`, such as "int | None", by name of the field.
@@ -33,10 +33,6 @@ _ALIASES = {
     "album_name": "album",
     "file_name": "path",
 }
-_DELIMITERS = ",;\t|"
-_TOO_MANY_FIELDS = (
-    "more fields than the header (put double quotes around a field that contains the delimiter)"
-)
 _MAX_NUMBER = 2.0**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
 _MAX_LISTED = 10  # rows that a warning lists
@@ -153,10 +149,9 @@ def _renamed_row(row: dict[str, Any], track_names: Mapping[str, str]) -> dict[st
 
 def _rows(path: Path, names: Container[str]) -> list[Any]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            text = file.read()
+        text = decode_text(path.read_bytes())
         if path.suffix.lower() in (".csv", ".tsv"):
-            return _table_rows(text, names)
+            return table_rows(text, names)
         rows = json.loads(text) if path.suffix.lower() == ".json" else _json_lines(text)
     except (OSError, ValueError, csv.Error) as exc:
         reason = why_missing(os.fspath(path)) if isinstance(exc, FileNotFoundError) else exc
@@ -188,40 +183,10 @@ def _json_lines(text: str) -> list[Any]:
     return rows
 
 
-def _table_rows(text: str, names: Container[str]) -> list[Any]:
-    """Return the rows of a table: dicts, or tuples for rows with more fields than the header.
-
-    Its delimiter is the one with which the header has the most of the known names, or else the most
-    fields.
-    """
-
-    def n_fields(delimiter: str) -> tuple[int, int]:
-        header = next(_fields_of_rows(text, delimiter), [])
-        return sum(name in names for name in header), len(header)
-
-    named = re.match(r"sep=(.)\r?\n", text)  # Excel's way to name the delimiter
-    if named:
-        delimiter, text = named[1], text[named.end() :]
-    else:
-        delimiter = max(_DELIMITERS, key=n_fields)
-    header, *rows = list(filter(any, _fields_of_rows(text, delimiter))) or [[]]
-    return [
-        tuple(row)
-        if any(row[len(header) :])
-        else dict(itertools.zip_longest(header, row[: len(header)]))
-        for row in rows
-    ]
-
-
-def _fields_of_rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-
-
 def _track(row: Any, number: int, problems: Problems) -> Track | None:
     """Return the track in a row; None if the row has no usable path."""
     if not isinstance(row, dict):
-        is_table = isinstance(row, tuple)
-        problems.leave_out(number, _TOO_MANY_FIELDS if is_table else "not an object")
+        problems.leave_out(number, row.reason if isinstance(row, BadRow) else "not an object")
         return None
     if row.get("path") in (None, ""):
         problems.leave_out(number, "no path (--map NAME=path names the field with the path)")
@@ -258,15 +223,23 @@ def _value(name: str, value: Any) -> Any:
         return parse_year(value)
     if kind.startswith("str"):
         return _text(name, value) or _empty(kind)
+    if name == "seconds":
+        return _seconds(str(value))
     number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
     if number is None or not abs(float(number[0])) < _MAX_NUMBER:
         raise UnusableValue("is not a number")
-    if name == "seconds" and float(number[0]) < 0:  # players write -1 for an unknown length
-        return _EMPTY_VALUES[kind]
-    if kind == "float":
-        return float(number[0])
     is_whole = number[1] is None and number[2] is None
     return int(number[0]) if is_whole else int(float(number[0]))
+
+
+def _seconds(text: str) -> float:
+    """Return a length such as "225.5", "225,5 s" or "3:45"; 0 for an unknown one, such as "-1"."""
+    number = (text.split() or [""])[0].replace(",", ".")
+    seconds = parse_seconds(number)
+    is_unknown = re.fullmatch(r"-[0-9.]+|0[0-9.]*", number) is not None
+    if (not seconds and not is_unknown) or seconds >= _MAX_NUMBER:
+        raise UnusableValue("is not a number")
+    return seconds
 
 
 def _text(name: str, value: Any) -> str:
@@ -276,7 +249,11 @@ def _text(name: str, value: Any) -> str:
         raise UnusableValue("is not a text")
     text = str(value)
     try:
-        (os.fsencode if name == "path" else str.encode)(text)
+        meanings = in_legacy_encodings(text)
+        if name == "path":  # Linux allows any bytes in a path
+            meanings = list(filter(os.path.exists, meanings))
+        text = next(iter(meanings), text)
+        os.fsencode(text)
     except UnicodeEncodeError as exc:
         raise UnusableValue("has characters that can't be stored") from exc
     if "\0" in text:

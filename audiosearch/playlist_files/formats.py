@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from audiosearch.errors import LibraryError
+from audiosearch.paths import why_missing
 from audiosearch.playlist_files import jspf, m3u8, pls, xspf
 from audiosearch.playlist_files.entry import Entry, PlaylistFile, warnings_about
 
@@ -88,7 +89,11 @@ def read_playlist(path: str) -> PlaylistFile:
     try:
         content = Path(path).read_bytes()
     except OSError as exc:
-        raise _unreadable(path, exc) from exc
+        is_missing = isinstance(exc, FileNotFoundError)
+        reason = why_missing(path) if is_missing else str(exc.strerror or exc).lower()
+        raise LibraryError(
+            f"Can't read {path} as a playlist: {reason}.", hint="Check the path."
+        ) from exc
     return replace(parse_playlist(content, path), folder=os.path.dirname(os.path.abspath(path)))
 
 

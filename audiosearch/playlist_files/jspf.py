@@ -40,7 +40,10 @@ def read(content: bytes) -> Iterator[Entry | str]:
         parse_float=str,
         parse_constant=str,
     )
-    for track in _list(document["playlist"].get("track")):
+    playlist = document if "track" in document else document["playlist"]
+    if not isinstance(playlist, dict):
+        raise ValueError("it has no playlist object")  # noqa: TRY004
+    for track in _list(playlist.get("track")):
         if isinstance(track, dict):
             locations = [text for text in _list(track.get("location")) if isinstance(text, str)]
             yield entry_from_fields(track, locations)

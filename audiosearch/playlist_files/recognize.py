@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def is_playlist(path: Path) -> bool:
     try:
         content = path.read_bytes()
     except OSError:
-        return not path.exists()
+        return not os.path.exists(path)  # Path.exists raises an error for a long name
     if not content.strip():
         return True
     try:

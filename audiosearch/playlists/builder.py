@@ -93,7 +93,7 @@ class PlaylistBuilder:
         self._artists = artists
         self._prints = prints
         self._excluded_ids = {track.id for track in excluded}
-        self._content_hashes: set[str] = set()
+        self._sound_hashes: set[str] = set()
         self._artists_and_titles: set[tuple[str, str]] = set()
         self._n_per_artist: Counter[str] = Counter()
         self._n_per_album: Counter[tuple[str, str]] = Counter()
@@ -124,7 +124,7 @@ class PlaylistBuilder:
         artist = self._artists.of(track.artist)
         self._excluded_ids.add(track.id)
         self.rejections.pop(track.id, None)
-        self._content_hashes.add(track.content_hash)
+        self._sound_hashes.add(track.sound_hash)
         self._artists_and_titles.add((fold(track.artist), fold(track.title)))
         self._n_per_artist[artist] += 1
         self._n_per_album[self._album_of(track)] += 1
@@ -216,7 +216,7 @@ class PlaylistBuilder:
 
     def _has_recording(self, track: Track, vector: Float32) -> bool:
         """Return whether a copy of a track's recording is in the playlist."""
-        if track.content_hash and track.content_hash in self._content_hashes:
+        if track.sound_hash and track.sound_hash in self._sound_hashes:
             return True
         if not self.vectors:
             return False

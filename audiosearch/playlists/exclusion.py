@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def resolve_excluded_playlists(
     index: Index, request: PlaylistRequest, playlist_tracks: PlaylistTracks
 ) -> tuple[PlaylistRequest, list[str]]:
-    """Add the tracks of the excluded playlists, and identical files, to the excluded paths.
+    """Add the tracks of the excluded playlists, and copies with the same audio, to the request.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def resolve_excluded_playlists(
         tracks += [match.track for match in matches if match.track is not None]
         problems = [match.problem for match in matches if match.track is None]
         notes += [*playlist.warnings, *warnings_about(playlist.name, problems)]
-    hashes = {track.content_hash for track in tracks if track.content_hash}
+    hashes = {track.sound_hash for track in tracks if track.sound_hash}
     for copies in index.tracks_of(hashes).values():
         tracks += copies
     constraints = request.constraints

@@ -217,10 +217,10 @@ class _GreedySelection:
 
 
 def _without_copies(tracks: list[Track]) -> list[Track]:
-    """Return the tracks without those that have the same id or bytes as an earlier one."""
+    """Return the tracks without those that have the same id or audio as an earlier one."""
     known: dict[str | int, Track] = {}
     for track in tracks:
-        known.setdefault(track.content_hash or track.id, track)
+        known.setdefault(track.sound_hash or track.id, track)
     return list(known.values())
 
 

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 _GUEST = re.compile(r"[\s,(\[]+(?:(?:feat|ft)\.\s*|(?:feat|ft|featuring)\s+)", re.IGNORECASE)
 # Between artists of equal rank, but also in the names of bands.
-_JOIN = re.compile(r"\s*[&+,/]\s*|\s+(?:and|x|vs\.?|with|meets|presents)\s+", re.IGNORECASE)
+_JOIN = re.compile(
+    r"[\s(\[]*[&+,/|\u00d7\u2022\u3001\uff06]|[\s(\[]+(?:(?:and|x|vs\.?|with|meets|presents)\s|w/)",
+    re.IGNORECASE,
+)
 
 
 class MainArtists:

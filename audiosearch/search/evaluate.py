@@ -215,9 +215,9 @@ def deduplicate(
     is_copy = np.zeros(len(tracks), dtype=bool)
     hashes: set[str] = set()
     for position, track in enumerate(tracks):
-        is_copy[position] = track.content_hash in hashes
-        if track.content_hash:
-            hashes.add(track.content_hash)
+        is_copy[position] = track.sound_hash in hashes
+        if track.sound_hash:
+            hashes.add(track.sound_hash)
     for start, products in _product_blocks(vectors):
         for position, row in enumerate(products, start=start):
             if is_copy[position]:

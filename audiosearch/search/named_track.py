@@ -37,7 +37,7 @@ def named_track(index: Index, words: str) -> Track:
             hint="Show the tracks with `audiosearch list`.",
         )
     exact = [track for track in matches if _is_full_name(words, track)] or matches
-    if len({track.content_hash or track.path for track in exact}) == 1:
+    if len({track.sound_hash or track.path for track in exact}) == 1:
         log.info("%s: %s", words, _description(exact[0]))
         return exact[0]
     raise AmbiguousTrack(

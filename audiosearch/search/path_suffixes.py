@@ -61,7 +61,7 @@ class PathSuffixes:
             for parts in _possible_parts(path)
         ]
         length, ties, parts = max(matches, key=itemgetter(0))  # the first of the longest
-        if not ties or len({track.content_hash or track.path for track in ties}) > 1:
+        if not ties or len({track.sound_hash or track.path for track in ties}) > 1:
             return None, len(ties)
         is_whole = length == len(parts)
         if is_whole or _is_telling(parts[-length:], entry, ties[0]):
