@@ -164,6 +164,9 @@ JOINABLE = [
     pytest.param("flac", writer(), id="flac"),
     pytest.param("wav", writer(), id="wav"),
     pytest.param("aiff", writer(), id="aiff"),
+    pytest.param("wav", writer(format="RF64"), id="rf64"),
+    pytest.param("au", writer(), id="au"),
+    pytest.param("caf", writer(), id="caf"),
     pytest.param("ogg", writer(**VORBIS), id="vorbis"),
     pytest.param("opus", writer(rate=48_000, **OPUS), id="opus"),
     pytest.param("mp3", writer(format="MP3"), id="mp3"),
@@ -309,6 +312,7 @@ def test_a_file_that_sox_wrote_to_a_pipe_gives_no_warning(tmp_path, kind):
         pytest.param("a.w64", {"format": "W64"}, id="w64"),
         pytest.param("a.wav", {"format": "RF64"}, id="rf64"),
         pytest.param("a.au", {}, id="au"),
+        pytest.param("a.caf", {}, id="caf"),
     ],
 )
 def test_a_truncated_file_gives_a_warning(tmp_path, name, options):

@@ -32,8 +32,8 @@ DEMUXERS = (
 )
 # Demuxers that estimate the length, or count silence before the first sample.
 _ESTIMATES_LENGTH = {
-    *("aac", "ac3", "aiff", "asf", "avi", "dts", "dtshd", "eac3", "loas", "mlp", "mp3", "mpeg"),
-    *("mpegts", "nut", "ogg", "truehd"),
+    *("aac", "ac3", "aiff", "asf", "avi", "caf", "dsf", "dts", "dtshd", "eac3", "iff", "loas"),
+    *("mlp", "mp3", "mpeg", "mpegts", "nut", "ogg", "truehd"),
 }
 # Tags may have any encoding. From PyAV 19 on, this is the default.
 _LENIENT_METADATA: dict[str, Any] = (
