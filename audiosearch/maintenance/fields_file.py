@@ -37,7 +37,7 @@ _DELIMITERS = ",;\t|"
 _TOO_MANY_FIELDS = (
     "more fields than the header (put double quotes around a field that contains the delimiter)"
 )
-_MAX_NUMBER = 2.0**63  # SQLite stores only smaller integers
+_MAX_NUMBER = 2**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
 _MAX_LISTED = 10  # rows that a warning lists
 
@@ -259,14 +259,15 @@ def _value(name: str, value: Any) -> Any:
     if kind.startswith("str"):
         return _text(name, value) or _empty(kind)
     number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
-    if number is None or not abs(float(number[0])) < _MAX_NUMBER:
+    if number is None:
         raise UnusableValue("is not a number")
-    if name == "seconds" and float(number[0]) < 0:  # players write -1 for an unknown length
-        return _EMPTY_VALUES[kind]
-    if kind == "float":
-        return float(number[0])
     is_whole = number[1] is None and number[2] is None
-    return int(number[0]) if is_whole else int(float(number[0]))
+    parsed = int(number[0]) if is_whole else float(number[0])
+    if not abs(parsed) < _MAX_NUMBER:
+        raise UnusableValue("is too large")
+    if name == "seconds" and parsed < 0:  # players write -1 for an unknown length
+        return _EMPTY_VALUES[kind]
+    return float(parsed) if kind == "float" else int(parsed)
 
 
 def _text(name: str, value: Any) -> str:
