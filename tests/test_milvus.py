@@ -48,7 +48,7 @@ def test_every_command_works_on_an_index_in_milvus(address, music, run, tmp_path
     assert len([line for line in played.splitlines() if not line.startswith("#")]) == 3
     assert rows_of(run, "evaluate", "--by", "folder", *at)["tracks"] == 5
     assert run("export", tmp_path / "out", *at).exit_code == 0
-    assert run("remove", music / "deep", *at).stderr == "1 removed\n"
+    assert run("remove", music / "deep", *at).stderr == "1 track removed\n"
     back = run("import", tmp_path / "out/vectors.npy", tmp_path / "out/tracks.jsonl", *at)
     assert back.stderr == "5 imported\n"
     assert rows_of(run, "list", *at)["tracks"] == tracks
@@ -129,7 +129,8 @@ def test_a_copy_needs_another_index_of_the_same_model(address, tmp_path, run):
     with Index(tmp_path / "other", spec=COMPACT):
         pass
     refused = run("copy", address, tmp_path / "other")
-    assert (refused.exit_code, "was made with compact" in refused.stderr) == (1, True)
+    assert refused.exit_code == 1
+    assert f"but {tmp_path / 'other'} has those of compact" in refused.stderr
     assert run("copy", address, address).exit_code == 2
     assert run("copy", address, tmp_path / "new").stderr == "1 track copied\n"
 

@@ -328,6 +328,15 @@ def test_a_file_that_ffmpeg_cannot_read_has_no_hash_of_its_audio(tmp_path, conte
     assert audio_hash(str(path)) == ""
 
 
+@pytest.mark.parametrize("suffix", ["wav", "m4a"])
+def test_a_file_with_sound_that_ffmpeg_does_not_see_has_no_hash_of_its_audio(tmp_path, suffix):
+    first, second = (
+        encoded(tmp_path / f"{seed}.{suffix}", melody(2.0, RATE, seed)) for seed in (1, 2)
+    )
+    first.write_bytes(first.read_bytes() + second.read_bytes())
+    assert audio_hash(str(first)) == ""
+
+
 @pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "m4a"])
 def test_a_retagged_file_is_not_embedded_again(tmp_path, place, suffix):
     path = encoded(tmp_path / f"a.{suffix}", melody(2.0, RATE))

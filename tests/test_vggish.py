@@ -127,7 +127,8 @@ class TestInvalidCheckpoints:
 
 
 def test_a_litert_model_given_as_weights_is_named_so(tmp_path, run):
-    refused = run("add", tmp_path, "--weights", "mine.tflite")
+    sound = write(tmp_path / "a.wav", tone())
+    refused = run("add", sound, "--weights", "mine.tflite")
     assert refused.exit_code == 1
     assert "mine.tflite is a LiteRT model, not a checkpoint." in refused.stderr
     assert "--model mine.tflite" in refused.stderr

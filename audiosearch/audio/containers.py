@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from audiosearch.audio.recording import CUT_SHORT, WRONG_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import BinaryIO
 
 
@@ -30,6 +29,17 @@ class _SizeField(NamedTuple):
     n_not_counted: int
 
 
+class Chunk(NamedTuple):
+    """A part of a wav or aiff: its name, position, size in bytes, and byte order."""
+
+    name: bytes
+    start: int
+    n_bytes: int
+    order: _Order
+
+
+_SAMPLE_CHUNKS = {b"data", b"SSND"}
+_SOUND_CHUNKS = _SAMPLE_CHUNKS | {b"fmt ", b"COMM"}
 _SIZE_FIELDS = {
     b"RIFF": _SizeField(4, 8, "little", 8),  # wav, avi
     b"RIFX": _SizeField(4, 8, "big", 8),
@@ -146,40 +156,47 @@ def next_start(path: str, position: int) -> int | None:
 
 
 def _length_is_wrong(file: BinaryIO, size: int) -> bool:
-    for start, n_bytes, order in _sample_chunks(file):
-        n_left = size - start - n_bytes
+    for chunk in sound_chunks(file)[-1:]:
+        n_left = size - chunk.start - chunk.n_bytes
         if n_left >= _WRAP_BYTES:
             return True
-        file.seek(start)
-        if n_bytes == 0 and n_left > 8 and not _is_chunk(file.read(8), order, n_left):
-            return True
+        if chunk.n_bytes == 0 and n_left > 8:
+            file.seek(chunk.start)
+            if not _is_chunk(file.read(8), chunk.order, n_left):
+                return True
     return False
 
 
 def streamed_head(file: BinaryIO) -> bytes:
     """Return a wav's bytes up to the samples, changed to declare that their number is unknown."""
-    for start, _, order in _sample_chunks(file):
-        if order == "little":
+    for chunk in sound_chunks(file):
+        if chunk.name == b"data":
             file.seek(0)
-            return file.read(start - 4) + b"\xff" * 4
+            return file.read(chunk.start - 4) + b"\xff" * 4
     return b""
 
 
-def _sample_chunks(file: BinaryIO) -> Iterator[tuple[int, int, _Order]]:
-    """Yield the position and the size in bytes of the samples of a wav or aiff, and byte order."""
+def sound_chunks(file: BinaryIO) -> list[Chunk]:
+    """Return the chunks that make the sound of a wav or aiff; the samples are the last one.
+
+    The list is empty for other files, and for those without samples.
+    """
+    chunks = []
     file.seek(0)
     head = file.read(12)
     order: _Order = "little" if head[:4] == b"RIFF" else "big"
     if (head[:4], head[8:11]) not in {(b"RIFF", b"WAV"), (b"FORM", b"AIF")}:
-        return
+        return []
     position = 12
     while len(header := file.read(8)) == 8:
         n_bytes = int.from_bytes(header[4:], order)
-        if header[:4] in {b"data", b"SSND"}:
-            yield position + 8, n_bytes, order
-            return
+        if header[:4] in _SOUND_CHUNKS:
+            chunks.append(Chunk(header[:4], position + 8, n_bytes, order))
+        if header[:4] in _SAMPLE_CHUNKS:
+            return chunks
         position += 8 + n_bytes + n_bytes % 2
         file.seek(position)
+    return []
 
 
 def _is_chunk(header: bytes, order: _Order, n_left: int) -> bool:

@@ -87,6 +87,7 @@ class ContinuedRecording:
                 if second is None:
                     damage = damage or JOINED
                     break
+                stack.close()
                 stack.callback(second.close)
                 yield from second.blocks()
                 decoder, damage = second, damage or second.damage

@@ -84,16 +84,20 @@ class Downmix:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             mix = self._mixed(block)
-        if not np.isfinite(mix).all():
+            lowest, highest = float(mix.min(initial=0.0)), float(mix.max(initial=0.0))
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
             raise AudioError(
                 self._path,
                 "it contains samples that are not finite numbers",
                 hint="Export it again from the program that made it, or as 16-bit integers.",
             )
-        return self._scaled(mix)
+        return self._scaled(mix, max(-lowest, highest))
 
     def _mixed(self, block: Float32) -> Float32:
         n_channels = block.shape[1]
+        if n_channels == 1:
+            self._weights, self._is_canceled = None, False
+            return block[:, 0]
         before = self._weights
         weights = np.full(n_channels, 1 / n_channels, dtype=np.float32)
         mix: Float32 = block @ weights
@@ -121,8 +125,7 @@ class Downmix:
         weights[loudest] = 1
         return weights
 
-    def _scaled(self, mix: Float32) -> Float32:
-        peak = float(np.abs(mix).max(initial=0.0))
+    def _scaled(self, mix: Float32, peak: float) -> Float32:
         self.peak = max(self.peak, peak)
         if peak / self._scale > _MAX_PEAK:
             full_scales = [scale for scale in _FULL_SCALES if 256 < peak <= scale]

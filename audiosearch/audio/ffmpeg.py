@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 
-from audiosearch.audio.containers import next_start, streamed_head
+from audiosearch.audio.containers import next_start
+from audiosearch.audio.ffmpeg_container import default_stream, open_container
 from audiosearch.audio.recording import BLOCK_SAMPLES, CUT_SHORT, DAMAGED, AudioInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import BinaryIO
-
-    from av.container import InputContainer
+    from collections.abc import Iterator
 
     from audiosearch.types import Float32
 
-#: Allowed demuxers. Each reads only the file it is given. Playlist demuxers (concat, hls, dash,
-#: sdp ...) are left out, because they open other files and addresses.
-DEMUXERS = (
-    *("aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "dtshd"),
-    *("eac3", "flac", "flv", "gsm", "iff", "loas", "matroska", "mlp", "mov", "mp3", "mpc", "mpc8"),
-    *("mpeg", "mpegts", "nut", "ogg", "oma", "qoa", "shn", "tak", "truehd", "tta", "voc", "w64"),
-    *("wav", "webm", "wv"),
-)
 # Demuxers that estimate the length, or count silence before the first sample.
 _ESTIMATES_LENGTH = {
     *("aac", "ac3", "aiff", "asf", "avi", "caf", "dsf", "dts", "dtshd", "eac3", "iff", "loas"),
     *("mlp", "mp3", "mpeg", "mpegts", "nut", "ogg", "truehd"),
 }
-# Tags may have any encoding. From PyAV 19 on, this is the default.
-_LENIENT_METADATA: dict[str, Any] = (
-    {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
-)
 _TOLERANCE_SECONDS = 0.5  # a file may be this much shorter than declared; time stamps may jump
 _MAX_LOST_SECONDS = 0.05  # one packet that holds an encoder's header instead of sound is shorter
 _MAX_DAMAGED_PACKETS = 100  # after this many, the rest of the file is skipped
@@ -83,7 +68,7 @@ class FfmpegRecording:
         )
         with contextlib.ExitStack() as stack:
             self._container = stack.enter_context(self._open())
-            self._stream = _default_stream(self._container)
+            self._stream = default_stream(self._container)
             self._stream.codec_context.thread_type = "AUTO"
             self._close = stack.pop_all().close
         self._tick_seconds = float(self._stream.time_base or 0)  # a float, because Fraction is slow
@@ -240,7 +225,7 @@ class FfmpegRecording:
         first = end = total = 0.0
         has_packets = False
         with contextlib.suppress(av.FFmpegError, OSError), self._open() as container:
-            for packet in container.demux(_default_stream(container)):
+            for packet in container.demux(default_stream(container)):
                 if packet.pts is None:
                     continue
                 start, seconds = self._time_of(packet), self._seconds_of(packet)
@@ -281,20 +266,6 @@ class FfmpegRecording:
         self._close()
 
 
-def _default_stream(container: InputContainer) -> av.AudioStream:
-    """Return the audio stream that a player plays by default.
-
-    Raises
-    ------
-    LookupError
-        If the file has no audio stream, or FFmpeg has no decoder for it.
-    """
-    stream = container.streams.best("audio")
-    if isinstance(stream, av.AudioStream) and stream.codec_context is not None:
-        return stream
-    raise LookupError("no audio stream, or no decoder for its codec")
-
-
 def metadata(path: str) -> dict[str, str]:
     """Return a file's metadata by lower-case name.
 
@@ -311,61 +282,3 @@ def metadata(path: str) -> dict[str, str]:
         if stream is not None:
             values |= stream.metadata
     return {name.lower(): value for name, value in values.items()}
-
-
-@contextlib.contextmanager
-def open_container(
-    path: str,
-    *,
-    start_byte: int = 0,
-    ignores_length: bool = False,
-    settings: Mapping[str, str] | None = None,
-) -> Iterator[InputContainer]:
-    """Open a file for FFmpeg as a file object, with only the allowed demuxers.
-
-    The settings are options of FFmpeg's demuxers.
-
-    FFmpeg never gets the path: with a path it would open other files that the content names.
-    """
-    options = {"format_whitelist": ",".join(DEMUXERS), **(settings or {})}
-    with open(path, "rb") as file:
-        source = _NamelessFile(file, start_byte, streamed_head(file) if ignores_length else b"")
-        with av.open(source, "r", options=options, **_LENIENT_METADATA) as container:
-            yield container
-
-
-class _NamelessFile:
-    """A file object without a name, so that FFmpeg recognizes the format by content alone.
-
-    Parameters
-    ----------
-    file : binary file
-    start_byte : int
-        Position of the file at which this one starts.
-    head : bytes
-        Bytes to read in place of the first ones.
-    """
-
-    def __init__(self, file: BinaryIO, start_byte: int, head: bytes) -> None:
-        self._file = file
-        self._start_byte = start_byte
-        self._head = head
-        file.seek(start_byte)
-
-    def read(self, n_bytes: int) -> bytes:
-        """Read up to a number of bytes."""
-        replaced = self._head[self.tell() :][:n_bytes]
-        content = self._file.read(len(replaced) or n_bytes)
-        return replaced or content
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._file.tell() - self._start_byte
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Seek; return -1, which means failure to FFmpeg, if the position is invalid."""
-        try:
-            start_byte = self._start_byte if whence == os.SEEK_SET else 0
-            return self._file.seek(offset + start_byte, whence) - self._start_byte
-        except (OSError, ValueError):
-            return -1

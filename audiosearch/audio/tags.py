@@ -89,7 +89,8 @@ def read_tags(path: str) -> Tags:
     """
     with open(path, "rb") as file:
         has_id3v2 = file.read(3) == b"ID3"
-    sources = [read_apev2(path), _read_with_tinytag(path) or _read_with_ffmpeg(path)]
+    tags = _read_with_tinytag(path)
+    sources = [read_apev2(path), _read_with_ffmpeg(path) if tags is None else tags]
     if has_id3v2:  # an ID3v1 tag, which has only 30 characters of each text, comes last
         sources.reverse()
     years = (parse_year(text) for source in sources for text in _texts(source, "year"))

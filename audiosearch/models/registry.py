@@ -311,8 +311,8 @@ def _user_model(path: Path) -> Model:
 
 def _warn_of_fallback(reason: str) -> None:
     log.warning(
-        "%s Using `%s` instead, the smaller model that ships with audiosearch. %s Once %s is on "
-        "this machine (`audiosearch model fetch`), run `audiosearch reembed --model %s`.",
+        "%s Using `%s` instead, the smaller model in this package. %s To change to %s later: "
+        "`audiosearch model fetch`, then `audiosearch reembed --model %s`.",
         reason,
         FALLBACK,
         SPECS[FALLBACK].strengths,

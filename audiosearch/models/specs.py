@@ -49,9 +49,9 @@ _COMPACT = ModelSpec(
     dimension=128,
     weights=PackagedFile("compact.tflite", license="Apache-2.0"),
     weights_format=LiteRtFile(),
-    strengths="It tells kinds of sound apart: in a test with 687 files in 39 classes of music, "
-    "instruments, speech and effects, the nearest neighbor was of the same class for 75 % (62 % "
-    "with YAMNet, its teacher). Voices in the same language are similar to it, whoever speaks.",
+    strengths="It is good at kinds of sound: with 687 files in 39 classes of music, instruments, "
+    "speech and effects, the nearest neighbor was of the same class for 75 % (62 % with YAMNet, "
+    "its teacher).",
 )
 
 #: Every model, by name.

@@ -8,6 +8,7 @@ kept in the index.
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from audiosearch import defaults
 from audiosearch.audio.discovery import is_missing
 from audiosearch.embedding.print_reader import PrintResult, read_prints
 from audiosearch.errors import AudioError, IndexUnwritable, UsageError
-from audiosearch.paths import is_url
+from audiosearch.paths import is_url, real_path
 from audiosearch.search.copy_candidates import candidate_pairs
 from audiosearch.search.copy_groups import Copy, CopyGroups
 from audiosearch.search.print_match import Relation, compare
@@ -218,4 +219,24 @@ def _contents(index: Index) -> list[_Content]:
                 contents.append(content)
             content.tracks.append(track)
             by_hash |= dict.fromkeys(hashes, content)
+    for content in contents:
+        if len(content.tracks) > 1:
+            content.tracks = _without_folder_links(content.tracks)
     return contents
+
+
+def _without_folder_links(tracks: list[Track]) -> list[Track]:
+    """Return the tracks without those that reach a file of another one through a linked folder.
+
+    Deleting such a copy would delete the file. Deleting a link to a file only deletes the link.
+    """
+    files: set[str] = set()
+    result = []
+    for track in sorted(tracks, key=lambda track: real_path(track.path) != track.path):
+        if not os.path.islink(track.path):
+            file = real_path(track.path)
+            if file in files:
+                continue
+            files.add(file)
+        result.append(track)
+    return result

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32, Int64
 
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Track))
+
 
 class Catalog(VectorTable):
     """The tables of tracks, vectors and failures; it implements `Storage`.
@@ -43,18 +45,20 @@ class Catalog(VectorTable):
             return [self._put(track, vector) for track, vector in rows]
 
     def _put(self, track: Track, vector: Float32) -> Track:
-        row = dataclasses.asdict(track) | {"path": os.fsencode(track.path)}
-        del row["id"]
+        row = _row(track)
         stored = self.db.execute("SELECT id FROM tracks WHERE path = ?", [row["path"]]).fetchone()
         if stored:
-            track_id = stored[0]
-            self.db.table("tracks").update(track_id, row)
+            track_id = row["id"] = stored[0]
+            self._set(row, "id = :id")
         else:
-            new_id = {"id": track.id} if self._is_free(track.id) else {}
-            track_id = self.db.table("tracks").insert(row | new_id).last_pk
+            row["id"] = track.id if self._is_free(track.id) else None
+            columns = ", ".join(row)
+            values = ", ".join(f":{name}" for name in row)
+            sql = f"INSERT INTO tracks ({columns}) VALUES ({values})"
+            track_id = self.db.execute(sql, row).lastrowid
         self.put_vector(track_id, vector)
         self.db.execute("DELETE FROM pending_vectors WHERE track_id = ?", [track_id])
-        self.db.table("failures").delete_where("path = ?", [row["path"]])
+        self.db.execute("DELETE FROM failures WHERE path = ?", [row["path"]])
         return dataclasses.replace(track, id=track_id)
 
     def _is_free(self, track_id: int) -> bool:
@@ -65,10 +69,10 @@ class Catalog(VectorTable):
 
     def update(self, track: Track) -> None:
         """Replace all fields of the track with the same id, its path included."""
-        row = dataclasses.asdict(track) | {"path": os.fsencode(track.path)}
+        row = _row(track)
         with self.transaction():
             self._set(row, "id = :id")
-            self.db.table("failures").delete_where("path = ?", [row["path"]])
+            self.db.execute("DELETE FROM failures WHERE path = ?", [row["path"]])
 
     def set_tags(self, track: Track, tags: Mapping[str, str | int | None]) -> None:
         """Set the given fields of a track, unless its stored content hash has changed."""
@@ -245,6 +249,11 @@ class Catalog(VectorTable):
             for failure in failures:
                 path = os.fsencode(failure.path)
                 self.db.table("failures").delete_where("path = ?", [path])
+
+
+def _row(track: Track) -> dict[str, Any]:
+    """Return a track as a row of the table."""
+    return {name: getattr(track, name) for name in _COLUMNS} | {"path": os.fsencode(track.path)}
 
 
 def _track(row: dict[str, Any]) -> Track:

@@ -51,8 +51,8 @@ class VectorTable(Database):
         embedding = to_blob(vector)
         sql = "SELECT 1 FROM vectors WHERE track_id = ? AND embedding = ?"
         if not self.db.execute(sql, [track_id, embedding]).fetchone():
-            row = {"track_id": track_id, "revision": self.next_revision(), "embedding": embedding}
-            self.db.table("vectors").upsert(row, pk="track_id")
+            sql = "REPLACE INTO vectors (track_id, revision, embedding) VALUES (?, ?, ?)"
+            self.db.execute(sql, [track_id, self.next_revision(), embedding])
 
     def vector(self, track_id: int) -> Float32:
         """Return the vector of a track: float32 of unit length, shape (dimension,).
