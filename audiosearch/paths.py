@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from typing import TYPE_CHECKING
@@ -61,4 +62,9 @@ def why_missing(path: str) -> str:
         target = os.readlink(path)
     except (OSError, ValueError):
         return "there is no such file"
+    try:
+        os.stat(path)
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            return f"it is a link to {target}, which leads back to it"
     return f"it is a link to {target}, which doesn't exist"

@@ -13,13 +13,15 @@ from audiosearch import Index, IndexUnwritable, UsageError, add
 from audiosearch.library.backend import BACKENDS
 from audiosearch.models.log_mel import patch_stream
 from audiosearch.models.spectral_print import PrintBuilder, SpectralPrint
-from audiosearch.playlists import PlaylistRequest, playlist
+from audiosearch.playlist_files import read_playlist
+from audiosearch.playlists import PlaylistOptions, PlaylistRequest, playlist
 from audiosearch.search.duplicates import DuplicateSearch, duplicates
 from audiosearch.search.print_match import Relation, compare
 
 RATE = 44_100
 SONG = melody(14.0, RATE, seed=1)
 OTHER = melody(14.0, RATE, seed=2)
+NOISES = {"noise1.wav", "noise2.wav"}
 CODECS = {
     "mp3": {"container": "mp3", "codec": "libmp3lame"},
     "m4a": {"container": "ipod", "codec": "aac"},
@@ -318,7 +320,21 @@ def test_an_index_without_the_table_has_no_prints_and_stays_unchanged(filled):
     assert {path.name: path.read_bytes() for path in filled.iterdir()} == before
 
 
-def test_a_playlist_has_a_recording_once_where_prints_are_known(folder):
+@pytest.mark.parametrize(
+    ("seeds", "keep_seeds", "excluded", "expected"),
+    [
+        pytest.param(["song.flac"], True, None, {"song.flac", *NOISES}, id="a seed"),
+        pytest.param(["song.mp3"], False, None, NOISES, id="a seed that is left out"),
+        pytest.param(
+            ["song.flac", "song.mp3"], True, None, {"song.flac", *NOISES}, id="two copies as seeds"
+        ),
+        pytest.param(["noise1.wav"], True, "song.mp3", NOISES, id="an excluded playlist"),
+        pytest.param(["song.flac"], True, "song.mp3", NOISES, id="a seed that is excluded"),
+    ],
+)
+def test_a_playlist_has_a_recording_once_where_prints_are_known(
+    folder, seeds, keep_seeds, excluded, expected
+):
     write(folder / "song.flac", SONG, RATE)
     lossy(folder / "song.mp3", SONG)
     for seed in (1, 2):
@@ -327,9 +343,12 @@ def test_a_playlist_has_a_recording_once_where_prints_are_known(folder):
     add(location, [folder], model="compact")
     with Index(location) as index:
         duplicates(index)
-    result = playlist(location, PlaylistRequest(seeds=[str(folder / "song.flac")]))
-    assert {Path(track.path).name for track in result.tracks} == {
-        "song.flac",
-        "noise1.wav",
-        "noise2.wav",
-    }
+    listed = folder.parent / "old.m3u8"
+    listed.write_text(str(folder / excluded) if excluded else "")
+    request = PlaylistRequest(
+        seeds=[str(folder / seed) for seed in seeds],
+        excluded_playlists=[read_playlist(listed)],
+        options=PlaylistOptions(keep_seeds=keep_seeds),
+    )
+    result = playlist(location, request)
+    assert {Path(track.path).name for track in result.tracks} == expected

@@ -4,6 +4,7 @@ import struct
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -164,6 +165,9 @@ JOINABLE = [
     pytest.param("flac", writer(), id="flac"),
     pytest.param("wav", writer(), id="wav"),
     pytest.param("aiff", writer(), id="aiff"),
+    pytest.param("wav", writer(format="RF64"), id="rf64"),
+    pytest.param("au", writer(), id="au"),
+    pytest.param("caf", writer(), id="caf"),
     pytest.param("ogg", writer(**VORBIS), id="vorbis"),
     pytest.param("opus", writer(rate=48_000, **OPUS), id="opus"),
     pytest.param("mp3", writer(format="MP3"), id="mp3"),
@@ -309,6 +313,7 @@ def test_a_file_that_sox_wrote_to_a_pipe_gives_no_warning(tmp_path, kind):
         pytest.param("a.w64", {"format": "W64"}, id="w64"),
         pytest.param("a.wav", {"format": "RF64"}, id="rf64"),
         pytest.param("a.au", {}, id="au"),
+        pytest.param("a.caf", {}, id="caf"),
     ],
 )
 def test_a_truncated_file_gives_a_warning(tmp_path, name, options):
@@ -393,10 +398,24 @@ def test_the_default_audio_stream_and_its_tags_are_used(tmp_path, container, cod
         assert metadata(str(path))["title"] == f"stream {default}"
 
 
-def dff(samples) -> bytes:
-    """A DSDIFF file: samples at 2.8224 MHz, shape (n,), as a mono stream of bits."""
+def dsd(samples, bitorder: Literal["big", "little"]) -> bytes:
+    """Samples at 2.8224 MHz, shape (n,), as a mono stream of bits."""
     total = np.floor(np.cumsum((samples.astype(np.float64) + 1) / 2))
-    bits = np.packbits(np.diff(total, prepend=0).astype(np.uint8)).tobytes()
+    return np.packbits(np.diff(total, prepend=0).astype(np.uint8), bitorder=bitorder).tobytes()
+
+
+def dsf(samples) -> bytes:
+    bits = dsd(samples, "little")
+    bits += bytes(-len(bits) % 4_096)
+    numbers = struct.pack("<IIIIIIQII", 1, 0, 1, 1, 2_822_400, 1, len(samples), 4_096, 0)
+    sound = b"fmt " + struct.pack("<Q", 52) + numbers
+    sound += b"data" + struct.pack("<Q", 12 + len(bits)) + bits
+    return b"DSD " + struct.pack("<QQQ", 28, 28 + len(sound), 0) + sound
+
+
+def dff(samples) -> bytes:
+    """A DSDIFF file."""
+    bits = dsd(samples, "big")
 
     def chunk(name, content):
         return name + struct.pack(">Q", len(content)) + content + bytes(len(content) % 2)
@@ -405,6 +424,21 @@ def dff(samples) -> bytes:
     sound += chunk(b"CMPR", b"DSD \x0enot compressed\0")
     body = b"DSD " + chunk(b"FVER", bytes([1, 5, 0, 0])) + chunk(b"PROP", b"SND " + sound)
     return chunk(b"FRM8", body + chunk(b"DSD ", bits))
+
+
+@pytest.mark.parametrize("content", [dsf, dff])
+def test_dsd_files_are_read_on_where_they_are_joined_and_give_a_warning_if_cut(tmp_path, content):
+    path = tmp_path / f"a.{content.__name__}"
+    data = content(tone(1_000, 1.2, 2_822_400))
+    for sound, seconds, damage in (
+        (data, 1.2, None),
+        (data + data, 2.4, None),
+        (data[: len(data) // 2], 0.6, CUT_SHORT),
+    ):
+        path.write_bytes(sound)
+        waveform, found = waveform_of(path)
+        assert len(waveform) / 16_000 == pytest.approx(seconds, abs=0.05)
+        assert found == damage
 
 
 def test_a_dff_is_found_and_decoded(tmp_path):

@@ -242,6 +242,17 @@ def test_a_file_with_links_that_cannot_be_decoded_fails_once(disk):
         assert [f.path for f in index.storage.failures()] == [str(disk / "bad.wav")]
 
 
+def test_a_file_in_a_linked_folder_that_cannot_be_decoded_fails_once(disk, tmp_path):
+    (disk / "bad.wav").write_text("no sound")
+    add_all("index", disk)
+    assert statuses(add_all("index", link(tmp_path / "up", disk, is_folder=True))) == [
+        "failed",
+        *["unchanged"] * 2,
+    ]
+    with Index("index") as index:
+        assert [f.path for f in index.storage.failures()] == [str(disk / "bad.wav")]
+
+
 def test_a_link_to_a_file_that_was_renamed_fails_under_its_own_path(disk):
     add_all("index", disk, dangling := link(disk / "link.wav", "one.wav"))
     before = stored("index")

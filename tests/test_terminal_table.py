@@ -55,6 +55,18 @@ def test_a_narrow_terminal_has_two_lines_per_row(show):
     ]
 
 
+def test_rows_that_are_too_narrow_to_align_keep_every_value(show):
+    copies = [
+        {"relation": "partial", "id": 12, "format": "mp3", "seconds": 4.0, "size": 65_400},
+        {"relation": "same", "id": 3, "format": "adpcm_ima_wav", "seconds": 83.0, "size": 9_000},
+    ]
+    rows = [{**copy, "path": "/music/Nine Symphonies/04 Presto.flac"} for copy in copies]
+    assert show(40, rows, tuple(rows[0]))[::2] == [
+        "partial  #12  mp3  4.00 s  65.4 kB",
+        "same  #3  adpcm_ima_wav  1:23  9.0 kB",
+    ]
+
+
 def test_a_wide_terminal_has_one_line_per_row_under_a_header(show):
     header, _, first, second = filter(None, show(200, [SONG, SAMPLE]))
     assert header.split() == [*COLUMNS]

@@ -47,6 +47,7 @@ _SIZE_FIELDS = {
     b"FORM": _SizeField(4, 8, "big", 8),  # aiff
     b".snd": _SizeField(8, 12, "big", 24),  # au
     b"FRM8": _SizeField(4, 12, "big", 12),  # dff
+    b"DSD ": _SizeField(12, 20, "little", 0),  # dsf
     b"riff": _SizeField(16, 24, "little", 0),  # w64
 }
 _ASF, _ASF_PROPERTIES = bytes.fromhex("3026b2758e66cf11"), bytes.fromhex("a1dcab8c47a9cf11")
@@ -63,7 +64,9 @@ _STARTS = [
     for pattern in (
         rb"fLaC\0\0\0\x22",
         rb"OggS\0[\x02\x06]",  # the first page of a stream
-        *(rb"RIFF....(?:WAVE|AVI )", rb"FORM....AIF[FC]", rb"....ftyp", rb"TTA1[\x01-\x03]"),
+        *(rb"(?:RIFF|RIFX|RF64)....(?:WAVE|AVI )", rb"FORM....AIF[FC]", rb"....ftyp"),
+        *(rb"TTA1[\x01-\x03]", rb"caff\0\x01..desc", rb"DSD \x1c\0{7}", rb"FRM8.{8}DSD "),
+        rb"\.snd\0\0\0.{5}\0\0\0[\x01-\x1b]",  # au
         rb"FLV\x01[\x01\x04\x05]\0\0\0\x09",
         rb"wvpk.{12}\0{4}",  # a block that starts at sample 0
         rb"\x1a\x45\xdf\xa3.{1,8}\x42\x86",  # matroska
@@ -98,12 +101,24 @@ def _declared_bytes(head: bytes) -> int:
     """Return the size in bytes that a file declares; 0 if it declares none, or was streamed."""
     if head.startswith(_ASF) and (at := head.find(_ASF_PROPERTIES)) >= 0:
         return int.from_bytes(head[at + 40 : at + 48], "little")
+    if head.startswith(b"caff"):
+        return _declared_caf_bytes(head)
     field = _SIZE_FIELDS.get(head[:4])
     if field is None:
         return 0
     declared = int.from_bytes(head[field.start : field.stop], field.order)
     streamed = _STREAMED_BYTES if field.stop - field.start == 4 else _STREAMED_BYTES << 32
     return declared + field.n_not_counted if declared < streamed else 0
+
+
+def _declared_caf_bytes(head: bytes) -> int:
+    position = 8
+    while len(header := head[position : position + 12]) == 12:
+        n_bytes = int.from_bytes(header[4:], "big", signed=True)
+        if header[:4] == b"data":
+            return position + 12 + n_bytes  # -1 if it is unknown
+        position += 12 + max(0, n_bytes)
+    return 0
 
 
 def _ends_an_ogg_stream(file: BinaryIO, size: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -181,7 +182,7 @@ def _check_regular_file(path: str) -> None:
         with open(path, "rb"):
             pass
     except (OSError, ValueError) as exc:
-        is_missing = isinstance(exc, FileNotFoundError)
+        is_missing = isinstance(exc, OSError) and exc.errno in {errno.ENOENT, errno.ELOOP}
         reason = why_missing(path) if is_missing else "it can't be opened"
         raise AudioError(path, reason, hint="Check the path and its read permission.") from exc
     if not status.st_size:

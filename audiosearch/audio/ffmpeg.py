@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # Demuxers that estimate the length, or count silence before the first sample.
 _ESTIMATES_LENGTH = {
-    *("aac", "ac3", "aiff", "asf", "avi", "dts", "dtshd", "eac3", "loas", "mlp", "mp3", "mpeg"),
-    *("mpegts", "nut", "ogg", "truehd"),
+    *("aac", "ac3", "aiff", "asf", "avi", "caf", "dsf", "dts", "dtshd", "eac3", "iff", "loas"),
+    *("mlp", "mp3", "mpeg", "mpegts", "nut", "ogg", "truehd"),
 }
 _TOLERANCE_SECONDS = 0.5  # a file may be this much shorter than declared; time stamps may jump
 _MAX_LOST_SECONDS = 0.05  # one packet that holds an encoder's header instead of sound is shorter

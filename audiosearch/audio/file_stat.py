@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -85,9 +86,9 @@ def size_and_mtime(path: str) -> tuple[int, int]:
     """
     try:
         status = os.stat(path)
-    except FileNotFoundError as exc:
-        raise AudioError(path, why_missing(path), hint="Check the path.") from exc
     except OSError as exc:
+        if exc.errno in {errno.ENOENT, errno.ELOOP}:
+            raise AudioError(path, why_missing(path), hint="Check the path.") from exc
         hint = "Check its read permission."
         raise AudioError(path, "it can't be opened", hint=hint) from exc
     if stat.S_ISDIR(status.st_mode):

@@ -86,9 +86,10 @@ def _print_two_lines_each(
         rest = sum(width + _GAP for column, width in widths.items() if column != "label")
         widths["label"] = max(_MIN_LABEL_WIDTH, min(widths["label"], console.width - rest))
     for row in rows:
-        line = (" " * _GAP).join(
-            _fitted(row[column], widths[column], is_right=column in numbers) for column in beside
-        )
+        fitted = [_fitted(row[c], widths[c], is_right=c in numbers) for c in beside]
+        line = (" " * _GAP).join(fitted)
+        if cell_len(line.rstrip()) > console.width:  # too narrow to align columns
+            line = (" " * _GAP).join(filter(None, (text.strip() for text in fitted)))
         if line.strip():
             console.print(Text(line.rstrip()), no_wrap=True, overflow="ellipsis")
         path = _without_folders(row["path"], console.width - _GAP)

@@ -107,6 +107,8 @@ class FileStates:
         names = list({*paths_by_file, *chain.from_iterable(paths_by_file.values())})
         self._tracks = index.storage.sizes_and_times(names) if index else {}
         self.failures = {f.path: f for f in index.storage.failures()} if index else {}
+        for real in self.failures.keys() & paths_by_file.keys():  # so that it fails only once
+            paths_by_file[real].append(real)
         self.files = [
             known_file(real, known, self._tracks) for real, known in paths_by_file.items()
         ]

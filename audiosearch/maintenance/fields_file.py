@@ -33,7 +33,7 @@ _ALIASES = {
     "album_name": "album",
     "file_name": "path",
 }
-_MAX_NUMBER = 2.0**63  # SQLite stores only smaller integers
+_MAX_NUMBER = 2**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
 _MAX_LISTED = 10  # rows that a warning lists
 
@@ -226,10 +226,13 @@ def _value(name: str, value: Any) -> Any:
     if name == "seconds":
         return _seconds(str(value))
     number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
-    if number is None or not abs(float(number[0])) < _MAX_NUMBER:
+    if number is None:
         raise UnusableValue("is not a number")
     is_whole = number[1] is None and number[2] is None
-    return int(number[0]) if is_whole else int(float(number[0]))
+    parsed = int(number[0]) if is_whole else float(number[0])
+    if not abs(parsed) < _MAX_NUMBER:
+        raise UnusableValue("is too large")
+    return int(parsed)
 
 
 def _seconds(text: str) -> float:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from audiosearch.playlist_files import warnings_about
+from audiosearch.search.same_recording import known_copies
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Index
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 def resolve_excluded_playlists(
     index: Index, request: PlaylistRequest, playlist_tracks: PlaylistTracks
 ) -> tuple[PlaylistRequest, list[str]]:
-    """Add the tracks of the excluded playlists, and copies with the same audio, to the request.
+    """Add the tracks of the excluded playlists, and their copies, to the excluded paths.
 
     Returns
     -------
@@ -30,9 +32,7 @@ def resolve_excluded_playlists(
         tracks += [match.track for match in matches if match.track is not None]
         problems = [match.problem for match in matches if match.track is None]
         notes += [*playlist.warnings, *warnings_about(playlist.name, problems)]
-    hashes = {track.sound_hash for track in tracks if track.sound_hash}
-    for copies in index.tracks_of(hashes).values():
-        tracks += copies
+    tracks += chain.from_iterable(known_copies(index, tracks).values())
     constraints = request.constraints
     paths = constraints.excluded_paths.union(track.path for track in tracks)
     if (paths or request.excluded_playlists) and not any(map(index.storage.track_at, paths)):

@@ -6,6 +6,7 @@ The strategies "similar" and "drift" use it with different scores.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from audiosearch.errors import UsageError
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
 from audiosearch.playlists.main_artists import MainArtists
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
-from audiosearch.search.same_recording import KnownPrints
+from audiosearch.search.same_recording import KnownPrints, known_copies
 from audiosearch.search.whitening_choice import is_whitening_better
 
 if TYPE_CHECKING:
@@ -134,13 +135,14 @@ class _GreedySelection:
         self._candidates = candidate_filter(index, search_options, self._plain_center)
         self._rng = np.random.default_rng(self._options.random_seed)
         excluded_paths = request.constraints.excluded_paths
-        wanted = _without_copies(seeds.tracks) if self._options.keep_seeds else []
+        copies = known_copies(index, seeds.tracks)
+        wanted = _without_copies(seeds.tracks, copies) if self._options.keep_seeds else []
         self._seeds = [track for track in wanted if track.path not in excluded_paths]
         self._n_excluded_seeds = len(wanted) - len(self._seeds)
         self._start = PlaylistBuilder(
             request.constraints,
             MainArtists(index.storage.artists),
-            [] if self._seeds else seeds.tracks,
+            [] if self._seeds else [*seeds.tracks, *chain.from_iterable(copies.values())],
             prints=KnownPrints(index),
         )
         for track in self._seeds:
@@ -216,12 +218,14 @@ class _GreedySelection:
         return "the index has no more tracks"
 
 
-def _without_copies(tracks: list[Track]) -> list[Track]:
-    """Return the tracks without those that have the same id or audio as an earlier one."""
-    known: dict[str | int, Track] = {}
+def _without_copies(tracks: list[Track], copies: dict[int, list[Track]]) -> list[Track]:
+    """Return the tracks without copies of earlier ones."""
+    kept, left_out = [], set[int]()
     for track in tracks:
-        known.setdefault(track.sound_hash or track.id, track)
-    return list(known.values())
+        if track.id not in left_out:
+            kept.append(track)
+            left_out |= {track.id, *(copy.id for copy in copies[track.id])}
+    return kept
 
 
 class _Pool:

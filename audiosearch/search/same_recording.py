@@ -9,6 +9,7 @@ Callers compare content hashes themselves.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SAME_COSINE: Final = 0.999  # embeddings of one recording have a larger cosine
 SAME_SECONDS_SHARE: Final = 0.01  # accepted difference of durations, as a share of the longer one
+_N_NEIGHBORS = 30  # nearest tracks that are compared when the copies of a track are looked up
 
 
 class KnownPrints:
@@ -98,6 +100,30 @@ def same_recordings(
             by_print = prints.is_same(track, others[near[number]])
             is_same[number] = is_same[number] if by_print is None else by_print
     return near[is_same]
+
+
+def known_copies(index: Index, tracks: Sequence[Track]) -> dict[int, list[Track]]:
+    """Return the other tracks of an index that are copies of each track, by its id.
+
+    They are those with the same bytes or audio, and the nearest ones that are the same recording.
+    """
+    ids = np.array([track.id for track in tracks], dtype=np.int64)
+    if not len(ids):
+        return {}
+    vector_index, prints = index.vector_index(), KnownPrints(index)
+    found = vector_index.search_batch(
+        vector_index.vectors_of(ids), [_N_NEIGHBORS] * len(ids), [[i] for i in ids.tolist()]
+    )
+    near = index.by_id(list({*chain.from_iterable(ids.tolist() for ids, _ in found)}))
+    same_sound = index.tracks_of({track.sound_hash for track in tracks} - {""})
+    copies: dict[int, list[Track]] = {}
+    for track, (near_ids, cosines) in zip(tracks, found, strict=True):
+        is_known = np.array([i in near for i in near_ids.tolist()], dtype=bool)
+        others = [near[i] for i in near_ids[is_known].tolist()]
+        same = same_recordings(track, others, cosines[is_known], prints=prints).tolist()
+        all_copies = [*same_sound.get(track.sound_hash, ()), *(others[i] for i in same)]
+        copies[track.id] = [copy for copy in all_copies if copy.id != track.id]
+    return copies
 
 
 def _is_same_by_embedding(seconds: float, others: Float64, cosines: Float32) -> Bool:
