@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,18 @@ def real_path(path: str) -> str:
 def names_of(path: str) -> list[str]:
     """Return the paths under which an index may store a file: absolute, and without links."""
     return list(dict.fromkeys([absolute(path), real_path(path)]))
+
+
+def normal_forms_of(path: str) -> list[str]:
+    """Return the absolute path with its letters composed and decomposed (NFC and NFD).
+
+    File systems keep names in the form in which they were given, or decompose them. Keyboards
+    compose letters.
+    """
+    return [
+        unicodedata.normalize("NFC", absolute(path)),
+        unicodedata.normalize("NFD", absolute(path)),
+    ]
 
 
 def real_paths(paths: Iterable[str]) -> Iterator[str]:

@@ -408,6 +408,15 @@ def test_every_value_of_a_tag_is_found_in_any_case_and_normal_form(index, tags, 
     assert [track.path for track in index.search_text(words)] == [track.path]
 
 
+@pytest.mark.parametrize(("stored", "given"), [(NFC, NFD), (NFD, NFC)])
+def test_a_path_is_found_in_any_normal_form(index, stored, given):
+    track = dataclasses.replace(some_track(1), path=f"/music/{stored}/{stored}.mp3")
+    index.add_all([(track, unit()), (some_track(2), unit())])
+    assert index.resolve(f"/music/{given}/{given}.mp3").path == track.path
+    assert [found.path for found in index.resolve_all(f"/music/{given}")] == [track.path]
+    assert len(index.storage.ids(Filters(folder=(f"/music/{given}",)))) == 1
+
+
 def test_tracks_are_found_by_the_sizes_of_their_files(filled):
     index, _ = filled
     tracks = index.storage.tracks_of_sizes([3, 7, 1_000])

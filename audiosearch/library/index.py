@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
 from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Totals, Track
-from audiosearch.paths import names_of, real_path, real_paths
+from audiosearch.paths import names_of, normal_forms_of, real_path, real_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -252,15 +252,19 @@ class Index:
         Parameters
         ----------
         name : str
-            A stored path, a path relative to the current folder, ``#ID``, or another path of a
-            stored file, by symbolic links. They are tried in this order.
+            A stored path, a path relative to the current folder, ``#ID``, another path of a
+            stored file, by symbolic links, or a path in another normal form of Unicode. They are
+            tried in this order.
         """
         for path in (name, *names_of(name)):
             if track := self.storage.track_at(path):
                 return track
         if re.fullmatch(r"#[0-9]{1,18}", name):
             return next(self.storage.tracks([int(name[1:])]), None)
-        return self._track_behind_links(name)
+        paths = normal_forms_of(name)
+        return self._track_behind_links(name) or next(
+            filter(None, map(self.storage.track_at, paths)), None
+        )
 
     def _track_behind_links(self, path: str) -> Track | None:
         """Return the track that is stored under a link to a file; None if there is none."""
@@ -286,10 +290,12 @@ class Index:
         if not name:
             raise UsageError("The name of a track is empty.", hint="Enter a path or an #ID.")
         track = self.resolve(name)
-        tracks = [track] if track else self.tracks_in(name)
-        if not tracks:
-            raise self.no_track(name)
-        return tracks
+        if track:
+            return [track]
+        for folder in (name, *normal_forms_of(name)):
+            if tracks := self.tracks_in(folder):
+                return tracks
+        raise self.no_track(name)
 
     def no_track(self, name: str) -> TrackNotFound:
         """Return the error that no track has a name."""
