@@ -44,10 +44,12 @@ def normal_forms_of(path: str) -> list[str]:
     File systems keep names in the form in which they were given, or decompose them. Keyboards
     compose letters.
     """
-    return [
-        unicodedata.normalize("NFC", absolute(path)),
-        unicodedata.normalize("NFD", absolute(path)),
-    ]
+    return [unicodedata.normalize(form, absolute(path)) for form in ("NFC", "NFD")]
+
+
+def folder_names(folder: str) -> list[str]:
+    """Return the paths by which a filter recognizes the files in a folder."""
+    return list(dict.fromkeys([*names_of(folder), *normal_forms_of(folder)]))
 
 
 def real_paths(paths: Iterable[str]) -> Iterator[str]:

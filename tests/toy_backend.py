@@ -19,7 +19,7 @@ from audiosearch.library.backend import Backend, Capability, OpenIndex, Unsuppor
 from audiosearch.library.filters import artist_values, genre_values
 from audiosearch.library.neighbors import drop_excluded, top_k
 from audiosearch.library.track import fold
-from audiosearch.paths import names_of
+from audiosearch.paths import folder_names
 
 if TYPE_CHECKING:
     from audiosearch.types import Int64
@@ -291,7 +291,7 @@ def conditions(track, filters):
             yield number is not None and any(r.min <= number <= r.max for r in ranges)
     if filters.folder:
         prefixes = [
-            os.path.join(name, "") for folder in filters.folder for name in names_of(folder)
+            os.path.join(name, "") for folder in filters.folder for name in folder_names(folder)
         ]
         yield track.path.startswith(tuple(prefixes))
 

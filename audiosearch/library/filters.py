@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import UsageError
-from audiosearch.paths import names_of, normal_forms_of
+from audiosearch.paths import folder_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,9 +177,7 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
             [span.min, span.max] for span in filters.seconds
         ],
         "substr(path, 1, ?) = ?": [
-            _prefix(name)
-            for folder in filters.folder
-            for name in names_of(folder) + normal_forms_of(folder)
+            _prefix(name) for folder in filters.folder for name in folder_names(folder)
         ],
     }
     for clause, values in alternatives.items():

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.milvus.schema import UNKNOWN, coded, folded, key
-from audiosearch.paths import names_of, normal_forms_of
+from audiosearch.paths import folder_names
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -86,8 +85,7 @@ def _conditions(filters: Filters, fields: Container[str]) -> Iterator[str]:
     if filters.seconds:
         yield _any_of(map(_in_seconds, filters.seconds))
     if filters.folder:
-        names = [names_of(folder) + normal_forms_of(folder) for folder in filters.folder]
-        yield _any_of(map(inside, chain.from_iterable(names)))
+        yield _any_of(inside(name) for folder in filters.folder for name in folder_names(folder))
 
 
 def _contains_any(field: str, values: Iterable[str]) -> str:
