@@ -61,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--mutations", 500, "number of damaged files that are added")
     add("--playlists", 300, "number of playlists with random constraints")
     add("--tracks", tracks.LARGE, "number of tracks in a large index")
+    group.addoption("--long", action="store_true", help="also run the tests marked long")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -70,7 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest evaluates -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark slow tests, run them first, and leave out tests of files that are missing.
+    """Mark slow tests, run them first, and leave out long tests and those of missing files.
 
     Slow files run first, so that no worker is left with one of them at the end.
     """
@@ -81,6 +82,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     missing = [
         item for item in items for mark in item.iter_markers("beside") if mark.args[0] in MISSING
     ]
+    if not config.getoption("--long"):
+        missing += [item for item in items if item.get_closest_marker("long")]
     items[:] = [item for item in items if item not in missing]
     config.hook.pytest_deselected(items=missing)
 
@@ -88,12 +91,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print a line for each reason for skipping, and for what was left out."""
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
-    if reasons or MISSING:
+    is_long = terminalreporter.config.getoption("--long")
+    if reasons or MISSING or not is_long:
         terminalreporter.section("not run")
     for reason, number in sorted(reasons.items()):
         terminalreporter.line(f"{number} skipped: {reason.removeprefix('Skipped: ')}")
     for name in sorted(MISSING):
         terminalreporter.line(f"left out: {BESIDE[name]}; ../shared/{name} is missing")
+    if not is_long:
+        terminalreporter.line(
+            "left out: whole trainings of compact, and more widths of pages; see `poe test-long`"
+        )
 
 
 @pytest.fixture(autouse=True)

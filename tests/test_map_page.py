@@ -182,8 +182,15 @@ class TestPage:
         assert before / page.evaluate(width) == pytest.approx(2.0, rel=1e-3)
         assert page.evaluate(PLACE, row) == pytest.approx([x + 10, y], abs=0.5)
 
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    @pytest.mark.parametrize("width", [1280, 390])
+    @pytest.mark.parametrize(
+        ("scheme", "width"),
+        [
+            ("light", 1280),
+            ("dark", 390),
+            pytest.param("light", 390, marks=pytest.mark.long),
+            pytest.param("dark", 1280, marks=pytest.mark.long),
+        ],
+    )
     def test_the_page_is_accessible(self, page, scheme, width):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 844})

@@ -237,6 +237,7 @@ def trained(teacher_path, tmp_path_factory):
     return audio, work, output
 
 
+@pytest.mark.long
 def test_training_gives_a_model_that_queries_run_on(trained, tmp_path, run):
     audio, _, output = trained
     added = run("add", audio, "--model", output / "compact.tflite")
@@ -247,6 +248,7 @@ def test_training_gives_a_model_that_queries_run_on(trained, tmp_path, run):
     assert "# compact" in (output / "compact.md").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 def test_the_exported_model_computes_the_same_as_the_trained_one(trained):
     _, work, output = trained
@@ -264,6 +266,7 @@ def test_the_exported_model_computes_the_same_as_the_trained_one(trained):
     np.testing.assert_allclose(exported.embeddings(values), projected, atol=1e-3 * largest)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
 def test_interrupted_training_continues_to_the_same_weights(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
@@ -288,6 +291,7 @@ def test_interrupted_training_continues_to_the_same_weights(tmp_path, monkeypatc
         student.train(examples, 3, tmp_path / "parts", student.Recipe(n_steps=5, batch_size=8))
 
 
+@pytest.mark.long
 def test_a_folder_of_other_audio_is_rejected(trained, teacher_path, tmp_path):
     _, work, _ = trained
     (tmp_path / "audio" / "other").mkdir(parents=True)
@@ -298,6 +302,7 @@ def test_a_folder_of_other_audio_is_rejected(trained, teacher_path, tmp_path):
     assert "hint: Name another folder" in refused.stderr
 
 
+@pytest.mark.long
 def test_scores_are_printed_as_a_table(trained, teacher_path, tmp_path):
     audio, _, output = trained
     early = tmp_path / "early.tflite"
