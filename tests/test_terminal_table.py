@@ -3,6 +3,7 @@
 import pytest
 from rich.cells import cell_len
 
+from audiosearch.cli.output import Format, show_rows
 from audiosearch.cli.terminal_table import print_table
 
 COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "path")
@@ -96,3 +97,9 @@ def test_a_long_reason_has_a_line_of_its_own(show):
 def test_unknown_lengths_are_empty_and_sizes_have_units(show):
     row = {"id": 1, "seconds": 0.0, "size": 31_234_567, "path": "/a.wav"}
     assert show(80, [row], tuple(row))[3].split() == ["1", "31.2", "MB", "/a.wav"]
+
+
+def test_a_table_without_rows_is_not_shown(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    show_rows([], key="tracks", columns=("id", "path"), output=Format.TABLE)
+    assert capsys.readouterr().out == ""

@@ -69,7 +69,7 @@ def show_rows(
             print_json(row, indent=None)
     elif output is Format.CSV:
         _write_csv(rows, columns)
-    elif sys.stdout.isatty():
+    elif rows and sys.stdout.isatty():
         from audiosearch.cli.terminal_table import print_table
 
         print_table(rows, columns)
