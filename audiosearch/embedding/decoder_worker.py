@@ -98,7 +98,7 @@ class DecodeSummary:
     seconds : float
         Length in seconds: as declared, or else as far as the file was decoded.
     warning : str or None
-        What is wrong with the file, such as a missing end or silence; None if nothing is.
+        Fault of the file, such as a missing end or silence; None if it has none.
     tags : Tags
     """
 

@@ -39,7 +39,7 @@ class Embedding:
     seconds : float
         Length in seconds: as declared, or else as far as the file was decoded.
     warning : str or None
-        What is wrong with the file, such as a missing end or silence; None if nothing is.
+        Fault of the file, such as a missing end or silence; None if it has none.
     """
 
     vector: Float32
@@ -61,7 +61,7 @@ class DecodedClip(Protocol):
 
     @property
     def warning(self) -> str | None:
-        """What is wrong with the file, such as a missing end or silence; None if nothing is."""
+        """Fault of the file, such as a missing end or silence; None if it has none."""
 
 
 class Embedder:

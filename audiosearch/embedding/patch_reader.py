@@ -38,7 +38,7 @@ class PatchReader:
     seconds : float
         Length of the file, valid once the stream has ended.
     warning : str or None
-        What is wrong with the file, if anything: only part of it was read, or its samples are
+        Fault of the file; None if it has none. Only part of it was read, or its samples are
         silent or out of range. Valid once the stream has ended.
 
     Raises
