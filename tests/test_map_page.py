@@ -4,8 +4,8 @@ import math
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from screens import SCREENS, serious_violations
 from test_map import a_map, filled
 
 from audiosearch.soundmap import draw
@@ -182,15 +182,7 @@ class TestPage:
         assert before / page.evaluate(width) == pytest.approx(2.0, rel=1e-3)
         assert page.evaluate(PLACE, row) == pytest.approx([x + 10, y], abs=0.5)
 
-    @pytest.mark.parametrize(
-        ("scheme", "width"),
-        [
-            ("light", 1280),
-            ("dark", 390),
-            pytest.param("light", 390, marks=pytest.mark.long),
-            pytest.param("dark", 1280, marks=pytest.mark.long),
-        ],
-    )
+    @pytest.mark.parametrize(("scheme", "width"), SCREENS)
     def test_the_page_is_accessible(self, page, scheme, width):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 844})
@@ -198,9 +190,7 @@ class TestPage:
         page.locator("#search").press("Enter")
         expect(page.locator("#selected li")).to_have_count(5)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        violations = Axe().run(page).response["violations"]
-        serious = [v for v in violations if v["impact"] in {"serious", "critical"}]
-        assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in serious] == []
+        assert serious_violations(page) == []
 
     def test_a_color_of_the_legend_can_be_selected(self, page):
         page.locator("#color").select_option("artist")

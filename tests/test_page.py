@@ -3,8 +3,8 @@
 import queue
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from screens import SCREENS, serious_violations
 from served import EVIL, serving
 
 from audiosearch import defaults
@@ -398,15 +398,7 @@ def test_the_api_key_is_requested_once(browser, served):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize(
-    ("scheme", "width"),
-    [
-        ("light", 1280),
-        ("dark", 390),
-        pytest.param("light", 390, marks=pytest.mark.long),
-        pytest.param("dark", 1280, marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize(("scheme", "width"), SCREENS)
 def test_every_view_is_accessible(page, served, view, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 844})
@@ -423,9 +415,3 @@ def test_every_view_is_accessible(page, served, view, scheme, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for frame in page.frames:
         assert serious_violations(frame) == []
-
-
-def serious_violations(frame):
-    violations = Axe().run(frame).response["violations"]
-    serious = [one for one in violations if one["impact"] in {"serious", "critical"}]
-    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious]
