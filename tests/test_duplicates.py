@@ -352,3 +352,8 @@ def test_a_playlist_has_a_recording_once_where_prints_are_known(
     )
     result = playlist(location, request)
     assert {Path(track.path).name for track in result.tracks} == expected
+
+
+def test_an_empty_index_has_no_duplicates(tmp_path):
+    with Index(tmp_path / "index", spec=SPEC) as index:
+        assert duplicates(index) == []

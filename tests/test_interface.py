@@ -372,6 +372,13 @@ def test_tracks_are_found_by_the_hashes_of_their_content_and_of_their_audio(inde
     }
 
 
+def test_a_track_is_found_once_by_two_of_its_hashes(index):
+    index.add(dataclasses.replace(some_track(1), content_hash="a", audio_hash="b"), unit())
+    many = [f"{number:032x}" for number in range(2_000)]
+    found = index.tracks_of(["a", *many, "b"])
+    assert [len(found["a"]), len(found["b"])] == [1, 1]
+
+
 def test_artists_of_all_tracks_include_album_artists(index):
     track = dataclasses.replace(some_track(1), artist="Band; Singer", album_artist="Various")
     index.add_all([(track, unit()), (some_track(2), unit())])

@@ -103,6 +103,7 @@ def test_an_older_collection_in_milvus_can_be_read_and_changed(tmp_path, monkeyp
         filled(location)
     with Index(location) as index:
         assert len(index.storage.ids(Filters(artist=("SINGER",)))) == 1
+        assert len(list(index.storage.tracks_of_sizes([some_track(1).size]))) == 1
         assert len(index.storage.ids(Filters(artist=("band; singer",)))) == 1
         track = next(track for track in index if track.artist == "Singer")
         assert (track.audio_hash, index.storage.hashes()) == ("", {f"{n:032x}" for n in range(3)})

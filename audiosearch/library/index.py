@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
 from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Totals, Track
-from audiosearch.paths import names_of, normal_forms_of, real_path, real_paths
+from audiosearch.paths import absolute, names_of, normal_forms_of, real_path, real_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -252,16 +252,16 @@ class Index:
         Parameters
         ----------
         name : str
-            A stored path, a path relative to the current folder, ``#ID``, another path of a
-            stored file, by symbolic links, or a path in another normal form of Unicode. They are
-            tried in this order.
+            A stored path, a path relative to the current folder, with or without symbolic links,
+            ``#ID``, the path of a file that is stored under a link, or a path in another normal
+            form of Unicode. They are tried in this order.
         """
         for path in (name, *names_of(name)):
             if track := self.storage.track_at(path):
                 return track
         if re.fullmatch(r"#[0-9]{1,18}", name):
             return next(self.storage.tracks([int(name[1:])]), None)
-        paths = normal_forms_of(name)
+        paths = (path for path in normal_forms_of(name) if path != absolute(name))
         return self._track_behind_links(name) or next(
             filter(None, map(self.storage.track_at, paths)), None
         )
@@ -306,7 +306,8 @@ class Index:
 
     def tracks_in(self, folder: str) -> list[Track]:
         """Return the tracks in a folder, which may be a link, and in its subfolders."""
-        return [track for name in names_of(folder) for track in self.storage.tracks_under(name)]
+        tracks = (track for name in names_of(folder) for track in self.storage.tracks_under(name))
+        return list({track.id: track for track in tracks}.values())
 
     def search_text(self, words: str, *, limit: int = 20, offset: int = 0) -> list[Track]:
         """Return tracks with all words in their tags or path, best first.
@@ -320,7 +321,7 @@ class Index:
     def tracks_of(self, hashes: Iterable[str]) -> dict[str, list[Track]]:
         """Return the tracks that have each hash, of their content or their audio, by hash."""
         result: dict[str, list[Track]] = {digest: [] for digest in hashes}
-        for track in self.storage.tracks_of(list(result)):
+        for track in {t.id: t for t in self.storage.tracks_of(list(result))}.values():
             for digest in result.keys() & {track.content_hash, track.audio_hash}:
                 result[digest].append(track)
         return result

@@ -99,8 +99,9 @@ class DuplicateSearch:
         self._index, self._threshold, self._n_jobs = index, threshold, n_jobs
         self._contents = _contents(index)
         vectors = np.array([content.vector for content in self._contents], dtype=np.float32)
+        vectors = vectors.reshape(-1, index.spec.dimension)
         seconds = np.array([content.tracks[0].seconds for content in self._contents])
-        self._pairs = candidate_pairs(vectors.reshape(len(seconds), -1), seconds)
+        self._pairs = candidate_pairs(vectors, seconds)
         self._prints: dict[int, SpectralPrint] = {}  # by position in the contents
         self._unread: dict[str, tuple[int, Track]] = {}
         self.n_unread = 0

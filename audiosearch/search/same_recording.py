@@ -37,10 +37,15 @@ class KnownPrints:
     Parameters
     ----------
     index : Index
+
+    Attributes
+    ----------
+    has_prints : bool
+        Whether the index keeps any.
     """
 
     def __init__(self, index: Index) -> None:
-        self._index, self._has_prints = index, index.has_prints()
+        self._index, self.has_prints = index, index.has_prints()
         self._prints: dict[str, SpectralPrint | None] = {}  # by hash
         self._results: dict[frozenset[str], bool | None] = {}  # by a pair of hashes
 
@@ -48,7 +53,7 @@ class KnownPrints:
         """Return whether two tracks hold the same recording; None if a print is unknown."""
         if track.sound_hash and track.sound_hash == other.sound_hash:
             return True
-        if not self._has_prints:
+        if not self.has_prints:
             return None
         key = frozenset((track.sound_hash, other.sound_hash))
         if key not in self._results:
@@ -92,6 +97,8 @@ def same_recordings(
     ndarray of int64, shape (n_same,)
         Ascending positions in ``others``.
     """
+    if prints is not None and not prints.has_prints:
+        prints = None
     near: Int64 = np.flatnonzero(cosines >= (SAME_COSINE if prints is None else MIN_COSINE))
     seconds = np.array([others[position].seconds for position in near.tolist()])
     is_same = _is_same_by_embedding(track.seconds, seconds, cosines[near])

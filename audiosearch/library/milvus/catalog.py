@@ -175,7 +175,7 @@ class MilvusCatalog(MilvusVectors):
     def tracks_of_sizes(self, sizes: Sequence[int]) -> Iterator[Track]:
         """Yield the tracks whose files had one of the given sizes, in bytes."""
         for batch in batches(sizes):
-            rows = self.iterate(self.collection, one_of("size", batch), list(TRACK_FIELDS))
+            rows = self.iterate(self.collection, one_of("size", batch), self._track_fields)
             yield from map(track_of, rows)
 
     def _tracks_where(self, condition: str) -> list[Track]:

@@ -43,8 +43,8 @@ class PrintTable:
     def has_prints(self) -> bool:
         """Return whether any prints are stored."""
         with self._database.errors():
-            table = self._database.db.table("prints")
-            return table.exists() and table.count > 0  # an older version's index has no such table
+            is_older = not self._database.db.table("prints").exists()  # an older version's index
+        return not is_older and bool(self._database.rows("SELECT 1 FROM prints LIMIT 1"))
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
         """Store prints by hash. Those of files that are no longer tracks are removed."""
