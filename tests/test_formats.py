@@ -279,6 +279,13 @@ def test_an_xspf_is_read_in_any_namespace_and_from_its_base(tmp_path, document, 
     assert (entry.path, entry.title) == (path, "T")
 
 
+@pytest.mark.parametrize("encoding", ["GBK", "Shift_JIS", "nonsense"])
+def test_an_xspf_that_declares_an_encoding_unknown_to_the_parser_is_read(tmp_path, encoding):
+    document = f'<?xml version="1.0" encoding="{encoding}"?><playlist>{XSPF_TRACK}</playlist>'
+    (entry,) = read(tmp_path, "x.xspf", document)
+    assert entry.title == "T"
+
+
 def test_all_locations_of_a_track_are_kept(tmp_path):
     locations = "".join(f"<location>{name}</location>" for name in ("", "a.mp3", " b%20c.mp3 "))
     (entry,) = read(tmp_path, "x.xspf", f"<playlist><track>{locations}</track></playlist>")

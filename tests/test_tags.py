@@ -336,6 +336,14 @@ def test_a_file_that_ffmpeg_cannot_read_has_no_hash_of_its_audio(tmp_path, conte
     assert audio_hash(str(path)) == ""
 
 
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x10000000])
+def test_an_mp3_with_a_damaged_ape_footer_is_added(tmp_path, place, size):
+    path = encoded(tmp_path / "a.mp3", melody(2.0, RATE))
+    footer = b"APETAGEX" + (2000).to_bytes(4, "little") + size.to_bytes(4, "little") + bytes(16)
+    path.write_bytes(path.read_bytes() + footer)
+    assert status_of(path, place) is Status.ADDED
+
+
 @pytest.mark.parametrize("suffix", ["wav", "m4a"])
 def test_a_file_with_sound_that_ffmpeg_does_not_see_has_no_hash_of_its_audio(tmp_path, suffix):
     first, second = (

@@ -73,6 +73,12 @@ def test_paths_separated_by_nul_contradict_another_format(tracks, run, command, 
     assert "can't be combined" in result.stderr
 
 
+def test_a_number_of_tracks_and_a_length_contradict_each_other(run):
+    refused = run("playlist", "a.wav", "-n", "2", "--length", "45")
+    assert refused.exit_code == 2
+    assert "-n can't be combined with this --length." in refused.stderr
+
+
 def test_paths_separated_by_nul_agree_with_the_format_paths(tracks, run):
     expected = "/music/1.mp3\0"
     assert run("--index", "library", "list", "-0").stdout == expected

@@ -31,13 +31,17 @@ def read_apev2(path: str) -> dict[str, list[str]]:
     with open(path, "rb") as file:
         items = _items(file)
     result: dict[str, list[str]] = {}
-    while len(items) > 8:
-        n_bytes, flags = struct.unpack_from("<II", items)
-        name, _, rest = items[8:].partition(b"\0")
+    start = 0
+    while start + 8 < len(items):
+        n_bytes, flags = struct.unpack_from("<II", items, start)
+        name_end = items.find(b"\0", start + 8)
+        if name_end <= start + 8:  # an item has a name
+            break
+        name = items[start + 8 : name_end].decode(errors="replace").lower()
+        start = name_end + 1 + n_bytes
         if flags & _KIND_BITS == _IS_TEXT:
-            text = rest[:n_bytes].decode(errors="replace")
-            result.setdefault(name.decode(errors="replace").lower(), []).extend(text.split("\0"))
-        items = rest[n_bytes:]
+            text = items[name_end + 1 : start].decode(errors="replace")
+            result.setdefault(name, []).extend(text.split("\0"))
     return result
 
 

@@ -188,7 +188,7 @@ def sound_chunks(file: BinaryIO) -> list[Chunk]:
     if (head[:4], head[8:11]) not in {(b"RIFF", b"WAV"), (b"FORM", b"AIF")}:
         return []
     position = 12
-    while len(header := file.read(8)) == 8:
+    while len(header := file.read(8)) == 8 and header[:4] != bytes(4):  # zeros are no chunk
         n_bytes = int.from_bytes(header[4:], order)
         if header[:4] in _SOUND_CHUNKS:
             chunks.append(Chunk(header[:4], position + 8, n_bytes, order))

@@ -48,10 +48,7 @@ class MpegLength(Enum):
 def mpeg_length(path: str) -> MpegLength:
     """Return the source of libmpg123's length of a file."""
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        start = _skip_id3(file.read(10))
-        head = _read(file, start, _TOLERANCE_BYTES)
-        tail = _read(file, max(0, size - _ID3V1_BYTES - _APE_FOOTER_BYTES), _TOLERANCE_BYTES)
+        size, start, head, tail = _ends(file)
         declared = _declared_bytes(head)
         if declared is not None:
             is_whole = size - _tag_bytes(tail) - start <= declared + _TOLERANCE_BYTES
@@ -69,18 +66,27 @@ def frames_span(path: str) -> tuple[int, int] | None:
     Returns
     -------
     (int, int) or None
-        None if the file doesn't start with a tag or a frame.
+        None unless two Layer III frames follow the start or the ID3v2 tag, or if nothing is left
+        between the tags.
     """
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        start = _skip_id3(file.read(10))
-        head = _read(file, start, _TOLERANCE_BYTES)
-        tail = _read(file, max(0, size - _ID3V1_BYTES - _APE_FOOTER_BYTES), _TOLERANCE_BYTES)
+        size, start, head, tail = _ends(file)
     first = _frame(head, 0)
     if first is None or _frame(head, first[1]) is None:
         return None
     has_header = any(name in head[: first[1]] for name in (b"Xing", b"Info", b"VBRI"))
-    return start + (first[1] if has_header else 0), size - _tag_bytes(tail)
+    sound_start = start + (first[1] if has_header else 0)
+    sound_end = size - _tag_bytes(tail)
+    return (sound_start, sound_end) if sound_start < sound_end else None
+
+
+def _ends(file: BinaryIO) -> tuple[int, int, bytes, bytes]:
+    """Return the size, the end of the ID3v2 tag, the bytes after it, and the last bytes."""
+    size = os.fstat(file.fileno()).st_size
+    start = _skip_id3(file.read(10))
+    head = _read(file, start, _TOLERANCE_BYTES)
+    tail = _read(file, max(0, size - _ID3V1_BYTES - _APE_FOOTER_BYTES), _TOLERANCE_BYTES)
+    return size, start, head, tail
 
 
 def _read(file: BinaryIO, position: int, n_bytes: int) -> bytes:

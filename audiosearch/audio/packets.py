@@ -15,7 +15,8 @@ _READ_BYTES = 1 << 18
 def audio_hash(path: str) -> str:
     """Return the hash of a file's audio packets, and of what decoders know besides them.
 
-    Nothing is decoded. Files with the same hash decode to the same samples.
+    Nothing is decoded. Files with the same hash have the same sound. Only the silence that an
+    encoder adds at the start or end may be cut differently.
 
     Returns
     -------

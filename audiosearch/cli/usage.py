@@ -20,6 +20,7 @@ _CONTRADICTIONS: dict[tuple[str, str], Any] = {
     ("null", "output"): Format.PATHS,
     ("per_patch", "pooling"): None,
     ("per_patch", "normalize"): False,
+    ("n_tracks", "length"): None,
 }
 
 
@@ -72,7 +73,7 @@ def usage_message(error: Any, args: Sequence[str]) -> str:
         The command line. Of a long option with a single dash, the error only has one letter.
     """
     if not hasattr(error, "possibilities"):
-        return str(error.format_message())
+        return " ".join(str(error.format_message()).split())
     name = error.option_name
     if not name.startswith("--"):
         name = next((arg for arg in args if arg.startswith(name)), name)

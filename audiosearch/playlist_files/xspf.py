@@ -83,10 +83,10 @@ def _parsed(content: bytes) -> tuple[ET.Element | None, str | None]:
     try:
         for _, element in iterparse(BytesIO(content), events=("start",)):
             root = element if root is None else root
-    except ET.ParseError as exc:
-        return root, str(exc)
     except DefusedXmlException as exc:
         raise ValueError(str(exc)) from exc
+    except (ET.ParseError, LookupError, ValueError) as exc:  # the last two: unknown encodings
+        return root, str(exc)
     return root, None
 
 

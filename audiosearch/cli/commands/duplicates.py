@@ -76,6 +76,8 @@ def _read(search: DuplicateSearch) -> None:
             f"Only the bytes of {counted(search.n_unread, 'track')} can be compared: the files are "
             "missing, or at a URL."
         )
+    if not len(search):
+        return
     try:
         with IngestProgress(stderr(), len(search), lambda: search.audio_seconds) as bar:
             for path, error in search:
