@@ -26,7 +26,7 @@ import numpy as np
 from audiosearch.audio.file_stat import read_file_stat
 from audiosearch.audio.packets import audio_hash
 from audiosearch.audio.tags import Tags, read_tags
-from audiosearch.embedding.confinement import MAX_MEMORY_BYTES, confine
+from audiosearch.confinement import MAX_MEMORY_BYTES, confine
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiosearch import child_process
+from audiosearch.audio.transcode import FAULTY, FULL
 from audiosearch.errors import AudioError, AudiosearchError, StorageFull, TrackNotFound
 from audiosearch.paths import is_url
-from audiosearch.web.transcode import FAULTY, FULL
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track
@@ -144,7 +144,7 @@ async def _write_copy(track: Track, path: Path, target: Path) -> None:
 async def _transcoder_status(path: Path, descriptor: int) -> int | None:
     """Transcode a file into an open one; return the exit status, None if it takes too long."""
     process = await child_process.start_async(
-        *("audiosearch.web.transcode", os.path.abspath(path), str(descriptor)),
+        *("audiosearch.audio.transcode", os.path.abspath(path), str(descriptor)),
         pass_fds=[descriptor],
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

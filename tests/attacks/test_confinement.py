@@ -94,7 +94,7 @@ def test_a_transcoder_is_confined_too(tmp_path):
     os.mkfifo(tmp_path / "waits")
     with (tmp_path / "copy.mp3").open("wb") as copy:
         process = child_process.start(
-            *("audiosearch.web.transcode", str(tmp_path / "waits"), str(copy.fileno())),
+            *("audiosearch.audio.transcode", str(tmp_path / "waits"), str(copy.fileno())),
             pass_fds=[copy.fileno()],
         )
     status = Path(f"/proc/{process.pid}/status")
