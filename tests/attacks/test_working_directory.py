@@ -66,11 +66,13 @@ def world(tmp_path_factory: pytest.TempPathFactory):
         files = root / "out" / "vectors.npy", root / "out" / "tracks.jsonl"
         import_vectors(root / "other", *files, model="other")
         ids = {os.path.basename(track.path): track.id for track in index}
+    hostile = hostile_folder(root / "hostile", EVERYTHING - PYTHONS_OWN)
+    (hostile / "matplotlibrc").write_text("text.usetex: True")  # runs LaTeX
     return SimpleNamespace(
         root=root,
         music=music,
         ids=ids,
-        hostile=hostile_folder(root / "hostile", EVERYTHING - PYTHONS_OWN),
+        hostile=hostile,
     )
 
 
