@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
+import numpy as np
 import pytest
 from served import serving
 from sounds import encode, melody, noise, tone, write
@@ -45,7 +46,7 @@ def hostile_folder(folder: Path, names: set[str]) -> Path:
 def marks(folder: Path) -> str:
     """Names of the hostile modules that ran."""
     file = folder.with_suffix(".marks")
-    return file.read_text() if file.exists() else ""
+    return (file.read_text() if file.exists() else "") + "cache " * (folder / "cache").exists()
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,12 @@ def world(tmp_path_factory: pytest.TempPathFactory):
         files = root / "out" / "vectors.npy", root / "out" / "tracks.jsonl"
         import_vectors(root / "other", *files, model="other")
         ids = {os.path.basename(track.path): track.id for track in index}
+    np.save(root / "many.npy", np.random.default_rng(0).standard_normal((60, 8)))
+    (root / "many.json").write_text(json.dumps([{"path": f"/{number}"} for number in range(60)]))
+    import_vectors(root / "many", root / "many.npy", root / "many.json")
     hostile = hostile_folder(root / "hostile", EVERYTHING - PYTHONS_OWN)
     (hostile / "matplotlibrc").write_text("text.usetex: True")  # runs LaTeX
+    (hostile / ".numba_config.yaml").write_text("cache_dir: cache")  # unpickles what is there
     return SimpleNamespace(
         root=root,
         music=music,
@@ -83,7 +88,8 @@ COMMAND_LINES = [
     pytest.param("query {root}/clip.wav", id="query"),
     pytest.param("playlist #1 -n 2 --index {index}", id="playlist"),
     pytest.param("duplicates", id="duplicates"),
-    pytest.param("map -o {out}/map.png", marks=SLOW, id="map"),
+    pytest.param("map -o {out}/map.png", marks=SLOW, id="map as an image"),
+    pytest.param("map -o {out}/map.html --index {root}/many", marks=SLOW, id="map by UMAP"),
     pytest.param("evaluate --by folder", id="evaluate"),
     pytest.param("embed {root}/clip.wav --model compact", id="embed"),
     pytest.param("embed {root}/clip.wav --weights {root}/not.ckpt", marks=SLOW, id="conversion"),
