@@ -12,17 +12,15 @@ import contextlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.import_path import safe_path
+from audiosearch.import_path import PACKAGES_FOLDER, safe_path
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator, Mapping
 
 _ROOT = os.path.abspath(os.sep)  # always exists, and only the administrator can write to it
-_PACKAGES_FOLDER = os.fspath(Path(__file__).parents[1])
 #: Variables from which Python and the system's linker take folders with code.
 _CODE_FOLDERS = (
     *("LD_LIBRARY_PATH", "PATH"),
@@ -90,7 +88,7 @@ def outside_working_directory() -> Iterator[None]:
 
 def _command(module: str, arguments: tuple[str, ...]) -> list[str]:
     # Not by -m, because pickled classes must belong to the module's name, not to __main__.
-    path = [*safe_path(), _PACKAGES_FOLDER]
+    path = [*safe_path(), PACKAGES_FOLDER]
     program = f"import sys; sys.path[:] = {path!a}; from {module} import main; sys.exit(main())"
     return [sys.executable, "-c", program, *arguments]
 

@@ -8,7 +8,8 @@ could run such a file.
 import os
 import sys
 
-_PACKAGES_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+#: The folder of the package audiosearch, usually site-packages.
+PACKAGES_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def safe_path() -> list[str]:
@@ -38,4 +39,4 @@ def _installed() -> list[str]:
     """Return the folders of installed packages."""
     site = sys.modules.get("site")  # absent after python -S
     folders = [] if site is None else [*site.getsitepackages(), str(site.USER_SITE)]
-    return [*folders, _PACKAGES_FOLDER]
+    return [*folders, PACKAGES_FOLDER]
