@@ -76,7 +76,7 @@ class DecoderProcess:
         file: str | int,
         *,
         excerpt_seconds: float | None,
-        deadline: float | None = None,
+        max_seconds: float | None = None,
         is_new_content: Callable[[FileStat], bool] = lambda _: True,
         is_new_audio: Callable[[str], bool] | None = None,
     ) -> Iterator[Float32 | DecodeSummary | Tags]:
@@ -88,8 +88,8 @@ class DecoderProcess:
             Path, or descriptor of an open file. Only Linux reads files by descriptor.
         excerpt_seconds : float or None
             Decode only about this much of the file; None for all of it.
-        deadline : float, optional
-            Time, as `time.monotonic` counts it, at which decoding is stopped. Nothing that the file
+        max_seconds : float, optional
+            Time limit, from now until the last result has been taken. Nothing that the file
             declares changes it. Default: by the file's size, see `time_limit`.
         is_new_content : callable
             Receives the file's size, modification time and content hash. If it returns False, the
@@ -112,8 +112,9 @@ class DecoderProcess:
         """
         if self._process.poll() is not None:
             self._start()
-        if deadline is None:
-            deadline = time.monotonic() + time_limit(_size(file), self._timeout_seconds)
+        if max_seconds is None:
+            max_seconds = time_limit(_size(file), self._timeout_seconds)
+        deadline = time.monotonic() + max_seconds
         path = file if isinstance(file, str) else _UNNAMED
         self._request(file, excerpt_seconds, has_audio_hash=is_new_audio is not None)
         while True:

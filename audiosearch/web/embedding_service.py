@@ -132,26 +132,29 @@ class EmbeddingService:
 
     def _embed(self, work: _Work) -> Embedding:
         """Embed an upload. Run by a thread."""
-        deadline = time.monotonic() + self._limits.embedding_seconds
         work.process = work.process or DecoderProcess()
         if work.is_canceled:  # before there was a process to kill
             work.process.kill()
+        started = time.monotonic()
         try:
             with _readable(work.stream) as file:
-                return self._embed_file(work.process, file, deadline=deadline)
+                return self._embed_file(work.process, file)
         except AudioError as exc:
-            hint = "Send an excerpt." if time.monotonic() >= deadline else exc.hint
+            is_late = time.monotonic() - started > self._limits.embedding_seconds
+            hint = "Send an excerpt." if is_late else exc.hint
             raise AudioError(_NAME, exc.reason, hint=hint) from exc
         except BaseException:  # the process may still decode a file that nobody waits for
             work.cancel()
             raise
 
-    def _embed_file(
-        self, process: DecoderProcess, file: str | int, *, deadline: float
-    ) -> Embedding:
+    def _embed_file(self, process: DecoderProcess, file: str | int) -> Embedding:
         pool = RunningPool()
         summary: Any = None
-        messages = process.read(file, excerpt_seconds=self._excerpt_seconds, deadline=deadline)
+        messages = process.read(
+            file,
+            excerpt_seconds=self._excerpt_seconds,
+            max_seconds=self._limits.embedding_seconds,
+        )
         for message in messages:
             if isinstance(message, np.ndarray):
                 with self._lock:
