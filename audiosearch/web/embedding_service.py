@@ -97,6 +97,7 @@ class EmbeddingService:
             except asyncio.CancelledError:
                 work.cancel()
                 await asyncio.wait([done])  # the stream is in use until then
+                done.exception()  # or asyncio would report that nobody asked for it
                 raise
         finally:
             self._end(work)

@@ -58,7 +58,7 @@ class Limits:
     embedding_seconds: float = 60.0
     waiting_seconds: float = 60.0
     waiting_uploads: int = 256
-    held_upload_bytes: int = 2**30
+    held_upload_bytes: int = 512 * 2**20
 
 
 class RequestError(HTTPException):
