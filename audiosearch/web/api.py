@@ -121,10 +121,8 @@ async def query(
 ) -> schemas.Hits:
     """Find the tracks that sound most like the average of the given clips and tracks."""
 
-    async def embed_all() -> list[Embedding]:
-        return [
-            await shared.embedding.embed(clip.file) for clip in file
-        ]  # stops at the first error
+    async def embed_all() -> list[Embedding]:  # one by one, up to the first error
+        return [await shared.embedding.embed(clip.file) for clip in file]
 
     embeddings = await unless_left(request.receive, embed_all()) if file else []
     options = SearchOptions(whiten=whiten)

@@ -53,7 +53,7 @@ class HeldUploads:
             n_more = len(message.get("body", b""))
             n_bytes += n_more
             self._left_bytes -= n_more
-            if self._left_bytes < 0:
+            if n_more and self._left_bytes < 0:
                 raise busy()
             return message
 
