@@ -18,6 +18,15 @@ from audiosearch import Index, add
 
 EVIL = "<img src=x onerror=alert(1)>"
 
+#: `audiosearch` with other limits of requests.
+PROGRAM = """
+from functools import partial
+from audiosearch.__main__ import main
+from audiosearch.web import app
+app.Limits = partial(app.Limits, **{limits})
+main()
+"""
+
 
 @dataclass(frozen=True)
 class Served:
@@ -58,12 +67,24 @@ def library(folder: Path) -> dict[str, int]:
 
 @contextlib.contextmanager
 def serving(
-    folder: Path, ids: dict[str, int], *options: str, index: str | None = None
+    folder: Path,
+    ids: dict[str, int],
+    *options: str,
+    index: str | None = None,
+    limits: dict[str, float] | None = None,
+    env: dict[str, str] | None = None,
 ) -> Iterator[Served]:
-    """Serve a library, or another index, until the end of the block."""
-    command = [sys.executable, "-m", "audiosearch", "serve", "--port", "0", *options]
+    """Serve a library, or another index, until the end of the block.
+
+    Limits are those of `audiosearch.web.security.Limits`.
+    """
+    program = ["-c", PROGRAM.format(limits=limits)] if limits else ["-m", "audiosearch"]
+    command = [sys.executable, *program, "serve", "--port", "0", *options]
     with subprocess.Popen(
-        [*command, "--index", index or folder / "index"], stderr=subprocess.PIPE, text=True
+        [*command, "--index", index or folder / "index"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | (env or {}),
     ) as process:
         try:
             said = process.stderr.readline()

@@ -1,5 +1,6 @@
 """The HTTP interface gives the same results as the command line, and reveals no paths."""
 
+import asyncio
 import base64
 import contextlib
 import io
@@ -20,7 +21,10 @@ from served import EVIL, serving
 from sounds import noise, write
 
 from audiosearch import Embedder, Index, add, defaults, similar
+from audiosearch.models.registry import compact
 from audiosearch.playlist_files import read_playlist
+from audiosearch.web import Limits
+from audiosearch.web.embedding_service import EmbeddingService
 
 
 @pytest.fixture
@@ -404,3 +408,15 @@ def test_a_long_clip_is_embedded_whole(api, tmp_path):
     path = write(tmp_path / "long.wav", noise(60.0))
     result = api.post("/embed", files=upload(path)).json()["embedding"]
     np.testing.assert_allclose(result, Embedder("compact").embed(path).vector, atol=1e-5)
+
+
+def test_a_clip_is_embedded_where_descriptors_cannot_be_read(served, monkeypatch):
+    async def embedded(path):
+        service = EmbeddingService(compact(), None, limits=Limits())
+        with path.open("rb") as stream, contextlib.closing(service):
+            return await service.embed(stream)
+
+    clip = served.clip("hiss.flac")
+    monkeypatch.setattr("audiosearch.web.embedding_service._READS_DESCRIPTORS", False)
+    vector = asyncio.run(embedded(clip)).vector
+    np.testing.assert_allclose(vector, Embedder("compact").embed(clip).vector, atol=1e-6)

@@ -11,17 +11,13 @@ import subprocess
 import threading
 import time
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import send_handle
 from typing import TYPE_CHECKING, Any
 
 from audiosearch import child_process
 from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.tags import Tags
-from audiosearch.embedding.decoder_worker import (
-    AudioHash,
-    DecodeRequest,
-    DecodeSummary,
-    FileOpened,
-)
+from audiosearch.embedding.decoder_worker import AudioHash, DecodeRequest, DecodeSummary
 from audiosearch.errors import AudioError, AudiosearchError
 
 if TYPE_CHECKING:
@@ -29,12 +25,15 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32
 
-#: Time limit for decoding a file, in seconds; the file's own length is added to it.
+#: Time limit for decoding and embedding a small file, in seconds.
 TIMEOUT_SECONDS = 60.0
+#: Size, in bytes, for which that time is added again: a second for 2 KB.
+BYTES_PER_TIMEOUT = 120_000
+#: Time limit of the largest files, in seconds.
+MAX_SECONDS = 12 * 3_600.0
 
-_MIN_DISK_SPEED = 1e6  # bytes per second, for each of many processes that read at once
 _MAX_POLL_MS = 2**31 - 1
-_MIN_BYTES_PER_SECOND, _ASSUMED_BYTES_PER_SECOND = 125.0, 2_000.0  # of audio files
+_UNNAMED = "the file"  # name of a file without a path, in error messages
 _SEND_BUFFER_BYTES = 1 << 20  # two messages, so that decoding goes on while one is being read
 _HINT = "Export it again from a program that can play it, or try again with --retry."
 #: Environment of decoder processes. They share the cores, so each uses one thread: by default
@@ -50,7 +49,7 @@ class DecoderProcess:
     Parameters
     ----------
     timeout_seconds : float
-        Time limit for a file; the file's own length is added to it.
+        Time limit for a small file; it grows with the size.
 
     Raises
     ------
@@ -66,9 +65,10 @@ class DecoderProcess:
 
     def read(
         self,
-        path: str,
+        file: str | int,
         *,
         excerpt_seconds: float | None,
+        max_seconds: float | None = None,
         is_new_content: Callable[[FileStat], bool] = lambda _: True,
         is_new_audio: Callable[[str], bool] | None = None,
     ) -> Iterator[Float32 | DecodeSummary | Tags]:
@@ -76,9 +76,13 @@ class DecoderProcess:
 
         Parameters
         ----------
-        path : str
+        file : str or int
+            Path, or descriptor of an open file. Only Linux reads files by descriptor.
         excerpt_seconds : float or None
             Decode only about this much of the file; None for all of it.
+        max_seconds : float, optional
+            Time limit, from now until the last result has been taken. Nothing that the file
+            declares changes it. Default: by the file's size, see `time_limit`.
         is_new_content : callable
             Receives the file's size, modification time and content hash. If it returns False, the
             file is not decoded and nothing is yielded. Default: always decode.
@@ -100,12 +104,13 @@ class DecoderProcess:
         """
         if self._process.poll() is not None:
             self._start()
-        size = _size(path)
-        left_seconds = self._timeout_seconds + size / _MIN_DISK_SPEED
-        has_audio_hash = is_new_audio is not None
-        self._send(path, DecodeRequest(os.path.abspath(path), excerpt_seconds, has_audio_hash))
+        if max_seconds is None:
+            max_seconds = time_limit(_size(file), self._timeout_seconds)
+        deadline = time.monotonic() + max_seconds
+        path = file if isinstance(file, str) else _UNNAMED
+        self._request(file, excerpt_seconds, has_audio_hash=is_new_audio is not None)
         while True:
-            message, left_seconds = self._receive(path, left_seconds)
+            message = self._receive(path, deadline)
             if isinstance(message, AudioError):
                 raise AudioError(path, message.reason, hint=message.hint)
             if isinstance(message, FileStat):
@@ -114,8 +119,6 @@ class DecoderProcess:
                     return
             elif isinstance(message, AudioHash):
                 self._send(path, is_new_audio is None or is_new_audio(message.digest))
-            elif isinstance(message, FileOpened):
-                left_seconds += _plausible_seconds(message.seconds, size)
             else:
                 yield message
                 if isinstance(message, (DecodeSummary, Tags)):
@@ -123,10 +126,29 @@ class DecoderProcess:
 
     def close(self) -> None:
         """Kill the process, even if it is decoding. May be called from any thread."""
+        self.kill()
+        self._process.wait()
+
+    def kill(self) -> None:
+        """Kill the process without waiting for its end; a `read` in progress fails.
+
+        It is never restarted. May be called from any thread.
+        """
         with self._closing:
             self._is_closed = True
             self._process.kill()
-            self._process.wait()
+
+    def _request(
+        self, file: str | int, excerpt_seconds: float | None, *, has_audio_hash: bool
+    ) -> None:
+        if isinstance(file, str):
+            self._send(file, DecodeRequest(os.path.abspath(file), excerpt_seconds, has_audio_hash))
+            return
+        self._send(_UNNAMED, DecodeRequest(None, excerpt_seconds, has_audio_hash))
+        try:
+            send_handle(self._connection, file, self._process.pid)
+        except OSError as exc:
+            raise AudioError(_UNNAMED, self._exit_reason(), hint=_HINT) from exc
 
     def _send(self, path: str, message: object) -> None:
         try:
@@ -134,17 +156,16 @@ class DecoderProcess:
         except OSError as exc:
             raise AudioError(path, self._exit_reason(), hint=_HINT) from exc
 
-    def _receive(self, path: str, left_seconds: float) -> tuple[Any, float]:
-        """Wait for a message; return it and the seconds that remain of the file's time limit."""
-        started = time.monotonic()
-        if not self._poll.poll(min(max(0.0, 1e3 * left_seconds), _MAX_POLL_MS)):
+    def _receive(self, path: str, deadline: float) -> Any:
+        """Wait for a message; stop the process at the deadline, even if messages keep coming."""
+        left_seconds = deadline - time.monotonic()
+        if left_seconds <= 0 or not self._poll.poll(min(1e3 * left_seconds, _MAX_POLL_MS)):
             self._stop()
             raise AudioError(path, "decoding it takes too long", hint=_HINT)
         try:
-            message = self._connection.recv()
+            return self._connection.recv()
         except (EOFError, OSError) as exc:  # OSError: the process died while sending a message
             raise AudioError(path, self._exit_reason(), hint=_HINT) from exc
-        return message, left_seconds - (time.monotonic() - started)
 
     def _start(self) -> None:
         try:
@@ -196,15 +217,22 @@ class DecoderProcess:
         return self._process.wait()
 
 
-def _size(path: str) -> int:
+def time_limit(n_bytes: int, timeout_seconds: float = TIMEOUT_SECONDS) -> float:
+    """Return the time limit for a file of a given size in bytes, in seconds.
+
+    Formats that take the fewest bytes have the most sound to decode: a day of speech at 8 kbit/s
+    is 86 MB, a day of silence as FLAC 14 MB.
+
+    Examples
+    --------
+    >>> time_limit(14_000_000), time_limit(700_000_000)
+    (7060.0, 43200.0)
+    """
+    return min(timeout_seconds * (1 + n_bytes / BYTES_PER_TIMEOUT), MAX_SECONDS)
+
+
+def _size(file: str | int) -> int:
     try:
-        return os.stat(path).st_size
+        return os.stat(file).st_size
     except OSError:  # the process will report the error
         return 0
-
-
-def _plausible_seconds(declared: float | None, size: int) -> float:
-    """Return the declared length, limited to what is plausible for the size in bytes."""
-    if declared is None:
-        return size / _ASSUMED_BYTES_PER_SECOND
-    return min(declared, size / _MIN_BYTES_PER_SECOND)

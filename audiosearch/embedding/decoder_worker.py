@@ -1,24 +1,27 @@
 """Program of a decoder process: it reads audio files into patches.
 
 `audiosearch.embedding.decoder_process` starts it with one argument, the file descriptor of its
-end of a socket. For each `DecodeRequest` that it receives, it sends
+end of a socket. For each `DecodeRequest` that it receives (with a descriptor, if it names no path),
+it sends
 
 1. a `FileStat`, and then waits for a bool: whether the content is new;
 2. if requested, an `AudioHash`, and then waits for a bool: whether the audio is new. If it isn't,
    the `Tags` of the file follow, and end the request;
-3. a `FileOpened`;
-4. arrays of patches;
-5. a `DecodeSummary`.
+3. arrays of patches;
+4. a `DecodeSummary`.
 
 An `AudioError` in place of any of them ends the request.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,15 +51,15 @@ class DecodeRequest:
 
     Attributes
     ----------
-    path : str
-        Absolute path.
+    path : str or None
+        Absolute path. None: the file's descriptor follows, by `multiprocessing.reduction`.
     excerpt_seconds : float or None
         Decode only about this much of the file; None for all of it.
     has_audio_hash : bool
         Whether to send the hash of the file's audio packets.
     """
 
-    path: str
+    path: str | None
     excerpt_seconds: float | None
     has_audio_hash: bool = False
 
@@ -72,19 +75,6 @@ class AudioHash:
     """
 
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileOpened:
-    """Message that a decoder has opened the file.
-
-    Attributes
-    ----------
-    seconds : float or None
-        Declared length of the file; None if it declares none.
-    """
-
-    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +107,31 @@ def main() -> None:
     try:
         while True:
             request = connection.recv()
-            try:
-                _handle(connection, request)
-            except AudioError as exc:
-                connection.send(exc)
-            except MemoryError:
-                connection.send(_too_large(request.path))
+            with _readable_path(connection, request) as path:
+                try:
+                    _handle(connection, path, request)
+                except AudioError as exc:
+                    connection.send(exc)
+                except MemoryError:
+                    connection.send(_too_large(path))
     except (EOFError, ConnectionError):
         pass
 
 
-def _handle(connection: Connection, request: DecodeRequest) -> None:
-    path = request.path
+@contextlib.contextmanager
+def _readable_path(connection: Connection, request: DecodeRequest) -> Iterator[str]:
+    """Yield the path of a request; for a received descriptor, one at which Linux opens its file."""
+    if request.path is not None:
+        yield request.path
+        return
+    descriptor = recv_handle(connection)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _handle(connection: Connection, path: str, request: DecodeRequest) -> None:
     try:
         connection.send(read_file_stat(path))
         if not connection.recv():  # the content is known
@@ -139,7 +142,6 @@ def _handle(connection: Connection, request: DecodeRequest) -> None:
                 connection.send(read_tags(path))
                 return
         with PatchReader(path, excerpt_seconds=request.excerpt_seconds) as reader:
-            connection.send(FileOpened(reader.info.seconds))
             for patches in _grouped(reader):
                 connection.send(patches)
             summary = DecodeSummary(reader.info, reader.seconds, reader.warning, read_tags(path))

@@ -60,7 +60,7 @@ class Pipeline:
         Context manager that yields the local file for a path; it may raise an AudioError.
         Default: `audiosearch.audio.local_file.open_local`.
     timeout_seconds : float
-        Time limit for a file; the file's own length is added to it.
+        Time limit for a small file; it grows with the size.
 
     Raises
     ------

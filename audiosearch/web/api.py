@@ -26,6 +26,7 @@ from fastapi.security import APIKeyHeader
 
 from audiosearch import __version__, defaults
 from audiosearch.audio.tags import read_cover
+from audiosearch.embedding.embedder import Embedding
 from audiosearch.library.index import Index, Track
 from audiosearch.playlist_files import Entry, PlaylistFormat, parse_playlist, playlist_text
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
@@ -38,6 +39,7 @@ from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import QueryRequest, tracks_in_order
 from audiosearch.web.security import error_response
+from audiosearch.web.uploads import HeldUploads, UploadRoute, unless_left
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem}
@@ -57,6 +59,7 @@ _CACHED = {"Cache-Control": "private, max-age=3600"}
 _KEY = Security(APIKeyHeader(name="X-API-Key", auto_error=False))
 
 router = APIRouter(prefix="/api", responses=_PROBLEMS, dependencies=[_KEY])
+uploads = APIRouter(route_class=UploadRoute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Services:
 
     index: IndexExecutor
     embedding: EmbeddingService
+    held_uploads: HeldUploads
     playback: Playback
     maps: Maps
     query: Callable[[QueryRequest], Awaitable[SearchResult]]
@@ -94,17 +98,18 @@ async def shared_defaults() -> schemas.Defaults:
     return schemas.Defaults()
 
 
-@router.post("/embed")
-async def embed(shared: Shared, file: Upload) -> schemas.EmbedResponse:
+@uploads.post("/embed")
+async def embed(shared: Shared, request: Request, file: Upload) -> schemas.EmbedResponse:
     """Return the embedding of a file: a vector of unit length."""
-    embedding = await shared.embedding.embed(file.file)
+    embedding = await unless_left(request.receive, shared.embedding.embed(file.file))
     model = await shared.index.run(lambda index: index.spec.model)
     return schemas.EmbedResponse(model=model, embedding=embedding.vector.tolist())
 
 
-@router.post("/query")
+@uploads.post("/query")
 async def query(
     shared: Shared,
+    request: Request,
     file: Annotated[
         list[UploadFile],
         File(max_length=defaults.MAX_QUERY_FILES, description="Clips to search with."),
@@ -115,9 +120,16 @@ async def query(
     whiten: Annotated[bool, Form()] = defaults.WHITEN_QUERY,
 ) -> schemas.Hits:
     """Find the tracks that sound most like the average of the given clips and tracks."""
-    embeddings = [await shared.embedding.embed(clip.file) for clip in file]
+
+    async def embed_all() -> list[Embedding]:  # one by one, up to the first error
+        return [await shared.embedding.embed(clip.file) for clip in file]
+
+    embeddings = await unless_left(request.receive, embed_all()) if file else []
     options = SearchOptions(whiten=whiten)
     return schemas.Hits.of(await shared.query(QueryRequest(embeddings, track, unlike, k, options)))
+
+
+router.include_router(uploads)
 
 
 @router.get("/tracks")

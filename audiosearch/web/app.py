@@ -35,6 +35,7 @@ from audiosearch.web.security import (
     SecurityMiddleware,
     error_response,
 )
+from audiosearch.web.uploads import HeldUploads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -95,14 +96,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        embedding = EmbeddingService(
-            model, spec.excerpt_seconds, max_seconds=limits.embedding_seconds
-        )
+        embedding = EmbeddingService(model, spec.excerpt_seconds, limits=limits)
         with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
             playback = Playback(Path(folder))
             app.state.services = api.Services(
                 executor,
                 embedding,
+                HeldUploads(limits.held_upload_bytes),
                 playback,
                 Maps(location, executor),
                 executor.batched(run_queries),
@@ -146,7 +146,9 @@ async def _on_bug(_: Request, __: Exception) -> Response:
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
-        return error_response(error.status_code, error.detail, error.hint)
+        response = error_response(error.status_code, error.detail, error.hint)
+        response.headers.update(error.headers or {})
+        return response
     status, detail = getattr(error, "status_code", 500), getattr(error, "detail", "")
     return error_response(status, f"{detail}.", "/api/openapi.json lists the paths.")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _COOKIE = "audiosearch"
+_RETRY_SECONDS = 10
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -31,7 +32,7 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one request.
+    """Limits of requests.
 
     Attributes
     ----------
@@ -42,21 +43,39 @@ class Limits:
     upload_seconds : float
         Time until the whole body has arrived.
     embedding_seconds : float
-        Time to decode and embed one file.
+        Time to decode and embed one file, once it is its turn.
+    waiting_seconds : float
+        Time that a file waits for its turn.
+    waiting_uploads : int
+        Number of files that wait for their turn.
+    held_upload_bytes : int
+        Size of all request bodies with files that are received or handled at the same time.
     """
 
     upload_bytes: int = 64 * 2**20
     other_bytes: int = 2**20
     upload_seconds: float = 60.0
     embedding_seconds: float = 60.0
+    waiting_seconds: float = 60.0
+    waiting_uploads: int = 256
+    held_upload_bytes: int = 512 * 2**20
 
 
 class RequestError(HTTPException):
     """A rejected request, with a sentence and a hint."""
 
-    def __init__(self, status: int, sentence: str, hint: str) -> None:
-        super().__init__(status, sentence)
+    def __init__(
+        self, status: int, sentence: str, hint: str, *, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(status, sentence, headers)
         self.hint = hint
+
+
+def busy() -> RequestError:
+    """Return the rejection of an upload that the server has no room for."""
+    headers = {"Retry-After": str(_RETRY_SECONDS)}
+    hint = f"Send it again in {_RETRY_SECONDS} seconds."
+    return RequestError(503, "Too many files are waiting.", hint, headers=headers)
 
 
 class SecurityMiddleware:
