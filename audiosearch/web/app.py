@@ -145,9 +145,14 @@ async def _on_bug(_: Request, __: Exception) -> Response:
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
-        return error_response(error.status_code, error.detail, error.hint)
-    status, detail = getattr(error, "status_code", 500), getattr(error, "detail", "")
-    return error_response(status, f"{detail}.", "/api/openapi.json lists the paths.")
+        return error.response()
+    if not isinstance(error, HTTPException):
+        raise TypeError from error
+    verb = "lists the paths" if error.status_code in {404, 405} else "describes the requests"
+    sentence = f"{error.detail.rstrip('.')}."
+    return error_response(
+        error.status_code, sentence, f"/api/openapi.json {verb}.", headers=error.headers
+    )
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> Response:
