@@ -26,7 +26,13 @@ from fastapi.security import APIKeyHeader
 from audiosearch import __version__, defaults
 from audiosearch.audio.tags import read_cover
 from audiosearch.library.index import Index, Track
-from audiosearch.playlist_files import Entry, PlaylistFormat, parse_playlist, playlist_text
+from audiosearch.playlist_files import (
+    Entry,
+    PlaylistFile,
+    PlaylistFormat,
+    parse_playlist,
+    playlist_text,
+)
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.search.query import SearchOptions, SearchResult
@@ -207,7 +213,7 @@ async def playlist(shared: Shared, params: schemas.PlaylistParams) -> schemas.Pl
         random_seed=params.random_seed,
         whiten=params.whiten,
     )
-    excluded = tuple(parse_playlist(file.content, file.name) for file in params.exclude_playlists)
+    excluded = await asyncio.to_thread(_parsed, params.exclude_playlists)
     limits = (params.max_per_artist, params.max_per_album, params.artist_gap)
     filters = params.only.filters(params.unless)
 
@@ -258,6 +264,10 @@ async def sound_map(shared: Shared) -> Response:
     """Return each track's position on the map, its tags and its nearest neighbors."""
     current = await shared.maps.current()
     return Response(current.json, media_type="application/json")
+
+
+def _parsed(files: list[schemas.PlaylistFile]) -> tuple[PlaylistFile, ...]:
+    return tuple(parse_playlist(file.content, file.name) for file in files)
 
 
 def tracks_of(index: Index, ids: list[int]) -> list[Track]:

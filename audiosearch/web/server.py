@@ -24,19 +24,20 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Hashable
 
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 #: Descriptors that a server asks for. It needs up to two for each connection, one for each large
 #: upload, and some for the index and the decoders.
 _DESCRIPTORS = 4_096
 _DESCRIPTORS_PER_CONNECTION = 4
-_ACCEPTED_AT_ONCE = 256  # connections; for a moment they exceed the limit
+_ACCEPTED_AT_ONCE = 64  # connections; several times that may exceed the limit for a moment
 _QUEUE = 2_048  # connections that the system accepts for us
+_READ_BYTES = 2**16  # at a time: parsing what asyncio reads by default can take a second
 _SWEEP_TICKS = 10  # ticks of uvicorn, 0.1 s each
 _QUIET_SECONDS = 60.0  # between two log entries of a kind
 
 
-def run(app: FastAPI, listener: socket.socket, limits: Limits | None = None) -> None:
+def run(app: ASGIApp, listener: socket.socket, limits: Limits | None = None) -> None:
     """Serve an application on a listening socket until SIGINT or SIGTERM."""
     if logging.lastResort is not None:  # prints what no other handler does
         logging.lastResort.addFilter(OncePerMinute())
@@ -89,14 +90,14 @@ def _kind(error: BaseException) -> Hashable:
 class _Config(uvicorn.Config):
     """Configuration that is the same whichever optional packages of uvicorn are installed."""
 
-    def __init__(self, app: FastAPI, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
         descriptors = raised_descriptor_limit() // _DESCRIPTORS_PER_CONNECTION
         super().__init__(
             app,
             http=Connection,
             loop="asyncio",
             ws="none",
-            backlog=min(_ACCEPTED_AT_ONCE, descriptors),
+            backlog=min(_ACCEPTED_AT_ONCE, descriptors // 2),
             h11_max_incomplete_event_size=limits.header_bytes,
             log_config=None,
             access_log=False,
@@ -139,6 +140,7 @@ class Connection(H11Protocol):
         """Accept a connection, in place of another one if there are too many."""
         has_room = len(self.connections) < self._max_connections or self._make_room()
         super().connection_made(transport)
+        transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         if not has_room:
             self._reject(busy("The server has too many connections."))
 
