@@ -215,7 +215,7 @@ class SecurityMiddleware:
                 raise _too_large(max_bytes)
             n_new = max(0, n_bytes - _FREE_BYTES - n_held)
             if self._held_bytes + n_new > self._limits.total_bytes:
-                raise busy("The server is busy with other uploads.")
+                raise unavailable("The server is busy with other uploads.")
             n_held += n_new
             self._held_bytes += n_new
             is_complete = not message.get("more_body", False)
@@ -269,7 +269,7 @@ def head_too_large(limits: Limits) -> RequestError:
     return RequestError(431, sentence, "Send a shorter address and fewer headers.")
 
 
-def busy(sentence: str) -> RequestError:
+def unavailable(sentence: str) -> RequestError:
     """Return the error that the server can't take a request now."""
     return RequestError(503, sentence, "Try again in a moment.", headers={"Retry-After": "1"})
 

@@ -18,7 +18,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from audiosearch.web.security import HEADERS, Limits, RequestError, busy, head_too_large
+from audiosearch.web.security import HEADERS, Limits, RequestError, head_too_large, unavailable
 
 if TYPE_CHECKING:
     import socket
@@ -142,7 +142,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         if not has_room:
-            self._reject(busy("The server has too many connections."))
+            self._reject(unavailable("The server has too many connections."))
 
     def data_received(self, data: bytes) -> None:
         """Handle bytes of a request."""

@@ -13,7 +13,7 @@ HOST = b"Host: 127.0.0.1"
 
 @dataclass(frozen=True)
 class Answer:
-    """The last response to bytes; `status` is 0 if there was none."""
+    """The first response to bytes; `status` is 0 if there was none."""
 
     status: int
     headers: bytes
@@ -56,7 +56,7 @@ def ask(url: str, request: bytes, timeout: float = 20.0) -> Answer:
             connection.sendall(request)
             while not _is_complete(received, request) and (data := connection.recv(2**16)):
                 received += data
-        except ConnectionError:  # closed while data was on its way; an answer may have come
+        except (ConnectionError, TimeoutError):  # an answer may have come before
             pass
     return _parsed(received)
 
@@ -65,13 +65,15 @@ def _parsed(received: bytes) -> Answer:
     received = received.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     headers, _, body = received.partition(b"\r\n\r\n")
     status = re.match(rb"HTTP/1\.1 (\d+) ", headers)
-    return Answer(int(status[1]) if status else 0, headers.lower(), body)
+    length = re.search(rb"(?i)content-length: (\d+)", headers)
+    end = int(length[1]) if length else None
+    return Answer(int(status[1]) if status else 0, headers.lower(), body[:end])
 
 
 def _is_complete(received: bytes, request: bytes) -> bool:
     answer = _parsed(received)
     if not answer.status or b"\r\n\r\n" not in received:
         return False
-    length = re.search(rb"content-length: (\d+)", answer.headers)
     is_empty = answer.status == 204 or request.startswith(b"HEAD ")
-    return is_empty or (length is not None and len(answer.body) >= int(length[1]))
+    is_whole = b"content-length: %d\r\n" % len(answer.body) in answer.headers + b"\r\n"
+    return is_empty or is_whole

@@ -11,7 +11,7 @@ import time
 import httpx
 import psutil
 import pytest
-from rawhttp import connect, message
+from rawhttp import ask, connect, message
 from served import serving
 
 from audiosearch.web.server import OncePerMinute
@@ -73,13 +73,25 @@ class TestManyConnections:
         wait_until(lambda: process.num_fds() < 20)
         assert narrow.said == []
 
+    def test_requests_that_are_being_answered_are_not_closed_for_new_ones(self, narrow):
+        request = message(b"GET /api/map", b"Connection: close")  # the first one takes seconds
+        with stalled_connections(narrow.url, 64, request) as connections:
+            time.sleep(0.5)
+            refused = ask(narrow.url, GET)
+            assert refused.status == 503
+            assert b"retry-after: 1" in refused.headers
+            assert refused.problem()[0] == "The server has too many connections."
+            for connection in connections:
+                connection.settimeout(60)
+                assert connection.recv(2**16).startswith(b"HTTP/1.1 200 ")
+
     def test_a_server_without_free_descriptors_says_so_once_and_recovers(self, narrow):
         process = psutil.Process(narrow.pid)
         limits = resource.prlimit(narrow.pid, resource.RLIMIT_NOFILE)
         n_free = process.num_fds()
         resource.prlimit(narrow.pid, resource.RLIMIT_NOFILE, (n_free, limits[1]))
         time_used = sum(process.cpu_times()[:2])
-        with stalled_connections(narrow.url, 30, GET):
+        with stalled_connections(narrow.url, 30, b""):
             time.sleep(1.5)
             assert sum(process.cpu_times()[:2]) - time_used < 0.5
         resource.prlimit(narrow.pid, resource.RLIMIT_NOFILE, limits)
