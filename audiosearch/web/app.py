@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -146,8 +146,7 @@ async def _on_bug(_: Request, __: Exception) -> Response:
 async def _on_http_error(_: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
         return error.response()
-    if not isinstance(error, HTTPException):
-        raise TypeError from error
+    error = cast("HTTPException", error)
     verb = "lists the paths" if error.status_code in {404, 405} else "describes the requests"
     sentence = f"{error.detail.rstrip('.')}."
     return error_response(

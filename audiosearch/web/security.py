@@ -235,6 +235,7 @@ def _with_headers(send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+        if message["type"] != "http.response.body":
             await send(message)
             return
         body, has_more = message.get("body", b""), message.get("more_body", False)
