@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,7 @@ class Served:
     folder: Path
     ids: dict[str, int]  # of tracks, by their files' names
     pid: int
+    said: list[str]  # lines on standard error, after the address
 
     def clip(self, name: str) -> Path:
         """A sound that is not in the library, like one that is."""
@@ -73,22 +75,30 @@ def serving(
     index: str | None = None,
     limits: dict[str, float] | None = None,
     env: dict[str, str] | None = None,
+    n_files: int | None = None,
 ) -> Iterator[Served]:
     """Serve a library, or another index, until the end of the block.
 
-    Limits are those of `audiosearch.web.security.Limits`.
+    Limits are those of `audiosearch.web.security.Limits`. The server may open `n_files` files at
+    once.
     """
     program = ["-c", PROGRAM.format(limits=limits)] if limits else ["-m", "audiosearch"]
     command = [sys.executable, *program, "serve", "--port", "0", *options]
+    if n_files is not None:
+        command = ["sh", "-c", f'ulimit -n {n_files} && exec "$@"', "sh", *command]
     with subprocess.Popen(
         [*command, "--index", index or folder / "index"],
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | (env or {}),
     ) as process:
+        first, said = process.stderr.readline(), []
+        # Otherwise a server that says much waits for a reader.
+        reader = threading.Thread(target=said.extend, args=[process.stderr], daemon=True)
+        reader.start()
         try:
-            said = process.stderr.readline()
-            url = re.search(r"http://[^;\s]+/", said).group()
-            yield Served(url.rstrip("/"), folder, ids, process.pid)
+            url = re.search(r"http://[^;\s]+/", first).group()
+            yield Served(url.rstrip("/"), folder, ids, process.pid, said)
         finally:
             process.terminate()
+            reader.join()

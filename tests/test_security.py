@@ -7,7 +7,7 @@ import pytest
 
 from audiosearch.errors import UsageError
 from audiosearch.web import create_app
-from audiosearch.web.security import Limits, SecurityMiddleware, error_response
+from audiosearch.web.security import Limits, RequestError, SecurityMiddleware, error_response
 
 TEN_BYTES = Limits(other_bytes=10, upload_seconds=1.0)
 
@@ -63,6 +63,61 @@ class TestLimits:
         assert seconds < 10
 
 
+class TestTogether:
+    """Requests that a middleware handles at the same time."""
+
+    def test_bodies_beyond_the_total_are_rejected_until_others_are_done(self):
+        limits = Limits(other_bytes=2**20, total_bytes=300_000)
+        sent = []
+
+        async def app(scope, receive, send):
+            try:
+                while (await receive()).get("more_body"):
+                    pass
+                await asyncio.sleep(0.1)
+                sent.append((200, None))
+            except RequestError as exc:
+                sent.append((exc.status_code, exc.headers))
+
+        async def receive():
+            return {"type": "http.request", "body": bytes(200_000)}
+
+        async def send(message):
+            pass
+
+        async def ask(middleware, number):
+            scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+            await asyncio.gather(*[middleware(scope, receive, send) for _ in range(number)])
+
+        async def ask_twice():
+            middleware = SecurityMiddleware(app, hosts=None, api_key=None, limits=limits)
+            await ask(middleware, 3)
+            await ask(middleware, 2)
+
+        asyncio.run(ask_twice())
+        assert sent.count((200, None)) == 4
+        assert sent.count((503, {"Retry-After": "10"})) == 1
+
+
 def test_accepting_any_host_name_requires_an_api_key(served):
     with pytest.raises(UsageError, match="requires an API key"):
         create_app(served.folder / "index", hosts=None)
+
+
+def test_a_head_request_ends_after_its_headers():
+    async def app(scope, receive, send):
+        assert scope["method"] == "GET"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(3):
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "HEAD", "path": "/", "headers": []}
+    middleware = SecurityMiddleware(app, hosts=None, api_key=None, limits=Limits())
+    asyncio.run(middleware(scope, None, send))
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert not sent[-1].get("body")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -28,22 +27,30 @@ from audiosearch import __version__, defaults
 from audiosearch.audio.tags import read_cover
 from audiosearch.embedding.embedder import Embedding
 from audiosearch.library.index import Index, Track
-from audiosearch.playlist_files import Entry, PlaylistFormat, parse_playlist, playlist_text
+from audiosearch.playlist_files import (
+    Entry,
+    PlaylistFile,
+    PlaylistFormat,
+    parse_playlist,
+    playlist_text,
+)
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.search.query import SearchOptions, SearchResult
 from audiosearch.web import schemas
+from audiosearch.web.bounded import BoundedRoute
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import QueryRequest, tracks_in_order
+from audiosearch.web.ranges import is_range
 from audiosearch.web.security import error_response
-from audiosearch.web.uploads import HeldUploads, UploadRoute, unless_left
+from audiosearch.web.uploads import UploadRoute, unless_left
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem}
-    for status in (400, 401, 403, 404, 408, 409, 413, 421, 422, 503, 507)
+    for status in (400, 401, 403, 404, 408, 409, 413, 421, 422, 431, 503, 507)
 }
 _MEDIA_TYPES = {
     "m3u8": "audio/x-mpegurl",
@@ -52,13 +59,14 @@ _MEDIA_TYPES = {
     "pls": "audio/x-scpls",
 }
 
-_RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-\d+)")  # a single range, as players request
 _CACHED = {"Cache-Control": "private, max-age=3600"}
 
 # `SecurityMiddleware` checks the key. This only documents it.
 _KEY = Security(APIKeyHeader(name="X-API-Key", auto_error=False))
 
-router = APIRouter(prefix="/api", responses=_PROBLEMS, dependencies=[_KEY])
+router = APIRouter(
+    prefix="/api", responses=_PROBLEMS, dependencies=[_KEY], route_class=BoundedRoute
+)
 uploads = APIRouter(route_class=UploadRoute)
 
 
@@ -68,7 +76,6 @@ class Services:
 
     index: IndexExecutor
     embedding: EmbeddingService
-    held_uploads: HeldUploads
     playback: Playback
     maps: Maps
     query: Callable[[QueryRequest], Awaitable[SearchResult]]
@@ -177,11 +184,12 @@ async def audio(
     part: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
 ) -> FileResponse:
     """Return a track's audio, or the part that a Range header requests."""
-    if not _is_range(part):  # ignored, as RFC 9110, section 14.2 requires
-        headers = request.scope["headers"]
-        request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
     (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
     path, media_type = await shared.playback.playable(track)
+    size = None if "if-range" in request.headers else path.stat().st_size
+    if not is_range(part, size):
+        headers = request.scope["headers"]
+        request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
     return FileResponse(path, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
@@ -216,7 +224,7 @@ async def playlist(shared: Shared, params: schemas.PlaylistParams) -> schemas.Pl
         random_seed=params.random_seed,
         whiten=params.whiten,
     )
-    excluded = tuple(parse_playlist(file.content, file.name) for file in params.exclude_playlists)
+    excluded = await asyncio.to_thread(_parsed, params.exclude_playlists)
     limits = (params.max_per_artist, params.max_per_album, params.artist_gap)
     filters = params.only.filters(params.unless)
 
@@ -269,10 +277,8 @@ async def sound_map(shared: Shared) -> Response:
     return Response(current.json, media_type="application/json")
 
 
-def _is_range(text: str) -> bool:
-    """Return whether a Range header is a valid single range."""
-    match = _RANGE.fullmatch(text)
-    return match is not None and not (match[2] and int(match[1]) > int(match[2]))
+def _parsed(files: list[schemas.PlaylistFile]) -> tuple[PlaylistFile, ...]:
+    return tuple(parse_playlist(file.content, file.name) for file in files)
 
 
 def tracks_of(index: Index, ids: list[int]) -> list[Track]:

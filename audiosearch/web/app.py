@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -35,7 +35,6 @@ from audiosearch.web.security import (
     SecurityMiddleware,
     error_response,
 )
-from audiosearch.web.uploads import HeldUploads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -102,7 +101,6 @@ def create_app(
             app.state.services = api.Services(
                 executor,
                 embedding,
-                HeldUploads(limits.held_upload_bytes),
                 playback,
                 Maps(location, executor),
                 executor.batched(run_queries),
@@ -146,11 +144,13 @@ async def _on_bug(_: Request, __: Exception) -> Response:
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
-        response = error_response(error.status_code, error.detail, error.hint)
-        response.headers.update(error.headers or {})
-        return response
-    status, detail = getattr(error, "status_code", 500), getattr(error, "detail", "")
-    return error_response(status, f"{detail}.", "/api/openapi.json lists the paths.")
+        return error.response()
+    error = cast("HTTPException", error)
+    verb = "lists the paths" if error.status_code in {404, 405} else "describes the requests"
+    sentence = f"{error.detail.rstrip('.')}."
+    return error_response(
+        error.status_code, sentence, f"/api/openapi.json {verb}.", headers=error.headers
+    )
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> Response:

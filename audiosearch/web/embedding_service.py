@@ -20,13 +20,14 @@ from audiosearch.embedding.embedder import Embedding, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
 from audiosearch.errors import AudioError
 from audiosearch.models.runtime import n_cores
-from audiosearch.web.security import Limits, busy
+from audiosearch.web.security import Limits, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from audiosearch.models.registry import Model
 
+_BUSY = "Too many files are waiting."
 _NAME = "the file"  # name of an upload in error messages
 _READS_DESCRIPTORS = os.path.isdir("/proc/self/fd")
 
@@ -112,12 +113,12 @@ class EmbeddingService:
 
     async def _wait_for_turn(self) -> None:
         if self._turns.locked() and self._n_waiting >= self._limits.waiting_uploads:
-            raise busy()
+            raise unavailable(_BUSY)
         self._n_waiting += 1
         try:
             await asyncio.wait_for(self._turns.acquire(), self._limits.waiting_seconds)
         except (TimeoutError, asyncio.TimeoutError) as exc:
-            raise busy() from exc
+            raise unavailable(_BUSY) from exc
         finally:
             self._n_waiting -= 1
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Host names by which browsers on this machine reach the server.
@@ -22,7 +25,14 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _COOKIE = "audiosearch"
 _RETRY_SECONDS = 10
 
-_HEADERS = {
+#: Requests whose body may hold files.
+_UPLOADS = {("POST", "/api/embed"), ("POST", "/api/query")}
+_FREE_BYTES = 2**16  # of each body; they don't count towards the total, so short requests go on
+_PIECE_BYTES = 2**16  # of a response that are handed on before the client takes them
+_MAX_SENTENCE_LENGTH = 500  # characters; errors may quote the request
+
+#: Headers of every response.
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -32,14 +42,21 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of requests.
+    """Limits of one request, and of all that are handled at once.
 
     Attributes
     ----------
+    header_bytes : int
+        Size of a request's address and headers.
+    header_seconds : float
+        Time until all headers have arrived, from the start of the connection or from the end of the
+        last response.
     upload_bytes : int
         Size of a request body with files.
     other_bytes : int
         Size of a request body without files.
+    total_bytes : int
+        Size of all request bodies held at once, not counting the first 64 KB of each.
     upload_seconds : float
         Time until the whole body has arrived.
     embedding_seconds : float
@@ -48,34 +65,37 @@ class Limits:
         Time that a file waits for its turn.
     waiting_uploads : int
         Number of files that wait for their turn.
-    held_upload_bytes : int
-        Size of all request bodies with files that are received or handled at the same time.
+    unread_seconds : float
+        Time for which a client may read nothing of its response.
+    connections : int
+        Number of open connections. There are fewer if the process may open few files.
     """
 
+    header_bytes: int = 32 * 2**10
+    header_seconds: float = 10.0
     upload_bytes: int = 64 * 2**20
     other_bytes: int = 2**20
+    total_bytes: int = 256 * 2**20
     upload_seconds: float = 60.0
     embedding_seconds: float = 60.0
     waiting_seconds: float = 60.0
     waiting_uploads: int = 256
-    held_upload_bytes: int = 512 * 2**20
+    unread_seconds: float = 300.0
+    connections: int = 512
 
 
 class RequestError(HTTPException):
     """A rejected request, with a sentence and a hint."""
 
     def __init__(
-        self, status: int, sentence: str, hint: str, *, headers: dict[str, str] | None = None
+        self, status: int, sentence: str, hint: str, *, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(status, sentence, headers)
         self.hint = hint
 
-
-def busy() -> RequestError:
-    """Return the rejection of an upload that the server has no room for."""
-    headers = {"Retry-After": str(_RETRY_SECONDS)}
-    hint = f"Send it again in {_RETRY_SECONDS} seconds."
-    return RequestError(503, "Too many files are waiting.", hint, headers=headers)
+    def response(self) -> JSONResponse:
+        """Return the response that says so."""
+        return error_response(self.status_code, self.detail, self.hint, headers=self.headers)
 
 
 class SecurityMiddleware:
@@ -100,62 +120,73 @@ class SecurityMiddleware:
     ) -> None:
         self._app = app
         self._hosts = hosts
-        self._api_key = api_key
+        self._api_key = (api_key or "").encode(errors="surrogateescape")
         self._limits = limits
         self._session_token = secrets.token_urlsafe(32)
+        self._held_bytes = 0  # of all request bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or reject it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        response = self._rejection(scope) or self._start_session(scope)
+        send = _with_headers(send)
+        max_bytes = self._max_bytes(scope)
+        try:
+            self._check(scope, max_bytes)
+            response = self._start_session(scope)
+        except RequestError as exc:
+            response = exc.response()
         if response is not None:
-            await response(scope, receive, send_with_headers)
+            await response(scope, receive, send)
             return
-        limited_receive = self._limit_body(receive, self._max_bytes(Headers(scope=scope)))
-        if scope["method"] == "HEAD":  # handled like GET; the server sends no body
-            scope = {**scope, "method": "GET"}
-        await self._app(scope, limited_receive, send_with_headers)
+        # Nothing else reads cookies, and Python's parser of them takes long for some texts.
+        headers = [pair for pair in scope["headers"] if pair[0] != b"cookie"]
+        scope = {**scope, "headers": headers}
+        with self._limited_body(receive, max_bytes) as limited_receive:
+            if scope["method"] == "HEAD":  # handled like GET
+                scope["method"], send = "GET", _without_body(send)
+            await self._app(scope, limited_receive, send)
 
-    def _rejection(self, scope: Scope) -> JSONResponse | None:
+    def _check(self, scope: Scope, max_bytes: int) -> None:
+        """Raise `RequestError` if a request is to be rejected before its body is read."""
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if self._hosts is not None and _host_name(host) not in self._hosts:
-            return error_response(421, "The host name is not accepted.", "Use 127.0.0.1.")
+        head = (*headers.raw, (scope["path"].encode(), scope.get("query_string", b"")))
+        # Four for the colon, the space and the line break.
+        if sum(len(name) + len(value) + 4 for name, value in head) > self._limits.header_bytes:
+            raise head_too_large(self._limits)
+        if self._hosts is not None and _host_name(headers.get("host", "")) not in self._hosts:
+            raise RequestError(421, "The host name is not accepted.", "Use 127.0.0.1.")
         if _is_cross_site(headers):
-            return error_response(
-                403, "Requests from other sites are rejected.", "Open the server's own page."
-            )
-        is_open = self._api_key is None or _is_open(scope["path"])
+            sentence = "Requests from other sites are rejected."
+            raise RequestError(403, sentence, "Open the server's own page.")
+        is_open = not self._api_key or _is_open(scope["path"])
         if not is_open and not self._has_key(headers):
-            return error_response(
-                401, "The API key is missing or wrong.", "Send it as X-API-Key: KEY."
-            )
+            sentence = "The API key is missing or wrong."
+            raise RequestError(401, sentence, "Send it as X-API-Key: KEY.")
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._max_bytes(headers):
-            return error_response(413, *_too_large(self._max_bytes(headers)))
-        return None
+        is_empty = not length.strip("0") and "transfer-encoding" not in headers
+        if max_bytes == 0 and not is_empty:
+            raise RequestError(413, "The request takes no body.", "Send it without a body.")
+        if length.isdecimal() and int(length) > max_bytes:
+            raise _too_large(max_bytes)
 
-    def _max_bytes(self, headers: Headers) -> int:
+    def _max_bytes(self, scope: Scope) -> int:
         """Return the size limit of a request body."""
-        is_upload = headers.get("content-type", "").startswith("multipart/form-data")
+        if scope["method"] in {"GET", "HEAD"}:
+            return 0
+        kind = Headers(scope=scope).get("content-type", "").lower()
+        may_hold_files = (scope["method"], scope["path"]) in _UPLOADS
+        is_upload = may_hold_files and kind.startswith("multipart/form-data")
         return self._limits.upload_bytes if is_upload else self._limits.other_bytes
 
     def _has_key(self, headers: Headers) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         key = headers.get("x-api-key") or (bearer if scheme.lower() == "bearer" else "")
-        if secrets.compare_digest(key.encode(), (self._api_key or "").encode()):
+        if secrets.compare_digest(key.encode(), self._api_key):
             return True
-        cookie = cookie_parser(headers.get("cookie", "")).get(_COOKIE, "")
+        pairs = (pair.strip().partition("=") for pair in headers.get("cookie", "").split(";"))
+        cookie = {name: value for name, _, value in pairs}.get(_COOKIE, "")
         return secrets.compare_digest(cookie.encode(), self._session_token.encode())
 
     def _start_session(self, scope: Scope) -> Response | None:
@@ -166,15 +197,19 @@ class SecurityMiddleware:
         response.set_cookie(_COOKIE, self._session_token, httponly=True, samesite="strict")
         return response
 
-    def _limit_body(self, receive: Receive, max_bytes: int) -> Receive:
-        """Wrap `receive` so that a body that is too large or too slow raises `RequestError`."""
+    @contextlib.contextmanager
+    def _limited_body(self, receive: Receive, max_bytes: int) -> Iterator[Receive]:
+        """Wrap `receive` so that a body that is too large or too slow raises `RequestError`.
+
+        The body counts towards the total of all requests until the end of the block.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limits.upload_seconds
-        n_bytes = 0
+        n_bytes = n_held = 0
         is_complete = False
 
         async def receive_within_limits() -> Message:
-            nonlocal n_bytes, is_complete
+            nonlocal n_bytes, n_held, is_complete
             if is_complete:  # later messages only tell about a disconnect
                 return await receive()
             try:
@@ -184,18 +219,68 @@ class SecurityMiddleware:
                 raise RequestError(408, sentence, hint) from exc
             n_bytes += len(message.get("body", b""))
             if n_bytes > max_bytes:
-                raise RequestError(413, *_too_large(max_bytes))
+                raise _too_large(max_bytes)
+            n_new = max(0, n_bytes - _FREE_BYTES - n_held)
+            if self._held_bytes + n_new > self._limits.total_bytes:
+                raise unavailable("The server is busy with other uploads.")
+            n_held += n_new
+            self._held_bytes += n_new
             is_complete = not message.get("more_body", False)
             return message
 
-        return receive_within_limits
+        try:
+            yield receive_within_limits
+        finally:
+            self._held_bytes -= n_held
 
 
-def _too_large(max_bytes: int) -> tuple[str, str]:
-    return (
-        f"The request is larger than {max_bytes / 2**20:.3g} MB.",
-        "Send a smaller file or an excerpt.",
-    )
+def _with_headers(send: Send) -> Send:
+    """Wrap `send` to add our headers, and to wait for the client between pieces of the body."""
+
+    async def send_in_pieces(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        body, has_more = message.get("body", b""), message.get("more_body", False)
+        for start in range(0, max(1, len(body)), _PIECE_BYTES):
+            end = start + _PIECE_BYTES
+            piece = {"body": body[start:end], "more_body": has_more or end < len(body)}
+            await send({**message, **piece})
+
+    return send_in_pieces
+
+
+def _without_body(send: Send) -> Send:
+    """Wrap `send` to end a response after its headers, so that no file is read for it."""
+
+    async def send_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body"})
+
+    return send_headers
+
+
+def _too_large(max_bytes: int) -> RequestError:
+    sentence = f"The request is larger than {max_bytes / 2**20:.3g} MB."
+    return RequestError(413, sentence, "Send a smaller file or an excerpt.")
+
+
+def head_too_large(limits: Limits) -> RequestError:
+    """Return the error that a request's address and headers are too large."""
+    size = limits.header_bytes // 2**10
+    sentence = f"The address and headers of the request are larger than {size} KB."
+    return RequestError(431, sentence, "Send a shorter address and fewer headers.")
+
+
+def unavailable(sentence: str) -> RequestError:
+    """Return the error that the server can't take a request now."""
+    headers = {"Retry-After": str(_RETRY_SECONDS)}
+    return RequestError(503, sentence, f"Try again in {_RETRY_SECONDS} seconds.", headers=headers)
 
 
 def _is_cross_site(headers: Headers) -> bool:
@@ -219,6 +304,17 @@ def _is_open(path: str) -> bool:
     return path == "/" or path.startswith("/page/")
 
 
-def error_response(status: int, sentence: str, hint: str) -> JSONResponse:
+class _AsciiResponse(JSONResponse):
+    """JSON in ASCII: a text quoted from a request may hold what UTF-8 can't encode."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+def error_response(
+    status: int, sentence: str, hint: str, *, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Return a JSON response with an error sentence and a hint."""
-    return JSONResponse({"error": sentence, "hint": hint}, status)
+    if len(sentence) > _MAX_SENTENCE_LENGTH:
+        sentence = f"{sentence[:_MAX_SENTENCE_LENGTH]}…"
+    return _AsciiResponse({"error": sentence, "hint": hint}, status, headers)

@@ -1,4 +1,4 @@
-"""Requests with files: bounded while they are received, and canceled if the client leaves."""
+"""Requests with files: the disk may be full, and their work is canceled if the client leaves."""
 
 from __future__ import annotations
 
@@ -6,74 +6,34 @@ import asyncio
 import errno
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fastapi import Request
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from audiosearch.errors import StorageFull
-from audiosearch.web.security import RequestError, busy
+from audiosearch.web.bounded import BoundedRoute
+from audiosearch.web.security import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
+    from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Message, Receive
+    from starlette.types import Receive
 
 T = TypeVar("T")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class HeldUploads:
-    """Bytes of all uploads that the server has received and not yet answered.
-
-    Parameters
-    ----------
-    max_bytes : int
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._left_bytes = max_bytes
-
-    async def count(
-        self, request: Request, handle: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        """Handle a request whose body counts until it is answered.
-
-        Raises
-        ------
-        RequestError
-            If all uploads together become too large.
-        """
-        n_bytes = 0
-
-        async def receive() -> Message:
-            nonlocal n_bytes
-            message = await request.receive()
-            n_more = len(message.get("body", b""))
-            n_bytes += n_more
-            self._left_bytes -= n_more
-            if n_more and self._left_bytes < 0:
-                raise busy()
-            return message
-
-        try:
-            return await handle(Request(request.scope, receive))
-        finally:
-            self._left_bytes += n_bytes
-
-
-class UploadRoute(APIRoute):
-    """Route of requests with files, which count toward the bytes that the server holds."""
+class UploadRoute(BoundedRoute):
+    """Route of requests with files, which may fill the disk."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the function that handles a request."""
         handle = super().get_route_handler()
 
         async def handle_upload(request: Request) -> Response:
-            held: HeldUploads = request.app.state.services.held_uploads
             try:
-                return await held.count(request, handle)
+                return await handle(request)
             except (HTTPException, OSError) as exc:
                 cause = exc if isinstance(exc, OSError) else exc.__cause__  # FastAPI's is a 400
                 if isinstance(cause, OSError) and cause.errno in _FULL:

@@ -55,7 +55,7 @@ def patient(folder):
 @pytest.fixture(scope="module")
 def hasty(folder):
     """A server that embeds for two seconds, and holds 16 MB of uploads."""
-    limits = {"embedding_seconds": 2.0, "held_upload_bytes": 16 << 20}
+    limits = {"embedding_seconds": 2.0, "total_bytes": 16 << 20}
     with serving(folder, {}, limits=limits) as served:
         yield served
 
@@ -153,7 +153,7 @@ def test_no_more_uploads_wait_than_a_limit_and_no_longer_than_another(patient, f
         refused = asked(patient, clip)
         assert time.monotonic() - started < 1.5
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
-        assert refused.json()["hint"] == "Send it again in 10 seconds."
+        assert refused.json()["hint"] == "Try again in 10 seconds."
         assert waiting.recv(100).startswith(b"HTTP/1.1 503 ")
         assert httpx.get(f"{patient.url}/api/health").status_code == 200
     assert asked(patient, clip).status_code == 200

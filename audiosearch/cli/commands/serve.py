@@ -38,10 +38,11 @@ def serve(
     from audiosearch.cli.console import say
 
     try:
-        import uvicorn
+        import uvicorn  # noqa: F401  # the server's; named first if several are missing
 
         from audiosearch.web import create_app
         from audiosearch.web.security import LOOPBACK
+        from audiosearch.web.server import run
     except ModuleNotFoundError as exc:
         raise MissingExtra("`audiosearch serve`", exc.name or "fastapi", "web") from exc
     is_local = host in LOOPBACK
@@ -69,11 +70,4 @@ def serve(
         say(f"Serving {location} at {url} - press Ctrl-C to stop.")
         if is_local and sys.stdout.isatty():
             threading.Timer(1.0, webbrowser.open, [url]).start()
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=3,  # don't wait for players that hold a connection open
-        )
-        uvicorn.Server(config).run(sockets=[server])
+        run(app, server)
