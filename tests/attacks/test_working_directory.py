@@ -274,7 +274,8 @@ def test_no_other_module_starts_processes():
     starters = re.compile(
         r"subprocess\.(?!DEVNULL|PIPE|Process\b)\w|create_subprocess|ProcessPool|posix_spawn"
         r"|os\.(system|popen|fork|exec|spawn)"
-        r"|(import|from) multiprocessing(?!\.(connection|reduction))|from (subprocess|pty) |import pty"
+        r"|(import|from) multiprocessing(?!\.(connection|reduction))"
+        r"|from (subprocess|pty) |import pty"
     )
     modules = {file.relative_to(PACKAGE).as_posix(): file for file in PACKAGE.rglob("*.py")}
     starting = {name for name, file in modules.items() if starters.search(file.read_text())}
