@@ -62,7 +62,12 @@ def test_a_newer_index_is_not_repaired(newer):
 COMMANDS = [
     *("list", "info", "doctor", "failures", "optimize", "duplicates", "prune", "refresh", "serve"),
     *("query #1", "playlist #1", "evaluate --by artist", "remove #1", "relocate / /x"),
-    *("doctor --repair", "doctor --repair --model compact", "reembed --model compact", "map -o m"),
+    *(
+        "doctor --repair",
+        "doctor --repair --model compact",
+        "reembed --model compact",
+        "map -o m.html",
+    ),
     *("export exported", "import new.npy new.json", "add a.wav", "copy other"),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shlex
 import sqlite3
 import time
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "audiosearch.db"
 _BUSY_SECONDS = 60
+_MAX_FIRST_COUNT = 2**30  # of the transactions; SQLite keeps the count in 32 bits
 
 
 def exists(directory: Path) -> bool:
@@ -117,6 +119,12 @@ class Database:
             migrations.apply(self.db)
             (self._schema_version,) = self.db.execute("PRAGMA schema_version").fetchone()
 
+    def _count_transaction(self) -> None:
+        """Count a transaction in the first page: see `write_ahead_log.is_foreign`."""
+        (number,) = self.db.execute("PRAGMA user_version").fetchone()
+        number = number + 1 if number else secrets.randbelow(_MAX_FIRST_COUNT) + 1
+        self.db.execute(f"PRAGMA user_version = {number}")
+
     def _require_known_migrations(self) -> None:
         applied = (migration.name for migration in migrations.applied(self.db))
         if unknown := unknown_migrations(applied):
@@ -171,6 +179,7 @@ class Database:
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 self._migrate()
+                self._count_transaction()
                 yield
                 self.db.commit()
             except BaseException:

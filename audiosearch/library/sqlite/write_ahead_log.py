@@ -23,7 +23,7 @@ MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 32
 DATABASE_HEADER_BYTES = 100
 _FRAME_HEADER_BYTES = 24
-_CHANGE_COUNTER = slice(24, 28)  # of a database's first page: grows with every change of the page
+_USER_VERSION = slice(60, 64)  # in the first page: `Database` counts transactions there
 _TRIES, _SECONDS_BETWEEN = 5, 0.1  # files that another process is changing may not fit for a moment
 
 
@@ -71,17 +71,17 @@ def log_problem(path: Path) -> str | None:
 def is_foreign(path: Path) -> bool:
     """Return whether the log of a database belongs to another one, or to another state of it.
 
-    Each frame of the first page counts one more than the page that it was made from. The page in
-    the database is that page, or a later one that was copied from the log. A log without the first
-    page is taken to belong to the database.
+    Each transaction counts one more than the one before it, and the count begins with a random
+    number. So a database that was there before the log has the count before the first in the log,
+    or one of the log's if it was copied from there. Databases of older versions have no count.
     """
-    counters = _first_page_counters(log_path(path))
-    current = int.from_bytes(_header(path)[_CHANGE_COUNTER], "big")
-    return bool(counters) and not counters[0] - 1 <= current <= counters[-1]
+    counts = _transactions(log_path(path))
+    current = int.from_bytes(_header(path)[_USER_VERSION], "big")
+    return bool(counts and current) and not counts[0] - 1 <= current <= counts[-1]
 
 
-def _first_page_counters(log: Path) -> list[int]:
-    """Return the change counter of each committed frame of the first page."""
+def _transactions(log: Path) -> list[int]:
+    """Return the counts of the transactions in a log."""
 
     def read(n_bytes: int, offset: int) -> bytes:
         file.seek(offset)
@@ -91,9 +91,8 @@ def _first_page_counters(log: Path) -> list[int]:
         with log.open("rb", buffering=0) as file:
             n_bytes = os.fstat(file.fileno()).st_size
             pages = committed_pages(read, n_bytes, page_bytes(b"", read(HEADER_BYTES, 0)))
-            n = _CHANGE_COUNTER.stop - _CHANGE_COUNTER.start
             return [
-                int.from_bytes(read(n, offset + _CHANGE_COUNTER.start), "big")
+                int.from_bytes(read(4, offset + _USER_VERSION.start), "big")
                 for number, offset in pages
                 if number == 1
             ]
