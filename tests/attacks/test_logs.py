@@ -139,7 +139,7 @@ def test_a_repair_that_is_killed_before_its_end_can_be_repeated(tmp_path, monkey
     from audiosearch.library.folder import recovery
 
     real = recovery.os.replace
-    for n_allowed in range(3):
+    for n_allowed in range(2):
         n_done = 0
 
         def replace_until_killed(*paths, limit=n_allowed):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from audiosearch.atomic import atomic_path
 from audiosearch.counting import counted
 from audiosearch.errors import IndexUnwritable, LibraryError, NewerIndex
 from audiosearch.library.backend import RecoveryReport
@@ -32,7 +33,7 @@ from audiosearch.library.track import UNIT_TOLERANCE, EmbeddingSpec
 _TRACK_TYPES: list[Any] = [type(None), bytes, int, int, str, (float, int), int, int, str]
 _MASTER_TYPES = [str, str, str, int, str]  # rows of sqlite_master: type, name, table, page, SQL
 _MIGRATION_TYPES = [type(None), str, str, str]  # id, set, name, time
-_DRAFTS = ".repaired-"  # prefix of the folder of the new database
+_DRAFTS = ".repaired-"  # prefix of the new database, and of the folder in which it is made
 _FAILURE = ["path", "reason", "size", "mtime_ns"]
 
 _Vectors = dict[int, tuple[int, bytes]]  # revision and embedding by track id
@@ -148,13 +149,15 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
     _add_from_index_file(vectors, directory / index_file.FILE_NAME, rows.settings, spec.dimension)
     try:
         for leftover in directory.glob(f"{_DRAFTS}*"):  # of a process that was killed
-            shutil.rmtree(leftover)
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        new = directory / f"{_DRAFTS}{FILE_NAME}"
         with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=directory) as folder:
             n_saved = _write(Path(folder), spec, rows, vectors)
-            kept = _keep_copy(path)
-            if has_log(path):  # SQLite would apply it to the new database
-                _replace_by_pages(path, pages, Path(folder))
-            os.replace(Path(folder, FILE_NAME), path)
+            os.replace(Path(folder, FILE_NAME), new)
+        kept = _keep_copy(path)
+        if has_log(path):  # SQLite would apply it to the new database
+            _replace_by_pages(path, pages)
+        os.replace(new, path)
     except OSError as exc:
         raise IndexUnwritable(
             f"Can't write the index {directory}: {exc.strerror or exc}.",
@@ -186,14 +189,13 @@ def _pages(path: Path) -> Pages:
     return Pages(*files)
 
 
-def _replace_by_pages(path: Path, pages: Pages, folder: Path) -> None:
+def _replace_by_pages(path: Path, pages: Pages) -> None:
     """Replace a database and its log by a database with the pages of both.
 
     At no time are pages missing that a second try would need, if this one is killed.
     """
-    with (folder / "pages").open("wb") as file:
-        file.writelines(pages.to_bytes())
-    os.replace(folder / "pages", path)
+    with atomic_path(path) as draft:
+        draft.write_bytes(b"".join(pages.to_bytes()))
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 

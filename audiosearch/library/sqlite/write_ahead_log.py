@@ -24,7 +24,10 @@ HEADER_BYTES = 32
 DATABASE_HEADER_BYTES = 100
 _FRAME_HEADER_BYTES = 24
 _USER_VERSION = slice(60, 64)  # in the first page: `Database` counts transactions there
-_TRIES, _SECONDS_BETWEEN = 5, 0.1  # files that another process is changing may not fit for a moment
+_TRIES, _SECONDS_BETWEEN = (
+    5,
+    0.05,
+)  # files that another process is changing may not fit for a moment
 
 
 def log_path(path: Path) -> Path:
@@ -54,18 +57,13 @@ def log_problem(path: Path) -> str | None:
         If one of the files can't be read.
     """
     log = log_path(path).name
-    for number in range(_TRIES):
-        if number:
-            time.sleep(_SECONDS_BETWEEN)
-        if not has_log(path):
+    if has_log(path) and not _header(path):
+        return f"{path.name} is missing or empty, but its log {log} is not"
+    for _ in range(_TRIES):
+        if not is_foreign(path):
             return None
-        if not _header(path):
-            problem = f"{path.name} is missing or empty, but its log {log} is not"
-        elif is_foreign(path):
-            problem = f"the log {log} belongs to another database, or to another state of this one"
-        else:
-            return None
-    return problem
+        time.sleep(_SECONDS_BETWEEN)
+    return f"the log {log} belongs to another database, or to another state of this one"
 
 
 def is_foreign(path: Path) -> bool:
