@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from audiosearch.library.sqlite.schema import track_columns
 from audiosearch.library.sqlite.vector_table import from_blob, to_blob
 from audiosearch.library.sqlite.write_ahead_log import has_log, is_foreign, log_path
 from audiosearch.library.track import UNIT_TOLERANCE, EmbeddingSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A row that is read without its B-tree doesn't say which table it belongs to. The types of its
 # values tell.
@@ -147,31 +150,46 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
         )
     vectors = rows.vectors.get(4 * spec.dimension, {})
     _add_from_index_file(vectors, directory / index_file.FILE_NAME, rows.settings, spec.dimension)
-    try:
-        for leftover in directory.glob(f"{_DRAFTS}*"):  # of a process that was killed
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        new = directory / f"{_DRAFTS}{FILE_NAME}"
-        with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=directory) as folder:
-            n_saved = _write(Path(folder), spec, rows, vectors)
-            os.replace(Path(folder, FILE_NAME), new)
+    with _writing(directory):
+        new, n_saved = _new_database(directory, spec, rows, vectors)
         kept = _keep_copy(path)
         if has_log(path):  # SQLite would apply it to the new database
             _replace_by_pages(path, pages)
         os.replace(new, path)
+    n_known = len(_last_of_path(rows)) + len(vectors.keys() - rows.tracks.keys())
+    return RecoveryReport(n_saved, n_known - n_saved, str(kept))
+
+
+@contextlib.contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    """Raise errors of the file system as errors with a hint."""
+    try:
+        yield
     except OSError as exc:
         raise IndexUnwritable(
             f"Can't write the index {directory}: {exc.strerror or exc}.",
             hint="Check that you may write to the folder and that its disk is not full.",
         ) from exc
-    n_known = len(_last_of_path(rows)) + len(vectors.keys() - rows.tracks.keys())
-    return RecoveryReport(n_saved, n_known - n_saved, str(kept))
+
+
+def _new_database(
+    directory: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors
+) -> tuple[Path, int]:
+    """Write a new database beside the damaged one. Return its path and the number of tracks."""
+    for leftover in directory.glob(f"{_DRAFTS}*"):  # of a process that was killed
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    new = directory / f"{_DRAFTS}{FILE_NAME}"
+    with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=directory) as folder:
+        n_saved = _write(Path(folder), spec, rows, vectors)
+        os.replace(Path(folder, FILE_NAME), new)
+    return new, n_saved
 
 
 def _recover_without_log(path: Path) -> RecoveryReport | None:
     """Put a log that belongs to another database aside. Return None if that isn't enough."""
-    kept = _unused(path)
-    log = log_path(kept)
-    os.replace(log_path(path), log)
+    log = log_path(_unused(path))
+    with _writing(path.parent):
+        os.replace(log_path(path), log)
     with contextlib.suppress(LibraryError), contextlib.closing(Catalog(path.parent)) as catalog:
         if not catalog.problems():
             return RecoveryReport(catalog.count(), 0, str(log))
@@ -194,8 +212,8 @@ def _replace_by_pages(path: Path, pages: Pages) -> None:
 
     At no time are pages missing that a second try would need, if this one is killed.
     """
-    with atomic_path(path) as draft:
-        draft.write_bytes(b"".join(pages.to_bytes()))
+    with atomic_path(path) as draft, draft.open("wb") as file:
+        file.writelines(pages.to_bytes())
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 

@@ -157,12 +157,12 @@ def m011_mend_former_schemas(db: Database) -> None:
     with contextlib.suppress(sqlite3.OperationalError):  # without FTS5, the table stays, unused
         db.execute("DROP TABLE IF EXISTS texts")
     if "content_hash" not in db.table("pending_vectors").columns_dict:
-        db.execute("DROP TABLE pending_vectors")
+        db.execute("DROP TABLE IF EXISTS pending_vectors")
         m005_create_pending_vectors(db)
-    if "random" not in db.table("tracks").triggers_dict["track_changed"]:
+    if any("number + 1" in sql for sql in db.table("tracks").triggers_dict.values()):
         for event in ("inserted", "changed", "removed"):
             db.execute(f"DROP TRIGGER track_{event}")
         db.execute("DROP TABLE track_changes")
         m006_count_changes_of_tracks(db)
-    if "sound_hash" not in db.table("prints").columns_dict:
+    if "content_hash" in db.table("prints").columns_dict:
         db.execute("ALTER TABLE prints RENAME COLUMN content_hash TO sound_hash")

@@ -39,7 +39,7 @@ def has_log(path: Path) -> bool:
     """Return whether a database has a write-ahead log that isn't empty."""
     try:
         return log_path(path).stat().st_size > HEADER_BYTES
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
