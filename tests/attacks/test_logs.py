@@ -82,9 +82,12 @@ def delete(folder):
 LOST = [empty, cut, zero, delete]
 
 
-@pytest.mark.parametrize("damage", LOST)
+COMMANDS = ["list", "info", "add a.wav", "query #1", "optimize", "import new.npy new.json"]
+
+
 @pytest.mark.parametrize(
-    "command", ["list", "info", "add a.wav", "query #1", "optimize", "import new.npy new.json"]
+    ("command", "damage"),
+    [("list", damage) for damage in LOST] + [(command, empty) for command in COMMANDS[1:]],
 )
 def test_a_log_without_its_database_is_kept_by_every_command(tmp_path, run, damage, command):
     folder = killed(tmp_path / "a", tmp_path / "b")
@@ -131,6 +134,15 @@ def test_repair_saves_the_tracks_of_a_log_that_names_no_model(tmp_path, damage):
         repair(folder)
     repair(folder, model="compact")
     assert titles(folder) == ALL  # the tracks share pages
+
+
+@pytest.mark.parametrize("n_bytes", [4_096, 8_300, 40_000])
+def test_nothing_is_lost_of_a_log_whose_database_was_cut(tmp_path, n_bytes):
+    folder = killed(tmp_path / "a", tmp_path / "b", base=range(3))
+    (folder / DATABASE).write_bytes((folder / DATABASE).read_bytes()[:n_bytes])
+    assert examine(folder)[0].state is State.ERROR
+    repair(folder, model="compact")
+    assert titles(folder) == ALL
 
 
 def test_a_repair_that_is_killed_before_its_end_can_be_repeated(tmp_path, monkeypatch):
