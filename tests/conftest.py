@@ -63,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     def add(name: str, default: float, what: str) -> None:
         group.addoption(name, type=type(default), default=default, help=what)
 
-    add("--kills", 2, "number of times that each command is killed, and finds a full disk")
+    add("--kills", 2, "number of times that each command is killed")
     add("--together-seconds", 5.0, "time that two processes add while one queries")
     add("--mutations", 500, "number of damaged files that are added")
     add("--playlists", 300, "number of playlists with random constraints")
