@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import uuid
 from typing import TYPE_CHECKING
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # on Windows, where an open file can't be renamed
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +26,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path whose file replaces ``path`` if the block succeeds.
 
     The content reaches the disk before the file gets its final name. If the block fails, the
-    temporary file is removed.
+    temporary file is removed. If the process is killed, the next one that writes ``path`` removes
+    it.
 
     Yields
     ------
     Path
-        Path of the draft, in the same folder.
+        Path of the draft, in the same folder. It is an empty file.
 
     Raises
     ------
@@ -34,12 +41,37 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     draft = path.with_name(f"{_prefix(path.name)}{uuid.uuid4().hex}{_SUFFIX}")
     try:
-        yield draft
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        draft.replace(path)
+        with _created(draft):
+            _remove_dead(path)
+            yield draft
+            with draft.open("rb+") as file:
+                os.fsync(file.fileno())
+            draft.replace(path)
     finally:
         with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+@contextlib.contextmanager
+def _created(draft: Path) -> Iterator[None]:
+    """Create a draft, and lock it until the block or the process ends."""
+    if fcntl is None:
+        yield
+        return
+    while True:
+        with draft.open("ab") as file:
+            with contextlib.suppress(OSError):  # the file system may know no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if draft.exists():  # another process may have removed it before it was locked
+                yield
+                return
+
+
+def _remove_dead(path: Path) -> None:
+    """Remove the drafts of a file that no process has locked."""
+    for draft in _drafts(path.parent, path.name) if fcntl else ():
+        with contextlib.suppress(OSError), draft.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             draft.unlink()
 
 
@@ -54,8 +86,13 @@ def remove_drafts(folder: Path, name: str = "*") -> None:
     name : str
         Name of the file that the drafts belong to. Default: all files.
     """
-    for draft in folder.glob(f"{_prefix(name)}*{_SUFFIX}"):
+    for draft in _drafts(folder, name):
         draft.unlink(missing_ok=True)
+
+
+def _drafts(folder: Path, name: str) -> Iterator[Path]:
+    prefix = _prefix(name) if name == "*" else glob.escape(_prefix(name))
+    return folder.glob(f"{prefix}*{_SUFFIX}")
 
 
 def _prefix(name: str) -> str:

@@ -43,7 +43,15 @@ MISSING = {name for name in BESIDE if not (SHARED / name).is_dir()}
 #: Slow test files (clusters, browsers, training, large indexes), the slowest first.
 SLOW = [
     *("test_cluster", "test_training", "test_vggish", "test_page", "test_map"),
-    *("test_map_page", "test_milvus", "test_optimize", "test_fuzz", "test_trust", "test_together"),
+    *(
+        "test_map_page",
+        "test_milvus",
+        "test_optimize",
+        "test_fuzz",
+        "test_kills",
+        "test_trust",
+        "test_together",
+    ),
     *("test_bench", "test_benchmarks"),
 ]
 
@@ -55,8 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     def add(name: str, default: float, what: str) -> None:
         group.addoption(name, type=type(default), default=default, help=what)
 
-    add("--kills", 6, "number of times that adding is killed")
-    add("--kills-files", 60, "number of files that it adds")
+    add("--kills", 2, "number of times that each command is killed")
     add("--together-seconds", 5.0, "time that two processes add while one queries")
     add("--mutations", 500, "number of damaged files that are added")
     add("--playlists", 300, "number of playlists with random constraints")

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,28 @@ def test_the_draft_of_a_file_is_removed_by_the_name_of_the_file(name):
         assert draft.startswith(".other.")
         Path(draft).rename("other")
         drafts.pop_all()
+
+
+@pytest.mark.parametrize("name", [*_NAMES, pytest.param("[a]*.html", id="a pattern")])
+def test_the_draft_of_a_killed_process_is_removed_and_that_of_a_running_one_is_not(name, start):
+    writing = (
+        "import os, sys; from pathlib import Path; from audiosearch.atomic import atomic_path\n"
+        f"with atomic_path(Path(os.fsdecode({os.fsencode(name)!r}))) as draft:\n"
+        "    draft.write_bytes(b'part'); print(flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    killed, running = (start(sys.executable, "-c", writing, **pipes) for _ in range(2))
+    for process in (killed, running):
+        process.stdout.readline()
+    killed.kill()
+    killed.wait()
+    assert len(os.listdir()) == 2
+    with atomic_path(Path(name)) as draft:
+        draft.write_bytes(b"whole")
+    assert Path(name).read_bytes() == b"whole"
+    assert len(os.listdir()) == 2  # the file, and the draft of the running process
+    assert running.communicate("")[1] == ""
+    assert (os.listdir(), Path(name).read_bytes()) == ([name], b"part")
 
 
 def test_a_playlist_may_have_a_long_name(made_up_songs, run):

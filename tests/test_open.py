@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sounds import tone, write
 from tracks import SPEC, some_track, unit
 
 from audiosearch import Index, IndexUnwritable, NewerIndex
@@ -57,13 +59,58 @@ def test_a_newer_index_is_not_repaired(newer):
     assert Path(newer, "audiosearch.db").read_bytes() == before
 
 
-@pytest.mark.parametrize("command", ["list", "info", "doctor", "failures", "optimize"])
-def test_every_command_refuses_a_newer_index_in_one_sentence(newer, run, command):
-    result = run(command, "--index", newer)
+COMMANDS = [
+    *("list", "info", "doctor", "failures", "optimize", "duplicates", "prune", "refresh", "serve"),
+    *("query #1", "playlist #1", "evaluate --by artist", "remove #1", "relocate / /x"),
+    *(
+        "doctor --repair",
+        "doctor --repair --model compact",
+        "reembed --model compact",
+        "map -o m.html",
+    ),
+    *("export exported", "import new.npy new.json", "add a.wav", "copy other"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_refuses_a_newer_index_in_one_sentence_and_leaves_it(newer, run, command):
+    folder = Path(newer)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    write(Path("a.wav"), tone())
+    np.save("new.npy", np.eye(128)[:1])
+    Path("new.json").write_text('[{"path": "/imported.mp3"}]')
+    name, *rest = command.split()
+    if name == "copy":
+        Index("other", spec=SPEC).close()
+        result = run("copy", "other", newer)
+    else:
+        result = run(name, *rest, "--index", newer)
     assert result.exit_code == 1
     assert "newer version" in result.stderr
     assert "m900_create_moods" in result.stderr
     assert "pip install" in result.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_damaged_newer_index_is_not_repaired(newer):
+    path = Path(newer, "audiosearch.db")
+    content = path.read_bytes()
+    content = content[:50] + bytes(50) + content[100:]  # of the header
+    path.write_bytes(content)
+    with pytest.raises(NewerIndex, match="m900_create_moods, m901_count_moods"):
+        repair(newer)
+    assert path.read_bytes() == content
+
+
+def test_an_open_index_that_a_newer_version_changes_is_not_written_any_more(index):
+    with Index(index) as opened:
+        opened.add(some_track(2), unit())
+        add_migration(index, "m900_create_moods")
+        with contextlib.closing(sqlite3.connect(Path(index, "audiosearch.db"))) as database:
+            database.execute("CREATE TABLE moods (name TEXT)")
+        with pytest.raises(NewerIndex, match="m900_create_moods"):
+            opened.add(some_track(3), unit())
+        assert opened.n_tracks == 2
 
 
 def test_migrations_of_other_programs_do_not_matter(index):

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 from blake3 import blake3
 
-from audiosearch.atomic import atomic_path, remove_drafts
+from audiosearch.atomic import atomic_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +131,6 @@ class IndexFile:
         """Write a FAISS index that is up to date with a revision, and store settings with it."""
         # The transaction makes two processes write one after the other.
         with self._database.transaction(), atomic_path(self._path) as draft:
-            remove_drafts(self._path.parent, self._path.name)
             faiss.write_index(index, str(draft))
             digest = _digest(blake3().update_mmap(draft), revision)
             footer = _Footer(revision, uuid.uuid4().hex, digest)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,27 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch.atomic import atomic_path
 from audiosearch.counting import counted
-from audiosearch.errors import IndexUnwritable, LibraryError
+from audiosearch.errors import IndexUnwritable, LibraryError, NewerIndex
 from audiosearch.library.backend import RecoveryReport
 from audiosearch.library.faiss import index_file
 from audiosearch.library.faiss.index_config import FLAT, held_ids
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.database import FILE_NAME
+from audiosearch.library.sqlite.migrations import migrations, unknown_migrations
 from audiosearch.library.sqlite.page_recovery import Pages
+from audiosearch.library.sqlite.schema import track_columns
 from audiosearch.library.sqlite.vector_table import from_blob, to_blob
+from audiosearch.library.sqlite.write_ahead_log import has_log, is_foreign, log_path
 from audiosearch.library.track import UNIT_TOLERANCE, EmbeddingSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-# Columns of the tables, in order. A row that is read without its B-tree doesn't say which table it
-# belongs to. The types of its values tell.
-_TRACK = ["id", "path", "size", "mtime_ns", "content_hash", "seconds", "sample_rate_hz"]
-_TRACK += ["channels", "format", "title", "artist", "album", "album_artist", "genre", "year"]
-_TRACK += ["track_number"]
-_ADDED = {"audio_hash": ""}  # columns that were added later, with their defaults
+# A row that is read without its B-tree doesn't say which table it belongs to. The types of its
+# values tell.
 _TRACK_TYPES: list[Any] = [type(None), bytes, int, int, str, (float, int), int, int, str]
+_MASTER_TYPES = [str, str, str, int, str]  # rows of sqlite_master: type, name, table, page, SQL
+_MIGRATION_TYPES = [type(None), str, str, str]  # id, set, name, time
+_DRAFTS = ".repaired-"  # prefix of the new database, and of the folder in which it is made
 _FAILURE = ["path", "reason", "size", "mtime_ns"]
 
 _Vectors = dict[int, tuple[int, bytes]]  # revision and embedding by track id
@@ -46,7 +51,11 @@ class _Rows:
     settings : dict
         Values by key.
     tracks : dict
-        Columns by id.
+        Values by id.
+    columns : list of str
+        Names of the values of a track, in the order of the table.
+    migrations : set of str
+        Names of the applied migrations.
     vectors : dict
         Revision and embedding by track id, grouped by the length of the embedding in bytes. Free
         pages may hold vectors of an earlier model with another dimension.
@@ -55,7 +64,9 @@ class _Rows:
     """
 
     settings: dict[str, str] = field(default_factory=dict)
-    tracks: dict[int, dict[str, Any]] = field(default_factory=dict)
+    tracks: dict[int, list[Any]] = field(default_factory=dict)
+    columns: list[str] = field(default_factory=track_columns)
+    migrations: set[str] = field(default_factory=set)
     vectors: dict[int, _Vectors] = field(default_factory=dict)
     failures: dict[bytes, dict[str, Any]] = field(default_factory=dict)
 
@@ -68,9 +79,17 @@ class _Rows:
             self.failures[values[0]] = dict(zip(_FAILURE, values, strict=True))
         elif types == [type(None), int, bytes] and _is_unit(values[2]):
             self.vectors.setdefault(len(values[2]), {})[rowid] = (values[1], values[2])
-        elif len(values) >= len(_TRACK) and all(map(isinstance, values, _TRACK_TYPES)):
-            columns = zip([*_TRACK, *_ADDED], values, strict=False)
-            self.tracks[rowid] = _ADDED | dict(columns) | {"id": rowid}
+        elif len(values) > len(_TRACK_TYPES) and all(map(isinstance, values, _TRACK_TYPES)):
+            self.tracks[rowid] = [rowid, *values[1:]]
+        elif types == _MASTER_TYPES and values[:2] == ["table", "tracks"]:
+            with contextlib.suppress(sqlite3.Error):
+                self.columns = track_columns(values[4])
+        elif types == _MIGRATION_TYPES and values[1] == migrations.name:
+            self.migrations.add(values[2])
+
+    def track(self, track_id: int) -> dict[str, Any]:
+        """Return the values of a track by column."""
+        return dict(zip(self.columns, self.tracks[track_id], strict=False))
 
     def spec(self, fallback: EmbeddingSpec | None) -> EmbeddingSpec | None:
         """Return the spec in the settings, or else the fallback with the most common dimension."""
@@ -106,11 +125,22 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
     ------
     LibraryError
         If the model is unknown; the index is unchanged then.
+    NewerIndex
+        If a newer version has changed the tables; the index is unchanged then.
     IndexUnwritable
         If the new database can't be written.
     """
     path = directory / FILE_NAME
-    rows = _read(path)
+    if is_foreign(path):
+        report = _recover_without_log(path)
+        if report is not None:
+            return report
+    pages = _pages(path)
+    rows = _Rows()
+    for rowid, values in pages.rows():
+        rows.add(rowid, values)
+    if unknown := unknown_migrations(sorted(rows.migrations)):
+        raise NewerIndex(directory, f"the migration {', '.join(unknown)}")
     spec = rows.spec(spec)
     if spec is None:
         raise LibraryError(
@@ -120,35 +150,72 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
         )
     vectors = rows.vectors.get(4 * spec.dimension, {})
     _add_from_index_file(vectors, directory / index_file.FILE_NAME, rows.settings, spec.dimension)
+    with _writing(directory):
+        new, n_saved = _new_database(directory, spec, rows, vectors)
+        kept = _keep_copy(path)
+        if has_log(path):  # SQLite would apply it to the new database
+            _replace_by_pages(path, pages)
+        os.replace(new, path)
+    n_known = len(_last_of_path(rows)) + len(vectors.keys() - rows.tracks.keys())
+    return RecoveryReport(n_saved, n_known - n_saved, str(kept))
+
+
+@contextlib.contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    """Raise errors of the file system as errors with a hint."""
     try:
-        with tempfile.TemporaryDirectory(prefix=".repaired-", dir=directory) as folder:
-            n_saved = _write(Path(folder), spec, rows, vectors)
-            kept = _keep_copy(path)
-            for suffix in ("-wal", "-shm"):  # SQLite would apply them to the new database
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            os.replace(Path(folder, FILE_NAME), path)
+        yield
     except OSError as exc:
         raise IndexUnwritable(
             f"Can't write the index {directory}: {exc.strerror or exc}.",
             hint="Check that you may write to the folder and that its disk is not full.",
         ) from exc
-    n_known = len(_last_of_path(rows)) + len(vectors.keys() - rows.tracks.keys())
-    return RecoveryReport(n_saved, n_known - n_saved, str(kept))
 
 
-def _read(path: Path) -> _Rows:
-    wal = path.with_name(f"{path.name}-wal")
+def _new_database(
+    directory: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors
+) -> tuple[Path, int]:
+    """Write a new database beside the damaged one. Return its path and the number of tracks."""
+    for leftover in directory.glob(f"{_DRAFTS}*"):  # of a process that was killed
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    new = directory / f"{_DRAFTS}{FILE_NAME}"
+    with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=directory) as folder:
+        n_saved = _write(Path(folder), spec, rows, vectors)
+        os.replace(Path(folder, FILE_NAME), new)
+    return new, n_saved
+
+
+def _recover_without_log(path: Path) -> RecoveryReport | None:
+    """Put a log that belongs to another database aside. Return None if that isn't enough."""
+    log = log_path(_unused(path))
+    with _writing(path.parent):
+        os.replace(log_path(path), log)
+    with contextlib.suppress(LibraryError), contextlib.closing(Catalog(path.parent)) as catalog:
+        if not catalog.problems():
+            return RecoveryReport(catalog.count(), 0, str(log))
+    return None
+
+
+def _pages(path: Path) -> Pages:
     try:
-        pages = Pages(path.read_bytes(), wal.read_bytes() if wal.exists() else b"")
+        files = [file.read_bytes() if file.exists() else b"" for file in (path, log_path(path))]
     except OSError as exc:
         raise LibraryError(
             f"Can't read {path}: {exc.strerror}.",
             hint="Check the disk, and that you may read the file.",
         ) from exc
-    rows = _Rows()
-    for rowid, values in pages.rows():
-        rows.add(rowid, values)
-    return rows
+    return Pages(*files)
+
+
+def _replace_by_pages(path: Path, pages: Pages) -> None:
+    """Replace a database and its log by a database with the pages of both.
+
+    At no time are pages missing that a second try would need, if this one is killed.
+    """
+    with atomic_path(path) as draft, draft.open("wb") as file:
+        file.writelines(pages.to_bytes())
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _add_from_index_file(
@@ -169,7 +236,7 @@ def _add_from_index_file(
 
 def _last_of_path(rows: _Rows) -> dict[bytes, int]:
     """Return the largest track id for each path."""
-    return {track["path"]: i for i, track in sorted(rows.tracks.items())}
+    return {rows.track(i)["path"]: i for i in sorted(rows.tracks)}
 
 
 def _last_revision(vectors: _Vectors) -> int:
@@ -182,35 +249,41 @@ def _write(folder: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors) ->
     ids = sorted(vectors.keys() & _last_of_path(rows).values())
     try:
         with catalog.transaction():
-            columns = [*_TRACK, *_ADDED]
-            tracks = [[rows.tracks[i][name] for name in columns] for i in ids]
-            _insert(catalog, "tracks", columns, tracks)
-            embeddings = [[i, *vectors[i]] for i in ids]
-            _insert(catalog, "vectors", ["track_id", "revision", "embedding"], embeddings)
-            failures = [list(failure.values()) for failure in rows.failures.values()]
-            _insert(catalog, "failures", _FAILURE, failures)
+            known = set(track_columns())
+            for i in ids:
+                track = {name: value for name, value in rows.track(i).items() if name in known}
+                if _insert(catalog, "tracks", track):
+                    revision, embedding = vectors[i]
+                    vector = {"track_id": i, "revision": revision, "embedding": embedding}
+                    _insert(catalog, "vectors", vector)
+            for failure in rows.failures.values():
+                _insert(catalog, "failures", failure)
             catalog.db.execute("UPDATE revision SET number = ?", [_last_revision(vectors) + 1])
+        return catalog.count()
     finally:
         catalog.close()
-    return len(ids)
 
 
-def _insert(
-    catalog: Catalog, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
-    marks = ", ".join("?" * len(columns))
-    sql = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})"
-    for row in rows:
-        catalog.db.execute(sql, row)
+def _insert(catalog: Catalog, table: str, row: dict[str, Any]) -> bool:
+    """Insert a row. Return False if a column is missing or the row is there."""
+    values = ", ".join(f":{name}" for name in row)
+    sql = f"INSERT OR IGNORE INTO {table} ({', '.join(row)}) VALUES ({values})"
+    return catalog.db.execute(sql, row).rowcount > 0
+
+
+def _unused(path: Path) -> Path:
+    """Return a name under which neither a damaged database nor its log was kept before."""
+    number = 1
+    while any(path.parent.glob(f"{path.name}.damaged-{number}*")):
+        number += 1
+    return path.with_name(f"{path.name}.damaged-{number}")
 
 
 def _keep_copy(path: Path) -> Path:
-    """Copy a database and its write-ahead log to an unused name, and return that path."""
-    number = 1
-    while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    for suffix in ("-wal", ""):
-        source = path.with_name(path.name + suffix)
+    """Copy a database and its write-ahead log to an unused name. Return the path of the copy."""
+    kept = _unused(path)
+    copies = {log_path(path): log_path(kept), path: kept}
+    for source, target in copies.items():
         if source.exists():
-            shutil.copy2(source, kept.with_name(kept.name + suffix))
-    return kept
+            shutil.copy2(source, target)
+    return kept if kept.exists() else log_path(kept)

@@ -12,6 +12,7 @@ import numpy as np
 from audiosearch.counting import counted
 from audiosearch.library.filters import Filters, sql_functions
 from audiosearch.library.sqlite import fts
+from audiosearch.library.sqlite.schema import missing_parts
 from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, batches, from_blob
 from audiosearch.library.track import Failure, Track
 
@@ -226,6 +227,8 @@ class Catalog(VectorTable):
         """Return one phrase for each problem of the database; empty if it is intact."""
         rows = self.rows("PRAGMA integrity_check(10)")
         problems = [row["integrity_check"] for row in rows if row["integrity_check"] != "ok"]
+        with self.errors():
+            problems += missing_parts(self.db)
         n_orphans = len(self.rows("PRAGMA foreign_key_check"))
         return problems + ([f"{counted(n_orphans, 'row')} without a track"] if n_orphans else [])
 

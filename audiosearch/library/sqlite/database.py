@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shlex
 import sqlite3
 import time
@@ -13,6 +14,7 @@ import sqlite_utils
 
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, NewerIndex
 from audiosearch.library.sqlite.migrations import LAST_TABLE, migrations, unknown_migrations
+from audiosearch.library.sqlite.write_ahead_log import has_log, log_path, log_problem
 from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
 
 FILE_NAME = "audiosearch.db"
 _BUSY_SECONDS = 60
+_MAX_FIRST_COUNT = 2**30  # of the transactions; SQLite keeps the count in 32 bits
 
 
 def exists(directory: Path) -> bool:
     """Return whether a folder holds a database, intact or damaged.
 
-    A database without tables doesn't count. The process that was creating it was killed.
+    A database without tables doesn't count. The process that was creating it was killed. A
+    write-ahead log counts, even if the database beside it is empty or missing.
 
     Raises
     ------
@@ -39,13 +43,13 @@ def exists(directory: Path) -> bool:
     except PermissionError as exc:
         raise _no_permission(path) from exc
     except (OSError, ValueError):
-        return False
+        return has_log(path)
     if not n_bytes:  # its creation was interrupted, or it was truncated
-        return _wal_path(path).exists() or any(directory.glob("*.faiss"))
+        return has_log(path) or any(directory.glob("*.faiss"))
     try:
         with contextlib.closing(_connect(path)) as connection:
             return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         return True
 
 
@@ -77,7 +81,7 @@ class Database:
 
     def __init__(self, directory: Path, *, settings: dict[str, str] | None = None) -> None:
         self.path = directory / FILE_NAME
-        self._is_migrated = False
+        self._schema_version: int | None = None  # of the schema with all migrations
         if settings is None and not exists(directory):
             reason = ""
             if directory.is_symlink() and not directory.exists():
@@ -97,8 +101,7 @@ class Database:
 
     def _create(self, settings: dict[str, str]) -> None:
         """Create the tables that are read: all of a new database, some of a very old one."""
-        if unknown := unknown_migrations(self.db):
-            raise NewerIndex(self.path.parent.absolute(), f"the migration {', '.join(unknown)}")
+        self._require_known_migrations()
         if self.db.table(LAST_TABLE).exists():
             return
         if not settings and not self.db.table("settings").exists():
@@ -107,6 +110,25 @@ class Database:
         with self.transaction():
             if not self.db.table("settings").count:  # another process may create them, too
                 self._put_settings(settings)
+
+    def _migrate(self) -> None:
+        """Apply the migrations that are missing. Another process may have applied later ones."""
+        (version,) = self.db.execute("PRAGMA schema_version").fetchone()
+        if version != self._schema_version:
+            self._require_known_migrations()
+            migrations.apply(self.db)
+            (self._schema_version,) = self.db.execute("PRAGMA schema_version").fetchone()
+
+    def _count_transaction(self) -> None:
+        """Count a transaction in the first page: see `write_ahead_log.is_foreign`."""
+        (number,) = self.db.execute("PRAGMA user_version").fetchone()
+        number = number + 1 if number else secrets.randbelow(_MAX_FIRST_COUNT) + 1
+        self.db.execute(f"PRAGMA user_version = {number}")
+
+    def _require_known_migrations(self) -> None:
+        applied = (migration.name for migration in migrations.applied(self.db))
+        if unknown := unknown_migrations(applied):
+            raise NewerIndex(self.path.parent.absolute(), f"the migration {', '.join(unknown)}")
 
     def close(self) -> None:
         """Close the database."""
@@ -156,11 +178,10 @@ class Database:
                 return
             self.db.execute("BEGIN IMMEDIATE")
             try:
-                if not self._is_migrated:
-                    migrations.apply(self.db)
+                self._migrate()
+                self._count_transaction()
                 yield
                 self.db.commit()
-                self._is_migrated = True
             except BaseException:
                 self.db.rollback()
                 raise
@@ -210,7 +231,7 @@ class Database:
 
     def file_bytes(self) -> int:
         """Return the size of the database with its write-ahead log, in bytes."""
-        return sum(p.stat().st_size for p in (self.path, _wal_path(self.path)) if p.exists())
+        return sum(p.stat().st_size for p in (self.path, log_path(self.path)) if p.exists())
 
 
 def _closed_path(path: Path) -> Path | None:
@@ -233,12 +254,14 @@ def _no_permission(path: Path) -> IndexUnwritable:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    if problem := log_problem(path):
+        raise sqlite3.DatabaseError(problem)
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
     try:
         _use_wal(connection)
     except sqlite3.DatabaseError as exc:
         connection.close()
-        is_writable = os.access(path.parent, os.W_OK) or _wal_path(path).exists()
+        is_writable = os.access(path.parent, os.W_OK) or log_path(path).exists()
         if is_writable or not isinstance(exc, sqlite3.OperationalError):
             raise
         # In a read-only folder, SQLite can open a database only if no process writes to it.
@@ -247,10 +270,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
-
-
-def _wal_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

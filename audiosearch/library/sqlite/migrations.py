@@ -1,8 +1,19 @@
-"""Schema of ``audiosearch.db``, as migrations. Each adds a table, its triggers or a column."""
+"""Schema of ``audiosearch.db``, as migrations. Each adds a table, its triggers or a column.
+
+Migrations are frozen: indexes exist that have them. A change of the schema is a new migration.
+``tests/schemas`` holds what each one creates, and indexes that former versions made.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING
+
 from sqlite_utils import Database, Migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 migrations = Migrations("audiosearch")
 
@@ -10,11 +21,14 @@ migrations = Migrations("audiosearch")
 #: missing until something is written.
 LAST_TABLE = "positions"
 
+#: Migrations that former versions applied, and that `m011_mend_former_schemas` undoes.
+_WITHDRAWN = {"m006_create_texts"}
 
-def unknown_migrations(db: Database) -> list[str]:
-    """Return the names of applied migrations that this version doesn't know."""
+
+def unknown_migrations(names: Iterable[str]) -> list[str]:
+    """Return those names of applied migrations that this version doesn't know."""
     known = {migration.name for migration in migrations.pending(Database(memory=True))}
-    return [migration.name for migration in migrations.applied(db) if migration.name not in known]
+    return [name for name in names if name not in known | _WITHDRAWN]
 
 
 @migrations()
@@ -129,3 +143,26 @@ def m009_create_prints(db: Database) -> None:
     """Create the spectral prints of files, by the hash of their sound."""
     columns = {"sound_hash": str, "seconds": float, "words": bytes, "fine_words": bytes}
     db.table("prints").create(columns, pk="sound_hash", not_null=set(columns))
+
+
+@migrations()
+def m011_mend_former_schemas(db: Database) -> None:
+    """Bring what former versions of m005, m006 and m009 created into the present form.
+
+    Staged vectors without the hash of their file are removed; `reembed` computes them again.
+    Full-text search was in this database once.
+    """
+    for event in ("inserted", "changed", "removed"):
+        db.execute(f"DROP TRIGGER IF EXISTS texts_{event}")
+    with contextlib.suppress(sqlite3.OperationalError):  # without FTS5, the table stays, unused
+        db.execute("DROP TABLE IF EXISTS texts")
+    if "content_hash" not in db.table("pending_vectors").columns_dict:
+        db.execute("DROP TABLE IF EXISTS pending_vectors")
+        m005_create_pending_vectors(db)
+    if any("number + 1" in sql for sql in db.table("tracks").triggers_dict.values()):
+        for event in ("inserted", "changed", "removed"):
+            db.execute(f"DROP TRIGGER track_{event}")
+        db.execute("DROP TABLE track_changes")
+        m006_count_changes_of_tracks(db)
+    if "content_hash" in db.table("prints").columns_dict:
+        db.execute("ALTER TABLE prints RENAME COLUMN content_hash TO sound_hash")

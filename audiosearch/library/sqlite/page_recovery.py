@@ -10,14 +10,17 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
+from audiosearch.library.sqlite.write_ahead_log import (
+    DATABASE_HEADER_BYTES,
+    MAGIC,
+    committed_pages,
+    page_bytes,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MAGIC = b"SQLite format 3\0"
-_DEFAULT_PAGE_BYTES = 4096
-_HEADER_BYTES = 100
 _TABLE_LEAF = 0x0D
-_WAL_HEADER_BYTES, _FRAME_HEADER_BYTES = 32, 24
 
 
 class Pages:
@@ -33,16 +36,27 @@ class Pages:
 
     def __init__(self, content: bytes | memoryview, wal: bytes = b"") -> None:
         self._content = content
-        self._page_bytes, self._usable_bytes = _page_bytes(bytes(content[:_HEADER_BYTES]), wal)
-        self._logged = _committed(wal, self._page_bytes)
+        header = bytes(content[:DATABASE_HEADER_BYTES])
+        self._page_bytes = page_bytes(header, wal)
+        is_intact = header.startswith(MAGIC) and len(header) == DATABASE_HEADER_BYTES
+        self._usable_bytes = self._page_bytes - (header[20] if is_intact else 0)
+        self._logged = {
+            number: wal[offset : offset + self._page_bytes]
+            for number, offset in committed_pages(
+                lambda n, at: wal[at : at + n], len(wal), self._page_bytes
+            )
+        }
         self._n_pages = max(-(-len(content) // self._page_bytes), *self._logged, 0)
 
     def __getitem__(self, number: int) -> bytes:
         """Return a page by its number, from 1. It is shorter or empty if the file is truncated."""
-        if number in self._logged:
-            return self._logged[number]
         start = (number - 1) * self._page_bytes
-        return bytes(self._content[start : start + self._page_bytes])
+        return self._logged.get(number) or bytes(self._content[start : start + self._page_bytes])
+
+    def to_bytes(self) -> Iterator[bytes]:
+        """Yield the pages, as a database that needs no log. Missing parts are zero."""
+        for number in range(1, self._n_pages + 1):
+            yield self[number].ljust(self._page_bytes, b"\0")
 
     def rows(self) -> Iterator[tuple[int, list[Any]]]:
         """Yield the rowid and the values of every row of every table that can be read.
@@ -53,7 +67,7 @@ class Pages:
         for number in range(1, self._n_pages + 1):
             if number not in free:
                 page = self[number]
-                for offset in self._cells(page, _HEADER_BYTES if number == 1 else 0):
+                for offset in self._cells(page, DATABASE_HEADER_BYTES if number == 1 else 0):
                     try:
                         yield self._row(page, offset)
                     except (IndexError, ValueError, struct.error):  # damaged
@@ -95,7 +109,7 @@ class Pages:
     def _free(self) -> set[int]:
         header = self[1]
         free: set[int] = set()
-        if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
+        if not header.startswith(MAGIC) or len(header) < DATABASE_HEADER_BYTES:
             return free
         (trunk,) = struct.unpack_from(">I", header, 32)
         while 0 < trunk <= self._n_pages and trunk not in free:
@@ -104,38 +118,6 @@ class Pages:
             trunk, n_leaves = struct.unpack_from(">II", page)
             free.update(struct.unpack_from(f">{min(n_leaves, len(page) // 4 - 2)}I", page, 8))
         return free
-
-
-def _page_bytes(header: bytes, wal: bytes) -> tuple[int, int]:
-    """Return the size of a page and the usable part of it, both in bytes."""
-    if header.startswith(_MAGIC):
-        (n_bytes,) = struct.unpack_from(">H", header, 16)
-        n_bytes = 65_536 if n_bytes == 1 else n_bytes
-        if n_bytes >= 512 and not n_bytes & (n_bytes - 1):
-            return n_bytes, n_bytes - header[20]
-    if len(wal) >= _WAL_HEADER_BYTES:
-        (n_bytes,) = struct.unpack_from(">I", wal, 8)
-        if 512 <= n_bytes <= 65_536 and not n_bytes & (n_bytes - 1):
-            return n_bytes, n_bytes
-    return _DEFAULT_PAGE_BYTES, _DEFAULT_PAGE_BYTES
-
-
-def _committed(wal: bytes, page_bytes: int) -> dict[int, bytes]:
-    """Return the pages in a write-ahead log up to its last commit, by number."""
-    committed: dict[int, bytes] = {}
-    uncommitted: dict[int, bytes] = {}
-    salts = wal[16:24]
-    for offset in range(_WAL_HEADER_BYTES, len(wal), _FRAME_HEADER_BYTES + page_bytes):
-        start = offset + _FRAME_HEADER_BYTES
-        page = wal[start : start + page_bytes]
-        if len(page) < page_bytes or wal[offset + 8 : offset + 16] != salts:
-            break  # the remaining frames are older than the last checkpoint
-        number, n_pages_at_commit = struct.unpack_from(">II", wal, offset)
-        uncommitted[number] = page
-        if n_pages_at_commit:
-            committed |= uncommitted
-            uncommitted = {}
-    return committed
 
 
 def _values(record: bytes) -> list[Any]:

@@ -42,9 +42,10 @@ class PrintTable:
 
     def has_prints(self) -> bool:
         """Return whether any prints are stored."""
-        with self._database.errors():
-            is_older = not self._database.db.table("prints").exists()  # an older version's index
-        return not is_older and bool(self._database.rows("SELECT 1 FROM prints LIMIT 1"))
+        # An index of an older version lacks the table, or names the column otherwise.
+        sql = "SELECT 1 FROM pragma_table_info('prints') WHERE name = 'sound_hash'"
+        is_current = bool(self._database.rows(sql))
+        return is_current and bool(self._database.rows("SELECT 1 FROM prints LIMIT 1"))
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
         """Store prints by hash. Those of files that are no longer tracks are removed."""

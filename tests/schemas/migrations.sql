@@ -1,0 +1,27 @@
+-- m001_create_settings
+CREATE TABLE settings ( key TEXT PRIMARY KEY, value TEXT NOT NULL );
+-- m002_create_tracks
+CREATE TABLE tracks ( id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, seconds REAL NOT NULL, sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, format TEXT NOT NULL, title TEXT, artist TEXT, album TEXT, album_artist TEXT, genre TEXT, year INTEGER, track_number INTEGER );
+CREATE TABLE sqlite_sequence(name,seq);
+CREATE INDEX idx_tracks_content_hash ON tracks (content_hash);
+-- m003_create_vectors
+CREATE TABLE vectors ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, revision INTEGER NOT NULL, embedding BLOB NOT NULL );
+CREATE INDEX idx_vectors_revision ON vectors (revision);
+CREATE TABLE revision (number INTEGER NOT NULL);
+-- m004_create_failures
+CREATE TABLE failures ( path BLOB PRIMARY KEY NOT NULL, reason TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL );
+-- m005_create_pending_vectors
+CREATE TABLE pending_vectors ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, content_hash TEXT NOT NULL, embedding BLOB NOT NULL );
+-- m006_count_changes_of_tracks
+CREATE TABLE track_changes (number INTEGER NOT NULL);
+CREATE TRIGGER track_inserted AFTER INSERT ON tracks BEGIN UPDATE track_changes SET number = (random() & 2147483647) | 1; END;
+CREATE TRIGGER track_changed AFTER UPDATE ON tracks BEGIN UPDATE track_changes SET number = (random() & 2147483647) | 1; END;
+CREATE TRIGGER track_removed AFTER DELETE ON tracks BEGIN UPDATE track_changes SET number = (random() & 2147483647) | 1; END;
+-- m007_create_positions
+CREATE TABLE positions ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, revision INTEGER NOT NULL, x REAL NOT NULL, y REAL NOT NULL );
+-- m008_add_audio_hash
+CREATE TABLE tracks ( id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, seconds REAL NOT NULL, sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, format TEXT NOT NULL, title TEXT, artist TEXT, album TEXT, album_artist TEXT, genre TEXT, year INTEGER, track_number INTEGER , audio_hash TEXT NOT NULL DEFAULT '');
+CREATE INDEX idx_tracks_audio_hash ON tracks (audio_hash);
+-- m009_create_prints
+CREATE TABLE prints ( sound_hash TEXT PRIMARY KEY NOT NULL, seconds REAL NOT NULL, words BLOB NOT NULL, fine_words BLOB NOT NULL );
+-- m011_mend_former_schemas
