@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+
+from audiosearch.web.json_response import EscapedJSONResponse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -107,7 +109,7 @@ class SecurityMiddleware:
             scope = {**scope, "method": "GET"}
         await self._app(scope, limited_receive, send_with_headers)
 
-    def _rejection(self, scope: Scope) -> JSONResponse | None:
+    def _rejection(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._hosts is not None and _host_name(host) not in self._hosts:
@@ -200,6 +202,6 @@ def _is_open(path: str) -> bool:
     return path == "/" or path.startswith("/page/")
 
 
-def error_response(status: int, sentence: str, hint: str) -> JSONResponse:
+def error_response(status: int, sentence: str, hint: str) -> Response:
     """Return a JSON response with an error sentence and a hint."""
-    return JSONResponse({"error": sentence, "hint": hint}, status)
+    return EscapedJSONResponse({"error": sentence, "hint": hint}, status)
