@@ -7,7 +7,6 @@ they are, such as Arabic, Hebrew, joined emoji and all kinds of spaces.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -61,7 +60,13 @@ def json_text(value: Any, **options: Any) -> str:
     >>> print(json_text("é" + chr(0x9B) + chr(0x202E)))
     "é\u009b\u202e"
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, **options)
+    import json
+
+    return escaped_json(json.dumps(value, ensure_ascii=False, allow_nan=False, **options))
+
+
+def escaped_json(text: str) -> str:
+    """Return a JSON text with these characters escaped."""
     return text if text.isprintable() else _UNSAFE.sub(_json_escape, text)
 
 

@@ -34,6 +34,7 @@ from audiosearch.search.query import SearchOptions, SearchResult
 from audiosearch.web import schemas
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
+from audiosearch.web.json_response import EscapedRoute
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import QueryRequest, tracks_in_order
@@ -56,7 +57,9 @@ _CACHED = {"Cache-Control": "private, max-age=3600"}
 # `SecurityMiddleware` checks the key. This only documents it.
 _KEY = Security(APIKeyHeader(name="X-API-Key", auto_error=False))
 
-router = APIRouter(prefix="/api", responses=_PROBLEMS, dependencies=[_KEY])
+router = APIRouter(
+    prefix="/api", responses=_PROBLEMS, dependencies=[_KEY], route_class=EscapedRoute
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from audiosearch.models import registry
 from audiosearch.web import api, pages
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
-from audiosearch.web.json_response import EscapedJSONResponse
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import run_queries
@@ -121,7 +120,6 @@ def create_app(
         redoc_url=None,
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
-        default_response_class=EscapedJSONResponse,
     )
     app.state.location = display_location(location)
     app.include_router(api.router)

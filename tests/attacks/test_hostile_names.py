@@ -69,7 +69,7 @@ def hostile_library(folder):
         write(music / "x.wav", noise(2.0, seed=seed)).rename(
             music / f"{seed} {HOSTILE}.wav".replace("/", "|")
         )
-    write(music / "copy.wav", noise(2.0, seed=0)[:24_000])
+    write(music / "copy.wav", noise(2.0, seed=0))
     write(music / "gone.wav", melody(2.0))
     (music / f"bad {HOSTILE}.mp3".replace("/", "|")).write_text("no sound")
     add(folder / "index", [music], model="compact", n_jobs=1)
