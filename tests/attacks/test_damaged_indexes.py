@@ -10,7 +10,7 @@ from forks import outcomes
 from mutations import DAMAGES
 from tracks import some_track, unit_vectors
 
-from audiosearch import Index
+from audiosearch import Index, LibraryError
 from audiosearch.library.track import EmbeddingSpec
 from audiosearch.models.registry import compact
 
@@ -71,3 +71,23 @@ def test_a_damaged_index_is_used_repaired_or_refused(intact, tmp_path, request, 
     figures(indexes=len(locations), **Counter(results.values()))
     if file.suffix != ".db":  # the database has everything
         assert set(results.values()) == {"used"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(b"title TEXT", b"titl0 TEXT", id="unknown column"),
+        pytest.param(b"title TEXT", b"titl\xff TEXT", id="column that is not UTF-8"),
+        pytest.param(b"CREATE TABLE", b"CREATE \xff\xff\xff\xff\xff", id="table that is not UTF-8"),
+    ],
+)
+def test_a_damaged_schema_is_an_error_with_a_hint(intact, tmp_path, old, new):
+    location = tmp_path / "index"
+    shutil.copytree(intact, location)
+    database = location / "audiosearch.db"
+    content = database.read_bytes()
+    assert old in content
+    database.write_bytes(content.replace(old, new))
+    with pytest.raises(LibraryError, match="is damaged") as error, Index(location) as index:
+        list(index)
+    assert "doctor --repair" in error.value.hint
