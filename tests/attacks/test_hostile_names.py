@@ -322,3 +322,11 @@ def test_a_tag_ends_no_script_of_the_map(hostile_server):
     assert "</script>\\u001b" not in text
     assert not re.search("[\x80-\x9f\u202a-\u202e\u2028\u2066]", text.rpartition("<script")[2])
     assert "\\u003c/script>" in text
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "json"]], ids=["table", "JSON"])
+def test_safe_csv_of_another_format_is_refused(index, run, options):
+    refused = run("list", "--csv-safe", *options, "--index", index)
+    assert refused.exit_code == 2
+    assert "--csv-safe only changes --format csv." in refused.stderr
+    assert "Add --format csv" in refused.stderr
