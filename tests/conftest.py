@@ -43,16 +43,9 @@ MISSING = {name for name in BESIDE if not (SHARED / name).is_dir()}
 #: Slow test files (clusters, browsers, training, large indexes), the slowest first.
 SLOW = [
     *("test_cluster", "test_training", "test_vggish", "test_page", "test_map"),
-    *(
-        "test_map_page",
-        "test_milvus",
-        "test_optimize",
-        "test_fuzz",
-        "test_kills",
-        "test_trust",
-        "test_together",
-    ),
-    *("test_bench", "test_benchmarks"),
+    *("test_map_page", "test_milvus", "test_optimize", "test_fuzz", "test_kills", "test_trust"),
+    *("test_together", "test_bench", "test_benchmarks", "test_damaged_files"),
+    *("test_damaged_indexes", "test_damaged_models", "test_hostile_names", "test_bombs"),
 ]
 
 
@@ -66,6 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--kills", 2, "number of times that each command is killed")
     add("--together-seconds", 5.0, "time that two processes add while one queries")
     add("--mutations", 500, "number of damaged files that are added")
+    add("--bomb-scale", 1, "factor of what small files unfold to")
+    add("--models", 20, "number of damaged models that are loaded")
+    add("--cuts", 20, "number of damaged databases and FAISS indexes that are opened")
+    add("--requests", 300, "number of made-up requests to a server")
+    add("--half-open", 100, "number of connections that never finish their request")
     add("--playlists", 300, "number of playlists with random constraints")
     add("--tracks", tracks.LARGE, "number of tracks in a large index")
     group.addoption("--long", action="store_true", help="also run the tests marked long")
@@ -96,8 +94,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print a line for each reason for skipping, and for what was left out."""
+    """Print the figures, and a line for each reason for skipping, and for what was left out."""
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    figures = [
+        f"{report.nodeid.rpartition('/')[2]}: {text}"
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, text in report.user_properties
+        if name == "figures"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+    for line in figures:
+        terminalreporter.line(line)
     is_long = terminalreporter.config.getoption("--long")
     if reasons or MISSING or not is_long:
         terminalreporter.section("not run")
@@ -159,6 +168,16 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 def address(server: str, request: pytest.FixtureRequest) -> str:
     """Address of a new collection for each test."""
     return f"milvus://{server}/c{abs(hash(request.node.nodeid))}"
+
+
+@pytest.fixture
+def figures(record_property):
+    """Return a function whose keyword arguments are printed as figures when all tests are done."""
+
+    def record(**values: object) -> None:
+        record_property("figures", ", ".join(f"{name} {value}" for name, value in values.items()))
+
+    return record
 
 
 @pytest.fixture

@@ -1,22 +1,18 @@
 """The command line: output, standard error and exit codes."""
 
-import contextlib
 import csv
-import fcntl
 import io
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 
 import numpy as np
 import pytest
 from networks import mean_bands, tflite
 from sounds import cut, melody, tone, write
+from terminals import on_terminal
 
 from audiosearch import Index
 from audiosearch.cli import app
@@ -111,17 +107,8 @@ def test_piped_tables_are_tab_separated_columns(index, run):
 
 
 def test_on_a_terminal_a_hit_is_one_line_that_ends_in_its_file_name(index, tmp_path):
-    terminal, ours = pty.openpty()
-    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
     command = [sys.executable, "-m", "audiosearch", "query", str(index / "hiss.flac"), "-k", "3"]
-    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | {"TERM": "xterm"}
-    subprocess.run(command, stdin=ours, stdout=ours, stderr=ours, env=environment, check=True)
-    os.close(ours)
-    shown = b""
-    with contextlib.suppress(OSError):
-        while chunk := os.read(terminal, 65_536):
-            shown += chunk
-    os.close(terminal)
+    shown = on_terminal(command)
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in shown.decode().splitlines()]
     hits = [line for line in lines if re.match(r" +[123] ", line)]
     assert len(hits) == 3

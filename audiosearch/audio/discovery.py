@@ -120,7 +120,7 @@ def is_missing(path: str) -> bool:
         return False
     try:
         os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a NUL in the path
         return True
     except OSError:
         return False

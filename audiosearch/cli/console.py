@@ -24,9 +24,9 @@ messages: TextIO | None = None
 @cache
 def stderr() -> Console:
     """Return the shared console on standard error. It keeps messages and progress bars apart."""
-    from rich.console import Console
+    from audiosearch.cli.escaping_console import EscapingConsole
 
-    return Console(file=messages, stderr=True, highlight=False, soft_wrap=True)
+    return EscapingConsole(file=messages, stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(message: str, *, style: str = "", label: str = "") -> None:
@@ -40,8 +40,9 @@ def spinner(message: str) -> Live:
     """Show a spinner with a message while the block runs, on a terminal only."""
     from rich.live import Live
     from rich.spinner import Spinner
+    from rich.text import Text
 
-    content = Spinner("dots", text=message)
+    content = Spinner("dots", text=Text(printable(message)))
     return Live(content, console=stderr(), transient=True, redirect_stderr=False)
 
 
@@ -55,7 +56,7 @@ def confirm(question: str) -> None:
     """
     import typer
 
-    stderr().print(f"{question} [y/N]: ", end="", markup=False)
+    stderr().print(f"{printable(question)} [y/N]: ", end="", markup=False)
     answer = sys.stdin.readline()
     if not answer:  # the end of the input, without a line break
         stderr().print()

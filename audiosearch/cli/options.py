@@ -65,6 +65,13 @@ OutputFormat = Annotated[
     Format,
     typer.Option("--format", help="Output format. In a pipe, a table is tab-separated columns."),
 ]
+CsvSafe = Annotated[
+    bool,
+    typer.Option(
+        "--csv-safe",
+        help="Put ' before CSV texts that a spreadsheet program would read as a formula.",
+    ),
+]
 NullSeparated = Annotated[
     bool, typer.Option("-0", "--null", help="Print only paths, separated by NUL, for xargs -0.")
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -10,8 +11,13 @@ from typing import Any
 
 from audiosearch.cli.text import printable
 from audiosearch.errors import UsageError
+from audiosearch.escapes import json_text
 
 Row = Mapping[str, Any]
+
+# Beginnings of cells that spreadsheet programs read as formulas: = + - @, and the same in full
+# width. Some programs skip white space before them.
+_FORMULA = re.compile("[\t\r\n\0]|\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 class Format(str, Enum):
@@ -31,6 +37,7 @@ def show_rows(
     columns: Sequence[str],
     output: Format,
     null: bool = False,
+    csv_safe: bool = False,
     about: Row | None = None,
 ) -> None:
     """Print rows in a format.
@@ -46,6 +53,8 @@ def show_rows(
     output : Format
     null : bool
         Print NUL-separated paths instead of ``output``.
+    csv_safe : bool
+        Put a single quote before CSV cells that spreadsheet programs would read as formulas.
     about : mapping, optional
         Further keys of the JSON object.
 
@@ -68,7 +77,7 @@ def show_rows(
         for row in rows:
             print_json(row, indent=None)
     elif output is Format.CSV:
-        _write_csv(rows, columns)
+        _write_csv(rows, columns, is_safe=csv_safe)
     elif rows and sys.stdout.isatty():
         from audiosearch.cli.terminal_table import print_table
 
@@ -78,8 +87,10 @@ def show_rows(
             print("\t".join(_cell(column, row[column]) for column in columns))
 
 
-def show_facts(facts: Row, output: Format) -> None:
+def show_facts(facts: Row, output: Format, *, csv_safe: bool = False) -> None:
     """Print the facts about one thing: a JSON object, a CSV row, or a table with a line per fact.
+
+    See `show_rows` for the parameters.
 
     Raises
     ------
@@ -93,39 +104,69 @@ def show_facts(facts: Row, output: Format) -> None:
     if output is Format.JSON:
         print_json(facts)
     elif output is not Format.TABLE:
-        show_rows([facts], key="facts", columns=list(facts), output=output)
+        show_rows([facts], key="facts", columns=list(facts), output=output, csv_safe=csv_safe)
     else:
         rows = [{"fact": name, "value": value} for name, value in facts.items()]
         show_rows(rows, key="facts", columns=["fact", "value"], output=output)
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Print JSON. Bytes of a path that are not UTF-8 become escapes that JSON readers restore."""
-    import json
-
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+    """Print JSON, with escapes that JSON readers restore: see `json_text`."""
+    print(json_text(value, indent=indent))
 
 
-def _write_csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
+def show_path(path: str) -> None:
+    """Print a path: its bytes, or escaped on a terminal."""
+    _write_paths([{"path": path}], end=b"\n")
+
+
+def write_bytes(content: bytes) -> None:
+    """Write the contents of a text file: its bytes, or escaped on a terminal."""
+    if sys.stdout.isatty():
+        print(printable(content.decode(errors="surrogateescape"), keep="\n"), end="")
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _write_csv(rows: Sequence[Row], columns: Sequence[str], *, is_safe: bool) -> None:
     import csv
 
     # A list repeats what a text has, so it is only in JSON.
     first = rows[0] if rows else dict.fromkeys(columns)
     fields = [name for name, value in first.items() if not isinstance(value, list)]
-    writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(_Lines(), lineterminator=_Lines.END)
+    writer.writerow(fields)
+    for row in rows:
+        writer.writerow([_csv_cell(row[name], is_safe=is_safe) for name in fields])
+
+
+class _Lines:
+    """File that prints each line of a CSV writer with the line end of other output."""
+
+    #: Makes the writer put quotes around a cell with either of the two.
+    END = "\r\n"
+
+    def write(self, line: str) -> None:
+        """Print a line."""
+        print(line.removesuffix(self.END))
+
+
+def _csv_cell(value: Any, *, is_safe: bool) -> Any:
+    if not isinstance(value, str):
+        return value
+    if is_safe and _FORMULA.match(value):
+        value = f"'{value}"
+    return printable(value) if sys.stdout.isatty() else value
 
 
 def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
     if sys.stdout.isatty():
         for row in rows:
             print(printable(row["path"]))
-        return
-    sys.stdout.flush()
-    for row in rows:
-        sys.stdout.buffer.write(os.fsencode(row["path"]) + end)
-    sys.stdout.buffer.flush()
+    else:
+        write_bytes(b"".join(os.fsencode(row["path"]) + end for row in rows))
 
 
 def _cell(column: str, value: Any) -> str:

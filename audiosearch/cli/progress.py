@@ -88,7 +88,7 @@ class DownloadBars:
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             _SizeIfKnown(),
             TimeRemainingColumn(elapsed_when_finished=True),
@@ -119,7 +119,7 @@ class DownloadBars:
             Bytes in all, if known.
         """
         if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=total)
+            self._tasks[what] = self._bars.add_task(printable(what), total=total)
             if self._bars.disable:
                 say(f"{what} ...")
         self._bars.update(self._tasks[what], completed=done, total=total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import io
@@ -13,8 +14,10 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import AudiosearchError
+from audiosearch.escapes import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TextIO
 
 #: Exit status of a program whose output is closed while it writes, as shells report it.
@@ -55,8 +58,55 @@ def open_streams() -> TextIO:
     if not os.environ.get("AUDIOSEARCH_DEBUG"):
         with open(os.devnull, "wb") as devnull:
             os.dup2(devnull.fileno(), 2)
-    _report_bugs_to(messages)
+    _report_bugs_to(EscapingStream(messages))
     return messages
+
+
+class EscapingStream:
+    """Text stream that escapes what a terminal would act on, except line breaks and tabs.
+
+    Parameters
+    ----------
+    plain : text stream
+        Stream to write to. Rich writes its styles to it directly.
+    """
+
+    def __init__(self, plain: TextIO) -> None:
+        self.plain = plain
+
+    @property
+    def encoding(self) -> str:
+        """Encoding of the stream."""
+        return self.plain.encoding
+
+    def write(self, text: str) -> int:
+        """Write a text, escaped."""
+        self.plain.write(printable(text, keep="\n\t"))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self.plain.flush()
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        return self.plain.fileno()
+
+    def isatty(self) -> bool:
+        """Return whether this is a terminal."""
+        return self.plain.isatty()
+
+
+@contextlib.contextmanager
+def escaped_on_terminals() -> Iterator[None]:
+    """Escape everything that the block prints on standard output, if that is a terminal."""
+    plain = sys.stdout
+    if plain.isatty():
+        sys.stdout = EscapingStream(plain)
+    try:
+        yield
+    finally:
+        sys.stdout = plain
 
 
 def _fill_closed_descriptors() -> None:
@@ -88,7 +138,7 @@ def _text_stream(raw: _Raw, encoding: str, *, is_line_buffered: bool = True) -> 
     )
 
 
-def _report_bugs_to(messages: TextIO) -> None:
+def _report_bugs_to(messages: EscapingStream) -> None:
     """Print on a stream what Python prints on standard error: errors that nothing catches."""
     show = functools.partial(traceback.print_exception, file=messages)
     sys.excepthook = show

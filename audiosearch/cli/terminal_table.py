@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
 from rich.filesize import decimal
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from audiosearch.cli.escaping_console import stdout
 from audiosearch.cli.text import duration, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Cells = Mapping[str, str]
 
@@ -31,7 +34,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> No
     Each row is one line under a header. If that leaves too little room for the paths, each row is
     a line with numbers and tags, and a line with the path.
     """
-    console = Console()
+    console = stdout()
     shown = [c for c in columns if not rows or any(row[c] is not None for row in rows)]
     numbers = {c for c in shown if all(type(row[c]) in (int, float, type(None)) for row in rows)}
     cells = [{column: _cell(column, row[column]) for column in shown} for row in rows]

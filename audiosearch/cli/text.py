@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audiosearch.counting import counted
+from audiosearch.escapes import printable
 
 __all__ = ["clock", "counted", "printable"]
 
@@ -29,16 +30,3 @@ def duration(seconds: float) -> str:
     ('0.28 s', '1:00', '3:45')
     """
     return f"{seconds:.2f} s" if round(seconds, 2) < 60 else clock(seconds)
-
-
-def printable(text: str) -> str:
-    r"""Escape the characters that a terminal can't show or would act on.
-
-    Examples
-    --------
-    >>> print(printable("a" + chr(9) + "b"))
-    a\tb
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from audiosearch.cli.output import Format
+from audiosearch.cli.streams import escaped_on_terminals
 from audiosearch.errors import UsageError
 
 _MAX_SUGGESTIONS = 3
@@ -25,7 +26,12 @@ _CONTRADICTIONS: dict[tuple[str, str], Any] = {
 
 
 class CheckedCommand(TyperCommand):
-    """Command that refuses contradicting options."""
+    """Command that refuses contradicting options, and escapes what it prints on a terminal."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command."""
+        with escaped_on_terminals():
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Parse the command line.
@@ -33,7 +39,7 @@ class CheckedCommand(TyperCommand):
         Raises
         ------
         UsageError
-            If two options contradict each other.
+            If two options contradict each other, or one needs another.
         """
         rest = super().parse_args(ctx, args)
         given = {p.name: p.opts[0] for p in self.params if _is_given(ctx, p.name or "")}
@@ -43,6 +49,14 @@ class CheckedCommand(TyperCommand):
                     f"{given[name]} can't be combined with this {given[other]}.",
                     hint="Leave out one of them.",
                 )
+        if "csv_safe" in given and Format.CSV not in (
+            ctx.params.get("output"),
+            ctx.params.get("style"),
+        ):
+            raise UsageError(
+                "--csv-safe only changes --format csv.",
+                hint="Add --format csv, or leave out --csv-safe.",
+            )
         return rest
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # Duration, attributes such as group="a, b", and label.
 _EXTINF = re.compile(r'\s*#EXTINF:\s*([^\s,"]*)(?:"[^"]*"|[^",])*,?(.*)', re.IGNORECASE)
 
+# Control characters and line separators: some readers end a line at them, and terminals obey them.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 def write(entries: Sequence[Entry], name: str) -> bytes:
     """Return the contents of an M3U8 file."""
@@ -69,7 +72,7 @@ def whole_seconds(entry: Entry) -> int:
 
 def path_line(path: str) -> str:
     """Return a path as one line: plain, or as a URI if a reader could misread the plain path."""
-    is_plain = not re.search("[\r\n]", path) and path == path.strip()
+    is_plain = not _CONTROL.search(path) and path == path.strip()
     if is_plain and not path.startswith(("#", "./")) and not has_scheme(path):
         return path
     if os.path.isabs(path) or is_url(path):
@@ -78,5 +81,5 @@ def path_line(path: str) -> str:
 
 
 def single_line(text: str) -> str:
-    """Return a text with its line breaks replaced, and without surrogates."""
-    return " ".join(text.split()).encode(errors="replace").decode()
+    """Return a text with its line breaks and control characters replaced, without surrogates."""
+    return " ".join(_CONTROL.sub(" ", text).split()).encode(errors="replace").decode()

@@ -134,4 +134,4 @@ def _local_name(element: ET.Element) -> str:
 def _add_child(parent: ET.Element, name: str, text: str | None) -> None:
     if text:
         child = ET.SubElement(parent, f"{{{_NAMESPACE}}}{name}")
-        child.text = _NOT_IN_XML.sub("\ufffd", text)
+        child.text = _NOT_IN_XML.sub("\ufffd", " ".join(text.splitlines()))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import MissingExtra
+from audiosearch.escapes import json_text
 from audiosearch.soundmap.labels import FIELDS, file_of, labels_of, name_of, readable
 
 if TYPE_CHECKING:
@@ -111,5 +111,4 @@ def legend(labels: list[str | None]) -> list[tuple[str, int, str]]:
 
 def _in_html(data: dict[str, Any]) -> str:
     """Return data as JSON text that is safe inside an HTML script element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return json_text(data, separators=(",", ":")).replace("<", "\\u003c")

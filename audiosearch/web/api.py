@@ -38,13 +38,13 @@ from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, Playli
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.search.query import SearchOptions, SearchResult
 from audiosearch.web import schemas
-from audiosearch.web.bounded import BoundedRoute
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import QueryRequest, tracks_in_order
 from audiosearch.web.ranges import is_range
+from audiosearch.web.routes import Route
 from audiosearch.web.security import error_response
 from audiosearch.web.uploads import UploadRoute, unless_left
 
@@ -64,9 +64,7 @@ _CACHED = {"Cache-Control": "private, max-age=3600"}
 # `SecurityMiddleware` checks the key. This only documents it.
 _KEY = Security(APIKeyHeader(name="X-API-Key", auto_error=False))
 
-router = APIRouter(
-    prefix="/api", responses=_PROBLEMS, dependencies=[_KEY], route_class=BoundedRoute
-)
+router = APIRouter(prefix="/api", responses=_PROBLEMS, dependencies=[_KEY], route_class=Route)
 uploads = APIRouter(route_class=UploadRoute)
 
 

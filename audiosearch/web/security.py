@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+
+from audiosearch.web.json_response import EscapedJSONResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,7 +94,7 @@ class RequestError(HTTPException):
         super().__init__(status, sentence, headers)
         self.hint = hint
 
-    def response(self) -> JSONResponse:
+    def response(self) -> Response:
         """Return the response that says so."""
         return error_response(self.status_code, self.detail, self.hint, headers=self.headers)
 
@@ -304,17 +305,10 @@ def _is_open(path: str) -> bool:
     return path == "/" or path.startswith("/page/")
 
 
-class _AsciiResponse(JSONResponse):
-    """JSON in ASCII: a text quoted from a request may hold what UTF-8 can't encode."""
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, separators=(",", ":")).encode("ascii")
-
-
 def error_response(
     status: int, sentence: str, hint: str, *, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
+) -> Response:
     """Return a JSON response with an error sentence and a hint."""
     if len(sentence) > _MAX_SENTENCE_LENGTH:
         sentence = f"{sentence[:_MAX_SENTENCE_LENGTH]}…"
-    return _AsciiResponse({"error": sentence, "hint": hint}, status, headers)
+    return EscapedJSONResponse({"error": sentence, "hint": hint}, status, headers)

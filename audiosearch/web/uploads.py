@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.exceptions import HTTPException
 
 from audiosearch.errors import StorageFull
-from audiosearch.web.bounded import BoundedRoute
+from audiosearch.web.routes import Route
 from audiosearch.web.security import RequestError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class UploadRoute(BoundedRoute):
+class UploadRoute(Route):
     """Route of requests with files, which may fill the disk."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

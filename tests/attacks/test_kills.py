@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from forked import Forks
+from forked_commands import Forks
 from sounds import encode, tone, write
 from tracks import some_track, unit_vectors
 

@@ -6,10 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from audiosearch import defaults
 from audiosearch.cli.options import Excerpt, IndexAt, Jobs, ModelName, Weights
+from audiosearch.cli.usage import CheckedCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from audiosearch.ingest.add import ReprocessPolicy
 
 
-class OptionalRayAddress(TyperCommand):
+class OptionalRayAddress(CheckedCommand):
     """Command whose ``--ray`` takes the next word only if that is an address."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import Jobs, ModelName, OutputFormat, Weights
+from audiosearch.cli.options import CsvSafe, Jobs, ModelName, OutputFormat, Weights
 from audiosearch.cli.output import Format, show_rows
 
 
@@ -20,6 +20,7 @@ def bench(
         int, typer.Option(min=1, metavar="N", help="Number of rounds. The medians are reported.")
     ] = defaults.BENCH_ROUNDS,
     output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
 ) -> None:
     """Measure this machine: decoding, log-mel, network, end to end, and search."""
     from rich.spinner import Spinner
@@ -45,4 +46,4 @@ def bench(
         "rounds": rounds,
     }
     columns = ("part", "what", "value", "unit")
-    show_rows(rows, key="figures", columns=columns, output=output, about=about)
+    show_rows(rows, key="figures", columns=columns, output=output, csv_safe=csv_safe, about=about)

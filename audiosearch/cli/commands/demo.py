@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import OutputFormat, Weights
+from audiosearch.cli.options import CsvSafe, OutputFormat, Weights
 from audiosearch.cli.output import Format, show_rows
 
 COLUMNS = ("unheard", "sounds_most_like", "own_kind_first")
@@ -22,6 +22,7 @@ def demo(
     ] = Path(defaults.DEMO_FOLDER),
     weights: Weights = None,
     output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
 ) -> None:
     """Take a tour: synthesize 40 sounds, index them, and search with new ones."""
     from audiosearch.cli.console import say
@@ -72,7 +73,7 @@ def demo(
                 "hits": hit_rows,
             }
         )
-    show_rows(rows, key="queries", columns=COLUMNS, output=output)
+    show_rows(rows, key="queries", columns=COLUMNS, output=output, csv_safe=csv_safe)
     n_right = sum(row["own_kind_first"] is True for row in rows)
     say(f"{n_right} of {len(rows)} queries found a sound of the same kind first.")
     say(f"Listen to {folder / 'queries'} and {folder / 'sounds'}. The index is {index_dir}.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, OutputFormat
+from audiosearch.cli.options import CsvSafe, IndexAt, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
 
@@ -29,6 +29,7 @@ def doctor(
     ] = None,
     location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
 ) -> None:
     """Check database, vectors, FAISS index, audio files and model. Exits with 1 on errors."""
     from audiosearch.cli.console import say
@@ -39,7 +40,9 @@ def doctor(
             say(action)
     findings = checks.examine(location)
     rows = [asdict(finding) | {"state": finding.state.value} for finding in findings]
-    show_rows(rows, key="checks", columns=("check", "state", "detail"), output=output)
+    show_rows(
+        rows, key="checks", columns=("check", "state", "detail"), output=output, csv_safe=csv_safe
+    )
     if any(finding.state is checks.State.ERROR for finding in findings):
         if not repair:
             say("Run `audiosearch doctor --repair`.", label="hint: ", style="cyan")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, Jobs, NullSeparated, OutputFormat
+from audiosearch.cli.options import CsvSafe, IndexAt, Jobs, NullSeparated, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def duplicates(
     jobs: Jobs = None,
     location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
     null: NullSeparated = False,
 ) -> None:
     """List groups of tracks that are the same recording or a part of it, best copy first.
@@ -62,7 +63,7 @@ def duplicates(
         for number, group in enumerate(groups, start=1)
         for copy in group
     ]
-    show_rows(rows, key="duplicates", columns=COLUMNS, output=output, null=null)
+    show_rows(rows, key="duplicates", columns=COLUMNS, output=output, csv_safe=csv_safe, null=null)
 
 
 def _read(search: DuplicateSearch) -> None:

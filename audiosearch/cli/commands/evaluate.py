@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, OutputFormat
+from audiosearch.cli.options import CsvSafe, IndexAt, OutputFormat
 from audiosearch.cli.output import Format, print_json, show_rows
 
 
@@ -18,6 +18,7 @@ def evaluate(
     ],
     location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
 ) -> None:
     """Measure how often neighbors share a label, with plain and with whitened vectors."""
     from audiosearch.cli.console import say, warn
@@ -46,4 +47,6 @@ def evaluate(
     say(f"{counted(evaluation['tracks'], 'track')}, {labels} with two or more")
     if not whitened:
         say("The index has too few tracks for whitening.")
-    show_rows(rows, key="scores", columns=("score", "plain", "whitened"), output=output)
+    show_rows(
+        rows, key="scores", columns=("score", "plain", "whitened"), output=output, csv_safe=csv_safe
+    )

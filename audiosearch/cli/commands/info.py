@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, OutputFormat
+from audiosearch.cli.options import CsvSafe, IndexAt, OutputFormat
 from audiosearch.cli.output import Format, show_facts
 
 
-def info(location: IndexAt = defaults.INDEX, output: OutputFormat = Format.TABLE) -> None:
+def info(
+    location: IndexAt = defaults.INDEX,
+    output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
+) -> None:
     """Show what the index holds and which model produced its embeddings."""
     from audiosearch.cli.text import clock
     from audiosearch.library.index import Index
@@ -36,4 +40,4 @@ def info(location: IndexAt = defaults.INDEX, output: OutputFormat = Format.TABLE
     }
     if output is not Format.JSON and not sys.stdout.isatty():
         facts["length_seconds"] = totals.seconds
-    show_facts(facts, output)
+    show_facts(facts, output, csv_safe=csv_safe)

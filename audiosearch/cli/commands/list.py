@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, NullSeparated, OutputFormat, with_filters
+from audiosearch.cli.options import CsvSafe, IndexAt, NullSeparated, OutputFormat, with_filters
 from audiosearch.cli.output import Format, show_rows
 from audiosearch.library.filters import EVERYTHING, Filters
 
@@ -35,6 +35,7 @@ def list_tracks(
     ] = None,
     location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
     null: NullSeparated = False,
     filters: Filters = EVERYTHING,
 ) -> None:
@@ -50,4 +51,4 @@ def list_tracks(
         if not tracks:
             say("No track matches." if index.n_tracks else "The index is empty.")
     rows = [{"id": track.id, **track.to_json()} for track in tracks]
-    show_rows(rows, key="tracks", columns=COLUMNS, output=output, null=null)
+    show_rows(rows, key="tracks", columns=COLUMNS, output=output, csv_safe=csv_safe, null=null)

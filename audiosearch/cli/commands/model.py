@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from audiosearch.cli.options import (
+    CsvSafe,
     ModelName,
     OutputFormat,
     Pca,
     Weights,
     help_without_command,
 )
-from audiosearch.cli.output import Format, show_facts
-from audiosearch.cli.usage import SuggestingGroup
+from audiosearch.cli.output import Format, show_facts, show_path
+from audiosearch.cli.usage import CheckedCommand, SuggestingGroup
 from audiosearch.models.specs import PREFERRED, SPECS, downloads
 
 model_group = typer.Typer(
@@ -25,12 +27,12 @@ model_group = typer.Typer(
 model_group.callback(invoke_without_command=True)(help_without_command)
 
 
-@model_group.command()
-def status(output: OutputFormat = Format.TABLE) -> None:
+@model_group.command(cls=CheckedCommand)
+def status(output: OutputFormat = Format.TABLE, csv_safe: CsvSafe = False) -> None:
     """Show which models are on this machine, and where."""
     from audiosearch.models import registry
 
-    show_facts(registry.status(), output)
+    show_facts(registry.status(), output, csv_safe=csv_safe)
 
 
 def _check_download(name: str) -> str:
@@ -42,7 +44,7 @@ def _check_download(name: str) -> str:
     return name
 
 
-@model_group.command()
+@model_group.command(cls=CheckedCommand)
 def fetch(
     what: Annotated[
         str,
@@ -64,7 +66,7 @@ def fetch(
     say(f"{what} is ready: {path}")
 
 
-@model_group.command()
+@model_group.command(cls=CheckedCommand)
 def verify(weights: Weights = None, pca: Pca = None) -> None:
     """Check with Google's smoke test that the VGGish weights are the published ones.
 
@@ -88,7 +90,7 @@ def verify(weights: Weights = None, pca: Pca = None) -> None:
     checks = smoke_test(vggish.load(), post)
     for check in checks:
         verdict = "ok" if check.passed else "differs"
-        typer.echo(f"{check.name}\t{check.value:.6g}\t{check.expected:.6g}\t{verdict}")
+        print(f"{check.name}\t{check.value:.6g}\t{check.expected:.6g}\t{verdict}")
     if not all(check.passed for check in checks):
         raise WeightsError(
             f"{registry.describe(vggish.name, vggish.weights_digest)} fails Google's smoke test: "
@@ -97,7 +99,7 @@ def verify(weights: Weights = None, pca: Pca = None) -> None:
         )
 
 
-@model_group.command()
+@model_group.command(cls=CheckedCommand)
 def path(model: ModelName = "vggish", weights: Weights = None) -> None:
     """Print the path of the model's LiteRT file."""
     from audiosearch.cli.model_progress import model_progress
@@ -105,4 +107,4 @@ def path(model: ModelName = "vggish", weights: Weights = None) -> None:
 
     with model_progress() as progress:
         resolved = registry.resolve(model, weights=weights, progress=progress)
-    typer.echo(resolved.path)
+    show_path(os.fspath(resolved.path))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, OutputFormat
+from audiosearch.cli.options import CsvSafe, IndexAt, OutputFormat
 from audiosearch.cli.output import Format, print_json, show_rows
 from audiosearch.errors import UsageError
 
@@ -31,6 +31,7 @@ def optimize(
     ] = False,
     location: IndexAt = defaults.INDEX,
     output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
 ) -> None:
     """Make queries of a large index faster or smaller in memory, and measure the recall."""
     from audiosearch.cli.console import say, spinner
@@ -61,7 +62,7 @@ def optimize(
         for when, measured in result.to_json().items()
     ]
     columns = _COLUMNS if sys.stdout.isatty() else _PIPED_COLUMNS
-    show_rows(rows, key="measured", columns=columns, output=output)
+    show_rows(rows, key="measured", columns=columns, output=output, csv_safe=csv_safe)
 
 
 def _parse_bytes(text: str) -> int:

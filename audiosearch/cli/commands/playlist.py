@@ -12,13 +12,14 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.options import (
+    CsvSafe,
     IndexAt,
     ModelName,
     Weights,
     file_name,
     with_filters,
 )
-from audiosearch.cli.output import Format, show_rows
+from audiosearch.cli.output import Format, show_rows, write_bytes
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
 
@@ -146,6 +147,7 @@ def playlist(
             help="Output format. Default: table on a terminal, else m3u8.",
         ),
     ] = None,
+    csv_safe: CsvSafe = False,
     relative: Annotated[
         bool, typer.Option("--relative", help="Write paths relative to the playlist's folder.")
     ] = False,
@@ -204,7 +206,7 @@ def playlist(
         prefixes=tuple(_pair(text) for text in prefix or ()),
         forward_slash=forward_slash,
     )
-    _show(result, output, style, paths)
+    _show(result, output, style, paths, csv_safe=csv_safe)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -249,7 +251,9 @@ def _check_output(output: Path, style: str | None, *, force: bool) -> None:
         )
 
 
-def _show(result: Playlist, output: Path | None, style: str | None, paths: PathStyle) -> None:
+def _show(
+    result: Playlist, output: Path | None, style: str | None, paths: PathStyle, *, csv_safe: bool
+) -> None:
     from audiosearch.atomic import atomic_path
     from audiosearch.cli.console import say
     from audiosearch.cli.text import counted
@@ -259,14 +263,13 @@ def _show(result: Playlist, output: Path | None, style: str | None, paths: PathS
     if output is None and style is None:
         style = "table" if sys.stdout.isatty() else "m3u8"
     if output is None and style not in kinds:
-        _show_table(result.tracks, style or "table")
+        _show_table(result.tracks, style or "table", csv_safe=csv_safe)
         return
     entries = [Entry.from_track(track, paths.apply(track.path)) for track in result.tracks]
     kind = SUFFIXES[output.suffix.lower()] if output else kinds[style or "m3u8"]
     text = playlist_text(entries, result.name, kind)
     if output is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text)
+        write_bytes(text)
         return
     try:
         with atomic_path(output) as draft:
@@ -278,7 +281,7 @@ def _show(result: Playlist, output: Path | None, style: str | None, paths: PathS
     say(f"{counted(len(entries), 'track')} written to {output}")
 
 
-def _show_table(tracks: list[Track], style: str) -> None:
+def _show_table(tracks: list[Track], style: str, *, csv_safe: bool) -> None:
     if style not in [form.value for form in Format]:
         raise UsageError(
             f"Unknown format {style}.",
@@ -288,4 +291,4 @@ def _show_table(tracks: list[Track], style: str) -> None:
         {"position": position, **{name: getattr(track, name) for name in _TRACK_KEYS}}
         for position, track in enumerate(tracks, start=1)
     ]
-    show_rows(rows, key="tracks", columns=COLUMNS, output=Format(style))
+    show_rows(rows, key="tracks", columns=COLUMNS, output=Format(style), csv_safe=csv_safe)

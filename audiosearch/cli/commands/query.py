@@ -8,6 +8,7 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.options import (
+    CsvSafe,
     IndexAt,
     ModelName,
     NullSeparated,
@@ -64,6 +65,7 @@ def query(
     model: ModelName = "auto",
     weights: Weights = None,
     output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
     null: NullSeparated = False,
     filters: Filters = EVERYTHING,
 ) -> None:
@@ -107,4 +109,6 @@ def query(
         for hit in result.hits
     ]
     about = {"model": result.spec.model}
-    show_rows(rows, key="hits", columns=COLUMNS, output=output, null=null, about=about)
+    show_rows(
+        rows, key="hits", columns=COLUMNS, output=output, csv_safe=csv_safe, null=null, about=about
+    )

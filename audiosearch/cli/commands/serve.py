@@ -54,6 +54,10 @@ def serve(
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         server = socket.create_server((host, port), family=family)
+    except (TypeError, UnicodeError) as exc:  # no name of a host
+        raise UsageError(
+            f"{host} is not an address.", hint="Use an address such as 127.0.0.1 or 0.0.0.0."
+        ) from exc
     except OSError as exc:
         raise AudiosearchError(
             f"Can't listen on {host}:{port}: {exc.strerror or exc}.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -261,7 +262,11 @@ def _row(track: Track) -> dict[str, Any]:
 
 def _track(row: dict[str, Any]) -> Track:
     """Return the track in a row. A database of an older version lacks some columns."""
-    return Track(**row | {"path": os.fsdecode(row["path"])})
+    try:
+        return Track(**row | {"path": os.fsdecode(row["path"])})
+    except (TypeError, KeyError) as exc:
+        message = f"a track has missing or unknown fields ({exc})"
+        raise sqlite3.DatabaseError(message) from exc
 
 
 def _track_with_vector(row: dict[str, Any]) -> tuple[Track, Float32]:

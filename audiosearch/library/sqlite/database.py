@@ -49,7 +49,7 @@ def exists(directory: Path) -> bool:
     try:
         with contextlib.closing(_connect(path)) as connection:
             return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, OSError, UnicodeDecodeError):  # SQLite quotes a damaged schema
         return True
 
 
@@ -156,7 +156,7 @@ class Database:
             ) from exc
         except sqlite3.ProgrammingError:  # a bug in this program
             raise
-        except sqlite3.DatabaseError as exc:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as exc:
             raise self._damaged(exc) from exc
 
     def _damaged(self, error: Exception) -> LibraryError:

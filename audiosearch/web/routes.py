@@ -1,7 +1,4 @@
-"""Routes that bound the parts of a form and the keys of a JSON object.
-
-Their errors cost much more time and memory than their bytes do.
-"""
+"""Routes that bound the parts of requests, and escape the names in JSON responses."""
 
 from __future__ import annotations
 
@@ -10,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 from fastapi.routing import APIRoute
+from starlette.responses import JSONResponse
 
 from audiosearch import defaults
+from audiosearch.escapes import escaped_json
 from audiosearch.web.security import RequestError
 
 if TYPE_CHECKING:
@@ -24,21 +23,28 @@ _MAX_FIELD_BYTES = 4 * 2**10  # fields hold numbers; files are apart
 _MAX_KEYS = 100  # of a JSON object
 
 
-class BoundedRoute(APIRoute):
-    """A route that reads its request as a `BoundedRequest`."""
+class Route(APIRoute):
+    """A route that reads a `BoundedRequest`, and escapes the JSON that FastAPI returns."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the function that handles a request."""
         handle = super().get_route_handler()
 
-        async def handle_bounded(request: Request) -> Response:
-            return await handle(BoundedRequest(request.scope, request.receive))
+        async def handle_and_escape(request: Request) -> Response:
+            response = await handle(BoundedRequest(request.scope, request.receive))
+            if response.media_type == JSONResponse.media_type:
+                response.body = escaped_json(bytes(response.body).decode()).encode()
+                response.headers["Content-Length"] = str(len(response.body))
+            return response
 
-        return handle_bounded
+        return handle_and_escape
 
 
 class BoundedRequest(Request):
-    """A request whose forms and JSON objects have a bounded number of parts."""
+    """A request whose forms and JSON objects have a bounded number of parts.
+
+    The errors of parts cost much more time and memory than their bytes do.
+    """
 
     def form(self, **_: Any) -> Any:
         """Parse the body as a form."""
