@@ -77,6 +77,7 @@ class DecoderProcess:
         path: str,
         *,
         excerpt_seconds: float | None,
+        real_path: str = "",
         is_new_content: Callable[[FileStat], bool] = lambda _: True,
         is_new_audio: Callable[[str], bool] | None = None,
     ) -> Iterator[Float32 | DecodeSummary | Tags]:
@@ -87,6 +88,8 @@ class DecoderProcess:
         path : str
         excerpt_seconds : float or None
             Decode only about this much of the file; None for all of it.
+        real_path : str
+            Path without symbolic links that the file must have; empty for any.
         is_new_content : callable
             Receives the file's size, modification time and content hash. If it returns False, the
             file is not decoded and nothing is yielded. Default: always decode.
@@ -111,7 +114,8 @@ class DecoderProcess:
         size = _size(path)
         left_seconds = self._timeout_seconds + size / _MIN_DISK_SPEED
         has_audio_hash = is_new_audio is not None
-        self._send(path, DecodeRequest(os.path.abspath(path), excerpt_seconds, has_audio_hash))
+        absolute = os.path.abspath(path)
+        self._send(path, DecodeRequest(absolute, excerpt_seconds, has_audio_hash, real_path))
         while True:
             message, left_seconds = self._receive(path, left_seconds)
             if isinstance(message, AudioError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.tags import read_tags
 from audiosearch.errors import LibraryError, TrackNotFound, UsageError
-from audiosearch.paths import absolute, is_url
+from audiosearch.paths import absolute, is_url, real_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -208,8 +208,9 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
             hint="Remove the old or new ones with `audiosearch remove`. Then run relocate again.",
         )
     failures = _failures_under(index, old_root)
+    moved = [replace(t, real_path=real) for t, real in zip(tracks, real_paths(paths), strict=True)]
     with index.transaction():
-        index.storage.move(zip(tracks, paths, strict=True))
+        index.storage.move(zip(moved, paths, strict=True))
         index.storage.remove_failures(failures)
         index.storage.add_failures(replace(f, path=new_path(f.path)) for f in failures)
     return len(tracks)

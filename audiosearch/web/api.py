@@ -25,7 +25,6 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.security import APIKeyHeader
 
 from audiosearch import __version__, defaults
-from audiosearch.audio.tags import read_cover
 from audiosearch.library.index import Index, Track
 from audiosearch.playlist_files import Entry, PlaylistFormat, parse_playlist, playlist_text
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _TRACK = ["id", "path", "size", "mtime_ns", "content_hash", "seconds", "sample_rate_hz"]
 _TRACK += ["channels", "format", "title", "artist", "album", "album_artist", "genre", "year"]
 _TRACK += ["track_number"]
-_ADDED = {"audio_hash": ""}  # columns that were added later, with their defaults
+_ADDED = {"audio_hash": "", "real_path": b""}  # columns that were added later, with their defaults
+_ADDED_TYPES = {type(default): name for name, default in _ADDED.items()}
 _TRACK_TYPES: list[Any] = [type(None), bytes, int, int, str, (float, int), int, int, str]
 _FAILURE = ["path", "reason", "size", "mtime_ns"]
 
@@ -69,8 +70,10 @@ class _Rows:
         elif types == [type(None), int, bytes] and _is_unit(values[2]):
             self.vectors.setdefault(len(values[2]), {})[rowid] = (values[1], values[2])
         elif len(values) >= len(_TRACK) and all(map(isinstance, values, _TRACK_TYPES)):
-            columns = zip([*_TRACK, *_ADDED], values, strict=False)
-            self.tracks[rowid] = _ADDED | dict(columns) | {"id": rowid}
+            columns = dict(zip(_TRACK, values, strict=False))
+            added = {_ADDED_TYPES.get(type(value)): value for value in values[len(_TRACK) :]}
+            known = {name: added.get(name, default) for name, default in _ADDED.items()}
+            self.tracks[rowid] = columns | known | {"id": rowid}
 
     def spec(self, fallback: EmbeddingSpec | None) -> EmbeddingSpec | None:
         """Return the spec in the settings, or else the fallback with the most common dimension."""

@@ -129,3 +129,10 @@ def m009_create_prints(db: Database) -> None:
     """Create the spectral prints of files, by the hash of their sound."""
     columns = {"sound_hash": str, "seconds": float, "words": bytes, "fine_words": bytes}
     db.table("prints").create(columns, pk="sound_hash", not_null=set(columns))
+
+
+@migrations()
+def m010_add_real_path(db: Database) -> None:
+    """Add the path without symbolic links to the tracks. It is empty until the next `add`."""
+    if "real_path" not in db.table("tracks").columns_dict:
+        db.execute("ALTER TABLE tracks ADD COLUMN real_path BLOB NOT NULL DEFAULT x''")
