@@ -3,8 +3,7 @@
 Names are loaded when they are first used, so that importing this package costs nothing.
 """
 
-from __future__ import annotations
-
+# Nothing is imported here, not even __future__: see `audiosearch.import_path`.
 TYPE_CHECKING = False  # as in typing, whose import takes longer than this module
 if TYPE_CHECKING:
     from typing import Any
@@ -80,7 +79,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

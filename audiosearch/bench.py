@@ -20,6 +20,7 @@ import faiss
 import numpy as np
 import soundfile
 
+from audiosearch import child_process
 from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.embedding.decoder_process import ENVIRONMENT
 from audiosearch.embedding.embedder import BATCH_PATCHES
@@ -87,7 +88,7 @@ class Bench:
     def rounds(self, n_rounds: int) -> Iterator[int]:
         """Run the given number of rounds; yield each round's number, from 1, when it is done."""
         with tempfile.TemporaryDirectory() as name:
-            sounds = {suffix: _Sounds(Path(name), suffix) for suffix in FORMATS}
+            sounds = {suffix: _Sounds(Path(name).absolute(), suffix) for suffix in FORMATS}
             network = self._model.load(n_threads=self._n_jobs)
             for number in range(1, n_rounds + 1):
                 network_seconds, dimension = self._measure_network(network)
@@ -180,6 +181,11 @@ def front_end_seconds(path: str) -> dict[str, float]:
     return {stage: seconds / audio_seconds for stage, seconds in stages.items()}
 
 
+def main() -> None:
+    """Print `front_end_seconds` of the files that the command line names, as a list in JSON."""
+    sys.stdout.write(json.dumps([front_end_seconds(path) for path in sys.argv[1:]]))
+
+
 def _core_seconds(stream: Iterable[object]) -> float:
     """Return the core-seconds needed to read a stream to its end."""
     started = time.process_time()
@@ -190,15 +196,10 @@ def _core_seconds(stream: Iterable[object]) -> float:
 
 def _front_end_on_all_cores(paths: list[str]) -> dict[str, float]:
     """Return the mean of `front_end_seconds` on all cores at once, because cores share memory."""
-    program = (
-        "import json, sys; from audiosearch.bench import front_end_seconds; "
-        "print(json.dumps([front_end_seconds(path) for path in sys.argv[1:]]))"
-    )
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, *paths[core :: n_cores()]],
-            env=os.environ | ENVIRONMENT,
-            cwd=Path(__file__).parents[1],
+        child_process.start(
+            *(__name__, *paths[core :: n_cores()]),
+            variables=ENVIRONMENT,
             stdout=subprocess.PIPE,
         )
         for core in range(n_cores())

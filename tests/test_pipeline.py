@@ -143,7 +143,7 @@ def test_a_decoder_process_that_cannot_start_is_an_error_with_a_hint(tmp_path, m
     def refuse(*_, **__):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("audiosearch.embedding.decoder_process.subprocess.Popen", refuse)
+    monkeypatch.setattr("audiosearch.child_process.subprocess.Popen", refuse)
     with pytest.raises(
         AudiosearchError, match="Can't start a decoder process: Resource temporarily unavailable"
     ):

@@ -8,13 +8,12 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiosearch import child_process
 from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.tags import Tags
 from audiosearch.embedding.decoder_worker import (
@@ -38,13 +37,6 @@ _MAX_POLL_MS = 2**31 - 1
 _MIN_BYTES_PER_SECOND, _ASSUMED_BYTES_PER_SECOND = 125.0, 2_000.0  # of audio files
 _SEND_BUFFER_BYTES = 1 << 20  # two messages, so that decoding goes on while one is being read
 _HINT = "Export it again from a program that can play it, or try again with --retry."
-_PACKAGES_FOLDER = os.fspath(Path(__file__).parents[2])
-# Not started by -m, because pickled classes must belong to the module's name, not to __main__.
-# The current folder is dropped from sys.path, so that nothing is imported from there.
-_PROGRAM = (
-    "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv[2]]; "
-    "from audiosearch.embedding.decoder_worker import main; main()"
-)
 #: Environment of decoder processes. They share the cores, so each uses one thread: by default
 #: OpenBLAS takes ten times as much CPU time as its threads save. By default glibc also returns
 #: large arrays to the system at once, and allocating them again takes a fifth of all time.
@@ -182,11 +174,10 @@ class DecoderProcess:
             if self._is_closed:
                 raise ConnectionAbortedError
             fd = theirs.fileno()
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(fd), _PACKAGES_FOLDER],
+            self._process = child_process.start(
+                *("audiosearch.embedding.decoder_worker", str(fd)),
+                variables=ENVIRONMENT,
                 pass_fds=[fd],
-                env=os.environ | ENVIRONMENT,
-                stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
             )

@@ -27,7 +27,7 @@ from audiosearch.audio.file_stat import file_stat_of
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.packets import audio_hash
 from audiosearch.audio.tags import Tags, read_tags
-from audiosearch.embedding.child_process import MAX_MEMORY_BYTES, exit_with_parent, limit_memory
+from audiosearch.embedding.confinement import MAX_MEMORY_BYTES, confine
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
 
@@ -116,8 +116,7 @@ class DecodeSummary:
 def main() -> None:
     """Handle requests until the other end of the socket is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal
-    limit_memory()
-    exit_with_parent()
+    confine()
     connection = Connection(int(sys.argv[1]))
     connection.send(None)
     try:

@@ -2,12 +2,8 @@
 
 This module and `audiosearch.training` are the only ones that import TensorFlow. TensorFlow takes
 seconds to import and gigabytes of memory to convert with, so the conversion runs in a process of
-its own::
-
-    python -m audiosearch.models.vggish CHECKPOINT
-
-It converts the checkpoint into the cache and prints the weights digest as JSON. If that fails, it
-prints the error and exits with status 1.
+its own. It converts a checkpoint into the cache and prints the weights digest as JSON. If that
+fails, it prints the error and exits with status 1.
 
 References
 ----------
@@ -21,12 +17,11 @@ from __future__ import annotations
 
 import glob
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiosearch import child_process
 from audiosearch.atomic import remove_drafts
 from audiosearch.errors import ModelError, WeightsError
 from audiosearch.models.cache import (
@@ -132,15 +127,9 @@ def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
 
 def _convert_in_process(checkpoint: Path) -> str:
     """Convert a checkpoint in a process of its own, and return its weights digest."""
-    command = [sys.executable, "-m", "audiosearch.models.vggish", str(checkpoint.absolute())]
-    result = subprocess.run(
-        command,
-        cwd=cache_dir(),  # Python imports from its current folder, so that must not be a user's
-        env=os.environ | {"AUDIOSEARCH_CACHE": str(cache_dir().absolute())},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
+    result = child_process.run(
+        *(__name__, str(checkpoint.absolute())),
+        variables={"AUDIOSEARCH_CACHE": str(cache_dir().absolute())},
     )
     try:
         reply = json.loads(result.stdout)
@@ -269,7 +258,3 @@ def main() -> int:
         status = 1
     sys.stdout.write(json.dumps(reply))
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -40,7 +40,7 @@ from audiosearch.web.security import error_response
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem}
-    for status in (400, 401, 403, 404, 408, 409, 413, 421, 422, 503)
+    for status in (400, 401, 403, 404, 408, 409, 413, 421, 422, 503, 507)
 }
 _MEDIA_TYPES = {
     "m3u8": "audio/x-mpegurl",

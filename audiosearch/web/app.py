@@ -16,6 +16,7 @@ from audiosearch.errors import (
     AudioError,
     AudiosearchError,
     LibraryError,
+    StorageFull,
     TrackNotFound,
     UsageError,
 )
@@ -47,7 +48,7 @@ __all__ = ["Limits", "create_app"]
 
 _STATUSES = (
     *((TrackNotFound, 404), (UsageError, 400), (AudioError, 422)),
-    *((LibraryError, 409), (AudiosearchError, 503)),
+    *((LibraryError, 409), (StorageFull, 507), (AudiosearchError, 503)),
 )
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
-import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiosearch.atomic import remove_drafts
-from audiosearch.errors import AudioError, TrackNotFound
+from audiosearch import child_process
+from audiosearch.errors import AudioError, AudiosearchError, StorageFull, TrackNotFound
 from audiosearch.paths import is_url
+from audiosearch.web.transcode import FAULTY, FULL
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track
@@ -46,10 +47,10 @@ class Playback:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._copies: OrderedDict[_Key, Path] = OrderedDict()
-        self._failed: set[_Key] = set()
+        self._faulty: set[_Key] = set()
+        self._running: dict[_Key, asyncio.Task[Path]] = {}
         # One at a time: several would only compete for the cores.
         self._lock = asyncio.Lock()
-        self._process: asyncio.subprocess.Process | None = None
 
     async def playable(self, track: Track) -> tuple[Path, str]:
         """Return a playable file of a track, and its media type.
@@ -59,7 +60,11 @@ class Playback:
         TrackNotFound
             If the track's file is missing or behind a URL.
         AudioError
-            If it can't be transcoded.
+            If it can't be decoded.
+        StorageFull
+            If there is no space for an mp3 copy.
+        AudiosearchError
+            If transcoding crashes or takes too long. The next request tries again.
         """
         if is_url(track.path):
             raise TrackNotFound(
@@ -77,45 +82,82 @@ class Playback:
         return await self._copy(track, path), _TRANSCODED
 
     def close(self) -> None:
-        """Stop the transcoding that is running."""
-        if self._process is not None:
-            _kill(self._process)
+        """Stop all transcoding."""
+        for transcoding in self._running.values():
+            transcoding.cancel()
 
     async def _copy(self, track: Track, path: Path) -> Path:
         key = (track.id, path.stat().st_mtime_ns)
-        if key not in self._copies:
-            async with self._lock:
-                if key not in self._copies and key not in self._failed:
-                    await self._transcode(key, path)
-        if key in self._failed:
-            hint = "`audiosearch doctor` shows details."
-            raise AudioError(f"track #{track.id}", "it can't be played", hint=hint)
-        self._copies.move_to_end(key)
-        return self._copies[key]
+        if key in self._faulty:
+            raise _faulty(track)
+        if key in self._copies:
+            self._copies.move_to_end(key)
+            return self._copies[key]
+        if key not in self._running:  # else it is shared, and so is its failure
+            self._running[key] = asyncio.create_task(self._transcode(key, track, path))
+            self._running[key].add_done_callback(lambda done: self._end(key, done))
+        return await asyncio.shield(self._running[key])  # other requests may wait for it too
 
-    async def _transcode(self, key: _Key, path: Path) -> None:
+    def _end(self, key: _Key, transcoding: asyncio.Task[Path]) -> None:
+        del self._running[key]
+        if not transcoding.cancelled():
+            transcoding.exception()  # so that it is known, even if every client has left
+
+    async def _transcode(self, key: _Key, track: Track, path: Path) -> Path:
         target = self._folder / f"{key[0]}-{key[1]}.mp3"
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "audiosearch.web.transcode", str(path), str(target)),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+        async with self._lock:
+            try:
+                await _write_copy(track, path, target)
+            except BaseException as exc:
+                if isinstance(exc, AudioError):
+                    self._faulty.add(key)
+                target.unlink(missing_ok=True)
+                raise
+        self._copies[key] = target
+        if len(self._copies) > _MAX_COPIES:
+            self._copies.popitem(last=False)[1].unlink(missing_ok=True)
+        return target
+
+
+async def _write_copy(track: Track, path: Path, target: Path) -> None:
+    """Transcode a file. Raises like `Playback.playable`."""
+    try:
+        with target.open("wb") as file:
+            status = await _transcoder_status(path, file.fileno())
+        reason = "it takes too long" if status is None else "its decoder crashed"
+    except OSError as exc:
+        status = FULL if exc.errno in (errno.ENOSPC, errno.EDQUOT) else 1
+        reason = exc.strerror or str(exc)
+    if status == FAULTY:
+        raise _faulty(track)
+    if status == FULL:
+        raise StorageFull(
+            f"The server has no space left for an mp3 copy of track #{track.id}.",
+            hint="Free some space in its folder for temporary files, or set TMPDIR to another.",
         )
-        try:
-            status = await asyncio.wait_for(self._process.wait(), _MAX_SECONDS)
-        except (TimeoutError, asyncio.TimeoutError):
-            status = None
-        finally:
-            _kill(self._process)
-            self._process = None
-        if status == 0:
-            self._copies[key] = target
-            if len(self._copies) > _MAX_COPIES:
-                self._copies.popitem(last=False)[1].unlink(missing_ok=True)
-        else:
-            self._failed.add(key)
-            remove_drafts(self._folder)
+    if status != 0:
+        raise AudiosearchError(
+            f"Can't make an mp3 copy of track #{track.id}: {reason}.", hint="Play it again."
+        )
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has exited
-        process.kill()
+async def _transcoder_status(path: Path, descriptor: int) -> int | None:
+    """Transcode a file into an open one; return the exit status, None if it takes too long."""
+    process = await child_process.start_async(
+        *("audiosearch.web.transcode", os.path.abspath(path), str(descriptor)),
+        pass_fds=[descriptor],
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        return await asyncio.wait_for(process.wait(), _MAX_SECONDS)
+    except (TimeoutError, asyncio.TimeoutError):
+        return None
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # it has exited
+            process.kill()
+
+
+def _faulty(track: Track) -> AudioError:
+    hint = "`audiosearch doctor` shows details."
+    return AudioError(f"track #{track.id}", "it can't be played", hint=hint)

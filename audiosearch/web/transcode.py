@@ -1,37 +1,65 @@
 """Transcode a file to mp3. This runs as its own process, because a decoder may crash.
 
-Usage: python -m audiosearch.web.transcode FILE COPY.mp3
+The process takes the path of the file, and the descriptor of the file to write, because it can't
+open files for writing. Its exit status is 0, `FAULTY`, `FULL`, or any other if it crashed.
 """
 
 from __future__ import annotations
 
+import errno
 import sys
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 
-from audiosearch.atomic import atomic_path
 from audiosearch.audio.decode import open_recording
-from audiosearch.embedding.child_process import exit_with_parent, limit_memory
+from audiosearch.embedding.confinement import confine
+from audiosearch.errors import AudioError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+#: Exit status if the file can't be transcoded, now or later.
+FAULTY = 65
+#: Exit status if the disk is full.
+FULL = 74
 
 _RATE_HZ = 44_100
 _BITS_PER_SECOND = 192_000
 
 
-def transcode(source: str, target: Path) -> None:
+def main() -> int:
+    """Transcode the file that the command line names."""
+    confine()
+    try:
+        with open(int(sys.argv[2]), "wb") as target:
+            transcode(sys.argv[1], target)
+    except (AudioError, MemoryError):
+        return FAULTY
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            return FULL
+        if exc.errno == errno.EFBIG:
+            return FAULTY
+        raise
+    return 0
+
+
+def transcode(source: str, target: BinaryIO) -> None:
     """Transcode a recording to stereo mp3 at 44.1 kHz.
 
     Raises
     ------
     AudioError
         If the recording can't be decoded.
+    OSError
+        If it can't be read, or the copy can't be written.
     """
     with (
         closing(open_recording(source)) as recording,
-        atomic_path(target) as draft,
-        av.open(str(draft), "w", format="mp3") as copy,
+        av.open(target, "w", format="mp3") as copy,
     ):
         stream = copy.add_stream("libmp3lame", rate=_RATE_HZ, layout="stereo")
         stream.bit_rate = _BITS_PER_SECOND
@@ -43,9 +71,3 @@ def transcode(source: str, target: Path) -> None:
             frame.sample_rate = recording.info.sample_rate_hz
             copy.mux(stream.encode(frame))
         copy.mux(stream.encode(None))
-
-
-if __name__ == "__main__":
-    limit_memory()
-    exit_with_parent()
-    transcode(sys.argv[1], Path(sys.argv[2]))

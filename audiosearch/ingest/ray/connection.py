@@ -10,6 +10,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from audiosearch.child_process import outside_working_directory
 from audiosearch.errors import AudiosearchError, MissingExtra, UsageError
 from audiosearch.ingest.ray.probe import NO_TOKEN, connection_error, is_host_and_port
 
@@ -72,7 +73,8 @@ def connected(address: str = AUTO) -> Iterator[int]:
         is_local = cluster_address == LOCAL
         delayed = _delay_interrupt() if is_local else contextlib.nullcontext()
         try:
-            with delayed, warnings.catch_warnings():
+            # Ray's processes start in the working directory, and would import from there.
+            with delayed, outside_working_directory(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the error says the same
                 ray.init(
                     cluster_address,
