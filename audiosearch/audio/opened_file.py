@@ -10,12 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
+from io import FileIO
 
 from audiosearch.errors import AudioError
-
-if TYPE_CHECKING:
-    from io import FileIO
 
 # Opening must neither wait for the other end of a pipe nor take over a terminal.
 _FLAGS = os.O_RDONLY
@@ -83,14 +80,9 @@ def open_regular(path: str, *, real_path: str = "") -> OpenedFile:
     OSError
         If it can't be opened.
     """
-    try:
-        _require_regular(path, os.stat(path))  # opening a device may already have an effect
-        if real_path and os.path.realpath(path) != real_path:
-            raise _elsewhere(path)
-        descriptor = _open_without_links(real_path) if real_path else os.open(path, _FLAGS)
-    except ValueError as exc:
-        raise OSError(errno.EINVAL, "no file has such a name") from exc
-    file = OpenedFile(path, open(descriptor, "rb", buffering=0))
+    check_regular(path, real_path=real_path)  # opening a device may already have an effect
+    descriptor = _open_without_links(real_path) if real_path else os.open(path, _FLAGS)
+    file = OpenedFile(path, FileIO(descriptor))
     try:
         _require_regular(path, file.status)
         file.real_path = real_path or _real_path(path, file.status)
@@ -98,6 +90,20 @@ def open_regular(path: str, *, real_path: str = "") -> OpenedFile:
         file.close()
         raise
     return file
+
+
+def check_regular(path: str, *, real_path: str = "") -> None:
+    """Check a file like `open_regular`, without opening it. It may be replaced afterwards."""
+    try:
+        _require_regular(path, os.stat(path))
+    except ValueError as exc:
+        raise OSError(errno.EINVAL, "no file has such a name") from exc
+    if real_path and os.path.realpath(path) != real_path:
+        raise AudioError(
+            path,
+            "its path leads to another place than when it was added",
+            hint="If this is right, run `audiosearch add` on its folder again.",
+        )
 
 
 def not_a_file(path: str) -> AudioError:
@@ -108,14 +114,6 @@ def not_a_file(path: str) -> AudioError:
 def _require_regular(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise not_a_file(path)
-
-
-def _elsewhere(path: str) -> AudioError:
-    return AudioError(
-        path,
-        "its path leads to another place than when it was added",
-        hint="If this is right, run `audiosearch add` on its folder again.",
-    )
 
 
 def _open_without_links(real_path: str) -> int:

@@ -156,7 +156,6 @@ class FileStates:
             return State.FAILED
         return State.CHANGED if file.stored_paths else State.NEW
 
-
     def lacks_real_path(self, file: KnownFile) -> bool:
         """Return whether the index keeps real paths, but not yet the one of a file's track."""
         return bool(file.stored_paths) and self._real_path(file) == ""

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 #: Type of each field of `Track`, such as "int | None", by name of the field.
 TRACK_FIELDS = {
-    field.name: str(field.type)
-    for field in fields(Track)
-    if field.name not in {"id", "real_path"}
+    field.name: str(field.type) for field in fields(Track) if field.name not in {"id", "real_path"}
 }
 
 _ALIASES = {

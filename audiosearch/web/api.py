@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,22 +20,25 @@ from fastapi import (
     Security,
     UploadFile,
 )
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 
 from audiosearch import __version__, defaults
+from audiosearch.audio.cover import media_type
 from audiosearch.library.index import Index, Track
 from audiosearch.playlist_files import Entry, PlaylistFormat, parse_playlist, playlist_text
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.search.query import SearchOptions, SearchResult
 from audiosearch.web import schemas
+from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import QueryRequest, tracks_in_order
 from audiosearch.web.security import error_response
+from audiosearch.web.track_files import TrackFileResponse
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem}
@@ -65,6 +67,7 @@ class Services:
     index: IndexExecutor
     embedding: EmbeddingService
     playback: Playback
+    covers: Covers
     maps: Maps
     query: Callable[[QueryRequest], Awaitable[SearchResult]]
 
@@ -150,7 +153,7 @@ async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
 
 @router.get(
     "/tracks/{track_id}/audio",
-    response_class=FileResponse,
+    response_class=Response,
     responses={
         200: {"content": {"audio/*": {}}, "description": "The audio."},
         206: {"content": {"audio/*": {}}, "description": "Part of the audio."},
@@ -162,14 +165,13 @@ async def audio(
     request: Request,
     track_id: TrackId,
     part: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
-) -> FileResponse:
+) -> TrackFileResponse:
     """Return a track's audio, or the part that a Range header requests."""
     if not _is_range(part):  # ignored, as RFC 9110, section 14.2 requires
         headers = request.scope["headers"]
         request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
     (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    path, media_type = await shared.playback.playable(track)
-    return FileResponse(path, media_type=media_type, headers={"Cache-Control": "no-cache"})
+    return TrackFileResponse(*await shared.playback.playable(track))
 
 
 @router.get(
@@ -180,14 +182,14 @@ async def audio(
 async def cover(shared: Shared, track_id: TrackId) -> Response:
     """Return the cover image in a track's file."""
     (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    picture = await asyncio.to_thread(read_cover, track.path)
-    if picture is None:
+    image = await shared.covers.cover(track)
+    if image is None:
         missing = error_response(
             404, f"Track #{track_id} has no cover image.", "Add one to the tags of its file."
         )
         missing.headers.update(_CACHED)
         return missing
-    return Response(picture.data, media_type=picture.media_type, headers=_CACHED)
+    return Response(image, media_type=media_type(image), headers=_CACHED)
 
 
 @router.post("/playlist")

@@ -185,7 +185,9 @@ class Catalog(VectorTable):
         result: dict[str, str] = {}
         for batch in batches(paths):
             marks = ", ".join("?" * len(batch))
-            sql = f"SELECT path, real_path FROM tracks WHERE path IN ({marks}) AND path <> real_path"
+            sql = (
+                f"SELECT path, real_path FROM tracks WHERE path IN ({marks}) AND path <> real_path"
+            )
             for row in self.rows(sql, [os.fsencode(path) for path in batch]):
                 result[os.fsdecode(row["path"])] = os.fsdecode(row["real_path"])
         return result
