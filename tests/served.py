@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Served:
     folder: Path
     ids: dict[str, int]  # of tracks, by their files' names
     pid: int
+    said: list[str]  # lines on standard error, after the address
 
     def clip(self, name: str) -> Path:
         """A sound that is not in the library, like one that is."""
@@ -58,16 +60,30 @@ def library(folder: Path) -> dict[str, int]:
 
 @contextlib.contextmanager
 def serving(
-    folder: Path, ids: dict[str, int], *options: str, index: str | None = None
+    folder: Path,
+    ids: dict[str, int],
+    *options: str,
+    index: str | None = None,
+    n_files: int | None = None,
+    program: Sequence[str] = ("-m", "audiosearch"),
 ) -> Iterator[Served]:
-    """Serve a library, or another index, until the end of the block."""
-    command = [sys.executable, "-m", "audiosearch", "serve", "--port", "0", *options]
+    """Serve a library, or another index, until the end of the block.
+
+    The server may open `n_files` files at once. The program is that of Python's command line.
+    """
+    command = [sys.executable, *program, "serve", "--port", "0", *options]
+    if n_files is not None:
+        command = ["sh", "-c", f'ulimit -n {n_files} && exec "$@"', "sh", *command]
     with subprocess.Popen(
         [*command, "--index", index or folder / "index"], stderr=subprocess.PIPE, text=True
     ) as process:
+        first, said = process.stderr.readline(), []
+        # Otherwise a server that says much waits for a reader.
+        reader = threading.Thread(target=said.extend, args=[process.stderr], daemon=True)
+        reader.start()
         try:
-            said = process.stderr.readline()
-            url = re.search(r"http://[^;\s]+/", said).group()
-            yield Served(url.rstrip("/"), folder, ids, process.pid)
+            url = re.search(r"http://[^;\s]+/", first).group()
+            yield Served(url.rstrip("/"), folder, ids, process.pid, said)
         finally:
             process.terminate()
+            reader.join()
