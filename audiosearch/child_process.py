@@ -75,7 +75,7 @@ async def start_async(module: str, *arguments: str, **options: Any) -> asyncio.s
 
 @contextlib.contextmanager
 def outside_working_directory() -> Iterator[None]:
-    """Change to the root folder for the length of a block, in which a library starts processes.
+    """Change to the root folder while a library starts processes or reads settings.
 
     This affects all threads, so that the block must be short.
     """

@@ -27,7 +27,7 @@ from audiosearch.audio.file_stat import file_stat_of
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.packets import audio_hash
 from audiosearch.audio.tags import Tags, read_tags
-from audiosearch.embedding.confinement import MAX_MEMORY_BYTES, confine
+from audiosearch.confinement import MAX_MEMORY_BYTES, confine
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
 

@@ -11,6 +11,7 @@ References
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from contextlib import contextmanager
@@ -167,6 +168,10 @@ def _lay_out(vectors: Float32) -> Float64:
 def _umap() -> Any:
     with _without_tensorflow():
         try:
+            from numba.core import config
+
+            config._config_fname = os.devnull  # noqa: SLF001  (else in the working directory)
+            config.reload_config()  # type: ignore[no-untyped-call]  # before umap uses its cache
             from umap import UMAP
         except ModuleNotFoundError as exc:
             raise MissingExtra("A map", "umap-learn", "map") from exc

@@ -7,6 +7,7 @@ import textwrap
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from audiosearch.child_process import outside_working_directory
 from audiosearch.errors import MissingExtra
 from audiosearch.soundmap.labels import readable
 from audiosearch.soundmap.page import OTHER_COLOR, colors_of, legend
@@ -84,7 +85,8 @@ def new_figure() -> Any:
         If Matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        with outside_working_directory():  # Matplotlib reads settings from there, even programs
+            from matplotlib.figure import Figure
     except ModuleNotFoundError as exc:
         raise MissingExtra("A static image of a map", "matplotlib", "map") from exc
     return Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")

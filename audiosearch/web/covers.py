@@ -16,7 +16,7 @@ from audiosearch.audio.cover import MAX_PIXELS, dimensions, read_cover
 from audiosearch.audio.disk import DISKS
 from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import is_url
-from audiosearch.web.shrink import LENGTH_BYTES, MAX_SIDE
+from audiosearch.audio.shrink import LENGTH_BYTES, MAX_SIDE
 from audiosearch.web.track_files import open_track
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Covers:
         with theirs:
             self._streams = await asyncio.open_connection(sock=ours)
             self._process = await child_process.start_async(
-                *("audiosearch.web.shrink", str(theirs.fileno())),
+                *("audiosearch.audio.shrink", str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from audiosearch import child_process
 from audiosearch.audio.opened_file import open_regular
+from audiosearch.audio.transcode import FAULTY, FULL
 from audiosearch.errors import AudioError, AudiosearchError, StorageFull
 from audiosearch.web.track_files import open_track
-from audiosearch.web.transcode import FAULTY, FULL
 
 if TYPE_CHECKING:
     from audiosearch.audio.opened_file import OpenedFile
@@ -140,7 +140,7 @@ async def _write_copy(track: Track, source: OpenedFile, target: Path) -> None:
 async def _transcoder_status(source: OpenedFile, descriptor: int) -> int | None:
     """Transcode a file into an open one; return the exit status, None if it takes too long."""
     process = await child_process.start_async(
-        *("audiosearch.web.transcode", source.name, str(descriptor)),
+        *("audiosearch.audio.transcode", source.name, str(descriptor)),
         pass_fds=[source.fileno(), descriptor],
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from audiosearch.audio.decode import open_recording
-from audiosearch.embedding.confinement import confine
+from audiosearch.confinement import confine
 from audiosearch.errors import AudioError
 
 if TYPE_CHECKING:

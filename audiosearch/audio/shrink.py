@@ -13,7 +13,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from audiosearch.audio.cover import MAX_PIXELS
-from audiosearch.embedding.confinement import confine
+from audiosearch.confinement import confine
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -1,0 +1,107 @@
+"""A file that takes control of its decoder gets no further: here, a message to it runs code."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from audiosearch import child_process
+from audiosearch.embedding.decoder_process import DecoderProcess
+
+
+def landlock_version() -> int:
+    return ctypes.CDLL(None).syscall(444, None, 0, 1) if sys.platform == "linux" else -1
+
+
+VERSION = landlock_version()
+needs_landlock = pytest.mark.skipif(VERSION < 1, reason="the kernel has no Landlock")
+
+
+class Code:
+    """A call that takes place when it is unpickled."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.fixture
+def decoder():
+    process = DecoderProcess()
+    yield process
+    process.close()
+
+
+def run_in(decoder: DecoderProcess, function, *arguments) -> None:
+    """Call a function in a decoder process, which ends then."""
+    decoder._connection.send(Code(function, *arguments))
+    decoder._process.wait(20)
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda path: (open, path, "w"), id="overwrite"),
+        pytest.param(lambda path: (os.truncate, path, 0), id="truncate"),
+        pytest.param(lambda path: (os.remove, path), id="remove"),
+        pytest.param(lambda path: (os.rename, path, f"{path}2"), id="rename"),
+        pytest.param(lambda path: (os.mkdir, f"{path}2"), id="make a folder"),
+        pytest.param(lambda path: (os.symlink, path, f"{path}2"), id="make a link"),
+        pytest.param(lambda path: (os.system, f"touch {path}2"), id="start a program"),
+        pytest.param(lambda path: (os.execv, "/usr/bin/touch", ["touch", f"{path}2"]), id="exec"),
+    ],
+)
+def test_a_decoder_can_change_no_file_and_start_no_program(decoder, tmp_path, call):
+    path = tmp_path / "file"
+    path.write_text("kept")
+    run_in(decoder, *call(str(path)))
+    assert [(file.name, file.read_text()) for file in tmp_path.glob("file*")] == [("file", "kept")]
+
+
+@pytest.mark.skipif(VERSION < 4, reason="the kernel's Landlock has no rules for TCP")
+def test_a_decoder_cannot_connect(decoder):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        run_in(decoder, socket.create_connection, server.getsockname())
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+@pytest.mark.skipif(VERSION < 6, reason="the kernel's Landlock has no rules for signals")
+def test_a_decoder_cannot_stop_another_process(decoder, start):
+    process = start("sleep", 60)
+    run_in(decoder, os.kill, process.pid, 9)
+    time.sleep(0.05)
+    assert process.poll() is None
+
+
+def test_a_decoder_that_crashes_leaves_no_dump_of_its_memory(decoder):
+    assert resource.prlimit(decoder._process.pid, resource.RLIMIT_CORE)[0] == 0
+
+
+@needs_landlock
+def test_a_transcoder_is_confined_too(tmp_path):
+    os.mkfifo(tmp_path / "waits")
+    with (tmp_path / "copy.mp3").open("wb") as copy:
+        process = child_process.start(
+            *("audiosearch.audio.transcode", str(tmp_path / "waits"), str(copy.fileno())),
+            pass_fds=[copy.fileno()],
+        )
+    status = Path(f"/proc/{process.pid}/status")
+    try:
+        while "NoNewPrivs:\t1" not in status.read_text():
+            assert process.poll() is None
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
