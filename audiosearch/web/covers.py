@@ -14,9 +14,9 @@ from blake3 import blake3
 from audiosearch import child_process
 from audiosearch.audio.cover import MAX_PIXELS, dimensions, read_cover
 from audiosearch.audio.disk import DISKS
+from audiosearch.audio.shrink import LENGTH_BYTES, MAX_SIDE
 from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import is_url
-from audiosearch.audio.shrink import LENGTH_BYTES, MAX_SIDE
 from audiosearch.web.track_files import open_track
 
 if TYPE_CHECKING:
