@@ -93,11 +93,12 @@ class Replaced:
 @pytest.fixture(scope="module")
 def replaced(tmp_path_factory):
     home = tmp_path_factory.mktemp("replaced")
-    music, secret = home / "music", home / "private" / "secret.txt"
-    secret.parent.mkdir()
-    secret.write_bytes(SECRET)
+    music, secrets = home / "music", [home / name / "secret.txt" for name in ("private", "other")]
     sound = write(home / "tone.mp3", melody(1.0)).read_bytes()
-    (secret.with_name("sound.mp3")).write_bytes(with_cover(sound, PNG) + SECRET)
+    for secret in secrets:
+        secret.parent.mkdir()
+        secret.write_bytes(SECRET)
+        secret.with_name("sound.mp3").write_bytes(with_cover(sound, PNG) + SECRET)
     for number, replace in enumerate(REPLACEMENTS):
         album = music / replace.__name__
         album.mkdir(parents=True)
@@ -113,8 +114,8 @@ def replaced(tmp_path_factory):
     with Index(location) as index:
         ids = {Path(track.path).parent.name: track.id for track in index}
     for replace in REPLACEMENTS:
-        replace(music / replace.__name__ / "a.mp3", secret)
-        replace(music / f"{replace.__name__}-wma" / "a.wma", secret)
+        replace(music / replace.__name__ / "a.mp3", secrets[0])
+        replace(music / f"{replace.__name__}-wma" / "a.wma", secrets[1])
     with serving(home, {}) as server:
         yield Replaced(location, server.url, ids)
 
@@ -375,20 +376,18 @@ def test_a_library_whose_link_leads_elsewhere_is_sent_after_it_is_added_again(li
     assert httpx.get(url, timeout=SECONDS).content == (moved / "a.flac").read_bytes()
 
 
-@pytest.mark.parametrize("place", ["folder", pytest.param("milvus", marks=pytest.mark.slow)])
 def test_the_real_path_is_stored_and_follows_relocation(tmp_path, place, run):
-    location = tmp_path / "index" if place == "folder" else f"milvus+lite://{tmp_path / 'i.db'}"
     (tmp_path / "disk").mkdir()
     write(tmp_path / "disk" / "a.wav", noise(1.0))
     (tmp_path / "link").symlink_to("disk")
-    add(location, [tmp_path / "link"], model="compact", n_jobs=1)
-    (track,) = tracks_of(location)
+    add(place, [tmp_path / "link"], model="compact", n_jobs=1)
+    (track,) = tracks_of(place)
     assert (track.path, track.real_path) == (
         str(tmp_path / "link" / "a.wav"), str(tmp_path / "disk" / "a.wav"),
     )  # fmt: skip
     (tmp_path / "disk").rename(tmp_path / "new")
-    run("relocate", tmp_path / "link", tmp_path / "new", "--index", location)
-    (track,) = tracks_of(location)
+    run("relocate", tmp_path / "link", tmp_path / "new", "--index", place)
+    (track,) = tracks_of(place)
     assert track.path == track.real_path == str(tmp_path / "new" / "a.wav")
 
 
