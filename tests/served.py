@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,13 +76,15 @@ def serving(
     limits: dict[str, float] | None = None,
     env: dict[str, str] | None = None,
     n_files: int | None = None,
+    program: Sequence[str] = ("-m", "audiosearch"),
 ) -> Iterator[Served]:
     """Serve a library, or another index, until the end of the block.
 
     Limits are those of `audiosearch.web.security.Limits`. The server may open `n_files` files at
-    once.
+    once. The program is that of Python's command line.
     """
-    program = ["-c", PROGRAM.format(limits=limits)] if limits else ["-m", "audiosearch"]
+    if limits:
+        program = ["-c", PROGRAM.format(limits=limits)]
     command = [sys.executable, *program, "serve", "--port", "0", *options]
     if n_files is not None:
         command = ["sh", "-c", f'ulimit -n {n_files} && exec "$@"', "sh", *command]

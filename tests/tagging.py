@@ -58,3 +58,10 @@ def add_mp4_value(path: Path, atom: bytes, text: str) -> None:
         (size,) = struct.unpack_from(">I", changed, offset)
         struct.pack_into(">I", changed, offset, size + len(value))
     path.write_bytes(changed)
+
+
+def with_cover(content: bytes, image: bytes) -> bytes:
+    """Put an ID3v2.3 tag with a cover image before the content of a file."""
+    frame = b"\0image/png\0\3\0" + image
+    body = b"APIC" + struct.pack(">I", len(frame)) + bytes(2) + frame
+    return b"ID3\3\0\0" + _synchsafe(len(body)) + body + content

@@ -6,9 +6,14 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from audiosearch.audio.opened_file import not_a_file, open_regular
 from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import why_missing
+
+if TYPE_CHECKING:
+    from audiosearch.audio.opened_file import OpenedFile
 
 #: Size and modification time that no file has. A failure stored with them is always tried again.
 ALWAYS_RETRY = (-1, -1)
@@ -31,12 +36,15 @@ class FileStat:
         BLAKE3 of the file's bytes, as 32 hexadecimal digits.
     audio_hash : str
         Hash of the file's audio packets; empty if unknown. See `audiosearch.audio.packets`.
+    real_path : str
+        Path of the file without symbolic links; empty if the file isn't on this machine.
     """
 
     size: int
     mtime_ns: int
     content_hash: str
     audio_hash: str = ""
+    real_path: str = ""
 
 
 def storable_ns(time_ns: int) -> int:
@@ -63,17 +71,21 @@ def read_file_stat(path: str) -> FileStat:
     OSError
         If it can't be read.
     """
+    with open_regular(path) as file:
+        return file_stat_of(file)
+
+
+def file_stat_of(file: OpenedFile) -> FileStat:
+    """Read an open file to its end: see `read_file_stat`."""
     from blake3 import blake3
 
     digest = blake3()
     buffer = memoryview(bytearray(_HASH_BYTES))
-    with open(path, "rb", buffering=0, opener=_open_nonblocking) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _not_a_file(path)
-        while n_bytes := file.readinto(buffer):
+    with open(file.fileno(), "rb", buffering=0, closefd=False) as content:
+        while n_bytes := content.readinto(buffer):
             digest.update(buffer[:n_bytes])
-    return FileStat(*_size_and_mtime(status), digest.hexdigest(length=16))
+    content_hash = digest.hexdigest(length=16)
+    return FileStat(*_size_and_mtime(file.status), content_hash, real_path=file.real_path)
 
 
 def size_and_mtime(path: str) -> tuple[int, int]:
@@ -95,7 +107,7 @@ def size_and_mtime(path: str) -> tuple[int, int]:
         hint = "Check its read permission."
         raise AudioError(path, "this folder can't be opened", hint=hint)
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would block until it has a writer
-        raise _not_a_file(path)
+        raise not_a_file(path)
     return _size_and_mtime(status)
 
 
@@ -124,12 +136,3 @@ def size_and_mtime_after_failure(error: AudioError) -> tuple[int, int] | None:
 
 def _size_and_mtime(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, storable_ns(status.st_mtime_ns)
-
-
-def _not_a_file(path: str) -> AudioError:
-    return AudioError(path, "it is not a file", hint="Name an audio file.")
-
-
-def _open_nonblocking(path: str, flags: int) -> int:
-    # Without O_NONBLOCK, opening a pipe would block until it has a writer.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -25,14 +25,22 @@ class LocalFile:
     size, mtime_ns : int or None
         Size in bytes and modification time in ns since 1970 of the file at the URL; None unless
         this is a copy of it.
+    real_path : str
+        Path without symbolic links that the file must have; empty for any.
+    is_original : bool
+        Whether the path leads to this file also on the machine with the index.
     """
 
     path: str
     size: int | None = None
     mtime_ns: int | None = None
+    real_path: str = ""
+    is_original: bool = True
 
     def original_stat(self, file_stat: FileStat) -> FileStat:
-        """Return a copy's `FileStat` with the size and time of the file at the URL."""
+        """Return the `FileStat` to store: with the size and time of the file at the URL."""
+        if not self.is_original:
+            file_stat = replace(file_stat, real_path="")
         if self.size is None or self.mtime_ns is None:
             return file_stat
         return replace(file_stat, size=self.size, mtime_ns=self.mtime_ns)
@@ -64,6 +72,7 @@ def open_local(
         from audiosearch.audio.fetch import fetched
 
         with fetched(path, folder=folder) as copy:
-            yield LocalFile(copy, *(size_and_mtime or (None, None)))
+            size, mtime_ns = size_and_mtime or (None, None)
+            yield LocalFile(copy, size, mtime_ns, is_original=False)
     else:
         yield LocalFile(path)

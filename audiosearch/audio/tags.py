@@ -1,11 +1,11 @@
-"""Tags and cover images of audio files."""
+"""Tags of audio files."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from tinytag import TinyTag
 
@@ -48,39 +48,17 @@ class Tags:
     track_number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """A cover image in a format that every browser shows.
-
-    Attributes
-    ----------
-    data : bytes
-    media_type : {"image/jpeg", "image/png", "image/gif"}
-    """
-
-    data: bytes
-    media_type: str
-
-
-#: Media type of an image by its first bytes.
-_MEDIA_TYPES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png", b"GIF8": "image/gif"}
-
-
-def read_cover(path: str) -> Cover | None:
-    """Return the cover image in a file's tags; None if there is no image or no file."""
-    try:
-        picture = TinyTag.get(path, tags=True, duration=False, image=True).images.any
-    except Exception:  # noqa: BLE001  (tinytag raises any exception on damaged headers)
-        return None
-    data = picture.data if picture else b""
-    media_types = [name for start, name in _MEDIA_TYPES.items() if data.startswith(start)]
-    return Cover(data, media_types[0]) if media_types else None
-
-
-def read_tags(path: str) -> Tags:
+def read_tags(path: str, *, name: str | None = None) -> Tags:
     """Read a file's tags with tinytag, or with FFmpeg for formats that it doesn't support.
 
     APEv2 tags are read from any file. Unreadable tags count as missing, without an error.
+
+    Parameters
+    ----------
+    path : str
+        Path to open.
+    name : str, optional
+        Name of the file, of which the suffix tells the format. Default: the path.
 
     Raises
     ------
@@ -89,7 +67,7 @@ def read_tags(path: str) -> Tags:
     """
     with open(path, "rb") as file:
         has_id3v2 = file.read(3) == b"ID3"
-    tags = _read_with_tinytag(path)
+        tags = _read_with_tinytag(file, name or path)
     sources = [read_apev2(path), _read_with_ffmpeg(path) if tags is None else tags]
     if has_id3v2:  # an ID3v1 tag, which has only 30 characters of each text, comes last
         sources.reverse()
@@ -109,10 +87,10 @@ def read_tags(path: str) -> Tags:
     )
 
 
-def _read_with_tinytag(path: str) -> Values | None:
+def _read_with_tinytag(file: BinaryIO, name: str) -> Values | None:
     """Return all tags; None if tinytag doesn't support the format or the file is damaged."""
     try:
-        tags = TinyTag.get(path, duration=False).as_dict()
+        tags = TinyTag.get(name, file_obj=file, duration=False).as_dict()
     except Exception:  # noqa: BLE001  (tinytag raises any exception on damaged headers)
         return None
     return {name.lower(): value for name, value in tags.items() if isinstance(value, list)}

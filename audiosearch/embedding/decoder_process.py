@@ -69,6 +69,7 @@ class DecoderProcess:
         *,
         excerpt_seconds: float | None,
         max_seconds: float | None = None,
+        real_path: str = "",
         is_new_content: Callable[[FileStat], bool] = lambda _: True,
         is_new_audio: Callable[[str], bool] | None = None,
     ) -> Iterator[Float32 | DecodeSummary | Tags]:
@@ -83,6 +84,8 @@ class DecoderProcess:
         max_seconds : float, optional
             Time limit, from now until the last result has been taken. Nothing that the file
             declares changes it. Default: by the file's size, see `time_limit`.
+        real_path : str
+            Path without symbolic links that the file must have; empty for any.
         is_new_content : callable
             Receives the file's size, modification time and content hash. If it returns False, the
             file is not decoded and nothing is yielded. Default: always decode.
@@ -108,7 +111,15 @@ class DecoderProcess:
             max_seconds = time_limit(_size(file), self._timeout_seconds)
         deadline = time.monotonic() + max_seconds
         path = file if isinstance(file, str) else _UNNAMED
-        self._request(file, excerpt_seconds, has_audio_hash=is_new_audio is not None)
+        request = DecodeRequest(
+            path=os.path.abspath(file) if isinstance(file, str) else None,
+            excerpt_seconds=excerpt_seconds,
+            has_audio_hash=is_new_audio is not None,
+            real_path=real_path,
+        )
+        self._send(path, request)
+        if not isinstance(file, str):
+            self._send_descriptor(file)
         while True:
             message = self._receive(path, deadline)
             if isinstance(message, AudioError):
@@ -138,15 +149,9 @@ class DecoderProcess:
             self._is_closed = True
             self._process.kill()
 
-    def _request(
-        self, file: str | int, excerpt_seconds: float | None, *, has_audio_hash: bool
-    ) -> None:
-        if isinstance(file, str):
-            self._send(file, DecodeRequest(os.path.abspath(file), excerpt_seconds, has_audio_hash))
-            return
-        self._send(_UNNAMED, DecodeRequest(None, excerpt_seconds, has_audio_hash))
+    def _send_descriptor(self, descriptor: int) -> None:
         try:
-            send_handle(self._connection, file, self._process.pid)
+            send_handle(self._connection, descriptor, self._process.pid)
         except OSError as exc:
             raise AudioError(_UNNAMED, self._exit_reason(), hint=_HINT) from exc
 

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.audio.file_stat import read_file_stat
+from audiosearch.audio.file_stat import file_stat_of
+from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.packets import audio_hash
 from audiosearch.audio.tags import Tags, read_tags
 from audiosearch.confinement import MAX_MEMORY_BYTES, confine
@@ -36,6 +37,7 @@ from audiosearch.errors import AudioError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from audiosearch.audio.opened_file import OpenedFile
     from audiosearch.audio.recording import AudioInfo
     from audiosearch.types import Float32
 
@@ -57,11 +59,14 @@ class DecodeRequest:
         Decode only about this much of the file; None for all of it.
     has_audio_hash : bool
         Whether to send the hash of the file's audio packets.
+    real_path : str
+        Path without symbolic links that the file must have; empty for any.
     """
 
     path: str | None
     excerpt_seconds: float | None
     has_audio_hash: bool = False
+    real_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +138,8 @@ def _readable_path(connection: Connection, request: DecodeRequest) -> Iterator[s
 
 def _handle(connection: Connection, path: str, request: DecodeRequest) -> None:
     try:
-        connection.send(read_file_stat(path))
-        if not connection.recv():  # the content is known
-            return
-        if request.has_audio_hash:
-            connection.send(AudioHash(audio_hash(path)))
-            if not connection.recv():  # the audio is known
-                connection.send(read_tags(path))
-                return
-        with PatchReader(path, excerpt_seconds=request.excerpt_seconds) as reader:
-            for patches in _grouped(reader):
-                connection.send(patches)
-            summary = DecodeSummary(reader.info, reader.seconds, reader.warning, read_tags(path))
+        with open_regular(path, real_path=request.real_path) as file:
+            _send_answers(connection, request, file)
     except (ConnectionError, EOFError, AudioError, MemoryError):
         raise
     except OSError as exc:
@@ -152,6 +147,22 @@ def _handle(connection: Connection, path: str, request: DecodeRequest) -> None:
     except Exception as exc:  # one bad file must not end the process
         reason = f"its decoder failed ({type(exc).__name__}: {exc})"
         raise AudioError(path, reason, hint=_EXPORT_HINT) from exc
+
+
+def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFile) -> None:
+    connection.send(file_stat_of(file))
+    if not connection.recv():  # the content is known
+        return
+    if request.has_audio_hash:
+        connection.send(AudioHash(audio_hash(file.name)))
+        if not connection.recv():  # the audio is known
+            connection.send(read_tags(file.name, name=file.path))
+            return
+    with PatchReader(file.name, excerpt_seconds=request.excerpt_seconds) as reader:
+        for patches in _grouped(reader):
+            connection.send(patches)
+        tags = read_tags(file.name, name=file.path)
+        summary = DecodeSummary(reader.info, reader.seconds, reader.warning, tags)
     connection.send(summary)
 
 

@@ -182,6 +182,7 @@ class Pipeline:
                 messages = decoder.read(
                     local.path,
                     excerpt_seconds=self._excerpt_seconds,
+                    real_path=local.real_path,
                     is_new_content=is_new_content,
                     is_new_audio=is_new_audio,
                 )

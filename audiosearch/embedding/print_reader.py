@@ -16,7 +16,7 @@ from audiosearch.models.runtime import n_cores
 from audiosearch.models.spectral_print import PrintBuilder, SpectralPrint
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping
 
     from audiosearch.audio.file_stat import FileStat
 
@@ -45,13 +45,14 @@ class PrintResult:
 
 
 def read_prints(
-    paths: Sequence[str], *, n_jobs: int | None = None
+    paths: Mapping[str, str], *, n_jobs: int | None = None
 ) -> Generator[PrintResult, None, None]:
     """Compute the spectral prints of local files, and yield each when it is done.
 
     Parameters
     ----------
-    paths : sequence of str
+    paths : mapping of str to str
+        By path, the path without symbolic links that the file must have; empty for any.
     n_jobs : int, optional
         Number of decoder processes. Default: the number of cores.
 
@@ -70,7 +71,7 @@ def read_prints(
             decoders.append(own.decoder)
         if is_stopping.is_set():
             own.decoder.close()
-        return _read(own.decoder, path)
+        return _read(own.decoder, path, paths[path])
 
     n_threads = min(n_jobs or n_cores(), _MAX_JOBS, max(1, len(paths)))
     executor = ThreadPoolExecutor(n_threads)
@@ -85,7 +86,7 @@ def read_prints(
         executor.shutdown()
 
 
-def _read(decoder: DecoderProcess, path: str) -> PrintResult:
+def _read(decoder: DecoderProcess, path: str, real_path: str) -> PrintResult:
     builder = PrintBuilder()
     content_hashes: list[str] = []
 
@@ -94,7 +95,10 @@ def _read(decoder: DecoderProcess, path: str) -> PrintResult:
         return True
 
     try:
-        for message in decoder.read(path, excerpt_seconds=None, is_new_content=is_new_content):
+        messages = decoder.read(
+            path, excerpt_seconds=None, real_path=real_path, is_new_content=is_new_content
+        )
+        for message in messages:
             if isinstance(message, DecodeSummary):
                 return PrintResult(path, content_hashes[0], builder.finish(message.seconds))
             if isinstance(message, np.ndarray):

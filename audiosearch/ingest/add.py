@@ -222,7 +222,7 @@ class Ingest:
         for file, state in find_states(self._index, self._file_states, self._reader):
             if isinstance(state, AudioError):
                 yield self._failed(state)
-            elif file.is_settled:
+            elif file.is_settled and not self._file_states.lacks_real_path(file):
                 yield from self._skipped(file, state)
             else:
                 unsettled.append((file, state))

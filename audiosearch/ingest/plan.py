@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.file_stat import read_file_stat
+from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.packets import audio_hash
 from audiosearch.embedding.reader import LOCAL_READER
 from audiosearch.errors import AudioError
@@ -123,4 +124,5 @@ def _hashes(path: str, sizes: Container[int]) -> Iterator[str]:
     with contextlib.suppress(AudioError, OSError):
         if os.path.getsize(path) in sizes:
             yield read_file_stat(path).content_hash
-        yield audio_hash(path)
+        with open_regular(path) as file:
+            yield audio_hash(file.name)

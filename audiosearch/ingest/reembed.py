@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.file_stat import ALWAYS_RETRY
+from audiosearch.audio.local_file import open_local
 from audiosearch.counting import counted
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudioError, LibraryError
@@ -17,6 +18,7 @@ from audiosearch.models import registry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from audiosearch.audio.local_file import LocalFile
     from audiosearch.embedding.result import EmbeddingResult
     from audiosearch.types import Float32, StrPath
 
@@ -83,6 +85,7 @@ class Reembedding:
             excerpt_seconds=self.spec.excerpt_seconds,
             n_jobs=n_jobs,
             known_hashes=self._staged_ids,
+            open_local=self._open_local,
         )
 
     def __len__(self) -> int:
@@ -109,6 +112,11 @@ class Reembedding:
                         self._stage(result)
                 for result in batch:
                     yield result.path, result.error
+
+    @contextlib.contextmanager
+    def _open_local(self, path: str) -> Iterator[LocalFile]:
+        with open_local(path) as file:
+            yield replace(file, real_path=self._tracks[path].real_path)
 
     def _stage(self, result: EmbeddingResult) -> None:
         track = self._tracks[result.path]

@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 
 
 def settle(index: Index, files: Sequence[KnownFile]) -> None:
-    """Leave each file one track, and give it the best path of the file. Nothing is embedded."""
+    """Leave each file one track, with the file's best path, and its real path unless it changed.
+
+    Nothing is embedded.
+    """
     storage = index.storage
     with index.transaction():
         surplus = [storage.track_at(path) for file in files for path in file.stored_paths[1:]]
-        moved = [
-            (storage.track_at(file.stored_paths[0]), file.path) for file in files if file.is_moved
-        ]
+        kept = [(storage.track_at(f.stored_paths[0]), f) for f in files if f.stored_paths]
         index.remove(track for track in surplus if track is not None)
-        storage.move((track, path) for track, path in moved if track is not None)
+        storage.move(
+            (replace(track, real_path=track.real_path or file.real_path), file.path)
+            for track, file in kept
+            if track is not None
+        )
 
 
 def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
@@ -74,7 +79,13 @@ def store_known_sound(
     moved = _first_missing(same_sound)
     is_same = current in same_sound
     source = duplicate or (current if is_same else None) or moved or same_sound[0]
-    track = replace(source, path=path, size=file_stat.size, mtime_ns=file_stat.mtime_ns)
+    track = replace(
+        source,
+        path=path,
+        size=file_stat.size,
+        mtime_ns=file_stat.mtime_ns,
+        real_path=file_stat.real_path,
+    )
     if tags is not None:
         track = replace(track, content_hash=file_stat.content_hash, **asdict(tags))
     if source is current:

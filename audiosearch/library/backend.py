@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audiosearch.library.filters import Filters
     from audiosearch.library.storage import (
         CoordinateStorage,
+        LinkStorage,
         PrintStorage,
         StagingStorage,
         Storage,
@@ -240,6 +241,9 @@ class OpenIndex(Generic[C]):
     prints : PrintStorage or None
         Spectral prints of files. None if the backend doesn't keep any; then each search for
         duplicates decodes the files again.
+    links : LinkStorage or None
+        Real paths of tracks. None if the backend doesn't keep any; then a file that was replaced
+        by a link isn't noticed.
     """
 
     storage: Storage
@@ -247,6 +251,7 @@ class OpenIndex(Generic[C]):
     staging: StagingStorage | None = None
     coordinates: CoordinateStorage | None = None
     prints: PrintStorage | None = None
+    links: LinkStorage | None = None
 
 
 class Backend(Protocol[C]):

@@ -106,6 +106,7 @@ class FileStates:
                 paths_by_file[real] += stored[real]
         names = list({*paths_by_file, *chain.from_iterable(paths_by_file.values())})
         self._tracks = index.storage.sizes_and_times(names) if index else {}
+        self._links = index.linked_paths(list(self._tracks)) if index else None
         self.failures = {f.path: f for f in index.storage.failures()} if index else {}
         for real in self.failures.keys() & paths_by_file.keys():  # so that it fails only once
             paths_by_file[real].append(real)
@@ -127,6 +128,8 @@ class FileStates:
         sizes = {size for size, _ in new.values()}
         tracks = list(index.storage.tracks_of_sizes(list(sizes)))
         self._tracks |= {track.path: (track.size, track.mtime_ns) for track in tracks}
+        if self._links is not None:
+            self._links |= {t.path: t.real_path for t in tracks if t.real_path != t.path}
         paths = _by_real_path([track.path for track in tracks])
         return [
             known_file(file.real_path, [*file.paths, *paths.get(file.real_path, ())], self._tracks)
@@ -145,12 +148,24 @@ class FileStates:
             Current time of the last change, in nanoseconds since 1970.
         """
         current = (size, mtime_ns)
-        if file.stored_paths and self._tracks[file.stored_paths[0]] == current:
+        is_same = bool(file.stored_paths) and self._tracks[file.stored_paths[0]] == current
+        if is_same and self._real_path(file) in {"", file.real_path}:
             return State.MOVED if file.is_moved else State.UNCHANGED
         failure = self.failures.get(file.path)
         if failure and (failure.size, failure.mtime_ns) == current:
             return State.FAILED
         return State.CHANGED if file.stored_paths else State.NEW
+
+    def lacks_real_path(self, file: KnownFile) -> bool:
+        """Return whether the index keeps real paths, but not yet the one of a file's track."""
+        return bool(file.stored_paths) and self._real_path(file) == ""
+
+    def _real_path(self, file: KnownFile) -> str:
+        """Return the stored real path of a file that has a track; empty if unknown."""
+        if self._links is None:
+            return file.real_path
+        path = file.stored_paths[0]
+        return self._links.get(path, path)
 
 
 def _by_real_path(paths: Sequence[str]) -> dict[str, list[str]]:

@@ -326,6 +326,16 @@ class Index:
                 result[digest].append(track)
         return result
 
+    def linked_paths(self, paths: Sequence[str]) -> dict[str, str] | None:
+        """Return the stored real path of each stored path from which it differs; empty if unknown.
+
+        Returns
+        -------
+        dict of str to str, or None
+            None if the backend doesn't keep real paths.
+        """
+        return None if self._parts.links is None else self._parts.links.linked_paths(paths)
+
     def totals(self) -> Totals:
         """Return the size of the index."""
         tracks, seconds, failures = self.storage.totals()

@@ -59,7 +59,7 @@ class TrackStorage(Protocol):
         """Set the given fields of a track, unless its stored content hash has changed."""
 
     def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
-        """Give each track a new path."""
+        """Give each track a new path, and the real path in the given `Track` if those are kept."""
 
     def remove(self, tracks: Iterable[Track]) -> None:
         """Remove tracks and their vectors, except tracks that have another path by now."""
@@ -187,6 +187,16 @@ class PrintStorage(Protocol):
         """Store prints by hash.
 
         In a folder, the prints of files that are no longer tracks are removed.
+        """
+
+
+class LinkStorage(Protocol):
+    """Real paths of tracks, kept in `Track.real_path`."""
+
+    def linked_paths(self, paths: Sequence[str]) -> dict[str, str]:
+        """Return the stored real path of each stored path from which it differs; empty if unknown.
+
+        The real path of every other stored path is the path itself.
         """
 
 

@@ -179,6 +179,9 @@ class Track:
         Tags; None if missing. Several artists, album artists or genres are joined by "; ".
     year, track_number : int or None
         Tags; None if missing.
+    real_path : str
+        Path of the file without symbolic links when it was added; empty if unknown. A file that is
+        reached by another path by now is not the file that was added.
     id : int
         Id of the track and of its vector; 0 until the track is stored.
     """
@@ -199,6 +202,7 @@ class Track:
     year: int | None = None
     track_number: int | None = None
     audio_hash: str = ""
+    real_path: str = ""
     id: int = 0
 
     @property
@@ -217,8 +221,10 @@ class Track:
         return split_list(self.genre)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields and the lists ``artists`` and ``genres``, as values for JSON."""
-        return asdict(self) | {"artists": self.artists, "genres": self.genres}
+        """Return the fields for other programs, with ``artists`` and ``genres`` as lists."""
+        fields = asdict(self) | {"artists": self.artists, "genres": self.genres}
+        del fields["real_path"]  # of use only where the files are
+        return fields
 
     @property
     def label(self) -> str:

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiosearch.audio.discovery import is_missing
+from audiosearch.audio.disk import DISKS
+from audiosearch.audio.opened_file import check_regular
 from audiosearch.counting import counted
 from audiosearch.errors import (
+    AudioError,
     IndexNotFound,
     IndexUnwritable,
     LibraryError,
     ModelError,
     NewerIndex,
+    Unreachable,
 )
 from audiosearch.library.backend import Capability, recover, supports
 from audiosearch.library.index import EmbeddingSpec, Index
@@ -25,10 +29,13 @@ from audiosearch.models import registry
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from audiosearch.library.index import Track
     from audiosearch.types import Float32, StrPath
 
 
+_MISSING = "missing"
 _WHEN_ADDED = "when you run `audiosearch add` on the folders with their files"
 
 
@@ -196,19 +203,52 @@ def _check_faiss_file(index: Index) -> Finding:
 
 
 def _check_files(index: Index) -> Finding:
-    paths = [track.path for track in index]
-    missing, n_urls = [path for path in paths if is_missing(path)], sum(map(is_url, paths))
-    if missing:
-        detail = (
-            f"{counted(len(missing), 'file')} missing, such as {min(missing)}. After a move, "
-            "run `audiosearch relocate OLD NEW`; after a deletion, `audiosearch prune`."
-        )
-        return Finding("files", State.WARNING, detail)
+    real_paths = {track.path: track.real_path for track in index}
+    n_urls = sum(map(is_url, real_paths))
+
+    def problem(path: str) -> str | None:
+        if is_missing(path):
+            return _MISSING
+        try:
+            check_regular(path, real_path=real_paths[path])
+        except AudioError as exc:
+            return exc.reason
+        except OSError:  # a URL, or a file that can't be looked up
+            return None
+        return None
+
+    try:
+        problems = list(DISKS.map(problem, real_paths))
+    except Unreachable as exc:
+        return Finding("files", State.WARNING, f"not checked, because of {exc}. {exc.hint}")
+    by_path = dict(zip(real_paths, problems, strict=True))
+    details = [*_missing_detail(by_path), *_replaced_detail(by_path)]
+    if details:
+        return Finding("files", State.WARNING, " ".join(details))
     return Finding(
         "files",
         State.OK,
         f"none missing; {counted(n_urls, 'URL')} not checked" if n_urls else "none missing",
     )
+
+
+def _missing_detail(problems: Mapping[str, str | None]) -> Iterator[str]:
+    missing = [path for path, problem in problems.items() if problem == _MISSING]
+    if missing:
+        yield (
+            f"{counted(len(missing), 'file')} missing, such as {min(missing)}. After a move, "
+            "run `audiosearch relocate OLD NEW`; after a deletion, `audiosearch prune`."
+        )
+
+
+def _replaced_detail(problems: Mapping[str, str | None]) -> Iterator[str]:
+    replaced = {path: text for path, text in problems.items() if text not in {None, _MISSING}}
+    if replaced:
+        path = min(replaced)
+        yield (
+            f"{counted(len(replaced), 'file')} replaced by something else, such as {path}: "
+            f"{replaced[path]}. If this is right, run `audiosearch add` on its folder."
+        )
 
 
 def _check_model(index: Index) -> Finding:

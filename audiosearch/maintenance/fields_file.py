@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Type of each field of `Track`, such as "int | None", by name of the field.
-TRACK_FIELDS = {field.name: str(field.type) for field in fields(Track) if field.name != "id"}
+TRACK_FIELDS = {
+    field.name: str(field.type) for field in fields(Track) if field.name not in {"id", "real_path"}
+}
 
 _ALIASES = {
     "artists": "artist",

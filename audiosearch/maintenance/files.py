@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import fnmatch
+import logging
 import os
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import is_missing
+from audiosearch.audio.disk import DISKS
+from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.tags import read_tags
-from audiosearch.errors import LibraryError, TrackNotFound, UsageError
-from audiosearch.paths import absolute, is_url
+from audiosearch.counting import counted
+from audiosearch.errors import AudioError, LibraryError, TrackNotFound, UsageError
+from audiosearch.paths import absolute, is_url, real_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from audiosearch.audio.tags import Tags
     from audiosearch.library.index import Failure, Index, Track
     from audiosearch.types import StrPath
+
+log = logging.getLogger(__name__)
 
 # Patterns of folders in which systems mount disks.
 _MOUNT_FOLDERS = ("/media/*", "/run/media/*", "/mnt", "/Volumes")
@@ -31,10 +40,17 @@ class MissingFiles:
 
 
 def missing_files(index: Index) -> MissingFiles:
-    """Return the tracks and failures whose files no longer exist."""
+    """Return the tracks and failures whose files no longer exist.
+
+    Raises
+    ------
+    Unreachable
+        If a disk doesn't answer.
+    """
+    tracks, failures = list(index), index.storage.failures()
     return MissingFiles(
-        [track for track in index if is_missing(track.path)],
-        [failure for failure in index.storage.failures() if is_missing(failure.path)],
+        list(compress(tracks, DISKS.map(is_missing, [track.path for track in tracks]))),
+        list(compress(failures, DISKS.map(is_missing, [failure.path for failure in failures]))),
     )
 
 
@@ -208,27 +224,41 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
             hint="Remove the old or new ones with `audiosearch remove`. Then run relocate again.",
         )
     failures = _failures_under(index, old_root)
+    moved = [replace(t, real_path=real) for t, real in zip(tracks, real_paths(paths), strict=True)]
     with index.transaction():
-        index.storage.move(zip(tracks, paths, strict=True))
+        index.storage.move(zip(moved, paths, strict=True))
         index.storage.remove_failures(failures)
         index.storage.add_failures(replace(f, path=new_path(f.path)) for f in failures)
     return len(tracks)
 
 
 def refresh(index: Index) -> Iterator[Track]:
-    """Read the tags of all files again, and store those that changed. Skip unreadable files.
+    """Read the tags of all files again, and store those that changed. Skip missing files.
+
+    Files that can't be read for another reason are skipped too, with a warning at the end.
 
     Yields
     ------
     Track
         Each track whose tags changed, with the new tags.
     """
+    errors: list[AudioError] = []
     for track in list(index):
         try:
-            tags = asdict(read_tags(track.path))
+            tags = asdict(DISKS.call(track.path, partial(_tags, track)))
+        except AudioError as exc:
+            errors.append(exc)
+            continue
         except OSError:  # missing or unreadable
             continue
         updated = replace(track, **tags)
         if updated != track:
             index.storage.set_tags(track, tags)
             yield updated
+    if errors:
+        log.warning("%s skipped. The first is %s.", counted(len(errors), "file"), errors[0])
+
+
+def _tags(track: Track) -> Tags:
+    with open_regular(track.path, real_path=track.real_path) as file:
+        return read_tags(file.name, name=track.path)

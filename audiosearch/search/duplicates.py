@@ -129,7 +129,8 @@ class DuplicateSearch:
         """Read the files."""
         new: dict[str, SpectralPrint] = {}
         try:
-            with closing(read_prints(list(self._unread), n_jobs=self._n_jobs)) as results:
+            paths = {path: track.real_path for path, (_, track) in self._unread.items()}
+            with closing(read_prints(paths, n_jobs=self._n_jobs)) as results:
                 for result in results:
                     error = self._take(result, new)
                     if len(new) >= _PRINTS_PER_WRITE:

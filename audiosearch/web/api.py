@@ -20,11 +20,11 @@ from fastapi import (
     Security,
     UploadFile,
 )
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 
 from audiosearch import __version__, defaults
-from audiosearch.audio.tags import read_cover
+from audiosearch.audio.cover import media_type
 from audiosearch.embedding.embedder import Embedding
 from audiosearch.library.index import Index, Track
 from audiosearch.playlist_files import (
@@ -38,6 +38,7 @@ from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, Playli
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.search.query import SearchOptions, SearchResult
 from audiosearch.web import schemas
+from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
@@ -46,6 +47,7 @@ from audiosearch.web.queries import QueryRequest, tracks_in_order
 from audiosearch.web.ranges import is_range
 from audiosearch.web.routes import Route
 from audiosearch.web.security import error_response
+from audiosearch.web.track_files import TrackFileResponse
 from audiosearch.web.uploads import UploadRoute, unless_left
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -75,6 +77,7 @@ class Services:
     index: IndexExecutor
     embedding: EmbeddingService
     playback: Playback
+    covers: Covers
     maps: Maps
     query: Callable[[QueryRequest], Awaitable[SearchResult]]
 
@@ -168,7 +171,7 @@ async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
 
 @router.get(
     "/tracks/{track_id}/audio",
-    response_class=FileResponse,
+    response_class=Response,
     responses={
         200: {"content": {"audio/*": {}}, "description": "The audio."},
         206: {"content": {"audio/*": {}}, "description": "Part of the audio."},
@@ -180,15 +183,19 @@ async def audio(
     request: Request,
     track_id: TrackId,
     part: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
-) -> FileResponse:
+) -> TrackFileResponse:
     """Return a track's audio, or the part that a Range header requests."""
     (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    path, media_type = await shared.playback.playable(track)
-    size = None if "if-range" in request.headers else path.stat().st_size
-    if not is_range(part, size):
-        headers = request.scope["headers"]
-        request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
-    return FileResponse(path, media_type=media_type, headers={"Cache-Control": "no-cache"})
+    file, kind = await shared.playback.playable(track)
+    try:
+        size = None if "if-range" in request.headers else file.status.st_size
+        if not is_range(part, size):
+            headers = request.scope["headers"]
+            request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
+    except BaseException:
+        file.close()
+        raise
+    return TrackFileResponse(file, kind)
 
 
 @router.get(
@@ -199,14 +206,14 @@ async def audio(
 async def cover(shared: Shared, track_id: TrackId) -> Response:
     """Return the cover image in a track's file."""
     (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    picture = await asyncio.to_thread(read_cover, track.path)
-    if picture is None:
+    image = await shared.covers.cover(track)
+    if image is None:
         missing = error_response(
             404, f"Track #{track_id} has no cover image.", "Add one to the tags of its file."
         )
         missing.headers.update(_CACHED)
         return missing
-    return Response(picture.data, media_type=picture.media_type, headers=_CACHED)
+    return Response(image, media_type=media_type(image), headers=_CACHED)
 
 
 @router.post("/playlist")

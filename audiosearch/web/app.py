@@ -18,11 +18,13 @@ from audiosearch.errors import (
     LibraryError,
     StorageFull,
     TrackNotFound,
+    Unreachable,
     UsageError,
 )
 from audiosearch.library.backend import display_location
 from audiosearch.models import registry
 from audiosearch.web import api, pages
+from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "create_app"]
 
 _STATUSES = (
-    *((TrackNotFound, 404), (UsageError, 400), (AudioError, 422)),
+    *((TrackNotFound, 404), (UsageError, 400), (Unreachable, 503), (AudioError, 422)),
     *((LibraryError, 409), (StorageFull, 507), (AudiosearchError, 503)),
 )
 
@@ -97,11 +99,12 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         embedding = EmbeddingService(model, spec.excerpt_seconds, limits=limits)
         with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
-            playback = Playback(Path(folder))
+            playback, covers = Playback(Path(folder)), Covers()
             app.state.services = api.Services(
                 executor,
                 embedding,
                 playback,
+                covers,
                 Maps(location, executor),
                 executor.batched(run_queries),
             )
@@ -110,6 +113,7 @@ def create_app(
             finally:
                 embedding.close()
                 playback.close()
+                covers.close()
                 executor.close()
 
     app = FastAPI(

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiosearch import child_process
+from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.transcode import FAULTY, FULL
-from audiosearch.errors import AudioError, AudiosearchError, StorageFull, TrackNotFound
-from audiosearch.paths import is_url
+from audiosearch.errors import AudioError, AudiosearchError, StorageFull
+from audiosearch.web.track_files import open_track
 
 if TYPE_CHECKING:
+    from audiosearch.audio.opened_file import OpenedFile
     from audiosearch.library.index import Track
 
 #: Media types of the codecs that browsers play without transcoding.
@@ -52,13 +54,13 @@ class Playback:
         # One at a time: several would only compete for the cores.
         self._lock = asyncio.Lock()
 
-    async def playable(self, track: Track) -> tuple[Path, str]:
+    async def playable(self, track: Track) -> tuple[OpenedFile, str]:
         """Return a playable file of a track, and its media type.
 
         Raises
         ------
-        TrackNotFound
-            If the track's file is missing or behind a URL.
+        TrackNotFound, Unreachable
+            If the track's file can't be opened: see `audiosearch.web.track_files.open_track`.
         AudioError
             If it can't be decoded.
         StorageFull
@@ -66,64 +68,58 @@ class Playback:
         AudiosearchError
             If transcoding crashes or takes too long. The next request tries again.
         """
-        if is_url(track.path):
-            raise TrackNotFound(
-                f"Track #{track.id} is stored under a URL, which the server doesn't play.",
-                hint="Open the URL itself.",
-            )
-        path = Path(track.path)
-        if not os.path.isfile(path):
-            raise TrackNotFound(
-                f"The file of track #{track.id} is missing.",
-                hint="`audiosearch relocate` follows moved folders, `prune` removes such tracks.",
-            )
-        if track.format in PLAYABLE and path.suffix.lower() in _CONTAINERS:
-            return path, PLAYABLE[track.format]
-        return await self._copy(track, path), _TRANSCODED
+        file = await open_track(track)
+        is_container = os.path.splitext(track.path)[1].lower() in _CONTAINERS
+        if track.format in PLAYABLE and is_container:
+            return file, PLAYABLE[track.format]
+        return open_regular(os.fspath(await self._copy(track, file))), _TRANSCODED
 
     def close(self) -> None:
         """Stop all transcoding."""
         for transcoding in self._running.values():
             transcoding.cancel()
 
-    async def _copy(self, track: Track, path: Path) -> Path:
-        key = (track.id, path.stat().st_mtime_ns)
+    async def _copy(self, track: Track, file: OpenedFile) -> Path:
+        key = (track.id, file.status.st_mtime_ns)
+        if key not in self._running and key not in self._copies and key not in self._faulty:
+            self._running[key] = asyncio.create_task(self._transcode(key, track, file))
+            self._running[key].add_done_callback(lambda done: self._end(key, done))
+        else:
+            file.close()
+        if key in self._running:  # other requests may wait for it too, and share its failure
+            return await asyncio.shield(self._running[key])
         if key in self._faulty:
             raise _faulty(track)
-        if key in self._copies:
-            self._copies.move_to_end(key)
-            return self._copies[key]
-        if key not in self._running:  # else it is shared, and so is its failure
-            self._running[key] = asyncio.create_task(self._transcode(key, track, path))
-            self._running[key].add_done_callback(lambda done: self._end(key, done))
-        return await asyncio.shield(self._running[key])  # other requests may wait for it too
+        self._copies.move_to_end(key)
+        return self._copies[key]
 
     def _end(self, key: _Key, transcoding: asyncio.Task[Path]) -> None:
         del self._running[key]
         if not transcoding.cancelled():
             transcoding.exception()  # so that it is known, even if every client has left
 
-    async def _transcode(self, key: _Key, track: Track, path: Path) -> Path:
+    async def _transcode(self, key: _Key, track: Track, file: OpenedFile) -> Path:
         target = self._folder / f"{key[0]}-{key[1]}.mp3"
-        async with self._lock:
-            try:
-                await _write_copy(track, path, target)
-            except BaseException as exc:
-                if isinstance(exc, AudioError):
-                    self._faulty.add(key)
-                target.unlink(missing_ok=True)
-                raise
+        with file:
+            async with self._lock:
+                try:
+                    await _write_copy(track, file, target)
+                except BaseException as exc:
+                    if isinstance(exc, AudioError):
+                        self._faulty.add(key)
+                    target.unlink(missing_ok=True)
+                    raise
         self._copies[key] = target
         if len(self._copies) > _MAX_COPIES:
             self._copies.popitem(last=False)[1].unlink(missing_ok=True)
         return target
 
 
-async def _write_copy(track: Track, path: Path, target: Path) -> None:
+async def _write_copy(track: Track, source: OpenedFile, target: Path) -> None:
     """Transcode a file. Raises like `Playback.playable`."""
     try:
         with target.open("wb") as file:
-            status = await _transcoder_status(path, file.fileno())
+            status = await _transcoder_status(source, file.fileno())
         reason = "it takes too long" if status is None else "its decoder crashed"
     except OSError as exc:
         status = FULL if exc.errno in (errno.ENOSPC, errno.EDQUOT) else 1
@@ -141,11 +137,11 @@ async def _write_copy(track: Track, path: Path, target: Path) -> None:
         )
 
 
-async def _transcoder_status(path: Path, descriptor: int) -> int | None:
+async def _transcoder_status(source: OpenedFile, descriptor: int) -> int | None:
     """Transcode a file into an open one; return the exit status, None if it takes too long."""
     process = await child_process.start_async(
-        *("audiosearch.audio.transcode", os.path.abspath(path), str(descriptor)),
-        pass_fds=[descriptor],
+        *("audiosearch.audio.transcode", source.name, str(descriptor)),
+        pass_fds=[source.fileno(), descriptor],
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )

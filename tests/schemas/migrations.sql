@@ -24,4 +24,6 @@ CREATE TABLE tracks ( id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL U
 CREATE INDEX idx_tracks_audio_hash ON tracks (audio_hash);
 -- m009_create_prints
 CREATE TABLE prints ( sound_hash TEXT PRIMARY KEY NOT NULL, seconds REAL NOT NULL, words BLOB NOT NULL, fine_words BLOB NOT NULL );
+-- m010_add_real_path
+CREATE TABLE tracks ( id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, seconds REAL NOT NULL, sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, format TEXT NOT NULL, title TEXT, artist TEXT, album TEXT, album_artist TEXT, genre TEXT, year INTEGER, track_number INTEGER , audio_hash TEXT NOT NULL DEFAULT '', real_path BLOB NOT NULL DEFAULT x'');
 -- m011_mend_former_schemas

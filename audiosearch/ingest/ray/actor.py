@@ -8,7 +8,7 @@ import queue
 import shutil
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -217,7 +217,7 @@ class EmbeddingActor:
                 "URLs, which every node can fetch.",
             )
         with open_local(path, size_and_mtime=task.size_and_mtime, folder=folder) as file:
-            yield file
+            yield replace(file, is_original=False)  # links may differ from node to node
 
     def _folder_for(self, url: str) -> str:
         """Return the folder for copies of URLs; make it again if it was removed."""

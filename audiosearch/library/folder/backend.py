@@ -77,6 +77,7 @@ class FolderBackend:
             staging=StagingTable(catalog),
             coordinates=CoordinateTable(catalog),
             prints=PrintTable(catalog),
+            links=catalog,
         )
 
     def recover(self, location: str, spec: EmbeddingSpec | None) -> RecoveryReport:

@@ -85,6 +85,7 @@ class MilvusBackend:
             storage=catalog,
             vector_indexes=MilvusVectorIndexes(catalog),
             prints=MilvusPrints(catalog),
+            links=catalog if "real_path" in catalog.fields else None,
         )
 
 

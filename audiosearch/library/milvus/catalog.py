@@ -113,12 +113,12 @@ class MilvusCatalog(MilvusVectors):
         self._rewrite({track.id: with_tags})
 
     def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
-        """Give each track a new path, a batch at a time."""
+        """Give each track a new path and the given real path, a batch at a time."""
 
-        def with_path(path: str) -> Callable[[Track], Track]:
-            return lambda stored: replace(stored, path=path)
+        def with_paths(track: Track, path: str) -> Callable[[Track], Track]:
+            return lambda stored: replace(stored, path=path, real_path=track.real_path)
 
-        self._rewrite({track.id: with_path(path) for track, path in tracks})
+        self._rewrite({track.id: with_paths(track, path) for track, path in tracks})
 
     def _rewrite(self, changes: Mapping[int, Callable[[Track], Track | None]]) -> None:
         """Store changed tracks with their current vectors.
@@ -209,6 +209,21 @@ class MilvusCatalog(MilvusVectors):
         for batch in batches([coded(path) for path in paths]):
             rows = self.query(one_of("path", batch), ["path", "size", "mtime_ns"])
             result |= {decoded(row["path"]): (row["size"], row["mtime_ns"]) for row in rows}
+        return result
+
+    def linked_paths(self, paths: Sequence[str]) -> dict[str, str]:
+        """Return the stored real path of each stored path from which it differs; empty if unknown.
+
+        Call it only if the collection has the field ``real_path``.
+        """
+        result: dict[str, str] = {}
+        for batch in batches([coded(path) for path in paths]):
+            rows = self.query(one_of("path", batch), ["path", "real_path"])
+            result |= {
+                decoded(row["path"]): decoded(row["real_path"])
+                for row in rows
+                if row["path"] != row["real_path"]
+            }
         return result
 
     def ids(self, filters: Filters) -> Int64:

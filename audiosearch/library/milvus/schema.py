@@ -24,13 +24,14 @@ UNKNOWN = -(2**63)
 
 _MAX_BYTES = 65_535  # of one text: a limit of Milvus
 _MAX_VALUES = 64  # of a list
+_PATHS = ("path", "real_path")
 _TEXTS = ("title", "artist", "album", "album_artist", "genre")  # None if missing
 _NUMBERS = ("year", "track_number")  # None if missing
 _KEYS = ("artist_key", "album_artist_key", "album_key")  # compared by filters
 _LISTS = ("artists", "genres")  # compared by filters
 TRACK_FIELDS = tuple(field.name for field in fields(Track))
 #: Fields that collections of older versions lack.
-ADDED_FIELDS = {"audio_hash", "artists"}
+ADDED_FIELDS = {"audio_hash", "artists", "real_path"}
 #: Fields of the collection of tracks.
 FIELDS = frozenset({*TRACK_FIELDS, *_KEYS, *_LISTS, "embedding", "words"})
 
@@ -55,7 +56,8 @@ def track_schema(client: Any, dimension: int) -> Any:
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.INT64, is_primary=True)
     schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
-    for name in ("path", "content_hash", "audio_hash", "format", "words", *_KEYS):
+    texts = (*_PATHS, "content_hash", "audio_hash", "format", "words", *_KEYS)
+    for name in texts:
         schema.add_field(name, DataType.VARCHAR, max_length=_MAX_BYTES)
     for name in ("size", "mtime_ns", "sample_rate_hz", "channels", *_NUMBERS):
         schema.add_field(name, DataType.INT64)
@@ -96,7 +98,9 @@ def row_of(track: Track, vector: Float32) -> dict[str, Any]:
     track : Track
     vector : ndarray of float32, shape (dimension,)
     """
-    row = asdict(track) | {"path": coded(track.path), "embedding": vector.astype(np.float32)}
+    row = asdict(track) | {"embedding": vector.astype(np.float32)}
+    for name in _PATHS:
+        row[name] = coded(row[name])
     for name in _NUMBERS:
         row[name] = UNKNOWN if row[name] is None else row[name]
     for name in _TEXTS:
@@ -112,7 +116,7 @@ def row_of(track: Track, vector: Float32) -> dict[str, Any]:
 def track_of(row: dict[str, Any]) -> Track:
     """Return the track in a row of the collection."""
     values = {name: row[name] for name in TRACK_FIELDS if name in row}
-    values["path"] = decoded(row["path"])
+    values |= {name: decoded(values[name]) for name in _PATHS if name in values}
     for name in _NUMBERS:
         values[name] = None if values[name] == UNKNOWN else values[name]
     return Track(**values)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Track))
+_PATHS = ("path", "real_path")  # stored as bytes, because not all are valid Unicode
 
 
 class Catalog(VectorTable):
@@ -83,10 +84,11 @@ class Catalog(VectorTable):
             self._set({**tags, **condition}, "id = :id AND content_hash = :content_hash")
 
     def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
-        """Give each track a new path, in one transaction."""
+        """Give each track a new path and the given real path, in one transaction."""
         with self.transaction():
             for track, path in tracks:
-                self._set({"id": track.id, "path": os.fsencode(path)}, "id = :id")
+                row = {"path": os.fsencode(path), "real_path": os.fsencode(track.real_path)}
+                self._set({"id": track.id, **row}, "id = :id")
 
     def _set(self, row: dict[str, Any], where: str) -> None:
         columns = ", ".join(f"{name} = :{name}" for name in row if name != "id")
@@ -154,8 +156,11 @@ class Catalog(VectorTable):
 
     def _hash_columns(self) -> list[str]:
         """Return the columns with hashes. A database of an older version lacks one of them."""
-        columns = {row["name"] for row in self.rows("SELECT name FROM pragma_table_info('tracks')")}
-        return [name for name in ("content_hash", "audio_hash") if name in columns]
+        return [name for name in ("content_hash", "audio_hash") if self._has_column(name)]
+
+    def _has_column(self, name: str) -> bool:
+        sql = "SELECT 1 AS found FROM pragma_table_info('tracks') WHERE name = ?"
+        return bool(self.rows(sql, [name]))
 
     def artists(self) -> set[str]:
         """Return the different artist and album artist tags."""
@@ -170,6 +175,23 @@ class Catalog(VectorTable):
             sql = f"SELECT path, size, mtime_ns FROM tracks WHERE path IN ({marks})"
             for row in self.rows(sql, [os.fsencode(path) for path in batch]):
                 result[os.fsdecode(row["path"])] = (row["size"], row["mtime_ns"])
+        return result
+
+    def linked_paths(self, paths: Sequence[str]) -> dict[str, str]:
+        """Return the stored real path of each stored path from which it differs; empty if unknown.
+
+        In a database of an older version, all are unknown.
+        """
+        if not self._has_column("real_path"):
+            return dict.fromkeys(self.sizes_and_times(paths), "")
+        result: dict[str, str] = {}
+        for batch in batches(paths):
+            marks = ", ".join("?" * len(batch))
+            sql = (
+                f"SELECT path, real_path FROM tracks WHERE path IN ({marks}) AND path <> real_path"
+            )
+            for row in self.rows(sql, [os.fsencode(path) for path in batch]):
+                result[os.fsdecode(row["path"])] = os.fsdecode(row["real_path"])
         return result
 
     def ids(self, filters: Filters) -> Int64:
@@ -257,13 +279,14 @@ class Catalog(VectorTable):
 
 def _row(track: Track) -> dict[str, Any]:
     """Return a track as a row of the table."""
-    return {name: getattr(track, name) for name in _COLUMNS} | {"path": os.fsencode(track.path)}
+    paths = {name: os.fsencode(getattr(track, name)) for name in _PATHS}
+    return {name: getattr(track, name) for name in _COLUMNS} | paths
 
 
 def _track(row: dict[str, Any]) -> Track:
     """Return the track in a row. A database of an older version lacks some columns."""
     try:
-        return Track(**row | {"path": os.fsdecode(row["path"])})
+        return Track(**row | {name: os.fsdecode(row[name]) for name in _PATHS if name in row})
     except (TypeError, KeyError) as exc:
         message = f"a track has missing or unknown fields ({exc})"
         raise sqlite3.DatabaseError(message) from exc

@@ -146,6 +146,13 @@ def m009_create_prints(db: Database) -> None:
 
 
 @migrations()
+def m010_add_real_path(db: Database) -> None:
+    """Add the path without symbolic links to the tracks. It is empty until the next `add`."""
+    if "real_path" not in db.table("tracks").columns_dict:
+        db.execute("ALTER TABLE tracks ADD COLUMN real_path BLOB NOT NULL DEFAULT x''")
+
+
+@migrations()
 def m011_mend_former_schemas(db: Database) -> None:
     """Bring what former versions of m005, m006 and m009 created into the present form.
 
