@@ -29,8 +29,8 @@ def read(content: bytes) -> Iterator[Entry | str]:
 
     Raises
     ------
-    ValueError, LookupError, TypeError, AttributeError, RecursionError
-        If the file isn't a JSPF playlist.
+    ValueError, RecursionError
+        If the file isn't a JSPF playlist, or is nested too deeply.
     """
     # Numbers stay texts, so that none of them can be out of range.
     document = json.loads(
@@ -40,7 +40,8 @@ def read(content: bytes) -> Iterator[Entry | str]:
         parse_float=str,
         parse_constant=str,
     )
-    playlist = document if "track" in document else document["playlist"]
+    fields = document if isinstance(document, dict) else {}
+    playlist = fields if "track" in fields else fields.get("playlist")
     if not isinstance(playlist, dict):
         raise ValueError("it has no playlist object")  # noqa: TRY004
     for track in _list(playlist.get("track")):

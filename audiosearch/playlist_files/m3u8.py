@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 # Duration, attributes such as group="a, b", and label.
-_EXTINF = re.compile(r'\s*#EXTINF:\s*([^\s,"]*)(?:"[^"]*"|[^",])*,?(.*)', re.IGNORECASE)
+_EXTINF = re.compile(r'#EXTINF:\s*([^\s,"]*)(?:"[^"]*"|[^",])*,?(.*)', re.IGNORECASE)
+
+_MAX_COMMENT_LENGTH = 10_000  # characters that are read
 
 
 def write(entries: Sequence[Entry], name: str) -> bytes:
@@ -40,10 +42,11 @@ def read(content: bytes) -> Iterator[Entry | str]:
     """
     seconds, label = 0.0, ""
     for line in lines_of(content):
-        comment = _EXTINF.match(line)
-        if comment:
-            seconds, label = parse_seconds(comment[1]), comment[2]
-        elif line.strip() and not line.lstrip().startswith("#"):
+        text = line.strip()
+        if text.startswith("#"):
+            if comment := _EXTINF.match(text[:_MAX_COMMENT_LENGTH]):
+                seconds, label = parse_seconds(comment[1]), comment[2]
+        elif text:
             artist, title = split_label(label)
             paths = possible_paths(line, is_uri=False)
             yield make_entry(paths, title=title, artist=artist, seconds=seconds)

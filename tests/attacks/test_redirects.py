@@ -1,12 +1,11 @@
 """Servers that redirect, to learn credentials or to reach what only this machine can reach."""
 
 import base64
-import contextlib
 import hashlib
-import http.server
-import threading
+import socket
 
 import pytest
+from overhttp import PASSWORD, USER, answering, send
 from sounds import tone, write
 
 from audiosearch import AudioError
@@ -15,40 +14,8 @@ from audiosearch.audio.url_listing import list_url
 from audiosearch.errors import DownloadError
 from audiosearch.models.download import download
 
-USER, PASSWORD = "user", "secret"
 LOGIN = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-BODY = b"not a sound, but a file"
-
-
-@contextlib.contextmanager
-def answering(answer, host="127.0.0.1"):
-    """Serve for the length of a block; yields the URL and a list of the requests."""
-    requests = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            requests.append((self.path, self.headers.get("Authorization")))
-            with contextlib.suppress(OSError):  # the client hangs up
-                answer(self)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer((host, 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-        yield f"http://{host}:{server.server_port}", requests
-        server.shutdown()
-
-
-def send(handler, content=BODY, status=200, **headers):
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content)
+BODY = b"no sound"
 
 
 def redirecting_to(target):
@@ -96,23 +63,25 @@ def public_host(monkeypatch):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_redirect_to_another_host_is_followed(kind, tmp_path):
-    with answering(send) as (target, asked):
-        with answering(redirecting_to(f"{target}PATH"), "127.0.0.2") as (url, _):
-            assert reading(kind, url, tmp_path)
+    with (
+        answering(send) as (target, asked),
+        answering(redirecting_to(f"{target}PATH"), "127.0.0.2") as (url, _),
+    ):
+        assert reading(kind, url, tmp_path)
     assert len(asked) >= 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_name", [True, False], ids=["name", "address"])
 def test_a_public_host_cannot_redirect_to_this_machine(kind, is_name, tmp_path, public_host):
-    with answering(send) as (target, asked):
-        target = target.replace("127.0.0.1", "localhost") if is_name else target
-        with answering(redirecting_to(f"{target}PATH"), public_host) as (url, _):
-            with pytest.raises(
-                (AudioError, DownloadError),
-                match=r"redirects to this machine's own address \(127\.0\.0\.1\) from a public one",
-            ) as caught:
-                reading(kind, url, tmp_path)
+    reason = r"redirects to this machine's own address \(127\.0\.0\.1\) from a public one"
+    with answering(send) as (address, asked):
+        target = address.replace("127.0.0.1", "localhost") if is_name else address
+        with (
+            answering(redirecting_to(f"{target}PATH"), public_host) as (url, _),
+            pytest.raises((AudioError, DownloadError), match=reason) as caught,
+        ):
+            reading(kind, url, tmp_path)
     assert caught.value.hint
     assert asked == []
 
@@ -120,8 +89,6 @@ def test_a_public_host_cannot_redirect_to_this_machine(kind, is_name, tmp_path, 
 def test_the_address_of_the_connection_counts_not_the_one_that_was_looked_up(
     public_host, monkeypatch
 ):
-    import socket
-
     look_up, addresses = socket.getaddrinfo, ["127.0.0.2", "127.0.0.1"]
 
     def rebinding(host, *arguments, **options):
@@ -154,9 +121,11 @@ def test_the_address_of_the_connection_counts_not_the_one_that_was_looked_up(
     ],
 )
 def test_other_redirects_are_refused(target, reason, public_host):
-    with answering(redirecting_to(target), public_host) as (url, asked):
-        with pytest.raises(AudioError, match=reason):
-            read(f"{url}/a.wav")
+    with (
+        answering(redirecting_to(target), public_host) as (url, asked),
+        pytest.raises(AudioError, match=reason),
+    ):
+        read(f"{url}/a.wav")
     assert len(asked) <= 6
 
 
@@ -191,19 +160,23 @@ def test_credentials_are_sent_to_no_other_host_or_port(kind, target_host, tmp_pa
     )
     (tmp_path / "netrc").write_text(logins)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with answering(send, target_host) as (target, asked):
-        with answering(redirecting_to(f"{target}PATH")) as (url, first):
-            reading(kind, url, tmp_path)
+    with (
+        answering(send, target_host) as (target, asked),
+        answering(redirecting_to(f"{target}PATH")) as (url, first),
+    ):
+        reading(kind, url, tmp_path)
     assert {login for _, login in first} == {LOGIN}
     assert {login for _, login in asked} == {None}
 
 
 def test_the_user_name_and_password_of_a_mirror_stay_there_and_out_of_messages(tmp_path):
-    with answering(lambda handler: send(handler, b"wrong")) as (target, asked):
-        with answering(redirecting_to(f"{target}PATH"), "127.0.0.2") as (url, first):
-            mirror = url.replace("//", f"//{USER}:{PASSWORD}@")
-            with pytest.raises(DownloadError, match="wrong SHA-512") as caught:
-                fetch_model(f"{mirror}/a.bin", tmp_path)
+    with (
+        answering(lambda handler: send(handler, b"wrong")) as (target, asked),
+        answering(redirecting_to(f"{target}PATH"), "127.0.0.2") as (url, first),
+        pytest.raises(DownloadError, match="wrong SHA-512") as caught,
+    ):
+        mirror = url.replace("//", f"//{USER}:{PASSWORD}@")
+        fetch_model(f"{mirror}/a.bin", tmp_path)
     assert PASSWORD not in str(caught.value)
     assert [login for _, login in first] == [LOGIN]
     assert [login for _, login in asked] == [None]
@@ -215,15 +188,19 @@ def test_a_folder_that_redirects_lists_the_files_of_its_target(tmp_path):
     def answer(handler):
         send(handler, page if handler.path.endswith("/") else BODY, Content_Type="text/html")
 
-    with answering(answer) as (target, _):
-        with answering(redirecting_to(f"{target}PATH"), "127.0.0.2") as (url, _):
-            listing = list_url(f"{url}/music/")
+    with (
+        answering(answer) as (target, _),
+        answering(redirecting_to(f"{target}PATH"), "127.0.0.2") as (url, _),
+    ):
+        listing = list_url(f"{url}/music/")
     assert list(listing.files) == [f"{url}/music/a.wav", f"{url}/music/b.wav"]
     assert listing.errors == {}
 
 
 def test_a_fetched_sound_is_the_one_behind_the_redirect(tmp_path):
     content = write(tmp_path / "a.wav", tone(440)).read_bytes()
-    with answering(lambda handler: send(handler, content)) as (target, _):
-        with answering(redirecting_to(f"{target}PATH"), "127.0.0.2") as (url, _):
-            assert read(f"{url}/a.wav") == content
+    with (
+        answering(lambda handler: send(handler, content)) as (target, _),
+        answering(redirecting_to(f"{target}PATH"), "127.0.0.2") as (url, _),
+    ):
+        assert read(f"{url}/a.wav") == content
