@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
@@ -145,12 +146,10 @@ class EmbeddingSpec:
         dimension = int(settings.get("dimension", defaults.DIMENSION))
         if not defaults.MIN_DIMENSION <= dimension <= defaults.MAX_DIMENSION:
             raise ValueError(dimension)
-        return cls(
-            settings["model"],
-            settings["fingerprint"],
-            float(excerpt) if excerpt else None,
-            dimension,
-        )
+        seconds = float(excerpt) if excerpt else None
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise ValueError(seconds)
+        return cls(settings["model"], settings["fingerprint"], seconds, dimension)
 
 
 @dataclass(frozen=True, slots=True)

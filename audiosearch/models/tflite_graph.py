@@ -47,6 +47,8 @@ def vggish_arrays(content: bytes) -> list[Float32] | None:
         if model.SubgraphsLength() != 1:
             return None
         graph = model.Subgraphs(0)
+        if graph.OperatorsLength() != len(_VGGISH):
+            return None
         operators = [graph.Operators(i) for i in range(graph.OperatorsLength())]
         if tuple(_described(model, operator) for operator in operators) != _VGGISH:
             return None

@@ -135,8 +135,6 @@ def parse_playlist(content: bytes, name: str) -> PlaylistFile:
             check_n_entries(len(items))
     except TooLarge as exc:
         raise _unreadable(name, exc, hint="Split it into smaller playlists.") from exc
-    except RecursionError as exc:
-        raise _unreadable(name, "it is nested too deeply") from exc
     except _MALFORMED as exc:
         raise _unreadable(name, exc) from exc
     entries = tuple(item for item in items if isinstance(item, Entry))

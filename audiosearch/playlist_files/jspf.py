@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from audiosearch.json_text import parse_json
 from audiosearch.playlist_files.entry import Entry, make_entry
 from audiosearch.playlist_files.text import decode_text, parse_seconds, readable
 from audiosearch.playlist_files.uri import path_to_uri, possible_paths
@@ -29,11 +30,11 @@ def read(content: bytes) -> Iterator[Entry | str]:
 
     Raises
     ------
-    ValueError, RecursionError
-        If the file isn't a JSPF playlist, or is nested too deeply.
+    ValueError
+        If the file isn't a JSPF playlist.
     """
     # Numbers stay texts, so that none of them can be out of range.
-    document = json.loads(
+    document = parse_json(
         readable(decode_text(content)),
         strict=False,
         parse_int=str,
