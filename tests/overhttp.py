@@ -76,7 +76,7 @@ def answering(answer, host="127.0.0.1"):
 def send(handler, content=b"no sound", status=200, **headers):
     """Send an answer; ``Content_Type`` becomes ``Content-Type``."""
     handler.send_response(status)
-    for name, value in ({"Content-Length": str(len(content))} | headers).items():
+    for name, value in ({"Content_Length": str(len(content))} | headers).items():
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
     if handler.command == "GET":

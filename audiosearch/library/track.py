@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from audiosearch import defaults
 from audiosearch.errors import TrackNotFound, UsageError
+from audiosearch.normal_form import normal_form
 
 if TYPE_CHECKING:
     from audiosearch.types import Float64, Int64
@@ -35,7 +35,7 @@ def fold(text: str | None) -> str:
     folded = " ".join((text or "").split())
     if folded.isascii():
         return folded.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", folded).casefold())
+    return normal_form("NFC", normal_form("NFD", folded).casefold())
 
 
 def split_list(text: str | None) -> list[str]:

@@ -16,7 +16,12 @@ from audiosearch.json_text import parse_json
 from audiosearch.library.index import Track
 from audiosearch.maintenance.table_rows import BadRow, table_rows
 from audiosearch.paths import why_missing
-from audiosearch.playlist_files.text import decode_text, in_legacy_encodings, parse_seconds
+from audiosearch.playlist_files.text import (
+    MAX_PATH_LENGTH,
+    decode_text,
+    in_legacy_encodings,
+    parse_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -34,8 +39,8 @@ _ALIASES = {
     "file_name": "path",
 }
 MAX_FILE_BYTES = 500_000_000
-_MAX_PATH_LENGTH = 4_096  # characters; Linux allows as many bytes
 _MAX_TEXT_LENGTH = 10_000
+_MAX_DIGITS = 300  # of a number that is parsed
 _MAX_NUMBER = 2**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
 _MAX_LISTED = 10  # rows that a warning lists
@@ -235,6 +240,8 @@ def _value(name: str, value: Any) -> Any:
     number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
     if number is None:
         raise UnusableValue("is not a number")
+    if len(number[0]) > _MAX_DIGITS:
+        raise UnusableValue("is too large")
     is_whole = number[1] is None and number[2] is None
     parsed = int(number[0]) if is_whole else float(number[0])
     if not abs(parsed) < _MAX_NUMBER:
@@ -258,7 +265,7 @@ def _text(name: str, value: Any) -> str:
     if not all(isinstance(part, types) for part in parts if part) or isinstance(value, bool):
         raise UnusableValue("is not a text")
     text = defaults.LIST_SEPARATOR.join(str(part) for part in parts if part)
-    if len(text) > (_MAX_PATH_LENGTH if name == "path" else _MAX_TEXT_LENGTH):
+    if len(text) > (MAX_PATH_LENGTH if name == "path" else _MAX_TEXT_LENGTH):
         raise UnusableValue("is too long")
     try:
         meanings = in_legacy_encodings(text)

@@ -113,7 +113,7 @@ def make_entry(
     if usable:
         return Entry(usable[0], title, artist, album, seconds, tuple(usable[1:]))
     name = next((text for text in (*paths, title, artist) if text and text.strip()), "(no title)")
-    return f"an entry names no file: {readable(name)[:_MAX_NAME_LENGTH]}"
+    return f"an entry names no file: {readable(name[:_MAX_NAME_LENGTH])[:_MAX_NAME_LENGTH]}"
 
 
 def warnings_about(playlist: str, faults: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 MAX_LINES = 2_000_000  # of a text file, comments and empty lines included
-_MAX_PATH_LENGTH = 4_096  # characters; Linux allows as many bytes
+MAX_PATH_LENGTH = 4_096  # characters; Linux allows as many bytes
 _CLOCK = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-9]{1,6}(?:\.[0-9]*)?)")
 
 
@@ -113,7 +113,7 @@ def is_usable_path(path: str) -> bool:
         path.encode(errors="surrogateescape")
     except UnicodeEncodeError:
         return False
-    return bool(path.strip()) and "\0" not in path and len(path) <= _MAX_PATH_LENGTH
+    return bool(path.strip()) and "\0" not in path and len(path) <= MAX_PATH_LENGTH
 
 
 def parse_seconds(text: str, *, units_per_second: float = 1) -> float:

@@ -17,7 +17,7 @@ from defusedxml.ElementTree import XMLParser
 
 from audiosearch.playlist_files.entry import Entry, check_n_entries
 from audiosearch.playlist_files.jspf import entry_from_fields
-from audiosearch.playlist_files.text import TooLarge, decode_text, readable
+from audiosearch.playlist_files.text import MAX_PATH_LENGTH, TooLarge, decode_text, readable
 from audiosearch.playlist_files.uri import has_scheme, path_to_uri
 
 if TYPE_CHECKING:
@@ -169,6 +169,8 @@ def _repaired(content: bytes) -> bytes:
 
 def _joined(base: str, reference: str) -> str:
     """Return a reference resolved against a base; the reference itself if it is invalid."""
+    if len(base) > MAX_PATH_LENGTH:  # no usable path begins with it
+        return reference
     if not base or not reference:
         return reference or base
     if not has_scheme(base) and not has_scheme(reference) and not reference.startswith("/"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from operator import itemgetter
 from pathlib import PurePosixPath
@@ -11,6 +10,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from audiosearch.normal_form import normal_form
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _possible_parts(path: str) -> list[list[str]]:
 
 
 def _parts(path: str) -> list[str]:
-    parts = normpath(unicodedata.normalize("NFC", path).replace("\\", "/")).split("/")
+    parts = normpath(normal_form("NFC", path).replace("\\", "/")).split("/")
     return [part for part in parts if part not in ("", ".", "..")]
 
 
@@ -116,7 +116,7 @@ def _key(parts: list[str]) -> str:
 
 
 def _folded(key: str) -> str:
-    return unicodedata.normalize("NFC", key.casefold())
+    return normal_form("NFC", key.casefold())
 
 
 def _is_telling(parts: list[str], entry: Entry, track: Track) -> bool:

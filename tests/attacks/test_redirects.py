@@ -173,10 +173,10 @@ def test_the_user_name_and_password_of_a_mirror_stay_there_and_out_of_messages(t
     with (
         answering(lambda handler: send(handler, b"wrong")) as (target, asked),
         answering(redirecting_to(f"{target}PATH"), "127.0.0.2") as (url, first),
-        pytest.raises(DownloadError, match="wrong SHA-512") as caught,
     ):
         mirror = url.replace("//", f"//{USER}:{PASSWORD}@")
-        fetch_model(f"{mirror}/a.bin", tmp_path)
+        with pytest.raises(DownloadError, match="wrong SHA-512") as caught:
+            fetch_model(f"{mirror}/a.bin", tmp_path)
     assert PASSWORD not in str(caught.value)
     assert [login for _, login in first] == [LOGIN]
     assert [login for _, login in asked] == [None]
