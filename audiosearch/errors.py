@@ -184,3 +184,10 @@ class ModelMismatch(LibraryError):
 
 class TrackNotFound(LibraryError):
     """No track of the index has the given path or id."""
+
+
+class RefusedAnswer(Exception):
+    """An answer of a server that isn't accepted; translated before a user sees it.
+
+    The message is a phrase that follows the URL.
+    """

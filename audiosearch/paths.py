@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
-import unicodedata
 from typing import TYPE_CHECKING
+
+from audiosearch.normal_form import normal_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +45,7 @@ def normal_forms_of(path: str) -> list[str]:
     File systems keep names in the form in which they were given, or decompose them. Keyboards
     compose letters.
     """
-    return [unicodedata.normalize(form, absolute(path)) for form in ("NFC", "NFD")]
+    return [normal_form("NFC", absolute(path)), normal_form("NFD", absolute(path))]
 
 
 def folder_names(folder: str) -> list[str]:

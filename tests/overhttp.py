@@ -1,4 +1,4 @@
-"""Serve a folder over HTTP, for tests."""
+"""Serve a folder, or answers that a test makes up, over HTTP."""
 
 import base64
 import contextlib
@@ -45,10 +45,49 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def over_http(folder):
     """Serve a folder for the length of a block; yields its URL."""
-    handler = functools.partial(Handler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+    with _listening(functools.partial(Handler, directory=folder)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def answering(answer, host="127.0.0.1"):
+    """Call a function with the handler of each request.
+
+    Yields the URL, and the list of the requests so far: paths and logins.
+    """
+    requests = []
+
+    class Answering(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            requests.append((self.path, self.headers.get("Authorization")))
+            with contextlib.suppress(OSError):  # the client hangs up
+                answer(self)
+
+        def do_HEAD(self):
+            self.do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    with _listening(Answering, host) as url:
+        yield url, requests
+
+
+def send(handler, content=b"no sound", status=200, **headers):
+    """Send an answer; ``Content_Type`` becomes ``Content-Type``."""
+    handler.send_response(status)
+    for name, value in ({"Content_Length": str(len(content))} | headers).items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    if handler.command == "GET":
+        handler.wfile.write(content)
+
+
+@contextlib.contextmanager
+def _listening(handler, host="127.0.0.1"):
+    with http.server.ThreadingHTTPServer((host, 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+        yield f"http://{host}:{server.server_port}"
         server.shutdown()
 
 

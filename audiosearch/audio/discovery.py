@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
-
 from audiosearch.audio.decode import SUFFIXES
-from audiosearch.errors import AudioError, UsageError
+from audiosearch.audio.ignore_patterns import IGNORE_FILE, IgnorePatterns, read_patterns
+from audiosearch.errors import AudioError
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
@@ -19,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from audiosearch.types import StrPath
-
-IGNORE_FILE = ".audiosearchignore"
 
 _SUFFIX_HINT = (
     "Audio files are recognized by suffixes such as .mp3, .flac, .ogg, .m4a and .wav; "
@@ -177,7 +172,7 @@ class _Walk:
             self._real_folders.add(real_folder)
             ignore_file = os.path.join(folder, IGNORE_FILE)
             if os.path.isfile(ignore_file):
-                patterns = [*patterns, IgnorePatterns(folder, _read_patterns(ignore_file))]
+                patterns = [*patterns, IgnorePatterns(folder, read_patterns(ignore_file))]
             entries = _entries(folder)
             if entries is None:
                 yield folder
@@ -212,51 +207,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _is_included(entry: os.DirEntry[str], patterns: list[IgnorePatterns]) -> bool:
     path = os.path.join(entry.path, "") if _is_folder(entry) else entry.path
     return not entry.name.startswith(".") and not any(path in ignored for ignored in patterns)
-
-
-class IgnorePatterns:
-    """Patterns of files to leave out, in one folder and below; ``path in patterns`` tests a path.
-
-    Parameters
-    ----------
-    folder : str
-        Folder that the patterns are relative to.
-    patterns : iterable of str
-        Lines as in a ``.gitignore``.
-
-    Raises
-    ------
-    UsageError
-        If a pattern is invalid.
-    """
-
-    def __init__(self, folder: str, patterns: Iterable[str]) -> None:
-        self._prefix = os.path.join(folder, "")
-        lines = list(patterns)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about patterns that later versions will reject
-                self._spec = GitIgnoreSpec.from_lines(lines)
-        except (ValueError, re.error) as exc:
-            raise UsageError(
-                f"One of the patterns for {folder} is invalid: {', '.join(lines)}.",
-                hint=f"Write patterns for --exclude and {IGNORE_FILE} as in a .gitignore.",
-            ) from exc
-
-    def __contains__(self, path: str) -> bool:
-        return self._spec.match_file(path.removeprefix(self._prefix))
-
-
-def _read_patterns(path: str) -> list[str]:
-    """Return the patterns in an ignore file.
-
-    Raises
-    ------
-    AudioError
-        If the file can't be read.
-    """
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            return [line for line in file.read().splitlines() if line not in ("!", "\\")]
-    except OSError as exc:
-        raise AudioError(path, "it can't be read", hint="Check its read permission.") from exc

@@ -11,7 +11,7 @@ import tempfile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from audiosearch.audio.urls import filesystem_of, translate_errors
+from audiosearch.audio.urls import filesystem_of, is_http, translate_errors
 from audiosearch.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -46,9 +46,14 @@ def fetched(url: str, *, folder: str | None = None) -> Iterator[str]:
     path = os.path.join(copy_folder, f"sound{os.path.splitext(urlsplit(url).path)[1]}")
     try:
         with translate_errors(url):
-            filesystem, name = filesystem_of(url)
             try:
-                filesystem.get_file(name, path)
+                if is_http(url):
+                    from audiosearch.audio.http_files import get_file
+
+                    get_file(url, path)
+                else:
+                    filesystem, name = filesystem_of(url)
+                    filesystem.get_file(name, path)
             except OSError as exc:
                 if exc.errno in _DISK_FULL or not os.path.isdir(copy_folder):
                     raise _no_room(url, exc) from exc

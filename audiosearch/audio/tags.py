@@ -31,6 +31,9 @@ _NAMES = {
     "track_number": ("track", "tracknumber", "_track", "part_number"),
 }
 
+_MAX_LENGTH = 10_000  # characters of a value that are kept
+_MAX_VALUES = 100  # of a field that are kept
+
 
 @dataclass(frozen=True, slots=True)
 class Tags:
@@ -113,8 +116,8 @@ def _texts(source: Values, name: str) -> list[str]:
     """Return the different values of a field, each on one line."""
     values = chain.from_iterable(source.get(alias, ()) for alias in _NAMES[name])
     parts = chain.from_iterable(value.split("\0") for value in values)
-    texts = (" ".join(part.replace("\ufeff", "").split()) for part in parts)
-    return list(dict.fromkeys(filter(None, texts)))
+    texts = (" ".join(part[:_MAX_LENGTH].replace("\ufeff", "").split()) for part in parts)
+    return list(dict.fromkeys(filter(None, texts)))[:_MAX_VALUES]
 
 
 def _without_credit(artists: list[str]) -> list[str]:
@@ -125,7 +128,10 @@ def _without_credit(artists: list[str]) -> list[str]:
     credit, *names = artists or [""]
     if len(names) == 1 and names[0] not in credit:  # in ID3v2.3, ARTISTS are joined by "/"
         names = names[0].split("/")
-    is_credit = len(names) > 1 and all(name.casefold() in credit.casefold() for name in names)
+    folded_credit = credit.casefold()
+    is_credit = 1 < len(names) <= _MAX_VALUES and all(
+        name.casefold() in folded_credit for name in names
+    )
     return names if is_credit else artists
 
 

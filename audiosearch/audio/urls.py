@@ -6,17 +6,16 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.errors import AudioError, MissingExtra, Unreachable, UsageError
+from audiosearch.errors import AudioError, MissingExtra, RefusedAnswer, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MISSING_STATUSES = (404, 410)  # HTTP: Not Found, Gone
-_TIMEOUT_SECONDS = 60.0  # for connecting, and between two blocks of bytes
+_REFUSED_HINT = "If you trust the server, download the file yourself and add the copy."
 _RETRY_HINT = "Check the URL and the network connection, then add it again."
 # Packages that fsspec needs, by scheme.
-_DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp"}
-_DRIVERS |= {"https": "aiohttp", "abfs": "adlfs", "az": "adlfs", "sftp": "paramiko"}
+_DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
+_DRIVERS |= {"abfs": "adlfs", "az": "adlfs", "sftp": "paramiko"}
 _CREDENTIALS_HINT = (
     "Set up credentials on every node: for s3:// as for the AWS command line, for gs:// as for "
     "gcloud, for https:// in ~/.netrc."
@@ -70,17 +69,7 @@ def filesystem_of(url: str) -> tuple[Any, str]:
         import fsspec
     except ImportError as exc:
         raise MissingExtra("Reading URLs", "fsspec", "ray") from exc
-    options = {}
-    if is_http(url):
-        import aiohttp
-
-        # A large file may take long overall, but the server must keep sending.
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=_TIMEOUT_SECONDS, sock_read=_TIMEOUT_SECONDS
-        )
-        # trust_env: take credentials from ~/.netrc
-        options = {"client_kwargs": {"timeout": timeout, "trust_env": True}}
-    filesystem, name = fsspec.core.url_to_fs(url, **options)
+    filesystem, name = fsspec.core.url_to_fs(url)
     return filesystem, str(name)
 
 
@@ -103,9 +92,6 @@ def translate_errors(url: str) -> Iterator[None]:
     except (AudioError, MissingExtra):
         raise
     except FileNotFoundError as exc:
-        cause = exc.__cause__  # over HTTP, fsspec turns every failure into FileNotFoundError
-        if type(cause).__module__.startswith("aiohttp") and _status(cause) not in _MISSING_STATUSES:
-            raise _unreachable(url, cause) from exc
         kind = "folder" if url.endswith("/") else "file"
         raise Unreachable(url, f"there is no such {kind}", hint="Check the URL.") from exc
     except ImportError as exc:
@@ -121,13 +107,16 @@ def translate_errors(url: str) -> Iterator[None]:
         raise AudioError(url, "URLs with this scheme are not supported", hint=hint) from exc
     except PermissionError as exc:
         raise Unreachable(url, "access is denied", hint=_CREDENTIALS_HINT) from exc
+    except RefusedAnswer as exc:
+        raise Unreachable(url, str(exc), hint=_REFUSED_HINT) from exc
     except Exception as exc:  # each driver of fsspec has its own exceptions
         raise _unreachable(url, exc) from exc
 
 
 def _status(error: BaseException | None) -> int | None:
     """Return the HTTP status of an error; None if it has none."""
-    status = getattr(error, "status", None)
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", getattr(error, "status", None))
     return status if isinstance(status, int) else None
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CACHED_TAGS = 10_000  # of which a search keeps the folded values
-_GENRE_SEPARATORS = re.compile(r"\s*[;,/|]\s*")
+_GENRE_SEPARATORS = re.compile("[;,/|]")
 
 
 def split_genres(genre: str) -> list[str]:
@@ -28,7 +28,7 @@ def split_genres(genre: str) -> list[str]:
     >>> split_genres("Jazz; Soul"), split_genres("Folk/World"), split_genres("Rock")
     (['Jazz', 'Soul'], ['Folk', 'World'], ['Rock'])
     """
-    return _GENRE_SEPARATORS.split(genre)
+    return [part.strip() for part in _GENRE_SEPARATORS.split(genre)]
 
 
 def genre_values(genre: str | None) -> list[str]:

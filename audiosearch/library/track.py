@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
+import math
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from audiosearch import defaults
 from audiosearch.errors import TrackNotFound, UsageError
+from audiosearch.normal_form import normal_form
 
 if TYPE_CHECKING:
     from audiosearch.types import Float64, Int64
@@ -34,7 +35,7 @@ def fold(text: str | None) -> str:
     folded = " ".join((text or "").split())
     if folded.isascii():
         return folded.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", folded).casefold())
+    return normal_form("NFC", normal_form("NFD", folded).casefold())
 
 
 def split_list(text: str | None) -> list[str]:
@@ -145,12 +146,10 @@ class EmbeddingSpec:
         dimension = int(settings.get("dimension", defaults.DIMENSION))
         if not defaults.MIN_DIMENSION <= dimension <= defaults.MAX_DIMENSION:
             raise ValueError(dimension)
-        return cls(
-            settings["model"],
-            settings["fingerprint"],
-            float(excerpt) if excerpt else None,
-            dimension,
-        )
+        seconds = float(excerpt) if excerpt else None
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise ValueError(seconds)
+        return cls(settings["model"], settings["fingerprint"], seconds, dimension)
 
 
 @dataclass(frozen=True, slots=True)

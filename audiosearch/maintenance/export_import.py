@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import zipfile
 from dataclasses import asdict, replace
@@ -15,10 +16,12 @@ from audiosearch import defaults
 from audiosearch.atomic import atomic_path
 from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, MissingExtra, ModelMismatch
+from audiosearch.json_text import parse_json
 from audiosearch.library.index import EmbeddingSpec, Index, Track
 from audiosearch.maintenance.fields_file import TRACK_FIELDS, Problems, read_tracks
 from audiosearch.models import registry
 from audiosearch.paths import why_missing
+from audiosearch.playlist_files.text import is_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +33,7 @@ VECTORS, TRACKS, PARQUET = "vectors.npy", "tracks.jsonl", "tracks.parquet"
 SPEC = "index.json"  # names the model of VECTORS, in the same folder
 
 _PARQUET_NUMBERS = 10_000 * 128  # numbers in the vectors that are written at a time
+_MAX_SPEC_BYTES = 100_000
 _UNNAMED_MODEL = "imported"  # model name of imported vectors that aren't VGGish's
 
 
@@ -215,21 +219,21 @@ def import_vectors(
     UsageError
         If ``names`` has a field that `Track` lacks.
     """
-    vectors = _unit_vectors(vectors_file)
+    n_vectors, dimension = _shape(vectors_file)
     problems = Problems(fields_file)
     tracks = read_tracks(fields_file, names or {}, problems)
-    if len(tracks) != len(vectors):
+    if len(tracks) != n_vectors:
         raise LibraryError(
             f"{fields_file} has {counted(len(tracks), 'row')}, but {vectors_file} has "
-            f"{counted(len(vectors), 'vector')}.",
+            f"{counted(n_vectors, 'vector')}.",
             hint="Both need the same number of rows, in the same order.",
         )
-    rows = _usable_rows(tracks, vectors, problems)
+    rows = _usable_rows(tracks, _unit_vectors(vectors_file), problems)
     if tracks and not rows:
         raise LibraryError(
             f"No row can be imported. {problems.sentences()[0]}", hint="Correct the rows."
         )
-    with _open_index(location, model, vectors_file, vectors.shape[1]) as index:
+    with _open_index(location, model, vectors_file, dimension) as index:
         stored = index.add_all(rows)
         index.sync()
     problems.warn()
@@ -308,32 +312,41 @@ def _spec_to_json(spec: EmbeddingSpec) -> dict[str, Any]:
 def _exported_spec(path: Path) -> EmbeddingSpec | None:
     """Return the spec in an ``index.json``; None if the file is missing or invalid."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return EmbeddingSpec(
-            content["model"], content["fingerprint"], content.get("excerpt_seconds")
-        )
+        with path.open("rb") as file:
+            content = parse_json(file.read(_MAX_SPEC_BYTES))
+        model, digest = content["model"], content["fingerprint"]
+        seconds = content.get("excerpt_seconds")
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    is_text = all(isinstance(text, str) and is_utf8(text) for text in (model, digest))
+    is_length = seconds is None or (isinstance(seconds, (int, float)) and 0 < seconds < math.inf)
+    return EmbeddingSpec(model, digest, seconds) if is_text and is_length else None
 
 
-def _unit_vectors(path: Path) -> Float32:
-    """Return the vectors in a NumPy file, scaled to length 1: float32, (n, dimension).
+def _shape(path: Path) -> tuple[int, int]:
+    """Return the number of vectors in a NumPy file, and of the numbers in each.
 
-    A vector that is zero or not finite is returned as NaN.
+    Raises
+    ------
+    LibraryError
+        If the file doesn't hold vectors, or is shorter than its header says.
     """
     hint = (
         f"Name a .npy file written by numpy.save, of shape (n, d) with d from "
         f"{defaults.MIN_DIMENSION} to {defaults.MAX_DIMENSION:,}."
     )
     try:
-        vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
+        if zipfile.is_zipfile(path):
+            raise LibraryError(f"{path} holds several arrays.", hint=hint)
+        # Mapping takes no memory, and fails if the file is shorter than the array.
+        with np.errstate(over="ignore"):  # of the size of the array
+            vectors = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, TypeError, OverflowError, MemoryError, RecursionError) as exc:
         reason = why_missing(os.fspath(path)) if isinstance(exc, FileNotFoundError) else exc
+        first_line = str(reason).partition("\n")[0].rstrip(".")
         raise LibraryError(
-            f"{path} is not an array that NumPy can read: {reason}.", hint=hint
+            f"{path} is not an array that NumPy can read: {first_line}.", hint=hint
         ) from exc
-    if not isinstance(vectors, np.ndarray):
-        raise LibraryError(f"{path} holds several arrays.", hint=hint)
     if (
         vectors.ndim != 2
         or not defaults.MIN_DIMENSION <= vectors.shape[1] <= defaults.MAX_DIMENSION
@@ -346,6 +359,15 @@ def _unit_vectors(path: Path) -> Float32:
             f"{path} holds {vectors.dtype} values, not real numbers.",
             hint="Save the vectors as float32.",
         )
+    return vectors.shape[0], vectors.shape[1]
+
+
+def _unit_vectors(path: Path) -> Float32:
+    """Return the vectors in a NumPy file, scaled to length 1: float32, (n, dimension).
+
+    A vector that is zero or not finite is returned as NaN.
+    """
+    vectors = np.load(path, allow_pickle=False)
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     lengths[~(np.isfinite(lengths) & (lengths > 0))] = np.nan
     return np.asarray(vectors / lengths, dtype=np.float32)

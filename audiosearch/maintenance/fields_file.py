@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
 import os
 import re
@@ -13,10 +12,16 @@ from typing import TYPE_CHECKING, Any
 from audiosearch import defaults
 from audiosearch.audio.dates import parse_year
 from audiosearch.errors import LibraryError, UsageError
+from audiosearch.json_text import parse_json
 from audiosearch.library.index import Track
 from audiosearch.maintenance.table_rows import BadRow, table_rows
 from audiosearch.paths import why_missing
-from audiosearch.playlist_files.text import decode_text, in_legacy_encodings, parse_seconds
+from audiosearch.playlist_files.text import (
+    MAX_PATH_LENGTH,
+    decode_text,
+    in_legacy_encodings,
+    parse_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -35,6 +40,9 @@ _ALIASES = {
     "album_name": "album",
     "file_name": "path",
 }
+MAX_FILE_BYTES = 500_000_000
+_MAX_TEXT_LENGTH = 10_000
+_MAX_DIGITS = 300  # of a number that is parsed
 _MAX_NUMBER = 2**63  # SQLite stores only smaller integers
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
 _MAX_LISTED = 10  # rows that a warning lists
@@ -151,10 +159,14 @@ def _renamed_row(row: dict[str, Any], track_names: Mapping[str, str]) -> dict[st
 
 def _rows(path: Path, names: Container[str]) -> list[Any]:
     try:
-        text = decode_text(path.read_bytes())
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ValueError(f"it is larger than {MAX_FILE_BYTES:,} bytes")  # noqa: TRY301
+        text = decode_text(content)
         if path.suffix.lower() in (".csv", ".tsv"):
             return table_rows(text, names)
-        rows = json.loads(text) if path.suffix.lower() == ".json" else _json_lines(text)
+        rows = parse_json(text) if path.suffix.lower() == ".json" else _json_lines(text)
     except (OSError, ValueError, csv.Error) as exc:
         reason = why_missing(os.fspath(path)) if isinstance(exc, FileNotFoundError) else exc
         raise LibraryError(
@@ -176,7 +188,7 @@ def _json_lines(text: str) -> list[Any]:
     error = None
     for line in filter(str.strip, text.split("\n")):
         try:
-            rows.append(json.loads(line))
+            rows.append(parse_json(line))
         except ValueError as exc:
             rows.append(None)
             error = exc
@@ -230,6 +242,8 @@ def _value(name: str, value: Any) -> Any:
     number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
     if number is None:
         raise UnusableValue("is not a number")
+    if len(number[0]) > _MAX_DIGITS:
+        raise UnusableValue("is too large")
     is_whole = number[1] is None and number[2] is None
     parsed = int(number[0]) if is_whole else float(number[0])
     if not abs(parsed) < _MAX_NUMBER:
@@ -248,11 +262,13 @@ def _seconds(text: str) -> float:
 
 
 def _text(name: str, value: Any) -> str:
-    if isinstance(value, list):
-        value = defaults.LIST_SEPARATOR.join(str(part) for part in value if part)
-    if isinstance(value, dict):
+    parts = value if isinstance(value, list) and name != "path" else [value]
+    types = str if name == "path" else (str, int, float)  # a title may be a number
+    if not all(isinstance(part, types) for part in parts if part) or isinstance(value, bool):
         raise UnusableValue("is not a text")
-    text = str(value)
+    text = defaults.LIST_SEPARATOR.join(str(part) for part in parts if part)
+    if len(text) > (MAX_PATH_LENGTH if name == "path" else _MAX_TEXT_LENGTH):
+        raise UnusableValue("is too long")
     try:
         meanings = in_legacy_encodings(text)
         if name == "path":  # Linux allows any bytes in a path

@@ -21,6 +21,7 @@ class BadRow:
     reason: str
 
 
+_MAX_COLUMNS = 1_000
 _DELIMITERS = ",;\t|"
 _TOO_MANY_FIELDS = BadRow(
     "more fields than the header (put double quotes around a field that contains the delimiter)"
@@ -39,6 +40,13 @@ def table_rows(text: str, names: Container[str]) -> list[dict[str, Any] | BadRow
     text : str
     names : container of str
         Known names of fields.
+
+    Raises
+    ------
+    ValueError
+        If it has too many columns.
+    csv.Error
+        If a field is too long.
     """
 
     def n_fields(delimiter: str) -> tuple[int, int]:
@@ -58,6 +66,8 @@ def table_rows(text: str, names: Container[str]) -> list[dict[str, Any] | BadRow
     while rows and isinstance(rows[-1], list) and not any(rows[-1]):
         rows.pop()  # spreadsheets write delimiters after the last row
     header = rows.pop(0) if rows else []
+    if isinstance(header, list) and len(header) > _MAX_COLUMNS:
+        raise ValueError(f"it has more than {_MAX_COLUMNS:,} columns")
     return [_as_dict(header, row) for row in rows] if isinstance(header, list) else []
 
 

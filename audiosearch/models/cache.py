@@ -57,7 +57,8 @@ def model_path(weights_digest: str) -> Path:
 def recorded_digest(key: str) -> str | None:
     """Return the weights digest recorded under a key, or None."""
     try:
-        text = _record_path(key).read_text(encoding="ascii").strip()
+        with _record_path(key).open(encoding="ascii") as file:
+            text = file.read(100).strip()
     except (OSError, ValueError):
         return None
     return text if _WEIGHTS_DIGEST.fullmatch(text) else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from audiosearch.errors import DownloadError
+from audiosearch.errors import DownloadError, RefusedAnswer
 from audiosearch.models.cache import unwritable
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ Progress = Callable[[str, int, "int | None"], None]
 #: A response must start within this time. It includes looking up the host's name.
 RESPONSE_SECONDS = 7.0
 _STALL_SECONDS = 30.0
-_CHUNK_BYTES = 1 << 20
+_MAX_BYTES = 1_000_000_000  # of a download; the largest published file has 289 MB
+_MAX_SECONDS = 6 * 3_600.0
 
 
 def no_progress(what: str, done: int, total: int | None) -> None:
@@ -69,7 +71,7 @@ def download(
                 _remove_all_but(lock)
                 reason = _failure(url, path, sha512, f"Downloading {label}", progress)
                 if reason is not None:
-                    message = f"Can't download {label} from {url}: {reason}."
+                    message = f"Can't download {label} from {_without_password(url)}: {reason}."
                     raise DownloadError(message, hint=hint)
     except OSError as exc:
         raise unwritable(exc) from exc
@@ -80,32 +82,37 @@ def _failure(url: str, path: Path, sha512: str, what: str, progress: Progress) -
     import pooch
     import requests
 
+    from audiosearch.http_client import HttpClient, body
+
     pooch.get_logger().setLevel("ERROR")
 
     def write(url: str, output_file: str, _pooch: object) -> None:
-        with contextlib.closing(_response(url)) as response, open(output_file, "wb") as file:
+        client = HttpClient(url, response_seconds=RESPONSE_SECONDS, stall_seconds=_STALL_SECONDS)
+        response = client.request(url)
+        with contextlib.closing(response), open(output_file, "wb") as file:
             response.raise_for_status()
             length = response.headers.get("content-length", "")
-            total = int(length) if length.isdecimal() else None
+            total = int(length) if re.fullmatch("[0-9]{1,18}", length) else None
             done = 0
-            try:
-                for chunk in response.iter_content(_CHUNK_BYTES):
-                    done += file.write(chunk)
-                    progress(what, done, total)
-            except requests.RequestException as exc:
-                raise _ConnectionLost from exc
+            for part in body(response, max_bytes=_MAX_BYTES, max_seconds=_MAX_SECONDS):
+                done += file.write(part)
+                progress(what, done, total)
 
     try:
         pooch.retrieve(url, f"sha512:{sha512}", fname=path.name, path=path.parent, downloader=write)
-    except (requests.RequestException, _ConnectionLost) as exc:
+    except RefusedAnswer as exc:
+        return str(exc)
+    except requests.RequestException as exc:
         return _reason(exc)
     except ValueError:  # the error of pooch for a wrong digest
         return "the file has the wrong SHA-512"
     return None
 
 
-class _ConnectionLost(OSError):
-    """A response broke off before its end."""
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _remove_all_but(kept: Path) -> None:
@@ -115,38 +122,7 @@ def _remove_all_but(kept: Path) -> None:
             path.unlink()
 
 
-def _response(url: str) -> requests.Response:
-    """Return the response from a URL, or give up if none starts in time.
-
-    The timeouts of requests don't limit the look-up of a host's name, so a thread that can be
-    abandoned makes the request.
-    """
-    import queue
-    import threading
-
-    import requests
-
-    results: queue.SimpleQueue[requests.Response | Exception] = queue.SimpleQueue()
-
-    def request() -> None:
-        try:
-            timeouts = (RESPONSE_SECONDS, _STALL_SECONDS)
-            results.put(requests.get(url, stream=True, timeout=timeouts))
-        except Exception as exc:  # noqa: BLE001  (raised again in the calling thread)
-            results.put(exc)
-
-    threading.Thread(target=request, daemon=True).start()
-    try:
-        result = results.get(timeout=RESPONSE_SECONDS)
-    except queue.Empty:
-        message = f"no response within {RESPONSE_SECONDS:.0f} s"
-        raise requests.ConnectTimeout(message) from None
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
-def _reason(error: requests.RequestException | _ConnectionLost) -> str:
+def _reason(error: requests.RequestException) -> str:
     import requests
 
     if isinstance(error, requests.HTTPError):
@@ -156,8 +132,6 @@ def _reason(error: requests.RequestException | _ConnectionLost) -> str:
         return "the server's certificate isn't trusted"
     if isinstance(error, requests.Timeout):
         return "no response in time"
-    if isinstance(error, _ConnectionLost):
-        return "the connection was lost"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
     return str(error)

@@ -44,9 +44,9 @@ def vggish_arrays(content: bytes) -> list[Float32] | None:
         return None
     try:
         model = schema.Model.GetRootAsModel(content, 0)
-        if model.SubgraphsLength() != 1:
-            return None
         graph = model.Subgraphs(0)
+        if (model.SubgraphsLength(), graph.OperatorsLength()) != (1, len(_VGGISH)):
+            return None
         operators = [graph.Operators(i) for i in range(graph.OperatorsLength())]
         if tuple(_described(model, operator) for operator in operators) != _VGGISH:
             return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from audiosearch.playlist_files.text import is_usable_path, readable
+from audiosearch.playlist_files.text import TooLarge, is_usable_path, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from audiosearch.library.track import Track
 
+MAX_ENTRIES = 100_000  # of one playlist file, those that can't be read included
 _MAX_WARNINGS = 20  # entries of one playlist that are named one by one
 _MAX_NAME_LENGTH = 200  # characters of an entry in a warning
 
@@ -84,6 +85,12 @@ class PlaylistFile:
         return self.entries[position]
 
 
+def check_n_entries(n_entries: int) -> None:
+    """Raise `TooLarge` if a playlist file has more than `MAX_ENTRIES` entries."""
+    if n_entries > MAX_ENTRIES:
+        raise TooLarge(f"it has more than {MAX_ENTRIES:,} entries")
+
+
 def make_entry(
     paths: Iterable[str],
     *,
@@ -106,7 +113,7 @@ def make_entry(
     if usable:
         return Entry(usable[0], title, artist, album, seconds, tuple(usable[1:]))
     name = next((text for text in (*paths, title, artist) if text and text.strip()), "(no title)")
-    return f"an entry names no file: {readable(name)[:_MAX_NAME_LENGTH]}"
+    return f"an entry names no file: {readable(name[:_MAX_NAME_LENGTH])[:_MAX_NAME_LENGTH]}"
 
 
 def warnings_about(playlist: str, faults: list[str]) -> list[str]:

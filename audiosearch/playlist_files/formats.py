@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 from audiosearch.errors import LibraryError
 from audiosearch.paths import why_missing
 from audiosearch.playlist_files import jspf, m3u8, pls, xspf
-from audiosearch.playlist_files.entry import Entry, PlaylistFile, warnings_about
+from audiosearch.playlist_files.entry import (
+    Entry,
+    PlaylistFile,
+    check_n_entries,
+    warnings_about,
+)
+from audiosearch.playlist_files.text import TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,8 +64,10 @@ SUFFIXES = {
     ".pls": PlaylistFormat.PLS,
 }
 
+MAX_FILE_BYTES = 32_000_000
+
 # Exceptions that the readers raise for files that aren't playlists.
-_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_MALFORMED = (ValueError, LookupError)
 
 
 def playlist_text(entries: Sequence[Entry], name: str, playlist_format: PlaylistFormat) -> bytes:
@@ -87,7 +95,8 @@ def read_playlist(path: str) -> PlaylistFile:
         If the file can't be read, or isn't a playlist.
     """
     try:
-        content = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as exc:
         is_missing = isinstance(exc, FileNotFoundError)
         reason = why_missing(path) if is_missing else str(exc.strerror or exc).lower()
@@ -114,10 +123,18 @@ def parse_playlist(content: bytes, name: str) -> PlaylistFile:
     Raises
     ------
     LibraryError
-        If the contents aren't a playlist of this format.
+        If the contents aren't a playlist of this format, or have more than `MAX_FILE_BYTES` bytes
+        or `MAX_ENTRIES` entries.
     """
+    items: list[Entry | str] = []
     try:
-        items = list(_MODULES[_format_of(name)].read(content))
+        if len(content) > MAX_FILE_BYTES:
+            raise TooLarge(f"it is larger than {MAX_FILE_BYTES:,} bytes")  # noqa: TRY301
+        for item in _MODULES[_format_of(name)].read(content):
+            items.append(item)
+            check_n_entries(len(items))
+    except TooLarge as exc:
+        raise _unreadable(name, exc, hint="Split it into smaller playlists.") from exc
     except _MALFORMED as exc:
         raise _unreadable(name, exc) from exc
     entries = tuple(item for item in items if isinstance(item, Entry))
@@ -142,8 +159,9 @@ def _format_of(name: str) -> PlaylistFormat:
     return SUFFIXES.get(Path(name).suffix.lower(), PlaylistFormat.M3U8)
 
 
-def _unreadable(name: str, error: Exception) -> LibraryError:
+def _unreadable(
+    name: str, reason: object, *, hint: str = "Use a .m3u8, .xspf, .jspf or .pls file."
+) -> LibraryError:
     return LibraryError(
-        f"Can't read {name} as a playlist ({_format_of(name).value}): {error}.",
-        hint="Use a .m3u8, .xspf, .jspf or .pls file.",
+        f"Can't read {name} as a playlist ({_format_of(name).value}): {reason}.", hint=hint
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from audiosearch.json_text import parse_json
 from audiosearch.playlist_files.entry import Entry, make_entry
 from audiosearch.playlist_files.text import decode_text, parse_seconds, readable
 from audiosearch.playlist_files.uri import path_to_uri, possible_paths
@@ -29,18 +30,19 @@ def read(content: bytes) -> Iterator[Entry | str]:
 
     Raises
     ------
-    ValueError, LookupError, TypeError, AttributeError, RecursionError
+    ValueError
         If the file isn't a JSPF playlist.
     """
     # Numbers stay texts, so that none of them can be out of range.
-    document = json.loads(
+    document = parse_json(
         readable(decode_text(content)),
         strict=False,
         parse_int=str,
         parse_float=str,
         parse_constant=str,
     )
-    playlist = document if "track" in document else document["playlist"]
+    fields = document if isinstance(document, dict) else {}
+    playlist = fields if "track" in fields else fields.get("playlist")
     if not isinstance(playlist, dict):
         raise ValueError("it has no playlist object")  # noqa: TRY004
     for track in _list(playlist.get("track")):

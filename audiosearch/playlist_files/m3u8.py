@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 # Duration, attributes such as group="a, b", and label.
-_EXTINF = re.compile(r'\s*#EXTINF:\s*([^\s,"]*)(?:"[^"]*"|[^",])*,?(.*)', re.IGNORECASE)
+_EXTINF = re.compile(r'#EXTINF:\s*([^\s,"]*)(?:"[^"]*"|[^",])*,?(.*)', re.IGNORECASE)
+
+_MAX_COMMENT_LENGTH = 10_000  # characters that are read
 
 # Control characters and line separators: some readers end a line at them, and terminals obey them.
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
@@ -43,10 +45,11 @@ def read(content: bytes) -> Iterator[Entry | str]:
     """
     seconds, label = 0.0, ""
     for line in lines_of(content):
-        comment = _EXTINF.match(line)
-        if comment:
-            seconds, label = parse_seconds(comment[1]), comment[2]
-        elif line.strip() and not line.lstrip().startswith("#"):
+        text = line.strip()
+        if text.startswith("#"):
+            if comment := _EXTINF.match(text[:_MAX_COMMENT_LENGTH]):
+                seconds, label = parse_seconds(comment[1]), comment[2]
+        elif text:
             artist, title = split_label(label)
             paths = possible_paths(line, is_uri=False)
             yield make_entry(paths, title=title, artist=artist, seconds=seconds)

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from audiosearch.playlist_files.entry import Entry, make_entry
+from audiosearch.playlist_files.entry import Entry, check_n_entries, make_entry
 from audiosearch.playlist_files.m3u8 import (
     label_of,
     path_line,
@@ -46,11 +46,15 @@ def read(content: bytes) -> Iterator[Entry | str]:
     ValueError
         If the file isn't a PLS playlist.
     """
-    lines = lines_of(content)
     fields: dict[int, dict[str, str]] = defaultdict(dict)
-    for match in filter(None, map(_FIELD.match, lines)):
-        fields[int(match[2])][match[1].lower()] = match[3]
-    if not fields and "[playlist]" not in (line.strip().lower() for line in lines):
+    has_header = False
+    for line in lines_of(content):
+        if match := _FIELD.match(line):
+            fields[int(match[2])][match[1].lower()] = match[3]
+            check_n_entries(len(fields))
+        else:
+            has_header = has_header or line.strip().lower() == "[playlist]"
+    if not fields and not has_header:
         raise ValueError("it has no [playlist]")
     for _, entry in sorted(fields.items()):
         artist, title = split_label(entry.get("title", ""))

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from audiosearch.errors import LibraryError
 from audiosearch.paths import is_url
-from audiosearch.playlist_files.formats import SUFFIXES, PlaylistFormat, read_playlist
+from audiosearch.playlist_files.formats import (
+    MAX_FILE_BYTES,
+    SUFFIXES,
+    PlaylistFormat,
+    parse_playlist,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,13 +27,16 @@ def is_playlist(path: Path) -> bool:
     playlist.
     """
     try:
-        content = path.read_bytes()
+        if not os.path.isfile(path) and os.path.exists(path):
+            return False  # reading a named pipe or a device may never end
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError:
         return not os.path.exists(path)  # Path.exists raises an error for a long name
     if not content.strip():
         return True
     try:
-        entries = read_playlist(str(path)).entries
+        entries = parse_playlist(content, str(path)).entries
     except LibraryError:
         return False
     if SUFFIXES.get(path.suffix.lower()) is not PlaylistFormat.M3U8:

@@ -7,8 +7,13 @@ can find out what they mean, by trying which file exists.
 from __future__ import annotations
 
 import codecs
+import io
 import math
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Encodings of programs that don't write Unicode, the most common first.
 _LEGACY_ENCODINGS = ("cp1252", "latin-1", "mac_roman", "cp1251", "cp932")
@@ -18,8 +23,13 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_MAX_PATH_LENGTH = 4_096  # characters; Linux allows as many bytes
+MAX_LINES = 2_000_000  # of a text file, comments and empty lines included
+MAX_PATH_LENGTH = 4_096  # characters; Linux allows as many bytes
 _CLOCK = re.compile(r"(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-9]{1,6}(?:\.[0-9]*)?)")
+
+
+class TooLarge(Exception):
+    """A playlist file exceeds a limit. The message is a phrase that follows its name."""
 
 
 def decode_text(content: bytes) -> str:
@@ -40,9 +50,18 @@ def decode_text(content: bytes) -> str:
     return content.removeprefix(codecs.BOM_UTF8).decode(errors="surrogateescape")
 
 
-def lines_of(content: bytes) -> list[str]:
-    """Return the lines of a text file that may end like those of any operating system."""
-    return [line.lstrip("\ufeff") for line in re.split(r"\r\n|\r|\n", decode_text(content))]
+def lines_of(content: bytes) -> Iterator[str]:
+    """Yield the lines of a text file that may end like those of any operating system.
+
+    Raises
+    ------
+    TooLarge
+        If there are more than `MAX_LINES`.
+    """
+    for number, line in enumerate(io.StringIO(decode_text(content), newline=None)):
+        if number == MAX_LINES:
+            raise TooLarge(f"it has more than {MAX_LINES:,} lines")
+        yield line.removesuffix("\n").lstrip("\ufeff")
 
 
 def in_legacy_encodings(text: str) -> list[str]:
@@ -94,7 +113,7 @@ def is_usable_path(path: str) -> bool:
         path.encode(errors="surrogateescape")
     except UnicodeEncodeError:
         return False
-    return bool(path.strip()) and "\0" not in path and len(path) <= _MAX_PATH_LENGTH
+    return bool(path.strip()) and "\0" not in path and len(path) <= MAX_PATH_LENGTH
 
 
 def parse_seconds(text: str, *, units_per_second: float = 1) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,12 +12,18 @@ from audiosearch.library.track import fold, split_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_GUEST = re.compile(r"[\s,(\[]+(?:(?:feat|ft)\.\s*|(?:feat|ft|featuring)\s+)", re.IGNORECASE)
+# A run of spaces or brackets is only tried from its start, which keeps the time linear.
+_GUEST = re.compile(
+    r"(?<![\s,(\[])[\s,(\[]+(?:(?:feat|ft)\.\s*|(?:feat|ft|featuring)\s+)", re.IGNORECASE
+)
 # Between artists of equal rank, but also in the names of bands.
 _JOIN = re.compile(
-    r"[\s(\[]*[&+,/|\u00d7\u2022\u3001\uff06]|[\s(\[]+(?:(?:and|x|vs\.?|with|meets|presents)\s|w/)",
+    r"(?:(?<![\s(\[])[\s(\[]+)?[&+,/|\u00d7\u2022\u3001\uff06]"
+    r"|(?<![\s(\[])[\s(\[]+(?:(?:and|x|vs\.?|with|meets|presents)\s|w/)",
     re.IGNORECASE,
 )
+
+_MAX_JOINS = 20  # of one tag that are looked at
 
 
 class MainArtists:
@@ -51,7 +58,8 @@ class MainArtists:
 
     def _main_artist(self, tag: str) -> str:
         artist = _without_guests(next(iter(split_list(tag)), ""))
-        starts = (artist[: match.start()] for match in _JOIN.finditer(artist))
+        joins = itertools.islice(_JOIN.finditer(artist), _MAX_JOINS)
+        starts = (artist[: match.start()] for match in joins)
         return next((fold(start) for start in starts if fold(start) in self._names), fold(artist))
 
     @cached_property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from operator import itemgetter
 from pathlib import PurePosixPath
@@ -11,6 +10,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from audiosearch.normal_form import normal_form
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
@@ -60,27 +60,40 @@ class PathSuffixes:
             for path in (entry.path, *entry.alternatives)
             for parts in _possible_parts(path)
         ]
-        length, ties, parts = max(matches, key=itemgetter(0))  # the first of the longest
-        if not ties or len({track.sound_hash or track.path for track in ties}) > 1:
-            return None, len(ties)
+        length, n_ties, ties, parts = max(matches, key=itemgetter(0))  # the first of the longest
+        is_ambiguous = len({track.sound_hash or track.path for track in ties}) > 1
+        if not ties or n_ties > _MAX_TIES or is_ambiguous:
+            return None, n_ties
         is_whole = length == len(parts)
         if is_whole or _is_telling(parts[-length:], entry, ties[0]):
-            return ties[0], len(ties)
+            return ties[0], n_ties
         return None, 0
 
-    def _longest(self, parts: list[str]) -> tuple[int, list[Track]]:
-        """Return the number of parts in the longest known suffix, and the tracks that have it."""
-        for length in range(len(parts), 0, -1):
-            key = _key(parts[-length:])
-            folded = _folded(key)
+    def _longest(self, parts: list[str]) -> tuple[int, int, list[Track]]:
+        """Find the longest known suffix: its number of parts, and of tracks, and some of these."""
+
+        def rows_of(length: int) -> tuple[int, int]:
+            folded = _folded(_key(parts[-length:]))
             start = bisect_left(self._rows, folded, key=itemgetter(0))
             end = bisect_left(self._rows, folded + "\U0010ffff", lo=start, key=itemgetter(0))
-            if start < end:
-                rows = self._rows[start:end]
-                if 1 < len(rows) <= _MAX_TIES:
-                    rows = [row for row in rows if row[1].startswith(key)] or rows
-                return length, [track for _, _, track in rows]
-        return 0, []
+            return start, end
+
+        def is_unknown(length: int) -> bool:
+            start, end = rows_of(length)
+            return start == end
+
+        # A suffix is known only if all shorter ones are.
+        length = bisect_left(range(1, len(parts) + 1), 1, key=is_unknown)
+        if not length:
+            return 0, 0, []
+        start, end = rows_of(length)
+        rows = self._rows[start : min(end, start + _MAX_TIES + 1)]
+        n_rows = end - start
+        if 1 < n_rows <= _MAX_TIES:
+            key = _key(parts[-length:])
+            rows = [row for row in rows if row[1].startswith(key)] or rows
+            n_rows = len(rows)
+        return length, n_rows, [track for _, _, track in rows]
 
 
 def _possible_parts(path: str) -> list[list[str]]:
@@ -93,7 +106,7 @@ def _possible_parts(path: str) -> list[list[str]]:
 
 
 def _parts(path: str) -> list[str]:
-    parts = normpath(unicodedata.normalize("NFC", path).replace("\\", "/")).split("/")
+    parts = normpath(normal_form("NFC", path).replace("\\", "/")).split("/")
     return [part for part in parts if part not in ("", ".", "..")]
 
 
@@ -103,7 +116,7 @@ def _key(parts: list[str]) -> str:
 
 
 def _folded(key: str) -> str:
-    return unicodedata.normalize("NFC", key.casefold())
+    return normal_form("NFC", key.casefold())
 
 
 def _is_telling(parts: list[str], entry: Entry, track: Track) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from audiosearch.normal_form import normal_form
 from audiosearch.paths import is_url
 from audiosearch.playlist_files.text import readable
 from audiosearch.search.path_suffixes import PathSuffixes
@@ -114,7 +114,7 @@ def _possible_paths(entry: Entry, folder: str | None) -> list[str]:
     paths = []
     for path in (entry.path, *entry.alternatives):
         for slashed in (path, path.replace("\\", "/")):
-            for text in (slashed, *(unicodedata.normalize(f, slashed) for f in ("NFC", "NFD"))):
+            for text in (slashed, *(normal_form(f, slashed) for f in ("NFC", "NFD"))):
                 if folder is not None and not is_url(text):
                     paths.append(os.path.normpath(os.path.join(folder, text)))
                 paths.append(text)

@@ -18,6 +18,7 @@ import faiss
 import numpy as np
 
 from audiosearch.errors import LibraryError
+from audiosearch.json_text import parse_json
 
 if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64
@@ -31,6 +32,7 @@ _FLOAT_BYTES, _ID_BYTES = 4, 8
 _HNSW_LINKS = 32  # links of a graph node; twice as many on the lowest level
 _SAMPLES_PER_LIST = 64  # training vectors for each IVF centroid
 _PQ_SAMPLES = 65_536  # training vectors for the PQ codebooks
+_MAX_STORED = 10_000_000  # far more than `optimize` ever chooses
 _PQ_BITS = 8  # bits of each part of a code
 
 IndexType = Literal["flat", "ivf-flat", "hnsw", "ivf-pq"]
@@ -75,10 +77,10 @@ class IndexConfig:
         """
         text = settings.get(_SETTINGS[whiten], "{}")
         try:
-            return cls._from_stored(**json.loads(text))
+            return cls._from_stored(**parse_json(text))
         except (TypeError, ValueError) as exc:
             raise LibraryError(
-                f"This version doesn't know the type of the FAISS index: {text}.",
+                f"This version doesn't know the type of the FAISS index: {text[:200]}.",
                 hint="A newer audiosearch set it with `optimize`. Install that version.",
             ) from exc
 
@@ -93,7 +95,11 @@ class IndexConfig:
         n_candidates: int = 0,
     ) -> IndexConfig:
         """Return a configuration from the keys of its JSON."""
-        if kind not in get_args(IndexType):
+        numbers = (n_lists, effort, code_bytes, n_candidates)
+        is_valid = all(type(n) is int and 0 <= n <= _MAX_STORED for n in numbers)
+        has_lists = n_lists > 0 or kind in ("flat", "hnsw")
+        has_codes = code_bytes > 0 or kind != "ivf-pq"
+        if kind not in get_args(IndexType) or not (is_valid and effort and has_lists and has_codes):
             raise ValueError(kind)
         config = cls(kind, n_lists, code_bytes=code_bytes, n_candidates=n_candidates)
         return config.with_search_width(effort)

@@ -63,7 +63,10 @@ class _Footer:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> _Footer:
-        return cls(**json.loads(content))
+        footer = cls(**json.loads(content))
+        if not isinstance(footer.revision, int):
+            raise TypeError(footer.revision)
+        return footer
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from typing import TYPE_CHECKING
 
 import faiss
@@ -118,8 +119,9 @@ class PersistentFaissIndex(FaissIndex):
         if self.dimension != self._database.dimension:
             return True
         if self.is_whitened:
-            n_fitted = int(self._database.settings().get(WHITENED_TRACKS, 0))
-            if not is_current(n_fitted, self._database.count()):
+            n_fitted = self._database.settings().get(WHITENED_TRACKS, "")
+            is_number = re.fullmatch("[0-9]{1,18}", n_fitted) is not None
+            if not (is_number and is_current(int(n_fitted), self._database.count())):
                 return True
         elif self.config.index_type == "flat":
             return False

@@ -13,6 +13,7 @@ import numpy as np
 
 from audiosearch.library.filters import artist_values, genre_values
 from audiosearch.library.track import Track, fold
+from audiosearch.normal_form import normal_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,7 +152,7 @@ def words_of(track: Track) -> list[str]:
 
 def split(text: str) -> list[str]:
     """Return the words of a text, without case and accents."""
-    plain = unicodedata.normalize("NFKD", fold(text))
+    plain = normal_form("NFKD", fold(text))
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     return [coded(word) for word in re.findall(r"[^\W_]+", plain)]
 

@@ -207,8 +207,9 @@ class Database:
     # Settings
 
     def settings(self) -> dict[str, str]:
-        """Return all settings."""
-        return {row["key"]: row["value"] for row in self.rows("SELECT key, value FROM settings")}
+        """Return all settings. A value that isn't a text counts as missing."""
+        rows = self.rows("SELECT key, value FROM settings WHERE typeof(value) = 'text'")
+        return {row["key"]: row["value"] for row in rows}
 
     def set_settings(self, settings: dict[str, str]) -> None:
         """Write settings. Settings with other names don't change."""

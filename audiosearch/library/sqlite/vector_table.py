@@ -38,8 +38,7 @@ class VectorTable(Database):
     @property
     def dimension(self) -> int:
         """Numbers in a vector."""
-        rows = self.rows("SELECT value FROM settings WHERE key = 'dimension'")
-        return int(rows[0]["value"]) if rows else defaults.DIMENSION
+        return int(self.settings().get("dimension", defaults.DIMENSION))
 
     def next_revision(self) -> int:
         """Count a change of the vectors, and return the new revision."""
