@@ -12,6 +12,7 @@
     │   ├── WeightsError           a weights file doesn't fit its model
     │   └── ModelUnavailable       the model's weights are not on this machine
     ├── MissingExtra               an optional package is not installed
+    ├── TookTooLong                the time limit of a piece of work is over
     └── LibraryError               an index can't do what was asked
         ├── IndexNotFound          there is no index at the location
         ├── IndexUnwritable        the index or its folder can't be opened or written
@@ -140,6 +141,10 @@ class MissingExtra(AudiosearchError):
             f"{feature} needs the package {package}, which is not installed.",
             hint=f"pip install 'audiosearch[{extra}]'; in a checkout, pip install '.[{extra}]'",
         )
+
+
+class TookTooLong(AudiosearchError):
+    """The time limit of a piece of work is over: see `audiosearch.time_limit`."""
 
 
 class LibraryError(AudiosearchError):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audiosearch.library.filters import Filters
     from audiosearch.library.storage import (
         CoordinateStorage,
+        FieldStorage,
         PrintStorage,
         StagingStorage,
         Storage,
@@ -240,6 +241,11 @@ class OpenIndex(Generic[C]):
     prints : PrintStorage or None
         Spectral prints of files. None if the backend doesn't keep any; then each search for
         duplicates decodes the files again.
+    fields : FieldStorage or None
+        Some fields of many tracks. If it is None, whole tracks are read.
+    is_current : callable or None
+        Returns whether the location still holds the index that was opened: not if another process
+        has deleted or replaced its files. None if that can't happen.
     """
 
     storage: Storage
@@ -247,6 +253,8 @@ class OpenIndex(Generic[C]):
     staging: StagingStorage | None = None
     coordinates: CoordinateStorage | None = None
     prints: PrintStorage | None = None
+    fields: FieldStorage | None = None
+    is_current: Callable[[], bool] | None = None
 
 
 class Backend(Protocol[C]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
@@ -80,6 +81,13 @@ class Index:
     def close(self) -> None:
         """Close the index."""
         self.storage.close()
+
+    def is_current(self) -> bool:
+        """Return whether the location still holds this index.
+
+        It doesn't if another process has deleted or replaced the files since the index was opened.
+        """
+        return self._parts.is_current is None or self._parts.is_current()
 
     @staticmethod
     def exists(location: StrPath) -> bool:
@@ -245,6 +253,24 @@ class Index:
         tracks = {track.id: track for track in self.storage.tracks(ids)}
         self._check_spec()
         return tracks
+
+    def fields(
+        self, names: Sequence[str], ids: Sequence[int] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return fields of the tracks with the given ids, or of all, in ascending order of id.
+
+        Ids of removed tracks are left out. A folder reads a few fields of many tracks several times
+        faster than whole tracks.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Two or more fields of `Track`.
+        ids : sequence of int, optional
+        """
+        if self._parts.fields is None:
+            return list(map(attrgetter(*names), self.storage.tracks(ids)))
+        return self._parts.fields.fields(names, ids)
 
     def resolve(self, name: str) -> Track | None:
         """Return the track with a name; None if there is none.

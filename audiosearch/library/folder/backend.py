@@ -77,6 +77,8 @@ class FolderBackend:
             staging=StagingTable(catalog),
             coordinates=CoordinateTable(catalog),
             prints=PrintTable(catalog),
+            fields=catalog,
+            is_current=catalog.is_current,
         )
 
     def recover(self, location: str, spec: EmbeddingSpec | None) -> RecoveryReport:
