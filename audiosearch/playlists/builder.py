@@ -97,7 +97,6 @@ class PlaylistBuilder:
         prints: KnownPrints | None = None,
     ) -> None:
         self.rules = Rules(constraints, artists)
-        self._artist_gap = constraints.artist_gap
         self._prints = prints
         self._blocked = 0  # one bit for each key, at its number; copying it takes no time
         self._counts: Counter[int] = Counter()  # tracks by number of the key
@@ -160,7 +159,7 @@ class PlaylistBuilder:
 
     def _end_gap(self, gap: int) -> None:
         """Allow the artist whose last track is now far enough from the next one."""
-        position = len(self.tracks) - self._artist_gap
+        position = len(self.tracks) - self.rules.constraints.artist_gap
         if position < 0:
             return
         keys, numbers, _ = self.rules.of(self.tracks[position])

@@ -20,6 +20,8 @@ from audiosearch.search.same_recording import KnownPrints, known_copies
 from audiosearch.search.whitening_choice import is_whitening_better
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from audiosearch.library.backend import Candidates, VectorIndex
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
@@ -193,7 +195,11 @@ class _GreedySelection:
                 self._center, n_candidates, candidates=self._candidates
             )
             is_complete = len(ids) < n_candidates  # there are no more tracks
-            self._fill(builder, ids, has_notes=is_complete)
+            openings = Openings(self._index, builder, ids)
+            if is_complete or self._may_be_enough(builder, openings):
+                self._fill(builder, openings, has_notes=is_complete)
+            elif self._options.vary:
+                self._rng.gumbel(size=len(openings.ids))  # so that the next pool gets other noise
             if self._is_full(builder) or is_complete:
                 return Playlist(builder.tracks, [*self._notes_on_seeds(), *self._notes(builder)])
             n_candidates *= _GROWTH
@@ -203,8 +209,12 @@ class _GreedySelection:
             return builder.seconds >= self._options.seconds
         return len(builder.tracks) >= self._options.n_tracks
 
-    def _fill(self, builder: PlaylistBuilder, ids: Int64, *, has_notes: bool) -> None:
-        openings = Openings(self._index, builder, ids)
+    def _may_be_enough(self, builder: PlaylistBuilder, openings: Openings) -> bool:
+        """Return False if the limits make it impossible to fill the playlist from a pool."""
+        n_missing = self._options.n_tracks - len(builder.tracks)
+        return self._options.seconds is not None or openings.max_tracks(n_missing) >= n_missing
+
+    def _fill(self, builder: PlaylistBuilder, openings: Openings, *, has_notes: bool) -> None:
         pool = _Pool(self._index, openings.ids, self._vector_index, self._plain_index)
         centers = self._plain_center, self._center
         selection = Selection(
@@ -228,11 +238,11 @@ class _GreedySelection:
     ) -> int | None:
         """Return the position of the best-scoring candidate that passes all rules."""
         while True:
-            passing = np.where(openings.is_passing, scores, -np.inf)
-            best = int(np.argmax(passing)) if len(passing) else 0
-            if not openings.is_passing[best : best + 1].any():
+            best = openings.best(scores)
+            if best is None:
                 return None
-            pool.load(best, passing)
+            if not pool.has(best):
+                pool.load([best, *openings.next_best(scores, _BATCH)])
             track, embedding = pool.candidate(best)
             if track is not None and not builder.rejects(track, embedding):
                 return best
@@ -295,19 +305,19 @@ class _Pool:
         """Embeddings, not whitened: float32, shape (n_candidates, dimension)."""
         return self._plain_index.vectors_of(self.ids) if self._is_whitened else self.vectors
 
-    def load(self, position: int, scores: CandidateScores) -> None:
-        """Read a candidate, together with those that score best."""
-        if position in self._loaded:
-            return
-        n_best = min(_BATCH, len(scores))
-        best = np.argpartition(scores, -n_best)[-n_best:].tolist()
-        positions = [n for n in {position, *best} if n not in self._loaded]
+    def has(self, position: int) -> bool:
+        """Return whether a candidate was read."""
+        return position in self._loaded
+
+    def load(self, positions: Iterable[int]) -> None:
+        """Read candidates."""
+        positions = [n for n in dict.fromkeys(positions) if n not in self._loaded]
         ids = self.ids[positions]
         tracks = self._index.by_id(ids.tolist())
         vectors = self._plain_index.vectors_of(ids) if self._is_whitened else self.vectors[positions]
         for n, track_id, vector in zip(positions, ids.tolist(), vectors, strict=True):
             self._loaded[n] = tracks.get(track_id), vector
 
-    def candidate(self, position: int) -> tuple[Track, Float32]:
-        """Return a candidate that was read, with its embedding."""
+    def candidate(self, position: int) -> tuple[Track | None, Float32]:
+        """Return a candidate that was read, with its embedding; None if it was removed."""
         return self._loaded[position]

@@ -73,12 +73,14 @@ class Rules:
 
     Attributes
     ----------
+    constraints : Constraints
     rules : list of Rule
     gap : int or None
         Position of the rule about the artist gap in ``rules``, if there is one.
     """
 
     def __init__(self, constraints: Constraints, artists: MainArtists) -> None:
+        self.constraints = constraints
         excluded_paths = constraints.excluded_paths
         self.rules = [Rule(NOT_AVAILABLE, "id", lambda track_id: track_id)]
         if excluded_paths:
