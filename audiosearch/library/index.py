@@ -167,10 +167,21 @@ class Index:
             if self._read_spec().is_compatible(spec):  # unless another process has set a spec
                 self.storage.set_settings(spec.to_settings())
 
-    def _check_spec(self) -> None:
-        """Check that no other process has changed the model since the index was opened."""
-        stored = self._read_spec()
-        if stored != self.spec and not stored.is_compatible(self.spec):
+    def check_spec(self, spec: EmbeddingSpec | None = None) -> None:
+        """Check that no other process has changed the model of the index.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec, optional
+            The model it had. Default: when the index was opened.
+
+        Raises
+        ------
+        ModelMismatch
+            If the index has another model.
+        """
+        stored, spec = self._read_spec(), spec or self.spec
+        if stored != spec and not stored.is_compatible(spec):
             raise ModelMismatch(
                 f"Another process has changed the model of the index {self.location} to {stored}.",
                 hint="Run the same command again, or restart the server.",
@@ -223,7 +234,7 @@ class Index:
         A new track keeps its own id if no other track has it. See `add`.
         """
         with self.storage.transaction():
-            self._check_spec()
+            self.check_spec()
             return self.storage.put(self._checked(rows))
 
     def _checked(self, rows: Iterable[tuple[Track, Float32]]) -> Iterator[tuple[Track, Float32]]:
@@ -251,7 +262,7 @@ class Index:
     def by_id(self, ids: Sequence[int]) -> dict[int, Track]:
         """Return the tracks with the given ids, by id. Ids of removed tracks are left out."""
         tracks = {track.id: track for track in self.storage.tracks(ids)}
-        self._check_spec()
+        self.check_spec()
         return tracks
 
     def fields(
@@ -380,7 +391,7 @@ class Index:
         """
         vector_index = self.vector_indexes.vector_index(whiten=whiten)
         if vector_index.dimension != self.spec.dimension:
-            self._check_spec()
+            self.check_spec()
         return vector_index
 
     def search(

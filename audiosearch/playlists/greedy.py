@@ -217,9 +217,7 @@ class _GreedySelection:
     def _fill(self, builder: PlaylistBuilder, openings: Openings, *, has_notes: bool) -> None:
         pool = _Pool(self._index, openings.ids, self._vector_index, self._plain_index)
         centers = self._plain_center, self._center
-        selection = Selection(
-            pool, self._options, builder=builder, centers=centers, rng=self._rng
-        )
+        selection = Selection(pool, self._options, builder=builder, centers=centers, rng=self._rng)
         while not self._is_full(builder):
             scores = self._score(selection)
             best = self._best(builder, pool, openings, scores)
@@ -314,7 +312,9 @@ class _Pool:
         positions = [n for n in dict.fromkeys(positions) if n not in self._loaded]
         ids = self.ids[positions]
         tracks = self._index.by_id(ids.tolist())
-        vectors = self._plain_index.vectors_of(ids) if self._is_whitened else self.vectors[positions]
+        vectors = (
+            self._plain_index.vectors_of(ids) if self._is_whitened else self.vectors[positions]
+        )
         for n, track_id, vector in zip(positions, ids.tolist(), vectors, strict=True):
             self._loaded[n] = tracks.get(track_id), vector
 

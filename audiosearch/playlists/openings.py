@@ -78,7 +78,7 @@ class Openings:
         self.is_passing: Bool = np.ones(len(self.ids), dtype=bool)
         self._masked: Any = None  # scores of the passing candidates; -inf for all others
         blocked = builder.blocked_keys()
-        taken = [key[0] for n, key, _ in blocked if self._rules[n].name == NOT_AVAILABLE]
+        taken: list[Any] = [key[0] for n, key, _ in blocked if self._rules[n].name == NOT_AVAILABLE]
         self.close(np.isin(self.ids, taken))
         self._exclude(index)
         self._change(blocked)
@@ -179,7 +179,9 @@ class Openings:
         positions = positions[np.argsort(-scores[positions], kind="stable")]
         broken = self._is_broken[:, positions]
         names = [self._rules[number].name for number in np.argmax(broken, axis=0).tolist()]
-        self._builder.remember_rejections(dict(zip(self.ids[positions].tolist(), names, strict=True)))
+        self._builder.remember_rejections(
+            dict(zip(self.ids[positions].tolist(), names, strict=True))
+        )
         self._is_noted[positions] = True
         # The artist gap ends. Limits, and other rules, are broken for good.
         gap = self._builder.rules.gap

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 NO_KEY: Final = 0  # code of a track that a rule ignores
 
-_MIN_KEPT_SHARE = 0.25  # of the library; for larger pools, the codes of all tracks are read and kept
+_MIN_KEPT_SHARE = (
+    0.25  # of the library; for larger pools, the codes of all tracks are read and kept
+)
 _CODES_PER_CHECK = 10_000  # between two checks of the time limit
 
 
@@ -63,7 +65,9 @@ class RuleCodes:
         """Add codes for rules. If tracks have changed meanwhile, forget all other codes."""
         names = list(dict.fromkeys(["id", *(name for rule in rules for name in rule.fields)]))
         rows = self._index.fields(names, self._wanted)
-        columns = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+        columns = dict(
+            zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True)
+        )
         ids = np.array(columns["id"], dtype=np.int64)
         is_unchanged = not self._codes or np.array_equal(ids, self.ids)
         if not is_unchanged:
@@ -83,15 +87,13 @@ def _codes(rule: Rule, columns: Sequence[Sequence[Any]]) -> Iterator[int]:
         if value not in groups:
             groups[value] = rule.group(value)
         group, detail = groups[value], rule.detail(*more)
-        yield NO_KEY if group == "" or detail == "" else hash((group, detail))  # noqa: PLC1901
+        yield NO_KEY if group == "" or detail == "" else hash((group, detail))
 
 
 _kept: WeakKeyDictionary[Index, tuple[tuple[int, int], RuleCodes]] = WeakKeyDictionary()
 
 
-def read_codes(
-    index: Index, rules: Sequence[Rule], ids: Int64
-) -> tuple[Int64, list[Int64]]:
+def read_codes(index: Index, rules: Sequence[Rule], ids: Int64) -> tuple[Int64, list[Int64]]:
     """Return the codes of candidates for each rule about tags.
 
     The codes of a whole library are kept until its tracks change.

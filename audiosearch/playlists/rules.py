@@ -51,7 +51,7 @@ class Rule(NamedTuple):
         """Return the key of a track; None if the rule ignores the track."""
         group = self.group(getattr(track, self.field))
         detail = self.detail(*(getattr(track, name) for name in self.detail_fields))
-        return None if group == "" or detail == "" else (group, detail)  # noqa: PLC1901
+        return None if group == "" or detail == "" else (group, detail)
 
 
 class TrackKeys(NamedTuple):

@@ -11,6 +11,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from audiosearch import time_limit
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class PathSuffixes:
     def _longest(self, parts: list[str]) -> tuple[int, list[Track]]:
         """Return the number of parts in the longest known suffix, and the tracks that have it."""
         for length in range(len(parts), 0, -1):
+            time_limit.check()
             key = _key(parts[-length:])
             folded = _folded(key)
             start = bisect_left(self._rows, folded, key=itemgetter(0))

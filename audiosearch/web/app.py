@@ -84,7 +84,7 @@ def create_app(
             "Accepting any host name requires an API key.", hint="Set api_key or hosts."
         )
     limits = limits or Limits()
-    executor = IndexExecutor(location)
+    executor = IndexExecutor(location, limits)
     try:
         spec = executor.spec
         model = registry.by_digest(spec.model, spec.weights_digest)
@@ -145,7 +145,7 @@ async def _on_bug(_: Request, __: Exception) -> Response:
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
-        return error_response(error.status_code, error.detail, error.hint)
+        return error_response(error.status_code, error.detail, error.hint, headers=error.headers)
     status, detail = getattr(error, "status_code", 500), getattr(error, "detail", "")
     return error_response(status, f"{detail}.", "/api/openapi.json lists the paths.")
 

@@ -14,6 +14,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Host names by which browsers on this machine reach the server.
@@ -43,19 +45,29 @@ class Limits:
         Time until the whole body has arrived.
     embedding_seconds : float
         Time to decode and embed one file.
+    index_seconds : float
+        Time for the work on the index, and for waiting for it.
+    waiting_short, waiting_long : int
+        Number of requests that wait for each thread of short work on the index, such as queries,
+        and of long work, such as playlists.
     """
 
     upload_bytes: int = 64 * 2**20
     other_bytes: int = 2**20
     upload_seconds: float = 60.0
     embedding_seconds: float = 60.0
+    index_seconds: float = 30.0
+    waiting_short: int = 1_000
+    waiting_long: int = 32
 
 
 class RequestError(HTTPException):
     """A rejected request, with a sentence and a hint."""
 
-    def __init__(self, status: int, sentence: str, hint: str) -> None:
-        super().__init__(status, sentence)
+    def __init__(
+        self, status: int, sentence: str, hint: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, sentence, headers)
         self.hint = hint
 
 
@@ -200,6 +212,8 @@ def _is_open(path: str) -> bool:
     return path == "/" or path.startswith("/page/")
 
 
-def error_response(status: int, sentence: str, hint: str) -> JSONResponse:
+def error_response(
+    status: int, sentence: str, hint: str, *, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Return a JSON response with an error sentence and a hint."""
-    return JSONResponse({"error": sentence, "hint": hint}, status)
+    return JSONResponse({"error": sentence, "hint": hint}, status, headers)
