@@ -101,7 +101,8 @@ class Selection:
         return self._max_cosines
 
     def _cosines_to(self, position: int) -> Float32:
-        return self._pool.vectors @ self._pool.vectors[position]
+        cosines: Float32 = self._pool.vectors @ self._pool.vectors[position]
+        return cosines
 
 
 class Score(Protocol):
@@ -220,21 +221,23 @@ class _GreedySelection:
         selection = Selection(pool, self._options, builder=builder, centers=centers, rng=self._rng)
         while not self._is_full(builder):
             scores = self._score(selection)
-            best = self._best(builder, pool, openings, scores)
+            choice = self._choice(builder, pool, openings, scores)
+            best = None if choice is None else choice[0]
             if has_notes:
                 openings.note_passed_over(scores, best)
-            if best is None:
+            if choice is None:
                 return
-            builder.add(*pool.candidate(best))
+            best, track, embedding = choice
+            builder.add(track, embedding)
             openings.close(best)
             openings.update()
             selection.choose(best)
 
     @staticmethod
-    def _best(
+    def _choice(
         builder: PlaylistBuilder, pool: _Pool, openings: Openings, scores: CandidateScores
-    ) -> int | None:
-        """Return the position of the best-scoring candidate that passes all rules."""
+    ) -> tuple[int, Track, Float32] | None:
+        """Return the best-scoring candidate that passes all rules: position, track, embedding."""
         while True:
             best = openings.best(scores)
             if best is None:
@@ -243,7 +246,7 @@ class _GreedySelection:
                 pool.load([best, *openings.next_best(scores, _BATCH)])
             track, embedding = pool.candidate(best)
             if track is not None and not builder.rejects(track, embedding):
-                return best
+                return best, track, embedding
             openings.close(best)
 
     def _notes_on_seeds(self) -> list[str]:

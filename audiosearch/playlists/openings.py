@@ -1,7 +1,8 @@
 """Candidates that pass the rules about tags, kept up to date while a playlist grows.
 
-A playlist may have to pass over most tracks of an index before each of its tracks. So a rule is checked
-for all candidates at once when one of its keys is blocked or allowed, not when a candidate is tried.
+A playlist may have to pass over most tracks of an index before each of its tracks. So a rule is
+checked for all candidates at once when one of its keys is blocked or allowed, not when a candidate
+is tried.
 """
 
 from __future__ import annotations

@@ -75,17 +75,16 @@ class IndexExecutor:
 
         The call must be short: others wait for it.
         """
-        return await self._run(self._short, function, self._limit())
+        return await self._run([self._short], function, self._limit())
 
     async def n_tracks(self) -> int:
         """Return the number of tracks, without waiting for any other call."""
-        return await self._run(self._status, lambda index: index.n_tracks, self._limit())
+        return await self._run([self._status], lambda index: index.n_tracks, self._limit())
 
     async def run_long(self, function: Callable[[Index], T], request: Request) -> T:
         """Call a function that may take long. It is cancelled if the client leaves."""
-        reader = min(self._long, key=lambda reader: reader.n_waiting)
         limit = self._limit()
-        call = asyncio.ensure_future(self._run(reader, function, limit))
+        call = asyncio.ensure_future(self._run(self._long, function, limit))
         leaving = asyncio.ensure_future(_has_left(request))
         try:
             await asyncio.wait({call, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -101,8 +100,11 @@ class IndexExecutor:
         return TimeLimit(self._limits.index_seconds)
 
     async def _run(
-        self, reader: IndexReader, function: Callable[[Index], T], limit: TimeLimit
+        self, readers: list[IndexReader], function: Callable[[Index], T], limit: TimeLimit
     ) -> T:
+        """Call a function with the index of the reader for which the fewest requests wait."""
+        reader = min(readers, key=lambda reader: reader.n_waiting)
+
         def call(opened: Callable[[], Index]) -> T:
             limit.check()
             with limited(limit):
