@@ -150,6 +150,10 @@ class PlaylistBuilder:
         self.vectors.append(vector)
         self.seconds += track.seconds or UNKNOWN_SECONDS
 
+    def has(self, track: Track) -> bool:
+        """Return whether a track is in the playlist, or is one of the excluded tracks."""
+        return bool(self._blocked >> self.rules.of(track).numbers[0] & 1)
+
     def blocked_keys(self) -> list[KeyChange]:
         """Return all blocked keys, like ``changes``."""
         return self.rules.blocked(self._blocked)

@@ -284,17 +284,19 @@ def _extend(
     The cost of a path is the sum of its squared steps (1 - cosine), plus the weighted sum of its
     distances to the points. For the last track of a leg, the step to the goal is added.
     """
+    is_new = [not all(builder.has(track) for _, builder in beam) for track in candidates.tracks]
+    positions = np.flatnonzero(is_new)
     costs = []
     for cost, builder in beam:
         added = (1 - candidates.vectors @ builder.vectors[-1]) ** 2
         for distances in candidates.distances:
             added = added + distances
-        costs.append(cost + added.astype(np.float64))
+        costs.append(cost + added[positions].astype(np.float64))
     options = np.concatenate(costs)
     longer: list[tuple[float, PlaylistBuilder]] = []
     for option in np.argsort(options, kind="stable").tolist():
-        number, position = divmod(option, len(candidates.tracks))
-        builder = beam[number][1]
+        number, column = divmod(option, len(positions))
+        builder, position = beam[number][1], int(positions[column])
         track, vector = candidates.tracks[position], candidates.vectors[position]
         if builder.rejects(track, vector) or track.id in candidates.copies:
             continue
