@@ -13,6 +13,7 @@
     │   └── ModelUnavailable       the model's weights are not on this machine
     ├── MissingExtra               an optional package is not installed
     ├── StorageFull                the disk for temporary files is full
+    ├── TookTooLong                the time limit of a piece of work is over
     └── LibraryError               an index can't do what was asked
         ├── IndexNotFound          there is no index at the location
         ├── IndexUnwritable        the index or its folder can't be opened or written
@@ -145,6 +146,10 @@ class MissingExtra(AudiosearchError):
 
 class StorageFull(AudiosearchError):
     """The disk for temporary files is full."""
+
+
+class TookTooLong(AudiosearchError):
+    """The time limit of a piece of work is over: see `audiosearch.time_limit`."""
 
 
 class LibraryError(AudiosearchError):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audiosearch.library.filters import Filters
     from audiosearch.library.storage import (
         CoordinateStorage,
+        FieldStorage,
         LinkStorage,
         PrintStorage,
         StagingStorage,
@@ -244,6 +245,11 @@ class OpenIndex(Generic[C]):
     links : LinkStorage or None
         Real paths of tracks. None if the backend doesn't keep any; then a file that was replaced
         by a link isn't noticed.
+    fields : FieldStorage or None
+        Some fields of many tracks. If it is None, whole tracks are read.
+    is_current : callable or None
+        Returns whether the location still holds the index that was opened: not if another process
+        has deleted or replaced its files. None if that can't happen.
     """
 
     storage: Storage
@@ -252,6 +258,8 @@ class OpenIndex(Generic[C]):
     coordinates: CoordinateStorage | None = None
     prints: PrintStorage | None = None
     links: LinkStorage | None = None
+    fields: FieldStorage | None = None
+    is_current: Callable[[], bool] | None = None
 
 
 class Backend(Protocol[C]):

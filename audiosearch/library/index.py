@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
@@ -80,6 +81,13 @@ class Index:
     def close(self) -> None:
         """Close the index."""
         self.storage.close()
+
+    def is_current(self) -> bool:
+        """Return whether the location still holds this index.
+
+        It doesn't if another process has deleted or replaced the files since the index was opened.
+        """
+        return self._parts.is_current is None or self._parts.is_current()
 
     @staticmethod
     def exists(location: StrPath) -> bool:
@@ -159,10 +167,21 @@ class Index:
             if self._read_spec().is_compatible(spec):  # unless another process has set a spec
                 self.storage.set_settings(spec.to_settings())
 
-    def _check_spec(self) -> None:
-        """Check that no other process has changed the model since the index was opened."""
-        stored = self._read_spec()
-        if stored != self.spec and not stored.is_compatible(self.spec):
+    def check_spec(self, spec: EmbeddingSpec | None = None) -> None:
+        """Check that no other process has changed the model of the index.
+
+        Parameters
+        ----------
+        spec : EmbeddingSpec, optional
+            The model it had. Default: when the index was opened.
+
+        Raises
+        ------
+        ModelMismatch
+            If the index has another model.
+        """
+        stored, spec = self._read_spec(), spec or self.spec
+        if stored != spec and not stored.is_compatible(spec):
             raise ModelMismatch(
                 f"Another process has changed the model of the index {self.location} to {stored}.",
                 hint="Run the same command again, or restart the server.",
@@ -215,7 +234,7 @@ class Index:
         A new track keeps its own id if no other track has it. See `add`.
         """
         with self.storage.transaction():
-            self._check_spec()
+            self.check_spec()
             return self.storage.put(self._checked(rows))
 
     def _checked(self, rows: Iterable[tuple[Track, Float32]]) -> Iterator[tuple[Track, Float32]]:
@@ -243,8 +262,26 @@ class Index:
     def by_id(self, ids: Sequence[int]) -> dict[int, Track]:
         """Return the tracks with the given ids, by id. Ids of removed tracks are left out."""
         tracks = {track.id: track for track in self.storage.tracks(ids)}
-        self._check_spec()
+        self.check_spec()
         return tracks
+
+    def fields(
+        self, names: Sequence[str], ids: Sequence[int] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return fields of the tracks with the given ids, or of all, in ascending order of id.
+
+        Ids of removed tracks are left out. A folder reads a few fields of many tracks several times
+        faster than whole tracks.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Two or more fields of `Track`.
+        ids : sequence of int, optional
+        """
+        if self._parts.fields is None:
+            return list(map(attrgetter(*names), self.storage.tracks(ids)))
+        return self._parts.fields.fields(names, ids)
 
     def resolve(self, name: str) -> Track | None:
         """Return the track with a name; None if there is none.
@@ -364,7 +401,7 @@ class Index:
         """
         vector_index = self.vector_indexes.vector_index(whiten=whiten)
         if vector_index.dimension != self.spec.dimension:
-            self._check_spec()
+            self.check_spec()
         return vector_index
 
     def search(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -169,6 +169,15 @@ class CoordinateStorage(Protocol):
         bool
             False if another process has replaced the layout; nothing is stored then.
         """
+
+
+class FieldStorage(Protocol):
+    """A fast way to read some fields of many tracks."""
+
+    def fields(
+        self, names: Sequence[str], ids: Sequence[int] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return fields of the tracks with the given ids, or of all, in ascending order of id."""
 
 
 class PrintStorage(Protocol):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from audiosearch import time_limit
 from audiosearch.counting import counted
-from audiosearch.library.track import fold
+from audiosearch.playlists.lookalikes import Lookalikes
+from audiosearch.playlists.rules import EXCLUDED, NOT_AVAILABLE, SAME_RECORDING, Rules
 from audiosearch.search.same_recording import same_recordings
 
 if TYPE_CHECKING:
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
     from audiosearch.library.track import Track
     from audiosearch.playlists.main_artists import MainArtists
     from audiosearch.playlists.request import Constraints, PlaylistOptions
+    from audiosearch.playlists.rules import KeyChange
     from audiosearch.search.same_recording import KnownPrints
     from audiosearch.types import Float32
 
-_NOT_AVAILABLE = "already in the playlist, or a seed that is left out"
 UNKNOWN_SECONDS = 240.0  # duration of a track, if it is unknown
 
 
@@ -42,6 +44,13 @@ class Playlist:
     tracks: list[Track]
     notes: list[str] = field(default_factory=list)
     name: str = ""
+
+
+class _Rejections(NamedTuple):
+    """Rules that tracks broke, by id, linked to earlier ones. Copies of a builder share them."""
+
+    earlier: _Rejections | None
+    rules: dict[int, str]
 
 
 class PlaylistBuilder:
@@ -68,17 +77,15 @@ class PlaylistBuilder:
 
     Attributes
     ----------
+    rules : Rules
     tracks : list of Track
         Tracks so far.
     vectors : list of ndarray of float32, shape (dimension,)
         Their embeddings, of unit length.
     seconds : float
         Playing time so far. A track of unknown duration counts as 4 minutes.
-    rejections : dict of int to str
-        Rule that each rejected track broke last, by id of the track.
-    deferred : list of int
-        Ids of tracks that were rejected only because of the artist gap. The caller may try them
-        again after the next track, and clear the list.
+    changes : list of KeyChange
+        Keys that the last added track has blocked or allowed.
     """
 
     def __init__(
@@ -89,27 +96,29 @@ class PlaylistBuilder:
         *,
         prints: KnownPrints | None = None,
     ) -> None:
-        self._constraints = constraints
-        self._artists = artists
+        self.rules = Rules(constraints, artists)
         self._prints = prints
-        self._excluded_ids = {track.id for track in excluded}
-        self._sound_hashes: set[str] = set()
-        self._artists_and_titles: set[tuple[str, str]] = set()
-        self._n_per_artist: Counter[str] = Counter()
-        self._n_per_album: Counter[tuple[str, str]] = Counter()
-        self._last_position: dict[str, int] = {}  # by artist
+        self._blocked = 0  # one bit for each key, at its number; copying it takes no time
+        self._counts: Counter[int] = Counter()  # tracks by number of the key
+        self._last_position: dict[int, int] = {}  # by number of the artist's key
+        # Shared by copies, like the rules. It numbers tracks like the rule about their ids.
+        self._lookalikes = Lookalikes(has_prints=prints is not None and prints.has_prints)
         self.tracks: list[Track] = []
         self.vectors: list[Float32] = []
         self.seconds = 0.0
-        self.rejections: dict[int, str] = {}
-        self.deferred: list[int] = []
+        self._rejections: _Rejections | None = None
+        self.changes: list[KeyChange] = []
+        for position, rule in enumerate(self.rules.rules):
+            if rule.name == EXCLUDED:
+                self._block(self.rules.number(position, (True, None)))
+        for track in excluded:
+            self._block(self.rules.of(track).numbers[0])
 
     def copy(self) -> PlaylistBuilder:
-        """Return an independent builder with the same tracks."""
+        """Return an independent builder with the same tracks. It takes little time and memory."""
         other = copy(self)
-        for name, value in vars(self).items():
-            if isinstance(value, (list, dict, set)):
-                setattr(other, name, copy(value))
+        for name in ("_counts", "_last_position", "tracks", "vectors"):
+            setattr(other, name, copy(getattr(self, name)))
         return other
 
     def add(self, track: Track, vector: Float32) -> None:
@@ -121,22 +130,47 @@ class PlaylistBuilder:
         vector : ndarray of float32, shape (dimension,)
             Its embedding, of unit length.
         """
-        artist = self._artists.of(track.artist)
-        self._excluded_ids.add(track.id)
-        self.rejections.pop(track.id, None)
-        self._sound_hashes.add(track.sound_hash)
-        self._artists_and_titles.add((fold(track.artist), fold(track.title)))
-        self._n_per_artist[artist] += 1
-        self._n_per_album[self._album_of(track)] += 1
-        self._last_position[artist] = len(self.tracks)
+        self.changes = []
+        keys, numbers, _ = self.rules.of(track)
+        for position, (rule, key, number) in enumerate(
+            zip(self.rules.rules, keys, numbers, strict=True)
+        ):
+            if key is None:
+                continue
+            if rule.most > 1:
+                self._counts[number] += 1
+            if rule.most == 1 or self._counts[number] == rule.most:
+                self._block(number)
+                self.changes.append((position, key, True))
+        if self.rules.gap is not None:
+            self._last_position[numbers[self.rules.gap]] = len(self.tracks)
+            self._end_gap(self.rules.gap)
+        self._lookalikes.of(numbers[0], vector)
         self.tracks.append(track)
         self.vectors.append(vector)
         self.seconds += track.seconds or UNKNOWN_SECONDS
 
-    def _album_of(self, track: Track) -> tuple[str, str]:
-        """Return the artist and the name of a track's album, to tell albums apart."""
-        artist = fold(track.album_artist) or self._artists.of(track.artist)
-        return artist, fold(track.album)
+    def has(self, track: Track) -> bool:
+        """Return whether a track is in the playlist, or is one of the excluded tracks."""
+        return bool(self._blocked >> self.rules.of(track).numbers[0] & 1)
+
+    def blocked_keys(self) -> list[KeyChange]:
+        """Return all blocked keys, like ``changes``."""
+        return self.rules.blocked(self._blocked)
+
+    def _block(self, number: int) -> None:
+        self._blocked |= 1 << number
+
+    def _end_gap(self, gap: int) -> None:
+        """Allow the artist whose last track is now far enough from the next one."""
+        position = len(self.tracks) - self.rules.constraints.artist_gap
+        if position < 0:
+            return
+        keys, numbers, _ = self.rules.of(self.tracks[position])
+        key, number = keys[gap], numbers[gap]
+        if key is not None and self._last_position[number] == position:
+            self._blocked &= ~(1 << number)
+            self.changes.append((gap, key, False))
 
     def rejects(self, track: Track, vector: Float32) -> bool:
         """Return whether a track breaks a rule, and remember that rule.
@@ -148,9 +182,26 @@ class PlaylistBuilder:
             Its embedding, of unit length.
         """
         rule = self._broken_rule(track, vector)
-        if rule not in (None, _NOT_AVAILABLE):
-            self.rejections[track.id] = str(rule)
+        if rule not in (None, NOT_AVAILABLE):
+            self.remember_rejections({track.id: str(rule)})
         return rule is not None
+
+    def remember_rejections(self, rules: dict[int, str]) -> None:
+        """Remember the rules that rejected tracks broke, by id of the track."""
+        self._rejections = _Rejections(self._rejections, rules)
+
+    @property
+    def rejections(self) -> dict[int, str]:
+        """Rule that each rejected track broke last, by id of the track."""
+        chain, current = [], self._rejections
+        while current is not None:
+            chain.append(current.rules)
+            current = current.earlier
+        rules: dict[int, str] = {}
+        for more in reversed(chain):
+            rules.update(more)
+        added = {track.id for track in self.tracks}
+        return {track_id: rule for track_id, rule in rules.items() if track_id not in added}
 
     def length_notes(self, options: PlaylistOptions, other_reason: str) -> list[str]:
         """Return notes on a playlist that is shorter than requested, or of uncertain length.
@@ -183,42 +234,16 @@ class PlaylistBuilder:
 
     def _broken_rule(self, track: Track, vector: Float32) -> str | None:
         """Return the first rule that a track breaks."""
-        artist_and_title = (fold(track.artist), fold(track.title))
-        is_broken = {
-            _NOT_AVAILABLE: track.id in self._excluded_ids,
-            "excluded playlists": track.path in self._constraints.excluded_paths,
-            "same title and artist": bool(track.title and track.artist)
-            and artist_and_title in self._artists_and_titles,
-            **self._broken_limits(track),
-        }
-        rule = next((rule for rule, broken in is_broken.items() if broken), None)
-        if rule is None and self._has_recording(track, vector):
-            return "same recording"
-        return rule
-
-    def _broken_limits(self, track: Track) -> dict[str, bool]:
-        """Return the constraints on the artist and album, and whether a track breaks them."""
-        artist, constraints = self._artists.of(track.artist), self._constraints
-        album = self._album_of(track)
-        is_broken = {}
-        if artist and constraints.max_per_artist is not None:
-            is_reached = self._n_per_artist[artist] >= constraints.max_per_artist
-            is_broken[f"limit of {constraints.max_per_artist} per artist"] = is_reached
-        if album[1] and constraints.max_per_album is not None:
-            is_reached = self._n_per_album[album] >= constraints.max_per_album
-            is_broken[f"limit of {constraints.max_per_album} per album"] = is_reached
-        last = self._last_position.get(artist) if artist else None
-        is_too_soon = last is not None and len(self.tracks) - last <= constraints.artist_gap
-        if is_too_soon and not any(is_broken.values()):
-            self.deferred.append(track.id)
-        is_broken[f"artist gap of {constraints.artist_gap}"] = is_too_soon
-        return is_broken
+        time_limit.check()
+        _, numbers, mask = self.rules.of(track)
+        if self._blocked & mask:
+            rules = zip(self.rules.rules, numbers, strict=True)
+            return next(rule.name for rule, n in rules if n >= 0 and self._blocked >> n & 1)
+        return SAME_RECORDING if self._has_recording(track, vector) else None
 
     def _has_recording(self, track: Track, vector: Float32) -> bool:
         """Return whether a copy of a track's recording is in the playlist."""
-        if track.sound_hash and track.sound_hash in self._sound_hashes:
-            return True
-        if not self.vectors:
+        if not self._lookalikes.of(self.rules.of(track).numbers[0], vector) & self._blocked:
             return False
         cosines = np.asarray(self.vectors) @ vector
         return len(same_recordings(track, self.tracks, cosines, prints=self._prints)) > 0

@@ -5,7 +5,7 @@ The strategies "similar" and "drift" use it with different scores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,11 +14,14 @@ import numpy as np
 from audiosearch.errors import UsageError
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
 from audiosearch.playlists.main_artists import MainArtists
+from audiosearch.playlists.openings import Openings
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 from audiosearch.search.same_recording import KnownPrints, known_copies
 from audiosearch.search.whitening_choice import is_whitening_better
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from audiosearch.library.backend import Candidates, VectorIndex
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
@@ -32,10 +35,10 @@ if TYPE_CHECKING:
 _MIN_CANDIDATES = 400  # number of nearest tracks to choose from, at least
 _CANDIDATES_PER_TRACK = 16  # and at least this many for each requested track
 _GROWTH = 10  # factor for the number of candidates, if too few of them pass the rules
+_BATCH = 32  # candidates that are read at a time
 _NOISE_SCALE = 0.3  # noise of a varied playlist, in standard deviations of the candidates' cosines
 
 
-@dataclass(slots=True)
 class Selection:
     """State of a greedy selection: the candidates, and the tracks chosen so far.
 
@@ -48,23 +51,58 @@ class Selection:
         Tracks chosen so far.
     center : ndarray of float32, shape (dimension,)
         Centroid of the seeds' embeddings, not whitened, of unit length.
-    embedding_cosines : ndarray of float32, shape (n_candidates,)
-        Cosines of the candidates' embeddings, not whitened, to ``center``.
     seed_cosines : ndarray of float, shape (n_candidates,)
         Cosines to the seeds, plus noise for a varied playlist.
-    last_cosines : ndarray of float32, shape (n_candidates,)
-        Cosines to the track chosen last; to the seeds before the first choice.
-    max_cosines : ndarray of float, shape (n_candidates,)
-        Largest cosine to a track chosen after the seeds; -1 if there is none.
     """
 
-    options: PlaylistOptions
-    builder: PlaylistBuilder
-    center: Float32
-    embedding_cosines: Float32
-    seed_cosines: CandidateScores
-    last_cosines: Float32
-    max_cosines: CandidateScores
+    def __init__(
+        self,
+        pool: _Pool,
+        options: PlaylistOptions,
+        *,
+        builder: PlaylistBuilder,
+        centers: tuple[Float32, Float32],
+        rng: np.random.Generator,
+    ) -> None:
+        self.options, self.builder = options, builder
+        self.center, center = centers
+        self._pool = pool
+        self._cosines = self.seed_cosines = pool.vectors @ center
+        if options.vary:
+            scale = _NOISE_SCALE * self._cosines.std()
+            self.seed_cosines = self._cosines + scale * rng.gumbel(size=len(self._cosines))
+        self._chosen: list[int] = []  # positions
+        self._max_cosines = np.full(len(pool.ids), -1.0)
+        self._n_compared = 0  # chosen candidates that ``_max_cosines`` takes account of
+
+    def choose(self, position: int) -> None:
+        """Add a candidate to the chosen ones."""
+        self._chosen.append(position)
+        self.__dict__.pop("last_cosines", None)
+
+    @cached_property
+    def embedding_cosines(self) -> Float32:
+        """Cosines of the candidates' embeddings, not whitened, to ``center``."""
+        return self._pool.embeddings @ self.center
+
+    @cached_property
+    def last_cosines(self) -> Float32:
+        """Cosines to the track chosen last; to the seeds before the first choice."""
+        return self._cosines_to(self._chosen[-1]) if self._chosen else self._cosines
+
+    @property
+    def max_cosines(self) -> CandidateScores:
+        """Largest cosine to a track chosen after the seeds; -1 if there is none."""
+        for position in self._chosen[self._n_compared :]:
+            is_last = position == self._chosen[-1]
+            cosines = self.last_cosines if is_last else self._cosines_to(position)
+            self._max_cosines = np.maximum(self._max_cosines, cosines)
+        self._n_compared = len(self._chosen)
+        return self._max_cosines
+
+    def _cosines_to(self, position: int) -> Float32:
+        cosines: Float32 = self._pool.vectors @ self._pool.vectors[position]
+        return cosines
 
 
 class Score(Protocol):
@@ -154,11 +192,16 @@ class _GreedySelection:
         n_candidates = max(_MIN_CANDIDATES, _CANDIDATES_PER_TRACK * self._options.n_tracks)
         while True:
             builder = self._start.copy()
-            pool = _Pool(
-                self._index, self._vector_index, self._center, n_candidates, self._candidates
+            ids, _ = self._vector_index.search(
+                self._center, n_candidates, candidates=self._candidates
             )
-            self._fill(builder, pool)
-            if self._is_full(builder) or pool.is_complete:
+            is_complete = len(ids) < n_candidates  # there are no more tracks
+            openings = Openings(self._index, builder, ids)
+            if is_complete or self._may_be_enough(builder, openings):
+                self._fill(builder, openings, has_notes=is_complete)
+            elif self._options.vary:
+                self._rng.gumbel(size=len(openings.ids))  # so that the next pool gets other noise
+            if self._is_full(builder) or is_complete:
                 return Playlist(builder.tracks, [*self._notes_on_seeds(), *self._notes(builder)])
             n_candidates *= _GROWTH
 
@@ -167,38 +210,44 @@ class _GreedySelection:
             return builder.seconds >= self._options.seconds
         return len(builder.tracks) >= self._options.n_tracks
 
-    def _fill(self, builder: PlaylistBuilder, pool: _Pool) -> None:
-        embeddings = self._plain_index.vectors_of(pool.ids)
-        selection = self._selection(builder, pool, embeddings)
-        is_open = np.ones(len(pool.tracks), dtype=bool)
-        while not self._is_full(builder) and is_open.any():
-            scores = self._score(selection)
-            best = int(np.argmax(np.where(is_open, scores, -np.inf)))
-            is_open[best] = False
-            if builder.rejects(pool.tracks[best], embeddings[best]):
-                continue
-            builder.add(pool.tracks[best], embeddings[best])
-            selection.last_cosines = pool.vectors @ pool.vectors[best]
-            selection.max_cosines = np.maximum(selection.max_cosines, selection.last_cosines)
-            if builder.deferred:
-                is_open[[pool.positions[i] for i in builder.deferred if i in pool.positions]] = True
-                builder.deferred.clear()
+    def _may_be_enough(self, builder: PlaylistBuilder, openings: Openings) -> bool:
+        """Return False if the limits make it impossible to fill the playlist from a pool."""
+        n_missing = self._options.n_tracks - len(builder.tracks)
+        return self._options.seconds is not None or openings.max_tracks(n_missing) >= n_missing
 
-    def _selection(self, builder: PlaylistBuilder, pool: _Pool, embeddings: Float32) -> Selection:
-        cosines = pool.vectors @ self._center
-        noisy: CandidateScores = cosines
-        if self._options.vary:
-            scale = _NOISE_SCALE * cosines.std()
-            noisy = cosines + scale * self._rng.gumbel(size=len(cosines))
-        return Selection(
-            options=self._options,
-            builder=builder,
-            center=self._plain_center,
-            embedding_cosines=embeddings @ self._plain_center,
-            seed_cosines=noisy,
-            last_cosines=cosines,
-            max_cosines=np.full(len(pool.tracks), -1.0),
-        )
+    def _fill(self, builder: PlaylistBuilder, openings: Openings, *, has_notes: bool) -> None:
+        pool = _Pool(self._index, openings.ids, self._vector_index, self._plain_index)
+        centers = self._plain_center, self._center
+        selection = Selection(pool, self._options, builder=builder, centers=centers, rng=self._rng)
+        while not self._is_full(builder):
+            scores = self._score(selection)
+            choice = self._choice(builder, pool, openings, scores)
+            best = None if choice is None else choice[0]
+            if has_notes:
+                openings.note_passed_over(scores, best)
+            if choice is None:
+                return
+            best, track, embedding = choice
+            builder.add(track, embedding)
+            openings.close(best)
+            openings.update()
+            selection.choose(best)
+
+    @staticmethod
+    def _choice(
+        builder: PlaylistBuilder, pool: _Pool, openings: Openings, scores: CandidateScores
+    ) -> tuple[int, Track, Float32] | None:
+        """Return the best-scoring candidate that passes all rules: position, track, embedding."""
+        while True:
+            best = openings.best(scores)
+            if best is None:
+                return None
+            if not pool.has(best):
+                pool.load([best, *openings.next_best(scores, _BATCH)])
+            track, embedding = pool.candidate(best)
+            if track is not None and not builder.rejects(track, embedding):
+                return best, track, embedding
+            openings.close(best)
 
     def _notes_on_seeds(self) -> list[str]:
         n_excluded = self._n_excluded_seeds
@@ -229,20 +278,49 @@ def _without_copies(tracks: list[Track], copies: dict[int, list[Track]]) -> list
 
 
 class _Pool:
-    """Candidates: the tracks nearest to the seeds, with their plain or whitened vectors."""
+    """Candidates: the tracks nearest to the seeds, with their plain or whitened vectors.
+
+    Tracks and embeddings are read when they are needed. A playlist uses few of its candidates.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, shape (n_candidates,)
+    vectors : ndarray of float32, shape (n_candidates, dimension)
+    """
 
     def __init__(
         self,
         index: Index,
+        ids: Int64,
         vector_index: VectorIndex[Candidates],
-        center: Float32,
-        n_tracks: int,
-        candidates: Candidates | None,
+        plain_index: VectorIndex[Candidates],
     ) -> None:
-        ids, _ = vector_index.search(center, n_tracks, candidates=candidates)
-        self.is_complete = len(ids) < n_tracks  # there are no more tracks
-        tracks = index.by_id(ids.tolist())
-        self.ids: Int64 = np.array([i for i in ids.tolist() if i in tracks], dtype=np.int64)
-        self.tracks = [tracks[i] for i in self.ids.tolist()]
-        self.positions = {i: position for position, i in enumerate(self.ids.tolist())}
-        self.vectors = vector_index.vectors_of(self.ids)
+        self._index, self._plain_index = index, plain_index
+        self._is_whitened = vector_index is not plain_index
+        self._loaded: dict[int, tuple[Track | None, Float32]] = {}  # by position
+        self.ids = ids
+        self.vectors = vector_index.vectors_of(ids)
+
+    @cached_property
+    def embeddings(self) -> Float32:
+        """Embeddings, not whitened: float32, shape (n_candidates, dimension)."""
+        return self._plain_index.vectors_of(self.ids) if self._is_whitened else self.vectors
+
+    def has(self, position: int) -> bool:
+        """Return whether a candidate was read."""
+        return position in self._loaded
+
+    def load(self, positions: Iterable[int]) -> None:
+        """Read candidates."""
+        positions = [n for n in dict.fromkeys(positions) if n not in self._loaded]
+        ids = self.ids[positions]
+        tracks = self._index.by_id(ids.tolist())
+        vectors = (
+            self._plain_index.vectors_of(ids) if self._is_whitened else self.vectors[positions]
+        )
+        for n, track_id, vector in zip(positions, ids.tolist(), vectors, strict=True):
+            self._loaded[n] = tracks.get(track_id), vector
+
+    def candidate(self, position: int) -> tuple[Track | None, Float32]:
+        """Return a candidate that was read, with its embedding; None if it was removed."""
+        return self._loaded[position]

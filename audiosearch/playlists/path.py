@@ -197,10 +197,10 @@ def _great_circle(start: Float32, goal: Float32, n_points: int) -> Float32:
 class _Candidates(NamedTuple):
     """Tracks that are tried at one point of a path."""
 
-    ids: Int64  # shape (n_candidates,)
-    tracks: dict[int, Track]  # by id; without tracks that another process has just removed
+    tracks: list[Track]  # n_candidates
     vectors: Float32  # shape (n_candidates, dimension), unit length
-    point_cosines: Float32  # shape (n_candidates,), to the point
+    distances: list[Float32]  # shape (n_candidates,), to the point and to the goal, weighted
+    copies: set[int]  # ids of the candidates that are copies of waypoints
 
 
 class _BeamSearch:
@@ -221,6 +221,8 @@ class _BeamSearch:
         self._waypoints = PlaylistBuilder(Constraints(), artists, prints=prints)  # rejects copies
         for track, vector in zip(waypoints, vectors, strict=True):
             self._waypoints.add(track, vector)
+        self._known: dict[int, Track] = {}  # tracks that were near earlier points, by id
+        self._copies: set[int] = set()  # ids of those that are copies of waypoints
 
     def search_leg(
         self, builder: PlaylistBuilder, points: Float32, goal: Float32
@@ -238,54 +240,69 @@ class _BeamSearch:
         """
         beam = [(0.0, builder)]
         for number, point in enumerate(points, start=1):
-            candidates = self._candidates_near(point)
-            if not len(candidates.ids):
+            candidates = self._candidates_near(point, goal if number == len(points) else None)
+            if not candidates.tracks:
                 break
             # If every longer path breaks a rule, the point is skipped.
-            beam = self._extend(beam, candidates, goal if number == len(points) else None) or beam
+            beam = _extend(beam, candidates) or beam
         return beam[0][1]
 
-    def _candidates_near(self, point: Float32) -> _Candidates:
+    def _candidates_near(self, point: Float32, goal: Float32 | None) -> _Candidates:
+        """Return the tracks near a point. The last one of a leg should be near the goal, too."""
         ids, cosines = self._vector_index.search(
             point,
             _CANDIDATES_PER_POINT,
             candidates=self._candidates,
             exclude_ids=self._waypoint_ids,
         )
-        tracks, vectors = self._index.by_id(ids.tolist()), self._vector_index.vectors_of(ids)
-        return _Candidates(ids, tracks, vectors, cosines)
+        vectors = self._vector_index.vectors_of(ids)
+        self._read(ids, vectors)
+        distances = [_PACE_WEIGHT * (1 - cosines)]
+        if goal is not None:
+            distances.append((1 - vectors @ goal) ** 2)
+        # Another process may have removed a track since the search.
+        kept = np.flatnonzero([i in self._known for i in ids.tolist()])
+        tracks = [self._known[i] for i in ids[kept].tolist()]
+        return _Candidates(tracks, vectors[kept], [d[kept] for d in distances], self._copies)
 
-    def _extend(
-        self,
-        beam: list[tuple[float, PlaylistBuilder]],
-        candidates: _Candidates,
-        goal: Float32 | None,
-    ) -> list[tuple[float, PlaylistBuilder]]:
-        """Return the cheapest paths that are one track longer, each with its cost, cheapest first.
+    def _read(self, ids: Int64, vectors: Float32) -> None:
+        pairs = zip(ids.tolist(), vectors, strict=True)
+        new = {i: vector for i, vector in pairs if i not in self._known}
+        if not new:
+            return
+        for i, track in self._index.by_id(list(new)).items():
+            self._known[i] = track
+            if self._waypoints.rejects(track, new[i]):
+                self._copies.add(i)
 
-        The cost of a path is the sum of its squared steps (1 - cosine), plus the weighted sum of
-        its distances to the points. For the last track of a leg, the step to the goal is added.
-        """
-        options = []
-        for cost, builder in beam:
-            steps = candidates.vectors @ builder.vectors[-1]
-            added = (1 - steps) ** 2 + _PACE_WEIGHT * (1 - candidates.point_cosines)
-            if goal is not None:
-                added = added + (1 - candidates.vectors @ goal) ** 2
-            positions = enumerate(added.tolist())
-            options += [(cost + step, builder, position) for position, step in positions]
-        options.sort(key=lambda option: option[0])
-        longer: list[tuple[float, PlaylistBuilder]] = []
-        for total, builder, position in options:
-            track = candidates.tracks.get(int(candidates.ids[position]))
-            vector = candidates.vectors[position]
-            if track is None or builder.rejects(track, vector):
-                continue
-            if self._waypoints.rejects(track, vector):
-                continue
-            extended = builder.copy()
-            extended.add(track, vector)
-            longer.append((total, extended))
-            if len(longer) == _BEAM_WIDTH:
-                break
-        return longer
+
+def _extend(
+    beam: list[tuple[float, PlaylistBuilder]], candidates: _Candidates
+) -> list[tuple[float, PlaylistBuilder]]:
+    """Return the cheapest paths that are one track longer, each with its cost, cheapest first.
+
+    The cost of a path is the sum of its squared steps (1 - cosine), plus the weighted sum of its
+    distances to the points. For the last track of a leg, the step to the goal is added.
+    """
+    is_new = [not all(builder.has(track) for _, builder in beam) for track in candidates.tracks]
+    positions = np.flatnonzero(is_new)
+    costs = []
+    for cost, builder in beam:
+        added = (1 - candidates.vectors @ builder.vectors[-1]) ** 2
+        for distances in candidates.distances:
+            added = added + distances
+        costs.append(cost + added[positions].astype(np.float64))
+    options = np.concatenate(costs)
+    longer: list[tuple[float, PlaylistBuilder]] = []
+    for option in np.argsort(options, kind="stable").tolist():
+        number, column = divmod(option, len(positions))
+        builder, position = beam[number][1], int(positions[column])
+        track, vector = candidates.tracks[position], candidates.vectors[position]
+        if builder.rejects(track, vector) or track.id in candidates.copies:
+            continue
+        extended = builder.copy()
+        extended.add(track, vector)
+        longer.append((float(options[option]), extended))
+        if len(longer) == _BEAM_WIDTH:
+            break
+    return longer

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch import time_limit
 from audiosearch.search.same_recording import KnownPrints, same_recordings
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _first_copies(index: Index, ids: Int64, originals: Sequence[Track]) -> list[
     prints = KnownPrints(index)
     positions = []
     for position, (track_id, vector) in enumerate(zip(ids.tolist(), plain_vectors, strict=True)):
+        time_limit.check()
         track = tracks.get(track_id)
         if track is None:  # another process has removed it since the search
             continue

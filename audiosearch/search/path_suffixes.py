@@ -10,6 +10,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from audiosearch import time_limit
 from audiosearch.normal_form import normal_form
 from audiosearch.paths import is_url
 
@@ -73,6 +74,7 @@ class PathSuffixes:
         """Find the longest known suffix: its number of parts, and of tracks, and some of these."""
 
         def rows_of(length: int) -> tuple[int, int]:
+            time_limit.check()
             folded = _folded(_key(parts[-length:]))
             start = bisect_left(self._rows, folded, key=itemgetter(0))
             end = bisect_left(self._rows, folded + "\U0010ffff", lo=start, key=itemgetter(0))

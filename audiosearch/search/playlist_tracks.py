@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from audiosearch import time_limit
 from audiosearch.normal_form import normal_form
 from audiosearch.paths import is_url
 from audiosearch.playlist_files.text import readable
@@ -70,6 +71,7 @@ class PlaylistTracks:
         distinct = list(dict.fromkeys(path for candidates in paths for path in candidates))
         stored = self._tracks_at(self._index.storage.sizes_and_times(distinct))
         for entry, candidates in zip(playlist, paths, strict=True):
+            time_limit.check()
             match = self._exact(candidates, stored, on_disk=playlist.folder is not None)
             if match.track is None and not (with_files and match.file):
                 match = self._by_suffix(entry, with_files=with_files)
@@ -82,7 +84,8 @@ class PlaylistTracks:
     def _tracks_at(self, paths: Collection[str]) -> dict[str, Track]:
         """Return the tracks with the given paths, by path."""
         if len(paths) * _LOOKUP_COST > self._index.n_tracks:
-            return {track.path: track for track in self._index if track.path in paths}
+            wanted = frozenset(paths)
+            return {track.path: track for track in self._index if track.path in wanted}
         tracks = map(self._index.storage.track_at, paths)
         return {track.path: track for track in tracks if track is not None}
 

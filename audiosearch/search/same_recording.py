@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from audiosearch import time_limit
 from audiosearch.defaults import DUPLICATE_THRESHOLD
 from audiosearch.search.copy_candidates import MIN_COSINE, copy_candidates
 from audiosearch.search.print_match import Relation, compare
@@ -100,10 +101,13 @@ def same_recordings(
     if prints is not None and not prints.has_prints:
         prints = None
     near: Int64 = np.flatnonzero(cosines >= (SAME_COSINE if prints is None else MIN_COSINE))
+    if not len(near):
+        return near
     seconds = np.array([others[position].seconds for position in near.tolist()])
     is_same = _is_same_by_embedding(track.seconds, seconds, cosines[near])
     if prints is not None:
         for number in copy_candidates(track.seconds, seconds, cosines[near]).tolist():
+            time_limit.check()
             by_print = prints.is_same(track, others[near[number]])
             is_same[number] = is_same[number] if by_print is None else by_print
     return near[is_same]
@@ -121,10 +125,13 @@ def known_copies(index: Index, tracks: Sequence[Track]) -> dict[int, list[Track]
     found = vector_index.search_batch(
         vector_index.vectors_of(ids), [_N_NEIGHBORS] * len(ids), [[i] for i in ids.tolist()]
     )
+    min_cosine = MIN_COSINE if prints.has_prints else SAME_COSINE
+    found = [(ids[cosines >= min_cosine], cosines[cosines >= min_cosine]) for ids, cosines in found]
     near = index.by_id(list({*chain.from_iterable(ids.tolist() for ids, _ in found)}))
     same_sound = index.tracks_of({track.sound_hash for track in tracks} - {""})
     copies: dict[int, list[Track]] = {}
     for track, (near_ids, cosines) in zip(tracks, found, strict=True):
+        time_limit.check()
         is_known = np.array([i in near for i in near_ids.tolist()], dtype=bool)
         others = [near[i] for i in near_ids[is_known].tolist()]
         same = same_recordings(track, others, cosines[is_known], prints=prints).tolist()

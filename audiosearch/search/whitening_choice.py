@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from audiosearch import time_limit
 from audiosearch.errors import LibraryError
 from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.whitening import min_tracks_to_whiten
@@ -49,7 +50,8 @@ def is_whitening_better(index: Index) -> bool:
     kept_version, _, kept = index.storage.settings().get(SETTING, "").rpartition(" ")
     if kept_version == version:
         return kept == _WHITENED
-    measured = _measure(index) if n_needed <= _SAMPLE_TRACKS else None
+    with time_limit.limited(None):
+        measured = _measure(index) if n_needed <= _SAMPLE_TRACKS else None
     is_better = _has_ability(index) if measured is None else measured
     with contextlib.suppress(LibraryError):  # the index may be read-only
         choice = _WHITENED if is_better else _PLAIN

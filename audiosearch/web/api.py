@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +28,6 @@ from audiosearch.embedding.embedder import Embedding
 from audiosearch.library.index import Index, Track
 from audiosearch.playlist_files import (
     Entry,
-    PlaylistFile,
     PlaylistFormat,
     parse_playlist,
     playlist_text,
@@ -38,6 +36,7 @@ from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, Playli
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.search.query import SearchOptions, SearchResult
 from audiosearch.web import schemas
+from audiosearch.web.clients import unless_left
 from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.index_executor import IndexExecutor
@@ -48,7 +47,7 @@ from audiosearch.web.ranges import is_range
 from audiosearch.web.routes import Route
 from audiosearch.web.security import error_response
 from audiosearch.web.track_files import TrackFileResponse
-from audiosearch.web.uploads import UploadRoute, unless_left
+from audiosearch.web.uploads import UploadRoute
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem}
@@ -95,9 +94,9 @@ TrackId = schemas.TrackId
 @router.get("/health")
 async def health(shared: Shared) -> schemas.Health:
     """Return the server's status, and facts about the index that it serves."""
-    tracks, model = await shared.index.run(lambda i: (i.totals().tracks, i.spec.model))
-    library = shared.index.name
-    return schemas.Health(version=__version__, model=model, tracks=tracks, library=library)
+    index = shared.index
+    tracks, model = await index.n_tracks(), index.spec.model
+    return schemas.Health(version=__version__, model=model, tracks=tracks, library=index.name)
 
 
 @router.get("/defaults")
@@ -109,8 +108,8 @@ async def shared_defaults() -> schemas.Defaults:
 @uploads.post("/embed")
 async def embed(shared: Shared, request: Request, file: Upload) -> schemas.EmbedResponse:
     """Return the embedding of a file: a vector of unit length."""
-    embedding = await unless_left(request.receive, shared.embedding.embed(file.file))
     model = await shared.index.run(lambda index: index.spec.model)
+    embedding = await unless_left(request.receive, shared.embedding.embed(file.file))
     return schemas.EmbedResponse(model=model, embedding=embedding.vector.tolist())
 
 
@@ -143,6 +142,7 @@ router.include_router(uploads)
 @router.get("/tracks")
 async def tracks(
     shared: Shared,
+    request: Request,
     words: Annotated[
         str, Query(max_length=defaults.MAX_WORDS_LENGTH, description="Words in tags or path.")
     ] = "",
@@ -151,15 +151,17 @@ async def tracks(
 ) -> schemas.Tracks:
     """List the tracks whose tags or path match the words, best first; by default all, by id."""
 
-    def find(index: Index) -> schemas.Tracks:
-        total = None if words.strip() else index.n_tracks
-        if words.strip():
-            batch = index.search_text(words.replace("\0", " "), limit=limit, offset=offset)
-        else:
-            batch = index.storage.list_tracks(limit=limit, offset=offset)
-        return schemas.Tracks(tracks=[schemas.Track.of(track) for track in batch], total=total)
+    def page(index: Index) -> tuple[list[Track], int | None]:
+        return index.storage.list_tracks(limit=limit, offset=offset), index.n_tracks
 
-    return await shared.index.run(find)
+    def matches(index: Index) -> tuple[list[Track], int | None]:
+        return index.search_text(words.replace("\0", " "), limit=limit, offset=offset), None
+
+    if words.strip():
+        batch, total = await shared.index.run_long(matches, request)
+    else:
+        batch, total = await shared.index.run(page)
+    return schemas.Tracks(tracks=[schemas.Track.of(track) for track in batch], total=total)
 
 
 @router.get("/tracks/{track_id}")
@@ -217,7 +219,9 @@ async def cover(shared: Shared, track_id: TrackId) -> Response:
 
 
 @router.post("/playlist")
-async def playlist(shared: Shared, params: schemas.PlaylistParams) -> schemas.Playlist:
+async def playlist(
+    shared: Shared, request: Request, params: schemas.PlaylistParams
+) -> schemas.Playlist:
     """Make a playlist of similar tracks, or of tracks that lead from one to another."""
     options = PlaylistOptions(
         n_tracks=params.n,
@@ -229,7 +233,6 @@ async def playlist(shared: Shared, params: schemas.PlaylistParams) -> schemas.Pl
         random_seed=params.random_seed,
         whiten=params.whiten,
     )
-    excluded = await asyncio.to_thread(_parsed, params.exclude_playlists)
     limits = (params.max_per_artist, params.max_per_album, params.artist_gap)
     filters = params.only.filters(params.unless)
 
@@ -237,7 +240,9 @@ async def playlist(shared: Shared, params: schemas.PlaylistParams) -> schemas.Pl
         def paths(ids: list[int]) -> tuple[str, ...]:
             return tuple(track.path for track in tracks_of(index, ids))
 
-        request = PlaylistRequest(
+        files = params.exclude_playlists
+        excluded = tuple(parse_playlist(file.content, file.name) for file in files)
+        playlist_request = PlaylistRequest(
             seeds=paths(list(dict.fromkeys(params.tracks))),
             destination=None if params.to is None else paths([params.to])[0],
             waypoints=paths(params.via),
@@ -247,9 +252,9 @@ async def playlist(shared: Shared, params: schemas.PlaylistParams) -> schemas.Pl
             filters=filters,
             excluded_playlists=excluded,
         )
-        return make_playlist(index, request)
+        return make_playlist(index, playlist_request)
 
-    result = await shared.index.run(make)
+    result = await shared.index.run_long(make, request)
     return schemas.Playlist(
         name=result.name,
         tracks=[schemas.Track.of(track) for track in result.tracks],
@@ -280,10 +285,6 @@ async def sound_map(shared: Shared) -> Response:
     """Return each track's position on the map, its tags and its nearest neighbors."""
     current = await shared.maps.current()
     return Response(current.json, media_type="application/json")
-
-
-def _parsed(files: list[schemas.PlaylistFile]) -> tuple[PlaylistFile, ...]:
-    return tuple(parse_playlist(file.content, file.name) for file in files)
 
 
 def tracks_of(index: Index, ids: list[int]) -> list[Track]:

@@ -87,7 +87,7 @@ def create_app(
             "Accepting any host name requires an API key.", hint="Set api_key or hosts."
         )
     limits = limits or Limits()
-    executor = IndexExecutor(location)
+    executor = IndexExecutor(location, limits)
     try:
         spec = executor.spec
         model = registry.by_digest(spec.model, spec.weights_digest)

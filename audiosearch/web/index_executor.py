@@ -1,36 +1,45 @@
-"""One index shared by many requests, used on a thread of its own."""
+"""One index shared by many requests: short ones are batched, and long ones don't hold them up."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
 
 from audiosearch.errors import AudiosearchError
-from audiosearch.library.index import Index
+from audiosearch.library.backend import display_location
+from audiosearch.time_limit import TimeLimit, limited
+from audiosearch.web.clients import unless_left
+from audiosearch.web.index_reader import IndexReader
+from audiosearch.web.security import Limits, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from starlette.requests import Request
+
+    from audiosearch.library.index import Index
     from audiosearch.types import StrPath
 
 R = TypeVar("R")
 T = TypeVar("T")
 
 _MAX_BATCH = 32  # requests; a larger batch would delay the first ones
+_LONG_READERS = 2  # so that one long request doesn't hold up all others
 
 
 class IndexExecutor:
-    """An index that is opened once and used on one thread.
+    """An index that is opened by a few threads, which share the mapped file of its vectors.
 
     Parameters
     ----------
     location : str or path-like
         Folder or address of the index.
+    limits : Limits, optional
 
     Attributes
     ----------
@@ -45,16 +54,67 @@ class IndexExecutor:
         If the index doesn't exist or can't be opened.
     """
 
-    def __init__(self, location: StrPath) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")
-        self._index = self._thread.submit(Index, location).result()
-        self.spec = self._index.spec
-        self.name = blake3(os.fsencode(self._index.location)).hexdigest(length=8)
+    def __init__(self, location: StrPath, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._short = IndexReader(location, "index")
+        self._readers = [self._short]
+        try:
+            self.spec = self._short.submit(lambda opened: opened().spec).result()
+        except BaseException:
+            self.close()
+            raise
+        # It never waits for FAISS, whose index takes long to be brought up to date.
+        self._status = IndexReader(location, "status", spec=self.spec)
+        names = (f"long-{number}" for number in range(_LONG_READERS))
+        self._long = [IndexReader(location, name, spec=self.spec) for name in names]
+        self._readers += [self._status, *self._long]
+        self.name = blake3(os.fsencode(display_location(location))).hexdigest(length=8)
 
     async def run(self, function: Callable[[Index], T]) -> T:
-        """Call a function with the index once earlier calls are done, and return its result."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, function, self._index)
+        """Call a function with the index once earlier calls are done, and return its result.
+
+        The call must be short: others wait for it.
+        """
+        return await self._run([self._short], function, self._limit())
+
+    async def n_tracks(self) -> int:
+        """Return the number of tracks, without waiting for any other call."""
+        return await self._run([self._status], lambda index: index.n_tracks, self._limit())
+
+    async def run_long(self, function: Callable[[Index], T], request: Request) -> T:
+        """Call a function that may take long. It is cancelled if the client leaves."""
+        limit = self._limit()
+        try:
+            return await unless_left(request.receive, self._run(self._long, function, limit))
+        finally:
+            limit.cancel()
+
+    def _limit(self) -> TimeLimit:
+        return TimeLimit(self._limits.index_seconds)
+
+    async def _run(
+        self, readers: list[IndexReader], function: Callable[[Index], T], limit: TimeLimit
+    ) -> T:
+        """Call a function with the index of the reader for which the fewest requests wait."""
+        reader = min(readers, key=lambda reader: reader.n_waiting)
+
+        def call(opened: Callable[[], Index]) -> T:
+            limit.check()
+            with limited(limit):
+                return function(opened())
+
+        return await self._counted(reader, lambda: reader.submit(call))
+
+    async def _counted(self, reader: IndexReader, submit: Callable[[], Future[T]]) -> T:
+        """Submit a call, unless too many wait already, and return its result."""
+        most = self._limits.waiting_long if reader in self._long else self._limits.waiting_short
+        if reader.n_waiting >= most:
+            raise unavailable("Too many requests wait for the index.")
+        reader.n_waiting += 1
+        try:
+            return await asyncio.wrap_future(submit())
+        finally:
+            reader.n_waiting -= 1
 
     def batched(
         self, run_batch: Callable[[Index, list[R]], list[T | AudiosearchError]]
@@ -69,20 +129,21 @@ class IndexExecutor:
         run_batch : callable
             Takes the index and requests. Returns a result or an error for each, in their order.
         """
-        waiting: deque[tuple[R, Future[T]]] = deque()
+        waiting: deque[tuple[R, Future[T], TimeLimit]] = deque()
 
-        def answer_batch(index: Index) -> None:
+        def answer_batch(opened: Callable[[], Index]) -> None:
             oldest = [waiting.popleft() for _ in range(min(len(waiting), _MAX_BATCH))]
             batch = [one for one in oldest if one[1].set_running_or_notify_cancel()]
             if not batch:  # an earlier batch answered them, or they were cancelled
                 return
             try:
-                results = run_batch(index, [request for request, _ in batch])
+                with limited(batch[-1][2]):
+                    results = run_batch(opened(), [request for request, *_ in batch])
             except BaseException as exc:
-                for _, future in batch:
+                for _, future, _ in batch:
                     future.set_exception(exc)
                 raise
-            for (_, future), result in zip(batch, results, strict=True):
+            for (_, future, _), result in zip(batch, results, strict=True):
                 if isinstance(result, AudiosearchError):
                     future.set_exception(result)
                 else:
@@ -90,13 +151,17 @@ class IndexExecutor:
 
         async def answer(request: R) -> T:
             future: Future[T] = Future()
-            waiting.append((request, future))
-            self._thread.submit(answer_batch, self._index)
-            return await asyncio.wrap_future(future)
+
+            def submit() -> Future[T]:
+                waiting.append((request, future, self._limit()))
+                self._short.submit(answer_batch)
+                return future
+
+            return await self._counted(self._short, submit)
 
         return answer
 
     def close(self) -> None:
         """Finish the waiting calls, then close the index."""
-        self._thread.submit(self._index.close).result()
-        self._thread.shutdown()
+        for reader in self._readers:
+            reader.close()

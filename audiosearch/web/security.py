@@ -70,6 +70,11 @@ class Limits:
         Time for which a client may read nothing of its response.
     connections : int
         Number of open connections. There are fewer if the process may open few files.
+    index_seconds : float
+        Time for the work on the index, and for waiting for it.
+    waiting_short, waiting_long : int
+        Number of requests that wait for each thread of short work on the index, such as queries,
+        and of long work, such as playlists.
     """
 
     header_bytes: int = 32 * 2**10
@@ -83,6 +88,9 @@ class Limits:
     waiting_uploads: int = 256
     unread_seconds: float = 300.0
     connections: int = 512
+    index_seconds: float = 30.0
+    waiting_short: int = 1_000
+    waiting_long: int = 32
 
 
 class RequestError(HTTPException):

@@ -1,8 +1,7 @@
-"""Requests with files: the disk may be full, and their work is canceled if the client leaves."""
+"""Requests with files, for which the disk may be too full."""
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,14 +9,12 @@ from starlette.exceptions import HTTPException
 
 from audiosearch.errors import StorageFull
 from audiosearch.web.routes import Route
-from audiosearch.web.security import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Receive
 
 T = TypeVar("T")
 
@@ -44,35 +41,3 @@ class UploadRoute(Route):
                 raise
 
         return handle_upload
-
-
-async def unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of work for a client, and cancel the work if the client leaves.
-
-    Parameters
-    ----------
-    receive : callable
-        The `receive` of a request whose body has been read.
-    work : coroutine
-
-    Raises
-    ------
-    RequestError
-        If the client has left. Nobody receives this response.
-    """
-    task = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnect(receive))
-    try:
-        await asyncio.wait([task, leaving], return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise RequestError(499, "The client has left.", "Send the request again.")
-        return task.result()
-    finally:
-        leaving.cancel()
-        task.cancel()
-        await asyncio.wait([task, leaving])
-
-
-async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -89,8 +89,12 @@ class PersistentFaissIndex(FaissIndex):
         self.config = configured
         if not is_same:  # another process has changed the type
             self._read()
-        if self.faiss is not None and self.revision == self._database.revision():
+        if self._is_current():
             return
+        if self.faiss is not None and self._path.exists():
+            self._read_newer()  # another process or thread may have brought the file up to date
+            if self._is_current():
+                return
         settings = {}
         with self._database.snapshot():
             if self.faiss is None or self._must_rebuild():
@@ -106,6 +110,17 @@ class PersistentFaissIndex(FaissIndex):
         # On a full or read-only disk, the next process does the same work again.
         with contextlib.suppress(OSError, RuntimeError, IndexUnwritable):
             self._write(configured, settings)
+            self._read_newer()  # all threads and processes share the memory of the mapped file
+
+    def _is_current(self) -> bool:
+        return self.faiss is not None and self.revision == self._database.revision()
+
+    def _read_newer(self) -> None:
+        """Read the index from the file, unless the file is invalid or older."""
+        kept = self.faiss, self.revision, self._mapped
+        self._read()
+        if self.faiss is None or self.revision < kept[1]:
+            self.faiss, self.revision, self._mapped = kept
 
     def _write(self, configured: IndexConfig, settings: dict[str, str]) -> None:
         """Write the file, unless another process has just changed the configured type."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch import time_limit
 from audiosearch.errors import IndexUnwritable
 from audiosearch.library.filters import EVERYTHING
 
@@ -46,12 +47,13 @@ class VectorIndexes:
         """
         from audiosearch.library.faiss.persistent_index import PersistentFaissIndex
 
-        if whiten in self._open:
-            self._open[whiten].refresh()
-        else:
-            self._open[whiten] = PersistentFaissIndex(
-                self._database, self._directory, whiten=whiten
-            )
+        with time_limit.limited(None):
+            if whiten in self._open:
+                self._open[whiten].refresh()
+            else:
+                self._open[whiten] = PersistentFaissIndex(
+                    self._database, self._directory, whiten=whiten
+                )
         return self._open[whiten]
 
     def candidates(

@@ -78,6 +78,8 @@ class FolderBackend:
             coordinates=CoordinateTable(catalog),
             prints=PrintTable(catalog),
             links=catalog,
+            fields=catalog,
+            is_current=catalog.is_current,
         )
 
     def recover(self, location: str, spec: EmbeddingSpec | None) -> RecoveryReport:

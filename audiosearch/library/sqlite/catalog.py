@@ -111,6 +111,26 @@ class Catalog(VectorTable):
             return
         yield from self._tracks_with(["id"], sorted(ids))
 
+    def fields(
+        self, names: Sequence[str], ids: Sequence[int] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return fields of the tracks with the given ids, or of all, in ascending order of id.
+
+        That is several times faster than reading whole tracks.
+        """
+        sql = f"SELECT {', '.join(names)} FROM tracks {{}} ORDER BY id"
+        rows: list[tuple[Any, ...]] = []
+        with self.errors():
+            if ids is None:
+                rows = self.db.execute(sql.format("")).fetchall()
+            for batch in batches(sorted(ids or ())):
+                where = f"WHERE id IN ({', '.join('?' * len(batch))})"
+                rows += self.db.execute(sql.format(where), batch).fetchall()
+        if "path" not in names:
+            return rows
+        n = names.index("path")
+        return [(*row[:n], os.fsdecode(row[n]), *row[n + 1 :]) for row in rows]
+
     def track_at(self, path: str) -> Track | None:
         """Return the track with exactly this path; None if there is none."""
         return next(self.tracks_where("path = ?", [os.fsencode(path)]), None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlite_utils
 
+from audiosearch import time_limit
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, NewerIndex
 from audiosearch.library.sqlite.migrations import LAST_TABLE, migrations, unknown_migrations
 from audiosearch.library.sqlite.write_ahead_log import has_log, log_path, log_problem
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 FILE_NAME = "audiosearch.db"
 _BUSY_SECONDS = 60
 _MAX_FIRST_COUNT = 2**30  # of the transactions; SQLite keeps the count in 32 bits
+
+#: Instructions of SQLite's virtual machine that run between two checks of the time limit.
+INSTRUCTIONS_PER_CHECK = 10_000
 
 
 def exists(directory: Path) -> bool:
@@ -94,6 +98,7 @@ class Database:
             directory.mkdir(parents=True, exist_ok=True)
             self.db = sqlite_utils.Database(_connect(self.path))
             try:
+                self._file = _file_id(self.path)
                 self._create(settings or {})
             except BaseException:
                 self.db.close()
@@ -134,12 +139,17 @@ class Database:
         """Close the database."""
         self.db.close()
 
+    def is_current(self) -> bool:
+        """Return whether the file is still there, and no other file has taken its place."""
+        return self._file == _file_id(self.path)
+
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
         """Raise errors of SQLite and of the file system as errors with a hint."""
         try:
             yield
         except (sqlite3.OperationalError, OSError) as exc:
+            time_limit.check()  # it interrupts SQLite: see `_connect`
             if str(exc).startswith("no such"):
                 raise self._damaged(exc) from exc
             if _closed_path(self.path):
@@ -235,6 +245,15 @@ class Database:
         return sum(p.stat().st_size for p in (self.path, log_path(self.path)) if p.exists())
 
 
+def _file_id(path: Path) -> tuple[int, int] | None:
+    """Return numbers that no other file has while this one is open; None if there is no file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _closed_path(path: Path) -> Path | None:
     """Return the first folder or file of the database that can't be opened; None if all can."""
     files = [path, *(path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm"))]
@@ -268,6 +287,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         # In a read-only folder, SQLite can open a database only if no process writes to it.
         uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
         connection = sqlite3.connect(uri, uri=True)
+    connection.set_progress_handler(time_limit.is_over, INSTRUCTIONS_PER_CHECK)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection

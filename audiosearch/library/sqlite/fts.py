@@ -11,7 +11,9 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
+from audiosearch import time_limit
 from audiosearch.errors import LibraryError
+from audiosearch.library.sqlite.database import INSTRUCTIONS_PER_CHECK
 from audiosearch.library.track import fold
 
 if TYPE_CHECKING:
@@ -56,7 +58,10 @@ def search_text(
         return []
     query = " ".join(f'"{word}" *' for word in quoted)
     sql = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank, rowid LIMIT ? OFFSET ?"
-    with contextlib.closing(_open_current(database, directory / FILE_NAME)) as texts:
+    with time_limit.limited(None):
+        texts = _open_current(database, directory / FILE_NAME)
+    texts.set_progress_handler(time_limit.is_over, INSTRUCTIONS_PER_CHECK)
+    with contextlib.closing(texts), database.errors():
         return [row[0] for row in texts.execute(sql, [query, limit, offset])]
 
 

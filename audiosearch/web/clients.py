@@ -1,0 +1,47 @@
+"""Clients that leave before their request is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from audiosearch.web.security import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from starlette.types import Receive
+
+T = TypeVar("T")
+
+
+async def unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of work for a client, and cancel the work if the client leaves.
+
+    Parameters
+    ----------
+    receive : callable
+        The `receive` of a request whose body has been read.
+    work : coroutine
+
+    Raises
+    ------
+    RequestError
+        If the client has left. Nobody receives this response.
+    """
+    task = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait([task, leaving], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise RequestError(499, "The client has left.", "Send the request again.")
+        return task.result()
+    finally:
+        leaving.cancel()
+        task.cancel()
+        await asyncio.wait([task, leaving])
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
