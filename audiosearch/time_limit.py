@@ -24,16 +24,16 @@ class TimeLimit:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
-        self._is_cancelled = False
+        self._is_canceled = False
 
     def cancel(self) -> None:
         """Stop the work at its next check."""
-        self._is_cancelled = True
+        self._is_canceled = True
 
     @property
     def is_over(self) -> bool:
         """Whether the work should stop."""
-        return self._is_cancelled or time.monotonic() > self._deadline
+        return self._is_canceled or time.monotonic() > self._deadline
 
     def check(self) -> None:
         """Raise an error if the work should stop.

@@ -82,7 +82,7 @@ class IndexExecutor:
         return await self._run([self._status], lambda index: index.n_tracks, self._limit())
 
     async def run_long(self, function: Callable[[Index], T], request: Request) -> T:
-        """Call a function that may take long. It is cancelled if the client leaves."""
+        """Call a function that may take long. It is canceled if the client leaves."""
         limit = self._limit()
         try:
             return await unless_left(request.receive, self._run(self._long, function, limit))
@@ -134,7 +134,7 @@ class IndexExecutor:
         def answer_batch(opened: Callable[[], Index]) -> None:
             oldest = [waiting.popleft() for _ in range(min(len(waiting), _MAX_BATCH))]
             batch = [one for one in oldest if one[1].set_running_or_notify_cancel()]
-            if not batch:  # an earlier batch answered them, or they were cancelled
+            if not batch:  # an earlier batch answered them, or they were canceled
                 return
             try:
                 with limited(batch[-1][2]):
