@@ -11,6 +11,8 @@ from audiosearch.library.track import fold, split_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from audiosearch.library.index import Index
+
 _GUEST = re.compile(r"[\s,(\[]+(?:(?:feat|ft)\.\s*|(?:feat|ft|featuring)\s+)", re.IGNORECASE)
 # Between artists of equal rank, but also in the names of bands.
 _JOIN = re.compile(
@@ -59,6 +61,11 @@ class MainArtists:
         """Folded names of all artists of the library."""
         artists = (artist for tag in self._tags() for artist in split_list(tag))
         return frozenset(fold(_without_guests(artist)) for artist in artists)
+
+
+def main_artists(index: Index) -> MainArtists:
+    """Return the main artists of an index."""
+    return MainArtists(index.storage.artists)
 
 
 def _without_guests(artist: str) -> str:
