@@ -34,6 +34,7 @@ def without_audio_hash(folder):
         db = index.storage.db
         db.execute("DROP INDEX idx_tracks_audio_hash")
         db.execute("ALTER TABLE tracks DROP COLUMN audio_hash")
+        db.execute("ALTER TABLE tracks DROP COLUMN real_path")
         db.execute("DROP TABLE prints")
         db.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm008'")
         db.commit()

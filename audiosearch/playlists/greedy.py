@@ -13,7 +13,8 @@ import numpy as np
 
 from audiosearch.errors import UsageError
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
-from audiosearch.playlists.main_artists import MainArtists
+from audiosearch.playlists.kept import kept
+from audiosearch.playlists.main_artists import main_artists
 from audiosearch.playlists.openings import Openings
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
 from audiosearch.search.same_recording import KnownPrints, known_copies
@@ -179,7 +180,7 @@ class _GreedySelection:
         self._n_excluded_seeds = len(wanted) - len(self._seeds)
         self._start = PlaylistBuilder(
             request.constraints,
-            MainArtists(index.storage.artists),
+            kept(index, main_artists),
             [] if self._seeds else [*seeds.tracks, *chain.from_iterable(copies.values())],
             prints=KnownPrints(index),
         )

@@ -12,6 +12,8 @@ from audiosearch.library.track import fold, split_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from audiosearch.library.index import Index
+
 # A run of spaces or brackets is only tried from its start, which keeps the time linear.
 _GUEST = re.compile(
     r"(?<![\s,(\[])[\s,(\[]+(?:(?:feat|ft)\.\s*|(?:feat|ft|featuring)\s+)", re.IGNORECASE
@@ -67,6 +69,11 @@ class MainArtists:
         """Folded names of all artists of the library."""
         artists = (artist for tag in self._tags() for artist in split_list(tag))
         return frozenset(fold(_without_guests(artist)) for artist in artists)
+
+
+def main_artists(index: Index) -> MainArtists:
+    """Return the main artists of an index."""
+    return MainArtists(index.storage.artists)
 
 
 def _without_guests(artist: str) -> str:

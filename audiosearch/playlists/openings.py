@@ -77,7 +77,8 @@ class Openings:
         self._is_open = np.ones(len(self.ids), dtype=bool)
         self._is_noted = np.zeros(len(self.ids), dtype=bool)  # its broken rule is remembered
         self.is_passing: Bool = np.ones(len(self.ids), dtype=bool)
-        self._masked: Any = None  # scores of the passing candidates; -inf for all others
+        self._penalties = np.zeros(len(self.ids), dtype=np.float32)  # -inf if it doesn't pass
+        self._masked: Any = None  # scores with penalties
         blocked = builder.blocked_keys()
         taken: list[Any] = [key[0] for n, key, _ in blocked if self._rules[n].name == NOT_AVAILABLE]
         self.close(np.isin(self.ids, taken))
@@ -88,15 +89,17 @@ class Openings:
         """Break the rule about excluded playlists, which has nothing to do with tags."""
         for number, rule in enumerate(self._rules):
             if rule.name == EXCLUDED:
-                paths = RuleCodes(index, self.ids)
-                (codes,) = paths.of([rule])
+                paths = RuleCodes(self.ids)
+                (codes,) = paths.of(index, [rule])
                 is_excluded = np.isin(self.ids, paths.ids[codes == code((True, None))])
                 self._is_broken[number] = is_excluded
                 self.is_passing &= ~is_excluded
+                self._penalties[is_excluded] = -np.inf
 
     def close(self, positions: int | Bool) -> None:
         """Close candidates for good: they are chosen, or can't be."""
         self._is_open[positions] = self.is_passing[positions] = False
+        self._penalties[positions] = -np.inf
 
     def update(self) -> None:
         """Take over the changes that the last added track has made to the builder."""
@@ -109,9 +112,9 @@ class Openings:
             positions = self._by_code[number].of(code(key))
             self._is_broken[number, positions] = is_blocked
             self._is_noted[positions] = False
-            self.is_passing[positions] = not is_blocked and (
-                self._is_open[positions] & ~self._is_broken[:, positions].any(axis=0)
-            )
+            is_passing = self._is_open[positions] & ~self._is_broken[:, positions].any(axis=0)
+            self.is_passing[positions] = is_passing
+            self._penalties[positions] = np.where(is_passing, 0.0, -np.inf)
 
     def best(self, scores: Any) -> int | None:
         """Return the position of the passing candidate with the largest score; None if none passes.
@@ -122,8 +125,7 @@ class Openings:
         """
         if self._masked is None or self._masked.dtype != scores.dtype:
             self._masked = np.empty_like(scores)  # a new array for each choice would be slow
-        np.copyto(self._masked, scores)
-        np.copyto(self._masked, -np.inf, where=~self.is_passing)
+        np.add(scores, self._penalties, out=self._masked)
         best = int(np.argmax(self._masked)) if len(scores) else 0
         return best if self.is_passing[best : best + 1].any() else None
 
@@ -169,12 +171,12 @@ class Openings:
         best : int or None
             Position of the chosen candidate. If None, all candidates are passed over.
         """
-        is_pending = self._is_open & ~self.is_passing & ~self._is_noted
+        is_pending = self._is_open & ~(self.is_passing | self._is_noted)
         if best is not None:
-            is_better = scores > scores[best]
-            is_better[:best] |= scores[:best] == scores[best]
-            is_pending &= is_better
+            is_pending &= scores >= scores[best]
         positions = np.flatnonzero(is_pending)
+        if best is not None:
+            positions = positions[(scores[positions] > scores[best]) | (positions < best)]
         if not len(positions):
             return
         positions = positions[np.argsort(-scores[positions], kind="stable")]

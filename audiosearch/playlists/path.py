@@ -14,7 +14,8 @@ import numpy as np
 from audiosearch.counting import counted
 from audiosearch.errors import UsageError
 from audiosearch.playlists.builder import UNKNOWN_SECONDS, Playlist, PlaylistBuilder
-from audiosearch.playlists.main_artists import MainArtists
+from audiosearch.playlists.kept import kept
+from audiosearch.playlists.main_artists import MainArtists, main_artists
 from audiosearch.playlists.request import Constraints
 from audiosearch.search.named_track import named_track
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid
@@ -140,7 +141,7 @@ def _search(
     counts = _tracks_per_leg(vectors, n_tracks - len(waypoints))
     options = SearchOptions(filters=request.filters)
     candidates = candidate_filter(index, options, centroid(vectors))
-    artists = MainArtists(index.storage.artists)
+    artists = kept(index, main_artists)
     search = _BeamSearch(index, candidates, waypoints, vectors, artists)
     builder = PlaylistBuilder(request.constraints, artists, prints=KnownPrints(index))
     builder.add(waypoints[0], vectors[0])

@@ -7,11 +7,11 @@ million, even in a library of a million tracks.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from audiosearch import time_limit
+from audiosearch.playlists.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -38,7 +38,6 @@ class RuleCodes:
 
     Parameters
     ----------
-    index : Index
     ids : ndarray of int64, shape (n,), optional
         Default: all tracks.
 
@@ -48,23 +47,22 @@ class RuleCodes:
         Ascending ids of the tracks that exist.
     """
 
-    def __init__(self, index: Index, ids: Int64 | None = None) -> None:
-        self._index = index
+    def __init__(self, ids: Int64 | None = None) -> None:
         self._wanted = None if ids is None else ids.tolist()
         self.ids: Int64 = np.empty(0, dtype=np.int64)
         self._codes: dict[tuple[str, ...], Int64] = {}  # by the fields that a rule depends on
 
-    def of(self, rules: Sequence[Rule]) -> list[Int64]:
+    def of(self, index: Index, rules: Sequence[Rule]) -> list[Int64]:
         """Return the codes for each rule: int64, shape (n_stored,)."""
         missing = {rule.fields: rule for rule in rules if rule.fields not in self._codes}
-        if missing and not self._read(list(missing.values())):
-            self._read(rules)
+        if missing and not self._read(index, list(missing.values())):
+            self._read(index, rules)
         return [self._codes[rule.fields] for rule in rules]
 
-    def _read(self, rules: Sequence[Rule]) -> bool:
+    def _read(self, index: Index, rules: Sequence[Rule]) -> bool:
         """Add codes for rules. If tracks have changed meanwhile, forget all other codes."""
         names = list(dict.fromkeys(["id", *(name for rule in rules for name in rule.fields)]))
-        rows = self._index.fields(names, self._wanted)
+        rows = index.fields(names, self._wanted)
         columns = dict(
             zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True)
         )
@@ -90,7 +88,8 @@ def _codes(rule: Rule, columns: Sequence[Sequence[Any]]) -> Iterator[int]:
         yield NO_KEY if group == "" or detail == "" else hash((group, detail))
 
 
-_kept: WeakKeyDictionary[Index, tuple[tuple[int, int], RuleCodes]] = WeakKeyDictionary()
+def _codes_of_all(_: Index) -> RuleCodes:
+    return RuleCodes()
 
 
 def read_codes(index: Index, rules: Sequence[Rule], ids: Int64) -> tuple[Int64, list[Int64]]:
@@ -104,14 +103,10 @@ def read_codes(index: Index, rules: Sequence[Rule], ids: Int64) -> tuple[Int64, 
         The given ids, in the same order, without those of removed tracks.
     codes : list of ndarray of int64, shape (n_candidates,)
     """
-    codes = RuleCodes(index, ids)
+    codes = RuleCodes(ids)
     if len(ids) >= _MIN_KEPT_SHARE * index.n_tracks:
-        token = index.version_token()
-        kept_token, codes = _kept.get(index, (None, codes))
-        if kept_token != token:
-            codes = RuleCodes(index)
-            _kept[index] = token, codes
-    by_rule = codes.of(rules)
+        codes = kept(index, _codes_of_all)
+    by_rule = codes.of(index, rules)
     ids = ids[np.isin(ids, codes.ids)]
     rows = np.searchsorted(codes.ids, ids)
     return ids, [values[rows] for values in by_rule]

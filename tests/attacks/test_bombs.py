@@ -4,7 +4,7 @@ import os
 import time
 
 from adding import Usage, add, nothing_left, stored_and_failed
-from audiosearch.embedding.child_process import MAX_MEMORY_BYTES
+from audiosearch.confinement import MAX_MEMORY_BYTES
 from bombs import bombs
 
 _MAX_PARENT_MB = 500
