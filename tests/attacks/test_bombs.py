@@ -4,8 +4,9 @@ import os
 import time
 
 from adding import Usage, add, nothing_left, stored_and_failed
-from audiosearch.confinement import MAX_MEMORY_BYTES
 from bombs import bombs
+
+from audiosearch.confinement import MAX_MEMORY_BYTES
 
 _MAX_PARENT_MB = 500
 

@@ -1,6 +1,8 @@
 """Databases that were emptied, cut, deleted or replaced beside a write-ahead log: the log stays."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -209,3 +211,14 @@ def test_a_log_is_not_applied_to_another_database(hot, run, replaced):
     assert titles(hot) == expected
     assert (hot / f"{DATABASE}.damaged-1-wal").read_bytes() == log
     assert examine(hot)[0].state is State.OK
+
+
+def test_the_log_of_an_open_index_outlives_readers_in_this_process_and_another(tmp_path):
+    folder = written(tmp_path / "index", range(N_TRACKS))
+    reading = "import sys; from audiosearch import Index; Index(sys.argv[1]).close()"
+    with Index(folder) as changed:
+        changed.remove([next(iter(changed))])
+        Index(folder).close()
+        subprocess.run([sys.executable, "-c", reading, folder], check=True)
+        assert (folder / LOG).stat().st_size
+        assert len(list(changed)) == N_TRACKS - 1

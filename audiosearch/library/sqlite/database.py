@@ -7,15 +7,15 @@ import os
 import secrets
 import shlex
 import sqlite3
-import time
 from typing import TYPE_CHECKING, Any
 
 import sqlite_utils
 
 from audiosearch import time_limit
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, NewerIndex
+from audiosearch.library.sqlite.connection import connect, file_id
 from audiosearch.library.sqlite.migrations import LAST_TABLE, migrations, unknown_migrations
-from audiosearch.library.sqlite.write_ahead_log import has_log, log_path, log_problem
+from audiosearch.library.sqlite.write_ahead_log import has_log, log_path
 from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "audiosearch.db"
-_BUSY_SECONDS = 60
 _MAX_FIRST_COUNT = 2**30  # of the transactions; SQLite keeps the count in 32 bits
-
-#: Instructions of SQLite's virtual machine that run between two checks of the time limit.
-INSTRUCTIONS_PER_CHECK = 10_000
 
 
 def exists(directory: Path) -> bool:
@@ -51,7 +47,7 @@ def exists(directory: Path) -> bool:
     if not n_bytes:  # its creation was interrupted, or it was truncated
         return has_log(path) or any(directory.glob("*.faiss"))
     try:
-        with contextlib.closing(_connect(path)) as connection:
+        with contextlib.closing(connect(path)) as connection:
             return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     except (sqlite3.Error, OSError, UnicodeDecodeError):  # SQLite quotes a damaged schema
         return True
@@ -96,9 +92,9 @@ class Database:
             )
         with self.errors():
             directory.mkdir(parents=True, exist_ok=True)
-            self.db = sqlite_utils.Database(_connect(self.path))
+            self.db = sqlite_utils.Database(connect(self.path))
             try:
-                self._file = _file_id(self.path)
+                self._file = file_id(self.path)
                 self._create(settings or {})
             except BaseException:
                 self.db.close()
@@ -141,7 +137,7 @@ class Database:
 
     def is_current(self) -> bool:
         """Return whether the file is still there, and no other file has taken its place."""
-        return self._file == _file_id(self.path)
+        return self._file == file_id(self.path)
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
@@ -149,7 +145,7 @@ class Database:
         try:
             yield
         except (sqlite3.OperationalError, OSError) as exc:
-            time_limit.check()  # it interrupts SQLite: see `_connect`
+            time_limit.check()  # it interrupts SQLite: see `connect`
             if str(exc).startswith("no such"):
                 raise self._damaged(exc) from exc
             if _closed_path(self.path):
@@ -245,15 +241,6 @@ class Database:
         return sum(p.stat().st_size for p in (self.path, log_path(self.path)) if p.exists())
 
 
-def _file_id(path: Path) -> tuple[int, int] | None:
-    """Return numbers that no other file has while this one is open; None if there is no file."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _closed_path(path: Path) -> Path | None:
     """Return the first folder or file of the database that can't be opened; None if all can."""
     files = [path, *(path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm"))]
@@ -271,37 +258,3 @@ def _no_permission(path: Path) -> IndexUnwritable:
         hint=f"If it is yours, run `chmod u+rwX {shlex.quote(str(closed))}`. Else use another "
         "index with --index DIR.",
     )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    if problem := log_problem(path):
-        raise sqlite3.DatabaseError(problem)
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
-    try:
-        _use_wal(connection)
-    except sqlite3.DatabaseError as exc:
-        connection.close()
-        is_writable = os.access(path.parent, os.W_OK) or log_path(path).exists()
-        if is_writable or not isinstance(exc, sqlite3.OperationalError):
-            raise
-        # In a read-only folder, SQLite can open a database only if no process writes to it.
-        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        connection = sqlite3.connect(uri, uri=True)
-    connection.set_progress_handler(time_limit.is_over, INSTRUCTIONS_PER_CHECK)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Turn on the write-ahead log. Wait if another process is just turning it on."""
-    deadline = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as exc:
-            if "locked" not in str(exc) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return

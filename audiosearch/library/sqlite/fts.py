@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch import time_limit
 from audiosearch.errors import LibraryError
-from audiosearch.library.sqlite.database import INSTRUCTIONS_PER_CHECK
+from audiosearch.library.sqlite.connection import INSTRUCTIONS_PER_CHECK
 from audiosearch.library.track import fold
 
 if TYPE_CHECKING:

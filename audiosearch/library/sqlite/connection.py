@@ -1,0 +1,102 @@
+"""Connections to SQLite databases."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from audiosearch import time_limit
+from audiosearch.library.sqlite.write_ahead_log import log_path, log_problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Instructions of SQLite's virtual machine that run between two checks of the time limit.
+INSTRUCTIONS_PER_CHECK = 10_000
+
+_BUSY_SECONDS = 60
+
+_FileId = tuple[int, int]
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that is listed while it is open."""
+
+    file: _FileId | None = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        with _opening:
+            _open.discard(self)
+
+
+# Closing any descriptor of a file ends all locks that this process has on the file (POSIX). So a
+# database is only read directly while this process has no connection to it.
+_open: WeakSet[_Connection] = WeakSet()
+_opening = threading.Lock()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a database, which is created if there is none.
+
+    Raises
+    ------
+    sqlite3.DatabaseError
+        If its write-ahead log belongs to another database, or it is not a database.
+    """
+    connection = _checked(path)
+    try:
+        _use_wal(connection)
+    except sqlite3.DatabaseError as exc:
+        connection.close()
+        is_writable = os.access(path.parent, os.W_OK) or log_path(path).exists()
+        if is_writable or not isinstance(exc, sqlite3.OperationalError):
+            raise
+        # In a read-only folder, SQLite can open a database only if no process writes to it.
+        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        connection = sqlite3.connect(uri, uri=True)
+    connection.set_progress_handler(time_limit.is_over, INSTRUCTIONS_PER_CHECK)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def file_id(path: Path) -> _FileId | None:
+    """Return numbers that no other file has while this one is open; None if there is no file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _checked(path: Path) -> sqlite3.Connection:
+    """Open a database once its log has been checked, by this call or an earlier one."""
+    with _opening:
+        file = file_id(path)
+        is_open = file is not None and any(other.file == file for other in _open)
+        if not is_open and (problem := log_problem(path)):
+            raise sqlite3.DatabaseError(problem)
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, factory=_Connection)
+        connection.file = file_id(path)
+        _open.add(connection)
+        return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn on the write-ahead log. Wait if another process is just turning it on."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
