@@ -7,13 +7,14 @@ they are, such as Arabic, Hebrew, joined emoji and all kinds of spaces.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
 # Persian and Indic words and emoji need joiners (U+200C, U+200D); between other characters, they
 # are invisible.
 _JOINED = "\u0300-\u1fff\u2070-\ud7ff\ue000-\ufefe\uff00-\ufff8\U00010000-\U000dffff"
-_UNSAFE = re.compile(
+_UNSAFE = (
     "\U0001f3f4[\U000e0020-\U000e007e]{3,6}\U000e007f"  # a flag, such as Scotland's
     "|[\0-\x1f\x7f-\x9f\u2028\u2029"  # control characters and line separators
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction of writing
@@ -21,6 +22,12 @@ _UNSAFE = re.compile(
     "\ud800-\udfff]"
     f"|(?<![{_JOINED}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINED}])"
 )
+
+
+@functools.cache
+def _unsafe() -> re.Pattern[str]:
+    """Compile the expression when it is first needed, because that takes 5 ms."""
+    return re.compile(_UNSAFE)
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -37,9 +44,12 @@ def printable(text: str, *, keep: str = "") -> str:
     >>> print(printable("a" + chr(9) + "b" + chr(0x202E) + "c"))
     a\tb\u202ec
     """
-    if text.isprintable():
+    rest = text
+    for character in keep:
+        rest = rest.replace(character, "")
+    if rest.isprintable():
         return text
-    return _UNSAFE.sub(
+    return _unsafe().sub(
         lambda match: match[0] if len(match[0]) > 1 or match[0] in keep else ascii(match[0])[1:-1],
         text,
     )
@@ -67,7 +77,7 @@ def json_text(value: Any, **options: Any) -> str:
 
 def escaped_json(text: str) -> str:
     """Return a JSON text with these characters escaped."""
-    return text if text.isprintable() else _UNSAFE.sub(_json_escape, text)
+    return text if text.isprintable() else _unsafe().sub(_json_escape, text)
 
 
 def _json_escape(match: re.Match[str]) -> str:

@@ -413,6 +413,13 @@ def test_a_copy_with_other_tags_is_added_without_embedding(tmp_path):
         np.testing.assert_array_equal(index.vector(first), index.vector(second))
 
 
+def test_the_content_tells_the_format_of_tags_if_the_suffix_does_not(tmp_path, monkeypatch):
+    path = encoded(tmp_path / "a.mp3", melody(1.0, RATE))
+    retag(path)
+    monkeypatch.setattr("audiosearch.audio.tags._read_with_ffmpeg", None)  # would hide a failure
+    assert read_tags(str(path.rename(tmp_path / "a"))).title == "New"
+
+
 def test_a_changed_sound_is_embedded_again(tmp_path):
     path = encoded(tmp_path / "a.mp3", melody(2.0, RATE))
     status_of(path)

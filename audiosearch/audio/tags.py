@@ -70,6 +70,7 @@ def read_tags(path: str, *, name: str | None = None) -> Tags:
     """
     with open(path, "rb") as file:
         has_id3v2 = file.read(3) == b"ID3"
+        file.seek(0)
         tags = _read_with_tinytag(file, name or path)
     sources = [read_apev2(path), _read_with_ffmpeg(path) if tags is None else tags]
     if has_id3v2:  # an ID3v1 tag, which has only 30 characters of each text, comes last

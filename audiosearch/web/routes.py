@@ -33,11 +33,18 @@ class Route(APIRoute):
         async def handle_and_escape(request: Request) -> Response:
             response = await handle(BoundedRequest(request.scope, request.receive))
             if response.media_type == JSONResponse.media_type:
-                response.body = escaped_json(bytes(response.body).decode()).encode()
-                response.headers["Content-Length"] = str(len(response.body))
+                _escape(response)
             return response
 
         return handle_and_escape
+
+
+def _escape(response: Response) -> None:
+    """Escape the JSON of a response."""
+    body = bytes(response.body)
+    if not body.isascii() or b"\x7f" in body:  # JSON itself escapes all other controls in ASCII
+        response.body = escaped_json(body.decode()).encode()
+        response.headers["Content-Length"] = str(len(response.body))
 
 
 class BoundedRequest(Request):

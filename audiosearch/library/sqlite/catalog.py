@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Track))
-_PATHS = ("path", "real_path")  # stored as bytes, because not all are valid Unicode
+_PATHS = {"path", "real_path"}  # stored as bytes, because not all are valid Unicode
 
 
 class Catalog(VectorTable):
@@ -306,7 +306,9 @@ def _row(track: Track) -> dict[str, Any]:
 def _track(row: dict[str, Any]) -> Track:
     """Return the track in a row. A database of an older version lacks some columns."""
     try:
-        return Track(**row | {name: os.fsdecode(row[name]) for name in _PATHS if name in row})
+        for name in row.keys() & _PATHS:
+            row[name] = os.fsdecode(row[name])
+        return Track(**row)
     except (TypeError, KeyError) as exc:
         message = f"a track has missing or unknown fields ({exc})"
         raise sqlite3.DatabaseError(message) from exc
