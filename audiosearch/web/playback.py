@@ -54,8 +54,16 @@ class Playback:
         # One at a time: several would only compete for the cores.
         self._lock = asyncio.Lock()
 
-    async def playable(self, track: Track) -> tuple[OpenedFile, str]:
+    async def playable(
+        self, track: Track, *, is_copy_needed: bool = False
+    ) -> tuple[OpenedFile, str]:
         """Return a playable file of a track, and its media type.
+
+        Parameters
+        ----------
+        track : Track
+        is_copy_needed : bool
+            Return an mp3 copy in any case, because a browser can't play the file.
 
         Raises
         ------
@@ -70,7 +78,7 @@ class Playback:
         """
         file = await open_track(track)
         is_container = os.path.splitext(track.path)[1].lower() in _CONTAINERS
-        if track.format in PLAYABLE and is_container:
+        if track.format in PLAYABLE and is_container and not is_copy_needed:
             return file, PLAYABLE[track.format]
         return open_regular(os.fspath(await self._copy(track, file))), _TRANSCODED
 
