@@ -51,6 +51,22 @@ def test_an_empty_list_says_so_on_standard_error(index, run, command, sentence):
     assert in_json.stderr == f"{sentence}\n"
 
 
+@pytest.mark.parametrize("command", ["refresh", "duplicates"])
+def test_files_whose_folder_is_now_a_link_come_with_a_hint(music, run, command):
+    for number in range(2):  # too alike to be told apart without reading them
+        write(music / f"tone{number}.flac", tone(440 + number, 4.0))
+    run("add", music, "--model", "compact")
+    music.rename(music.with_name("elsewhere"))
+    music.symlink_to("elsewhere")
+    result = run(command)
+    assert "its path leads to another place than when it was added" in result.stderr
+    assert result.stderr.count("run `audiosearch add` on its folder again.") == 1
+
+
+def test_an_unknown_command_comes_with_the_help_that_lists_commands(run):
+    assert "--help` lists the commands and options." in run("relocat", "a").stderr
+
+
 def test_an_empty_index_is_listed_as_empty(index, run):
     run("remove", index)
     assert run("list").stderr == "The index is empty.\n"

@@ -125,6 +125,18 @@ def test_relocate_and_refresh_print_how_many_tracks_changed(music, run):
     assert "0 changed" in run("refresh").stderr
 
 
+@pytest.mark.parametrize(
+    ("new", "is_warned"),
+    [("elsewhere", True), (".", False), ("s3://bucket/music", False)],
+    ids=["no such folder", "a folder", "a URL"],
+)
+def test_relocating_to_a_folder_that_does_not_exist_is_a_warning(music, run, new, is_warned):
+    run("add", music, "--model", "compact")
+    result = run("relocate", music, new)
+    assert (result.exit_code, "5 relocated" in result.stderr) == (0, True)
+    assert ("There is no folder elsewhere." in result.stderr) is is_warned
+
+
 def test_failures_are_relocated_and_removed_with_their_folder(music, index):
     elsewhere = music.rename(music.with_name("elsewhere"))
     relocate(index, music, elsewhere)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from screens import SCREENS, serious_violations
 from served import EVIL, serving
+from sounds import tone, write
 
 from audiosearch import defaults
 from audiosearch.playlist_files import read_playlist
@@ -127,6 +128,64 @@ def test_a_track_plays_from_any_position(page):
     page.locator("#hits li").focus()
     page.keyboard.press(" ")
     assert page.evaluate("document.querySelector('#hits audio').paused")
+
+
+@pytest.fixture
+def tone3(served):
+    """The file of a track, which a test may replace."""
+    path = served.folder / "music" / "tone3.wav"
+    content = path.read_bytes()
+    yield path
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def play_tone3(page):
+    page.locator("#words").fill("tone3")
+    expect(hits(page)).to_have_count(1)
+    page.locator("#hits li").focus()
+    page.keyboard.press(" ")
+
+
+def test_a_file_that_the_browser_fails_to_play_plays_as_mp3(page, tone3):
+    tone3.unlink()
+    write(tone3, tone(300, 4.0), format="WAV", subtype="MS_ADPCM")
+    play_tone3(page)
+    wait_until_played(page, 0.2)
+    expect(page.locator("#status")).not_to_have_class("error")
+
+
+def test_a_file_that_cannot_be_played_at_all_is_an_error(page, tone3):
+    tone3.write_bytes(b"RIFF no audio")
+    play_tone3(page)
+    expect(page.locator("#status")).to_contain_text("Can't play tone3.wav. Track #")
+    expect(page.locator("#status")).to_contain_text("it can't be played")
+
+
+PLAY_AGAIN = """() => {
+  const audio = document.querySelector('#player audio');
+  audio.setAttribute('src', `${audio.getAttribute('src')}?again`);
+  audio.play().catch(() => {});
+}"""
+
+
+@pytest.mark.parametrize("is_moved", [False, True], ids=["in its list", "at the bottom"])
+def test_the_page_says_why_a_file_does_not_play(page, tone3, is_moved):
+    if is_moved:
+        play_tone3(page)
+        wait_until_played(page, 0.1)
+        page.locator("#words").fill("tone2")
+        expect(page.locator("#player strong")).to_have_text("tone3.wav")
+    tone3.unlink()
+    tone3.symlink_to("tone2.wav")
+    if is_moved:
+        # The browser keeps what it has of a file, so that another address is needed.
+        page.evaluate(PLAY_AGAIN)
+    else:
+        play_tone3(page)
+    expect(page.locator("#status")).to_contain_text("was replaced: its path leads to another place")
+    expect(page.locator("#status")).to_contain_text("run `audiosearch add` on its folder again")
+    expect(page.locator("#status")).to_have_class("error")
 
 
 def test_space_pauses_the_playing_track_without_focus(page):

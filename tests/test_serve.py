@@ -68,7 +68,16 @@ def test_a_port_in_use_is_an_error_with_a_hint(served, run):
     port = urlsplit(served.url).port
     result = run("serve", "--index", served.folder / "index", "--port", port)
     assert result.exit_code == 1
+    assert f"Can't listen on 127.0.0.1:{port}: Address already in use.\n" in result.stderr
     assert "--port 0" in result.stderr
+
+
+def test_an_address_of_another_machine_is_an_error(served, run):
+    options = ["--host", "192.0.2.1", "--port", 0, "--api-key", "a-key"]
+    result = run("serve", "--index", served.folder / "index", *options)
+    assert result.exit_code == 1
+    assert "Can't listen on 192.0.2.1:0: Cannot assign requested address.\n" in result.stderr
+    assert "hint: Use an address of this machine" in result.stderr
 
 
 def test_a_missing_index_is_an_error(run):

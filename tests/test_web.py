@@ -155,6 +155,15 @@ def test_formats_that_browsers_play_are_sent_unchanged(api, served, name, kind):
     assert response.content == (served.folder / "music" / name).read_bytes()
 
 
+@pytest.mark.parametrize(("kind", "status"), [("mp3", 200), ("ogg", 422)])
+def test_any_format_is_sent_as_mp3_if_a_player_asks_for_it(api, served, kind, status):
+    response = api.get(f"/tracks/{served.ids['hiss1.flac']}/audio", params={"format": kind})
+    assert response.status_code == status
+    if status == 200:
+        assert response.headers["content-type"] == "audio/mpeg"
+        assert soundfile.info(io.BytesIO(response.content)).format == "MP3"
+
+
 def test_formats_that_browsers_do_not_play_are_sent_as_mp3(api, served):
     response = api.get(f"/tracks/{served.ids['loud.aiff']}/audio")
     assert response.headers["content-type"] == "audio/mpeg"

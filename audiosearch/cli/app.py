@@ -58,7 +58,8 @@ def _report(error: Exception, args: Sequence[str]) -> int:
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "audiosearch"
-        console.say_error(usage_message(error, args), f"`{command} --help` lists the options.")
+        things = "options" if context and context.parent else "commands and options"
+        console.say_error(usage_message(error, args), f"`{command} --help` lists the {things}.")
         return error.exit_code
     if isinstance(error, typer.Abort):  # the user answered no, or didn't answer
         console.say_error("Nothing was changed.", "Answer yes in advance with -y.")

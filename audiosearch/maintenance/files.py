@@ -256,7 +256,10 @@ def refresh(index: Index) -> Iterator[Track]:
             index.storage.set_tags(track, tags)
             yield updated
     if errors:
-        log.warning("%s skipped. The first is %s.", counted(len(errors), "file"), errors[0])
+        first = errors[0]
+        log.warning(
+            "%s skipped. The first is %s. %s", counted(len(errors), "file"), first, first.hint
+        )
 
 
 def _tags(track: Track) -> Tags:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import (
     APIRouter,
@@ -185,10 +185,14 @@ async def audio(
     request: Request,
     track_id: TrackId,
     part: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
+    copy: Annotated[
+        Literal["mp3"] | None,
+        Query(alias="format", description="mp3: a copy as mp3, even if browsers play the format."),
+    ] = None,
 ) -> TrackFileResponse:
     """Return a track's audio, or the part that a Range header requests."""
     (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    file, kind = await shared.playback.playable(track)
+    file, kind = await shared.playback.playable(track, is_copy_needed=copy is not None)
     try:
         size = None if "if-range" in request.headers else file.status.st_size
         if not is_range(part, size):

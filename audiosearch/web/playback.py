@@ -14,6 +14,7 @@ from audiosearch import child_process
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.transcode import FAULTY, FULL
 from audiosearch.errors import AudioError, AudiosearchError, StorageFull
+from audiosearch.web.security import unavailable
 from audiosearch.web.track_files import open_track
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Playback:
     Parameters
     ----------
     folder : Path
-        Folder for the copies. The last eight are kept.
+        Folder for the copies. The last eight are kept, and at most eight are made or wait.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,8 +55,16 @@ class Playback:
         # One at a time: several would only compete for the cores.
         self._lock = asyncio.Lock()
 
-    async def playable(self, track: Track) -> tuple[OpenedFile, str]:
+    async def playable(
+        self, track: Track, *, is_copy_needed: bool = False
+    ) -> tuple[OpenedFile, str]:
         """Return a playable file of a track, and its media type.
+
+        Parameters
+        ----------
+        track : Track
+        is_copy_needed : bool
+            Return an mp3 copy in any case, because a browser can't play the file.
 
         Raises
         ------
@@ -67,10 +76,12 @@ class Playback:
             If there is no space for an mp3 copy.
         AudiosearchError
             If transcoding crashes or takes too long. The next request tries again.
+        RequestError
+            If too many copies wait to be made.
         """
         file = await open_track(track)
         is_container = os.path.splitext(track.path)[1].lower() in _CONTAINERS
-        if track.format in PLAYABLE and is_container:
+        if track.format in PLAYABLE and is_container and not is_copy_needed:
             return file, PLAYABLE[track.format]
         return open_regular(os.fspath(await self._copy(track, file))), _TRANSCODED
 
@@ -82,6 +93,9 @@ class Playback:
     async def _copy(self, track: Track, file: OpenedFile) -> Path:
         key = (track.id, file.status.st_mtime_ns)
         if key not in self._running and key not in self._copies and key not in self._faulty:
+            if len(self._running) >= _MAX_COPIES:  # each has an open file, even if its client left
+                file.close()
+                raise unavailable("Too many mp3 copies wait to be made.")
             self._running[key] = asyncio.create_task(self._transcode(key, track, file))
             self._running[key].add_done_callback(lambda done: self._end(key, done))
         else:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+from dataclasses import replace
 
 import httpx
 import psutil
@@ -109,6 +110,32 @@ def test_requests_at_the_same_time_share_a_transcoder_and_its_failure(
     monkeypatch.setattr(module, "_MAX_SECONDS", 0.01)
     errors = play(Playback(copies), n_requests=5)
     assert ({type(error) for error in errors}, len(starts)) == ({AudiosearchError}, 1)
+
+
+def test_clients_that_leave_do_not_fill_the_server_with_waiting_copies(copies, track, monkeypatch):
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    async def requests(n_tracks):
+        playback = Playback(copies)
+        tracks = [replace(track, id=number) for number in range(n_tracks)]
+        tasks = [asyncio.create_task(playback.playable(one)) for one in tracks]
+        for _ in range(30):
+            done, waiting = await asyncio.wait(tasks, timeout=0.1)
+            if len(waiting) == 8:
+                break
+        for task in waiting:
+            task.cancel()
+        n_open = len(os.listdir("/proc/self/fd"))
+        playback.close()
+        await asyncio.wait(tasks)
+        return [str(task.exception()) for task in done], n_open
+
+    monkeypatch.setattr(module, "_write_copy", never)
+    n_open_before = len(os.listdir("/proc/self/fd"))
+    errors, n_open = asyncio.run(requests(100))
+    assert errors == ["503: Too many mp3 copies wait to be made."] * 92
+    assert n_open - n_open_before < 40
 
 
 def test_a_file_that_cannot_be_decoded_is_tried_once_until_it_changes(copies, world, play, starts):

@@ -67,7 +67,10 @@ def duplicates(
 
 
 def _read(search: DuplicateSearch) -> None:
-    """Read the files that a search needs, with a progress bar and one line for each failure."""
+    """Read the files that a search needs, with a progress bar.
+
+    Each failure is one line. Each different hint follows once, at the end.
+    """
     from audiosearch.cli.console import say, stderr, warn
     from audiosearch.cli.progress import IngestProgress
     from audiosearch.cli.text import counted
@@ -79,12 +82,16 @@ def _read(search: DuplicateSearch) -> None:
         )
     if not len(search):
         return
+    hints: dict[str, None] = {}
     try:
         with IngestProgress(stderr(), len(search), lambda: search.audio_seconds) as bar:
             for path, error in search:
                 bar.advance(path)
                 if error is not None:
                     say(str(error), label="failed: ", style="bold red")
+                    hints[error.hint] = None
     except KeyboardInterrupt:
         say("Interrupted. What was read is kept; run the same command to continue.")
         raise typer.Exit(130) from None
+    for hint in hints:
+        say(hint, label="hint: ", style="cyan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -16,10 +17,13 @@ def relocate(
     location: IndexAt = defaults.INDEX,
 ) -> None:
     """Update the paths of tracks after a folder moved. No file is read."""
-    from audiosearch.cli.console import say
+    from audiosearch.cli.console import say, warn
     from audiosearch.library.index import Index
     from audiosearch.maintenance import files
+    from audiosearch.paths import is_url
 
     with Index(location) as index:
         n_tracks = files.relocate(index, old, new)
     say(f"{n_tracks} relocated")
+    if not is_url(new) and not os.path.isdir(new):
+        warn(f"There is no folder {new}. If the name is wrong, relocate the tracks back from it.")

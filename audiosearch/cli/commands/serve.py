@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated
 
@@ -59,9 +60,13 @@ def serve(
             f"{host} is not an address.", hint="Use an address such as 127.0.0.1 or 0.0.0.0."
         ) from exc
     except OSError as exc:
+        reason = (exc.strerror or str(exc)).partition(" (while ")[0]  # the address follows
+        is_port = exc.errno in (errno.EADDRINUSE, errno.EACCES)
         raise AudiosearchError(
-            f"Can't listen on {host}:{port}: {exc.strerror or exc}.",
-            hint="--port 0 takes any free port.",
+            f"Can't listen on {host}:{port}: {reason}.",
+            hint="--port 0 takes any free port."
+            if is_port
+            else "Use an address of this machine, such as 127.0.0.1 or 0.0.0.0.",
         ) from exc
     with server:
         # Connections inherit this. Otherwise the end of a response waits for an acknowledgement.

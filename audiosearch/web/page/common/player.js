@@ -1,7 +1,10 @@
 // Audio players. At most one of them plays at a time.
 
+import { callApi } from "./api.js";
 import { byId, createButton, createElement } from "./dom.js";
 import { showStatus } from "./status.js";
+
+const MP3_COPY = "?format=mp3";
 
 let lastPlayed = null;
 
@@ -9,10 +12,29 @@ let lastPlayed = null;
 export function createPlayer(track, trackName) {
   const audio = createElement("audio", { controls: true, preload: "none", src: `/api/tracks/${track.id}/audio` });
   audio.setAttribute("aria-label", `Play ${trackName}`);
+  audio.dataset.name = trackName;
+  listen(audio);
+  return audio;
+}
+
+function listen(audio) {
   audio.onplay = pauseOthers;
   audio.onended = () => play(audio.closest("li")?.nextElementSibling?.querySelector("audio"));
-  audio.onerror = () => showStatus(`Can't play ${trackName}.`, true);
-  return audio;
+  audio.onerror = () => playCopy(audio);
+}
+
+/** Go on with an mp3 copy of a track that the browser can't play; else show why it doesn't play. */
+async function playCopy(audio) {
+  const [path, position] = [audio.getAttribute("src"), audio.currentTime];
+  try {
+    await callApi(path.replace("/api/", ""), { headers: { Range: "bytes=0-0" } });
+    if (path.endsWith(MP3_COPY)) throw new Error("This browser can't play its mp3 copy either.");
+  } catch (error) {
+    return showStatus(`Can't play ${audio.dataset.name}. ${error.message}`, true);
+  }
+  audio.src = path + MP3_COPY;
+  audio.currentTime = position;
+  if (audio === lastPlayed) play(audio);
 }
 
 function pauseOthers(event) {
@@ -47,7 +69,7 @@ export function moveToFooter(container) {
   if (!playing) return;
   const item = playing.closest("li").cloneNode(true);
   const audio = item.querySelector("audio");
-  audio.onplay = pauseOthers;
+  listen(audio);
   audio.currentTime = playing.currentTime;
   item.querySelector(".actions").replaceChildren(createButton("Close", "Close the player", () => byId("player").replaceChildren()));
   item.querySelector(".similarity")?.remove();
