@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,8 +50,9 @@ def write_sounds(folder: Path) -> tuple[list[DemoSound], list[DemoSound]]:
     Raises
     ------
     OSError
-        If a file can't be written.
+        If a file can't be written, or a folder is a symbolic link, which might lead to other music.
     """
+    _require_no_links(folder)
     sounds, queries = [], []
     for number, (kind, synthesize) in enumerate(KINDS.items()):
         for variant in range(N_VARIANTS + 1):
@@ -65,6 +67,13 @@ def write_sounds(folder: Path) -> tuple[list[DemoSound], list[DemoSound]]:
     return sounds, queries
 
 
+def _require_no_links(folder: Path) -> None:
+    kinds = [folder / "sounds" / kind for kind in KINDS]
+    for path in (folder, folder / "index", folder / "queries", folder / "sounds", *kinds):
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, f"{path} is a symbolic link")
+
+
 def _normalized(waveform: Float64) -> Float32:
     """Scale a waveform to a peak of 0.8, and fade out the last 50 ms."""
     fade_samples = int(0.05 * RATE_HZ)
@@ -74,11 +83,13 @@ def _normalized(waveform: Float64) -> Float32:
 
 def _write(path: Path, waveform: Float32) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = io.BytesIO()
-    soundfile.write(content, waveform, RATE_HZ, subtype="PCM_16", format="WAV")
-    if not path.exists() or path.read_bytes() != content.getvalue():
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform, RATE_HZ, subtype="PCM_16", format="WAV")
+    content = buffer.getvalue()
+    has_same_size = path.is_file() and path.stat().st_size == len(content)
+    if not has_same_size or path.read_bytes() != content:
         with atomic_path(path) as draft:
-            draft.write_bytes(content.getvalue())
+            draft.write_bytes(content)
 
 
 def _times() -> Float64:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch import defaults
+from audiosearch import defaults, numpy_files
 from audiosearch.atomic import atomic_path
 from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, MissingExtra, ModelMismatch
@@ -341,7 +341,7 @@ def _shape(path: Path) -> tuple[int, int]:
         # Mapping takes no memory, and fails if the file is shorter than the array.
         with np.errstate(over="ignore"):  # of the size of the array
             vectors = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, TypeError, OverflowError, MemoryError, RecursionError) as exc:
+    except numpy_files.ERRORS as exc:
         reason = why_missing(os.fspath(path)) if isinstance(exc, FileNotFoundError) else exc
         first_line = str(reason).partition("\n")[0].rstrip(".")
         raise LibraryError(

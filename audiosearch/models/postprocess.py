@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from audiosearch import numpy_files
 from audiosearch.errors import UsageError, WeightsError
 from audiosearch.models.download import Progress, no_progress
 from audiosearch.models.specs import SPECS
@@ -61,15 +61,7 @@ class PcaPostprocessor:
         try:
             with np.load(path) as archive:
                 arrays = {name: archive[name].astype(np.float32) for name in shapes}
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            AttributeError,
-            TypeError,
-            EOFError,
-            zipfile.BadZipFile,
-        ) as exc:
+        except numpy_files.ERRORS as exc:
             message = f"{path} cannot be read as PCA parameters."
             raise WeightsError(message, hint=hint + ".") from exc
         for name, shape in shapes.items():

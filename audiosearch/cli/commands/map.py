@@ -48,7 +48,7 @@ def draw_map(
     )
 
     kind_drawn = kind_of(output, kind) if output else kind or defaults.MAP_KIND
-    output = output or Path(f"map.{kind_drawn}")
+    output = output or _default_output(kind_drawn)
     check_drawable(kind_drawn)
     with Index(location) as index, spinner("Laying out the tracks ..."):
         result = sound_map(index, relayout=relayout or relayout_alias)
@@ -70,3 +70,16 @@ def draw_map(
         else ""
     )
     say(f"trustworthiness at 10 neighbors: {result.trustworthiness():.3f}{sample}")
+
+
+def _default_output(kind: str) -> Path:
+    """Return the file to write if none is named. A link might lead to any file of the user."""
+    from audiosearch.errors import UsageError
+
+    path = Path(f"map.{kind}")
+    if path.is_symlink():
+        raise UsageError(
+            f"{path} is a symbolic link to {path.readlink()}.",
+            hint=f"To replace the file to which it leads, name it: -o {path}",
+        )
+    return path

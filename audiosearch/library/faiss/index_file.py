@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
+import re
 import time
 import uuid
 from dataclasses import dataclass
@@ -28,6 +30,13 @@ _FAISS: Any = faiss  # its type stubs lack the classes that SWIG makes
 # The file consists of the part that FAISS writes and a footer: a line of JSON, padded to this many
 # bytes. FAISS ignores the footer, so it can open the file too.
 _FOOTER_BYTES = 256
+
+# Lists that FAISS keeps in another file: it opens the file, by a name in this one, to read and
+# write. FAISS writes: this name, two numbers, the number of lists (less than 2^40), the lists.
+_LISTS_ELSEWHERE = re.compile(rb"ilod.{21}\0\0\0", re.DOTALL)
+_FLAT_START = slice(33, 41)  # the metric of an IndexIDMap2, and the type of the index in it
+_FLAT = b"\0\0\0\0IxFI"  # such an index has no lists
+
 _COMMIT_SECONDS = 0.2  # time for another process to store the token of the file that it wrote
 
 
@@ -156,7 +165,7 @@ def read_by_token(path: Path, token: str | None) -> LoadedIndex:
 def _read_parts(path: Path) -> tuple[memoryview, _Footer]:
     """Return FAISS's part of a file and the footer, with the digest checked."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as exc:
         raise InvalidIndexFile(f"can't be read ({exc.strerror})") from exc
@@ -172,9 +181,16 @@ def _read_parts(path: Path) -> tuple[memoryview, _Footer]:
     return body, footer
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file, or a pipe without waiting for its other end: mapping it into memory fails."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _load(body: memoryview, footer: _Footer, token: str | None) -> LoadedIndex:
     if footer.token != token:
         raise InvalidIndexFile("is not the file that this database wrote last")
+    if body[_FLAT_START] != _FLAT and _LISTS_ELSEWHERE.search(body):
+        raise InvalidIndexFile("names another file")
     content = np.frombuffer(body, dtype=np.uint8)
     try:
         index = faiss.read_index(_FAISS.ZeroCopyIOReader(faiss.swig_ptr(content), len(content)))

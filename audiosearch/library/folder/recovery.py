@@ -20,6 +20,7 @@ from audiosearch.library.backend import RecoveryReport
 from audiosearch.library.faiss import index_file
 from audiosearch.library.faiss.index_config import FLAT, held_ids
 from audiosearch.library.sqlite.catalog import Catalog
+from audiosearch.library.sqlite.connection import require_regular_files
 from audiosearch.library.sqlite.database import FILE_NAME
 from audiosearch.library.sqlite.migrations import migrations, unknown_migrations
 from audiosearch.library.sqlite.page_recovery import Pages
@@ -124,13 +125,15 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
     Raises
     ------
     LibraryError
-        If the model is unknown; the index is unchanged then.
+        If the model is unknown, or a symbolic link or a pipe stands for one of the files; the index
+        is unchanged then.
     NewerIndex
         If a newer version has changed the tables; the index is unchanged then.
     IndexUnwritable
         If the new database can't be written.
     """
     path = directory / FILE_NAME
+    require_regular_files(path)
     if is_foreign(path):
         report = _recover_without_log(path)
         if report is not None:

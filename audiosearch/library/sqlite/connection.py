@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 import time
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from audiosearch import time_limit
+from audiosearch.errors import LibraryError
 from audiosearch.library.sqlite.write_ahead_log import log_path, log_problem
 
 if TYPE_CHECKING:
@@ -48,7 +50,10 @@ def connect(path: Path) -> sqlite3.Connection:
     ------
     sqlite3.DatabaseError
         If its write-ahead log belongs to another database, or it is not a database.
+    LibraryError
+        If a symbolic link or a pipe stands for one of its files.
     """
+    require_regular_files(path)
     connection = _checked(path)
     try:
         _use_wal(connection)
@@ -63,7 +68,33 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.set_progress_handler(time_limit.is_over, INSTRUCTIONS_PER_CHECK)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
     return connection
+
+
+def require_regular_files(path: Path) -> None:
+    """Check that a database and the files that SQLite keeps beside it are no links or pipes.
+
+    SQLite writes to the file to which a link leads, wherever that is, with a log beside that file.
+    It waits for the other end of a pipe.
+
+    Raises
+    ------
+    LibraryError
+        If one of the files is there, but not a regular file.
+    """
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        file = path.with_name(path.name + suffix)
+        try:
+            mode = file.lstat().st_mode
+        except (OSError, ValueError):
+            continue
+        if not stat.S_ISREG(mode):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a file"
+            raise LibraryError(
+                f"The index {path.parent.absolute()} can't be used: {file.name} is {kind}.",
+                hint="Move the whole index, or link its folder. Delete what is no part of it.",
+            )
 
 
 def file_id(path: Path) -> _FileId | None:

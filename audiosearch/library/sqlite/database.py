@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "audiosearch.db"
+# Views and computed columns, which no version has made: reading them could take for ever, or fill
+# the memory. The modules of virtual tables may be missing.
+_COMPUTED = """
+SELECT name FROM sqlite_master WHERE type = 'view'
+UNION ALL
+SELECT found.name FROM sqlite_master AS found, pragma_table_xinfo(found.name) AS part
+WHERE found.type = 'table' AND found.sql NOT LIKE 'CREATE VIRTUAL%' AND part.hidden IN (2, 3)
+LIMIT 1
+"""
 _MAX_FIRST_COUNT = 2**30  # of the transactions; SQLite keeps the count in 32 bits
 
 
@@ -102,6 +111,9 @@ class Database:
 
     def _create(self, settings: dict[str, str]) -> None:
         """Create the tables that are read: all of a new database, some of a very old one."""
+        if computed := self.db.execute(_COMPUTED).fetchone():
+            message = f"{computed[0]} is computed"
+            raise sqlite3.DatabaseError(message)
         self._require_known_migrations()
         if self.db.table(LAST_TABLE).exists():
             return
