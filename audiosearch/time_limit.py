@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -34,6 +35,11 @@ class TimeLimit:
     def is_over(self) -> bool:
         """Whether the work should stop."""
         return self._is_canceled or time.monotonic() > self._deadline
+
+    @property
+    def seconds_left(self) -> float:
+        """Time until the work should stop; 0 if it is over."""
+        return 0.0 if self._is_canceled else max(0.0, self._deadline - time.monotonic())
 
     def check(self) -> None:
         """Raise an error if the work should stop.
@@ -70,6 +76,12 @@ def is_over() -> bool:
     """Return whether the current work should stop."""
     limit = _current.get()
     return limit is not None and limit.is_over
+
+
+def seconds_left() -> float:
+    """Return the time until the current work should stop; infinity without a limit."""
+    limit = _current.get()
+    return math.inf if limit is None else limit.seconds_left
 
 
 def check() -> None:

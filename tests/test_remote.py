@@ -204,7 +204,7 @@ def test_relocate_changes_the_start_of_urls(bucket, run):
         assert index.resolve("https://host/music/low.wav") is not None
 
 
-def test_queries_and_playback_of_urls_that_are_not_tracks_are_errors(bucket, tmp_path):
+def test_queries_and_playback_of_urls_that_are_not_tracks_are_errors(bucket):
     add_urls("memory://bucket")
     with Index("index") as index:
         track = index.resolve("memory://bucket/low.wav")
@@ -212,7 +212,7 @@ def test_queries_and_playback_of_urls_that_are_not_tracks_are_errors(bucket, tmp
         with pytest.raises(TrackNotFound, match="don't download URLs"):
             similar(index, "https://host/other.wav")
     with pytest.raises(TrackNotFound, match="under a URL"):
-        asyncio.run(Playback(tmp_path).playable(track))
+        asyncio.run(Playback().playable(track))
 
 
 def test_prune_refuses_if_all_local_files_are_missing_even_with_urls(bucket, tmp_path):

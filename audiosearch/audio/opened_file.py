@@ -18,7 +18,8 @@ from audiosearch.errors import AudioError
 _FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
     _FLAGS |= getattr(os, _name, 0)
-_DESCRIPTORS = "/proc/self/fd"
+#: Folder by which processes open their descriptors again, on Linux.
+DESCRIPTORS = "/proc/self/fd"
 
 
 class OpenedFile:
@@ -52,8 +53,8 @@ class OpenedFile:
         It leads to this very file, even if another one has its path by now. Only systems without
         ``/proc`` have no such path; there, it is the real path.
         """
-        is_linux = os.path.isdir(_DESCRIPTORS)
-        return f"{_DESCRIPTORS}/{self.fileno()}" if is_linux else self.real_path
+        is_linux = os.path.isdir(DESCRIPTORS)
+        return f"{DESCRIPTORS}/{self.fileno()}" if is_linux else self.real_path
 
     def fileno(self) -> int:
         """Return the file descriptor."""

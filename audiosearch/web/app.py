@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI
@@ -98,23 +96,22 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         embedding = EmbeddingService(model, spec.excerpt_seconds, limits=limits)
-        with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
-            playback, covers = Playback(Path(folder)), Covers()
-            app.state.services = api.Services(
-                executor,
-                embedding,
-                playback,
-                covers,
-                Maps(location, executor),
-                executor.batched(run_queries),
-            )
-            try:
-                yield
-            finally:
-                embedding.close()
-                playback.close()
-                covers.close()
-                executor.close()
+        playback, covers = Playback(), Covers()
+        app.state.services = api.Services(
+            executor,
+            embedding,
+            playback,
+            covers,
+            Maps(location, executor),
+            executor.batched(run_queries),
+        )
+        try:
+            yield
+        finally:
+            embedding.close()
+            playback.close()
+            covers.close()
+            executor.close()
 
     app = FastAPI(
         title="audiosearch",

@@ -93,12 +93,13 @@ class EmbeddingService:
         self._active.add(work)
         try:
             done = asyncio.get_running_loop().run_in_executor(self._threads, self._embed, work)
+            # Otherwise asyncio reports an error for which nobody waits, as when the server ends.
+            done.add_done_callback(lambda done: done.cancelled() or done.exception())
             try:
                 return await asyncio.shield(done)
             except asyncio.CancelledError:
                 work.cancel()
                 await asyncio.wait([done])  # the stream is in use until then
-                done.exception()  # or asyncio would report that nobody asked for it
                 raise
         finally:
             self._end(work)

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import errno
 import os
+import tempfile
 from collections import OrderedDict
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from audiosearch import child_process
-from audiosearch.audio.opened_file import open_regular
+from audiosearch.audio.opened_file import DESCRIPTORS, open_regular
 from audiosearch.audio.transcode import FAULTY, FULL
 from audiosearch.errors import AudioError, AudiosearchError, StorageFull
 from audiosearch.web.security import unavailable
@@ -41,17 +41,14 @@ _Key = tuple[int, int]  # track id, and modification time of its file in ns
 class Playback:
     """Files of tracks, or mp3 copies of those that browsers can't play.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder for the copies. The last eight are kept, and at most eight are made or wait.
+    The last eight copies are kept. They have no name on Linux, so that none is left when the server
+    ends, even if it is killed.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._copies: OrderedDict[_Key, Path] = OrderedDict()
+    def __init__(self) -> None:
+        self._copies: OrderedDict[_Key, IO[bytes]] = OrderedDict()
         self._faulty: set[_Key] = set()
-        self._running: dict[_Key, asyncio.Task[Path]] = {}
+        self._running: dict[_Key, asyncio.Task[IO[bytes]]] = {}
         # One at a time: several would only compete for the cores.
         self._lock = asyncio.Lock()
 
@@ -83,14 +80,16 @@ class Playback:
         is_container = os.path.splitext(track.path)[1].lower() in _CONTAINERS
         if track.format in PLAYABLE and is_container and not is_copy_needed:
             return file, PLAYABLE[track.format]
-        return open_regular(os.fspath(await self._copy(track, file))), _TRANSCODED
+        return _reopened(await self._copy(track, file)), _TRANSCODED
 
     def close(self) -> None:
-        """Stop all transcoding."""
+        """Stop all transcoding, and delete the copies."""
         for transcoding in self._running.values():
             transcoding.cancel()
+        for copy in self._copies.values():
+            copy.close()
 
-    async def _copy(self, track: Track, file: OpenedFile) -> Path:
+    async def _copy(self, track: Track, file: OpenedFile) -> IO[bytes]:
         key = (track.id, file.status.st_mtime_ns)
         if key not in self._running and key not in self._copies and key not in self._faulty:
             if len(self._running) >= _MAX_COPIES:  # each has an open file, even if its client left
@@ -107,37 +106,55 @@ class Playback:
         self._copies.move_to_end(key)
         return self._copies[key]
 
-    def _end(self, key: _Key, transcoding: asyncio.Task[Path]) -> None:
+    def _end(self, key: _Key, transcoding: asyncio.Task[IO[bytes]]) -> None:
         del self._running[key]
         if not transcoding.cancelled():
             transcoding.exception()  # so that it is known, even if every client has left
 
-    async def _transcode(self, key: _Key, track: Track, file: OpenedFile) -> Path:
-        target = self._folder / f"{key[0]}-{key[1]}.mp3"
+    async def _transcode(self, key: _Key, track: Track, file: OpenedFile) -> IO[bytes]:
         with file:
             async with self._lock:
                 try:
-                    await _write_copy(track, file, target)
-                except BaseException as exc:
-                    if isinstance(exc, AudioError):
-                        self._faulty.add(key)
-                    target.unlink(missing_ok=True)
+                    copy = await _write_copy(track, file)
+                except AudioError:
+                    self._faulty.add(key)
                     raise
-        self._copies[key] = target
+        self._copies[key] = copy
         if len(self._copies) > _MAX_COPIES:
-            self._copies.popitem(last=False)[1].unlink(missing_ok=True)
-        return target
+            self._copies.popitem(last=False)[1].close()
+        return copy
 
 
-async def _write_copy(track: Track, source: OpenedFile, target: Path) -> None:
-    """Transcode a file. Raises like `Playback.playable`."""
-    try:
-        with target.open("wb") as file:
-            status = await _transcoder_status(source, file.fileno())
-        reason = "it takes too long" if status is None else "its decoder crashed"
-    except OSError as exc:
-        status = FULL if exc.errno in (errno.ENOSPC, errno.EDQUOT) else 1
-        reason = exc.strerror or str(exc)
+def _reopened(copy: IO[bytes]) -> OpenedFile:
+    """Open a temporary file again, with a position of its own."""
+    name = f"{DESCRIPTORS}/{copy.fileno()}" if os.path.isdir(DESCRIPTORS) else copy.name
+    return open_regular(name)
+
+
+def _temporary_file() -> IO[bytes]:
+    """Return a file that is deleted when it is closed, without a name if it can be reopened so."""
+    if os.path.isdir(DESCRIPTORS):
+        return tempfile.TemporaryFile(prefix="audiosearch-", buffering=0)
+    return tempfile.NamedTemporaryFile(prefix="audiosearch-", suffix=".mp3", buffering=0)
+
+
+async def _write_copy(track: Track, source: OpenedFile) -> IO[bytes]:
+    """Return an mp3 copy of a file. Raises like `Playback.playable`."""
+    with contextlib.ExitStack() as unless_complete:
+        try:
+            copy = unless_complete.enter_context(_temporary_file())
+            status = await _transcoder_status(source, copy.fileno())
+            reason = "it takes too long" if status is None else "its decoder crashed"
+        except OSError as exc:
+            status = FULL if exc.errno in (errno.ENOSPC, errno.EDQUOT) else 1
+            reason = exc.strerror or str(exc)
+        _check_status(track, status, reason)
+        unless_complete.pop_all()
+        return copy
+
+
+def _check_status(track: Track, status: int | None, reason: str) -> None:
+    """Raise the error of a transcoder's exit status, if it is one."""
     if status == FAULTY:
         raise _faulty(track)
     if status == FULL:

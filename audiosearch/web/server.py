@@ -35,6 +35,9 @@ _QUEUE = 2_048  # connections that the system accepts for us
 _READ_BYTES = 2**16  # at a time: parsing what asyncio reads by default can take a second
 _SWEEP_TICKS = 10  # ticks of uvicorn, 0.1 s each
 _QUIET_SECONDS = 60.0  # between two log entries of a kind
+# Parsing a chunk of a body takes as long as some kilobytes of content, however small the chunk is.
+_FREE_CHUNKS = 1_000  # of each request; they may have any size
+_MEAN_CHUNK_BYTES = 64  # that further chunks have at least
 
 
 def run(app: ASGIApp, listener: socket.socket, limits: Limits | None = None) -> None:
@@ -125,11 +128,36 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
+class _Parser(h11.Connection):
+    """Parser of requests that rejects a body in many tiny chunks."""
+
+    _n_chunks = _n_bytes = 0
+
+    def next_event(self) -> Any:
+        """Return the next part of a request.
+
+        Raises
+        ------
+        RemoteProtocolError
+            If it is not HTTP, or its body has too many chunks for its size.
+        """
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._n_chunks = self._n_bytes = 0
+        elif isinstance(event, h11.Data):
+            self._n_chunks += event.chunk_start
+            self._n_bytes += len(event.data)
+            if self._n_chunks > _FREE_CHUNKS + self._n_bytes / _MEAN_CHUNK_BYTES:
+                raise h11.RemoteProtocolError("tiny chunks", error_status_hint=413)
+        return event
+
+
 class Connection(H11Protocol):
     """A connection that ends if its client makes no progress."""
 
     def __init__(self, config: _Config, *arguments: Any, **options: Any) -> None:
         super().__init__(config, *arguments, **options)
+        self.conn = _Parser(h11.SERVER, config.limits.header_bytes)
         self._limits = config.limits
         self._max_connections = config.max_connections
         #: Start of the wait for headers, and time of the last progress of the client.
@@ -155,10 +183,13 @@ class Connection(H11Protocol):
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer a request that is not HTTP, or has too long headers."""
-        error = sys.exc_info()[1]
-        if getattr(error, "error_status_hint", 400) == 431:
+        """Answer a request that is not HTTP, or has too long headers or too small chunks."""
+        status = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        if status == 431:
             self._reject(head_too_large(self._limits))
+        elif status == 413:
+            sentence = "The body of the request comes in too many small chunks."
+            self._reject(RequestError(413, sentence, "Send it with a Content-Length."))
         else:
             self._reject(RequestError(400, msg, "Send a request of HTTP/1.1."))
 

@@ -11,7 +11,7 @@ import time
 import httpx
 import psutil
 import pytest
-from rawhttp import ask, connect, message
+from rawhttp import ask, chunked, connect, message
 from served import serving
 
 from audiosearch.web.server import OncePerMinute
@@ -119,6 +119,27 @@ listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 run(SecurityMiddleware(app, hosts=None, api_key=None, limits=limits), listener, limits)
 """
+
+
+@pytest.mark.parametrize(
+    ("size", "number", "status"),
+    [
+        pytest.param(1, 900, 200, id="a few tiny chunks"),
+        pytest.param(1, 2_000, 413, id="many tiny chunks"),
+        pytest.param(64, 2_000, 200, id="many small chunks"),
+    ],
+)
+def test_a_body_in_too_many_tiny_chunks_is_rejected(served, size, number, status):
+    chunk = b"%x\r\n%s\r\n" % (size, b" " * size)
+    content = b'{"tracks": [%d]}' % next(iter(served.ids.values()))
+    body = chunk * number + b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
+    answer = ask(served.url, chunked(b"/api/playlist", body))
+    assert answer.status == status
+    if status == 413:
+        assert answer.problem() == (
+            "The body of the request comes in too many small chunks.",
+            "Send it with a Content-Length.",
+        )
 
 
 @pytest.fixture(scope="module")

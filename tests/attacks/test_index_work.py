@@ -1,9 +1,11 @@
 """One request must not stop all others, and an index may be replaced under the server."""
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -280,6 +282,22 @@ def test_a_text_search_is_stopped(directory, words):
     limit = time_limit.TimeLimit(0.0)
     with Index(directory) as index, time_limit.limited(limit), pytest.raises(TookTooLong):
         index.search_text(words, limit=1_000, offset=10**6)
+
+
+def test_a_search_waits_no_longer_than_its_limit_for_locked_texts(directory):
+    texts = directory / "texts.db"
+    with Index(directory) as index:
+        found = index.search_text("song")
+        lock = sqlite3.connect(texts, isolation_level=None)
+        with contextlib.closing(lock):
+            lock.execute("BEGIN EXCLUSIVE")
+            started = time.monotonic()
+            limit = time_limit.TimeLimit(0.3)
+            with time_limit.limited(limit), pytest.raises(TookTooLong, match="locked"):
+                index.search_text("song")
+            assert time.monotonic() - started < 5.0
+        assert texts.exists()  # what is locked isn't damaged
+        assert index.search_text("song") == found
 
 
 # An index that another process deletes or replaces

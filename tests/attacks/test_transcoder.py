@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
+import tempfile
 import threading
 from dataclasses import replace
 
@@ -35,11 +37,20 @@ def track(world):
         return next(iter(index))
 
 
-@pytest.fixture
-def copies(tmp_path):
-    folder = tmp_path / "copies"
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """The folder for temporary files."""
+    folder = tmp_path / "temporary"
     folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
     return folder
+
+
+@pytest.fixture
+def playback():
+    with contextlib.closing(Playback()) as playback:
+        yield playback
 
 
 @pytest.fixture
@@ -93,90 +104,85 @@ def test_a_transcoder_that_was_killed_is_tried_again(world):
         assert httpx.get(url, timeout=60).status_code == 200
 
 
-def test_a_transcoder_that_took_too_long_is_tried_again(copies, play, starts, monkeypatch):
-    playback = Playback(copies)
+def test_a_transcoder_that_took_too_long_is_tried_again(
+    playback, temporary, play, starts, monkeypatch
+):
     with monkeypatch.context() as patch:
         patch.setattr(module, "_MAX_SECONDS", 0.01)
         (error,) = play(playback)
     assert str(error) == "Can't make an mp3 copy of track #1: it takes too long."
-    assert (type(error), os.listdir(copies)) == (AudiosearchError, [])
+    assert (type(error), os.listdir(temporary)) == (AudiosearchError, [])
     ((file, _),) = play(playback)
     assert (file.status.st_size > 0, len(starts)) == (True, 2)
 
 
 def test_requests_at_the_same_time_share_a_transcoder_and_its_failure(
-    copies, play, starts, monkeypatch
+    playback, play, starts, monkeypatch
 ):
     monkeypatch.setattr(module, "_MAX_SECONDS", 0.01)
-    errors = play(Playback(copies), n_requests=5)
+    errors = play(playback, n_requests=5)
     assert ({type(error) for error in errors}, len(starts)) == ({AudiosearchError}, 1)
 
 
-def test_clients_that_leave_do_not_fill_the_server_with_waiting_copies(copies, track, monkeypatch):
-    async def never(*_):
-        await asyncio.Event().wait()
-
-    async def requests(n_tracks):
-        playback = Playback(copies)
-        tracks = [replace(track, id=number) for number in range(n_tracks)]
-        tasks = [asyncio.create_task(playback.playable(one)) for one in tracks]
-        for _ in range(30):
-            done, waiting = await asyncio.wait(tasks, timeout=0.1)
-            if len(waiting) == 8:
-                break
-        for task in waiting:
-            task.cancel()
-        n_open = len(os.listdir("/proc/self/fd"))
-        playback.close()
-        await asyncio.wait(tasks)
-        return [str(task.exception()) for task in done], n_open
-
-    monkeypatch.setattr(module, "_write_copy", never)
-    n_open_before = len(os.listdir("/proc/self/fd"))
-    errors, n_open = asyncio.run(requests(100))
-    assert errors == ["503: Too many mp3 copies wait to be made."] * 92
-    assert n_open - n_open_before < 40
-
-
-def test_a_file_that_cannot_be_decoded_is_tried_once_until_it_changes(copies, world, play, starts):
-    playback, file = Playback(copies), world / "track.aiff"
+def test_a_file_that_cannot_be_decoded_is_tried_once_until_it_changes(
+    playback, temporary, world, play, starts
+):
+    file = world / "track.aiff"
     content = file.read_bytes()
     try:
         file.write_text("no sound")
         for _ in range(2):
             (error,) = play(playback)
             assert isinstance(error, AudioError)
-        assert (len(starts), os.listdir(copies)) == (1, [])
+        assert (len(starts), os.listdir(temporary)) == (1, [])
     finally:
         file.write_bytes(content)
     ((copy, _),) = play(playback)
     assert copy.status.st_size > 0
 
 
-def full_copy(folder, track) -> None:
-    """Let the copy of a track be written to a full disk."""
-    modified = os.stat(track.path).st_mtime_ns
-    (folder / f"{track.id}-{modified}.mp3").symlink_to("/dev/full")
+@pytest.fixture
+def full():
+    """A file on a full disk."""
+    with open("/dev/full", "wb", buffering=0) as file:
+        yield file
 
 
-def test_a_full_disk_is_a_sentence_and_tried_again(copies, track, play):
-    playback = Playback(copies)
-    full_copy(copies, track)
-    (error,) = play(playback)
+def test_a_full_disk_is_a_sentence_and_tried_again(playback, play, monkeypatch, full):
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "TemporaryFile", lambda **_: full)
+        (error,) = play(playback)
     assert isinstance(error, StorageFull)
     ((copy, _),) = play(playback)
     assert copy.status.st_size > 0
 
 
-def test_a_full_disk_is_status_507(world, track, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with serving(world, {}) as server:
-        httpx.get(f"{server.url}/api/health")
-        (folder,) = tmp_path.glob("audiosearch-*")
-        full_copy(folder, track)
+#: The program, on a machine whose disk for temporary files is full.
+ON_A_FULL_DISK = """
+import tempfile
+from audiosearch.__main__ import main
+tempfile.TemporaryFile = lambda **_: open("/dev/full", "wb", buffering=0)
+main()
+"""
+
+
+def test_a_full_disk_is_status_507(world):
+    with serving(world, {}, program=["-c", ON_A_FULL_DISK]) as server:
         response = httpx.get(f"{server.url}/api/tracks/1/audio", timeout=60)
     assert response.status_code == 507
     assert response.json() == {
         "error": "The server has no space left for an mp3 copy of track #1.",
         "hint": "Free some space in its folder for temporary files, or set TMPDIR to another.",
     }
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux has nameless files")
+@pytest.mark.parametrize("end", ["SIGKILL", "SIGHUP", "SIGTERM"])
+def test_a_server_that_ends_leaves_no_copy_behind(world, temporary, end):
+    with serving(world, {}) as server:
+        for _ in range(2):
+            assert httpx.get(f"{server.url}/api/tracks/1/audio", timeout=60).status_code == 200
+        process = psutil.Process(server.pid)
+        process.send_signal(signal.Signals[end])
+        process.wait(20)
+    assert os.listdir(temporary) == []

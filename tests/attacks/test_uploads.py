@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import resource
+import signal
 import socket
 import time
 import wave
@@ -214,6 +215,17 @@ def test_an_upload_to_a_full_disk_is_a_sentence_with_a_hint(hasty, folder, n_byt
         "hint": "Free space in its TMPDIR, then send the file again.",
     }
     assert asked(hasty, (folder / "clip.wav").read_bytes()).status_code == 200
+
+
+def test_a_server_that_ends_with_uploads_in_progress_prints_no_traceback(folder):
+    with serving(folder, {}) as served, contextlib.ExitStack() as clients:
+        for _ in range(8):
+            clients.enter_context(sent(served, laces(LONG)))
+        wait_until(lambda: busy_decoders(served))
+        process = psutil.Process(served.pid)
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+    assert "Traceback" not in "".join(served.said)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux has nameless files")

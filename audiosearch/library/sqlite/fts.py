@@ -12,7 +12,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from audiosearch import time_limit
-from audiosearch.errors import LibraryError
+from audiosearch.errors import LibraryError, TookTooLong
 from audiosearch.library.sqlite.connection import INSTRUCTIONS_PER_CHECK
 from audiosearch.library.track import fold
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from audiosearch.library.sqlite.database import Database
 
 FILE_NAME = "texts.db"
+
+_BUSY_SECONDS = 60.0  # for which another process may hold the database
 
 _VERSION = 2  # of the texts; a database of another version is filled again
 _COLUMNS = ("title", "artist", "album", "album_artist", "genre", "path")
@@ -52,28 +54,32 @@ def search_text(
     ------
     LibraryError
         If this SQLite library has no full-text search.
+    TookTooLong
+        If another process keeps the database locked.
     """
     quoted = [word.replace('"', '""') for word in fold(words).split()]
     if not quoted:
         return []
     query = " ".join(f'"{word}" *' for word in quoted)
     sql = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank, rowid LIMIT ? OFFSET ?"
+    busy_seconds = min(_BUSY_SECONDS, time_limit.seconds_left())
     with time_limit.limited(None):
-        texts = _open_current(database, directory / FILE_NAME)
+        texts = _open_current(database, directory / FILE_NAME, busy_seconds)
     texts.set_progress_handler(time_limit.is_over, INSTRUCTIONS_PER_CHECK)
     with contextlib.closing(texts), database.errors():
         return [row[0] for row in texts.execute(sql, [query, limit, offset])]
 
 
-def _open_current(database: Database, path: Path) -> sqlite3.Connection:
+def _open_current(database: Database, path: Path, busy_seconds: float) -> sqlite3.Connection:
     """Open the full-text database, and refill it if tracks have changed.
 
-    If the file can't be written, the database is created in memory.
+    If the file can't be written, the database is created in memory. Another process that writes to
+    it is given some seconds.
     """
     for location in (path, ":memory:"):
         texts = None
         try:
-            texts = sqlite3.connect(location, timeout=60.0)
+            texts = sqlite3.connect(location, timeout=busy_seconds)
             _fill(texts, database)
         except sqlite3.DatabaseError as exc:
             if texts is not None:
@@ -83,6 +89,10 @@ def _open_current(database: Database, path: Path) -> sqlite3.Connection:
                     "This SQLite has no full-text search.",
                     hint="If you import TensorFlow, import sqlite3 before it. Or name tracks by "
                     "path or #ID.",
+                ) from exc
+            if "locked" in str(exc):
+                raise TookTooLong(
+                    "Another process keeps the texts of the index locked.", hint="Search again."
                 ) from exc
             with contextlib.suppress(OSError):  # it is damaged; the next search creates it again
                 os.unlink(path)
