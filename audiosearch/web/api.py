@@ -188,7 +188,7 @@ async def audio(
 ) -> TrackFileResponse:
     """Return a track's audio, or the part that a Range header requests."""
     (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    file, kind = await shared.playback.playable(track)
+    file, kind = await unless_left(request.receive, shared.playback.playable(track))
     try:
         size = None if "if-range" in request.headers else file.status.st_size
         if not is_range(part, size):

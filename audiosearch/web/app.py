@@ -99,7 +99,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         embedding = EmbeddingService(model, spec.excerpt_seconds, limits=limits)
         with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
-            playback, covers = Playback(Path(folder)), Covers()
+            playback, covers = Playback(Path(folder), limits), Covers(limits)
             app.state.services = api.Services(
                 executor,
                 embedding,

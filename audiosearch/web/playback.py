@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from audiosearch import child_process
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.transcode import FAULTY, FULL
 from audiosearch.errors import AudioError, AudiosearchError, StorageFull
+from audiosearch.web.security import Limits, unavailable
 from audiosearch.web.track_files import open_track
 
 if TYPE_CHECKING:
@@ -44,18 +45,23 @@ class Playback:
     ----------
     folder : Path
         Folder for the copies. The last eight are kept.
+    limits : Limits, optional
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
         self._folder = folder
+        self._limits = limits or Limits()
         self._copies: OrderedDict[_Key, Path] = OrderedDict()
         self._faulty: set[_Key] = set()
         self._running: dict[_Key, asyncio.Task[Path]] = {}
+        self._n_clients: Counter[_Key] = Counter()  # that wait for a running one
         # One at a time: several would only compete for the cores.
         self._lock = asyncio.Lock()
 
     async def playable(self, track: Track) -> tuple[OpenedFile, str]:
         """Return a playable file of a track, and its media type.
+
+        Transcoding stops when all calls that wait for it are canceled.
 
         Raises
         ------
@@ -67,6 +73,8 @@ class Playback:
             If there is no space for an mp3 copy.
         AudiosearchError
             If transcoding crashes or takes too long. The next request tries again.
+        RequestError
+            If too many files wait for transcoding.
         """
         file = await open_track(track)
         is_container = os.path.splitext(track.path)[1].lower() in _CONTAINERS
@@ -82,21 +90,30 @@ class Playback:
     async def _copy(self, track: Track, file: OpenedFile) -> Path:
         key = (track.id, file.status.st_mtime_ns)
         if key not in self._running and key not in self._copies and key not in self._faulty:
+            if len(self._running) >= self._limits.waiting_copies:
+                file.close()
+                raise unavailable("Too many files are waiting to be made playable.")
             self._running[key] = asyncio.create_task(self._transcode(key, track, file))
-            self._running[key].add_done_callback(lambda done: self._end(key, done))
         else:
             file.close()
-        if key in self._running:  # other requests may wait for it too, and share its failure
-            return await asyncio.shield(self._running[key])
+        if key in self._running:
+            return await self._result(key)
         if key in self._faulty:
             raise _faulty(track)
         self._copies.move_to_end(key)
         return self._copies[key]
 
-    def _end(self, key: _Key, transcoding: asyncio.Task[Path]) -> None:
-        del self._running[key]
-        if not transcoding.cancelled():
-            transcoding.exception()  # so that it is known, even if every client has left
+    async def _result(self, key: _Key) -> Path:
+        """Wait for a running transcoding. Other requests may share it, and its failure."""
+        transcoding = self._running[key]
+        self._n_clients[key] += 1
+        try:
+            return await asyncio.shield(transcoding)
+        finally:
+            self._n_clients[key] -= 1
+            if not self._n_clients[key]:
+                transcoding.cancel()  # no effect on one that has ended
+                del self._running[key], self._n_clients[key]
 
     async def _transcode(self, key: _Key, track: Track, file: OpenedFile) -> Path:
         target = self._folder / f"{key[0]}-{key[1]}.mp3"

@@ -66,6 +66,10 @@ class Limits:
         Time that a file waits for its turn.
     waiting_uploads : int
         Number of files that wait for their turn.
+    waiting_copies : int
+        Number of files of the library that wait to be transcoded for a player.
+    waiting_covers : int
+        Number of cover images that wait to be made smaller.
     unread_seconds : float
         Time for which a client may read nothing of its response.
     connections : int
@@ -86,6 +90,8 @@ class Limits:
     embedding_seconds: float = 60.0
     waiting_seconds: float = 60.0
     waiting_uploads: int = 256
+    waiting_copies: int = 32
+    waiting_covers: int = 32
     unread_seconds: float = 300.0
     connections: int = 512
     index_seconds: float = 30.0
