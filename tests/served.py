@@ -80,7 +80,7 @@ def serving(
 ) -> Iterator[Served]:
     """Serve a library, or another index, until the end of the block.
 
-    Limits are those of `audiosearch.web.security.Limits`. The server may open `n_files` files at
+    Limits are those of `audiosearch.web.limits.Limits`. The server may open `n_files` files at
     once. The program is that of Python's command line.
     """
     if limits:

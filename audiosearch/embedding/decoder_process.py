@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from audiosearch import child_process
 from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.tags import Tags
+from audiosearch.embedding.decoder_messages import MAX_BYTES, unpickled
 from audiosearch.embedding.decoder_worker import AudioHash, DecodeRequest, DecodeSummary
 from audiosearch.errors import AudioError, AudiosearchError
 
@@ -168,9 +169,14 @@ class DecoderProcess:
             self._stop()
             raise AudioError(path, "decoding it takes too long", hint=_HINT)
         try:
-            return self._connection.recv()
+            message = self._connection.recv_bytes(MAX_BYTES)
         except (EOFError, OSError) as exc:  # OSError: the process died while sending a message
             raise AudioError(path, self._exit_reason(), hint=_HINT) from exc
+        try:
+            return unpickled(message)
+        except Exception as exc:
+            self._stop()
+            raise AudioError(path, "its decoder sent an invalid message", hint=_HINT) from exc
 
     def _start(self) -> None:
         try:

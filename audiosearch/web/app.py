@@ -26,17 +26,13 @@ from audiosearch.models import registry
 from audiosearch.web import api, pages
 from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
+from audiosearch.web.errors import RequestError, error_response
 from audiosearch.web.index_executor import IndexExecutor
+from audiosearch.web.limits import Limits
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import run_queries
-from audiosearch.web.security import (
-    LOOPBACK,
-    Limits,
-    RequestError,
-    SecurityMiddleware,
-    error_response,
-)
+from audiosearch.web.security import LOOPBACK, SecurityMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

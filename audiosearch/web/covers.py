@@ -17,7 +17,8 @@ from audiosearch.audio.disk import DISKS
 from audiosearch.audio.shrink import LENGTH_BYTES, MAX_SIDE
 from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import is_url
-from audiosearch.web.security import Limits, unavailable
+from audiosearch.web.errors import unavailable
+from audiosearch.web.limits import Limits
 from audiosearch.web.track_files import open_track
 
 if TYPE_CHECKING:

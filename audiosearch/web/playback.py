@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 from collections import Counter, OrderedDict
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING
 from audiosearch import child_process
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.transcode import FAULTY, FULL
-from audiosearch.errors import AudioError, AudiosearchError, StorageFull
-from audiosearch.web.security import Limits, unavailable
+from audiosearch.errors import AudioError, AudiosearchError, StorageFull, is_disk_full
+from audiosearch.web.errors import unavailable
+from audiosearch.web.limits import Limits
 from audiosearch.web.track_files import open_track
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ async def _write_copy(track: Track, source: OpenedFile, target: Path) -> None:
             status = await _transcoder_status(source, file.fileno())
         reason = "it takes too long" if status is None else "its decoder crashed"
     except OSError as exc:
-        status = FULL if exc.errno in (errno.ENOSPC, errno.EDQUOT) else 1
+        status = FULL if is_disk_full(exc) else 1
         reason = exc.strerror or str(exc)
     if status == FAULTY:
         raise _faulty(track)

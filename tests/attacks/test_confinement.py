@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import resource
 import socket
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from audiosearch import child_process
+from audiosearch import AudioError, child_process
 from audiosearch.embedding.decoder_process import DecoderProcess
 
 
@@ -83,6 +84,26 @@ def test_a_decoder_cannot_stop_another_process(decoder, start):
     run_in(decoder, os.kill, process.pid, 9)
     time.sleep(0.05)
     assert process.poll() is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(lambda path: pickle.dumps(Code(open, path, "w")), id="a call"),
+        pytest.param(lambda _: b"no pickle", id="no pickle"),
+        pytest.param(lambda _: pickle.dumps(Code(AudioError, 1, 2)), id="wrong arguments"),
+    ],
+)
+def test_a_decoder_cannot_run_code_by_its_messages(decoder, tmp_path, message):
+    path = tmp_path / "file"
+    program = (
+        "import sys; from multiprocessing.connection import Connection; "
+        f"Connection(int(sys.argv[1])).send_bytes({message(str(path))!r})"
+    )
+    decoder._connection.send(Code(exec, program))
+    with pytest.raises(AudioError, match="its decoder sent an invalid message"):
+        decoder._receive("sound.wav", time.monotonic() + 60)
+    assert not path.exists()
 
 
 def test_a_decoder_that_crashes_leaves_no_dump_of_its_memory(decoder):

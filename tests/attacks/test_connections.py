@@ -104,7 +104,8 @@ class TestManyConnections:
 #: A server with short limits. Its responses have as many bytes as their path says.
 SHORT = """
 import socket
-from audiosearch.web.security import Limits, SecurityMiddleware
+from audiosearch.web.limits import Limits
+from audiosearch.web.security import SecurityMiddleware
 from audiosearch.web.server import run
 
 async def app(scope, receive, send):

@@ -24,8 +24,8 @@ from audiosearch.models.registry import compact
 from audiosearch.playlists import Constraints, PlaylistBuilder, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.web import Limits, create_app
+from audiosearch.web.errors import RequestError
 from audiosearch.web.index_executor import IndexExecutor
-from audiosearch.web.security import RequestError
 
 #: As many tracks of as few artists as a playlist may ask for.
 GREEDY = {"tracks": [1], "n": 1_000, "artist_gap": 1_000}
