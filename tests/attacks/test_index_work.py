@@ -270,7 +270,7 @@ def test_the_server_is_idle_after_a_client_has_left(directory, tmp_path):
         body = LONG | {"minutes": 6_000}
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{server.url}/api/playlist", json=body, timeout=0.5)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while process.cpu_percent(0.3) > 20:
             assert time.monotonic() < deadline
 
