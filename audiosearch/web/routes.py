@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from audiosearch import defaults
 from audiosearch.errors import StorageFull, is_disk_full
 from audiosearch.escapes import escaped_json
-from audiosearch.json_text import parse_json
+from audiosearch.json_input import parse_json
 from audiosearch.web.errors import RequestError
 
 if TYPE_CHECKING:
