@@ -349,6 +349,14 @@ def test_an_index_that_replaces_another_is_served_and_keeps_its_log(served_index
         )
 
 
+def test_a_map_that_cannot_be_made_is_an_error_and_no_traceback(tmp_path):
+    filled(tmp_path / "index", 0)
+    with serving(tmp_path, {}) as server:
+        for _ in range(2):
+            assert httpx.get(f"{server.url}/api/map", timeout=60).status_code == 409
+        assert server.said == []
+
+
 def test_an_index_of_another_model_is_refused_by_all_routes(served_index, tmp_path):
     check_available(served_index, 40)
     os.rename(tmp_path / "index", tmp_path / "elsewhere")
