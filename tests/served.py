@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def library(folder: Path) -> dict[str, int]:
             if track.path.endswith("hiss0.flac"):
                 index.storage.update(replace(track, title=EVIL, artist=EVIL, album=EVIL))
         return {os.path.basename(track.path): track.id for track in index}
+
+
+def wait_until(is_done: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait until a function returns true; fail after a time."""
+    end = time.monotonic() + seconds
+    while not is_done():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager

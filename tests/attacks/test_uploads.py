@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 from matroska import laces
-from served import serving
+from served import serving, wait_until
 from sounds import tone, write
 
 from audiosearch import AudioError, add
@@ -89,13 +89,6 @@ def decoders(served) -> list[psutil.Process]:
     children = psutil.Process(served.pid).children()
     assert psutil.STATUS_ZOMBIE not in {child.status() for child in children}
     return [child for child in children if "decoder_worker" in str(child.cmdline())]
-
-
-def wait_until(condition, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def busy_decoders(served) -> list[psutil.Process]:
