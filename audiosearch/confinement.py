@@ -48,7 +48,10 @@ class _RulesetAttributes(ctypes.Structure):
 
 
 def confine() -> None:
-    """Limit this process. Call it before the process starts threads or reads any file."""
+    """Limit this process. Call it before the process starts threads or reads any file.
+
+    Threads that libraries started when they were imported would not be limited.
+    """
     _limit_resources()
     if sys.platform == "linux":
         _restrict_access()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from audiosearch import child_process
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.transcode import FAULTY, FULL
+from audiosearch.embedding.decoder_process import ENVIRONMENT
 from audiosearch.errors import AudioError, AudiosearchError, StorageFull, is_disk_full
 from audiosearch.web.errors import unavailable
 from audiosearch.web.limits import Limits
@@ -158,6 +159,7 @@ async def _transcoder_status(source: OpenedFile, descriptor: int) -> int | None:
     """Transcode a file into an open one; return the exit status, None if it takes too long."""
     process = await child_process.start_async(
         *("audiosearch.audio.transcode", source.name, str(descriptor)),
+        variables=ENVIRONMENT,
         pass_fds=[source.fileno(), descriptor],
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
@@ -169,6 +171,7 @@ async def _transcoder_status(source: OpenedFile, descriptor: int) -> int | None:
     finally:
         with contextlib.suppress(ProcessLookupError):  # it has exited
             process.kill()
+        await process.wait()
 
 
 def _faulty(track: Track) -> AudioError:
