@@ -70,7 +70,7 @@ def _limit_resources() -> None:
     ):
         _, hard = resource.getrlimit(kind)
         lower = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (lower, hard))
+        resource.setrlimit(kind, (lower, lower))
 
 
 def _restrict_access() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from audiosearch import child_process
-from audiosearch.audio.cover import MAX_PIXELS, dimensions, read_cover
+from audiosearch.audio.cover import MAX_BYTES, MAX_PIXELS, dimensions, read_cover
 from audiosearch.audio.disk import DISKS
 from audiosearch.audio.shrink import LENGTH_BYTES, MAX_SIDE
 from audiosearch.errors import AudioError, Unreachable
@@ -123,6 +123,8 @@ class Covers:
         writer.write(len(image).to_bytes(LENGTH_BYTES, "big") + image)
         await writer.drain()
         n_bytes = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
+        if n_bytes > MAX_BYTES:  # an image has taken control of the process
+            raise EOFError
         return await reader.readexactly(n_bytes)
 
     async def _start(self) -> None:
