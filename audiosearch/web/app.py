@@ -15,6 +15,7 @@ from audiosearch import __version__
 from audiosearch.errors import (
     AudioError,
     AudiosearchError,
+    IndexUnwritable,
     LibraryError,
     StorageFull,
     TrackNotFound,
@@ -133,6 +134,9 @@ def create_app(
 
 async def _on_audiosearch_error(request: Request, error: Exception) -> Response:
     """Respond with an error's sentence and hint, without the location of the index."""
+    if isinstance(error, IndexUnwritable):  # it may name any folder above the index
+        sentence = "The index served here can't be opened or written."
+        return error_response(409, sentence, "Check the permissions and the disk of its folder.")
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
     sentence = str(error).replace(request.app.state.location, "served here")
     return error_response(status, sentence, getattr(error, "hint", ""))

@@ -17,7 +17,7 @@ from served import serving
 from tracks import SPEC, some_track, unit_vectors
 
 from audiosearch import Index, time_limit
-from audiosearch.errors import TookTooLong
+from audiosearch.errors import IndexUnwritable, TookTooLong
 from audiosearch.library.index import EmbeddingSpec
 from audiosearch.library.track import fold
 from audiosearch.models.registry import compact
@@ -26,6 +26,7 @@ from audiosearch.playlists import playlist as make_playlist
 from audiosearch.web import Limits, create_app
 from audiosearch.web.errors import RequestError
 from audiosearch.web.index_executor import IndexExecutor
+from audiosearch.web.index_reader import IndexReader
 
 #: As many tracks of as few artists as a playlist may ask for.
 GREEDY = {"tracks": [1], "n": 1_000, "artist_gap": 1_000}
@@ -231,6 +232,19 @@ def test_work_on_the_index_that_takes_too_long_is_stopped(directory, body):
     assert response.json()["error"] == "This takes longer than 0.3 seconds."
     assert response.json()["hint"]
     assert time.monotonic() - started < 10
+
+
+def test_an_index_that_cannot_be_opened_is_an_error_without_a_path(directory, monkeypatch):
+    opened = IndexReader._opened
+
+    def refuse(reader):
+        if reader.spec is None:  # while the server starts
+            return opened(reader)
+        raise IndexUnwritable("Can't open /home/me/i: open /home/me.", hint="chmod u+rwX /home/me")
+
+    monkeypatch.setattr(IndexReader, "_opened", refuse)
+    _, health = asked(directory, Limits())
+    assert (health.status_code, "/home" in health.text) == (409, False)
 
 
 def test_too_many_waiting_requests_are_refused(directory):
