@@ -63,12 +63,14 @@ def run(
     )
 
 
-async def start_async(module: str, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
+async def start_async(
+    module: str, *arguments: str, variables: Mapping[str, str] | None = None, **options: Any
+) -> asyncio.subprocess.Process:
     """Start a process like `start`, for use with asyncio."""
     import asyncio
 
     program, *rest = _command(module, arguments)
-    return await asyncio.create_subprocess_exec(program, *rest, **_settings(), **options)
+    return await asyncio.create_subprocess_exec(program, *rest, **_settings(variables), **options)
 
 
 @contextlib.contextmanager

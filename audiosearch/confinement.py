@@ -48,7 +48,10 @@ class _RulesetAttributes(ctypes.Structure):
 
 
 def confine() -> None:
-    """Limit this process. Call it before the process starts threads or reads any file."""
+    """Limit this process. Call it before the process starts threads or reads any file.
+
+    Threads that libraries started when they were imported would not be limited.
+    """
     _limit_resources()
     if sys.platform == "linux":
         _restrict_access()
@@ -67,7 +70,7 @@ def _limit_resources() -> None:
     ):
         _, hard = resource.getrlimit(kind)
         lower = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (lower, hard))
+        resource.setrlimit(kind, (lower, lower))
 
 
 def _restrict_access() -> None:

@@ -24,6 +24,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 
@@ -52,12 +53,13 @@ class AudiosearchError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep the hint when the error crosses a process boundary."""
-        return _rebuild, (type(self), self.args, self.__dict__)
+        return rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuild(
+def rebuild(
     error_type: type[AudiosearchError], args: tuple[Any, ...], state: dict[str, Any]
 ) -> AudiosearchError:
+    """Make an error again from its pickle."""
     error = error_type.__new__(error_type, *args)
     error.__dict__.update(state)
     return error
@@ -196,3 +198,8 @@ class RefusedAnswer(Exception):
 
     The message is a phrase that follows the URL.
     """
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Return whether an error says that a disk, or this user's or process's share, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,6 +68,14 @@ def library(folder: Path) -> dict[str, int]:
         return {os.path.basename(track.path): track.id for track in index}
 
 
+def wait_until(is_done: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait until a function returns true; fail after a time."""
+    end = time.monotonic() + seconds
+    while not is_done():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 @contextlib.contextmanager
 def serving(
     folder: Path,
@@ -80,7 +89,7 @@ def serving(
 ) -> Iterator[Served]:
     """Serve a library, or another index, until the end of the block.
 
-    Limits are those of `audiosearch.web.security.Limits`. The server may open `n_files` files at
+    Limits are those of `audiosearch.web.limits.Limits`. The server may open `n_files` files at
     once. The program is that of Python's command line.
     """
     if limits:

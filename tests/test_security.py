@@ -7,7 +7,9 @@ import pytest
 
 from audiosearch.errors import UsageError
 from audiosearch.web import create_app
-from audiosearch.web.security import Limits, RequestError, SecurityMiddleware, error_response
+from audiosearch.web.errors import RequestError, error_response
+from audiosearch.web.limits import Limits
+from audiosearch.web.security import SecurityMiddleware
 
 TEN_BYTES = Limits(other_bytes=10, upload_seconds=1.0)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import platform
 import shutil
@@ -12,12 +11,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from audiosearch.audio.urls import filesystem_of, is_http, translate_errors
-from audiosearch.errors import Unreachable
+from audiosearch.errors import Unreachable, is_disk_full
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -55,7 +52,7 @@ def fetched(url: str, *, folder: str | None = None) -> Iterator[str]:
                     filesystem, name = filesystem_of(url)
                     filesystem.get_file(name, path)
             except OSError as exc:
-                if exc.errno in _DISK_FULL or not os.path.isdir(copy_folder):
+                if is_disk_full(exc) or not os.path.isdir(copy_folder):
                     raise _no_room(url, exc) from exc
                 raise
         yield path

@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from audiosearch.audio.opened_file import not_a_file, open_regular
+from audiosearch.audio.opened_file import not_a_file
 from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import why_missing
 
@@ -61,22 +61,14 @@ def storable_ns(time_ns: int) -> int:
     return max(-_MAX_INT64, min(time_ns, _MAX_INT64))
 
 
-def read_file_stat(path: str) -> FileStat:
-    """Read a file to its end, and return its size, modification time and content hash.
+def read_file_stat(file: OpenedFile) -> FileStat:
+    """Read a file to its end, and return its size, modification time, content hash and real path.
 
     Raises
     ------
-    AudioError
-        If it is not a regular file.
     OSError
         If it can't be read.
     """
-    with open_regular(path) as file:
-        return file_stat_of(file)
-
-
-def file_stat_of(file: OpenedFile) -> FileStat:
-    """Read an open file to its end: see `read_file_stat`."""
     from blake3 import blake3
 
     digest = blake3()

@@ -16,7 +16,7 @@ import numpy as np
 
 from audiosearch.audio.decode import open_recording
 from audiosearch.confinement import confine
-from audiosearch.errors import AudioError
+from audiosearch.errors import AudioError, is_disk_full
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -39,10 +39,10 @@ def main() -> int:
     except (AudioError, MemoryError):
         return FAULTY
     except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            return FULL
-        if exc.errno == errno.EFBIG:
+        if exc.errno == errno.EFBIG:  # more than `confinement.MAX_FILE_BYTES`
             return FAULTY
+        if is_disk_full(exc):
+            return FULL
         raise
     return 0
 

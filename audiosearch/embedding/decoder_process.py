@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from audiosearch import child_process
 from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.tags import Tags
+from audiosearch.embedding.decoder_messages import MAX_BYTES, unpickled
 from audiosearch.embedding.decoder_worker import AudioHash, DecodeRequest, DecodeSummary
 from audiosearch.errors import AudioError, AudiosearchError
 
@@ -37,8 +38,9 @@ _UNNAMED = "the file"  # name of a file without a path, in error messages
 _SEND_BUFFER_BYTES = 1 << 20  # two messages, so that decoding goes on while one is being read
 _HINT = "Export it again from a program that can play it, or try again with --retry."
 #: Environment of decoder processes. They share the cores, so each uses one thread: by default
-#: OpenBLAS takes ten times as much CPU time as its threads save. By default glibc also returns
-#: large arrays to the system at once, and allocating them again takes a fifth of all time.
+#: OpenBLAS takes ten times as much CPU time as its threads save. Its threads would also start
+#: before `confine`, and not be confined. By default glibc also returns large arrays to the system
+#: at once, and allocating them again takes a fifth of all time.
 ENVIRONMENT = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ENVIRONMENT |= dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(64 << 20))
 
@@ -168,9 +170,14 @@ class DecoderProcess:
             self._stop()
             raise AudioError(path, "decoding it takes too long", hint=_HINT)
         try:
-            return self._connection.recv()
+            message = self._connection.recv_bytes(MAX_BYTES)
         except (EOFError, OSError) as exc:  # OSError: the process died while sending a message
             raise AudioError(path, self._exit_reason(), hint=_HINT) from exc
+        try:
+            return unpickled(message)
+        except Exception as exc:
+            self._stop()
+            raise AudioError(path, "its decoder sent an invalid message", hint=_HINT) from exc
 
     def _start(self) -> None:
         try:

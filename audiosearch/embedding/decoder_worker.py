@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.audio.file_stat import file_stat_of
+from audiosearch.audio.file_stat import read_file_stat
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.packets import audio_hash
 from audiosearch.audio.tags import Tags, read_tags
@@ -150,7 +150,7 @@ def _handle(connection: Connection, path: str, request: DecodeRequest) -> None:
 
 
 def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFile) -> None:
-    connection.send(file_stat_of(file))
+    connection.send(read_file_stat(file))
     if not connection.recv():  # the content is known
         return
     if request.has_audio_hash:

@@ -121,8 +121,7 @@ def _missing_tracks(index: Index) -> list[Track]:
 
 def _hashes(path: str, sizes: Container[int]) -> Iterator[str]:
     """Yield the hash of a file's content if it has one of the sizes, and the hash of its audio."""
-    with contextlib.suppress(AudioError, OSError):
-        if os.path.getsize(path) in sizes:
-            yield read_file_stat(path).content_hash
-        with open_regular(path) as file:
-            yield audio_hash(file.name)
+    with contextlib.suppress(AudioError, OSError), open_regular(path) as file:
+        if file.status.st_size in sizes:
+            yield read_file_stat(file).content_hash
+        yield audio_hash(file.name)

@@ -16,7 +16,7 @@ from audiosearch import defaults, numpy_files
 from audiosearch.atomic import atomic_path
 from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, MissingExtra, ModelMismatch
-from audiosearch.json_text import parse_json
+from audiosearch.json_input import parse_json
 from audiosearch.library.index import EmbeddingSpec, Index, Track
 from audiosearch.maintenance.fields_file import TRACK_FIELDS, Problems, read_tracks
 from audiosearch.models import registry

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from audiosearch import defaults
 from audiosearch.audio.dates import parse_year
 from audiosearch.errors import LibraryError, UsageError
-from audiosearch.json_text import parse_json
+from audiosearch.json_input import parse_json
 from audiosearch.library.index import Track
 from audiosearch.maintenance.table_rows import BadRow, table_rows
 from audiosearch.paths import why_missing

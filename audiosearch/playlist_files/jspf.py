@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.json_text import parse_json
+from audiosearch.json_input import parse_json
 from audiosearch.playlist_files.entry import Entry, make_entry
 from audiosearch.playlist_files.text import decode_text, parse_seconds, readable
 from audiosearch.playlist_files.uri import path_to_uri, possible_paths

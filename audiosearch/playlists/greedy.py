@@ -13,6 +13,7 @@ import numpy as np
 
 from audiosearch.errors import UsageError
 from audiosearch.playlists.builder import Playlist, PlaylistBuilder
+from audiosearch.playlists.candidate_pool import CandidatePool
 from audiosearch.playlists.kept import kept
 from audiosearch.playlists.main_artists import main_artists
 from audiosearch.playlists.openings import Openings
@@ -21,14 +22,11 @@ from audiosearch.search.same_recording import KnownPrints, known_copies
 from audiosearch.search.whitening_choice import is_whitening_better
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from audiosearch.library.backend import Candidates, VectorIndex
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
     from audiosearch.playlists.request import PlaylistOptions, PlaylistRequest
     from audiosearch.search.query_vectors import QueryVectors
-    from audiosearch.types import Float32, Int64
+    from audiosearch.types import Float32
 
     #: ndarray of float, shape (n_candidates,)
     CandidateScores = np.ndarray[Any, np.dtype[np.floating[Any]]]
@@ -58,7 +56,7 @@ class Selection:
 
     def __init__(
         self,
-        pool: _Pool,
+        pool: CandidatePool,
         options: PlaylistOptions,
         *,
         builder: PlaylistBuilder,
@@ -217,7 +215,7 @@ class _GreedySelection:
         return self._options.seconds is not None or openings.max_tracks(n_missing) >= n_missing
 
     def _fill(self, builder: PlaylistBuilder, openings: Openings, *, has_notes: bool) -> None:
-        pool = _Pool(self._index, openings.ids, self._vector_index, self._plain_index)
+        pool = CandidatePool(self._index, openings.ids, self._vector_index, self._plain_index)
         centers = self._plain_center, self._center
         selection = Selection(pool, self._options, builder=builder, centers=centers, rng=self._rng)
         while not self._is_full(builder):
@@ -236,7 +234,7 @@ class _GreedySelection:
 
     @staticmethod
     def _choice(
-        builder: PlaylistBuilder, pool: _Pool, openings: Openings, scores: CandidateScores
+        builder: PlaylistBuilder, pool: CandidatePool, openings: Openings, scores: CandidateScores
     ) -> tuple[int, Track, Float32] | None:
         """Return the best-scoring candidate that passes all rules: position, track, embedding."""
         while True:
@@ -276,52 +274,3 @@ def _without_copies(tracks: list[Track], copies: dict[int, list[Track]]) -> list
             kept.append(track)
             left_out |= {track.id, *(copy.id for copy in copies[track.id])}
     return kept
-
-
-class _Pool:
-    """Candidates: the tracks nearest to the seeds, with their plain or whitened vectors.
-
-    Tracks and embeddings are read when they are needed. A playlist uses few of its candidates.
-
-    Attributes
-    ----------
-    ids : ndarray of int64, shape (n_candidates,)
-    vectors : ndarray of float32, shape (n_candidates, dimension)
-    """
-
-    def __init__(
-        self,
-        index: Index,
-        ids: Int64,
-        vector_index: VectorIndex[Candidates],
-        plain_index: VectorIndex[Candidates],
-    ) -> None:
-        self._index, self._plain_index = index, plain_index
-        self._is_whitened = vector_index is not plain_index
-        self._loaded: dict[int, tuple[Track | None, Float32]] = {}  # by position
-        self.ids = ids
-        self.vectors = vector_index.vectors_of(ids)
-
-    @cached_property
-    def embeddings(self) -> Float32:
-        """Embeddings, not whitened: float32, shape (n_candidates, dimension)."""
-        return self._plain_index.vectors_of(self.ids) if self._is_whitened else self.vectors
-
-    def has(self, position: int) -> bool:
-        """Return whether a candidate was read."""
-        return position in self._loaded
-
-    def load(self, positions: Iterable[int]) -> None:
-        """Read candidates."""
-        positions = [n for n in dict.fromkeys(positions) if n not in self._loaded]
-        ids = self.ids[positions]
-        tracks = self._index.by_id(ids.tolist())
-        vectors = (
-            self._plain_index.vectors_of(ids) if self._is_whitened else self.vectors[positions]
-        )
-        for n, track_id, vector in zip(positions, ids.tolist(), vectors, strict=True):
-            self._loaded[n] = tracks.get(track_id), vector
-
-    def candidate(self, position: int) -> tuple[Track | None, Float32]:
-        """Return a candidate that was read, with its embedding; None if it was removed."""
-        return self._loaded[position]

@@ -1,4 +1,9 @@
-"""Tracks with nearly the same embedding, found once for all copies of a playlist builder."""
+"""Tracks with nearly the same embedding, found once for all copies of a playlist builder.
+
+Two tracks can only be the same recording if their embeddings are nearly the same. That doesn't
+depend on a playlist, so each track is compared with all earlier ones when it is first seen, and
+only the pairs found then are compared more closely, whenever a playlist holds one of the two.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Codes of the keys that rules give to tracks, so that the keys of many tracks are compared fast.
 
-The code of a key is its hash. Two keys have the same code with a probability of less than 1 in 10
+Keys are tuples of texts, which NumPy can't sort or compare quickly. So each key is replaced by its
+hash, an integer of 64 bits: its code. Codes don't depend on a playlist, so those of a whole library
+are kept for the next one. Two keys have the same code with a probability of less than 1 in 10
 million, even in a library of a million tracks.
 """
 
@@ -22,9 +24,8 @@ if TYPE_CHECKING:
 
 NO_KEY: Final = 0  # code of a track that a rule ignores
 
-_MIN_KEPT_SHARE = (
-    0.25  # of the library; for larger pools, the codes of all tracks are read and kept
-)
+# Share of the library. For larger pools, the codes of all tracks are read and kept.
+_MIN_KEPT_SHARE = 0.25
 _CODES_PER_CHECK = 10_000  # between two checks of the time limit
 
 

@@ -1,7 +1,12 @@
 """The rules that tracks of a playlist must pass, as keys.
 
-Each rule gives a track a key, such as its artist. While a key is blocked, tracks that have it break
-the rule.
+Each rule gives a track a key. For the artist gap it is the main artist, for the limit on albums the
+album with its artist, and for the rule against repeated tracks the id. Adding a track to a playlist
+may block the keys of the track, and tracks that have a blocked key break the rule. So checking a
+track means looking up its keys, and not comparing it with all tracks of the playlist.
+
+Keys are numbered, and a set of keys is an integer with the bits of their numbers (a mask). Path
+search copies a playlist for each of its many attempts, and copying an integer takes no time.
 """
 
 from __future__ import annotations

@@ -39,15 +39,13 @@ from audiosearch.web import schemas
 from audiosearch.web.clients import unless_left
 from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
+from audiosearch.web.errors import error_response
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import QueryRequest, tracks_in_order
-from audiosearch.web.ranges import is_range
 from audiosearch.web.routes import Route
-from audiosearch.web.security import error_response
 from audiosearch.web.track_files import TrackFileResponse
-from audiosearch.web.uploads import UploadRoute
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.Problem}
@@ -66,7 +64,6 @@ _CACHED = {"Cache-Control": "private, max-age=3600"}
 _KEY = Security(APIKeyHeader(name="X-API-Key", auto_error=False))
 
 router = APIRouter(prefix="/api", responses=_PROBLEMS, dependencies=[_KEY], route_class=Route)
-uploads = APIRouter(route_class=UploadRoute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +102,7 @@ async def shared_defaults() -> schemas.Defaults:
     return schemas.Defaults()
 
 
-@uploads.post("/embed")
+@router.post("/embed")
 async def embed(shared: Shared, request: Request, file: Upload) -> schemas.EmbedResponse:
     """Return the embedding of a file: a vector of unit length."""
     model = await shared.index.run(lambda index: index.spec.model)
@@ -113,7 +110,7 @@ async def embed(shared: Shared, request: Request, file: Upload) -> schemas.Embed
     return schemas.EmbedResponse(model=model, embedding=embedding.vector.tolist())
 
 
-@uploads.post("/query")
+@router.post("/query")
 async def query(
     shared: Shared,
     request: Request,
@@ -134,9 +131,6 @@ async def query(
     embeddings = await unless_left(request.receive, embed_all()) if file else []
     options = SearchOptions(whiten=whiten)
     return schemas.Hits.of(await shared.query(QueryRequest(embeddings, track, unlike, k, options)))
-
-
-router.include_router(uploads)
 
 
 @router.get("/tracks")
@@ -184,7 +178,7 @@ async def audio(
     shared: Shared,
     request: Request,
     track_id: TrackId,
-    part: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
+    _: Annotated[str, Header(alias="Range", description="bytes=0-999")] = "",
     copy: Annotated[
         Literal["mp3"] | None,
         Query(alias="format", description="mp3: a copy as mp3, even if browsers play the format."),
@@ -192,16 +186,13 @@ async def audio(
 ) -> TrackFileResponse:
     """Return a track's audio, or the part that a Range header requests."""
     (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
-    file, kind = await shared.playback.playable(track, is_copy_needed=copy is not None)
+    opening = shared.playback.playable(track, is_copy_needed=copy is not None)
+    file, kind = await unless_left(request.receive, opening)
     try:
-        size = None if "if-range" in request.headers else file.status.st_size
-        if not is_range(part, size):
-            headers = request.scope["headers"]
-            request.scope["headers"] = [pair for pair in headers if pair[0] != b"range"]
+        return TrackFileResponse(file, kind, request.headers)
     except BaseException:
         file.close()
         raise
-    return TrackFileResponse(file, kind)
 
 
 @router.get(

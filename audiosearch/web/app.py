@@ -13,6 +13,7 @@ from audiosearch import __version__
 from audiosearch.errors import (
     AudioError,
     AudiosearchError,
+    IndexUnwritable,
     LibraryError,
     StorageFull,
     TrackNotFound,
@@ -24,17 +25,13 @@ from audiosearch.models import registry
 from audiosearch.web import api, pages
 from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
+from audiosearch.web.errors import RequestError, error_response
 from audiosearch.web.index_executor import IndexExecutor
+from audiosearch.web.limits import Limits
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import run_queries
-from audiosearch.web.security import (
-    LOOPBACK,
-    Limits,
-    RequestError,
-    SecurityMiddleware,
-    error_response,
-)
+from audiosearch.web.security import LOOPBACK, SecurityMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -96,7 +93,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         embedding = EmbeddingService(model, spec.excerpt_seconds, limits=limits)
-        playback, covers = Playback(), Covers()
+        playback, covers = Playback(limits), Covers(limits)
         app.state.services = api.Services(
             executor,
             embedding,
@@ -134,6 +131,9 @@ def create_app(
 
 async def _on_audiosearch_error(request: Request, error: Exception) -> Response:
     """Respond with an error's sentence and hint, without the location of the index."""
+    if isinstance(error, IndexUnwritable):  # it may name any folder above the index
+        sentence = "The index served here can't be opened or written."
+        return error_response(409, sentence, "Check the permissions and the disk of its folder.")
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
     sentence = str(error).replace(request.app.state.location, "served here")
     return error_response(status, sentence, getattr(error, "hint", ""))

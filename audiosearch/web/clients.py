@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from audiosearch.web.security import RequestError
+from audiosearch.web.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

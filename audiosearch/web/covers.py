@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from audiosearch import child_process
-from audiosearch.audio.cover import MAX_PIXELS, dimensions, read_cover
+from audiosearch.audio.cover import MAX_BYTES, MAX_PIXELS, dimensions, read_cover
 from audiosearch.audio.disk import DISKS
 from audiosearch.audio.shrink import LENGTH_BYTES, MAX_SIDE
 from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import is_url
+from audiosearch.web.errors import unavailable
+from audiosearch.web.limits import Limits
 from audiosearch.web.track_files import open_track
 
 if TYPE_CHECKING:
@@ -24,12 +26,20 @@ if TYPE_CHECKING:
 
 _MAX_SECONDS = 10.0  # time limit for one image
 _MAX_KEPT_BYTES = 32 * 2**20  # of smaller images that are kept
+_MAX_UNCHANGED_BYTES = 2**20  # of an image that is sent as it is; clients may read it slowly
 
 
 class Covers:
-    """Cover images of tracks. Large ones are made smaller, by a process that starts when needed."""
+    """Cover images of tracks. Large ones are made smaller, by a process that starts when needed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    limits : Limits
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._n_waiting = 0
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()  # by the hash of the original
         self._lock = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
@@ -44,6 +54,8 @@ class Covers:
             If the file can't be opened: see `audiosearch.web.track_files.open_track`.
         AudioError
             If the image is too large or damaged.
+        RequestError
+            If too many images wait to be made smaller.
         """
         if is_url(track.path):
             return None
@@ -63,9 +75,15 @@ class Covers:
             reason = f"its cover image has {size[0]:,} x {size[1]:,} pixels"
             hint = f"Use one with less than {MAX_PIXELS // 10**6} million pixels."
             raise AudioError(name, reason, hint=hint)
-        if size is not None and max(size) <= MAX_SIDE:
+        if size is not None and max(size) <= MAX_SIDE and len(image) <= _MAX_UNCHANGED_BYTES:
             return image
-        return await self._smaller(image, name)
+        if self._n_waiting >= self._limits.waiting_covers:  # each holds its image in memory
+            raise unavailable("Too many cover images are waiting to be made smaller.")
+        self._n_waiting += 1
+        try:
+            return await self._smaller(image, name)
+        finally:
+            self._n_waiting -= 1
 
     def close(self) -> None:
         """Stop the process."""
@@ -105,6 +123,8 @@ class Covers:
         writer.write(len(image).to_bytes(LENGTH_BYTES, "big") + image)
         await writer.drain()
         n_bytes = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
+        if n_bytes > MAX_BYTES:  # an image has taken control of the process
+            raise EOFError
         return await reader.readexactly(n_bytes)
 
     async def _start(self) -> None:

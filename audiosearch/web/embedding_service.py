@@ -20,7 +20,8 @@ from audiosearch.embedding.embedder import Embedding, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
 from audiosearch.errors import AudioError
 from audiosearch.models.runtime import n_cores
-from audiosearch.web.security import Limits, unavailable
+from audiosearch.web.errors import unavailable
+from audiosearch.web.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

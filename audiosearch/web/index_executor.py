@@ -14,8 +14,9 @@ from audiosearch.errors import AudiosearchError
 from audiosearch.library.backend import display_location
 from audiosearch.time_limit import TimeLimit, limited
 from audiosearch.web.clients import unless_left
+from audiosearch.web.errors import unavailable
 from audiosearch.web.index_reader import IndexReader
-from audiosearch.web.security import Limits, unavailable
+from audiosearch.web.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -68,9 +68,8 @@ class Maps:
         def make() -> None:
             try:
                 future.set_result(self._make())
-            except BaseException as exc:
+            except BaseException as exc:  # noqa: BLE001  (raised again where the result is read)
                 future.set_exception(exc)
-                raise
 
         threading.Thread(target=make, name="map", daemon=True).start()
         return future

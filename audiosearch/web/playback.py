@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import tempfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import IO, TYPE_CHECKING
 
 from audiosearch import child_process
 from audiosearch.audio.opened_file import DESCRIPTORS, open_regular
 from audiosearch.audio.transcode import FAULTY, FULL
-from audiosearch.errors import AudioError, AudiosearchError, StorageFull
-from audiosearch.web.security import unavailable
+from audiosearch.embedding.decoder_process import ENVIRONMENT
+from audiosearch.errors import AudioError, AudiosearchError, StorageFull, is_disk_full
+from audiosearch.web.errors import unavailable
+from audiosearch.web.limits import Limits
 from audiosearch.web.track_files import open_track
 
 if TYPE_CHECKING:
@@ -45,10 +46,12 @@ class Playback:
     ends, even if it is killed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         self._copies: OrderedDict[_Key, IO[bytes]] = OrderedDict()
         self._faulty: set[_Key] = set()
         self._running: dict[_Key, asyncio.Task[IO[bytes]]] = {}
+        self._n_clients: Counter[_Key] = Counter()  # that wait for a running one
         # One at a time: several would only compete for the cores.
         self._lock = asyncio.Lock()
 
@@ -56,6 +59,8 @@ class Playback:
         self, track: Track, *, is_copy_needed: bool = False
     ) -> tuple[OpenedFile, str]:
         """Return a playable file of a track, and its media type.
+
+        Transcoding stops when all calls that wait for it are canceled.
 
         Parameters
         ----------
@@ -92,24 +97,30 @@ class Playback:
     async def _copy(self, track: Track, file: OpenedFile) -> IO[bytes]:
         key = (track.id, file.status.st_mtime_ns)
         if key not in self._running and key not in self._copies and key not in self._faulty:
-            if len(self._running) >= _MAX_COPIES:  # each has an open file, even if its client left
+            if len(self._running) >= self._limits.waiting_copies:
                 file.close()
-                raise unavailable("Too many mp3 copies wait to be made.")
+                raise unavailable("Too many files are waiting to be made playable.")
             self._running[key] = asyncio.create_task(self._transcode(key, track, file))
-            self._running[key].add_done_callback(lambda done: self._end(key, done))
         else:
             file.close()
-        if key in self._running:  # other requests may wait for it too, and share its failure
-            return await asyncio.shield(self._running[key])
+        if key in self._running:
+            return await self._result(key)
         if key in self._faulty:
             raise _faulty(track)
         self._copies.move_to_end(key)
         return self._copies[key]
 
-    def _end(self, key: _Key, transcoding: asyncio.Task[IO[bytes]]) -> None:
-        del self._running[key]
-        if not transcoding.cancelled():
-            transcoding.exception()  # so that it is known, even if every client has left
+    async def _result(self, key: _Key) -> IO[bytes]:
+        """Wait for a running transcoding. Other requests may share it, and its failure."""
+        transcoding = self._running[key]
+        self._n_clients[key] += 1
+        try:
+            return await asyncio.shield(transcoding)
+        finally:
+            self._n_clients[key] -= 1
+            if not self._n_clients[key]:
+                transcoding.cancel()  # no effect on one that has ended
+                del self._running[key], self._n_clients[key]
 
     async def _transcode(self, key: _Key, track: Track, file: OpenedFile) -> IO[bytes]:
         with file:
@@ -146,7 +157,7 @@ async def _write_copy(track: Track, source: OpenedFile) -> IO[bytes]:
             status = await _transcoder_status(source, copy.fileno())
             reason = "it takes too long" if status is None else "its decoder crashed"
         except OSError as exc:
-            status = FULL if exc.errno in (errno.ENOSPC, errno.EDQUOT) else 1
+            status = FULL if is_disk_full(exc) else 1
             reason = exc.strerror or str(exc)
         _check_status(track, status, reason)
         unless_complete.pop_all()
@@ -172,6 +183,7 @@ async def _transcoder_status(source: OpenedFile, descriptor: int) -> int | None:
     """Transcode a file into an open one; return the exit status, None if it takes too long."""
     process = await child_process.start_async(
         *("audiosearch.audio.transcode", source.name, str(descriptor)),
+        variables=ENVIRONMENT,
         pass_fds=[source.fileno(), descriptor],
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
@@ -183,6 +195,7 @@ async def _transcoder_status(source: OpenedFile, descriptor: int) -> int | None:
     finally:
         with contextlib.suppress(ProcessLookupError):  # it has exited
             process.kill()
+        await process.wait()
 
 
 def _faulty(track: Track) -> AudioError:

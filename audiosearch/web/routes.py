@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from audiosearch import defaults
+from audiosearch.errors import StorageFull, is_disk_full
 from audiosearch.escapes import escaped_json
-from audiosearch.web.security import RequestError
+from audiosearch.json_input import parse_json
+from audiosearch.web.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -24,14 +26,26 @@ _MAX_KEYS = 100  # of a JSON object
 
 
 class Route(APIRoute):
-    """A route that reads a `BoundedRequest`, and escapes the JSON that FastAPI returns."""
+    """A route that reads a `BoundedRequest`, and escapes the JSON that FastAPI returns.
+
+    Files in requests are kept on a disk, which may be full.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the function that handles a request."""
         handle = super().get_route_handler()
 
         async def handle_and_escape(request: Request) -> Response:
-            response = await handle(BoundedRequest(request.scope, request.receive))
+            try:
+                response = await handle(BoundedRequest(request.scope, request.receive))
+            except (HTTPException, OSError) as exc:
+                cause = exc if isinstance(exc, OSError) else exc.__cause__  # FastAPI's is a 400
+                if isinstance(cause, OSError) and is_disk_full(cause):
+                    raise StorageFull(
+                        "The server's disk for temporary files is full.",
+                        hint="Free space in its TMPDIR, then send the file again.",
+                    ) from exc
+                raise
             if response.media_type == JSONResponse.media_type:
                 _escape(response)
             return response
@@ -63,7 +77,7 @@ class BoundedRequest(Request):
 
     async def json(self) -> Any:
         """Parse the body as JSON."""
-        return json.loads(await self.body(), object_pairs_hook=_object)
+        return parse_json(await self.body(), object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,32 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from audiosearch.web.json_response import EscapedJSONResponse
+from audiosearch.web.errors import RequestError, head_too_large, too_large, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from audiosearch.web.limits import Limits
 
 #: Host names by which browsers on this machine reach the server.
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _COOKIE = "audiosearch"
-_RETRY_SECONDS = 10
 
 #: Requests whose body may hold files.
 _UPLOADS = {("POST", "/api/embed"), ("POST", "/api/query")}
 _FREE_BYTES = 2**16  # of each body; they don't count towards the total, so short requests go on
 _PIECE_BYTES = 2**16  # of a response that are handed on before the client takes them
-_MAX_SENTENCE_LENGTH = 500  # characters; errors may quote the request
 
 #: Headers of every response.
 HEADERS = {
@@ -39,72 +37,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of one request, and of all that are handled at once.
-
-    Attributes
-    ----------
-    header_bytes : int
-        Size of a request's address and headers.
-    header_seconds : float
-        Time until all headers have arrived, from the start of the connection or from the end of the
-        last response.
-    upload_bytes : int
-        Size of a request body with files.
-    other_bytes : int
-        Size of a request body without files.
-    total_bytes : int
-        Size of all request bodies held at once, not counting the first 64 KB of each.
-    upload_seconds : float
-        Time until the whole body has arrived.
-    embedding_seconds : float
-        Time to decode and embed one file, once it is its turn.
-    waiting_seconds : float
-        Time that a file waits for its turn.
-    waiting_uploads : int
-        Number of files that wait for their turn.
-    unread_seconds : float
-        Time for which a client may read nothing of its response.
-    connections : int
-        Number of open connections. There are fewer if the process may open few files.
-    index_seconds : float
-        Time for the work on the index, and for waiting for it.
-    waiting_short, waiting_long : int
-        Number of requests that wait for each thread of short work on the index, such as queries,
-        and of long work, such as playlists.
-    """
-
-    header_bytes: int = 32 * 2**10
-    header_seconds: float = 10.0
-    upload_bytes: int = 64 * 2**20
-    other_bytes: int = 2**20
-    total_bytes: int = 256 * 2**20
-    upload_seconds: float = 60.0
-    embedding_seconds: float = 60.0
-    waiting_seconds: float = 60.0
-    waiting_uploads: int = 256
-    unread_seconds: float = 300.0
-    connections: int = 512
-    index_seconds: float = 30.0
-    waiting_short: int = 1_000
-    waiting_long: int = 32
-
-
-class RequestError(HTTPException):
-    """A rejected request, with a sentence and a hint."""
-
-    def __init__(
-        self, status: int, sentence: str, hint: str, *, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(status, sentence, headers)
-        self.hint = hint
-
-    def response(self) -> Response:
-        """Return the response that says so."""
-        return error_response(self.status_code, self.detail, self.hint, headers=self.headers)
 
 
 class SecurityMiddleware:
@@ -178,7 +110,7 @@ class SecurityMiddleware:
         if max_bytes == 0 and not is_empty:
             raise RequestError(413, "The request takes no body.", "Send it without a body.")
         if length.isdecimal() and int(length) > max_bytes:
-            raise _too_large(max_bytes)
+            raise too_large(max_bytes)
 
     def _max_bytes(self, scope: Scope) -> int:
         """Return the size limit of a request body."""
@@ -228,7 +160,7 @@ class SecurityMiddleware:
                 raise RequestError(408, sentence, hint) from exc
             n_bytes += len(message.get("body", b""))
             if n_bytes > max_bytes:
-                raise _too_large(max_bytes)
+                raise too_large(max_bytes)
             n_new = max(0, n_bytes - _FREE_BYTES - n_held)
             if self._held_bytes + n_new > self._limits.total_bytes:
                 raise unavailable("The server is busy with other uploads.")
@@ -274,24 +206,6 @@ def _without_body(send: Send) -> Send:
     return send_headers
 
 
-def _too_large(max_bytes: int) -> RequestError:
-    sentence = f"The request is larger than {max_bytes / 2**20:.3g} MB."
-    return RequestError(413, sentence, "Send a smaller file or an excerpt.")
-
-
-def head_too_large(limits: Limits) -> RequestError:
-    """Return the error that a request's address and headers are too large."""
-    size = limits.header_bytes // 2**10
-    sentence = f"The address and headers of the request are larger than {size} KB."
-    return RequestError(431, sentence, "Send a shorter address and fewer headers.")
-
-
-def unavailable(sentence: str) -> RequestError:
-    """Return the error that the server can't take a request now."""
-    headers = {"Retry-After": str(_RETRY_SECONDS)}
-    return RequestError(503, sentence, f"Try again in {_RETRY_SECONDS} seconds.", headers=headers)
-
-
 def _is_cross_site(headers: Headers) -> bool:
     """Return whether a page of another site sent a request. Following a link is allowed."""
     is_navigation = headers.get("sec-fetch-mode") == "navigate"
@@ -311,12 +225,3 @@ def _host_name(host: str) -> str | None:
 def _is_open(path: str) -> bool:
     """Return whether a path needs no key: the page itself, which holds no data."""
     return path == "/" or path.startswith("/page/")
-
-
-def error_response(
-    status: int, sentence: str, hint: str, *, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Return a JSON response with an error sentence and a hint."""
-    if len(sentence) > _MAX_SENTENCE_LENGTH:
-        sentence = f"{sentence[:_MAX_SENTENCE_LENGTH]}…"
-    return EscapedJSONResponse({"error": sentence, "hint": hint}, status, headers)

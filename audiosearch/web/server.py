@@ -18,7 +18,9 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from audiosearch.web.security import HEADERS, Limits, RequestError, head_too_large, unavailable
+from audiosearch.web.errors import RequestError, head_too_large, unavailable
+from audiosearch.web.limits import Limits
+from audiosearch.web.security import HEADERS
 
 if TYPE_CHECKING:
     import socket

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import os
-import re
 from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers
 from starlette.responses import StreamingResponse
 
 from audiosearch.audio.disk import DISKS
 from audiosearch.audio.opened_file import OpenedFile, open_regular
 from audiosearch.errors import AudioError, TrackNotFound, Unreachable
 from audiosearch.paths import is_url
+from audiosearch.web.ranges import requested_part
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from starlette.datastructures import Headers
     from starlette.types import Receive, Scope, Send
 
     from audiosearch.library.index import Track
 
 _CHUNK_BYTES = 1 << 18
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 async def open_track(track: Track) -> OpenedFile:
@@ -64,7 +63,7 @@ async def open_track(track: Track) -> OpenedFile:
 
 
 class TrackFileResponse(StreamingResponse):
-    """Sends an open file, or the part of it that the request's Range header asks for.
+    """Sends an open file, or the part of it that a request's Range header asks for.
 
     The file is closed afterwards. If it has become shorter meanwhile, or its disk doesn't answer,
     the connection is closed before the announced end.
@@ -73,9 +72,15 @@ class TrackFileResponse(StreamingResponse):
     ----------
     file : OpenedFile
     media_type : str
+    request_headers : Headers
+
+    Raises
+    ------
+    RequestError
+        If the part is outside the file. The file isn't closed then.
     """
 
-    def __init__(self, file: OpenedFile, media_type: str) -> None:
+    def __init__(self, file: OpenedFile, media_type: str, request_headers: Headers) -> None:
         self._file = file
         status = file.status
         headers = {
@@ -84,14 +89,19 @@ class TrackFileResponse(StreamingResponse):
             "Last-Modified": formatdate(status.st_mtime, usegmt=True),
             "ETag": f'"{status.st_mtime_ns:x}-{status.st_size:x}"',
         }
-        super().__init__((), headers=headers, media_type=media_type)
+        part = None
+        if request_headers.get("if-range") in (None, headers["ETag"], headers["Last-Modified"]):
+            part = requested_part(request_headers.get("range", ""), status.st_size)
+        if part is not None:
+            headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{status.st_size}"
+        sent = range(status.st_size) if part is None else part
+        headers["Content-Length"] = str(len(sent))
+        status_code = 200 if part is None else 206
+        super().__init__(self._content(sent), status_code, headers, media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
         with self._file:
-            part = self._requested(Headers(scope=scope))
-            self.headers["Content-Length"] = str(len(part))
-            self.body_iterator = self._content(part)
             await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
@@ -100,26 +110,6 @@ class TrackFileResponse(StreamingResponse):
             await super().stream_response(send)
         except EOFError:
             return
-
-    def _requested(self, headers: Headers) -> range:
-        """Return the positions of the bytes to send, and set the status for them.
-
-        The Range header is a valid single range, or missing.
-        """
-        size = self._file.status.st_size
-        match = _RANGE.fullmatch(headers.get("range", ""))
-        validators = (None, self.headers["etag"], self.headers["last-modified"])
-        if match is None or headers.get("if-range") not in validators:
-            return range(size)
-        first, last = match.groups()
-        if first:
-            part = range(int(first), min(int(last) + 1, size) if last else size)
-        else:
-            part = range(max(0, size - int(last)), size)
-        self.status_code = 206 if part else 416
-        positions = f"{part.start}-{part.stop - 1}" if part else "*"
-        self.headers["Content-Range"] = f"bytes {positions}/{size}"
-        return part
 
     async def _content(self, part: range) -> AsyncIterator[bytes]:
         """Yield the bytes at some positions.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
+import pickle
 import resource
 import socket
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from audiosearch import child_process
+from audiosearch import AudioError
 from audiosearch.embedding.decoder_process import DecoderProcess
+from audiosearch.web.playback import _transcoder_status
 
 
 def landlock_version() -> int:
@@ -85,23 +90,53 @@ def test_a_decoder_cannot_stop_another_process(decoder, start):
     assert process.poll() is None
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(lambda path: pickle.dumps(Code(open, path, "w")), id="a call"),
+        pytest.param(lambda _: b"no pickle", id="no pickle"),
+        pytest.param(lambda _: pickle.dumps(Code(AudioError, 1, 2)), id="wrong arguments"),
+    ],
+)
+def test_a_decoder_cannot_run_code_by_its_messages(decoder, tmp_path, message):
+    path = tmp_path / "file"
+    program = (
+        "import sys; from multiprocessing.connection import Connection; "
+        f"Connection(int(sys.argv[1])).send_bytes({message(str(path))!r})"
+    )
+    decoder._connection.send(Code(exec, program))
+    with pytest.raises(AudioError, match="its decoder sent an invalid message"):
+        decoder._receive("sound.wav", time.monotonic() + 60)
+    assert not path.exists()
+
+
 def test_a_decoder_that_crashes_leaves_no_dump_of_its_memory(decoder):
     assert resource.prlimit(decoder._process.pid, resource.RLIMIT_CORE)[0] == 0
 
 
 @needs_landlock
-def test_a_transcoder_is_confined_too(tmp_path):
+def test_all_threads_of_a_transcoder_are_confined(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # by default, libraries start some
     os.mkfifo(tmp_path / "waits")
+
+    async def confined(copy):
+        """Return whether each thread is confined, once the first one is."""
+        source = SimpleNamespace(name=str(tmp_path / "waits"), fileno=copy.fileno)
+        transcoding = asyncio.create_task(_transcoder_status(source, copy.fileno()))
+        threads = []
+        while not any(threads):
+            assert not transcoding.done()
+            await asyncio.sleep(0.01)
+            tasks = [
+                task
+                for child in psutil.Process().children()
+                if "transcode" in str(child.cmdline())
+                for task in Path(f"/proc/{child.pid}/task").glob("*/status")
+            ]
+            threads = ["NoNewPrivs:\t1" in task.read_text() for task in tasks]
+        transcoding.cancel()
+        await asyncio.wait([transcoding])
+        return threads
+
     with (tmp_path / "copy.mp3").open("wb") as copy:
-        process = child_process.start(
-            *("audiosearch.audio.transcode", str(tmp_path / "waits"), str(copy.fileno())),
-            pass_fds=[copy.fileno()],
-        )
-    status = Path(f"/proc/{process.pid}/status")
-    try:
-        while "NoNewPrivs:\t1" not in status.read_text():
-            assert process.poll() is None
-            time.sleep(0.01)
-    finally:
-        process.kill()
-        process.wait()
+        assert all(asyncio.run(confined(copy)))

@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 from rawhttp import ask, chunked, connect, message
-from served import serving
+from served import serving, wait_until
 
 from audiosearch.web.server import OncePerMinute
 
@@ -29,14 +29,6 @@ STALLS = {
 def assert_answered(url):
     """A client that sends a request gets its response."""
     assert httpx.get(f"{url}/api/health", timeout=10).status_code == 200
-
-
-def wait_until(is_done, seconds=30.0):
-    """Wait until a function returns true; fail after a time."""
-    end = time.monotonic() + seconds
-    while not is_done():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager
@@ -104,7 +96,8 @@ class TestManyConnections:
 #: A server with short limits. Its responses have as many bytes as their path says.
 SHORT = """
 import socket
-from audiosearch.web.security import Limits, SecurityMiddleware
+from audiosearch.web.limits import Limits
+from audiosearch.web.security import SecurityMiddleware
 from audiosearch.web.server import run
 
 async def app(scope, receive, send):

@@ -4,6 +4,7 @@ import io
 import struct
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psutil
@@ -142,6 +143,24 @@ def test_an_image_within_the_limits_is_sent_as_it_is(covers, kind, options):
     response = covers(image)
     assert response.content == image
     assert response.headers["content-type"] == f"image/{kind.lower()}"
+
+
+def test_an_image_of_few_pixels_and_many_bytes_is_made_smaller(covers):
+    padded = PNG[:-12] + chunk(b"teXt", bytes(2_000_000)) + PNG[-12:]
+    assert len(covers(padded).content) < 1_000
+
+
+def test_no_more_images_wait_to_be_made_smaller_than_a_limit(tmp_path):
+    path = write(tmp_path / "a.mp3", melody(1.0))
+    add(tmp_path / "index", [path], model="compact", n_jobs=1)
+    path.write_bytes(with_cover(path.read_bytes(), encoded("PNG", (4_000, 4_000))))
+    with serving(tmp_path, {}, limits={"waiting_covers": 1}) as server:
+        url = f"{server.url}/api/tracks/1/cover"
+        with ThreadPoolExecutor(4) as pool:
+            responses = list(pool.map(lambda _: httpx.get(url, timeout=60), range(4)))
+    statuses = [response.status_code for response in responses]
+    assert set(statuses) == {200, 503}
+    assert "Retry-After" in responses[statuses.index(503)].headers
 
 
 def test_a_client_that_leaves_does_not_mix_up_images(covers):

@@ -44,10 +44,11 @@ from audiosearch.search.path_suffixes import PathSuffixes
 
 
 @contextlib.contextmanager
-def at_most(seconds):
-    start = time.perf_counter()
+def taking_little_time():
+    """Allow ten seconds of computing; without the limits, it is a minute or more."""
+    start = time.process_time()
     yield
-    assert time.perf_counter() - start < seconds
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def at_most(seconds):
     ],
 )
 def test_no_pattern_of_an_ignore_file_is_slow(pattern, path):
-    with at_most(2):
+    with taking_little_time():
         assert path not in IgnorePatterns("", [pattern])
         assert path + "/b" in IgnorePatterns("", ["*" + pattern, "b"])
 
@@ -70,7 +71,7 @@ def test_a_search_in_a_folder_with_a_hostile_ignore_file_ends(tmp_path):
     (tmp_path / ".audiosearchignore").write_text("*a*a*a*a*a*a*a*a*b\n")
     name = tmp_path / f"{'a' * 240}.wav"
     name.touch()
-    with at_most(2):
+    with taking_little_time():
         assert find_audio(tmp_path) == [str(name)]
 
 
@@ -183,9 +184,9 @@ PARSERS = {
 
 
 def seconds_of(parse, text):
-    start = time.perf_counter()
+    start = time.process_time()
     parse(text)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 @pytest.mark.parametrize("name", PARSERS)
@@ -200,13 +201,13 @@ def test_parsers_take_time_in_proportion_to_the_text(name):
 def test_a_long_base_in_an_xspf_file_is_not_repeated_for_each_track():
     track = b"<track><location>a.mp3</location></track>"
     content = b'<playlist xml:base="' + b"a/" * 400_000 + b'">' + track * 2_000 + b"</playlist>"
-    with at_most(3):
+    with taking_little_time():
         assert parse_playlist(content, "a.xspf")[0].path == "a.mp3"
 
 
 def test_a_deep_path_in_a_playlist_is_matched_in_no_time():
     suffixes = PathSuffixes([])
-    with at_most(2):
+    with taking_little_time():
         for number in range(100):
             suffixes.find(Entry(f"{number}/" + "e/" * 2_000))
 
@@ -328,7 +329,7 @@ def test_a_compressed_page_counts_by_its_real_size():
     ],
 )
 def test_a_page_of_nonsense_is_read_at_once(content, content_type):
-    with at_most(3):
+    with taking_little_time():
         error, _ = listing_of(lambda handler: send(handler, content, Content_Type=content_type))
     assert error.reason == "it contains no audio files"
 
@@ -402,11 +403,7 @@ def test_a_file_that_arrives_byte_by_byte_is_given_up(monkeypatch, part):
             handler.wfile.flush()
             time.sleep(0.05)
 
-    with (
-        answering(answer) as (url, _),
-        at_most(3),
-        pytest.raises(AudioError, match="takes too long"),
-    ):
+    with answering(answer) as (url, _), pytest.raises(AudioError, match="takes too long"):
         read(f"{url}/a.wav")
 
 
@@ -419,11 +416,7 @@ def test_headers_that_arrive_byte_by_byte_are_given_up(monkeypatch):
             handler.wfile.flush()
             time.sleep(0.05)
 
-    with (
-        answering(answer) as (url, _),
-        at_most(3),
-        pytest.raises(AudioError, match="doesn't answer in time"),
-    ):
+    with answering(answer) as (url, _), pytest.raises(AudioError, match="doesn't answer in time"):
         read(f"{url}/a.wav")
 
 
@@ -483,7 +476,7 @@ def test_a_declared_length_that_cannot_be_is_unknown(length):
     ],
 )
 def test_a_playlist_file_beyond_a_limit_is_one_sentence(name, content, reason):
-    with at_most(15), pytest.raises(LibraryError, match=reason) as caught:
+    with taking_little_time(), pytest.raises(LibraryError, match=reason) as caught:
         parse_playlist(content, name)
     assert "\n" not in str(caught.value)
     assert caught.value.hint
@@ -514,13 +507,13 @@ def test_a_playlist_file_just_below_the_limit_is_read(kind):
     ],
 )
 def test_a_line_of_megabytes_is_read_at_once(content):
-    with at_most(3):
+    with taking_little_time():
         assert parse_playlist(content + b"\na.mp3\n", "a.m3u8")[0].path == "a.mp3"
 
 
 def test_a_long_comment_in_an_xspf_file_is_read_once():
     content = b"<playlist><!--" + b"a" * 20_000_000 + b"--></playlist>"
-    with at_most(3):
+    with taking_little_time():
         assert len(parse_playlist(content, "a.xspf")) == 0
 
 

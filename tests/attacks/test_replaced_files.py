@@ -280,6 +280,7 @@ def hanging(function):
     def call(path, *args, **kwargs):
         if "hung" in str(path):  # like a system call that no signal interrupts
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            os.write(1, b"waiting\\n")
             time.sleep(1_000)
         return function(path, *args, **kwargs)
     return call
@@ -321,8 +322,10 @@ def test_a_disk_that_does_not_answer_delays_no_other_request(hung):
 @pytest.mark.parametrize("name", ["refresh", "doctor", "prune"])
 def test_ctrl_c_ends_a_command_that_waits_for_a_disk(hung, start, name):
     program = HUNG.replace("0.5", "100.0")
-    process = start(sys.executable, "-c", program, name, "--index", hung / "index")
-    time.sleep(3.0)
+    process = start(
+        *(sys.executable, "-c", program, name, "--index", hung / "index"), stdout=subprocess.PIPE
+    )
+    assert process.stdout.readline() == "waiting\n"
     process.send_signal(signal.SIGINT)
     assert process.wait(SECONDS) == 130
 

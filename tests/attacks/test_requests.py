@@ -50,7 +50,7 @@ REQUESTS = [
     case(
         "Range with If-Range",
         message(b"GET " + AUDIO, b"Range: bytes=0-" + NINES, b'If-Range: "x"'),
-        416,
+        200,
     ),
     case("HEAD with a Range", message(b"HEAD " + AUDIO, b"Range: bytes=0-" + NINES), 416),
     case(

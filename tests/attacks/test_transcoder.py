@@ -19,6 +19,7 @@ from sounds import melody, write
 from audiosearch import AudioError, AudiosearchError, Index, add, child_process
 from audiosearch.errors import StorageFull
 from audiosearch.web import playback as module
+from audiosearch.web.limits import Limits
 from audiosearch.web.playback import Playback
 
 
@@ -122,6 +123,40 @@ def test_requests_at_the_same_time_share_a_transcoder_and_its_failure(
     monkeypatch.setattr(module, "_MAX_SECONDS", 0.01)
     errors = play(playback, n_requests=5)
     assert ({type(error) for error in errors}, len(starts)) == ({AudiosearchError}, 1)
+
+
+def test_a_transcoder_stops_when_all_its_clients_have_left(playback, track, starts):
+    async def leave_after_a_start():
+        clients = [asyncio.create_task(playback.playable(track)) for _ in range(3)]
+        while not starts:
+            await asyncio.sleep(0.01)
+        clients[0].cancel()
+        await asyncio.sleep(0)
+        assert not starts[0].returncode
+        for client in clients:
+            client.cancel()
+        await starts[0].wait()
+        file, _ = await playback.playable(track)  # a later client gets a copy
+        file.close()
+
+    asyncio.run(leave_after_a_start())
+    assert [process.returncode for process in starts] == [-signal.SIGKILL, 0]
+
+
+def test_no_more_files_wait_for_transcoding_than_a_limit(track):
+    async def requests():
+        tracks = [replace(track, id=number) for number in range(1, 6)]
+        with contextlib.closing(Playback(Limits(waiting_copies=2))) as playback:
+            results = await asyncio.gather(*map(playback.playable, tracks), return_exceptions=True)
+        for result in results:
+            if isinstance(result, tuple):
+                result[0].close()
+        return results
+
+    refused = [result for result in asyncio.run(requests()) if not isinstance(result, tuple)]
+    assert [(error.status_code, "Retry-After" in error.headers) for error in refused] == [
+        (503, True)
+    ] * 3
 
 
 def test_a_file_that_cannot_be_decoded_is_tried_once_until_it_changes(

@@ -18,7 +18,7 @@ import faiss
 import numpy as np
 
 from audiosearch.errors import LibraryError
-from audiosearch.json_text import parse_json
+from audiosearch.json_input import parse_json
 
 if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64

@@ -24,10 +24,8 @@ HEADER_BYTES = 32
 DATABASE_HEADER_BYTES = 100
 _FRAME_HEADER_BYTES = 24
 _USER_VERSION = slice(60, 64)  # in the first page: `Database` counts transactions there
-_TRIES, _SECONDS_BETWEEN = (
-    5,
-    0.05,
-)  # files that another process is changing may not fit for a moment
+# Files that another process is changing may not fit for a moment.
+_TRIES, _SECONDS_BETWEEN = 5, 0.05
 
 
 def log_path(path: Path) -> Path:
