@@ -6,8 +6,8 @@ import tokenize
 import zipfile
 import zlib
 
-#: Errors of ``numpy.load``. A header that is no Python literal
-#: is taken for one of Python 2, and split into tokens.
+#: Errors of ``numpy.load``. A header that is no Python literal is taken for one of Python 2,
+#: and split into tokens.
 ERRORS: tuple[type[Exception], ...] = (
     ArithmeticError,
     AttributeError,

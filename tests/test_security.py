@@ -1,12 +1,14 @@
 """Limits of a request: `SecurityMiddleware` alone, without the application."""
 
 import asyncio
+import gc
 import time
 
 import pytest
 
 from audiosearch.errors import UsageError
 from audiosearch.web import create_app
+from audiosearch.web.clients import unless_left
 from audiosearch.web.errors import RequestError, error_response
 from audiosearch.web.limits import Limits
 from audiosearch.web.security import SecurityMiddleware
@@ -123,3 +125,24 @@ def test_a_head_request_ends_after_its_headers():
     asyncio.run(middleware(scope, None, send))
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert not sent[-1].get("body")
+
+
+def test_an_error_of_work_is_not_reported_once_the_client_has_left():
+    async def left():
+        return {"type": "http.disconnect"}
+
+    async def work():
+        try:
+            await asyncio.sleep(10)
+        finally:
+            raise ValueError
+
+    async def reports():
+        reported = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, report: reported.append(report))
+        with pytest.raises(RequestError, match="has left"):
+            await unless_left(left, work())
+        gc.collect()
+        return reported
+
+    assert asyncio.run(reports()) == []

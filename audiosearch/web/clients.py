@@ -39,7 +39,8 @@ async def unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     finally:
         leaving.cancel()
         task.cancel()
-        await asyncio.wait([task, leaving])
+        # Without this, asyncio would report an error of work that nobody waits for.
+        await asyncio.gather(task, leaving, return_exceptions=True)
 
 
 async def _disconnect(receive: Receive) -> None:
