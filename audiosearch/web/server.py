@@ -38,7 +38,7 @@ _READ_BYTES = 2**16  # at a time: parsing what asyncio reads by default can take
 _SWEEP_TICKS = 10  # ticks of uvicorn, 0.1 s each
 _QUIET_SECONDS = 60.0  # between two log entries of a kind
 # Parsing a chunk of a body takes as long as some kilobytes of content, however small the chunk is.
-_FREE_CHUNKS = 1_000  # of each request; they may have any size
+_FREE_CHUNKS = 200  # of each request; they may have any size
 _MEAN_CHUNK_BYTES = 64  # that further chunks have at least
 
 

@@ -117,8 +117,8 @@ run(SecurityMiddleware(app, hosts=None, api_key=None, limits=limits), listener, 
 @pytest.mark.parametrize(
     ("size", "number", "status"),
     [
-        pytest.param(1, 900, 200, id="a few tiny chunks"),
-        pytest.param(1, 2_000, 413, id="many tiny chunks"),
+        pytest.param(1, 180, 200, id="a few tiny chunks"),
+        pytest.param(1, 400, 413, id="many tiny chunks"),
         pytest.param(64, 2_000, 200, id="many small chunks"),
     ],
 )
