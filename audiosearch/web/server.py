@@ -220,11 +220,13 @@ class Connection(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     @property
-    def _is_waiting_for_client(self) -> bool:
+    def _may_give_way(self) -> bool:
+        """Whether it waits for its client, or the client sends requests ahead of the responses."""
         return (
             not self._has_request
             or self.cycle.more_body
             or self.transport.get_write_buffer_size() > 0
+            or bool(self.conn.trailing_data[0])
         )
 
     def _rank(self) -> tuple[bool, float]:
@@ -232,9 +234,9 @@ class Connection(H11Protocol):
         return self._has_request, self._active_at if self._has_request else self._waiting_since
 
     def _make_room(self) -> bool:
-        """Close the connection that has waited longest for its client; False if none waits."""
+        """Close the connection that may give way and has waited longest; False if none may."""
         connections = cast("set[Connection]", self.connections)
-        waiting = [one for one in connections if one._is_waiting_for_client]  # noqa: SLF001
+        waiting = [one for one in connections if one._may_give_way]  # noqa: SLF001
         if not waiting:
             return False
         longest = min(waiting, key=Connection._rank)
