@@ -1,4 +1,4 @@
-"""What NumPy raises for a damaged ``.npy`` or ``.npz`` file."""
+"""Errors that NumPy raises when it reads a damaged ``.npy`` or ``.npz`` file."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import tokenize
 import zipfile
 import zlib
 
-#: Errors of ``numpy.load``. A header that is no Python literal is taken for one of Python 2,
-#: and split into tokens.
+#: Errors of ``numpy.load``. Those of `tokenize` come from headers that are no Python literals: NumPy
+#: then tries to read them as Python 2.
 ERRORS: tuple[type[Exception], ...] = (
     ArithmeticError,
     AttributeError,

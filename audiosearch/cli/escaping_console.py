@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 class EscapingConsole(Console):
-    """Console that escapes the text of whatever it prints, after the layout.
+    """Console that escapes all text that it prints, once the text is laid out in lines and columns.
 
-    Text whose width matters to the layout is escaped before, by `audiosearch.escapes.printable`.
+    An escape is longer than its character. So callers escape the texts of tables themselves, by
+    `audiosearch.escapes.printable`.
     """
 
     def render(

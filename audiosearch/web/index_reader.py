@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from audiosearch.types import StrPath
 
 T = TypeVar("T")
+
+_SECONDS_BETWEEN_CHECKS = 1.0  # of the model: Milvus reads it over the network
 
 
 class IndexReader:
@@ -43,6 +47,7 @@ class IndexReader:
         self._location = location
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._index: Index | None = None
+        self._checked_at = -math.inf  # time of the last check of the model
         self.spec = spec
         self.n_waiting = 0
 
@@ -67,9 +72,12 @@ class IndexReader:
             self._close()
         if self._index is None:
             self._index = self._opened()
+            self._checked_at = -math.inf
         if self.spec is None:
             self.spec = self._index.spec
-        self._index.check_spec(self.spec)
+        if time.monotonic() - self._checked_at > _SECONDS_BETWEEN_CHECKS:
+            self._index.check_spec(self.spec)
+            self._checked_at = time.monotonic()
         return self._index
 
     def _opened(self) -> Index:

@@ -84,9 +84,12 @@ class SecurityMiddleware:
         # Nothing else reads cookies, and Python's parser of them takes long for some texts.
         headers = [pair for pair in scope["headers"] if pair[0] != b"cookie"]
         scope = {**scope, "headers": headers}
+        if scope["method"] == "HEAD":  # handled like GET
+            scope["method"], send = "GET", _without_body(send)
+        if max_bytes == 0:  # it has been checked that there is no body
+            await self._app(scope, receive, send)
+            return
         with self._limited_body(receive, max_bytes) as limited_receive:
-            if scope["method"] == "HEAD":  # handled like GET
-                scope["method"], send = "GET", _without_body(send)
             await self._app(scope, limited_receive, send)
 
     def _check(self, scope: Scope, max_bytes: int) -> None:
@@ -183,11 +186,11 @@ def _with_headers(send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
-        if message["type"] != "http.response.body":
+        body, has_more = message.get("body", b""), message.get("more_body", False)
+        if len(body) <= _PIECE_BYTES:
             await send(message)
             return
-        body, has_more = message.get("body", b""), message.get("more_body", False)
-        for start in range(0, max(1, len(body)), _PIECE_BYTES):
+        for start in range(0, len(body), _PIECE_BYTES):
             end = start + _PIECE_BYTES
             piece = {"body": body[start:end], "more_body": has_more or end < len(body)}
             await send({**message, **piece})
