@@ -6,8 +6,8 @@ import tokenize
 import zipfile
 import zlib
 
-#: Errors of ``numpy.load``. Those of `tokenize` come from headers that are no Python literals, which
-#: NumPy then reads as Python 2.
+#: Errors of ``numpy.load``. Those of `tokenize` come from headers that aren't literals: NumPy
+#: then reads them as Python 2.
 ERRORS: tuple[type[Exception], ...] = (
     ArithmeticError,
     AttributeError,
