@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 
 import numpy as np
@@ -18,6 +17,7 @@ from overhttp import over_http
 from ray.cluster_utils import Cluster
 from sounds import melody, tone, write
 from tagging import with_id3v2
+from waiting import wait_for
 
 from audiosearch import AudiosearchError, Index, add
 from audiosearch.audio.input_files import InputFiles
@@ -111,14 +111,6 @@ def worker_processes():
         with contextlib.suppress(psutil.Error):  # it has just ended
             processes += [process] if "ray::EmbeddingActor" in str(process.cmdline()) else []
     return processes
-
-
-def wait_for(condition):
-    for _ in range(2_400):
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    pytest.fail("the condition was not met within 120 s")
 
 
 def test_add_with_ray_gives_the_same_index_as_add(cluster, tracks, run):

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import psutil
 import pytest
 from milvus_server import milvus_server
 from tracks import SPEC, some_track, unit
+from waiting import wait_for
 
 from audiosearch import Index, LibraryError, ModelMismatch, UsageError
 from audiosearch.errors import MissingExtra
@@ -41,6 +43,19 @@ def test_a_server_that_stops_is_reported(tmp_path):
         index = Index(f"milvus://{host}/music", spec=SPEC)
     with index:
         failed(lambda: list(index), host, "no Milvus answers")
+
+
+def test_no_connection_stays_open_after_an_index_is_closed(tmp_path):
+    with milvus_server(tmp_path / "m") as host:
+        port = int(host.rpartition(":")[2])
+
+        def is_connected():
+            connections = psutil.Process().net_connections("tcp")
+            return any(one.raddr and one.raddr.port == port for one in connections)
+
+        with Index(f"milvus://{host}/music", spec=SPEC):
+            assert is_connected()
+        wait_for(lambda: not is_connected())
 
 
 def test_a_token_is_read_from_the_environment(tmp_path, monkeypatch, run):

@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 from sounds import melody, noise, tone, write
+from waiting import wait_for
 
 from audiosearch import AudiosearchError, Embedder, Index, add
 from audiosearch.embedding.pipeline import Pipeline
@@ -222,11 +223,3 @@ def test_ctrl_c_keeps_added_files_and_says_how_to_continue(tmp_path, faulty, sta
 def n_tracks():
     with Index("index") as index:
         return index.totals().tracks
-
-
-def wait_for(condition):
-    for _ in range(2_400):
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    pytest.fail("the condition was not met within 120 s")

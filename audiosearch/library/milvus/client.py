@@ -129,6 +129,9 @@ class Connection:
                 uri=address.uri,
                 token=os.environ.get(TOKEN, ""),
                 timeout=_CONNECT_SECONDS,
+                # The shared connections of the client stay open after `close`, and are used again
+                # for another server of Milvus Lite that happens to get the same port.
+                dedicated=True,
                 grpc_options=_KEEPALIVE,
             )
             on_failure.callback(self.client.close)
