@@ -153,6 +153,28 @@ class EmbeddingSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """A sound that is heard in a track: one of AudioSet's 521 classes.
+
+    Attributes
+    ----------
+    name : str
+        Name of the class, such as "Dog".
+    score : float
+        Highest score of a patch of the track, in [0, 1].
+    mean : float
+        Mean score over the patches of the track, in [0, 1].
+    at : float
+        Start of the patch with the highest score, in seconds.
+    """
+
+    name: str
+    score: float
+    mean: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """One audio file in an index, without its vector.
 
@@ -181,6 +203,11 @@ class Track:
     real_path : str
         Path of the file without symbolic links when it was added; empty if unknown. A file that is
         reached by another path by now is not the file that was added.
+    sounds : tuple of Sound
+        Sounds that are heard in the file, best first: those with a score of at least
+        `audiosearch.defaults.SOUND_THRESHOLD`.
+    tagger : str
+        Digest of the model that recognized the sounds; empty if none has listened to the file yet.
     id : int
         Id of the track and of its vector; 0 until the track is stored.
     """
@@ -202,6 +229,8 @@ class Track:
     track_number: int | None = None
     audio_hash: str = ""
     real_path: str = ""
+    sounds: tuple[Sound, ...] = ()
+    tagger: str = ""
     id: int = 0
 
     @property
@@ -223,7 +252,8 @@ class Track:
         """Return the fields for other programs, with ``artists`` and ``genres`` as lists."""
         fields = asdict(self) | {"artists": self.artists, "genres": self.genres}
         del fields["real_path"]  # of use only where the files are
-        return fields
+        del fields["tagger"]
+        return fields | {"sounds": list(fields["sounds"])}
 
     @property
     def label(self) -> str:
