@@ -138,6 +138,15 @@ def test_many_tracks_are_read_with_their_sounds(tmp_path):
         assert {track.sounds for track in index} == {(DOG, BARK)}
 
 
+@pytest.mark.parametrize("column", ["score", "mean", "at", "name"])
+def test_sounds_of_a_wrong_type_are_refused(column, tmp_path):
+    with Index(tmp_path / "index", spec=SPEC) as index:
+        index.add(heard(1, DOG), unit())
+        index.storage.db.execute(f"UPDATE sounds SET {column} = x'00'")
+        with pytest.raises(LibraryError, match="is damaged: the table sounds"):
+            list(index)
+
+
 @pytest.fixture
 def older_collection(tmp_path, monkeypatch):
     """Location of a collection as an older version created it, with one track."""

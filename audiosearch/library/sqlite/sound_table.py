@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -49,5 +50,7 @@ def sounds_of(database: Database, ids: Sequence[int]) -> dict[int, list[Sound]]:
     sounds: defaultdict[int, list[Sound]] = defaultdict(list)
     with database.errors():
         for track_id, name, score, mean, at in database.db.execute(sql, ids):
+            if not (type(name) is str and type(score) is type(mean) is type(at) is float):
+                raise sqlite3.DatabaseError("the table sounds holds values of a wrong type")
             sounds[track_id].append(Sound(name, score, mean, at))
     return sounds
