@@ -24,3 +24,20 @@ SOUNDS = "sounds"
 SOUNDS_FROM_VALUES = "sounds_from_values"
 #: Name of the metadata with the names of the classes, a line each.
 NAMES = "sound_names"
+
+
+@cache
+def sound_names() -> tuple[str, ...]:
+    """Return the names of the 521 classes, in the order of the scores."""
+    from importlib.resources import files
+
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = files("audiosearch.models").joinpath("compact.tflite").read_bytes()
+    model = schema.Model.GetRootAsModel(content, 0)
+    metadata = [model.Metadata(i) for i in range(model.MetadataLength())]
+    (entry,) = [item for item in metadata if item.Name() == NAMES.encode()]
+    buffer = model.Buffers(entry.Buffer())
+    start, size = buffer.Offset(), buffer.Size()  # after the flatbuffer, if it isn't inline
+    text = content[start : start + size] if size else bytes(buffer.DataAsNumpy())
+    return tuple(text.decode().split("\n"))
