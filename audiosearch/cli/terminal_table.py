@@ -13,8 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from audiosearch import defaults
 from audiosearch.cli.escaping_console import stdout
-from audiosearch.cli.text import duration, printable
+from audiosearch.cli.output import SOUNDS, joined_names
+from audiosearch.cli.text import duration, position, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,16 +33,21 @@ _OWN_LINES = {"reason", "path"}
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print rows on standard output. Columns without any value are left out.
 
-    Each row is one line under a header. If that leaves too little room for the paths, each row is
-    a line with numbers and tags, and a line with the path.
+    Each row is one line under a header. If that leaves too little room for the paths, sounds are
+    left out too. If that isn't enough, each row is a line with numbers and tags, and a line with
+    the path.
     """
     console = stdout()
-    shown = [c for c in columns if not rows or any(row[c] is not None for row in rows)]
+    shown = [c for c in columns if not rows or any(row[c] not in (None, []) for row in rows)]
     numbers = {c for c in shown if all(type(row[c]) in (int, float, type(None)) for row in rows)}
     cells = [{column: _cell(column, row[column]) for column in shown} for row in rows]
     if rows and "path" in shown:
+        needed = min(_MIN_PATH_WIDTH, max(cell_len(row["path"]) for row in cells))
         room = _room_for_paths(cells, shown, console.width)
-        if room < min(_MIN_PATH_WIDTH, max(cell_len(row["path"]) for row in cells)):
+        if room < needed and SOUNDS in shown:
+            shown.remove(SOUNDS)
+            room = _room_for_paths(cells, shown, console.width)
+        if room < needed:
             _print_two_lines_each(console, cells, shown, numbers)
             return
         cells = [row | {"path": _shortened(row["path"], room)} for row in cells]
@@ -137,6 +144,10 @@ def _cell(column: str, value: Any) -> str:
         return "yes" if value else "no"
     if column == "seconds":
         return duration(value) if value else ""
+    if column == "at":
+        return position(value)
+    if column == SOUNDS:
+        return joined_names(value[: defaults.SOUNDS_SHOWN])
     if column == "size":
         return decimal(value)
     if column == "path":

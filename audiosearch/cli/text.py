@@ -21,6 +21,18 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def position(seconds: float) -> str:
+    """Write a position in a track, to a tenth of a second.
+
+    Examples
+    --------
+    >>> position(0), position(62.44), position(3_725.99)
+    ('0:00.0', '1:02.4', '1:02:06.0')
+    """
+    tenths = round(10 * seconds)
+    return f"{clock(tenths // 10)}.{tenths % 10}"
+
+
 def duration(seconds: float) -> str:
     """Write a duration as `clock` does, but one under a minute in seconds.
 

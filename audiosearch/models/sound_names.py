@@ -12,9 +12,9 @@ from audiosearch.errors import UsageError
 from audiosearch.models.tagger import sound_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-_STOP_WORDS = frozenset("a an and at by etc for from in into my of on or some the to with".split())
+_STOP_WORDS = frozenset("a an and at by etc for from in my n of on or some the to with".split())
 _GENERAL_WORDS = frozenset({"music", "noise", "noises", "sound", "sounds"})
 _IRREGULAR = {"children": "child", "geese": "goose", "laughter": "laugh", "mice": "mouse"}
 _AGENT = re.compile("(?:er|or|ist)s?$")  # a drummer drums, and a violinist plays a violin
@@ -74,9 +74,14 @@ def matching(text: str) -> tuple[str, ...]:
     return tuple(names[i] for i in sorted(classes))
 
 
+def matching_any(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that any of several texts stands for: see `matching`."""
+    return tuple(dict.fromkeys(name for text in texts for name in matching(text)))
+
+
 def _words(text: str) -> list[str]:
     """Return the words of a text in small letters, without stop words."""
-    words = re.findall(r"[^\W_]+", re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]", "", text.casefold()))
+    words = re.findall(r"[^\W_]+", re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]s\\b", "", text.casefold()))
     return [word for word in words if word not in _STOP_WORDS]
 
 
