@@ -62,7 +62,9 @@ CAR_HORN = "Vehicle horn, car horn, honking"
         pytest.param("mice", ["Rodents, rats, mice", "Mouse"], id="irregular plural"),
         pytest.param("flies", ["Fly, housefly"], id="plural of -y"),
         pytest.param("buses", ["Bus"], id="plural of -s"),
-        pytest.param("dentist\N{RIGHT SINGLE QUOTATION MARK}s drill", [matching("dentist")[0]], id="q"),
+        pytest.param(
+            "dentist\N{RIGHT SINGLE QUOTATION MARK}s drill", [matching("dentist")[0]], id="q"
+        ),
         pytest.param("electric guitar and drums", ["Electric guitar", "Drum"], id="longest parts"),
     ],
 )

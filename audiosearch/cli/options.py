@@ -94,7 +94,7 @@ _FILTERS = {
     "year": ("1990..1999", "from these years"),
     "seconds": ("60..600", "with a length in this range"),
     "under": ("FOLDER", "in this folder or below it"),
-    "sound": ("WORDS", "in which this is heard, such as guitar or \"dog barking\""),
+    "sound": ("WORDS", 'in which this is heard, such as guitar or "dog barking"'),
 }
 _RANGES = {"year", "seconds"}
 _ATTRIBUTES = {"under": "folder"}  # attributes of Filters that are not named like their option

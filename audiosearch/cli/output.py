@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from audiosearch import defaults
-from audiosearch.cli.text import printable
+from audiosearch.cli.text import SOUNDS, joined_names, printable
 from audiosearch.errors import UsageError
 from audiosearch.escapes import json_text
 
@@ -19,11 +18,6 @@ Row = Mapping[str, Any]
 # Beginnings of cells that spreadsheet programs read as formulas: = + - @, and the same in full
 # width. Some programs skip white space before them.
 _FORMULA = re.compile("[\t\r\n\0]|\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
-
-
-#: Name of the column whose cells are lists of sounds, best first. Except in JSON, their names are
-#: joined.
-SOUNDS = "sounds"
 
 
 class Format(str, Enum):
@@ -119,11 +113,6 @@ def show_facts(facts: Row, output: Format, *, csv_safe: bool = False) -> None:
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print JSON, with escapes that JSON readers restore: see `json_text`."""
     print(json_text(value, indent=indent))
-
-
-def joined_names(sounds: Sequence[Row]) -> str:
-    """Return the names of sounds as one text."""
-    return defaults.LIST_SEPARATOR.join(sound["name"] for sound in sounds)
 
 
 def show_path(path: str) -> None:

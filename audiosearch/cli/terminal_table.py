@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -15,8 +15,7 @@ from rich.text import Text
 
 from audiosearch import defaults
 from audiosearch.cli.escaping_console import stdout
-from audiosearch.cli.output import SOUNDS, joined_names
-from audiosearch.cli.text import duration, position, printable
+from audiosearch.cli.text import SOUNDS, duration, joined_names, position, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +27,13 @@ _MIN_LABEL_WIDTH = 10
 _GAP = 2  # between columns
 _TAGS = ("title", "artist", "album")
 _OWN_LINES = {"reason", "path"}
+# Functions that write the values of columns.
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "seconds": lambda seconds: duration(seconds) if seconds else "",
+    "at": position,
+    "size": decimal,
+    SOUNDS: lambda sounds: joined_names(sounds[: defaults.SOUNDS_SHOWN]),
+}
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -142,14 +148,8 @@ def _cell(column: str, value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if column == "seconds":
-        return duration(value) if value else ""
-    if column == "at":
-        return position(value)
-    if column == SOUNDS:
-        return joined_names(value[: defaults.SOUNDS_SHOWN])
-    if column == "size":
-        return decimal(value)
+    if column in _WRITERS:
+        return _WRITERS[column](value)
     if column == "path":
         value = value.removeprefix(os.getcwd() + os.sep)
     return f"{value:.3f}" if isinstance(value, float) else printable(str(value))

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from audiosearch import defaults
 from audiosearch.counting import counted
 from audiosearch.escapes import printable
 
-__all__ = ["clock", "counted", "printable"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["SOUNDS", "clock", "counted", "duration", "joined_names", "position", "printable"]
+
+#: Column with the sounds of tracks: lists in JSON, elsewhere texts from `joined_names`.
+SOUNDS = "sounds"
+
+
+def joined_names(sounds: Sequence[Mapping[str, Any]]) -> str:
+    """Return the names of sounds as one text.
+
+    Examples
+    --------
+    >>> joined_names([{"name": "Dog", "score": 0.9}, {"name": "Bark", "score": 0.5}])
+    'Dog; Bark'
+    """
+    return defaults.LIST_SEPARATOR.join(sound["name"] for sound in sounds)
 
 
 def clock(seconds: float) -> str:

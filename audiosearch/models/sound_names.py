@@ -14,7 +14,7 @@ from audiosearch.models.tagger import sound_names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_STOP_WORDS = frozenset("a an and at by etc for from in my n of on or some the to with".split())
+_STOP_WORD = re.compile("an?|and|at|by|etc|for|from|in|my|n|of|on|or|some|the|to|with")
 _GENERAL_WORDS = frozenset({"music", "noise", "noises", "sound", "sounds"})
 _IRREGULAR = {"children": "child", "geese": "goose", "laughter": "laugh", "mice": "mouse"}
 _AGENT = re.compile("(?:er|or|ist)s?$")  # a drummer drums, and a violinist plays a violin
@@ -81,8 +81,10 @@ def matching_any(texts: Iterable[str]) -> tuple[str, ...]:
 
 def _words(text: str) -> list[str]:
     """Return the words of a text in small letters, without stop words."""
-    words = re.findall(r"[^\W_]+", re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]s\\b", "", text.casefold()))
-    return [word for word in words if word not in _STOP_WORDS]
+    words = re.findall(
+        r"[^\W_]+", re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]s\\b", "", text.casefold())
+    )
+    return [word for word in words if not _STOP_WORD.fullmatch(word)]
 
 
 def _stem(word: str) -> str:

@@ -6,6 +6,8 @@ embeddings.
 
 from __future__ import annotations
 
+from functools import cache
+
 #: LiteRT signature that turns patches into scores.
 SOUNDS = "sounds"
 #: LiteRT signature that turns the values of the signature ``serving_default`` into the same scores.

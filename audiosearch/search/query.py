@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch import defaults
 from audiosearch.errors import UsageError
-from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.library.neighbors import top_k
 from audiosearch.search.distinct import distinct_neighbors
+from audiosearch.search.options import DEFAULT_OPTIONS, SearchOptions
 from audiosearch.search.sound_query import SoundQuery, sound_score, sound_scores
 
 if TYPE_CHECKING:
@@ -22,6 +21,18 @@ if TYPE_CHECKING:
     from audiosearch.library.track import EmbeddingSpec, Track
     from audiosearch.search.query_vectors import QueryVectors
     from audiosearch.types import Float32, Int64
+
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "Hit",
+    "Query",
+    "SearchOptions",
+    "SearchResult",
+    "candidate_filter",
+    "centroid",
+    "make_query",
+    "search_batch",
+]
 
 _NEGATIVE_WEIGHT = 0.5  # weight of clips that hits should not sound like; seeds have weight 1
 _MIN_MEAN_LENGTH = 1e-6  # a shorter mean of unit vectors has no usable direction
@@ -51,55 +62,6 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """Options of a search: the tracks that may be hits, and their ranking.
-
-    Attributes
-    ----------
-    filters : Filters
-        Conditions that hits must meet.
-    whiten : bool
-        Rank by whitened vectors. Whitening reduces the directions that all tracks share.
-    min_similarity : float or None
-        Smallest cosine of a hit, in [-1, 1].
-    include_self : bool
-        Whether the tracks in the query may be hits themselves.
-    is_distinct : bool
-        Whether to leave out further copies of a recording. Then the tracks in the query have no
-        copies among the hits, unless they may be hits themselves.
-    sound_weight : float or None
-        Weight of the sounds of ``filters`` in a ranking by clips, in [0, 1]. Hits are ranked by
-        (1 - weight) times their similarity plus weight times their sound score. None: the sounds
-        only filter.
-
-    Raises
-    ------
-    UsageError
-        If the weight is out of range, or the filters name no sound.
-    """
-
-    filters: Filters = EVERYTHING
-    whiten: bool = defaults.WHITEN_QUERY
-    min_similarity: float | None = None
-    include_self: bool = False
-    is_distinct: bool = False
-    sound_weight: float | None = None
-
-    def __post_init__(self) -> None:
-        """Check the weight."""
-        if self.sound_weight is None:
-            return
-        if not 0 <= self.sound_weight <= 1:
-            raise UsageError(
-                f"The sound weight can't be {self.sound_weight:g}.", hint="Use a number from 0 to 1."
-            )
-        if not self.filters.sound:
-            raise UsageError(
-                "A sound weight needs a sound.", hint="Name one, for example --sound guitar."
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits of a query.
 
@@ -116,10 +78,6 @@ class SearchResult:
     spec: EmbeddingSpec
     hits: list[Hit]
     warnings: list[str]
-
-
-#: Default options: rank all tracks by the cosine of plain vectors.
-DEFAULT_OPTIONS = SearchOptions()
 
 
 class Query:

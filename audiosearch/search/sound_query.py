@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from audiosearch.library.index import Index
     from audiosearch.library.track import Sound, Track
-    from audiosearch.search.query import SearchOptions
+    from audiosearch.search.options import SearchOptions
     from audiosearch.types import Float32, Int64
 
 

@@ -36,14 +36,14 @@ from audiosearch.playlist_files import (
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.search.listing import list_tracks
-from audiosearch.search.query import SearchOptions, SearchResult
+from audiosearch.search.query import DEFAULT_OPTIONS, SearchOptions, SearchResult
 from audiosearch.search.sounds import sounds as heard_sounds
 from audiosearch.web import schemas
 from audiosearch.web.clients import unless_left
 from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.errors import error_response
-from audiosearch.web.filter_fields import filter_fields
+from audiosearch.web.filter_fields import filter_fields, search_options
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
@@ -125,17 +125,12 @@ async def query(
     track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
     unlike: Annotated[list[TrackId], Form(description="Tracks to move away from.")] = [],  # noqa: B006
     k: Annotated[int, Form(ge=1, le=defaults.MAX_HITS)] = defaults.HITS,
-    whiten: Annotated[bool, Form()] = defaults.WHITEN_QUERY,
-    sound_weight: Annotated[
-        float | None, Form(description="Weight of the score of only.sound, 0 to 1.")
-    ] = None,
-    filters: Annotated[Filters, Depends(filter_fields(Form))] = EVERYTHING,
+    options: Annotated[SearchOptions, Depends(search_options)] = DEFAULT_OPTIONS,
 ) -> schemas.Hits:
     """Find the tracks that sound most like the average of the given clips and tracks.
 
     Without clips, only.sound finds the tracks with the highest scores of these sounds.
     """
-    options = SearchOptions(filters=filters, whiten=whiten, sound_weight=sound_weight)
 
     async def embed_all() -> list[Embedding]:  # one by one, up to the first error
         return [await shared.embedding.embed(clip.file) for clip in file]

@@ -1,16 +1,20 @@
-"""Filters as fields of a form, and as parameters of an address: ``only.genre``, ``unless.sound``."""
+"""Filters as fields of a form or parameters of an address: ``only.genre``, ``unless.sound``.
+
+And the options of a search as fields of a form.
+"""
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
+from fastapi import Depends, Form
+
+from audiosearch import defaults
+from audiosearch.library.filters import Filters
+from audiosearch.search.options import SearchOptions
 from audiosearch.web.schemas import FilterParams
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from audiosearch.library.filters import Filters
 
 _GROUPS = {"only": "Allow only these tracks.", "unless": "Leave these tracks out."}
 
@@ -45,3 +49,20 @@ def filter_fields(kind: Callable[..., Any]) -> Callable[..., Filters]:
     ]
     read_filters.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return read_filters
+
+
+def search_options(
+    filters: Annotated[Filters, Depends(filter_fields(Form))],
+    whiten: Annotated[bool, Form()] = defaults.WHITEN_QUERY,
+    sound_weight: Annotated[
+        float | None, Form(description="Weight of the score of only.sound, 0 to 1.")
+    ] = None,
+) -> SearchOptions:
+    """Return the options in the fields of a form: a FastAPI dependency.
+
+    Raises
+    ------
+    UsageError
+        If the filters are invalid, or the weight is.
+    """
+    return SearchOptions(filters=filters, whiten=whiten, sound_weight=sound_weight)

@@ -11,11 +11,11 @@ from audiosearch.search.query import (
     Query,
     SearchOptions,
     SearchResult,
-    SoundQuery,
     make_query,
     search_batch,
 )
 from audiosearch.search.query_vectors import QueryVectors
+from audiosearch.search.sound_query import SoundQuery
 
 if TYPE_CHECKING:
     from audiosearch.embedding.embedder import Embedding

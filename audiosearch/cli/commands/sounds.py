@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from audiosearch import defaults
 from audiosearch.cli.options import CsvSafe, IndexAt, OutputFormat, with_filters
-from audiosearch.cli.output import Format, Row, show_rows
+from audiosearch.cli.output import Format, show_rows
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
 
@@ -50,7 +50,7 @@ def sounds(
     show_rows(rows[:limit], key="sounds", columns=columns, output=output, csv_safe=csv_safe)
 
 
-def _of_library(index: Index, filters: Filters, limit: int | None) -> list[Row]:
+def _of_library(index: Index, filters: Filters, limit: int | None) -> list[dict[str, Any]]:
     from audiosearch.cli.console import say
     from audiosearch.search.sounds import sounds as heard_sounds
 
@@ -60,7 +60,7 @@ def _of_library(index: Index, filters: Filters, limit: int | None) -> list[Row]:
     return rows
 
 
-def _of_track(index: Index, name: str) -> list[Row]:
+def _of_track(index: Index, name: str) -> list[dict[str, Any]]:
     from audiosearch.cli.console import say
 
     track = index.resolve(name)
