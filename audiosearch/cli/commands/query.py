@@ -22,7 +22,7 @@ from audiosearch.cli.options import (
 from audiosearch.cli.output import Format, show_rows
 from audiosearch.library.filters import EVERYTHING, Filters
 
-COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "path", "sounds")
+COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "sounds", "path")
 
 
 @with_filters
@@ -113,7 +113,6 @@ def query(
         {
             "rank": hit.rank,
             "similarity": hit.similarity,
-            "sound_score": hit.sound_score,
             "id": hit.track.id,
             "path": hit.track.path,
             "title": hit.track.title,
@@ -123,6 +122,7 @@ def query(
             "artists": hit.track.artists,
             "genre": hit.track.genre,
             "genres": hit.track.genres,
+            "sound_score": hit.sound_score,
             "sounds": [asdict(sound) for sound in hit.track.sounds],
         }
         for hit in result.hits
