@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,8 @@ def sounds_of(database: Database, ids: Sequence[int]) -> dict[int, list[Sound]]:
         f"SELECT track_id, name, score, mean, at FROM sounds WHERE track_id IN ({marks}) "
         "ORDER BY score DESC, name"
     )
-    sounds: dict[int, list[Sound]] = {}
+    sounds: defaultdict[int, list[Sound]] = defaultdict(list)
     with database.errors():
-        for track_id, *fields in database.db.execute(sql, ids):
-            sounds.setdefault(track_id, []).append(Sound(*fields))
+        for track_id, name, score, mean, at in database.db.execute(sql, ids):
+            sounds[track_id].append(Sound(name, score, mean, at))
     return sounds
