@@ -136,8 +136,8 @@ class Filters:
     folder : tuple of str
         Folders that contain the track, at any depth.
     sound : tuple of str
-        Names of sounds (AudioSet classes) of which at least one is heard in the track: see
-        `audiosearch.models.sound_names.matching` for names as people write them.
+        Names of sounds (AudioSet classes), exactly, of which at least one is heard in the track:
+        see `audiosearch.models.sound_names.matching` for names as people write them.
     exclude : Filters or None
         Filters of tracks to leave out: a track that meets any one of their conditions.
     """

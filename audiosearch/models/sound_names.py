@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ _AGENT = re.compile("(?:er|or|ist)s?$")  # a drummer drums, and a violinist play
 _MIN_BEGINNING = 4  # letters of a beginning that stands for longer words
 _MIN_PART = 3  # letters of a part of a word that suggests it
 _MAX_WORDS = 10  # of a text that one name can have
+_CACHED_WORDS = 1_000
 _N_NEAR = 4  # names suggested for an unknown word
 _HINT = 'Enter a sound like guitar, rain or "dog barking".'
 
@@ -162,6 +163,7 @@ def _having(words: list[str]) -> set[int]:
     return classes
 
 
+@lru_cache(_CACHED_WORDS)
 def _having_word(word: str) -> set[int]:
     """Return the positions of the classes that have a word.
 
