@@ -54,7 +54,7 @@ def matching(text: str) -> tuple[str, ...]:
     Examples
     --------
     >>> matching("dog barking"), matching("Rain on leaves"), matching("car horns")
-    (('Dog', 'Bark'), ('Rain', 'Rustling leaves'), ('Vehicle horn, car horn, honking',))
+    (('Dog', 'Bark'), ('Rustling leaves', 'Rain'), ('Vehicle horn, car horn, honking',))
     """
     words = _words(text)
     if not words:
