@@ -158,6 +158,13 @@ def older_collection(tmp_path, monkeypatch):
     return location
 
 
+def test_copying_sounds_to_an_older_collection_warns(older_collection, tmp_path, caplog):
+    with Index(tmp_path / "index", spec=SPEC) as index:
+        index.add(heard(2, DOG), unit())
+        list(copy(index, older_collection))
+    assert "can't hold the sounds of tracks" in caplog.text
+
+
 def test_an_older_collection_is_read_and_its_copy_holds_sounds(older_collection, tmp_path):
     with Index(older_collection) as index:
         (track,) = index

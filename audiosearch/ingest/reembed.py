@@ -11,7 +11,7 @@ from audiosearch.audio.file_stat import ALWAYS_RETRY
 from audiosearch.counting import counted
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudioError, LibraryError
-from audiosearch.ingest.sounds import heard, lacks_sounds, opener
+from audiosearch.ingest.sounds import lacks_sounds, opener, sound_fields
 from audiosearch.library.index import Failure, Index, Track
 from audiosearch.models import registry
 
@@ -139,8 +139,8 @@ class Reembedding:
             source = next(self._index.storage.tracks([source_id]), None)
         if vector is not None:
             self._staged.put(track, content_hash, vector)
-        if self._has_sounds and source is not None and lacks_sounds(track):
-            self._index.storage.set_fields([(track, heard(source))])
+        if self._has_sounds and lacks_sounds(track) and source and not lacks_sounds(source):
+            self._index.storage.set_fields([(track, sound_fields(source))])
 
     def commit(self, *, force: bool = False) -> list[Failure]:
         """Replace the old vectors of the index by the staged ones.

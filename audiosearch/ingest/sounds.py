@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from audiosearch.audio.local_file import LocalFile
+    from audiosearch.embedding.embedder import Embedding
     from audiosearch.embedding.pipeline import OpenLocal
     from audiosearch.embedding.result import EmbeddingResult
     from audiosearch.errors import AudioError
@@ -72,23 +73,28 @@ class SoundRefresh:
 
     def _store(self, batch: list[EmbeddingResult]) -> None:
         """Store the sounds of files, then those of files with the same content."""
-        storage = self._index.storage
-        found = {r.path: heard(r.embedding) for r in batch if r.embedding is not None}
-        storage.set_fields((self._tracks[path], fields) for path, fields in found.items())
-        sources = {r.path: storage.track_at(r.duplicate_of) for r in batch if r.duplicate_of}
-        storage.set_fields(
-            (self._tracks[path], heard(source)) for path, source in sources.items() if source
+        embeddings = {result.path: result.embedding for result in batch}
+        self._set_sounds(embeddings)
+        originals = {result.path: result.duplicate_of for result in batch if result.duplicate_of}
+        track_at = self._index.storage.track_at
+        self._set_sounds({path: track_at(original) for path, original in originals.items()})
+
+    def _set_sounds(self, sources: Mapping[str, Embedding | Track | None]) -> None:
+        self._index.storage.set_fields(
+            (self._tracks[path], sound_fields(source))
+            for path, source in sources.items()
+            if source is not None and not lacks_sounds(source)
         )
 
 
-def heard(source: Any) -> dict[str, Any]:
-    """Return the sounds of an `Embedding` or a `Track` as fields of a track."""
+def sound_fields(source: Embedding | Track) -> dict[str, Any]:
+    """Return the sounds of a file as fields of its track, or of the track of a copy."""
     return {"sounds": source.sounds, "tagger": source.tagger}
 
 
-def lacks_sounds(track: Track) -> bool:
-    """Return whether a track has no sounds yet, or those of another tagger."""
-    return track.tagger != tagger_digest()
+def lacks_sounds(source: Embedding | Track) -> bool:
+    """Return whether a file has no sounds yet, or those of another tagger."""
+    return source.tagger != tagger_digest()
 
 
 def opener(tracks: Mapping[str, Track]) -> OpenLocal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import ModelMismatch, UsageError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from audiosearch.types import StrPath
+
+log = logging.getLogger(__name__)
 
 _BATCH_TRACKS = 2_000  # written in one transaction
 
@@ -50,6 +53,8 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
         )
     Index.check_writable(location)
     with _target(source, location) as target:
+        if not target.keeps_sounds:
+            log.warning("%s can't hold the sounds of tracks; they aren't copied.", target.location)
         n_copied = 0
         with source.storage.all_with_vectors() as (_, rows):
             while batch := list(itertools.islice(rows, _BATCH_TRACKS)):

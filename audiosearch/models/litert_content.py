@@ -1,4 +1,4 @@
-"""Metadata of a LiteRT file, and the digest of its computations, whatever the file's layout."""
+"""Metadata of a LiteRT file, and a digest of its computations that ignores the file's layout."""
 
 from __future__ import annotations
 
