@@ -92,7 +92,7 @@ def test_query_in_json(index, run):
     assert answer["model"] == "compact"
     assert list(answer["hits"][0]) == [
         *("rank", "similarity", "id", "path", "title", "artist", "album", "seconds"),
-        *("artists", "genre", "genres"),
+        *("artists", "genre", "genres", "sound_score", "sounds"),
     ]
     assert answer["hits"][0]["path"] == str(index / "deep" / "hiss2.wav")
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2]
@@ -101,7 +101,7 @@ def test_query_in_json(index, run):
 def test_piped_tables_are_tab_separated_columns(index, run):
     lines = run("query", index / "hiss.flac", "-k", 3).stdout.splitlines()
     cells = [line.split("\t") for line in lines]
-    assert [len(row) for row in cells] == [8, 8, 8]
+    assert [len(row) for row in cells] == [9, 9, 9]
     assert cells[0][0] == "1"
     assert cells[0][-1] == str(index / "deep" / "hiss2.wav")
 

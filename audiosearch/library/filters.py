@@ -1,4 +1,4 @@
-"""Filters: conditions on tags, length, year and folder that a hit must meet."""
+"""Filters: conditions on tags, length, year, folder and sounds that a hit must meet."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ class Filters:
     folder : tuple of str
         Folders that contain the track, at any depth.
     sound : tuple of str
-        Names of sounds (AudioSet classes) of which at least one is heard in the track: see
-        `audiosearch.models.sound_names.matching` for names as people write them.
+        Names of sounds (AudioSet classes), exactly, of which at least one is heard in the track:
+        see `audiosearch.models.sound_names.matching` for names as people write them.
     exclude : Filters or None
         Filters of tracks to leave out: a track that meets any one of their conditions.
     """
@@ -150,6 +150,11 @@ class Filters:
     folder: tuple[str, ...] = ()
     sound: tuple[str, ...] = ()
     exclude: Filters | None = None
+
+    @property
+    def names_sounds(self) -> bool:
+        """Whether a condition is about sounds."""
+        return bool(self.sound or (self.exclude and self.exclude.sound))
 
     def to_sql(self) -> tuple[str, list[Any]]:
         """Return the filters as an SQL condition on the table ``tracks``, and its values."""
@@ -183,6 +188,7 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
         "substr(path, 1, ?) = ?": [
             _prefix(name) for folder in filters.folder for name in folder_names(folder)
         ],
+        "id IN (SELECT track_id FROM sounds WHERE name = ?)": [[name] for name in filters.sound],
     }
     for clause, values in alternatives.items():
         if values:
