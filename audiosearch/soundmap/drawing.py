@@ -83,15 +83,15 @@ def draw(
     sound_map : SoundMap
     path : Path
     kind : {"html", "png", "svg"}
-    color_by : {"genre", "artist", "album", "folder", "cluster"}, optional
-        Tag to color by. Default: see `default_color_field`.
+    color_by : {"genre", "artist", "album", "folder", "sound", "cluster"}, optional
+        Tag or sound to color by. Default: see `default_color_field`.
     title : str, optional
         Default: see `default_title`.
 
     Raises
     ------
     UsageError
-        If no track has the tag to color by.
+        If no track has the tag or sound to color by.
     MissingExtra
         If the package that draws this kind is not installed.
     LibraryError
@@ -126,9 +126,9 @@ def default_title(sound_map: SoundMap) -> str:
 def default_color_field(sound_map: SoundMap) -> str:
     """Return the default tag to color by.
 
-    It is the first of genre, artist, album and folder that at least 30 % of the tracks have, with
-    at least two values, but at most half as many values as tracks that have it. If there is no such
-    tag, it is "cluster".
+    It is the first of genre, artist, album, folder and sound that at least 30 % of the tracks have,
+    with at least two values, but at most half as many values as tracks that have it. If there is no
+    such tag, it is "cluster".
     """
     colors = colors_of(sound_map)
     for field in FIELDS:

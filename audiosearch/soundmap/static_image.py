@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from audiosearch.child_process import outside_working_directory
 from audiosearch.errors import MissingExtra
 from audiosearch.soundmap.labels import readable
-from audiosearch.soundmap.page import OTHER_COLOR, colors_of, legend
+from audiosearch.soundmap.page import colors_of, legend
+from audiosearch.soundmap.palette import OTHER_COLOR
 
 if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
@@ -31,7 +32,7 @@ def static_image(sound_map: SoundMap, *, title: str, color_by: str, kind: str) -
     ----------
     sound_map : SoundMap
     title : str
-    color_by : {"genre", "artist", "album", "folder", "cluster"}
+    color_by : {"genre", "artist", "album", "folder", "sound", "cluster"}
     kind : {"png", "svg"}
 
     Raises
