@@ -9,10 +9,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from audiosearch import defaults
 from audiosearch.errors import TrackNotFound, UsageError
+from audiosearch.models.sound import Sound
 from audiosearch.normal_form import normal_form
 
 if TYPE_CHECKING:
     from audiosearch.types import Float64, Int64
+
+__all__ = [
+    "UNIT_TOLERANCE",
+    "Coordinates",
+    "EmbeddingSpec",
+    "Failure",
+    "Sound",
+    "Totals",
+    "Track",
+    "artist_and_title",
+    "fold",
+    "removed_track_error",
+    "split_list",
+]
 
 UNIT_TOLERANCE: Final = 1e-3  # largest difference of a stored vector's length from 1
 
@@ -150,28 +165,6 @@ class EmbeddingSpec:
         if seconds is not None and not 0 < seconds < math.inf:
             raise ValueError(seconds)
         return cls(settings["model"], settings["fingerprint"], seconds, dimension)
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """A sound that is heard in a track: one of AudioSet's 521 classes.
-
-    Attributes
-    ----------
-    name : str
-        Name of the class, such as "Dog".
-    score : float
-        Highest score of a patch of the track, in [0, 1].
-    mean : float
-        Mean score over the patches of the track, in [0, 1].
-    at : float
-        Start of the patch with the highest score, in seconds.
-    """
-
-    name: str
-    score: float
-    mean: float
-    at: float
 
 
 @dataclass(frozen=True, slots=True)

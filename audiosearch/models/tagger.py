@@ -6,18 +6,6 @@ embeddings.
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-from audiosearch.models.specs import SPECS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from audiosearch.types import Float32
-
 #: LiteRT signature that turns patches into scores.
 SOUNDS = "sounds"
 #: LiteRT signature that turns the values of the signature ``serving_default`` into the same scores.
