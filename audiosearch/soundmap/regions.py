@@ -25,6 +25,8 @@ _MAX_CLUSTERS = 24
 # A label can name a cluster only if at least this number and this share of its tracks have it.
 _MIN_TRACKS, _MIN_SHARE = 3, 0.1
 _MIN_COMMON_SHARE = 0.5  # of a label that is not characteristic
+# A sound is often heard with its kind, as Dog with Animal, and tells more with a little less gain.
+_NEAR_BEST_SOUND = 0.8
 _MIN_GAIN = 1e-9  # smaller gains are rounding errors
 _MIN_TAGGED_SHARE = 0.5  # if fewer tracks of a cluster have tags, its sounds name it
 
@@ -97,7 +99,7 @@ def regions_of(tracks: list[Track], positions: Float64, clusters: Int64) -> list
     is_tagged = np.array([any(tags) for tags in zip(*columns[: len(TAGS)], strict=True)])
     texts = [dict.fromkeys(filter(None, row), 1.0) for row in zip(*columns, strict=True)]
     tags = _Labels(texts)
-    sounds = _Labels([strengths_of(track) for track in tracks])
+    sounds = _Labels([strengths_of(track) for track in tracks], near_best=_NEAR_BEST_SOUND)
     regions: list[Region] = []
     used: set[str] = set()
     numbers, sizes = np.unique(clusters, return_counts=True)
@@ -122,10 +124,13 @@ class _Labels:
     ----------
     weights : list of dict
         Weight in [0, 1] of each label of a track.
+    near_best : float
+        Share of the highest gain, see `most_characteristic`, from which on rarer labels win.
     """
 
-    def __init__(self, weights: list[dict[str, float]]) -> None:
+    def __init__(self, weights: list[dict[str, float]], *, near_best: float = 1.0) -> None:
         self._weights = weights
+        self._near_best = near_best
         self._totals = sums_of(weights)
 
     def most_common(self, rows: list[int]) -> str | None:
@@ -139,9 +144,9 @@ class _Labels:
     def most_characteristic(self, rows: list[int], used: set[str]) -> str | None:
         """Return the most characteristic label of some tracks; None if there is none.
 
-        It is the one that adds most to the Kullback-Leibler divergence of the labels of these
-        tracks from those in the whole library. It is not rare in these tracks, and more frequent
-        there than elsewhere.
+        Its gain, which it adds to the Kullback-Leibler divergence of the labels of these tracks
+        from those in the whole library, is the highest; or nearly, and it is rarer in the library.
+        It is not rare in these tracks, and more frequent there than elsewhere.
 
         Parameters
         ----------
@@ -159,8 +164,9 @@ class _Labels:
             for label, weight in sums_of(weights).items()
             if counts[label] >= min_count and fold(label) not in used
         }
-        best = max(sorted(gains), key=gains.__getitem__, default=None)
-        return best if best is not None and gains[best] > _MIN_GAIN else None
+        min_gain = max(_MIN_GAIN, self._near_best * max(gains.values(), default=0.0))
+        best = [label for label, gain in gains.items() if gain >= min_gain]
+        return min(best, key=lambda label: (self._totals[label], label), default=None)
 
 
 def _numbered(name: str | None, used: set[str]) -> str | None:

@@ -66,8 +66,8 @@ def characteristic_sounds(tracks: Sequence[Track]) -> list[str | None]:
     columns = np.array([numbers[name] for sounds in strengths for name in sounds], dtype=np.int64)
     values = np.array([strength for sounds in strengths for strength in sounds.values()])
     smoothing = _RARE_SHARE * len(tracks)
-    totals = np.bincount(columns, values)
-    scores = values * np.log((len(tracks) + smoothing) / (totals + smoothing))[columns]
+    counts = np.bincount(columns)
+    scores = values * np.log((len(tracks) + smoothing) / (counts + smoothing))[columns]
     is_in_group = np.isin(columns, _groups(rows, columns, scores, n_tracks=len(tracks)))
     best_first = np.lexsort((-scores, ~is_in_group, rows))
     names = list(numbers)
