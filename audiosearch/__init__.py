@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.models.log_mel import log_mel_patches
     from audiosearch.search.similar import similar
+    from audiosearch.search.sounds import sounds
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ _HOMES = {
     "add": "audiosearch.ingest.add",
     "log_mel_patches": "audiosearch.models.log_mel",
     "similar": "audiosearch.search.similar",
+    "sounds": "audiosearch.search.sounds",
 }
 
 __all__ = [
@@ -76,6 +78,7 @@ __all__ = [
     "add",
     "log_mel_patches",
     "similar",
+    "sounds",
 ]
 
 

@@ -298,6 +298,8 @@ def conditions(track, filters):
             os.path.join(name, "") for folder in filters.folder for name in folder_names(folder)
         ]
         yield track.path.startswith(tuple(prefixes))
+    if filters.sound:
+        yield any(sound.name in filters.sound for sound in track.sounds)
 
 
 def text_of(track):

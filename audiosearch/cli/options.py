@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,6 +61,9 @@ Jobs = Annotated[
         help="Number of decoder processes and embedding threads. Default: one per core.",
     ),
 ]
+NoSounds = Annotated[
+    bool, typer.Option("--no-sounds", help="Don't find the sounds that are heard in the files.")
+]
 OutputFormat = Annotated[
     Format,
     typer.Option("--format", help="Output format. In a pipe, a table is tab-separated columns."),
@@ -94,6 +97,7 @@ _FILTERS = {
     "year": ("1990..1999", "from these years"),
     "seconds": ("60..600", "with a length in this range"),
     "under": ("FOLDER", "in this folder or below it"),
+    "sound": ("WORDS", 'in which this is heard, such as guitar or "dog barking"'),
 }
 _RANGES = {"year", "seconds"}
 _ATTRIBUTES = {"under": "folder"}  # attributes of Filters that are not named like their option
@@ -141,14 +145,21 @@ def _parse_filters(texts: dict[str, list[str] | None]) -> Filters:
 
     def parse(prefix: str) -> dict[str, Any]:
         return {
-            _ATTRIBUTES.get(name, name): tuple(
-                map(Range.parsed if name in _RANGES else str, texts[prefix + name] or ())
-            )
+            _ATTRIBUTES.get(name, name): tuple(_values(name, texts[prefix + name] or ()))
             for name in _FILTERS
         }
 
     exclude = parse("not_")
     return Filters(**parse(""), exclude=Filters(**exclude) if any(exclude.values()) else None)
+
+
+def _values(name: str, texts: Sequence[str]) -> Iterable[Any]:
+    """Return the values of a filter, given the texts of its option."""
+    if name == "sound" and texts:
+        from audiosearch.models.sound_names import matching_any
+
+        return matching_any(texts)
+    return map(Range.parsed, texts) if name in _RANGES else texts
 
 
 def file_name(argument: str) -> str:

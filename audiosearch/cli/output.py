@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from audiosearch.cli.text import printable
+from audiosearch.cli.text import SOUNDS, joined_names, printable
 from audiosearch.errors import UsageError
 from audiosearch.escapes import json_text
 
@@ -133,13 +133,14 @@ def write_bytes(content: bytes) -> None:
 def _write_csv(rows: Sequence[Row], columns: Sequence[str], *, is_safe: bool) -> None:
     import csv
 
-    # A list repeats what a text has, so it is only in JSON.
+    # Other lists repeat what a text has, so they are only in JSON.
     first = rows[0] if rows else dict.fromkeys(columns)
-    fields = [name for name, value in first.items() if not isinstance(value, list)]
+    fields = [n for n, value in first.items() if n == SOUNDS or not isinstance(value, list)]
     writer = csv.writer(_Lines(), lineterminator=_Lines.END)
     writer.writerow(fields)
     for row in rows:
-        writer.writerow([_csv_cell(row[name], is_safe=is_safe) for name in fields])
+        cells = [joined_names(row[n]) if n == SOUNDS else row[n] for n in fields]
+        writer.writerow([_csv_cell(cell, is_safe=is_safe) for cell in cells])
 
 
 class _Lines:
@@ -172,8 +173,10 @@ def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
 def _cell(column: str, value: Any) -> str:
     if value is None:
         return ""
-    if column == "seconds":
+    if column in {"seconds", "at"}:
         return f"{value:.2f}"
+    if column == SOUNDS:
+        return joined_names(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -32,6 +32,7 @@ from audiosearch.cli.commands.refresh import refresh
 from audiosearch.cli.commands.relocate import relocate
 from audiosearch.cli.commands.remove import remove
 from audiosearch.cli.commands.serve import serve
+from audiosearch.cli.commands.sounds import sounds
 
 #: Commands by name, in the order in which `audiosearch --help` lists them.
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "evaluate": evaluate,
     "embed": embed,
     "list": list_tracks,
+    "sounds": sounds,
     "info": info,
     "remove": remove,
     "failures": failures,

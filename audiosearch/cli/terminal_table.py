@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -13,8 +13,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from audiosearch import defaults
 from audiosearch.cli.escaping_console import stdout
-from audiosearch.cli.text import duration, printable
+from audiosearch.cli.text import SOUNDS, duration, joined_names, position, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,21 +27,33 @@ _MIN_LABEL_WIDTH = 10
 _GAP = 2  # between columns
 _TAGS = ("title", "artist", "album")
 _OWN_LINES = {"reason", "path"}
+# Functions that write the values of columns.
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "seconds": lambda seconds: duration(seconds) if seconds else "",
+    "at": position,
+    "size": decimal,
+    SOUNDS: lambda sounds: joined_names(sounds[: defaults.SOUNDS_SHOWN]),
+}
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print rows on standard output. Columns without any value are left out.
 
-    Each row is one line under a header. If that leaves too little room for the paths, each row is
-    a line with numbers and tags, and a line with the path.
+    Each row is one line under a header. If that leaves too little room for the paths, sounds are
+    left out too. If that isn't enough, each row is a line with numbers and tags, and a line with
+    the path.
     """
     console = stdout()
-    shown = [c for c in columns if not rows or any(row[c] is not None for row in rows)]
+    shown = [c for c in columns if not rows or any(row[c] not in (None, []) for row in rows)]
     numbers = {c for c in shown if all(type(row[c]) in (int, float, type(None)) for row in rows)}
     cells = [{column: _cell(column, row[column]) for column in shown} for row in rows]
     if rows and "path" in shown:
+        needed = min(_MIN_PATH_WIDTH, max(cell_len(row["path"]) for row in cells))
         room = _room_for_paths(cells, shown, console.width)
-        if room < min(_MIN_PATH_WIDTH, max(cell_len(row["path"]) for row in cells)):
+        if room < needed and SOUNDS in shown:
+            shown.remove(SOUNDS)
+            room = _room_for_paths(cells, shown, console.width)
+        if room < needed:
             _print_two_lines_each(console, cells, shown, numbers)
             return
         cells = [row | {"path": _shortened(row["path"], room)} for row in cells]
@@ -135,10 +148,8 @@ def _cell(column: str, value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if column == "seconds":
-        return duration(value) if value else ""
-    if column == "size":
-        return decimal(value)
+    if column in _WRITERS:
+        return _WRITERS[column](value)
     if column == "path":
         value = value.removeprefix(os.getcwd() + os.sep)
     return f"{value:.3f}" if isinstance(value, float) else printable(str(value))

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from audiosearch import defaults
 from audiosearch.counting import counted
 from audiosearch.escapes import printable
 
-__all__ = ["clock", "counted", "printable"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["SOUNDS", "clock", "counted", "duration", "joined_names", "position", "printable"]
+
+#: Column with the sounds of tracks: lists in JSON, elsewhere texts from `joined_names`.
+SOUNDS = "sounds"
+
+
+def joined_names(sounds: Sequence[Mapping[str, Any]]) -> str:
+    """Return the names of sounds as one text.
+
+    Examples
+    --------
+    >>> joined_names([{"name": "Dog", "score": 0.9}, {"name": "Bark", "score": 0.5}])
+    'Dog; Bark'
+    """
+    return defaults.LIST_SEPARATOR.join(sound["name"] for sound in sounds)
 
 
 def clock(seconds: float) -> str:
@@ -19,6 +39,18 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def position(seconds: float) -> str:
+    """Write a position in a track, to a tenth of a second.
+
+    Examples
+    --------
+    >>> position(0), position(62.44), position(3_725.99)
+    ('0:00.0', '1:02.4', '1:02:06.0')
+    """
+    tenths = round(10 * seconds)
+    return f"{clock(tenths // 10)}.{tenths % 10}"
 
 
 def duration(seconds: float) -> str:

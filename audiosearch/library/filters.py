@@ -1,4 +1,4 @@
-"""Filters: conditions on tags, length, year and folder that a hit must meet."""
+"""Filters: conditions on tags, length, year, folder and sounds that a hit must meet."""
 
 from __future__ import annotations
 
@@ -151,6 +151,11 @@ class Filters:
     sound: tuple[str, ...] = ()
     exclude: Filters | None = None
 
+    @property
+    def names_sounds(self) -> bool:
+        """Whether a condition is about sounds."""
+        return bool(self.sound or (self.exclude and self.exclude.sound))
+
     def to_sql(self) -> tuple[str, list[Any]]:
         """Return the filters as an SQL condition on the table ``tracks``, and its values."""
         clauses, values = [], []
@@ -183,6 +188,7 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
         "substr(path, 1, ?) = ?": [
             _prefix(name) for folder in filters.folder for name in folder_names(folder)
         ],
+        "id IN (SELECT track_id FROM sounds WHERE name = ?)": [[name] for name in filters.sound],
     }
     for clause, values in alternatives.items():
         if values:

@@ -55,19 +55,25 @@ def list_tracks(
     ------
     UsageError
         If there is no such sort key.
+    LibraryError
+        If the filters name sounds, and no track has any.
     """
     key = _sort_key(sort)
+    if filters.names_sounds:
+        index.require_sounds()
     is_limited_early = sort is None and filters == EVERYTHING
     if words.strip():
         n_matches = limit if limit and is_limited_early else max(1, index.n_tracks)
         tracks = index.search_text(words, limit=n_matches)
+        if filters != EVERYTHING:
+            ids = set(index.storage.ids(filters).tolist())
+            tracks = [track for track in tracks if track.id in ids]
     elif is_limited_early and limit is not None:
         tracks = index.storage.list_tracks(limit, 0)
-    else:
+    elif filters == EVERYTHING:
         tracks = list(index)
-    if filters != EVERYTHING:
-        ids = set(index.storage.ids(filters).tolist())
-        tracks = [track for track in tracks if track.id in ids]
+    else:
+        tracks = list(index.storage.tracks(index.storage.ids(filters).tolist()))
     if sort is not None:
         tracks = _sorted(tracks, key, is_reversed=sort.startswith("-"))
     return tracks[:limit]

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch import defaults
 from audiosearch.errors import UsageError
-from audiosearch.library.filters import EVERYTHING, Filters
+from audiosearch.library.neighbors import top_k
 from audiosearch.search.distinct import distinct_neighbors
+from audiosearch.search.options import DEFAULT_OPTIONS, SearchOptions
+from audiosearch.search.sound_query import SoundQuery, sound_score, sound_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
     from audiosearch.library.track import EmbeddingSpec, Track
     from audiosearch.search.query_vectors import QueryVectors
     from audiosearch.types import Float32, Int64
+
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "Hit",
+    "Query",
+    "SearchOptions",
+    "SearchResult",
+    "candidate_filter",
+    "centroid",
+    "make_query",
+    "search_batch",
+]
 
 _NEGATIVE_WEIGHT = 0.5  # weight of clips that hits should not sound like; seeds have weight 1
 _MIN_MEAN_LENGTH = 1e-6  # a shorter mean of unit vectors has no usable direction
@@ -34,40 +47,18 @@ class Hit:
     rank : int
         Position among the hits. The best hit has rank 1.
     track : Track
-    similarity : float
+    similarity : float or None
         Cosine of the track's embedding to the centroid of the seeds, in [-1, 1]. It is computed
-        from plain vectors even if whitened vectors rank the hits.
+        from plain vectors even if whitened vectors rank the hits. None if there are no seeds.
+    sound_score : float or None
+        Highest score of the sounds that the query asks for, in [0, 1]. None if it has no part in
+        the ranking.
     """
 
     rank: int
     track: Track
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """Options of a search: the tracks that may be hits, and their ranking.
-
-    Attributes
-    ----------
-    filters : Filters
-        Conditions that hits must meet.
-    whiten : bool
-        Rank by whitened vectors. Whitening reduces the directions that all tracks share.
-    min_similarity : float or None
-        Smallest cosine of a hit, in [-1, 1].
-    include_self : bool
-        Whether the tracks in the query may be hits themselves.
-    is_distinct : bool
-        Whether to leave out further copies of a recording. Then the tracks in the query have no
-        copies among the hits, unless they may be hits themselves.
-    """
-
-    filters: Filters = EVERYTHING
-    whiten: bool = defaults.WHITEN_QUERY
-    min_similarity: float | None = None
-    include_self: bool = False
-    is_distinct: bool = False
+    similarity: float | None
+    sound_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +78,6 @@ class SearchResult:
     spec: EmbeddingSpec
     hits: list[Hit]
     warnings: list[str]
-
-
-#: Default options: rank all tracks by the cosine of plain vectors.
-DEFAULT_OPTIONS = SearchOptions()
 
 
 class Query:
@@ -132,18 +119,20 @@ class Query:
         k: int,
         options: SearchOptions = DEFAULT_OPTIONS,
     ) -> None:
-        self.k = k
+        self.k, self.options = k, options
+        self._index = index
         self.vector_index = index.vector_index(whiten=options.whiten)
         self.center = centroid(seeds.vectors)
         self.vector = centroid(self.vector_index.transform(np.stack(seeds.vectors)))
         if negatives.vectors:
             transformed = self.vector_index.transform(np.stack(negatives.vectors))
             self.vector = self.vector - _NEGATIVE_WEIGHT * centroid(transformed)
-        self.is_ranked_by_cosine = not options.whiten and not negatives.vectors
+        self._is_product_cosine = not (
+            options.whiten or negatives.vectors or self.is_ranked_by_sound
+        )
         self.candidates = candidate_filter(index, options, self.center)
         exclude = [] if options.include_self else [*seeds.tracks, *negatives.tracks]
         self.exclude_ids = [track.id for track in exclude]
-        self.is_distinct = options.is_distinct
         self.originals = exclude
         self.warnings = seeds.warnings + negatives.warnings
         max_k = self.vector_index.max_k
@@ -153,16 +142,49 @@ class Query:
     @property
     def can_share_a_search(self) -> bool:
         """Whether one search can find the neighbors of this query and of others."""
-        return self.candidates is None and not self.is_distinct
+        return self.candidates is None and not self.options.is_distinct
+
+    @property
+    def is_ranked_by_sound(self) -> bool:
+        """Whether scores of sounds have a part in the ranking."""
+        return self.options.sound_weight is not None
 
     def neighbors(self, k: int) -> tuple[Int64, Float32]:
-        """Return the ids and inner products of the nearest neighbors: see `VectorIndex.search`."""
-        return self.vector_index.search(
-            self.vector, k, candidates=self.candidates, exclude_ids=self.exclude_ids
+        """Return the ids of the best k tracks, and the values that rank them, best first.
+
+        The values are inner products, mixed with scores of sounds if those have a weight.
+        """
+        weight = self.options.sound_weight
+        n_ranked = k if weight is None else max(k, self.vector_index.n_tracks)
+        ids, products = self.vector_index.search(
+            self.vector, n_ranked, candidates=self.candidates, exclude_ids=self.exclude_ids
         )
+        if weight is None:
+            return ids, products
+        scores = sound_scores(self._index, ids, self.options.filters.sound)
+        return top_k(ids, (1 - weight) * products + weight * scores, k)
+
+    def similarities(self, ids: Int64, products: Float32) -> list[float | None]:
+        """Return the cosines of neighbors to ``center``, given the values that rank them."""
+        if not self._is_product_cosine:
+            products = self._index.vector_index().vectors_of(ids) @ self.center
+        cosines: list[float | None] = np.clip(products, -1.0, 1.0).tolist()
+        return cosines
 
 
-def search_batch(index: Index, queries: Sequence[Query]) -> list[SearchResult]:
+def make_query(
+    index: Index, seeds: QueryVectors, negatives: QueryVectors, *, k: int, options: SearchOptions
+) -> Query | SoundQuery:
+    """Return the query for some clips, or for the sounds in the filters if there are no clips.
+
+    The parameters and errors are those of `Query` and `SoundQuery`.
+    """
+    if options.filters.sound and not seeds.vectors and not negatives.vectors:
+        return SoundQuery(index, k=k, options=options)
+    return Query(index, seeds, negatives, k=k, options=options)
+
+
+def search_batch(index: Index, queries: Sequence[Query | SoundQuery]) -> list[SearchResult]:
     """Run several queries. That is faster than one by one: those without filters share one search.
 
     Returns
@@ -175,39 +197,48 @@ def search_batch(index: Index, queries: Sequence[Query]) -> list[SearchResult]:
     LibraryError
         If the index can't be searched.
     """
-    neighbors: dict[Query, tuple[Int64, Float32]] = {}
-    for vector_index in {query.vector_index for query in queries}:
-        batch = [q for q in queries if q.vector_index is vector_index and q.can_share_a_search]
-        if batch:
-            vectors = np.stack([query.vector for query in batch])
-            results = vector_index.search_batch(
-                vectors, [q.k for q in batch], [q.exclude_ids for q in batch]
-            )
-            neighbors.update(zip(batch, results, strict=True))
+    neighbors: dict[Query | SoundQuery, tuple[Int64, Float32]] = {}
+    shared = [q for q in queries if isinstance(q, Query) and q.can_share_a_search]
+    for vector_index in {query.vector_index for query in shared}:
+        batch = [query for query in shared if query.vector_index is vector_index]
+        vectors = np.stack([query.vector for query in batch])
+        results = vector_index.search_batch(
+            vectors, [q.k for q in batch], [q.exclude_ids for q in batch]
+        )
+        neighbors.update(zip(batch, results, strict=True))
     for query in queries:
-        if query.is_distinct:
+        if query.options.is_distinct:
             neighbors[query] = distinct_neighbors(
                 index, query.neighbors, query.k, originals=query.originals
             )
-        elif not query.can_share_a_search:
+        elif query not in neighbors:
             neighbors[query] = query.neighbors(query.k)
     tracks = index.by_id([i for ids, _ in neighbors.values() for i in ids.tolist()])
     return [
-        SearchResult(index.spec, _hits(index, query, *neighbors[query], tracks), query.warnings)
+        SearchResult(index.spec, _hits(query, *neighbors[query], tracks), query.warnings)
         for query in queries
     ]
 
 
 def _hits(
-    index: Index, query: Query, ids: Int64, products: Float32, tracks: dict[int, Track]
+    query: Query | SoundQuery, ids: Int64, values: Float32, tracks: dict[int, Track]
 ) -> list[Hit]:
-    """Return a query's hits, given the ids and inner products of its neighbors, shape (n,)."""
-    if not query.is_ranked_by_cosine:
-        products = index.vector_index().vectors_of(ids) @ query.center
-    cosines = np.clip(products, -1.0, 1.0)
-    # Another process may have removed a track since the search: leave it out.
-    rows = [(i, c) for i, c in zip(ids.tolist(), cosines.tolist(), strict=True) if i in tracks]
-    return [Hit(rank, tracks[i], cosine) for rank, (i, cosine) in enumerate(rows, start=1)]
+    """Return a query's hits, given the ids of its neighbors and the values that rank them, (n,)."""
+    names = query.options.filters.sound
+    rows = [
+        (tracks[i], cosine)
+        for i, cosine in zip(ids.tolist(), query.similarities(ids, values), strict=True)
+        if i in tracks  # not removed by another process since the search
+    ]
+    return [
+        Hit(
+            rank,
+            track,
+            cosine,
+            sound_score(track.sounds, names) if query.is_ranked_by_sound else None,
+        )
+        for rank, (track, cosine) in enumerate(rows, start=1)
+    ]
 
 
 def candidate_filter(index: Index, options: SearchOptions, center: Float32) -> Candidates | None:
@@ -219,7 +250,14 @@ def candidate_filter(index: Index, options: SearchOptions, center: Float32) -> C
     options : SearchOptions
     center : ndarray of float32, shape (dimension,)
         Vector of unit length that ``options.min_similarity`` refers to.
+
+    Raises
+    ------
+    LibraryError
+        If the filters name sounds, and no track has any.
     """
+    if options.filters.names_sounds:
+        index.require_sounds()
     min_similarity = options.min_similarity
     near = None if min_similarity is None else (center, min_similarity)
     return index.vector_indexes.candidates(options.filters, near=near)
@@ -245,7 +283,7 @@ def centroid(vectors: Float32 | list[Float32]) -> Float32:
     if not len(vectors):
         raise UsageError(
             "No clip was given to search with.",
-            hint="Name an audio file, or a track's path or #ID.",
+            hint="Name an audio file, or a track's path or #ID, or a sound with --sound.",
         )
     mean = np.mean(vectors, axis=0, dtype=np.float64)
     length = np.linalg.norm(mean)

@@ -12,9 +12,9 @@ from audiosearch.models import registry
 from audiosearch.search.named_track import named_track
 from audiosearch.search.query import (
     DEFAULT_OPTIONS,
-    Query,
     SearchOptions,
     SearchResult,
+    make_query,
     search_batch,
 )
 from audiosearch.search.query_vectors import QueryVectors
@@ -38,6 +38,8 @@ def similar(
     request: registry.ModelRequest = _INDEX_MODEL,
 ) -> SearchResult:
     """Find the tracks that sound most like a clip, or like the centroid of several clips.
+
+    Without clips, hits are ranked by the highest score of the sounds in the filters.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def similar(
     Raises
     ------
     UsageError
-        If there is no clip, or ``k`` is below 1.
+        If there is neither a clip nor a sound, or ``k`` is below 1.
     AmbiguousTrack
         If words match several tracks.
     IndexNotFound, ModelMismatch, LibraryError
@@ -91,5 +93,6 @@ def similar(
     for words in named:
         seeds.add_track(named_track(index, words))
     negatives.add_all(unlike)
-    (result,) = search_batch(index, [Query(index, seeds, negatives, k=k, options=options)])
+    query = make_query(index, seeds, negatives, k=k, options=options)
+    (result,) = search_batch(index, [query])
     return result

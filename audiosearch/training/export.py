@@ -6,7 +6,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
-from audiosearch.models.runtime import POOLED
+from audiosearch.models.signatures import POOLED, VALUES
 from audiosearch.training.projection import N_VALUES, Projection, patch_values
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def two_signatures(
 
     model = tf.Module()
     signatures = {
-        "serving_default": _constant(values, "patches", (None, PATCH_FRAMES, N_BANDS)),
+        VALUES: _constant(values, "patches", (None, PATCH_FRAMES, N_BANDS)),
         POOLED: _constant(embeddings, "averages", (None, n_values)),
     }
     with tempfile.TemporaryDirectory() as folder:

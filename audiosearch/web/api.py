@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -25,6 +25,7 @@ from fastapi.security import APIKeyHeader
 from audiosearch import __version__, defaults
 from audiosearch.audio.cover import media_type
 from audiosearch.embedding.embedder import Embedding
+from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.library.index import Index, Track
 from audiosearch.playlist_files import (
     Entry,
@@ -34,12 +35,15 @@ from audiosearch.playlist_files import (
 )
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
-from audiosearch.search.query import SearchOptions, SearchResult
+from audiosearch.search.listing import list_tracks
+from audiosearch.search.query import DEFAULT_OPTIONS, SearchOptions, SearchResult
+from audiosearch.search.sounds import sounds as heard_sounds
 from audiosearch.web import schemas
 from audiosearch.web.clients import unless_left
 from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.errors import error_response
+from audiosearch.web.filter_fields import filter_fields, search_options
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
 from audiosearch.web.playback import Playback
@@ -121,15 +125,17 @@ async def query(
     track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
     unlike: Annotated[list[TrackId], Form(description="Tracks to move away from.")] = [],  # noqa: B006
     k: Annotated[int, Form(ge=1, le=defaults.MAX_HITS)] = defaults.HITS,
-    whiten: Annotated[bool, Form()] = defaults.WHITEN_QUERY,
+    options: Annotated[SearchOptions, Depends(search_options)] = DEFAULT_OPTIONS,
 ) -> schemas.Hits:
-    """Find the tracks that sound most like the average of the given clips and tracks."""
+    """Find the tracks that sound most like the average of the given clips and tracks.
+
+    Without clips, only.sound finds the tracks with the highest scores of these sounds.
+    """
 
     async def embed_all() -> list[Embedding]:  # one by one, up to the first error
         return [await shared.embedding.embed(clip.file) for clip in file]
 
     embeddings = await unless_left(request.receive, embed_all()) if file else []
-    options = SearchOptions(whiten=whiten)
     return schemas.Hits.of(await shared.query(QueryRequest(embeddings, track, unlike, k, options)))
 
 
@@ -142,6 +148,7 @@ async def tracks(
     ] = "",
     offset: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Annotated[int, Query(ge=1, le=defaults.MAX_TRACKS_PER_PAGE)] = defaults.TRACKS_PER_PAGE,
+    filters: Annotated[Filters, Depends(filter_fields(Query))] = EVERYTHING,
 ) -> schemas.Tracks:
     """List the tracks whose tags or path match the words, best first; by default all, by id."""
 
@@ -151,11 +158,31 @@ async def tracks(
     def matches(index: Index) -> tuple[list[Track], int | None]:
         return index.search_text(words.replace("\0", " "), limit=limit, offset=offset), None
 
-    if words.strip():
+    def filtered(index: Index) -> tuple[list[Track], int | None]:
+        found = list_tracks(index, words.replace("\0", " "), filters=filters)
+        return found[offset : offset + limit], len(found)
+
+    if filters != EVERYTHING:
+        batch, total = await shared.index.run_long(filtered, request)
+    elif words.strip():
         batch, total = await shared.index.run_long(matches, request)
     else:
         batch, total = await shared.index.run(page)
     return schemas.Tracks(tracks=[schemas.Track.of(track) for track in batch], total=total)
+
+
+@router.get("/sounds")
+async def sounds(
+    shared: Shared,
+    request: Request,
+    limit: Annotated[int | None, Query(ge=1, le=defaults.MAX_TRACKS_PER_PAGE)] = None,
+    filters: Annotated[Filters, Depends(filter_fields(Query))] = EVERYTHING,
+) -> schemas.HeardSounds:
+    """List the sounds that are heard in the tracks, those of the most tracks first."""
+    found = await shared.index.run_long(
+        partial(heard_sounds, filters=filters, limit=limit), request
+    )
+    return schemas.HeardSounds(sounds=[schemas.HeardSound(**asdict(sound)) for sound in found])
 
 
 @router.get("/tracks/{track_id}")

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudiosearchError, TrackNotFound
 from audiosearch.models.registry import ModelRequest
-from audiosearch.search.query import Query, SearchOptions, SearchResult, search_batch
+from audiosearch.search.query import (
+    Query,
+    SearchOptions,
+    SearchResult,
+    make_query,
+    search_batch,
+)
 from audiosearch.search.query_vectors import QueryVectors
+from audiosearch.search.sound_query import SoundQuery
 
 if TYPE_CHECKING:
     from audiosearch.embedding.embedder import Embedding
@@ -31,18 +38,18 @@ def run_queries(
 ) -> list[SearchResult | AudiosearchError]:
     """Return the result of each query, or its error."""
     stored = index.by_id([i for request in requests for i in (*request.tracks, *request.unlike)])
-    prepared: list[Query | AudiosearchError] = []
+    prepared: list[Query | SoundQuery | AudiosearchError] = []
     for request in requests:
         try:
             prepared.append(_prepare(index, request, stored))
         except AudiosearchError as exc:
             prepared.append(exc)
-    queries = [item for item in prepared if isinstance(item, Query)]
+    queries = [item for item in prepared if not isinstance(item, AudiosearchError)]
     results = dict(zip(queries, search_batch(index, queries), strict=True))
-    return [results[item] if isinstance(item, Query) else item for item in prepared]
+    return [item if isinstance(item, AudiosearchError) else results[item] for item in prepared]
 
 
-def _prepare(index: Index, request: QueryRequest, stored: dict[int, Track]) -> Query:
+def _prepare(index: Index, request: QueryRequest, stored: dict[int, Track]) -> Query | SoundQuery:
     seeds = QueryVectors(index, ModelRequest())
     negatives = seeds.empty_copy()
     for track in tracks_in_order(stored, request.tracks):
@@ -51,7 +58,7 @@ def _prepare(index: Index, request: QueryRequest, stored: dict[int, Track]) -> Q
         negatives.add_track(track)
     for embedding in request.embeddings:
         seeds.add_embedding(embedding)
-    return Query(index, seeds, negatives, k=request.k, options=request.options)
+    return make_query(index, seeds, negatives, k=request.k, options=request.options)
 
 
 def tracks_in_order(stored: dict[int, Track], ids: list[int]) -> list[Track]:

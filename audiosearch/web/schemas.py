@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from audiosearch import defaults
 from audiosearch.library.filters import Filters, Range
+from audiosearch.models.sound_names import matching_any
 from audiosearch.soundmap.labels import name_of
 
 if TYPE_CHECKING:
@@ -60,8 +62,17 @@ class EmbedResponse(BaseModel):
     embedding: list[float]
 
 
+class Sound(BaseModel):
+    """A sound that is heard in a track: its highest score and when, and its mean score."""
+
+    name: str
+    score: float
+    mean: float
+    at: float
+
+
 class Track(BaseModel):
-    """A track with its tags. Paths are never sent.
+    """A track with its tags and sounds, best first. Paths are never sent.
 
     Several artists or genres are joined by "; ", and are also listed in ``artists`` and ``genres``.
     """
@@ -76,13 +87,15 @@ class Track(BaseModel):
     seconds: float
     artists: list[str]
     genres: list[str]
+    sounds: list[Sound]
 
     @classmethod
     def of(cls, track: StoredTrack) -> Track:
         """Convert a stored track."""
         names = ("id", "title", "artist", "album", "genre", "year", "seconds", "artists", "genres")
         fields = {name: getattr(track, name) for name in names}
-        return cls(name=name_of(track), **fields)
+        sounds = [Sound(**asdict(sound)) for sound in track.sounds]
+        return cls(name=name_of(track), sounds=sounds, **fields)
 
 
 class Tracks(BaseModel):
@@ -92,11 +105,31 @@ class Tracks(BaseModel):
     total: int | None
 
 
+class HeardSound(BaseModel):
+    """A sound: the number of tracks, its highest score in them, and the mean of its mean scores."""
+
+    name: str
+    tracks: int
+    score: float
+    mean: float
+
+
+class HeardSounds(BaseModel):
+    """Sounds that are heard in tracks, those of the most tracks first."""
+
+    sounds: list[HeardSound]
+
+
 class Hit(BaseModel):
-    """A similar track. Rank 1 is the most similar."""
+    """A track that a query found. Rank 1 is the best.
+
+    The similarity is null if there are no clips, and the sound score if it has no part in the
+    ranking.
+    """
 
     rank: int
-    similarity: float
+    similarity: float | None
+    sound_score: float | None
     track: Track
 
 
@@ -111,7 +144,12 @@ class Hits(BaseModel):
     def of(cls, result: SearchResult) -> Hits:
         """Convert a search result."""
         hits = [
-            Hit(rank=hit.rank, similarity=hit.similarity, track=Track.of(hit.track))
+            Hit(
+                rank=hit.rank,
+                similarity=hit.similarity,
+                sound_score=hit.sound_score,
+                track=Track.of(hit.track),
+            )
             for hit in result.hits
         ]
         return cls(model=result.spec.model, hits=hits, warnings=result.warnings)
@@ -140,6 +178,7 @@ class FilterParams(BaseModel):
     year: Span = ""
     seconds: Span = ""
     under: Texts = []
+    sound: Texts = []
 
     def filters(self, unless: FilterParams | None = None) -> Filters:
         """Convert to `Filters`.
@@ -147,7 +186,7 @@ class FilterParams(BaseModel):
         Raises
         ------
         UsageError
-            If the years or the seconds are not a range.
+            If the years or the seconds are not a range, or no sound has one of the names.
         """
         return Filters(
             artist=tuple(self.artist),
@@ -156,6 +195,7 @@ class FilterParams(BaseModel):
             year=(Range.parsed(self.year),) if self.year else (),
             seconds=(Range.parsed(self.seconds),) if self.seconds else (),
             folder=tuple(self.under),
+            sound=matching_any(self.sound),
             exclude=unless.filters() if unless and unless != FilterParams() else None,
         )
 

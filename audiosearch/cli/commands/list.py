@@ -11,7 +11,7 @@ from audiosearch.cli.options import CsvSafe, IndexAt, NullSeparated, OutputForma
 from audiosearch.cli.output import Format, show_rows
 from audiosearch.library.filters import EVERYTHING, Filters
 
-COLUMNS = ("id", "title", "artist", "album", "seconds", "path")
+COLUMNS = ("id", "title", "artist", "album", "seconds", "path", "sounds")
 
 
 @with_filters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -288,7 +289,11 @@ def _show_table(tracks: list[Track], style: str, *, csv_safe: bool) -> None:
             hint="Use m3u8, xspf, jspf, pls, table, json, jsonl, csv or paths.",
         )
     rows = [
-        {"position": position, **{name: getattr(track, name) for name in _TRACK_KEYS}}
+        {
+            "position": position,
+            **{name: getattr(track, name) for name in _TRACK_KEYS},
+            "sounds": [asdict(sound) for sound in track.sounds],
+        }
         for position, track in enumerate(tracks, start=1)
     ]
     show_rows(rows, key="tracks", columns=COLUMNS, output=Format(style), csv_safe=csv_safe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ from audiosearch.cli.options import (
 from audiosearch.cli.output import Format, show_rows
 from audiosearch.library.filters import EVERYTHING, Filters
 
-COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "path")
+COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "path", "sounds")
 
 
 @with_filters
@@ -52,6 +53,14 @@ def query(
         float | None,
         typer.Option(metavar="COSINE", help="Lowest cosine similarity of a hit, -1 to 1."),
     ] = None,
+    sound_weight: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0..1",
+            help="Weight of the score of --sound beside the similarity to the clips. Default: "
+            "sounds only filter.",
+        ),
+    ] = None,
     include_self: Annotated[
         bool, typer.Option("--include-self", help="Show the clips themselves as hits too.")
     ] = False,
@@ -69,7 +78,10 @@ def query(
     null: NullSeparated = False,
     filters: Filters = EVERYTHING,
 ) -> None:
-    """Find the tracks that sound most like CLIP."""
+    """Find the tracks that sound most like CLIP.
+
+    Without a clip, `--sound WORDS` finds the tracks with the highest scores of that sound.
+    """
     from audiosearch.cli.console import warn
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.models.registry import ModelRequest
@@ -84,7 +96,12 @@ def query(
             unlike=map(file_name, unlike or ()),
             k=k,
             options=SearchOptions(
-                filters, whiten, min_similarity, include_self, is_distinct=no_duplicates
+                filters,
+                whiten,
+                min_similarity,
+                include_self,
+                is_distinct=no_duplicates,
+                sound_weight=sound_weight,
             ),
             request=ModelRequest(model, weights, progress),
         )
@@ -96,6 +113,7 @@ def query(
         {
             "rank": hit.rank,
             "similarity": hit.similarity,
+            "sound_score": hit.sound_score,
             "id": hit.track.id,
             "path": hit.track.path,
             "title": hit.track.title,
@@ -105,10 +123,14 @@ def query(
             "artists": hit.track.artists,
             "genre": hit.track.genre,
             "genres": hit.track.genres,
+            "sounds": [asdict(sound) for sound in hit.track.sounds],
         }
         for hit in result.hits
     ]
     about = {"model": result.spec.model}
+    columns = list(COLUMNS)
+    if any(hit.sound_score is not None for hit in result.hits):
+        columns.insert(columns.index("similarity") + 1, "sound_score")
     show_rows(
-        rows, key="hits", columns=COLUMNS, output=output, csv_safe=csv_safe, null=null, about=about
+        rows, key="hits", columns=columns, output=output, csv_safe=csv_safe, null=null, about=about
     )

@@ -72,24 +72,26 @@ def expression(filters: Filters, fields: Container[str]) -> str:
 def _conditions(filters: Filters, fields: Container[str]) -> Iterator[str]:
     """Yield one condition for each field that has values."""
     if filters.artist and "artists" in fields:
-        yield _contains_any("artists", filters.artist)
+        yield _contains_any("artists", map(folded, filters.artist))
     elif filters.artist:
         names = [key(artist) for artist in filters.artist]
         yield _any_of([one_of("artist_key", names), one_of("album_artist_key", names)])
     if filters.album:
         yield one_of("album_key", map(key, filters.album))
     if filters.genre:
-        yield _contains_any("genres", filters.genre)
+        yield _contains_any("genres", map(folded, filters.genre))
     if filters.year:
         yield _any_of(map(_in_years, filters.year))
     if filters.seconds:
         yield _any_of(map(_in_seconds, filters.seconds))
     if filters.folder:
         yield _any_of(inside(name) for folder in filters.folder for name in folder_names(folder))
+    if filters.sound:
+        yield _contains_any("sounds", filters.sound)
 
 
 def _contains_any(field: str, values: Iterable[str]) -> str:
-    return f"array_contains_any({field}, {literal(list(map(folded, values)))})"
+    return f"array_contains_any({field}, {literal(list(values))})"
 
 
 def _any_of(clauses: Iterable[str]) -> str:

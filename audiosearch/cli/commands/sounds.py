@@ -1,0 +1,74 @@
+"""``audiosearch sounds``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from audiosearch import defaults
+from audiosearch.cli.options import CsvSafe, IndexAt, OutputFormat, with_filters
+from audiosearch.cli.output import Format, show_rows
+from audiosearch.errors import UsageError
+from audiosearch.library.filters import EVERYTHING, Filters
+
+if TYPE_CHECKING:
+    from audiosearch.library.index import Index
+
+COLUMNS = ("name", "tracks", "score", "mean")
+TRACK_COLUMNS = ("name", "score", "mean", "at")
+
+
+@with_filters
+def sounds(
+    track: Annotated[
+        str | None,
+        typer.Argument(metavar="TRACK", help="Path or #ID of a track, to list its sounds alone."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("-n", "--limit", min=1, metavar="N", help="List at most N sounds.")
+    ] = None,
+    location: IndexAt = defaults.INDEX,
+    output: OutputFormat = Format.TABLE,
+    csv_safe: CsvSafe = False,
+    filters: Filters = EVERYTHING,
+) -> None:
+    """List the sounds that are heard in the tracks, those of the most tracks first.
+
+    The sounds of one TRACK are listed best first, each with the time at which it is strongest.
+    """
+    from audiosearch.library.index import Index
+
+    if track is not None and filters != EVERYTHING:
+        raise UsageError(
+            "Filters can't be combined with a track.", hint="Leave out the filters or the track."
+        )
+    with Index(location) as index:
+        rows = _of_library(index, filters, limit) if track is None else _of_track(index, track)
+    columns = COLUMNS if track is None else TRACK_COLUMNS
+    show_rows(rows[:limit], key="sounds", columns=columns, output=output, csv_safe=csv_safe)
+
+
+def _of_library(index: Index, filters: Filters, limit: int | None) -> list[dict[str, Any]]:
+    from audiosearch.cli.console import say
+    from audiosearch.search.sounds import sounds as heard_sounds
+
+    rows = [asdict(sound) for sound in heard_sounds(index, filters=filters, limit=limit)]
+    if not rows:
+        say("No sound is heard in these tracks." if index.n_tracks else "The index is empty.")
+    return rows
+
+
+def _of_track(index: Index, name: str) -> list[dict[str, Any]]:
+    from audiosearch.cli.console import say
+
+    track = index.resolve(name)
+    if track is None:
+        raise index.no_track(name)
+    if not track.tagger:
+        index.require_sounds()
+        say("This track has no sounds yet. Run `audiosearch refresh --sounds`.")
+    elif not track.sounds:
+        say(f"No sound in {track.path} has a score of {defaults.SOUND_THRESHOLD:g} or more.")
+    return [asdict(sound) for sound in track.sounds]

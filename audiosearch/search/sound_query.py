@@ -1,0 +1,91 @@
+"""Queries for sounds by their names, and the scores of these sounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch.errors import UsageError
+from audiosearch.library.neighbors import top_k
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import Sound, Track
+    from audiosearch.search.options import SearchOptions
+    from audiosearch.types import Float32, Int64
+
+
+class SoundQuery:
+    """A query without clips: the tracks with given sounds, ranked by the highest of their scores.
+
+    Its attributes and methods are those of `Query` that `search_batch` uses.
+
+    Parameters
+    ----------
+    index : Index
+    k : int
+        Number of hits. There are fewer if fewer tracks qualify.
+    options : SearchOptions
+        Their filters name at least one sound.
+
+    Raises
+    ------
+    UsageError
+        If an option needs a clip.
+    LibraryError
+        If no track has sounds.
+    """
+
+    is_ranked_by_sound = True
+    originals: Sequence[Track] = ()
+
+    def __init__(self, index: Index, *, k: int, options: SearchOptions) -> None:
+        for name, value in (
+            ("sound weight", options.sound_weight),
+            ("minimum similarity", options.min_similarity),
+        ):
+            if value is not None:
+                raise UsageError(
+                    f"A {name} needs a clip.", hint="Name an audio file, or a track's path or #ID."
+                )
+        self.k, self.options = k, options
+        self.warnings: list[str] = []
+        index.require_sounds()
+        self._ids = index.storage.ids(options.filters)
+        self._scores = sound_scores(index, self._ids, options.filters.sound)
+
+    def neighbors(self, k: int) -> tuple[Int64, Float32]:
+        """Return the ids of the best k tracks, and their scores, best first."""
+        return top_k(self._ids, self._scores, k)
+
+    def similarities(self, ids: Int64, _: Float32) -> list[float | None]:
+        """Return None for each track: there is no clip to compare it with."""
+        return [None] * len(ids)
+
+
+def sound_score(sounds: Iterable[Sound], names: Collection[str]) -> float:
+    """Return the highest score of the sounds with the given names; 0 if there are none."""
+    return max((sound.score for sound in sounds if sound.name in names), default=0.0)
+
+
+def sound_scores(index: Index, ids: Int64, names: Collection[str]) -> Float32:
+    """Return the highest score of the sounds with the given names in each track.
+
+    Parameters
+    ----------
+    index : Index
+    ids : ndarray of int64, shape (n,)
+        Ids of tracks.
+    names : collection of str
+
+    Returns
+    -------
+    ndarray of float32, shape (n,)
+        In [0, 1]. 0 if a track has none of the sounds, or doesn't exist any more.
+    """
+    rows = index.fields(("id", "sounds"), ids.tolist())
+    scores = {track_id: sound_score(sounds, names) for track_id, sounds in rows}
+    return np.array([scores.get(i, 0.0) for i in ids.tolist()], dtype=np.float32)

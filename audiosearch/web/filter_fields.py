@@ -1,0 +1,68 @@
+"""Filters as fields of a form or parameters of an address: ``only.genre``, ``unless.sound``.
+
+And the options of a search as fields of a form.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, Form
+
+from audiosearch import defaults
+from audiosearch.library.filters import Filters
+from audiosearch.search.options import SearchOptions
+from audiosearch.web.schemas import FilterParams
+
+_GROUPS = {"only": "Allow only these tracks.", "unless": "Leave these tracks out."}
+
+
+def filter_fields(kind: Callable[..., Any]) -> Callable[..., Filters]:
+    """Return a FastAPI dependency that reads the fields of `FilterParams`, and returns the filters.
+
+    Parameters
+    ----------
+    kind : callable
+        ``fastapi.Form`` or ``fastapi.Query``.
+    """
+
+    def read_filters(**values: Any) -> Filters:
+        only, unless = (
+            FilterParams(**{name: values[f"{group}_{name}"] for name in FilterParams.model_fields})
+            for group in _GROUPS
+        )
+        return only.filters(unless)
+
+    parameters = [
+        inspect.Parameter(
+            f"{group}_{name}",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=Annotated[
+                field.rebuild_annotation(), kind(alias=f"{group}.{name}", description=description)
+            ],
+        )
+        for group, description in _GROUPS.items()
+        for name, field in FilterParams.model_fields.items()
+    ]
+    read_filters.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return read_filters
+
+
+def search_options(
+    filters: Annotated[Filters, Depends(filter_fields(Form))],
+    whiten: Annotated[bool, Form()] = defaults.WHITEN_QUERY,
+    sound_weight: Annotated[
+        float | None, Form(description="Weight of the score of only.sound, 0 to 1.")
+    ] = None,
+) -> SearchOptions:
+    """Return the options in the fields of a form: a FastAPI dependency.
+
+    Raises
+    ------
+    UsageError
+        If the filters are invalid, or the weight is.
+    """
+    return SearchOptions(filters=filters, whiten=whiten, sound_weight=sound_weight)
