@@ -15,7 +15,7 @@ from audiosearch.errors import IndexUnwritable, MissingExtra
 from audiosearch.library.index import EmbeddingSpec
 from audiosearch.models.registry import compact
 from audiosearch.models.sound import Sound
-from audiosearch.soundmap import default_color_field, draw, layout, sound_map
+from audiosearch.soundmap import SoundMap, default_color_field, draw, layout, sound_map
 from audiosearch.soundmap.labels import labels_of, name_of
 from audiosearch.soundmap.page import colors_of, content, legend
 from audiosearch.soundmap.palette import PALETTE
@@ -377,6 +377,16 @@ def test_a_static_image_shows_texts_unchanged(tmp_path):
     texts = "".join(ET.parse(tmp_path / "m.svg").getroot().itertext())
     assert "_Ann" in texts
     assert "$\\frac{1}$" in texts
+
+
+def test_names_of_regions_in_a_static_image_do_not_overlap(tmp_path):
+    tracks, clusters = clustered(GUITARS, DRUMS, SPOKEN)
+    positions = np.array([[0.0, 0.0], [0.0, 0.01], [0.0, 0.9]])[clusters]
+    regions = regions_of(tracks, positions, clusters)
+    result = SoundMap(tracks, positions, clusters, regions, crowd(len(tracks)), is_relayout=True)
+    draw(result, tmp_path / "m.svg", kind="svg", color_by="folder")
+    texts = {text.strip() for text in ET.parse(tmp_path / "m.svg").getroot().itertext()}
+    assert texts & {"Guitar", "Drum", "Speech"} == {"Guitar", "Speech"}
 
 
 def test_a_missing_folder_is_refused(made_up_songs, run, tmp_path):

@@ -55,7 +55,7 @@ function createLayout() {
     paper_bgcolor: background, plot_bgcolor: background, font: { color: foreground, family: "system-ui, sans-serif" },
     margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest", dragmode: isLassoMode && "lasso", uirevision: "same",
     xaxis: { visible: false }, yaxis: { visible: false, scaleanchor: "x" },
-    hoverlabel: { align: "left" },
+    hoverlabel: { align: "left", bgcolor: background, font: { color: foreground } },
     annotations: data.regions.map((region) => ({
       x: region.x, y: region.y, text: `<b>${escapeHtml(truncate(region.name, 28))}</b>`, showarrow: false,
       font: { size: 13, color: foreground }, bgcolor: isDark.matches ? "rgba(20,22,26,.72)" : "rgba(255,255,255,.78)", borderpad: 2, captureevents: false,
