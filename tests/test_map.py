@@ -286,6 +286,12 @@ def test_tracks_that_all_have_the_same_sound_are_colored_by_their_first_one():
     assert labels_of(tracks, "sound") == ["Speech"] * 5
 
 
+def test_scores_of_zero_are_not_heard():
+    silent = [{"sounds": heard(Dog=0.0)}] * 5
+    assert region_names(silent, SPOKEN) == ["Speech"]
+    assert labels_of(clustered(silent)[0], "sound") == [None] * 5
+
+
 def test_many_kinds_of_sounds_share_the_colors():
     animals = [{"sounds": heard(Animal=0.9, **{f"Beast_{n}": 0.95})} for n in range(40)]
     tracks, _ = clustered(animals * 2, SPOKEN, DRUMS)

@@ -26,7 +26,9 @@ def strengths_of(track: Track) -> dict[str, float]:
     throughout counts more than one that is heard for a moment. Silence counts only if nothing else
     is heard, because most short sounds end in it.
     """
-    strengths = {sound.name: (sound.score + sound.mean) / 2 for sound in track.sounds}
+    strengths = {
+        sound.name: (sound.score + sound.mean) / 2 for sound in track.sounds if sound.score > 0
+    }
     if len(strengths) > 1:
         strengths.pop(_SILENCE, None)
     return strengths
@@ -59,18 +61,19 @@ def characteristic_sounds(tracks: Sequence[Track]) -> list[str | None]:
        retrieval", Journal of Documentation, 1972: inverse document frequency.
     """
     strengths = [strengths_of(track) for track in tracks]
-    numbers = {name: number for number, name in enumerate(sums_of(strengths))}
-    if not numbers:
+    heard = [name for sounds in strengths for name in sounds]
+    names = list(dict.fromkeys(heard))
+    if not names:
         return [None] * len(tracks)
+    numbers = {name: number for number, name in enumerate(names)}
+    columns = np.array([numbers[name] for name in heard])
     rows = np.repeat(np.arange(len(tracks)), [len(sounds) for sounds in strengths])
-    columns = np.array([numbers[name] for sounds in strengths for name in sounds], dtype=np.int64)
     values = np.array([strength for sounds in strengths for strength in sounds.values()])
     smoothing = _RARE_SHARE * len(tracks)
     counts = np.bincount(columns)
     scores = values * np.log((len(tracks) + smoothing) / (counts + smoothing))[columns]
     is_in_group = np.isin(columns, _groups(rows, columns, scores, n_tracks=len(tracks)))
     best_first = np.lexsort((-scores, ~is_in_group, rows))
-    names = list(numbers)
     labels: list[str | None] = [None] * len(tracks)
     for row, first in zip(*np.unique(rows[best_first], return_index=True), strict=True):
         labels[row] = names[columns[best_first[first]]]

@@ -25,8 +25,9 @@ def draw_map(
     color_by: Annotated[
         Literal["genre", "artist", "album", "folder", "sound", "cluster"] | None,
         typer.Option(
-            help="Tag, or most characteristic sound, to color by. Default: the first one "
-            "that groups the tracks."
+            metavar="FIELD",
+            help="genre, artist, album, folder, sound (the most characteristic one) or cluster. "
+            "Default: the first one that groups the tracks.",
         ),
     ] = None,
     relayout: Annotated[
