@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         FieldStorage,
         LinkStorage,
         PrintStorage,
+        SoundStorage,
         StagingStorage,
         Storage,
     )
@@ -250,6 +251,8 @@ class OpenIndex(Generic[C]):
     is_current : callable or None
         Returns whether the location still holds the index that was opened: not if another process
         has deleted or replaced its files. None if that can't happen.
+    sounds : SoundStorage or None
+        The sounds of all tracks, taken together. If it is None, whole tracks are read.
     keeps_sounds : bool
         Whether the sounds of tracks are stored. A collection of an older version drops them.
     """
@@ -262,6 +265,7 @@ class OpenIndex(Generic[C]):
     links: LinkStorage | None = None
     fields: FieldStorage | None = None
     is_current: Callable[[], bool] | None = None
+    sounds: SoundStorage | None = None
     keeps_sounds: bool = True
 
 

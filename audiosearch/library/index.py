@@ -6,11 +6,13 @@ import contextlib
 import logging
 import os
 import re
+from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
+from audiosearch.library.heard_sounds import SoundsOfTracks
 from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Totals, Track
 from audiosearch.paths import absolute, names_of, normal_forms_of, real_path, real_paths
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from audiosearch.library.backend import Candidates, Capability, VectorIndex, VectorIndexes
-    from audiosearch.library.storage import StagedVectors, Storage
+    from audiosearch.library.storage import SoundStorage, StagedVectors, Storage
     from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, StrPath
 
@@ -181,6 +183,13 @@ class Index:
                 hint="Copy it into a new collection, which can: `audiosearch copy "
                 f"{self.location} NEW`. Then run `audiosearch refresh --sounds --index NEW`.",
             )
+
+    @cached_property
+    def sounds(self) -> SoundStorage:
+        """Sounds of all tracks, taken together."""
+        return self._parts.sounds or SoundsOfTracks(
+            lambda filters: self.fields(("id", "sounds"), self.storage.ids(filters).tolist())
+        )
 
     @property
     def keeps_sounds(self) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from audiosearch.library.filters import Filters
+    from audiosearch.library.heard_sounds import HeardSound
     from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Track
     from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, Int64
@@ -210,6 +211,19 @@ class LinkStorage(Protocol):
 
         The real path of every other stored path is the path itself.
         """
+
+
+class SoundStorage(Protocol):
+    """Sounds of all tracks, taken together."""
+
+    def scores(self, filters: Filters) -> dict[int, float]:
+        """Return the highest score of the sounds in filters, for each track that passes them.
+
+        The filters must name sounds.
+        """
+
+    def heard(self, filters: Filters) -> list[HeardSound]:
+        """Return the sounds that are heard in the tracks that pass filters, in any order."""
 
 
 class StagedVectors(Protocol):

@@ -11,7 +11,7 @@ from audiosearch.errors import UsageError
 from audiosearch.library.neighbors import top_k
 from audiosearch.search.distinct import distinct_neighbors
 from audiosearch.search.options import DEFAULT_OPTIONS, SearchOptions
-from audiosearch.search.sound_query import SoundQuery, sound_score, sound_scores
+from audiosearch.search.sound_query import SoundQuery, sound_score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,6 +138,8 @@ class Query:
         max_k = self.vector_index.max_k
         if max_k is not None and k > max_k:
             self.warnings.append(f"the index returns at most {max_k:,} hits at a time")
+        if self.is_ranked_by_sound and max_k is not None and self.vector_index.n_tracks > max_k:
+            self.warnings.append(f"only the {max_k:,} most similar tracks are ranked by sounds")
 
     @property
     def can_share_a_search(self) -> bool:
@@ -161,7 +163,8 @@ class Query:
         )
         if weight is None:
             return ids, products
-        scores = sound_scores(self._index, ids, self.options.filters.sound)
+        by_id = self._index.sounds.scores(self.options.filters)
+        scores = np.array([by_id.get(i, 0.0) for i in ids.tolist()], dtype=np.float32)
         return top_k(ids, (1 - weight) * products + weight * scores, k)
 
     def similarities(self, ids: Int64, products: Float32) -> list[float | None]:

@@ -54,8 +54,9 @@ class SoundQuery:
         self.k, self.options = k, options
         self.warnings: list[str] = []
         index.require_sounds()
-        self._ids = index.storage.ids(options.filters)
-        self._scores = sound_scores(index, self._ids, options.filters.sound)
+        scores = index.sounds.scores(options.filters)
+        self._ids = np.array(list(scores), dtype=np.int64)
+        self._scores = np.array(list(scores.values()), dtype=np.float32)
 
     def neighbors(self, k: int) -> tuple[Int64, Float32]:
         """Return the ids of the best k tracks, and their scores, best first."""
@@ -69,23 +70,3 @@ class SoundQuery:
 def sound_score(sounds: Iterable[Sound], names: Collection[str]) -> float:
     """Return the highest score of the sounds with the given names; 0 if there are none."""
     return max((sound.score for sound in sounds if sound.name in names), default=0.0)
-
-
-def sound_scores(index: Index, ids: Int64, names: Collection[str]) -> Float32:
-    """Return the highest score of the sounds with the given names in each track.
-
-    Parameters
-    ----------
-    index : Index
-    ids : ndarray of int64, shape (n,)
-        Ids of tracks.
-    names : collection of str
-
-    Returns
-    -------
-    ndarray of float32, shape (n,)
-        In [0, 1]. 0 if a track has none of the sounds, or doesn't exist any more.
-    """
-    rows = index.fields(("id", "sounds"), ids.tolist())
-    scores = {track_id: sound_score(sounds, names) for track_id, sounds in rows}
-    return np.array([scores.get(i, 0.0) for i in ids.tolist()], dtype=np.float32)

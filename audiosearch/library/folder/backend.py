@@ -12,6 +12,7 @@ from audiosearch.library.faiss.vector_index import VectorIndexes
 from audiosearch.library.sqlite import database
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.coordinates import CoordinateTable
+from audiosearch.library.sqlite.heard_sounds import HeardSounds
 from audiosearch.library.sqlite.print_table import PrintTable
 from audiosearch.library.sqlite.staged_vectors import StagingTable
 from audiosearch.paths import why_missing
@@ -79,6 +80,7 @@ class FolderBackend:
             prints=PrintTable(catalog),
             links=catalog,
             fields=catalog,
+            sounds=HeardSounds(catalog),
             is_current=catalog.is_current,
         )
 

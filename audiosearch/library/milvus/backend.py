@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiosearch.library.backend import Backend, Capability, OpenIndex, Unsupported
+from audiosearch.library.heard_sounds import SoundsOfTracks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +87,7 @@ class MilvusBackend:
             vector_indexes=MilvusVectorIndexes(catalog),
             prints=MilvusPrints(catalog),
             links=catalog if "real_path" in catalog.fields else None,
+            sounds=SoundsOfTracks(catalog.sounds),
             keeps_sounds="sounds" in catalog.fields,
         )
 

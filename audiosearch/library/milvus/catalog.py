@@ -20,10 +20,12 @@ from audiosearch.library.milvus.expressions import (
     one_of,
 )
 from audiosearch.library.milvus.schema import (
+    SOUND_FIELDS,
     TRACK_FIELDS,
     coded,
     decoded,
     row_of,
+    sounds_of,
     split,
     track_of,
 )
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from audiosearch.library.filters import Filters
     from audiosearch.library.track import Track
+    from audiosearch.models.sound import Sound
     from audiosearch.types import Float32, Int64
 
 _MAX_ID = 2**53  # JavaScript can't represent all larger whole numbers
@@ -243,6 +246,12 @@ class MilvusCatalog(MilvusVectors):
         rows = self.query(condition, ["words"], limit=MAX_K)
         rows.sort(key=lambda row: (len(row["words"]), row["id"]))
         return [row["id"] for row in rows[offset : offset + limit]]
+
+    def sounds(self, filters: Filters) -> Iterator[tuple[int, tuple[Sound, ...]]]:
+        """Yield the id and the sounds of each track that passes filters."""
+        condition = expression(filters, self.fields)
+        for row in self.iterate(self.collection, condition, ["id", *SOUND_FIELDS]):
+            yield row["id"], sounds_of(row)
 
     def count_without_sounds(self) -> int:
         """Return the number of tracks in which no tagger has looked for sounds yet."""

@@ -34,6 +34,8 @@ _KEYS = ("artist_key", "album_artist_key", "album_key")  # compared by filters
 _LISTS = ("artists", "genres")  # compared by filters
 # Lists of the scores, mean scores and times of the sounds whose names are in the list `sounds`.
 _SOUND_NUMBERS = {"sound_scores": "score", "sound_means": "mean", "sound_times": "at"}
+#: Fields that hold the sounds of a track: lists of equal length.
+SOUND_FIELDS = ("sounds", *_SOUND_NUMBERS)
 #: Fields that hold the fields of `Track`.
 TRACK_FIELDS = (*(field.name for field in fields(Track)), *_SOUND_NUMBERS)
 #: Fields that collections of older versions lack.
@@ -130,12 +132,17 @@ def row_of(track: Track, vector: Float32) -> dict[str, Any]:
 def track_of(row: dict[str, Any]) -> Track:
     """Return the track in a row of the collection."""
     values = {name: row[name] for name in TRACK_FIELDS if name in row}
-    numbers = [values.pop(name, ()) for name in _SOUND_NUMBERS]
-    values["sounds"] = tuple(map(Sound, values.get("sounds", ()), *numbers))
+    values = {name: value for name, value in values.items() if name not in _SOUND_NUMBERS}
+    values["sounds"] = sounds_of(row)
     values |= {name: decoded(values[name]) for name in _PATHS if name in values}
     for name in _NUMBERS:
         values[name] = None if values[name] == UNKNOWN else values[name]
     return Track(**values)
+
+
+def sounds_of(row: dict[str, Any]) -> tuple[Sound, ...]:
+    """Return the sounds of the track in a row of the collection."""
+    return tuple(map(Sound, *(row.get(name, ()) for name in SOUND_FIELDS)))
 
 
 def _folded_list(values: Iterable[str]) -> list[str]:

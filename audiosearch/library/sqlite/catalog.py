@@ -240,11 +240,15 @@ class Catalog(VectorTable):
 
     def ids(self, filters: Filters) -> Int64:
         """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
-        for name, function in sql_functions().items():
-            self.db.conn.create_function(name, function.__code__.co_argcount, function)
-        where, values = filters.to_sql()
+        where, values = self.condition(filters)
         rows = self.rows(f"SELECT id FROM tracks WHERE {where} ORDER BY id", values)
         return np.array([row["id"] for row in rows], dtype=np.int64)
+
+    def condition(self, filters: Filters) -> tuple[str, list[Any]]:
+        """Return filters as an SQL condition on the table ``tracks``, and its values."""
+        for name, function in sql_functions().items():
+            self.db.conn.create_function(name, function.__code__.co_argcount, function)
+        return filters.to_sql()
 
     def search_text(self, words: str, limit: int, offset: int) -> list[int]:
         """Return the ids of tracks with all words in their tags or path, best first.

@@ -192,4 +192,4 @@ def m012_create_sounds(db: Database) -> None:
         ) WITHOUT ROWID
         """
     )
-    db.table("sounds").create_index(["name", "score"], if_not_exists=True)
+    db.table("sounds").create_index(["name", "score", "mean"], if_not_exists=True)

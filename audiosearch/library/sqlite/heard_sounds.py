@@ -1,0 +1,57 @@
+"""The sounds of all tracks of an index in a folder, taken together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from audiosearch.library.filters import EVERYTHING, Filters
+from audiosearch.library.heard_sounds import HeardSound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audiosearch.library.sqlite.catalog import Catalog
+
+
+class HeardSounds:
+    """The sounds of all tracks, taken together; it implements `SoundStorage`.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def scores(self, filters: Filters) -> dict[int, float]:
+        """Return the highest score of the sounds in filters, for each track that passes them."""
+        marks = ", ".join("?" * len(filters.sound))
+        passing, values = self._passing(replace(filters, sound=()))
+        sql = (
+            f"SELECT track_id, max(score) FROM sounds WHERE name IN ({marks}) AND {passing} "
+            "GROUP BY track_id"
+        )
+        return dict(self._rows(sql, [*filters.sound, *values]))
+
+    def heard(self, filters: Filters = EVERYTHING) -> list[HeardSound]:
+        """Return the sounds that are heard in the tracks that pass filters, in any order."""
+        passing, values = self._passing(filters)
+        sql = (
+            f"SELECT name, count(*), max(score), avg(mean) FROM sounds WHERE {passing} "
+            "GROUP BY name"
+        )
+        return [HeardSound(*row) for row in self._rows(sql, values)]
+
+    def _passing(self, filters: Filters) -> tuple[str, list[Any]]:
+        """Return filters as an SQL condition on the table ``sounds``, and its values."""
+        if filters == EVERYTHING:
+            return "1", []
+        where, values = self._catalog.condition(filters)
+        return f"track_id IN (SELECT id FROM tracks WHERE {where})", values
+
+    def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with self._catalog.errors():
+            rows: list[tuple[Any, ...]] = self._catalog.db.execute(sql, values).fetchall()
+        return rows
