@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from sounds import encode, melody, noise, tone, write
+from tracks import heard
 
 from audiosearch import Index, add
 
@@ -64,7 +65,9 @@ def library(folder: Path) -> dict[str, int]:
     with Index(folder / "index") as index:
         for track in list(index):
             if track.path.endswith("hiss0.flac"):
-                index.storage.update(replace(track, title=EVIL, artist=EVIL, album=EVIL))
+                fields = {"title": EVIL, "artist": EVIL, "album": EVIL}
+                sounds = heard(**{"Hiss": 0.9, EVIL: 0.8})
+                index.storage.update(replace(track, **fields, sounds=sounds, tagger="t"))
         return {os.path.basename(track.path): track.id for track in index}
 
 

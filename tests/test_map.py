@@ -8,13 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from test_ranking import a_track, crowd
+from tracks import heard, some_track
 
 from audiosearch import Index, LibraryError
 from audiosearch.errors import IndexUnwritable, MissingExtra
 from audiosearch.library.index import EmbeddingSpec
 from audiosearch.models.registry import compact
-from audiosearch.soundmap import draw, layout, sound_map
+from audiosearch.models.sound import Sound
+from audiosearch.soundmap import SoundMap, default_color_field, draw, layout, sound_map
 from audiosearch.soundmap.labels import labels_of, name_of
+from audiosearch.soundmap.page import colors_of, content, legend
+from audiosearch.soundmap.palette import PALETTE
 from audiosearch.soundmap.regions import Region, regions_of
 
 pytestmark = [
@@ -32,6 +36,28 @@ def filled(directory, n_tracks, start=0, **fields):
             for number in range(start, n_tracks)
         )
     return directory
+
+
+def sounding(directory, scores, n_tracks):
+    """Index untagged tracks in which sounds are heard, or (None) to which nothing has listened."""
+    with Index(directory, spec=EmbeddingSpec("compact", compact().weights_digest)) as index:
+        for number, vector in enumerate(crowd(n_tracks)):
+            sounds = scores[number % len(scores)]
+            listened = {} if sounds is None else {"sounds": heard(**sounds), "tagger": "t"}
+            index.add(replace(some_track(number), **listened), vector)
+    return directory
+
+
+def clustered(*groups):
+    """Return tracks and their clusters, given the fields of each track of each cluster."""
+    fields = [(fields, cluster) for cluster, group in enumerate(groups) for fields in group]
+    tracks = [replace(some_track(number), **one) for number, (one, _) in enumerate(fields)]
+    return tracks, np.array([cluster for _, cluster in fields])
+
+
+def region_names(*groups):
+    tracks, clusters = clustered(*groups)
+    return [one.name for one in regions_of(tracks, np.zeros((len(tracks), 2)), clusters)]
 
 
 def a_map(directory, **options):
@@ -195,6 +221,132 @@ def test_labels_have_their_most_frequent_spelling():
     assert labels_of(tracks, "folder") == ["One/CD1", "Two/CD1", "Three"]
 
 
+GUITARS, DRUMS, SONGS = (
+    [{"sounds": heard(Music=0.95, **sounds)}] * 20
+    for sounds in ({"Guitar": 0.5}, {"Drum": 0.4}, {})
+)
+TAGGED = [{"artist": "Ann", "sounds": heard(Music=0.9, Piano=0.8)}] * 20
+SPOKEN = [{"sounds": heard(Speech=0.9)}] * 20
+
+
+@pytest.mark.parametrize(
+    ("groups", "names"),
+    [
+        pytest.param([GUITARS, DRUMS], ["Guitar", "Drum"], id="untagged: by sounds"),
+        pytest.param([TAGGED, DRUMS], ["Ann", "Drum"], id="each cluster as its tracks are tagged"),
+        pytest.param([TAGGED[:3] + DRUMS, SONGS], ["Drum", "Music"], id="few are tagged"),
+        pytest.param(
+            [[{"sounds": heard(Animal=0.9, Dog=0.8)}] * 9, SPOKEN],
+            ["Speech", "Dog"],
+            id="a kind of a sound before the sound",
+        ),
+        pytest.param(
+            [GUITARS, [fields | {"genre": "pop"} for fields in DRUMS], [{"genre": "pop"}] * 20],
+            ["Guitar", "pop"],
+            id="a name is used once",
+        ),
+        pytest.param([SPOKEN, SPOKEN[:9]], ["Speech", "Speech 2"], id="a sound of all clusters"),
+        pytest.param([GUITARS[:2] + [{}] * 9, SPOKEN], ["Speech"], id="rare sounds"),
+        pytest.param(
+            [[{"sounds": heard(Silence=0.9)}] * 9, [{"sounds": heard(Silence=0.9, Tap=0.3)}] * 9],
+            ["Silence", "Tap"],
+            id="silence only where nothing else is heard",
+        ),
+    ],
+)
+def test_a_region_of_untagged_tracks_is_named_after_its_most_characteristic_sound(groups, names):
+    assert region_names(*groups) == names
+
+
+def test_a_sound_that_is_heard_throughout_is_more_characteristic_than_a_moment_of_another():
+    long, short = (
+        Sound("Rain", 0.8, 0.7, 0.0),
+        Sound("Thunder", 0.9, 0.01, 3.0),
+    )
+    stormy = [{"sounds": (short, long)}] * 9
+    assert region_names(stormy, SPOKEN) == ["Speech", "Rain"]
+    tracks, _ = clustered(stormy, SPOKEN)
+    assert labels_of(tracks, "sound") == ["Rain"] * 9 + ["Speech"] * 20
+
+
+def test_a_track_is_colored_by_the_sound_that_few_other_tracks_have():
+    tracks, _ = clustered(GUITARS, DRUMS, SONGS, [{}])
+    expected = ["Guitar"] * 20 + ["Drum"] * 20 + ["Music"] * 20 + [None]
+    assert labels_of(tracks, "sound") == expected
+
+
+def test_a_very_rare_sound_with_a_low_score_does_not_color_a_track():
+    odd = [{"sounds": heard(Guitar=0.9, Sonar=0.12)}]
+    tracks, _ = clustered(GUITARS + odd, DRUMS, SONGS)
+    assert labels_of(tracks, "sound")[20] == "Guitar"
+
+
+def test_tracks_that_all_have_the_same_sound_are_colored_by_their_first_one():
+    tracks, _ = clustered([{"sounds": heard(Speech=1.0, Air=1.0)}] * 5)
+    assert labels_of(tracks, "sound") == ["Speech"] * 5
+
+
+def test_scores_of_zero_are_not_heard():
+    silent = [{"sounds": heard(Dog=0.0)}] * 5
+    assert region_names(silent, SPOKEN) == ["Speech"]
+    assert labels_of(clustered(silent)[0], "sound") == [None] * 5
+
+
+def test_many_kinds_of_sounds_share_the_colors():
+    animals = [{"sounds": heard(Animal=0.9, **{f"Beast_{n}": 0.95})} for n in range(40)]
+    tracks, _ = clustered(animals * 2, SPOKEN, DRUMS)
+    labels = labels_of(tracks, "sound")
+    entries = legend(labels)
+    assert len(entries) == len(PALETTE)
+    assert {"Animal", "Speech", "Music"} <= {label for label, _, _ in entries}
+    assert sum(count for _, count, _ in entries) == len(labels)
+
+
+def test_clusters_of_untagged_tracks_have_names(tmp_path):
+    kinds = [{"Music": 0.9, f"Kind {number}": 0.5} for number in range(3)]
+    result = a_map(sounding(tmp_path / "i", kinds, n_tracks=45))
+    names = colors_of(result)["cluster"]
+    assert len(set(names)) == len(set(result.clusters.tolist())) > 1
+    assert all(name.startswith(("Kind ", "Music")) for name in names)
+    json = content(result)
+    assert json["sounds"][:2] == ["Music; Kind 0", "Music; Kind 1"]
+    assert json["sound"][:2] == ["Kind 0", "Kind 1"]
+    assert {name for name, _, _ in json["colors"]["sound"]} == {"Kind 0", "Kind 1", "Kind 2"}
+
+
+def test_tracks_without_tags_in_one_folder_are_colored_by_sound(tmp_path):
+    result = a_map(sounding(tmp_path / "i", [{"Dog": 0.9}, {"Cat": 0.9}], n_tracks=20))
+    assert default_color_field(result) == "sound"
+
+
+@pytest.mark.parametrize("kind", ["html", "svg", "png"])
+def test_every_kind_of_map_can_be_colored_by_sound(run, tmp_path, kind):
+    directory = sounding(tmp_path / "i", [{"Dog": 0.9}, {"Cat": 0.9}, None], n_tracks=30)
+    path = tmp_path / f"m.{kind}"
+    drawn = run("map", "--index", directory, "--color-by", "sound", "-o", path)
+    assert drawn.exit_code == 0
+    assert "10 of 30 tracks have no sounds; run `audiosearch refresh --sounds`" in drawn.stderr
+    if kind == "svg":
+        assert {"sound", "Dog", "Cat", "other"} <= set(ET.parse(path).getroot().itertext())
+    if kind == "html":
+        assert '"color_by":"sound"' in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("sounds", "message"),
+    [
+        pytest.param(None, "have no sounds; run `audiosearch refresh", id="nothing has listened"),
+        pytest.param({}, "no track has one", id="nothing is heard"),
+    ],
+)
+def test_an_index_without_sounds_is_not_colored_by_sound(run, tmp_path, sounds, message):
+    directory = sounding(tmp_path / "i", [sounds], n_tracks=20)
+    refused = run("map", "--index", directory, "--color-by", "sound")
+    assert refused.exit_code != 0
+    assert message in refused.stderr
+    assert refused.stderr.count("hint:") == 1
+
+
 def test_the_command_draws_by_suffix_and_prints_the_trustworthiness(made_up_songs, run, tmp_path):
     page = run("map", "--index", made_up_songs, "-o", tmp_path / "m.html", "--title", "My & songs")
     assert page.exit_code == 0
@@ -231,6 +383,16 @@ def test_a_static_image_shows_texts_unchanged(tmp_path):
     texts = "".join(ET.parse(tmp_path / "m.svg").getroot().itertext())
     assert "_Ann" in texts
     assert "$\\frac{1}$" in texts
+
+
+def test_names_of_regions_in_a_static_image_do_not_overlap(tmp_path):
+    tracks, clusters = clustered(GUITARS, DRUMS, SPOKEN)
+    positions = np.array([[0.0, 0.0], [0.0, 0.01], [0.0, 0.9]])[clusters]
+    regions = regions_of(tracks, positions, clusters)
+    result = SoundMap(tracks, positions, clusters, regions, crowd(len(tracks)), is_relayout=True)
+    draw(result, tmp_path / "m.svg", kind="svg", color_by="folder")
+    texts = {text.strip() for text in ET.parse(tmp_path / "m.svg").getroot().itertext()}
+    assert texts & {"Guitar", "Drum", "Speech"} == {"Guitar", "Speech"}
 
 
 def test_a_missing_folder_is_refused(made_up_songs, run, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from screens import SCREENS, serious_violations
 from test_map import a_map, filled
+from tracks import heard
 
 from audiosearch.soundmap import draw
 
@@ -20,9 +21,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def evil_page(tmp_path_factory):
-    """A page of 60 tracks. Their tags contain HTML that would do harm if it were not escaped."""
+    """A page of 60 tracks. Their texts contain HTML that would do harm if it were not escaped."""
     folder = tmp_path_factory.mktemp("page")
-    directory = filled(folder / "i", 60, artist="Ann", title=EVIL, genre=EVIL)
+    sounds = heard(**{name: 0.9 - 0.1 * n for n, name in enumerate(("Dog", EVIL, "Cat", "Owl"))})
+    directory = filled(folder / "i", 60, artist="Ann", title=EVIL, genre=EVIL, sounds=sounds)
     draw(a_map(directory), folder / "map.html", kind="html", title=EVIL)
     return folder / "map.html"
 
@@ -103,6 +105,19 @@ class TestPage:
         page.locator("#selected button").nth(1).click()
         assert page.evaluate("selectedRow") == nearest[1]
         assert page.evaluate("document.activeElement.tagName") == "H2"
+
+    def test_the_first_sounds_of_a_track_are_shown_and_found(self, page):
+        row, *position = page.evaluate(ALONE)
+        page.mouse.move(*position)
+        expect(page.locator(".hoverlayer")).to_contain_text("Heard: Dog; <img src=x")
+        page.mouse.click(*position)
+        assert page.evaluate("selectedRow") == row
+        expect(page.locator("#selected .sounds")).to_have_text(f"Heard: Dog; {EVIL}; Cat")
+        page.keyboard.press("/")
+        page.keyboard.type("dog cat")
+        expect(page.locator("#count")).to_have_text("60 of 60 tracks")
+        page.locator("#color").select_option("sound")
+        expect(page.locator("#legend")).to_have_text("Dog60")
 
     def test_the_map_can_be_used_by_keyboard(self, page):
         page.keyboard.press("/")

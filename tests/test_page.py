@@ -376,6 +376,12 @@ def test_playlists_take_the_options_of_the_command_line(page, served, tmp_path):
     assert not {"hiss2.flac", EVIL} & set(names.all_inner_texts())
 
 
+def test_the_sounds_of_a_track_are_shown_as_text(page):
+    page.locator("#words").fill("hiss0")
+    expect(hits(page)).to_have_count(1)
+    expect(page.locator("#hits .sounds")).to_have_text(f"Heard: Hiss; {EVIL}")
+
+
 def test_a_lasso_on_the_map_sets_the_seeds_of_a_playlist(page):
     page.get_by_role("link", name="Map").click()
     frame = page.frame_locator("#map iframe")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from audiosearch.library.track import EmbeddingSpec, Track
+from audiosearch.models.sound import Sound
 
 #: How many tracks a large index has: as many as --tracks says.
 LARGE = 4_000
@@ -23,6 +24,12 @@ def some_track(number, folder="/music"):
         format="mp3",
         title=f"Song {number}",
     )
+
+
+def heard(**scores):
+    """Return the sounds of a track, given their scores: `heard(Dog=0.9, Animal=0.8)`."""
+    sounds = (Sound(name.replace("_", " "), score, score, 0.0) for name, score in scores.items())
+    return tuple(sorted(sounds, key=lambda sound: -sound.score))
 
 
 def unit_vectors(n, seed=0, dimension=128):

@@ -83,22 +83,23 @@ def draw(
     sound_map : SoundMap
     path : Path
     kind : {"html", "png", "svg"}
-    color_by : {"genre", "artist", "album", "folder", "cluster"}, optional
-        Tag to color by. Default: see `default_color_field`.
+    color_by : {"genre", "artist", "album", "folder", "sound", "cluster"}, optional
+        Tag or sound to color by. Default: see `default_color_field`.
     title : str, optional
         Default: see `default_title`.
 
     Raises
     ------
     UsageError
-        If no track has the tag to color by.
+        If no track has the tag or sound to color by.
     MissingExtra
         If the package that draws this kind is not installed.
     LibraryError
         If the file can't be written.
     """
-    color_by = color_by or default_color_field(sound_map)
-    if not any(colors_of(sound_map)[color_by]):
+    labels = colors_of(sound_map)
+    color_by = color_by or _default_field(labels)
+    if not any(labels[color_by]):
         raise UsageError(
             f"Can't color by {color_by}: no track has one.",
             hint="Use --color-by cluster, which always works.",
@@ -124,16 +125,19 @@ def default_title(sound_map: SoundMap) -> str:
 
 
 def default_color_field(sound_map: SoundMap) -> str:
-    """Return the default tag to color by.
+    """Return the default field to color by.
 
-    It is the first of genre, artist, album and folder that at least 30 % of the tracks have, with
-    at least two values, but at most half as many values as tracks that have it. If there is no such
-    tag, it is "cluster".
+    It is the first of genre, artist, album, folder and sound that at least 30 % of the tracks have,
+    with at least two values, but at most half as many values as tracks that have it. If there is no
+    such field, it is "cluster".
     """
-    colors = colors_of(sound_map)
+    return _default_field(colors_of(sound_map))
+
+
+def _default_field(colors: dict[str, list[str | None]]) -> str:
     for field in FIELDS:
         labels = [label for label in colors[field] if label]
-        is_common = len(labels) >= _MIN_TAGGED_SHARE * len(sound_map.tracks)
+        is_common = len(labels) >= _MIN_TAGGED_SHARE * len(colors[field])
         if is_common and 1 < len(set(labels)) <= len(labels) / 2:
             return field
     return "cluster"

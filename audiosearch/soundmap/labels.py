@@ -1,4 +1,4 @@
-"""Labels of tracks on a map: tags to color by, and names to show."""
+"""Labels of tracks on a map: tags and sounds to color by, and names to show."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections import Counter
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
+from audiosearch import defaults
 from audiosearch.library.filters import split_genres
 from audiosearch.library.track import fold
+from audiosearch.soundmap.sounds import characteristic_sounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +20,16 @@ if TYPE_CHECKING:
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
-#: Tags that tracks can be colored by, besides their cluster.
-FIELDS = ("genre", "artist", "album", "folder")
+#: Tags that tracks can be colored by.
+TAGS = ("genre", "artist", "album")
+#: Fields that tracks can be colored by, besides their cluster.
+FIELDS = (*TAGS, "folder", "sound")
 
 
 def labels_of(tracks: Sequence[Track], field: str) -> list[str | None]:
-    """Return each track's genre, artist, album or folder; None if it has none.
+    """Return each track's genre, artist, album, folder or most characteristic sound.
+
+    It is None if the track has none.
 
     Labels that differ only in case or Unicode's normal form get their most frequent spelling. If a
     tag lists several artists or genres, the first one is used.
@@ -31,8 +37,10 @@ def labels_of(tracks: Sequence[Track], field: str) -> list[str | None]:
     Parameters
     ----------
     tracks : sequence of Track
-    field : {"genre", "artist", "album", "folder"}
+    field : {"genre", "artist", "album", "folder", "sound"}
     """
+    if field == "sound":
+        return characteristic_sounds(tracks)
     if field == "folder":
         return _folder_names([_path(track).parent for track in tracks])
     texts = [_text(track, field) for track in tracks]
@@ -50,6 +58,11 @@ def name_of(track: Track) -> str:
 def file_of(track: Track) -> str:
     """Return the name of a track's file, without its folder."""
     return readable(_path(track).name)
+
+
+def first_sounds(track: Track) -> str:
+    """Return the names of the sounds that are best heard in a track, joined by "; "."""
+    return defaults.LIST_SEPARATOR.join(s.name for s in track.sounds[: defaults.SOUNDS_SHOWN])
 
 
 def readable(text: str) -> str:

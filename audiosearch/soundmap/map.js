@@ -1,10 +1,10 @@
 "use strict";
-// The map: points colored by a tag, highlighted matches, and the selected track with its neighbors.
+// The map: points colored by a tag or sound, highlighted matches, and the selected track with its neighbors.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const rows = data.ids.map((_, row) => row);
-const FIELDS = ["genre", "artist", "album", "folder", "cluster"];
+const FIELDS = ["genre", "artist", "album", "folder", "sound", "cluster"];
 const FADED_OPACITY = 0.12;
 const CONFIG = { displaylogo: false, responsive: true, displayModeBar: false };
 const MAX_LISTED_MATCHES = 20;
@@ -19,11 +19,12 @@ const TRACE_TYPE = document.createElement("canvas").getContext("webgl") ? "scatt
 const escapeHtml = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const truncate = (text, maxLength) => (text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text);
 const tagsOf = (row) => [data.artist[row], data.album[row], data.genre[row], data.year[row]].filter(Boolean).join(" · ");
+const soundsOf = (row) => data.sounds[row] && `Heard: ${data.sounds[row]}`;
 
 const plot = byId("map");
 const pointSize = rows.length > 20000 ? 3 : rows.length > 3000 ? 5 : 8;
-const hoverTexts = rows.map((row) => [`<b>${escapeHtml(truncate(data.name[row], 60))}</b>`, ...[tagsOf(row), data.folder[row] || ""].filter(Boolean).map((text) => escapeHtml(truncate(text, 80)))].join("<br>"));
-const searchTexts = rows.map((row) => [data.name[row], tagsOf(row), data.folder[row], data.file[row], `#${data.ids[row]}`].join(" ").normalize("NFC").toLowerCase());
+const hoverTexts = rows.map((row) => [`<b>${escapeHtml(truncate(data.name[row], 60))}</b>`, ...[tagsOf(row), soundsOf(row), data.folder[row]].filter(Boolean).map((text) => escapeHtml(truncate(text, 80)))].join("<br>"));
+const searchTexts = rows.map((row) => [data.name[row], tagsOf(row), data.sounds[row], data.folder[row], data.file[row], `#${data.ids[row]}`].join(" ").normalize("NFC").toLowerCase());
 const formatDuration = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 const detailsOf = (row) => [tagsOf(row), `#${data.ids[row]}`, formatDuration(data.seconds[row]), data.folder[row], data.file[row]].filter(Boolean).join(" · ");
 
@@ -54,7 +55,7 @@ function createLayout() {
     paper_bgcolor: background, plot_bgcolor: background, font: { color: foreground, family: "system-ui, sans-serif" },
     margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest", dragmode: isLassoMode && "lasso", uirevision: "same",
     xaxis: { visible: false }, yaxis: { visible: false, scaleanchor: "x" },
-    hoverlabel: { align: "left" },
+    hoverlabel: { align: "left", bgcolor: background, font: { color: foreground } },
     annotations: data.regions.map((region) => ({
       x: region.x, y: region.y, text: `<b>${escapeHtml(truncate(region.name, 28))}</b>`, showarrow: false,
       font: { size: 13, color: foreground }, bgcolor: isDark.matches ? "rgba(20,22,26,.72)" : "rgba(255,255,255,.78)", borderpad: 2, captureevents: false,
@@ -151,6 +152,7 @@ function showSelected() {
   if (selectedRow === null) return;
   panel.querySelector("h2").textContent = data.name[selectedRow];
   panel.querySelector("p").textContent = detailsOf(selectedRow);
+  panel.querySelector(".sounds").textContent = soundsOf(selectedRow);
   panel.querySelector("ol").replaceChildren(...data.neighbours[selectedRow].map(createTrackEntry));
 }
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import MissingExtra
 from audiosearch.escapes import json_text
-from audiosearch.soundmap.labels import FIELDS, file_of, labels_of, name_of, readable
+from audiosearch.soundmap.labels import (
+    FIELDS,
+    file_of,
+    first_sounds,
+    labels_of,
+    name_of,
+    readable,
+)
+from audiosearch.soundmap.palette import OTHER_COLOR, PALETTE
 
 if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
-
-#: Colors of Okabe and Ito, which color-blind people can tell apart, then some colors in between.
-PALETTE = (
-    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"),
-    *("#8c6d1f", "#7b5ea7", "#b0a400", "#20808d", "#a0522d", "#6b8e23"),
-)
-OTHER_COLOR = "#8a919e"  # color of tracks whose label is not in the legend
 
 _DECIMALS = 5  # decimals of a position: a step is smaller than a pixel
 
@@ -31,7 +32,7 @@ def page(sound_map: SoundMap, *, title: str, color_by: str) -> str:
     ----------
     sound_map : SoundMap
     title : str
-    color_by : {"genre", "artist", "album", "folder", "cluster"}
+    color_by : {"genre", "artist", "album", "folder", "sound", "cluster"}
 
     Raises
     ------
@@ -84,6 +85,7 @@ def content(sound_map: SoundMap) -> dict[str, Any]:
         "file": [file_of(track) for track in tracks],
         "year": [track.year for track in tracks],
         "seconds": [round(track.seconds) for track in tracks],
+        "sounds": [first_sounds(track) for track in tracks],
         **labels,
         "colors": {field: legend(labels[field]) for field in labels},
         "others": OTHER_COLOR,

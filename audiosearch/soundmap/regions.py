@@ -1,16 +1,19 @@
-"""Regions of a map: clusters of tracks, each named after its most characteristic tag."""
+"""Regions of a map: clusters of tracks, each named after its most characteristic tag or sound."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiosearch.errors import MissingExtra
-from audiosearch.soundmap.labels import FIELDS, labels_of
+from audiosearch.library.track import fold
+from audiosearch.soundmap.labels import TAGS, labels_of
+from audiosearch.soundmap.sounds import strengths_of, sums_of
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track
@@ -19,8 +22,13 @@ if TYPE_CHECKING:
 # The number of clusters is sqrt(n_tracks / 6): 4 for 100 tracks, 13 for 1,000.
 _TRACKS_PER_SQUARE = 6
 _MAX_CLUSTERS = 24
-# A tag can name a cluster only if at least this number and this share of its tracks have it.
+# A label can name a cluster only if at least this number and this share of its tracks have it.
 _MIN_TRACKS, _MIN_SHARE = 3, 0.1
+_MIN_COMMON_SHARE = 0.5  # of a label that is not characteristic
+# A sound is often heard with its kind, as Dog with Animal, and tells more with a little less gain.
+_NEAR_BEST_SOUND = 0.8
+_MIN_GAIN = 1e-9  # smaller gains are rounding errors
+_MIN_TAGGED_SHARE = 0.5  # if fewer tracks of a cluster have tags, its sounds name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class Region:
     Attributes
     ----------
     name : str
-        A genre, artist, album or folder. No two regions have the same name.
+        A genre, artist, album, folder or sound. No two regions have the same name.
     x, y : float
         Median of the positions of its tracks.
     n_tracks : int
@@ -73,12 +81,12 @@ def clusters_of(positions: Float64) -> Int64:
 
 
 def regions_of(tracks: list[Track], positions: Float64, clusters: Int64) -> list[Region]:
-    """Name clusters after their most characteristic tags, and return them, largest first.
+    """Name clusters after their most characteristic labels, and return them, largest first.
 
-    The most characteristic tag is the one that adds most to the Kullback-Leibler divergence of the
-    tags in the cluster from those in the whole library. A tag can't name a cluster if it is rare in
-    the cluster, no more frequent there than elsewhere, or already the name of a larger cluster. A
-    cluster without a name is left out.
+    Labels are genres, artists, albums and folders; or sounds, if fewer than half of the tracks in
+    the cluster have a genre, artist or album, or if no such label is characteristic. If no sound
+    is characteristic either, the cluster gets the name of a sound that most of its tracks have,
+    with a number if a larger cluster has this name. A cluster without such a sound is left out.
 
     Parameters
     ----------
@@ -87,24 +95,82 @@ def regions_of(tracks: list[Track], positions: Float64, clusters: Int64) -> list
     clusters : ndarray of int64, shape (n_tracks,)
         Result of `clusters_of`.
     """
-    columns = [labels_of(tracks, field) for field in FIELDS]
-    tags = [set(filter(None, row)) for row in zip(*columns, strict=True)]
-    total_counts = Counter(tag for track_tags in tags for tag in track_tags)
+    columns = [labels_of(tracks, field) for field in (*TAGS, "folder")]
+    is_tagged = np.array([any(tags) for tags in zip(*columns[: len(TAGS)], strict=True)])
+    texts = [dict.fromkeys(filter(None, row), 1.0) for row in zip(*columns, strict=True)]
+    tags = _Labels(texts)
+    sounds = _Labels([strengths_of(track) for track in tracks], near_best=_NEAR_BEST_SOUND)
     regions: list[Region] = []
     used: set[str] = set()
     numbers, sizes = np.unique(clusters, return_counts=True)
     for number in numbers[np.argsort(-sizes, kind="stable")]:
-        rows = np.flatnonzero(clusters == number)
-        counts = Counter(tag for row in rows for tag in tags[row])
-        min_count = max(_MIN_TRACKS, _MIN_SHARE * len(rows))
-        weights = {
-            tag: count * math.log(count / len(rows) * len(tracks) / total_counts[tag])
-            for tag, count in counts.items()
-            if count >= min_count and tag not in used
-        }
-        name = max(sorted(weights), key=weights.__getitem__, default=None)
-        if name is not None and weights[name] > 0:
-            used.add(name)
+        rows = np.flatnonzero(clusters == number).tolist()
+        preferred = (
+            (tags, sounds) if is_tagged[rows].mean() >= _MIN_TAGGED_SHARE else (sounds, tags)
+        )
+        names = [labels.most_characteristic(rows, used) for labels in preferred]
+        names.append(_numbered(sounds.most_common(rows), used))
+        if name := next(filter(None, names), None):
+            used.add(fold(name))
             x, y = np.median(positions[rows], axis=0).tolist()
             regions.append(Region(name, x, y, len(rows), int(number)))
     return regions
+
+
+class _Labels:
+    """Weighted labels of all tracks.
+
+    Parameters
+    ----------
+    weights : list of dict
+        Weight in [0, 1] of each label of a track.
+    near_best : float
+        Share of the highest gain, see `most_characteristic`, from which on rarer labels win.
+    """
+
+    def __init__(self, weights: list[dict[str, float]], *, near_best: float = 1.0) -> None:
+        self._weights = weights
+        self._near_best = near_best
+        self._totals = sums_of(weights)
+
+    def most_common(self, rows: list[int]) -> str | None:
+        """Return the strongest label of some tracks, if at least half of them have it."""
+        weights = [self._weights[row] for row in rows]
+        sums = sums_of(weights)
+        best = max(sorted(sums), key=sums.__getitem__, default=None)
+        n_labeled = sum(best in track_weights for track_weights in weights)
+        return best if n_labeled >= max(_MIN_TRACKS, _MIN_COMMON_SHARE * len(rows)) else None
+
+    def most_characteristic(self, rows: list[int], used: set[str]) -> str | None:
+        """Return the most characteristic label of some tracks; None if there is none.
+
+        Its gain, which it adds to the Kullback-Leibler divergence of the labels of these tracks
+        from those in the whole library, is the highest; or nearly, and it is rarer in the library.
+        It is not rare in these tracks, and more frequent there than elsewhere.
+
+        Parameters
+        ----------
+        rows : list of int
+            Rows of the tracks.
+        used : set of str
+            Labels to leave out, folded.
+        """
+        weights = [self._weights[row] for row in rows]
+        counts = Counter(label for track_weights in weights for label in track_weights)
+        min_count = max(_MIN_TRACKS, _MIN_SHARE * len(rows))
+        gains = {
+            label: weight
+            * math.log(weight * len(self._weights) / (self._totals[label] * len(rows)))
+            for label, weight in sums_of(weights).items()
+            if counts[label] >= min_count and fold(label) not in used
+        }
+        min_gain = max(_MIN_GAIN, self._near_best * max(gains.values(), default=0.0))
+        best = [label for label, gain in gains.items() if gain >= min_gain]
+        return min(best, key=lambda label: (self._totals[label], label), default=None)
+
+
+def _numbered(name: str | None, used: set[str]) -> str | None:
+    """Append the first free number to a name that is used."""
+    if name is None or fold(name) not in used:
+        return name
+    return next(text for n in count(2) if fold(text := f"{name} {n}") not in used)

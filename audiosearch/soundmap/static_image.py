@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from audiosearch.child_process import outside_working_directory
 from audiosearch.errors import MissingExtra
 from audiosearch.soundmap.labels import readable
-from audiosearch.soundmap.page import OTHER_COLOR, colors_of, legend
+from audiosearch.soundmap.page import colors_of, legend
+from audiosearch.soundmap.palette import OTHER_COLOR
 
 if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
@@ -31,7 +32,7 @@ def static_image(sound_map: SoundMap, *, title: str, color_by: str, kind: str) -
     ----------
     sound_map : SoundMap
     title : str
-    color_by : {"genre", "artist", "album", "folder", "cluster"}
+    color_by : {"genre", "artist", "album", "folder", "sound", "cluster"}
     kind : {"png", "svg"}
 
     Raises
@@ -50,15 +51,16 @@ def static_image(sound_map: SoundMap, *, title: str, color_by: str, kind: str) -
     axes.scatter(x, y, s=area, c=track_colors, linewidths=0)
     texts = [axes.set_title(textwrap.fill(readable(title), _TITLE_WIDTH))]
     box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
-    texts += [
+    names = [
         axes.text(r.x, r.y, r.name, ha="center", weight="bold", bbox=box) for r in sound_map.regions
     ]
+    texts += names
     if OTHER_COLOR in track_colors:
         entries.append(("other", track_colors.count(OTHER_COLOR), OTHER_COLOR))
     if entries:
         # Matplotlib drops legend labels that begin with an underscore. So they are set afterwards.
         dots = [axes.scatter([], [], color=color) for _, _, color in entries]
-        names = axes.legend(
+        key = axes.legend(
             dots,
             ["-"] * len(dots),
             loc="upper left",
@@ -66,14 +68,14 @@ def static_image(sound_map: SoundMap, *, title: str, color_by: str, kind: str) -
             frameon=False,
             title=color_by,
         )
-        for text, (label, _, _) in zip(names.get_texts(), entries, strict=True):
+        for text, (label, _, _) in zip(key.get_texts(), entries, strict=True):
             text.set_text(label)
             texts.append(text)
     for text in texts:
         text.set_parse_math(False)  # otherwise dollar signs would start formulas
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_axis_off()
-    return _image_bytes(figure, kind)
+    return _image_bytes(figure, names, kind)
 
 
 def new_figure() -> Any:
@@ -92,11 +94,18 @@ def new_figure() -> Any:
     return Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
 
 
-def _image_bytes(figure: Any, kind: str) -> bytes:
+def _image_bytes(figure: Any, names: list[Any], kind: str) -> bytes:
+    """Draw a figure, without the names of regions that overlap the name of a larger region."""
     from matplotlib import rc_context
 
     content = io.BytesIO()
     with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.draw_without_rendering()  # computes where texts are
+        boxes: list[Any] = []
+        for name in names:
+            box = name.get_window_extent()
+            name.set_visible(not box.count_overlaps(boxes))
+            boxes += [box] if name.get_visible() else []
         figure.savefig(content, format=kind)
     return content.getvalue()

@@ -23,8 +23,12 @@ def draw_map(
         ),
     ] = None,
     color_by: Annotated[
-        Literal["genre", "artist", "album", "folder", "cluster"] | None,
-        typer.Option(help="Tag to color by. Default: the first one with more than one value."),
+        Literal["genre", "artist", "album", "folder", "sound", "cluster"] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="genre, artist, album, folder, sound (the most characteristic one) or cluster. "
+            "Default: the first one that groups the tracks.",
+        ),
     ] = None,
     relayout: Annotated[
         bool,
@@ -51,6 +55,8 @@ def draw_map(
     output = output or _default_output(kind_drawn)
     check_drawable(kind_drawn)
     with Index(location) as index, spinner("Laying out the tracks ..."):
+        if color_by == "sound":
+            index.require_sounds()
         result = sound_map(index, relayout=relayout or relayout_alias)
     draw(result, output, kind=kind_drawn, color_by=color_by, title=title)
     how = ", all laid out again" if result.is_relayout else ""

@@ -1,4 +1,4 @@
-// A track as an item of a list: cover, tags, player and buttons.
+// A track as an item of a list: cover, tags, sounds, player and buttons.
 
 import { createButton, createElement } from "./dom.js";
 import { createPlayer } from "./player.js";
@@ -35,5 +35,7 @@ function createCover(track) {
 
 function createDescription(track) {
   const details = [track.artist, track.album, track.year, formatDuration(track.seconds)].filter(Boolean).join(" · ");
-  return createElement("span", { className: "name" }, createElement("strong", {}, track.title || track.name), createElement("small", {}, details));
+  const description = createElement("span", { className: "name" }, createElement("strong", {}, track.title || track.name), createElement("small", {}, details));
+  if (track.sounds.length) description.append(createElement("small", { className: "sounds" }, `Heard: ${track.sounds.map((sound) => sound.name).join("; ")}`));
+  return description;
 }
