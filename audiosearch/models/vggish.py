@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,11 @@ def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
         )
     if checkpoint.suffix == ".index":
         checkpoint = checkpoint.with_suffix("")
-    if checkpoint.is_file():
+    if os.path.isfile(checkpoint):
         return checkpoint, [checkpoint]
     index = checkpoint.parent / f"{checkpoint.name}.index"
     files = sorted(checkpoint.parent.glob(f"{glob.escape(checkpoint.name)}.data-*"))
-    if checkpoint.name and index.is_file() and files:
+    if checkpoint.name and os.path.isfile(index) and files:
         return checkpoint, [index, *files]
     raise WeightsError(
         f"There is no checkpoint {checkpoint}.",

@@ -23,7 +23,7 @@ _BLOCK_NUMBERS = 65_536 * 128  # numbers in a block of vectors: 32 MiB of memory
 
 #: SQL condition that a stored vector has the index's dimension. Without a setting, it is 128.
 IS_COMPLETE = (
-    "length(embedding) = 4 * coalesce("
+    "typeof(embedding) = 'blob' AND length(embedding) = 4 * coalesce("
     "(SELECT CAST(value AS INTEGER) FROM settings WHERE key = 'dimension'), "
     f"{defaults.DIMENSION})"
 )
