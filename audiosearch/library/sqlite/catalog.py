@@ -7,6 +7,7 @@ import dataclasses
 import math
 import os
 import sqlite3
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,8 +127,8 @@ class Catalog(VectorTable):
             for batch in batches(sorted(ids or ())):
                 where = f"WHERE id IN ({', '.join('?' * len(batch))})"
                 rows += self.db.execute(sql.format(where), batch).fetchall()
-            for name, values in zip(names, zip(*rows)):
-                require_types(name, values)
+            for position, name in enumerate(names):
+                require_types(name, map(itemgetter(position), rows))
         if "path" not in names:
             return rows
         n = names.index("path")

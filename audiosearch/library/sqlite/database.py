@@ -160,7 +160,7 @@ class Database:
             yield
         except (sqlite3.OperationalError, OSError) as exc:
             time_limit.check()  # it interrupts SQLite: see `connect`
-            if str(exc).startswith("no such"):
+            if str(exc).startswith(("no such", "user-defined function")):  # one got a wrong type
                 raise self._damaged(exc) from exc
             if _closed_path(self.path):
                 raise _no_permission(self.path) from exc

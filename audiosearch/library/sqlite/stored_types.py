@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PATHS = frozenset({"path", "real_path"})
 
 _MAX_SECONDS = 1e9  # of a track; 30 years
+_MAX_PATH_BYTES = 100_000  # Linux allows 4,096, but URLs have no limit
 _TYPES = {"str": str, "int": int, "float": float, "None": type(None)}
 _FIELDS = {
     field.name: frozenset(_TYPES[name] for name in str(field.type).split(" | "))
@@ -42,7 +43,7 @@ def require_types(name: str, values: Iterable[Any]) -> None:
 
 
 def require_row(row: Mapping[str, Any]) -> None:
-    """Check the types and the duration of a row of tracks or failures.
+    """Check the types, the duration and the path of a row of tracks or failures.
 
     Raises
     ------
@@ -55,6 +56,9 @@ def require_row(row: Mapping[str, Any]) -> None:
     if not 0.0 <= row.get("seconds", 0.0) <= _MAX_SECONDS:
         message = f"a track has a duration of {row['seconds']} s"
         raise sqlite3.DatabaseError(message)
+    if len(row.get("path", b"")) > _MAX_PATH_BYTES:
+        message = f"a path has more than {_MAX_PATH_BYTES:,} bytes"
+        raise sqlite3.DatabaseError(message)
 
 
 @lru_cache
@@ -66,20 +70,23 @@ def _require_row_types(names: tuple[str, ...], types: tuple[type, ...]) -> None:
 
 
 def mended(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of tracks or failures with NULL in place of each value that is not valid."""
-    result = {}
+    """Return a row of tracks or failures with NULL in place of each value that is not valid.
+
+    The values are as on a page of the database, where SQLite writes 4.0 as 4.
+    """
+    result = dict(row)
     for name, value in row.items():
+        if isinstance(value, int) and float in _FIELDS[name]:
+            result[name] = float(value)
         try:
-            require_row({name: value})
-        except (sqlite3.DatabaseError, KeyError):
+            require_row({name: result[name]})
+        except sqlite3.DatabaseError:
             result[name] = None
-        else:
-            result[name] = value
     return result
 
 
 def wrong_types(db: Database, expected: Database) -> list[str]:
-    """Return a phrase for each table with values of a wrong type.
+    """Return a phrase for each table with values of a wrong type or size.
 
     Parameters
     ----------
@@ -98,8 +105,10 @@ def wrong_types(db: Database, expected: Database) -> list[str]:
         ]
         if table == "tracks":
             conditions.append(f"NOT seconds BETWEEN 0 AND {_MAX_SECONDS}")
+        if "path" in known:
+            conditions.append(f"length(path) > {_MAX_PATH_BYTES}")
         sql = f"SELECT count(*) FROM [{table}] WHERE {' OR '.join(conditions)}"
         (number,) = db.execute(sql).fetchone() if conditions else (0,)
         if number:
-            phrases.append(f"rows of the table {table} with values of a wrong type: {number:,}")
+            phrases.append(f"rows of the table {table} with invalid values: {number:,}")
     return phrases
