@@ -234,7 +234,7 @@ def status() -> dict[str, str | None]:
         facts[f"{name}_fingerprint"] = weights_digest
         facts[f"{name}_{spec.weights_format.label}"] = str(file) if os.path.exists(file) else None
         if spec.pca is not None:
-            facts[f"{name}_pca"] = str(spec.pca.path) if spec.pca.path.exists() else None
+            facts[f"{name}_pca"] = str(spec.pca.path) if os.path.exists(spec.pca.path) else None
     return facts | {"cache": str(cache_dir())}
 
 

@@ -102,7 +102,8 @@ def earlier_digest(checkpoint: Path) -> str | None:
     """
     _, files = _checkpoint_files(checkpoint)
     weights_digest = recorded_digest(files_key(files))
-    return weights_digest if weights_digest and model_path(weights_digest).exists() else None
+    is_there = weights_digest and os.path.exists(model_path(weights_digest))
+    return weights_digest if is_there else None
 
 
 def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
@@ -233,7 +234,7 @@ def convert(checkpoint: Path) -> str:
 
     arrays = read_checkpoint(checkpoint)
     weights_digest = arrays_digest(arrays.values())
-    if model_path(weights_digest).exists():
+    if os.path.exists(model_path(weights_digest)):
         return weights_digest
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
