@@ -316,9 +316,8 @@ class Catalog(VectorTable):
     def remove_failures(self, failures: Iterable[Failure]) -> None:
         """Remove failures."""
         with self.transaction():
-            for failure in failures:
-                path = os.fsencode(failure.path)
-                self.db.table("failures").delete_where("path = ?", [path])
+            paths = [[os.fsencode(failure.path)] for failure in failures]
+            self.db.conn.executemany("DELETE FROM failures WHERE path = ?", paths)
 
 
 def _row(track: Track) -> dict[str, Any]:
