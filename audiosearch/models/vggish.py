@@ -118,7 +118,7 @@ def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
     if os.path.isfile(checkpoint):
         return checkpoint, [checkpoint]
     index = checkpoint.parent / f"{checkpoint.name}.index"
-    files = sorted(map(Path, glob.glob(f"{glob.escape(str(checkpoint))}.data-*")))  # noqa: PTH207
+    files = sorted(map(Path, glob.glob(f"{glob.escape(str(checkpoint))}.data-*")))
     if checkpoint.name and os.path.isfile(index) and files:
         return checkpoint, [index, *files]
     raise WeightsError(
