@@ -15,6 +15,10 @@ TRACKS_PER_PAGE: Final = 50  # tracks listed at a time over HTTP
 MAX_TRACKS_PER_PAGE: Final = 1_000
 MAX_WORDS_LENGTH: Final = 200  # characters of a text search, over HTTP
 
+# Sounds
+SOUND_THRESHOLD: Final = 0.1  # lowest score of a sound that is stored
+SOUNDS_SHOWN: Final = 3  # sounds of a track in tables
+
 # Duplicates
 DUPLICATE_THRESHOLD: Final = 0.8  # share of the aligned spectrograms that must match
 

@@ -201,7 +201,7 @@ def intact(music):
 def test_an_intact_index_passes_every_check(intact):
     findings = examine(intact)
     assert [finding.check for finding in findings] == [
-        "database", "vectors", "search file", "files", "model"
+        "database", "vectors", "search file", "files", "model", "sounds"
     ]  # fmt: skip
     assert {finding.state for finding in findings} == {State.OK}
     assert repair(intact) == []

@@ -159,9 +159,9 @@ def test_tags_are_not_set_if_the_content_hash_differs(filled):
     index, vectors = filled
     before = index.resolve("/music/7.mp3")
     index.add(dataclasses.replace(before, content_hash="1" * 32, title="New"), vectors[8])
-    index.storage.set_tags(before, {"title": "Old"})
+    index.storage.set_fields([(before, {"title": "Old"})])
     assert index.resolve("/music/7.mp3").title == "New"
-    index.storage.set_tags(index.resolve("/music/7.mp3"), {"title": "Newer"})
+    index.storage.set_fields([(index.resolve("/music/7.mp3"), {"title": "Newer"})])
     assert index.resolve("/music/7.mp3").title == "Newer"
 
 
@@ -316,7 +316,7 @@ def test_the_version_token_changes_with_tracks_and_vectors(index):
     tokens = [index.version_token()]
     track = index.add(some_track(1), unit())
     tokens.append(index.version_token())
-    index.storage.set_tags(track, {"title": "New"})
+    index.storage.set_fields([(track, {"title": "New"})])
     tokens.append(index.version_token())
     index.remove([index.resolve("#" + str(track.id))])
     tokens.append(index.version_token())

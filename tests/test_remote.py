@@ -72,7 +72,7 @@ class UrlReader(Reader):
         def open_url(path):
             return open_local(path, size_and_mtime=self._input_files.urls.get(path))
 
-        return Pipeline(paths, model, open_local=open_url, **options)
+        return Pipeline(paths, model, open_local=open_url, has_sounds=True, **options)
 
 
 def add_urls(*paths, directory="index"):

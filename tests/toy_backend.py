@@ -78,10 +78,11 @@ class ToyStorage:
         self._failures.pop(track.path, None)
         self._n_changes += 1
 
-    def set_tags(self, track, tags):
-        stored = self._tracks[track.id]
-        if stored.content_hash == track.content_hash:
-            self.update(replace(stored, **tags))
+    def set_fields(self, changes):
+        for track, fields in changes:
+            stored = self._tracks[track.id]
+            if stored.content_hash == track.content_hash:
+                self.update(replace(stored, **fields))
 
     def move(self, tracks):
         for track, path in tracks:
@@ -138,6 +139,9 @@ class ToyStorage:
 
     def count(self):
         return len(self._tracks)
+
+    def count_without_sounds(self):
+        return len(self._where(lambda track: not track.tagger))
 
     def totals(self):
         seconds = sum(track.seconds for track in self.tracks())

@@ -61,6 +61,9 @@ Jobs = Annotated[
         help="Number of decoder processes and embedding threads. Default: one per core.",
     ),
 ]
+NoSounds = Annotated[
+    bool, typer.Option("--no-sounds", help="Don't find the sounds that are heard in the files.")
+]
 OutputFormat = Annotated[
     Format,
     typer.Option("--format", help="Output format. In a pipe, a table is tab-separated columns."),

@@ -14,6 +14,7 @@ from audiosearch.embedding.decoder_worker import DecodeSummary
 from audiosearch.embedding.embedder import BATCH_PATCHES, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
 from audiosearch.embedding.result import EmbeddingResult
+from audiosearch.embedding.running_scores import RunningScores
 from audiosearch.errors import AudioError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from audiosearch.audio.file_stat import FileStat
     from audiosearch.models.runtime import Network
+    from audiosearch.models.tagger import Tagger
     from audiosearch.types import Float32
 
 
@@ -35,6 +37,8 @@ class FileInProgress:
         None until it is read.
     pool : RunningPool
         Values of the patches that went through the network.
+    scores : RunningScores
+        Scores of their sounds, if there is a tagger.
     n_pending : int
         Patches that wait for the network.
     end : DecodeSummary, Tags, AudioError or None
@@ -44,6 +48,7 @@ class FileInProgress:
     path: str
     file_stat: FileStat | None = None
     pool: RunningPool = field(default_factory=RunningPool)
+    scores: RunningScores = field(default_factory=RunningScores)
     n_pending: int = 0
     end: DecodeSummary | Tags | AudioError | None = None
 
@@ -63,6 +68,9 @@ class FileInProgress:
             embedding = clip_embedding(self.pool, batches.network, clip=end, path=self.path)
         except AudioError as exc:
             return EmbeddingResult(self.path, self.file_stat, error=exc)
+        if batches.tagger is not None:
+            sounds = self.scores.sounds(batches.tagger.names, end.starts)
+            embedding = replace(embedding, sounds=sounds, tagger=batches.tagger.digest)
         return EmbeddingResult(self.path, self.file_stat, embedding, end.tags)
 
 
@@ -72,7 +80,8 @@ class PatchBatches:
     Parameters
     ----------
     load : callable
-        Loads the network; called when the first patch needs it.
+        Loads the network, and the tagger if sounds are wanted; called when the first patch needs
+        them.
     on_finished : callable
         Receives each file once all its patches have gone through the network.
 
@@ -85,7 +94,9 @@ class PatchBatches:
     """
 
     def __init__(
-        self, load: Callable[[], Network], on_finished: Callable[[FileInProgress], None]
+        self,
+        load: Callable[[], tuple[Network, Tagger | None]],
+        on_finished: Callable[[FileInProgress], None],
     ) -> None:
         self._load = load
         self._on_finished = on_finished
@@ -94,9 +105,18 @@ class PatchBatches:
         self.n_done = 0
 
     @cached_property
+    def _loaded(self) -> tuple[Network, Tagger | None]:
+        return self._load()
+
+    @property
     def network(self) -> Network:
         """Network that embeds the patches. It is loaded when it is first used."""
-        return self._load()
+        return self._loaded[0]
+
+    @property
+    def tagger(self) -> Tagger | None:
+        """Tagger that listens to the patches; None if no sounds are wanted."""
+        return self._loaded[1]
 
     def add(
         self, file: FileInProgress, message: Float32 | DecodeSummary | Tags | AudioError
@@ -133,13 +153,18 @@ class PatchBatches:
                 self._pending.appendleft((file, patches[n_missing:]))
             parts.append((file, patches[:n_missing]))
             n_missing -= len(parts[-1][1])
-        batch = [patches for _, patches in parts]
-        values = self.network(batch[0] if len(batch) == 1 else np.concatenate(batch))
+        batches = [patches for _, patches in parts]
+        batch = batches[0] if len(batches) == 1 else np.concatenate(batches)
+        values = self.network(batch)
+        scores = self.tagger.scores(batch, values) if self.tagger else None
         self.n_pending -= n_patches
         self.n_done += n_patches
+        start = 0
         for file, patches in parts:
-            file.pool.add(values[: len(patches)])
-            values = values[len(patches) :]
+            rows = slice(start, start := start + len(patches))
+            file.pool.add(values[rows])
+            if scores is not None:
+                file.scores.add(scores[rows])
             file.n_pending -= len(patches)
             if file.end is not None and not file.n_pending:
                 self._on_finished(file)

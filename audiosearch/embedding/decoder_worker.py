@@ -95,12 +95,15 @@ class DecodeSummary:
     warning : str or None
         Fault of the file, such as a missing end or silence; None if it has none.
     tags : Tags
+    starts : tuple of float
+        Start of each patch of an excerpt, in seconds. Empty if one patch follows the other.
     """
 
     info: AudioInfo
     seconds: float
     warning: str | None
     tags: Tags
+    starts: tuple[float, ...] = ()
 
 
 def main() -> None:
@@ -162,7 +165,8 @@ def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFi
         for patches in _grouped(reader):
             connection.send(patches)
         tags = read_tags(file.name, name=file.path)
-        summary = DecodeSummary(reader.info, reader.seconds, reader.warning, tags)
+        starts = tuple(reader.starts)
+        summary = DecodeSummary(reader.info, reader.seconds, reader.warning, tags, starts)
     connection.send(summary)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from audiosearch.audio.recording import AudioInfo
     from audiosearch.models.postprocess import PcaPostprocessor
     from audiosearch.models.runtime import Network
+    from audiosearch.models.sound import Sound
     from audiosearch.types import Float32, StrPath
 
 #: Patches that go through the network at a time. Larger batches take more memory and no less time.
@@ -40,12 +41,18 @@ class Embedding:
         Length in seconds: as declared, or else as far as the file was decoded.
     warning : str or None
         Fault of the file, such as a missing end or silence; None if it has none.
+    sounds : tuple of Sound
+        Sounds that are heard in the file, best first, if a tagger listened to it.
+    tagger : str
+        Digest of the tagger; empty if none listened.
     """
 
     vector: Float32
     info: AudioInfo
     seconds: float
     warning: str | None
+    sounds: tuple[Sound, ...] = ()
+    tagger: str = ""
 
 
 class DecodedClip(Protocol):

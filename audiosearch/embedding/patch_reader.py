@@ -40,6 +40,9 @@ class PatchReader:
     warning : str or None
         Fault of the file; None if it has none. Only part of it was read, or its samples are
         silent or out of range. Valid once the stream has ended.
+    starts : list of float
+        Start of each patch of an excerpt that was read so far, in seconds. It stays empty if one
+        patch follows the other.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class PatchReader:
         self.info = self._recording.info
         self.seconds = self.info.seconds or 0.0
         self.warning: str | None = None
+        self.starts: list[float] = []
 
     def __enter__(self) -> PatchReader:
         return self
@@ -127,8 +131,9 @@ class PatchReader:
 
     def _excerpt(self, starts: list[float]) -> Iterator[Float32]:
         waveforms = patch_waveforms(self._recording, self.path, starts, downmix=self._downmix)
-        for waveform in waveforms:
+        for start, waveform in zip(starts, waveforms, strict=True):
             if len(waveform):
+                self.starts.append(start)
                 padding = PATCH_SAMPLES - len(waveform)
                 yield log_mel_patches(np.pad(waveform, (0, padding)))
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from audiosearch.embedding.decoder_worker import DecodeSummary
     from audiosearch.models.registry import Model
     from audiosearch.models.runtime import Network
+    from audiosearch.models.tagger import Tagger
     from audiosearch.types import Float32
 
     OpenLocal = Callable[[str], AbstractContextManager[local_file.LocalFile]]
@@ -59,6 +60,8 @@ class Pipeline:
     open_local : callable
         Context manager that yields the local file for a path; it may raise an AudioError.
         Default: `audiosearch.audio.local_file.open_local`.
+    has_sounds : bool
+        Whether to find the sounds that are heard in the files.
     timeout_seconds : float
         Time limit for a small file; it grows with the size.
 
@@ -70,7 +73,7 @@ class Pipeline:
         While iterating, if no decoder process can be started.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         paths: Iterable[str],
         model: Model,
@@ -79,6 +82,7 @@ class Pipeline:
         n_jobs: int | None = None,
         known_hashes: Container[str] = (),
         open_local: OpenLocal = local_file.open_local,
+        has_sounds: bool = False,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._paths = iter(paths)
@@ -87,8 +91,9 @@ class Pipeline:
         self._n_jobs = min(n_jobs or n_cores(), _MAX_JOBS)
         self._known_hashes = known_hashes
         self._open_local = open_local
+        self._has_sounds = has_sounds
         self._timeout_seconds = timeout_seconds
-        self._batches = PatchBatches(self._load_network, self._finish)
+        self._batches = PatchBatches(self._load_networks, self._finish)
         self._paths_lock = threading.Lock()  # its own lock, because the next path may take long
         self._lock = threading.Lock()  # for the two dictionaries by content hash
         self._duplicates: dict[str, list[EmbeddingResult]] = {}  # of files in progress
@@ -210,8 +215,12 @@ class Pipeline:
 
     # Run by the network's thread
 
-    def _load_network(self) -> Network:
-        return self._model.load(n_threads=self._n_jobs)
+    def _load_networks(self) -> tuple[Network, Tagger | None]:
+        from audiosearch.models.tagger import Tagger
+
+        network = self._model.load(n_threads=self._n_jobs)
+        tagger = Tagger(self._model, n_threads=self._n_jobs) if self._has_sounds else None
+        return network, tagger
 
     def _embed_loop(self) -> None:
         batches = self._batches

@@ -34,10 +34,13 @@ class Reader:
     ----------
     n_jobs : int, optional
         Number of decoder processes. Default: the number of cores.
+    has_sounds : bool
+        Whether to find the sounds that are heard in the files.
     """
 
-    def __init__(self, *, n_jobs: int | None = None) -> None:
+    def __init__(self, *, n_jobs: int | None = None, has_sounds: bool = True) -> None:
         self._n_jobs = n_jobs
+        self._has_sounds = has_sounds
 
     def embed(
         self,
@@ -69,6 +72,7 @@ class Reader:
             excerpt_seconds=excerpt_seconds,
             n_jobs=self._n_jobs,
             known_hashes=known_hashes,
+            has_sounds=self._has_sounds,
         )
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:

@@ -29,7 +29,7 @@ __all__ = ["AddResult", "Ingest", "ReprocessPolicy", "Status", "add"]
 _AUTO = registry.ModelRequest()
 
 
-def add(
+def add(  # noqa: PLR0913
     directory: StrPath,
     paths: StrPath | Iterable[StrPath],
     *,
@@ -37,6 +37,7 @@ def add(
     weights: StrPath | None = None,
     excerpt_seconds: float | None = None,
     reprocess: ReprocessPolicy = ReprocessPolicy.CHANGED,
+    sounds: bool = True,
     n_jobs: int | None = None,
 ) -> list[AddResult]:
     """Add files and folders to an index.
@@ -56,6 +57,8 @@ def add(
         Embed only about this much of each file.
     reprocess : ReprocessPolicy
         Known files to embed again.
+    sounds : bool
+        Whether to find the sounds that are heard in the files.
     n_jobs : int, optional
         Number of decoder processes. Default: the number of cores.
 
@@ -85,7 +88,7 @@ def add(
         request=registry.ModelRequest(model, weights),
         excerpt_seconds=excerpt_seconds,
         reprocess=reprocess,
-        reader=Reader(n_jobs=n_jobs),
+        reader=Reader(n_jobs=n_jobs, has_sounds=sounds),
     )
     return list(ingest)
 

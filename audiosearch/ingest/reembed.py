@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.file_stat import ALWAYS_RETRY
-from audiosearch.audio.local_file import open_local
 from audiosearch.counting import counted
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudioError, LibraryError
+from audiosearch.ingest.sounds import heard, lacks_sounds, opener
 from audiosearch.library.index import Failure, Index, Track
 from audiosearch.models import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from audiosearch.audio.local_file import LocalFile
+    from audiosearch.embedding.embedder import Embedding
     from audiosearch.embedding.result import EmbeddingResult
     from audiosearch.types import Float32, StrPath
 
@@ -37,6 +37,8 @@ class Reembedding:
         Location of the index.
     request : ModelRequest
         The other model.
+    sounds : bool
+        Whether to find the sounds of tracks that have none yet, or those of another tagger.
     n_jobs : int, optional
         Number of decoder processes. Default: the number of cores.
 
@@ -54,7 +56,12 @@ class Reembedding:
     """
 
     def __init__(
-        self, directory: StrPath, request: registry.ModelRequest, *, n_jobs: int | None = None
+        self,
+        directory: StrPath,
+        request: registry.ModelRequest,
+        *,
+        sounds: bool = True,
+        n_jobs: int | None = None,
     ) -> None:
         Index.check_writable(directory)
         self._index = Index(directory)
@@ -79,13 +86,15 @@ class Reembedding:
             self._staged_ids = self._staged.vectors_by_content()
             on_failure.pop_all()
         self._failed: list[tuple[Track, Failure]] = []
+        self._has_sounds = sounds and any(map(lacks_sounds, self._tracks.values()))
         self._pipeline = Pipeline(
             list(self._tracks),
             model,
             excerpt_seconds=self.spec.excerpt_seconds,
             n_jobs=n_jobs,
             known_hashes=self._staged_ids,
-            open_local=self._open_local,
+            open_local=opener(self._tracks),
+            has_sounds=self._has_sounds,
         )
 
     def __len__(self) -> int:
@@ -113,11 +122,6 @@ class Reembedding:
                 for result in batch:
                     yield result.path, result.error
 
-    @contextlib.contextmanager
-    def _open_local(self, path: str) -> Iterator[LocalFile]:
-        with open_local(path) as file:
-            yield replace(file, real_path=self._tracks[path].real_path)
-
     def _stage(self, result: EmbeddingResult) -> None:
         track = self._tracks[result.path]
         if result.error is not None:
@@ -125,13 +129,18 @@ class Reembedding:
             self._failed.append((track, failure))
             return
         content_hash = result.file_stat.content_hash if result.file_stat else ""
+        source: Embedding | Track | None = result.embedding
         if result.embedding is not None:
             vector: Float32 | None = result.embedding.vector
         else:
             duplicate_id = result.duplicate_of and self._tracks[result.duplicate_of].id
-            vector = self._staged.vector(duplicate_id or self._staged_ids[content_hash])
+            source_id = duplicate_id or self._staged_ids[content_hash]
+            vector = self._staged.vector(source_id)
+            source = next(self._index.storage.tracks([source_id]), None)
         if vector is not None:
             self._staged.put(track, content_hash, vector)
+        if self._has_sounds and source is not None and lacks_sounds(track):
+            self._index.storage.set_fields([(track, heard(source))])
 
     def commit(self, *, force: bool = False) -> list[Failure]:
         """Replace the old vectors of the index by the staged ones.

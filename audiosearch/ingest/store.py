@@ -49,6 +49,9 @@ def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
             message = "an embedded file has a size, a modification time, an embedding and tags"
             raise ValueError(message)
         same_content = tracks_by_content[file_stat.content_hash]
+        if not embedding.tagger and same_content:
+            same = max(same_content, key=lambda track: bool(track.tagger))
+            embedding = replace(embedding, sounds=same.sounds, tagger=same.tagger)
         moved = _first_missing(same_content)
         if moved is not None and index.storage.track_at(result.path) is None:
             index.storage.update(replace(moved, path=result.path))
@@ -111,5 +114,7 @@ def _track(path: str, file_stat: FileStat, embedding: Embedding, tags: Tags) -> 
         sample_rate_hz=embedding.info.sample_rate_hz,
         channels=embedding.info.channels,
         format=embedding.info.format,
+        sounds=embedding.sounds,
+        tagger=embedding.tagger,
         **asdict(tags),
     )

@@ -250,6 +250,8 @@ class OpenIndex(Generic[C]):
     is_current : callable or None
         Returns whether the location still holds the index that was opened: not if another process
         has deleted or replaced its files. None if that can't happen.
+    keeps_sounds : bool
+        Whether the sounds of tracks are stored. A collection of an older version drops them.
     """
 
     storage: Storage
@@ -260,6 +262,7 @@ class OpenIndex(Generic[C]):
     links: LinkStorage | None = None
     fields: FieldStorage | None = None
     is_current: Callable[[], bool] | None = None
+    keeps_sounds: bool = True
 
 
 class Backend(Protocol[C]):

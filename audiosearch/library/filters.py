@@ -135,6 +135,9 @@ class Filters:
         Ranges of the year, and of the length in seconds.
     folder : tuple of str
         Folders that contain the track, at any depth.
+    sound : tuple of str
+        Names of sounds (AudioSet classes) of which at least one is heard in the track: see
+        `audiosearch.models.sound_names.matching` for names as people write them.
     exclude : Filters or None
         Filters of tracks to leave out: a track that meets any one of their conditions.
     """
@@ -145,6 +148,7 @@ class Filters:
     year: tuple[Range, ...] = ()
     seconds: tuple[Range, ...] = ()
     folder: tuple[str, ...] = ()
+    sound: tuple[str, ...] = ()
     exclude: Filters | None = None
 
     def to_sql(self) -> tuple[str, list[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 from operator import attrgetter
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, StrPath
 
-__all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track"]
+__all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track", "without_sounds"]
+
+log = logging.getLogger(__name__)
 
 
 class Index:
@@ -161,6 +164,43 @@ class Index:
                 f"The index {self.location} is damaged: no track has a vector.",
                 hint="Run `audiosearch doctor`.",
             )
+
+    def require_sounds(self) -> None:
+        """Check that tracks have sounds. If some have none yet, the log has a warning.
+
+        Raises
+        ------
+        LibraryError
+            If no track has sounds, or the backend drops them.
+        """
+        self.require_sound_storage()
+        n_missing, n_tracks = self.storage.count_without_sounds(), self.n_tracks
+        if not n_missing:
+            return
+        sentence = without_sounds(n_missing, n_tracks)
+        if n_missing == n_tracks:
+            raise LibraryError(sentence, hint="It finds the sounds in the files of these tracks.")
+        log.warning("%s", sentence)
+
+    def require_sound_storage(self) -> None:
+        """Check that sounds of tracks can be stored.
+
+        Raises
+        ------
+        LibraryError
+            If the index is a collection of an older version.
+        """
+        if not self.keeps_sounds:
+            raise LibraryError(
+                f"{self.location} was created by an older version and can't hold sounds.",
+                hint="Copy it into a new collection, which can: `audiosearch copy "
+                f"{self.location} NEW`. Then run `audiosearch refresh --sounds --index NEW`.",
+            )
+
+    @property
+    def keeps_sounds(self) -> bool:
+        """Whether sounds of tracks are stored. A collection of an older version drops them."""
+        return self._parts.keeps_sounds
 
     def supports(self, capability: Capability) -> bool:
         """Return whether the backend supports an operation."""
@@ -514,3 +554,8 @@ class Index:
         """Store spectral prints by the hash of the sound, if the backend keeps any."""
         if self._parts.prints is not None:
             self._parts.prints.put_prints(prints)
+
+
+def without_sounds(n_missing: int, n_tracks: int) -> str:
+    """Return the sentence that tracks have no sounds yet, and what adds them."""
+    return f"{n_missing} of {n_tracks} tracks have no sounds; run `audiosearch refresh --sounds`."

@@ -55,8 +55,8 @@ class TrackStorage(Protocol):
     def update(self, track: Track) -> None:
         """Replace all fields of the track with the same id, its path included."""
 
-    def set_tags(self, track: Track, tags: Mapping[str, str | int | None]) -> None:
-        """Set the given fields of a track, unless its stored content hash has changed."""
+    def set_fields(self, changes: Iterable[tuple[Track, Mapping[str, Any]]]) -> None:
+        """Set the given fields of each track, unless its stored content hash has changed."""
 
     def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
         """Give each track a new path, and the real path in the given `Track` if those are kept."""
@@ -102,6 +102,9 @@ class TrackStorage(Protocol):
 
     def count(self) -> int:
         """Return the number of tracks."""
+
+    def count_without_sounds(self) -> int:
+        """Return the number of tracks in which no tagger has looked for sounds yet."""
 
     def totals(self) -> tuple[int, float, int]:
         """Return the number of tracks, their total seconds, and the number of failures."""

@@ -9,10 +9,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from audiosearch import defaults
 from audiosearch.errors import TrackNotFound, UsageError
+from audiosearch.models.sound import Sound
 from audiosearch.normal_form import normal_form
 
 if TYPE_CHECKING:
     from audiosearch.types import Float64, Int64
+
+__all__ = [
+    "UNIT_TOLERANCE",
+    "Coordinates",
+    "EmbeddingSpec",
+    "Failure",
+    "Sound",
+    "Totals",
+    "Track",
+    "artist_and_title",
+    "fold",
+    "removed_track_error",
+    "split_list",
+]
 
 UNIT_TOLERANCE: Final = 1e-3  # largest difference of a stored vector's length from 1
 
@@ -181,6 +196,11 @@ class Track:
     real_path : str
         Path of the file without symbolic links when it was added; empty if unknown. A file that is
         reached by another path by now is not the file that was added.
+    sounds : tuple of Sound
+        Sounds that are heard in the file, best first: those with a score of at least
+        `audiosearch.defaults.SOUND_THRESHOLD`.
+    tagger : str
+        Digest of the model that recognized the sounds; empty if none has listened to the file yet.
     id : int
         Id of the track and of its vector; 0 until the track is stored.
     """
@@ -202,6 +222,8 @@ class Track:
     track_number: int | None = None
     audio_hash: str = ""
     real_path: str = ""
+    sounds: tuple[Sound, ...] = ()
+    tagger: str = ""
     id: int = 0
 
     @property
@@ -223,7 +245,8 @@ class Track:
         """Return the fields for other programs, with ``artists`` and ``genres`` as lists."""
         fields = asdict(self) | {"artists": self.artists, "genres": self.genres}
         del fields["real_path"]  # of use only where the files are
-        return fields
+        del fields["tagger"]
+        return fields | {"sounds": list(fields["sounds"])}
 
     @property
     def label(self) -> str:

@@ -23,7 +23,7 @@ from audiosearch.errors import (
     Unreachable,
 )
 from audiosearch.library.backend import Capability, recover, supports
-from audiosearch.library.index import EmbeddingSpec, Index
+from audiosearch.library.index import EmbeddingSpec, Index, without_sounds
 from audiosearch.library.track import UNIT_TOLERANCE
 from audiosearch.models import registry
 from audiosearch.paths import is_url
@@ -53,7 +53,7 @@ class Finding:
 
     Attributes
     ----------
-    check : {"database", "vectors", "search file", "files", "model"}
+    check : {"database", "vectors", "search file", "files", "model", "sounds"}
     state : State
     detail : str
         One sentence or phrase. It doesn't contain the name of the check.
@@ -74,8 +74,8 @@ def examine(location: StrPath) -> list[Finding]:
     Returns
     -------
     list of Finding
-        One for each of the database, the vectors, the FAISS file, the audio files and the model.
-        If the database can't be read, only the finding about the database.
+        One for each of the database, the vectors, the FAISS file, the audio files, the model and
+        the sounds. If the database can't be read, only the finding about the database.
 
     Raises
     ------
@@ -92,6 +92,7 @@ def examine(location: StrPath) -> list[Finding]:
             _check_faiss_file(index),
             _check_files(index),
             _check_model(index),
+            _check_sounds(index),
         ]
 
 
@@ -260,3 +261,14 @@ def _check_model(index: Index) -> Finding:
         detail = f"{exc} You can search with tracks of the index, but not with other files."
         return Finding("model", State.WARNING, detail)
     return Finding("model", State.OK, f"{spec} at {os.fspath(model.path)}")
+
+
+def _check_sounds(index: Index) -> Finding:
+    try:
+        index.require_sound_storage()
+    except LibraryError as exc:
+        return Finding("sounds", State.WARNING, f"{exc} {exc.hint}")
+    n_missing = index.storage.count_without_sounds()
+    if n_missing:
+        return Finding("sounds", State.WARNING, without_sounds(n_missing, index.n_tracks))
+    return Finding("sounds", State.OK, "looked for in all tracks")

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import zipfile
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, MissingExtra, ModelMismatch
 from audiosearch.json_input import parse_json
 from audiosearch.library.index import EmbeddingSpec, Index, Track
+from audiosearch.library.track import Sound
 from audiosearch.maintenance.fields_file import TRACK_FIELDS, Problems, read_tracks
 from audiosearch.models import registry
 from audiosearch.paths import why_missing
@@ -79,7 +80,8 @@ def export(index: Index, folder: Path, *, force: bool = False) -> int:
             np.lib.format.write_array_header_1_0(vectors, header)
             for track, vector in rows:
                 vectors.write(vector.tobytes())
-                lines.write(json.dumps(track.to_json(), ensure_ascii=False) + "\n")
+                row = track.to_json() | {"tagger": track.tagger}
+                lines.write(json.dumps(row, ensure_ascii=False) + "\n")
             spec.write_text(json.dumps(_spec_to_json(index.spec)) + "\n", encoding="utf-8")
     except OSError as exc:
         raise _unwritable(folder, exc) from exc
@@ -122,6 +124,8 @@ def export_parquet(index: Index, folder: Path, *, force: bool = False) -> int:
         _require_missing([folder / PARQUET])
     dimension = index.spec.dimension
     types = {"int": pa.int64(), "float": pa.float64(), "str": pa.string()}
+    sound = [(field.name, types[str(field.type)]) for field in fields(Sound)]
+    types[TRACK_FIELDS["sounds"]] = pa.list_(pa.struct(sound))
     columns = [("id", types["int"])]
     columns += [(name, types[kind.removesuffix(" | None")]) for name, kind in TRACK_FIELDS.items()]
     columns.append(("embedding", pa.list_(pa.float32(), dimension)))

@@ -14,6 +14,7 @@ from audiosearch.audio.dates import parse_year
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.json_input import parse_json
 from audiosearch.library.index import Track
+from audiosearch.library.track import Sound
 from audiosearch.maintenance.table_rows import BadRow, table_rows
 from audiosearch.paths import why_missing
 from audiosearch.playlist_files.text import (
@@ -44,7 +45,10 @@ MAX_FILE_BYTES = 500_000_000
 _MAX_TEXT_LENGTH = 10_000
 _MAX_DIGITS = 300  # of a number that is parsed
 _MAX_NUMBER = 2**63  # SQLite stores only smaller integers
-_EMPTY_VALUES = {"int": 0, "float": 0.0, "str": ""}
+_SOUNDS = TRACK_FIELDS["sounds"]  # their type
+_EMPTY_VALUES = {"int": 0, "float": 0.0, "str": "", _SOUNDS: ()}
+_MAX_SOUNDS = 1_000  # of a track
+_OTHER_TAGGER = "imported"  # digest of the tagger of sounds that came without one
 _MAX_LISTED = 10  # rows that a warning lists
 
 log = logging.getLogger(__name__)
@@ -215,6 +219,8 @@ def _track(row: Any, number: int, problems: Problems) -> Track | None:
                 return None
             problems.ignore(number, name, f"it {exc}")
             values[name] = _empty(kind)
+    if values["sounds"] and not values["tagger"]:
+        values["tagger"] = _OTHER_TAGGER
     return Track(**values)
 
 
@@ -233,6 +239,8 @@ def _value(name: str, value: Any) -> Any:
     kind = TRACK_FIELDS[name]
     if value is None or value == "":
         return _empty(kind)
+    if kind == _SOUNDS:
+        return _sounds(value)
     if name == "year":
         return parse_year(value)
     if kind.startswith("str"):
@@ -249,6 +257,26 @@ def _value(name: str, value: Any) -> Any:
     if not abs(parsed) < _MAX_NUMBER:
         raise UnusableValue("is too large")
     return int(parsed)
+
+
+def _sounds(value: Any) -> tuple[Sound, ...]:
+    """Return the sounds in a list of objects, best first."""
+    if not isinstance(value, list) or len(value) > _MAX_SOUNDS:
+        raise UnusableValue("is not a list of sounds")
+    by_name = {sound.name: sound for sound in map(_sound, value)}
+    return tuple(sorted(by_name.values(), key=lambda sound: (-sound.score, sound.name)))
+
+
+def _sound(value: Any) -> Sound:
+    try:
+        numbers = [float(value[name]) for name in ("score", "mean", "at")]
+        sound = Sound(_text("name", value["name"]), *numbers)
+    except (TypeError, KeyError, ValueError, OverflowError):
+        raise UnusableValue("is not a list of sounds") from None
+    scores = (sound.score, sound.mean)
+    if not sound.name or not all(0 <= n <= 1 for n in scores) or not 0 <= sound.at < _MAX_NUMBER:
+        raise UnusableValue("has a sound with an impossible number or without a name")
+    return sound
 
 
 def _seconds(text: str) -> float:

@@ -253,7 +253,7 @@ def refresh(index: Index) -> Iterator[Track]:
             continue
         updated = replace(track, **tags)
         if updated != track:
-            index.storage.set_tags(track, tags)
+            index.storage.set_fields([(track, tags)])
             yield updated
     if errors:
         first = errors[0]

@@ -268,10 +268,10 @@ def _candidates(name: str, progress: Progress) -> Iterator[Model | None]:
 
 
 def _packaged(spec: ModelSpec) -> Model:
-    from audiosearch.models.digest import file_digest
+    from audiosearch.models.digest import embeddings_digest
 
     path = spec.weights.path
-    return Model(spec.name, file_digest(path), path)
+    return Model(spec.name, embeddings_digest(path), path)
 
 
 def _local_weights(spec: ModelSpec, weights: StrPath | None = None) -> Path | None:

@@ -16,6 +16,7 @@ import numpy as np
 from audiosearch import defaults
 from audiosearch.errors import WeightsError
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
+from audiosearch.models.signatures import POOLED, VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
     from audiosearch.types import Float32
-
-#: Name of the LiteRT signature that turns a file's averages into its embedding.
-POOLED = "pooled"
 
 
 def n_cores() -> int:
@@ -167,7 +165,7 @@ class _Graph:
         return np.asarray(self._interpreter.get_tensor(self._to))
 
 
-class _Signature:
+class Signature:
     """One of several computations in a LiteRT file, selected by name."""
 
     def __init__(self, interpreter: Interpreter, name: str) -> None:
@@ -177,16 +175,16 @@ class _Signature:
         self._name = next(iter(inputs))
 
     def __call__(self, rows: Float32) -> Float32:
+        """Return the output for an input: both with one row for each item."""
         (result,) = self._runner(**{self._name: rows}).values()
         return np.asarray(result)
 
 
-def _graphs(interpreter: Interpreter) -> tuple[_Graph | _Signature, _Signature | None]:
+def _graphs(interpreter: Interpreter) -> tuple[_Graph | Signature, Signature | None]:
     """Return the graph from patches to values, and the one from averages to embeddings, if any."""
     names = list(interpreter.get_signature_list())
-    if POOLED not in names:
-        return _Graph(interpreter), None
-    return _Signature(interpreter, "serving_default"), _Signature(interpreter, POOLED)
+    values = Signature(interpreter, VALUES) if len(names) > 1 else _Graph(interpreter)
+    return values, Signature(interpreter, POOLED) if POOLED in names else None
 
 
 def _described(tensors: Iterable[dict[str, Any]]) -> list[tuple[tuple[int, ...], type]]:

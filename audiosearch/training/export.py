@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
-from audiosearch.models.runtime import POOLED
-from audiosearch.models.tagger import NAMES, SOUNDS, SOUNDS_FROM_VALUES
+from audiosearch.models.signatures import POOLED, SOUNDS, SOUNDS_FROM_VALUES, VALUES
+from audiosearch.models.tagger import NAMES
 from audiosearch.training.network import N_VALUES, Network
 from audiosearch.training.yamnet import CLASSES, FEATURES
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from audiosearch.training.projection import Projection
     from audiosearch.types import Float32
-
-#: Signature that turns patches into the values to be averaged.
-VALUES = "serving_default"
 
 _CALIBRATION_BATCH = 64
 

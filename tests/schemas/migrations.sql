@@ -27,3 +27,7 @@ CREATE TABLE prints ( sound_hash TEXT PRIMARY KEY NOT NULL, seconds REAL NOT NUL
 -- m010_add_real_path
 CREATE TABLE tracks ( id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, seconds REAL NOT NULL, sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, format TEXT NOT NULL, title TEXT, artist TEXT, album TEXT, album_artist TEXT, genre TEXT, year INTEGER, track_number INTEGER , audio_hash TEXT NOT NULL DEFAULT '', real_path BLOB NOT NULL DEFAULT x'');
 -- m011_mend_former_schemas
+-- m012_create_sounds
+CREATE TABLE tracks ( id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, seconds REAL NOT NULL, sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, format TEXT NOT NULL, title TEXT, artist TEXT, album TEXT, album_artist TEXT, genre TEXT, year INTEGER, track_number INTEGER , audio_hash TEXT NOT NULL DEFAULT '', real_path BLOB NOT NULL DEFAULT x'', tagger TEXT NOT NULL DEFAULT '');
+CREATE TABLE sounds ( track_id INTEGER NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, name TEXT NOT NULL, score REAL NOT NULL, mean REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (track_id, name) ) WITHOUT ROWID;
+CREATE INDEX idx_sounds_name_score_mean ON sounds (name, score, mean);

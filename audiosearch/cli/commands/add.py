@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import Excerpt, IndexAt, Jobs, ModelName, Weights
+from audiosearch.cli.options import Excerpt, IndexAt, Jobs, ModelName, NoSounds, Weights
 from audiosearch.cli.usage import CheckedCommand
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def add(
             "local, or auto (the default): the cluster running here, else all cores.",
         ),
     ] = None,
+    no_sounds: NoSounds = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list the files to be added, and why.")
     ] = False,
@@ -97,10 +98,16 @@ def add(
         if retry
         else ReprocessPolicy.CHANGED
     )
-    with _open_reader(paths, exclude or [], suffixes, ray, jobs, connect=not dry_run) as (
-        files,
-        reader,
-    ):
+    opened = _open_reader(
+        paths,
+        exclude or [],
+        suffixes,
+        ray,
+        jobs,
+        connect=not dry_run,
+        has_sounds=not no_sounds,
+    )
+    with opened as (files, reader):
         if dry_run:
             _show_plan(location, files, reprocess, reader)
             return
@@ -129,22 +136,24 @@ def _open_reader(
     jobs: int | None,
     *,
     connect: bool,
+    has_sounds: bool,
 ) -> Iterator[tuple[AudioFiles, Reader]]:
     """Yield the files to add and the reader that embeds them."""
     from audiosearch.audio.discovery import AudioFiles, discover
     from audiosearch.embedding.reader import Reader
 
     if ray is None:
-        yield discover(paths, exclude=exclude, suffixes=suffixes), Reader(n_jobs=jobs)
+        files = discover(paths, exclude=exclude, suffixes=suffixes)
+        yield files, Reader(n_jobs=jobs, has_sounds=has_sounds)
         return
     from audiosearch.audio.input_files import InputFiles
     from audiosearch.ingest.ray.connection import connected
     from audiosearch.ingest.ray.reader import RayReader
 
-    files = InputFiles(paths, exclude=exclude, suffixes=suffixes)
+    listed = InputFiles(paths, exclude=exclude, suffixes=suffixes)
     with connected(ray) if connect else contextlib.nullcontext(1) as n_cpus:
-        found = AudioFiles(files.paths, files.folder_aliases)
-        yield found, RayReader(files, n_workers=jobs or n_cpus)
+        files = AudioFiles(listed.paths, listed.folder_aliases)
+        yield files, RayReader(listed, n_workers=jobs or n_cpus, has_sounds=has_sounds)
 
 
 def _parse_suffixes(extensions: str) -> set[str]:

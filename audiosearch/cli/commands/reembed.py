@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, Jobs, Weights
+from audiosearch.cli.options import IndexAt, Jobs, NoSounds, Weights
 from audiosearch.models.specs import model_choices
 
 
@@ -21,6 +21,7 @@ def reembed(
     force: Annotated[
         bool, typer.Option("--force", help="Remove tracks that can't be embedded again.")
     ] = False,
+    no_sounds: NoSounds = False,
     location: IndexAt = defaults.INDEX,
 ) -> None:
     """Embed the whole index with another model. Until then, queries use the old vectors."""
@@ -31,7 +32,12 @@ def reembed(
     from audiosearch.models.registry import ModelRequest
 
     with model_progress() as progress:
-        reembedding = Reembedding(location, ModelRequest(model, weights, progress), n_jobs=jobs)
+        reembedding = Reembedding(
+            location,
+            ModelRequest(model, weights, progress),
+            sounds=not no_sounds,
+            n_jobs=jobs,
+        )
     n_embedded = 0
     with reembedding:
         try:

@@ -66,6 +66,8 @@ class JobSpec:
         The network's LiteRT file.
     excerpt_seconds : float or None
         Embed only about this much of each file; None for all of it.
+    has_sounds : bool
+        Whether to find the sounds that are heard in the files.
     """
 
     version: str
@@ -73,6 +75,7 @@ class JobSpec:
     weights_digest: str
     content: Any
     excerpt_seconds: float | None
+    has_sounds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ class EmbeddingActor:
             n_jobs=1,
             known_hashes=KnownHashes(known_hashes),
             open_local=self._open_local,
+            has_sounds=job.has_sounds,
         )
         threading.Thread(target=self._embed, daemon=True).start()
         return PollResult([])

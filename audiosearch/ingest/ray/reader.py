@@ -29,14 +29,21 @@ class RayReader(Reader):
         The files, with the sizes and modification times of the URLs.
     n_workers : int
         Number of workers, if the cluster has that many free CPUs.
+    has_sounds : bool
+        Whether to find the sounds that are heard in the files.
     timeout_seconds : float
         The run ends after this time without any started worker.
     """
 
     def __init__(
-        self, input_files: InputFiles, *, n_workers: int, timeout_seconds: float = TIMEOUT_SECONDS
+        self,
+        input_files: InputFiles,
+        *,
+        n_workers: int,
+        has_sounds: bool = True,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        super().__init__(n_jobs=n_workers)
+        super().__init__(n_jobs=n_workers, has_sounds=has_sounds)
         self._input_files = input_files
         self._n_workers = n_workers
         self._timeout_seconds = timeout_seconds
@@ -58,6 +65,7 @@ class RayReader(Reader):
             model.weights_digest,
             ray.put(model.path.read_bytes()),
             excerpt_seconds,
+            self._has_sounds,
         )
         return RayResults(
             TaskQueue(paths),

@@ -253,7 +253,7 @@ def _write(folder: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors) ->
     ids = sorted(vectors.keys() & _last_of_path(rows).values())
     try:
         with catalog.transaction():
-            known = set(track_columns())
+            known = set(track_columns()) - {"tagger"}  # the sounds are lost
             for i in ids:
                 track = {name: value for name, value in rows.track(i).items() if name in known}
                 if _insert(catalog, "tracks", mended(track)):

@@ -86,6 +86,7 @@ class MilvusBackend:
             vector_indexes=MilvusVectorIndexes(catalog),
             prints=MilvusPrints(catalog),
             links=catalog if "real_path" in catalog.fields else None,
+            keeps_sounds="sounds" in catalog.fields,
         )
 
 

@@ -102,15 +102,17 @@ class MilvusCatalog(MilvusVectors):
         self._rewrite({track.id: lambda _: track})
         self.remove_failures_at([track.path])
 
-    def set_tags(self, track: Track, tags: Mapping[str, str | int | None]) -> None:
-        """Set the given fields of a track, unless its stored content hash has changed."""
-        changes: dict[str, Any] = dict(tags)
+    def set_fields(self, changes: Iterable[tuple[Track, Mapping[str, Any]]]) -> None:
+        """Set the given fields of each track, unless its stored content hash has changed."""
 
-        def with_tags(stored: Track) -> Track | None:
-            is_same = stored.content_hash == track.content_hash
-            return replace(stored, **changes) if is_same else None
+        def with_fields(track: Track, fields: Mapping[str, Any]) -> Callable[[Track], Track | None]:
+            def changed(stored: Track) -> Track | None:
+                is_same = stored.content_hash == track.content_hash
+                return replace(stored, **fields) if is_same else None
 
-        self._rewrite({track.id: with_tags})
+            return changed
+
+        self._rewrite({track.id: with_fields(track, fields) for track, fields in changes})
 
     def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
         """Give each track a new path and the given real path, a batch at a time."""
@@ -241,6 +243,10 @@ class MilvusCatalog(MilvusVectors):
         rows = self.query(condition, ["words"], limit=MAX_K)
         rows.sort(key=lambda row: (len(row["words"]), row["id"]))
         return [row["id"] for row in rows[offset : offset + limit]]
+
+    def count_without_sounds(self) -> int:
+        """Return the number of tracks in which no tagger has looked for sounds yet."""
+        return self.count(f"tagger == {literal('')}" if "tagger" in self.fields else "")
 
     def totals(self) -> tuple[int, float, int]:
         """Return the number of tracks, their total seconds, and the number of failures."""

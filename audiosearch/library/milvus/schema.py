@@ -13,6 +13,7 @@ import numpy as np
 
 from audiosearch.library.filters import artist_values, genre_values
 from audiosearch.library.track import Track, fold
+from audiosearch.models.sound import Sound
 from audiosearch.normal_form import normal_form
 
 if TYPE_CHECKING:
@@ -25,14 +26,18 @@ UNKNOWN = -(2**63)
 
 _MAX_BYTES = 65_535  # of one text: a limit of Milvus
 _MAX_VALUES = 64  # of a list
+_MAX_SOUNDS = 1_000  # of a track
 _PATHS = ("path", "real_path")
 _TEXTS = ("title", "artist", "album", "album_artist", "genre")  # None if missing
 _NUMBERS = ("year", "track_number")  # None if missing
 _KEYS = ("artist_key", "album_artist_key", "album_key")  # compared by filters
 _LISTS = ("artists", "genres")  # compared by filters
-TRACK_FIELDS = tuple(field.name for field in fields(Track))
+# Lists of the scores, mean scores and times of the sounds whose names are in the list `sounds`.
+_SOUND_NUMBERS = {"sound_scores": "score", "sound_means": "mean", "sound_times": "at"}
+#: Fields that hold the fields of `Track`.
+TRACK_FIELDS = (*(field.name for field in fields(Track)), *_SOUND_NUMBERS)
 #: Fields that collections of older versions lack.
-ADDED_FIELDS = {"audio_hash", "artists", "real_path"}
+ADDED_FIELDS = {"audio_hash", "artists", "real_path", "sounds", "tagger", *_SOUND_NUMBERS}
 #: Fields of the collection of tracks.
 FIELDS = frozenset({*TRACK_FIELDS, *_KEYS, *_LISTS, "embedding", "words"})
 
@@ -50,14 +55,15 @@ def track_schema(client: Any, dimension: int) -> Any:
     Filters compare ``album_key``, which is "=" followed by the folded tag, or empty if the tag is
     missing, and the folded values in ``artists`` and ``genres``. Collections of older versions have
     no ``artists``. There, filters compare ``artist_key`` and ``album_artist_key``. Searches for
-    words use ``words``.
+    words use ``words``. ``sounds`` holds the names of sounds, best first; those collections
+    lack it too.
     """
     from pymilvus import DataType
 
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.INT64, is_primary=True)
     schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
-    texts = (*_PATHS, "content_hash", "audio_hash", "format", "words", *_KEYS)
+    texts = (*_PATHS, "content_hash", "audio_hash", "tagger", "format", "words", *_KEYS)
     for name in texts:
         schema.add_field(name, DataType.VARCHAR, max_length=_MAX_BYTES)
     for name in ("size", "mtime_ns", "sample_rate_hz", "channels", *_NUMBERS):
@@ -65,13 +71,17 @@ def track_schema(client: Any, dimension: int) -> Any:
     schema.add_field("seconds", DataType.DOUBLE)
     for name in _TEXTS:
         schema.add_field(name, DataType.VARCHAR, max_length=_MAX_BYTES, nullable=True)
-    for name in _LISTS:
+    for name in (*_LISTS, "sounds"):
         schema.add_field(
             name,
             DataType.ARRAY,
             element_type=DataType.VARCHAR,
-            max_capacity=_MAX_VALUES,
+            max_capacity=_MAX_SOUNDS if name == "sounds" else _MAX_VALUES,
             max_length=_MAX_BYTES,
+        )
+    for name in _SOUND_NUMBERS:
+        schema.add_field(
+            name, DataType.ARRAY, element_type=DataType.DOUBLE, max_capacity=_MAX_SOUNDS
         )
     return schema
 
@@ -111,12 +121,17 @@ def row_of(track: Track, vector: Float32) -> dict[str, Any]:
     row["artists"] = _folded_list(chain(*map(artist_values, (track.artist, track.album_artist))))
     row["genres"] = _folded_list(genre_values(track.genre))
     row["words"] = f" {' '.join(words_of(track))} "
+    row["sounds"] = [sound.name for sound in track.sounds]
+    for name, attribute in _SOUND_NUMBERS.items():
+        row[name] = [getattr(sound, attribute) for sound in track.sounds]
     return row
 
 
 def track_of(row: dict[str, Any]) -> Track:
     """Return the track in a row of the collection."""
     values = {name: row[name] for name in TRACK_FIELDS if name in row}
+    numbers = [values.pop(name, ()) for name in _SOUND_NUMBERS]
+    values["sounds"] = tuple(map(Sound, values.get("sounds", ()), *numbers))
     values |= {name: decoded(values[name]) for name in _PATHS if name in values}
     for name in _NUMBERS:
         values[name] = None if values[name] == UNKNOWN else values[name]

@@ -16,6 +16,7 @@ from audiosearch.counting import counted
 from audiosearch.library.filters import Filters, sql_functions
 from audiosearch.library.sqlite import fts
 from audiosearch.library.sqlite.schema import schema_problems
+from audiosearch.library.sqlite.sound_table import put_sounds, sounds_of, with_sounds
 from audiosearch.library.sqlite.stored_types import PATHS, require_row, require_types
 from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, batches, from_blob
 from audiosearch.library.track import Failure, Track
@@ -23,9 +24,10 @@ from audiosearch.library.track import Failure, Track
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from audiosearch.models.sound import Sound
     from audiosearch.types import Float32, Int64
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(Track))
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Track) if field.name != "sounds")
 
 
 class Catalog(VectorTable):
@@ -61,6 +63,7 @@ class Catalog(VectorTable):
             values = ", ".join(f":{name}" for name in row)
             sql = f"INSERT INTO tracks ({columns}) VALUES ({values})"
             track_id = self.db.execute(sql, row).lastrowid
+        put_sounds(self, track_id, track.sounds)
         self.put_vector(track_id, vector)
         self.db.execute("DELETE FROM pending_vectors WHERE track_id = ?", [track_id])
         self.db.execute("DELETE FROM failures WHERE path = ?", [row["path"]])
@@ -76,14 +79,19 @@ class Catalog(VectorTable):
         """Replace all fields of the track with the same id, its path included."""
         row = _row(track)
         with self.transaction():
-            self._set(row, "id = :id")
+            if self._set(row, "id = :id"):
+                put_sounds(self, track.id, track.sounds)
             self.db.execute("DELETE FROM failures WHERE path = ?", [row["path"]])
 
-    def set_tags(self, track: Track, tags: Mapping[str, str | int | None]) -> None:
-        """Set the given fields of a track, unless its stored content hash has changed."""
-        condition = {"id": track.id, "content_hash": track.content_hash}
+    def set_fields(self, changes: Iterable[tuple[Track, Mapping[str, Any]]]) -> None:
+        """Set the given fields of each track, unless its stored content hash has changed."""
         with self.transaction():
-            self._set({**tags, **condition}, "id = :id AND content_hash = :content_hash")
+            for track, fields in changes:
+                row = {name: value for name, value in fields.items() if name != "sounds"}
+                row |= {"id": track.id, "content_hash": track.content_hash}
+                is_set = self._set(row, "id = :id AND content_hash = :content_hash")
+                if is_set and "sounds" in fields:
+                    put_sounds(self, track.id, fields["sounds"])
 
     def move(self, tracks: Iterable[tuple[Track, str]]) -> None:
         """Give each track a new path and the given real path, in one transaction."""
@@ -92,9 +100,10 @@ class Catalog(VectorTable):
                 row = {"path": os.fsencode(path), "real_path": os.fsencode(track.real_path)}
                 self._set({"id": track.id, **row}, "id = :id")
 
-    def _set(self, row: dict[str, Any], where: str) -> None:
+    def _set(self, row: dict[str, Any], where: str) -> bool:
+        """Set columns of a track, and return whether there is such a track."""
         columns = ", ".join(f"{name} = :{name}" for name in row if name != "id")
-        self.db.execute(f"UPDATE tracks SET {columns} WHERE {where}", row)
+        return self.db.execute(f"UPDATE tracks SET {columns} WHERE {where}", row).rowcount > 0
 
     def remove(self, tracks: Iterable[Track]) -> None:
         """Remove tracks and their vectors, except tracks that have another path by now."""
@@ -108,7 +117,8 @@ class Catalog(VectorTable):
         """Yield the tracks with the given ids, or all tracks, in ascending order of id."""
         if ids is None:
             with self.errors():
-                yield from map(_track, self.db.query("SELECT * FROM tracks ORDER BY id"))
+                rows = self.db.query("SELECT * FROM tracks ORDER BY id")
+                yield from map(_track, with_sounds(self, rows))
             return
         yield from self._tracks_with(["id"], sorted(ids))
 
@@ -119,7 +129,8 @@ class Catalog(VectorTable):
 
         That is several times faster than reading whole tracks.
         """
-        sql = f"SELECT {', '.join(names)} FROM tracks {{}} ORDER BY id"
+        columns = ["id" if name == "sounds" else name for name in names]
+        sql = f"SELECT {', '.join(columns)} FROM tracks {{}} ORDER BY id"
         rows: list[tuple[Any, ...]] = []
         with self.errors():
             if ids is None:
@@ -127,12 +138,26 @@ class Catalog(VectorTable):
             for batch in batches(sorted(ids or ())):
                 where = f"WHERE id IN ({', '.join('?' * len(batch))})"
                 rows += self.db.execute(sql.format(where), batch).fetchall()
-            for position, name in enumerate(names):
+            for position, name in enumerate(columns):
                 require_types(name, map(itemgetter(position), rows))
-        if "path" not in names:
-            return rows
-        n = names.index("path")
-        return [(*row[:n], os.fsdecode(row[n]), *row[n + 1 :]) for row in rows]
+        if "path" in names:
+            n = names.index("path")
+            rows = [(*row[:n], os.fsdecode(row[n]), *row[n + 1 :]) for row in rows]
+        if "sounds" in names:
+            n = names.index("sounds")
+            sounds = self._sounds_of([row[n] for row in rows])
+            rows = [(*row[:n], tuple(sounds.get(row[n], ())), *row[n + 1 :]) for row in rows]
+        return rows
+
+    def _sounds_of(self, ids: Sequence[int]) -> dict[int, list[Sound]]:
+        """Return the sounds of tracks by id, best first.
+
+        A database of an older version has none.
+        """
+        sounds: dict[int, list[Sound]] = {}
+        for batch in batches(ids) if self._has_column("tagger") else ():
+            sounds |= sounds_of(self, batch)
+        return sounds
 
     def track_at(self, path: str) -> Track | None:
         """Return the track with exactly this path; None if there is none."""
@@ -170,7 +195,7 @@ class Catalog(VectorTable):
     def _tracks(self, sql: str, values: Sequence[Any]) -> list[Track]:
         rows = self.rows(sql, values)
         with self.errors():
-            return list(map(_track, rows))
+            return list(map(_track, with_sounds(self, rows)))
 
     def hashes(self) -> set[str]:
         """Return the known hashes of all tracks, of their content and of their audio."""
@@ -248,6 +273,14 @@ class Catalog(VectorTable):
         """Return the number of tracks."""
         return int(self.rows("SELECT count(*) AS number FROM tracks")[0]["number"])
 
+    def count_without_sounds(self) -> int:
+        """Return the number of tracks in which no tagger has looked for sounds yet."""
+        if not self._has_column("tagger"):
+            return self.count()
+        return int(
+            self.rows("SELECT count(*) AS number FROM tracks WHERE tagger = ''")[0]["number"]
+        )
+
     def totals(self) -> tuple[int, float, int]:
         """Return the number of tracks, their total seconds, and the number of failures."""
         sql = (
@@ -274,7 +307,7 @@ class Catalog(VectorTable):
         )
         with self.snapshot():
             (row,) = self.rows(f"SELECT count(*) AS number FROM vectors WHERE {IS_COMPLETE}")
-            yield row["number"], map(_track_with_vector, self.db.query(sql))
+            yield row["number"], map(_track_with_vector, with_sounds(self, self.db.query(sql)))
 
     def missing_vectors(self) -> list[Track]:
         """Return the tracks that lost their vector, or have a vector of the wrong dimension.

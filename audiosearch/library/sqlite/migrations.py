@@ -173,3 +173,23 @@ def m011_mend_former_schemas(db: Database) -> None:
         m006_count_changes_of_tracks(db)
     if "content_hash" in db.table("prints").columns_dict:
         db.execute("ALTER TABLE prints RENAME COLUMN content_hash TO sound_hash")
+
+
+@migrations()
+def m012_create_sounds(db: Database) -> None:
+    """Create the sounds that are heard in tracks, and add the digest of what recognized them."""
+    if "tagger" not in db.table("tracks").columns_dict:
+        db.execute("ALTER TABLE tracks ADD COLUMN tagger TEXT NOT NULL DEFAULT ''")
+    db.execute(
+        """
+        CREATE TABLE IF NOT EXISTS sounds (
+            track_id INTEGER NOT NULL REFERENCES tracks(id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            score REAL NOT NULL,
+            mean REAL NOT NULL,
+            at REAL NOT NULL,
+            PRIMARY KEY (track_id, name)
+        ) WITHOUT ROWID
+        """
+    )
+    db.table("sounds").create_index(["name", "score", "mean"], if_not_exists=True)

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.track import Failure, Track
+from audiosearch.models.sound import Sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,8 +24,10 @@ _MAX_PATH_BYTES = 100_000  # Linux allows 4,096, but URLs have no limit
 _TYPES = {"str": str, "int": int, "float": float, "None": type(None)}
 _FIELDS = {
     field.name: frozenset(_TYPES[name] for name in str(field.type).split(" | "))
-    for field in chain(dataclasses.fields(Failure), dataclasses.fields(Track))
+    for field in chain(*map(dataclasses.fields, (Failure, Sound, Track)))
+    if field.name != "sounds"
 } | dict.fromkeys(PATHS, frozenset({bytes}))
+_SOUND = tuple(field.name for field in dataclasses.fields(Sound))
 # By the declared type of a column.
 _SQL_TYPES = {"INTEGER": "integer", "REAL": "real", "TEXT": "text", "BLOB": "blob"}
 
@@ -52,13 +55,25 @@ def require_row(row: Mapping[str, Any]) -> None:
     KeyError
         If there is no such column.
     """
-    _require_row_types(tuple(row), tuple(map(type, row.values())))
+    types = {name: type(value) for name, value in row.items() if name != "sounds"}
+    _require_row_types(tuple(types), tuple(types.values()))
     if not 0.0 <= row.get("seconds", 0.0) <= _MAX_SECONDS:
         message = f"a track has a duration of {row['seconds']} s"
         raise sqlite3.DatabaseError(message)
     if len(row.get("path", b"")) > _MAX_PATH_BYTES:
         message = f"a path has more than {_MAX_PATH_BYTES:,} bytes"
         raise sqlite3.DatabaseError(message)
+
+
+def require_sound(values: Iterable[Any]) -> None:
+    """Check the types of the values of a sound, in the order of its fields.
+
+    Raises
+    ------
+    sqlite3.DatabaseError
+        If one is wrong.
+    """
+    _require_row_types(_SOUND, tuple(map(type, values)))
 
 
 @lru_cache
