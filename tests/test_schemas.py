@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from audiosearch import Index
 from audiosearch.library.sqlite.migrations import migrations
-from audiosearch.library.sqlite.schema import missing_parts
+from audiosearch.library.sqlite.schema import schema_problems
 from audiosearch.models.registry import compact
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -124,7 +124,7 @@ def test_an_index_of_a_former_version_gets_the_schema_of_a_new_one(former):
     assert {name: sql for name, sql in mended.items() if "TRIGGER" in sql} == {
         name: sql for name, sql in expected.items() if "TRIGGER" in sql
     }
-    assert missing_parts(db) == []
+    assert schema_problems(db) == []
 
 
 @pytest.mark.parametrize("number", range(len(ALL)), ids=[migration.name for migration in ALL])

@@ -152,6 +152,21 @@ class Index:
                 "The index is empty.", hint="Add files with `audiosearch add FOLDER`."
             )
 
+    def require_vectors(self) -> None:
+        """Check that the index has tracks, and that one of them has a vector.
+
+        Raises
+        ------
+        LibraryError
+            If the index is empty, or all its vectors are lost.
+        """
+        self.require_tracks()
+        if self.storage.count() == len(self.storage.missing_vectors()):
+            raise LibraryError(
+                f"The index {self.location} is damaged: no track has a vector.",
+                hint="Run `audiosearch doctor`.",
+            )
+
     def require_sounds(self) -> None:
         """Check that tracks have sounds. If some have none yet, the log has a warning.
 

@@ -148,7 +148,7 @@ def make_exact(index: Index) -> OptimizeResult:
 def _optimizable(index: Index) -> VectorIndexes:
     """Return the FAISS indexes of an index; only a backend that uses FAISS has the capability."""
     index.require_capability(Capability.OPTIMIZE)
-    index.require_tracks()
+    index.require_vectors()
     return cast("VectorIndexes", index.vector_indexes)
 
 

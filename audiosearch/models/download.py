@@ -36,7 +36,7 @@ def download(
     """Download a file unless it exists.
 
     If two processes download the same file, the second one waits for the first. The file's
-    folder must hold no other files.
+    folder must hold no other files that begin with "tmp".
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def download(
         lock = path.with_name("lock")
         with FileLock(lock):
             if not path.exists():
-                _remove_all_but(lock)
+                _remove_remains(path.parent)
                 reason = _failure(url, path, sha512, f"Downloading {label}", progress)
                 if reason is not None:
                     message = f"Can't download {label} from {_without_password(url)}: {reason}."
@@ -115,11 +115,10 @@ def _without_password(url: str) -> str:
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
-def _remove_all_but(kept: Path) -> None:
-    """Remove all files beside a lock file: the remains of a killed download."""
-    for path in kept.parent.iterdir():
-        if path != kept:
-            path.unlink()
+def _remove_remains(folder: Path) -> None:
+    """Remove what a killed download has left: temporary files of pooch."""
+    for path in folder.glob("tmp*"):
+        path.unlink()
 
 
 def _reason(error: requests.RequestException) -> str:

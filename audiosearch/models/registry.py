@@ -234,7 +234,7 @@ def status() -> dict[str, str | None]:
         facts[f"{name}_fingerprint"] = weights_digest
         facts[f"{name}_{spec.weights_format.label}"] = str(file) if os.path.exists(file) else None
         if spec.pca is not None:
-            facts[f"{name}_pca"] = str(spec.pca.path) if spec.pca.path.exists() else None
+            facts[f"{name}_pca"] = str(spec.pca.path) if os.path.exists(spec.pca.path) else None
     return facts | {"cache": str(cache_dir())}
 
 
@@ -303,7 +303,7 @@ def _installed_digest(spec: ModelSpec, weights: Path) -> str | None:
 
 def _user_model(path: Path) -> Model:
     """Return the model in a user's own LiteRT file, and keep a copy for later queries."""
-    if path.suffix != ".tflite" or not path.is_file():
+    if path.suffix != ".tflite" or not os.path.isfile(path):
         raise WeightsError(f"There is no model {path}.", hint=f"--model takes {model_choices()}.")
     weights_digest, is_vggish, _ = copy_to_cache(path)
     return Model(PREFERRED if is_vggish else path.name, weights_digest, path)

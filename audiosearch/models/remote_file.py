@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
+
+from audiosearch.errors import ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from audiosearch.models.download import Progress
+
+_SHA512 = re.compile("[0-9a-f]{128}")
 
 
 class RemoteFile(NamedTuple):
@@ -55,9 +60,21 @@ class RemoteFile(NamedTuple):
 
     @property
     def sha512(self) -> str:
-        """Expected digest: 128 hexadecimal digits in lower case."""
-        named = os.environ.get(f"AUDIOSEARCH_{self.key}_SHA512") or self.published_sha512
-        return named.strip().lower()
+        """Expected digest: 128 hexadecimal digits in lower case.
+
+        Raises
+        ------
+        ModelError
+            If the variable holds something else.
+        """
+        variable = f"AUDIOSEARCH_{self.key}_SHA512"
+        digest = (os.environ.get(variable) or self.published_sha512).strip().lower()
+        if not _SHA512.fullmatch(digest):
+            raise ModelError(
+                f"The variable {variable} is not a SHA-512 digest.",
+                hint="Set it to the 128 hexadecimal digits that `sha512sum FILE` prints.",
+            )
+        return digest
 
     @property
     def path(self) -> Path:

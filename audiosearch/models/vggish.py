@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,8 @@ def earlier_digest(checkpoint: Path) -> str | None:
     """
     _, files = _checkpoint_files(checkpoint)
     weights_digest = recorded_digest(files_key(files))
-    return weights_digest if weights_digest and model_path(weights_digest).exists() else None
+    is_there = weights_digest and os.path.exists(model_path(weights_digest))
+    return weights_digest if is_there else None
 
 
 def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
@@ -113,11 +115,11 @@ def _checkpoint_files(checkpoint: Path) -> tuple[Path, list[Path]]:
         )
     if checkpoint.suffix == ".index":
         checkpoint = checkpoint.with_suffix("")
-    if checkpoint.is_file():
+    if os.path.isfile(checkpoint):
         return checkpoint, [checkpoint]
     index = checkpoint.parent / f"{checkpoint.name}.index"
-    files = sorted(checkpoint.parent.glob(f"{glob.escape(checkpoint.name)}.data-*"))
-    if checkpoint.name and index.is_file() and files:
+    files = sorted(map(Path, glob.glob(f"{glob.escape(str(checkpoint))}.data-*")))
+    if checkpoint.name and os.path.isfile(index) and files:
         return checkpoint, [index, *files]
     raise WeightsError(
         f"There is no checkpoint {checkpoint}.",
@@ -232,7 +234,7 @@ def convert(checkpoint: Path) -> str:
 
     arrays = read_checkpoint(checkpoint)
     weights_digest = arrays_digest(arrays.values())
-    if model_path(weights_digest).exists():
+    if os.path.exists(model_path(weights_digest)):
         return weights_digest
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
 
 from audiosearch.errors import WeightsError
@@ -83,7 +84,8 @@ class LiteRtFile:
             weights_digest = recorded_digest(files_key([path]))
         except OSError as exc:
             raise _unreadable(path, exc) from exc
-        return weights_digest if weights_digest and model_path(weights_digest).exists() else None
+        is_there = weights_digest and os.path.exists(model_path(weights_digest))
+        return weights_digest if is_there else None
 
 
 class VggishCheckpoint:
@@ -122,7 +124,6 @@ def copy_to_cache(path: Path) -> tuple[str, bool, int]:
     ModelError
         If the cache can't be written.
     """
-    import os
     import shutil
 
     from audiosearch.models.cache import cached_file, model_path

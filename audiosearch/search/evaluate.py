@@ -134,7 +134,7 @@ def evaluate(index: Index, by: Label) -> Evaluation:
     with index.storage.all_with_vectors() as (_, rows):
         all_rows = list(rows)
     if not all_rows:
-        index.require_tracks()
+        index.require_vectors()
     tracks = [track for track, _ in all_rows]
     vectors = np.stack([vector for _, vector in all_rows])
     kept = deduplicate(tracks, vectors, prints=KnownPrints(index))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from audiosearch.atomic import atomic_path
@@ -45,7 +46,7 @@ def kind_of(path: Path, requested: str | None = None) -> str:
             f"{path} is not a file name for a map.",
             hint=f"Name a file with the suffix .{requested or 'html, .png or .svg'}.",
         )
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"{path} is not a file.", hint="Name a file, such as map.html.")
     return kind
 

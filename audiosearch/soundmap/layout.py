@@ -116,7 +116,7 @@ def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
     MissingExtra
         If umap-learn or scikit-learn is not installed.
     """
-    index.require_tracks()
+    index.require_vectors()
     revision, stored = index.storage.revision(), index.coordinates()
     with index.storage.all_with_vectors() as (_, rows):
         tracks_and_vectors = list(rows)

@@ -1,65 +1,126 @@
-"""Export: a trained student and a fitted projection become one LiteRT file."""
+"""Export: YAMNet's layers and a fitted projection become compact.tflite, with 8-bit integers."""
 
 from __future__ import annotations
 
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
-from audiosearch.models.signatures import POOLED, VALUES
-from audiosearch.training.projection import N_VALUES, Projection, patch_values
+from audiosearch.models.signatures import POOLED, SOUNDS, SOUNDS_FROM_VALUES, VALUES
+from audiosearch.models.tagger import NAMES
+from audiosearch.training.network import N_VALUES, Network
+from audiosearch.training.yamnet import CLASSES, FEATURES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+
+    from audiosearch.training.projection import Projection
+    from audiosearch.types import Float32
+
+_CALIBRATION_BATCH = 64
+
+Computation = tuple["Callable[[Any], Any]", tuple[int | None, ...]]
 
 
-def litert_file(student: Any, projection: Projection) -> bytes:
-    """Return the bytes of the LiteRT file of a student and a projection.
-
-    Parameters
-    ----------
-    student : keras.Model
-    projection : Projection
-    """
-    return two_signatures(
-        lambda patches: patch_values(student, patches), projection.embeddings, n_values=N_VALUES
-    )
-
-
-def two_signatures(
-    values: Callable[[Any], Any], embeddings: Callable[[Any], Any], *, n_values: int
+def litert_file(
+    network: Network, projection: Projection, names: Sequence[str], patches: Float32
 ) -> bytes:
-    """Return the bytes of a LiteRT file with the two signatures that `Network` reads.
+    """Return the bytes of compact.tflite.
 
     Parameters
     ----------
-    values : callable
-        Turns a tensor of patches, float32, shape (n, 96, 64), into values, shape (n, n_values).
-    embeddings : callable
-        Turns averages of values, float32, shape (n, n_values), into embeddings, shape
-        (n, dimension).
-    n_values : int
+    network : Network
+    projection : Projection
+    names : sequence of str
+        Names of the classes.
+    patches : ndarray of float32, shape (n, 96, 64)
+        Patches of many sounds. The ranges of the integers are those of their values.
+    """
+    content = signatures_file(
+        {
+            VALUES: (network.values, (PATCH_FRAMES, N_BANDS)),
+            POOLED: (projection.embeddings, (N_VALUES,)),
+            SOUNDS: (network.sounds, (PATCH_FRAMES, N_BANDS)),
+            SOUNDS_FROM_VALUES: (network.sounds_from_values, (N_VALUES,)),
+        }
+    )
+    return _quantized(_with_metadata(content, NAMES, "\n".join(names).encode()), patches)
+
+
+def signatures_file(computations: Mapping[str, Computation]) -> bytes:
+    """Return the bytes of a LiteRT file with several signatures, in single precision.
+
+    Parameters
+    ----------
+    computations : mapping of str to (callable, tuple of int)
+        By the signature's name, a function of a tensor of float32, and the shape of the tensor
+        without its first axis, whose length is free.
     """
     import tensorflow as tf
 
-    model = tf.Module()
     signatures = {
-        VALUES: _constant(values, "patches", (None, PATCH_FRAMES, N_BANDS)),
-        POOLED: _constant(embeddings, "averages", (None, n_values)),
+        name: _constant(compute, (None, *shape)) for name, (compute, shape) in computations.items()
     }
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(model, folder, signatures=signatures)
+        tf.saved_model.save(tf.Module(), folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(signatures))
         content: bytes = converter.convert()
     return content
 
 
-def _constant(compute: Callable[[Any], Any], name: str, shape: tuple[int | None, ...]) -> Any:
+def _constant(compute: Callable[[Any], Any], shape: tuple[int | None, ...]) -> Any:
     """Return a function without variables: a LiteRT file with two signatures can't hold any."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    rows = [tf.TensorSpec(shape, tf.float32, name=name)]
+    rows = [tf.TensorSpec(shape, tf.float32, name="rows")]
     traced = tf.function(compute, input_signature=rows).get_concrete_function()
     constant = convert_variables_to_constants_v2(traced)
-    return tf.function(lambda values: constant(values)[0], input_signature=rows)
+    return tf.function(lambda rows: constant(rows)[0], input_signature=rows)
+
+
+def _with_metadata(content: bytes, name: str, text: bytes) -> bytes:
+    """Return a LiteRT file with one more entry in its metadata."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = np.frombuffer(text, dtype=np.uint8)
+    entry.name, entry.buffer = name, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or ()), entry]
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _quantized(content: bytes, patches: Float32) -> bytes:
+    """Return a LiteRT file whose convolutions compute in 8-bit integers.
+
+    So do the weights of the scores, but the scores are computed in single precision, as is all else.
+    """
+    from ai_edge_quantizer import quantizer, qtyping
+
+    operations = qtyping.TFLOperationName
+    quantization = quantizer.Quantizer(content)
+    for operation in (operations.CONV_2D, operations.DEPTHWISE_CONV_2D):
+        quantization.add_static_config(
+            ".*", operation, activation_num_bits=8, weight_num_bits=8
+        )
+    weights = qtyping.TensorQuantizationConfig(
+        num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+    )
+    scores = qtyping.OpQuantizationConfig(
+        weight_tensor_config=weights,
+        compute_precision=qtyping.ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+        min_weight_elements=FEATURES * CLASSES,
+    )
+    quantization.update_quantization_recipe(".*", operations.FULLY_CONNECTED, scores)
+    batches = np.array_split(patches, -(-len(patches) // _CALIBRATION_BATCH))
+    data = [{"rows": batch} for batch in batches]
+    ranges = quantization.calibrate({VALUES: data, SOUNDS: data})
+    return bytes(quantization.quantize(ranges).quantized_model)

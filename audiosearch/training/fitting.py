@@ -1,74 +1,91 @@
-"""Fitting the projection on the corpus: each clip once as it is and once with another timbre."""
+"""Fitting the projection on files of known classes, and sampling patches of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
-from audiosearch.models.log_mel import log_mel_patches
-from audiosearch.training.augment import change_timbre
-from audiosearch.training.corpus import pad_to_patch
-from audiosearch.training.projection import N_VALUES, Projection, fit, patch_values
+from audiosearch.errors import AudioError, UsageError
+from audiosearch.training.averages import file_averages, patches_of
+from audiosearch.training.free_audio import MIN_FILES, spaced, spaced_by_class
+from audiosearch.training.projection import Projection, fit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+    from pathlib import Path
 
-    from audiosearch.training.corpus import Corpus
+    from audiosearch.training.free_audio import LabeledFile
     from audiosearch.types import Float32, Float64, Int64
 
-
-def fit_on_corpus(student: Any, corpus: Corpus) -> Projection:
-    """Fit the projection on a corpus.
-
-    Each kind of sound has the same weight, and so does each class of a kind.
-
-    Parameters
-    ----------
-    student : keras.Model
-    corpus : Corpus
-    """
-    import tensorflow as tf
-
-    shape = tf.TensorSpec((None, PATCH_FRAMES, N_BANDS), tf.float32)
-    values_of = tf.function(lambda patches: patch_values(student, patches), input_signature=[shape])
-    random = np.random.default_rng(0)
-    values = np.empty((2 * len(corpus.clips), N_VALUES), dtype=np.float32)
-    for row, clip in enumerate(corpus.clips):
-        waveform = corpus.waveform(clip)
-        for copy, version in enumerate((waveform, change_timbre(waveform, random))):
-            values[2 * row + copy] = mean_values(values_of, version)
-    labels, weights = _classes(corpus)
-    return fit(values, np.repeat(labels, 2), np.repeat(weights, 2))
+#: Files whose first patch is used to find the ranges of the integers.
+N_PATCHES = 1_024
 
 
-def mean_values(values_of: Callable[[Float32], Any], waveform: Float32) -> Float32:
-    """Return the mean of a waveform's values over its patches.
+def fit_on_files(files: Sequence[LabeledFile], teacher: Path, cache: Path) -> Projection:
+    """Fit the projection.
+
+    Classes of fewer than 5 files aren't used; larger ones give up to 30 files, evenly spaced. Each
+    class of a package has the same weight, and so has each file of a class. A package's weight is
+    the square root of its number of classes.
 
     Parameters
     ----------
-    values_of : callable
-        Turns patches, float32, shape (n_patches, 96, 64), into a tensor of values, shape
-        (n_patches, 318).
-    waveform : ndarray of float32, shape (n_samples,)
-        Mono samples in [-1, 1] at 16 kHz.
+    files : sequence of LabeledFile
+    teacher : Path
+        ``yamnet.tflite``.
+    cache : Path
+        ``.npz`` file for the averages. They aren't computed again for the same files.
 
-    Returns
-    -------
-    ndarray of float32, shape (318,)
+    Raises
+    ------
+    UsageError
+        If no class has five files.
     """
-    values = values_of(log_mel_patches(pad_to_patch(waveform))).numpy()
-    return np.asarray(values.mean(axis=0, dtype=np.float64), dtype=np.float32)
+    sample = spaced_by_class(files)
+    if not sample:
+        raise UsageError(
+            f"No class has {MIN_FILES} audio files.", hint="Use a folder with one subfolder a class."
+        )
+    values = _averages(sample, teacher, cache)
+    is_readable = np.isfinite(values).all(axis=1)
+    kept = [file for file, is_kept in zip(sample, is_readable, strict=True) if is_kept]
+    labels = np.unique([file.label for file in kept], return_inverse=True)[1]
+    return fit(values[is_readable], labels, _weights(kept, labels))
 
 
-def _classes(corpus: Corpus) -> tuple[Int64, Float64]:
-    """Return each clip's class as a number, and its weight."""
-    _, labels, sizes = np.unique(
-        [clip.label for clip in corpus.clips], return_inverse=True, return_counts=True
-    )
-    weights = 1.0 / sizes[labels]
-    kinds = np.array([clip.kind.value for clip in corpus.clips])
-    for kind in np.unique(kinds):
-        weights[kinds == kind] /= weights[kinds == kind].sum()
-    return labels, weights
+def write_patches(files: Sequence[LabeledFile], path: Path) -> None:
+    """Write the first patch of each of 1,024 files: ``.npy``, float32, shape (n, 96, 64)."""
+    patches = []
+    for file in spaced(spaced_by_class(files), N_PATCHES):
+        try:
+            patches.append(next(patches_of(file.path))[0])
+        except (AudioError, StopIteration):
+            continue
+    np.save(path, np.stack(patches))
+
+
+def _averages(files: Sequence[LabeledFile], teacher: Path, cache: Path) -> Float32:
+    """Return the averages of files, with NaN for a file that can't be decoded."""
+    names = json.dumps([str(file.path) for file in files]).encode()
+    digest = hashlib.sha256(names + teacher.read_bytes()).hexdigest()
+    if cache.exists():
+        with np.load(cache) as stored:
+            if str(stored["digest"]) == digest:
+                return np.asarray(stored["values"])
+    rows = file_averages([file.path for file in files], teacher)
+    size = next((len(row) for row in rows if row is not None), 0)
+    missing = np.full(size, np.nan, dtype=np.float32)
+    values = np.stack([missing if row is None else row for row in rows])
+    np.savez(cache, values=values, digest=digest)
+    return values
+
+
+def _weights(files: Sequence[LabeledFile], labels: Int64) -> Float64:
+    packages = np.array([file.package for file in files])
+    weights = 1.0 / np.bincount(labels)[labels]
+    for package in np.unique(packages):
+        weights[packages == package] /= np.sqrt(len(np.unique(labels[packages == package])))
+    return weights

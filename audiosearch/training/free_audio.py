@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import zipfile
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -17,12 +18,12 @@ from urllib.parse import unquote
 from audiosearch.audio.decode import SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 
 class Kind(str, Enum):
-    """Kind of sound. The training examples are balanced by kind."""
+    """Kind of sound."""
 
     SPEECH = "speech"
     MUSIC = "music"
@@ -31,11 +32,13 @@ class Kind(str, Enum):
 
 
 class Split(str, Enum):
-    """Use of a package: to train, to choose a recipe, or to score."""
+    """Use of a package: to fit the projection, to choose a recipe, or one of the sets to score."""
 
     TRAIN = "train"
     VALIDATION = "validation"
-    TEST = "test"
+    TEST = "test"  # games, instruments and speech
+    REAL = "real-world"  # animals, weather, work and voices
+    CHARACTERS = "characters"  # voices and weapons of the characters of a game
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +73,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class LabeledFile:
-    """A file, its class and its kind."""
+    """A file, its class and its package (or another group of classes)."""
 
     path: Path
     label: str
-    kind: Kind
+    package: str
 
 
 _GPL = "GPL-2.0-or-later"
 _BY_SA = "CC-BY-SA-3.0"
 _DRUMS = "GPL-2.0, GPL-2.0-or-later, CC-BY-3.0, CC-BY-SA-3.0 and CC0-1.0"
 _HYPERROGUE = "CC-BY-SA-4.0, CC-BY-SA-3.0, CC0-1.0 and CC-BY-3.0"
+_NAEV = "GPL-3.0, CC-BY-3.0, CC-BY-SA-3.0 and public domain"
 _KART = "CC-BY-SA-3.0, CC-BY-3.0, CC0-1.0, CC-BY-SA-4.0, GPL-2.0-or-later and public domain"
 
 
@@ -89,9 +93,16 @@ _music = partial(Source, Kind.MUSIC)
 _instrument = partial(Source, Kind.INSTRUMENT)
 _effect = partial(Source, Kind.EFFECT)
 
-_TRAIN, _VALIDATION, _TEST = Split
+_TRAIN, _VALIDATION, _TEST, _REAL, _CHARACTERS = Split
 _NOT_SILENCE = r"/sounds/\w+/(?!silence/)"
 _CREATURES = "human|orc|wolf|skeleton|troll|ogre|gryphon|dwarf|zombie"
+_BATTLE = "actor/human/death|actor/singlesteps|attack/(?:fire|siege|weapon|impact)/[a-z]+"
+_NATURE = "actor/fauna/animal/[a-z]+|ambient/(?:weather|dayscape|water|building)"
+_WORK = "resource/(?:gathering|mining|lumbering|construction|foraging|farming)"
+_TRADES = "animals/[a-z]+|farm|woodcutting|smiths|saw|taverns|metal|hammering|stonecutting|mill"
+_STAMPS = "animals/(?:mammals|birds|insects)|hobbies/music|vehicles|household"
+_NEXUIZ = "player/[a-z-]+(?:/coms|/player)?|announcer/[a-z]+|ambient|desertfactory|ctf|tutorial"
+_LUGARU = "Bark|Claw|Clank|Fire|FootStep|Growl|Knife|Rabbit|Sword|Whoosh|Music|Land|Staff"
 _LMMS = "drums/(?:kick|bassdrum|snare|hihat|tom)|instruments|basses|stringsnpads|beats|bassloops"
 
 SOURCES = (
@@ -115,6 +126,22 @@ SOURCES = (
     _effect("hyperrogue-music", _TRAIN, r"/sounds/([a-z]+)", _HYPERROGUE),
     _effect("lincity-ng-data", _TRAIN, r"/sounds/([A-Za-z]+)\d", _GPL),
     _effect("supertuxkart-data", _TRAIN, r"/sfx/([a-z]+)", _KART),
+    _speech("unknown-horizons", _TRAIN, r"/audio/(voice)/", f"{_GPL} and CC-BY-SA-3.0"),
+    _music("unknown-horizons", _TRAIN, r"/audio/(music)/", f"{_GPL} and CC-BY-SA-3.0"),
+    _music("naev-data", _TRAIN, r"/snd/(music)/", _NAEV),
+    _instrument("sound-icons", _TRAIN, r"/sound-icons/([a-z]+)-", _GPL),
+    _effect("lugaru-data", _TRAIN, rf"/Sounds/\w*({_LUGARU})", f"{_GPL} and CC-BY-SA"),
+    _effect(
+        "minetest-data",
+        _TRAIN,
+        r"/sounds/(?:[a-z]+_)*(footstep|dig|dug|place|break|door|fire)",
+        "CC-BY-SA-3.0, CC-BY-SA-4.0, CC-BY-3.0 and MIT",
+    ),
+    _effect("nexuiz-data", _TRAIN, rf"/sound/((?:weapons|misc)/[a-z]+|{_NEXUIZ})", _GPL),
+    _effect("torcs-data", _TRAIN, r"/sound/.*(engine|crash|skid|gear)", f"{_GPL}, Free-Art"),
+    _effect(
+        "tuxpaint-stamps-default", _TRAIN, rf"/stamps/({_STAMPS})/(?!.*_desc)", "GPL-2.0"
+    ),
     _speech("hedgewars-data", _VALIDATION, r"/voices/([^/]+)/", "GFDL-1.3"),
     _music("freedroidrpg-data", _VALIDATION, r"/sound/(music)/", _GPL),
     _music("warmux-data", _VALIDATION, r"/(music)/", _GPL),
@@ -135,16 +162,18 @@ SOURCES = (
         rf"/(?:sounds|horn-signals)/({_CREATURES}|magic|horn|bow)\b",
         _GPL,
     ),
+    _effect("0ad-data", _REAL, rf"/audio/({_NATURE}|{_WORK}|{_BATTLE})", "CC-BY-SA-3.0"),
+    _speech("0ad-data", _REAL, r"/audio/(voice/[a-z]+)/", "CC-BY-SA-3.0"),
+    _effect("widelands-data", _REAL, rf"/(?:sound|world)/(?:\w+/)?({_TRADES})", _GPL),
+    _effect(
+        "megaglest-data",
+        _CHARACTERS,
+        r"/factions/([a-z]+/units/[a-z_]+)/sounds/",
+        "CC-BY-SA-3.0",
+    ),
 )
 
-#: Audio that `audiosearch.training.generate` makes, by the program or package that it uses.
-GENERATED = (
-    _instrument("fluid-soundfont-gm", _TRAIN, "", "MIT"),
-    _speech("espeak-ng", _TRAIN, "", "GPL-3.0-or-later, the program"),
-    _effect("synthesis", _TRAIN, "", "ours"),
-)
-
-#: Files of a class in a folder that is scored.
+#: Files of a class that are used.
 MIN_FILES, MAX_FILES = 5, 30
 
 
@@ -159,7 +188,7 @@ def fetch(folder: Path) -> None:
         If apt-get or dpkg-deb fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = sorted({source.package for source in SOURCES} | {GENERATED[0].package})
+    names = sorted({source.package for source in SOURCES})
     missing = [name for name in names if not (folder / name).exists()]
     if missing:
         subprocess.run(["apt-get", "download", *missing], cwd=folder, check=True)
@@ -168,9 +197,19 @@ def fetch(folder: Path) -> None:
         draft = folder / f"{package}.draft"
         shutil.rmtree(draft, ignore_errors=True)
         subprocess.run(["dpkg-deb", "-x", archive, draft], check=True)
+        _extract_archives(draft)
         (folder / f"{package}.version").write_text(unquote(version))
         draft.rename(folder / package)
         archive.unlink()
+
+
+def _extract_archives(folder: Path) -> None:
+    """Extract the audio files of every ZIP archive in a folder, into a folder beside it."""
+    for path in list(folder.rglob("*.zip")):
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.lower().endswith(tuple(SUFFIXES))]
+            archive.extractall(path.with_suffix(".extracted"), names)
+        path.unlink()
 
 
 def versions(folder: Path) -> dict[str, str]:
@@ -188,41 +227,37 @@ def labeled_files(folder: Path, split: Split) -> Iterator[LabeledFile]:
             if path.suffix.lower() in SUFFIXES and path.is_file():
                 label = source.class_of(path.relative_to(root).as_posix())
                 if label is not None:
-                    yield LabeledFile(path, label.replace("/", "-"), source.kind)
+                    yield LabeledFile(path, label.replace("/", "-"), source.package)
 
 
 def files_by_folder(folder: Path) -> Iterator[LabeledFile]:
-    """Yield the audio files of a folder with one subfolder per class.
-
-    The kind of a class is set by the start of its name, as `audiosearch.training.generate` names
-    classes. Any other class holds effects.
-    """
+    """Yield the audio files of a folder with one subfolder per class."""
     for path in sorted(folder.glob("*/*")):
         if path.suffix.lower() in SUFFIXES:
-            label = path.parent.name
-            yield LabeledFile(
-                path, label, _KINDS_BY_PREFIX.get(label.partition("-")[0], Kind.EFFECT)
-            )
+            yield LabeledFile(path, path.parent.name, folder.name)
 
 
-_KINDS_BY_PREFIX = {"voice": Kind.SPEECH, "gm": Kind.INSTRUMENT, "drum": Kind.INSTRUMENT}
+def spaced_by_class(files: Iterable[LabeledFile]) -> list[LabeledFile]:
+    """Return up to 30 files of each class, evenly spaced, without classes of fewer than 5 files."""
+    classes: dict[str, list[LabeledFile]] = {}
+    for file in files:
+        classes.setdefault(file.label, []).append(file)
+    groups = (group for group in classes.values() if len(group) >= MIN_FILES)
+    return [file for group in groups for file in spaced(group, MAX_FILES)]
+
+
+def spaced(files: Sequence[LabeledFile], n_files: int) -> list[LabeledFile]:
+    """Return a number of files, evenly spaced; all of them if there are fewer."""
+    step = max(1.0, len(files) / n_files)
+    return [files[int(i * step)] for i in range(min(len(files), n_files))]
 
 
 def copy_by_class(folder: Path, split: Split, target: Path) -> None:
     """Copy a split's files into one folder per class, for ``audiosearch evaluate --by folder``.
 
-    Classes of fewer than 5 files are left out. Larger classes give up to 30 files, evenly spaced.
-    The target is emptied first.
+    The files are those of `spaced_by_class`. The target is emptied first.
     """
     shutil.rmtree(target, ignore_errors=True)
-    classes: dict[str, list[Path]] = {}
-    for file in labeled_files(folder, split):
-        classes.setdefault(file.label, []).append(file.path)
-    for label, paths in classes.items():
-        if len(paths) < MIN_FILES:
-            continue
-        step = max(1.0, len(paths) / MAX_FILES)
-        selected = [paths[int(i * step)] for i in range(min(len(paths), MAX_FILES))]
-        (target / label).mkdir(parents=True, exist_ok=True)
-        for number, path in enumerate(selected):
-            shutil.copyfile(path, target / label / f"{number:03d}-{path.name}")
+    for number, file in enumerate(spaced_by_class(labeled_files(folder, split))):
+        (target / file.label).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file.path, target / file.label / f"{number:05d}-{file.path.name}")

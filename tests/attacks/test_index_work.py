@@ -174,7 +174,7 @@ def test_a_gap_longer_than_the_playlist_takes_no_longer_than_a_query_of_all_trac
             seconds.append(time.perf_counter() - started)
         assert response.status_code == 200
     print(f"{n_seeds} seeds: {1e3 * seconds[0]:.0f} ms, then {1e3 * min(seconds):.0f} ms")
-    assert min(seconds) < 0.5  # 44 and 64 s when each track was tried again and again
+    assert min(seconds) < 5  # 44 and 64 s when each track was tried again and again
 
 
 # Time limits

@@ -21,10 +21,11 @@ from audiosearch.library.faiss import index_file
 from audiosearch.library.faiss.index_config import FLAT, held_ids
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.connection import require_regular_files
-from audiosearch.library.sqlite.database import FILE_NAME
+from audiosearch.library.sqlite.database import FILE_NAME, MAX_NUMBER
 from audiosearch.library.sqlite.migrations import migrations, unknown_migrations
 from audiosearch.library.sqlite.page_recovery import Pages
 from audiosearch.library.sqlite.schema import track_columns
+from audiosearch.library.sqlite.stored_types import mended
 from audiosearch.library.sqlite.vector_table import from_blob, to_blob
 from audiosearch.library.sqlite.write_ahead_log import has_log, is_foreign, log_path
 from audiosearch.library.track import UNIT_TOLERANCE, EmbeddingSpec
@@ -78,7 +79,7 @@ class _Rows:
             self.settings[values[0]] = values[1]
         elif types == [bytes, str, int, int]:
             self.failures[values[0]] = dict(zip(_FAILURE, values, strict=True))
-        elif types == [type(None), int, bytes] and _is_unit(values[2]):
+        elif types == [type(None), int, bytes] and values[1] < MAX_NUMBER and _is_unit(values[2]):
             self.vectors.setdefault(len(values[2]), {})[rowid] = (values[1], values[2])
         elif len(values) > len(_TRACK_TYPES) and all(map(isinstance, values, _TRACK_TYPES)):
             self.tracks[rowid] = [rowid, *values[1:]]
@@ -255,12 +256,12 @@ def _write(folder: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors) ->
             known = set(track_columns()) - {"tagger"}  # the sounds are lost
             for i in ids:
                 track = {name: value for name, value in rows.track(i).items() if name in known}
-                if _insert(catalog, "tracks", track):
+                if _insert(catalog, "tracks", mended(track)):
                     revision, embedding = vectors[i]
                     vector = {"track_id": i, "revision": revision, "embedding": embedding}
                     _insert(catalog, "vectors", vector)
             for failure in rows.failures.values():
-                _insert(catalog, "failures", failure)
+                _insert(catalog, "failures", mended(failure))
             catalog.db.execute("UPDATE revision SET number = ?", [_last_revision(vectors) + 1])
         return catalog.count()
     finally:

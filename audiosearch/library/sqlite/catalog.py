@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import sqlite3
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +15,9 @@ import numpy as np
 from audiosearch.counting import counted
 from audiosearch.library.filters import Filters, sql_functions
 from audiosearch.library.sqlite import fts
-from audiosearch.library.sqlite.schema import missing_parts
+from audiosearch.library.sqlite.schema import schema_problems
 from audiosearch.library.sqlite.sound_table import put_sounds, sounds_of, with_sounds
+from audiosearch.library.sqlite.stored_types import PATHS, require_row, require_types
 from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, batches, from_blob
 from audiosearch.library.track import Failure, Track
 
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Track) if field.name != "sounds")
-_PATHS = {"path", "real_path"}  # stored as bytes, because not all are valid Unicode
 
 
 class Catalog(VectorTable):
@@ -136,6 +138,8 @@ class Catalog(VectorTable):
             for batch in batches(sorted(ids or ())):
                 where = f"WHERE id IN ({', '.join('?' * len(batch))})"
                 rows += self.db.execute(sql.format(where), batch).fetchall()
+            for position, name in enumerate(columns):
+                require_types(name, map(itemgetter(position), rows))
         if "path" in names:
             n = names.index("path")
             rows = [(*row[:n], os.fsdecode(row[n]), *row[n + 1 :]) for row in rows]
@@ -182,21 +186,27 @@ class Catalog(VectorTable):
 
     def tracks_where(self, where: str, values: Sequence[Any] = ()) -> Iterator[Track]:
         """Return the tracks that meet an SQL condition, in ascending order of id."""
-        sql = f"SELECT * FROM tracks WHERE {where} ORDER BY id"
-        return map(_track, with_sounds(self, self.rows(sql, values)))
+        return iter(self._tracks(f"SELECT * FROM tracks WHERE {where} ORDER BY id", values))
 
     def list_tracks(self, limit: int, offset: int) -> list[Track]:
         """Return one page of all tracks, in ascending order of id."""
-        sql = "SELECT * FROM tracks ORDER BY id LIMIT ? OFFSET ?"
-        return list(map(_track, with_sounds(self, self.rows(sql, [limit, offset]))))
+        return self._tracks("SELECT * FROM tracks ORDER BY id LIMIT ? OFFSET ?", [limit, offset])
+
+    def _tracks(self, sql: str, values: Sequence[Any]) -> list[Track]:
+        rows = self.rows(sql, values)
+        with self.errors():
+            return list(map(_track, with_sounds(self, rows)))
 
     def hashes(self) -> set[str]:
         """Return the known hashes of all tracks, of their content and of their audio."""
-        return {
+        hashes = {
             row["hash"]
             for column in self._hash_columns()
             for row in self.rows(f"SELECT {column} AS hash FROM tracks WHERE {column} <> ''")
         }
+        with self.errors():
+            require_types("content_hash", hashes)
+        return hashes
 
     def _hash_columns(self) -> list[str]:
         """Return the columns with hashes. A database of an older version lacks one of them."""
@@ -209,7 +219,10 @@ class Catalog(VectorTable):
     def artists(self) -> set[str]:
         """Return the different artist and album artist tags."""
         sql = "SELECT artist FROM tracks UNION SELECT album_artist FROM tracks"
-        return {row["artist"] for row in self.rows(sql)} - {None}
+        artists = {row["artist"] for row in self.rows(sql)}
+        with self.errors():
+            require_types("artist", artists)
+        return artists - {None}
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Return size (bytes) and modification time (ns) by path, for the paths that are stored."""
@@ -234,7 +247,10 @@ class Catalog(VectorTable):
             sql = (
                 f"SELECT path, real_path FROM tracks WHERE path IN ({marks}) AND path <> real_path"
             )
-            for row in self.rows(sql, [os.fsencode(path) for path in batch]):
+            rows = self.rows(sql, [os.fsencode(path) for path in batch])
+            with self.errors():
+                require_types("real_path", (row["real_path"] for row in rows))
+            for row in rows:
                 result[os.fsdecode(row["path"])] = os.fsdecode(row["real_path"])
         return result
 
@@ -276,6 +292,9 @@ class Catalog(VectorTable):
             "(SELECT count(*) FROM failures) AS failures FROM tracks"
         )
         (row,) = self.rows(sql)
+        with self.errors():
+            if not math.isfinite(row["seconds"]):
+                raise sqlite3.DatabaseError("a track has an infinite duration")
         return row["tracks"], row["seconds"], row["failures"]
 
     # Tracks with their vectors
@@ -307,7 +326,10 @@ class Catalog(VectorTable):
         rows = self.rows("PRAGMA integrity_check(10)")
         problems = [row["integrity_check"] for row in rows if row["integrity_check"] != "ok"]
         with self.errors():
-            problems += missing_parts(self.db)
+            problems += schema_problems(self.db)
+        if not problems:
+            self.revision()  # raise an error if they are damaged
+            self.track_changes()
         n_orphans = len(self.rows("PRAGMA foreign_key_check"))
         return problems + ([f"{counted(n_orphans, 'row')} without a track"] if n_orphans else [])
 
@@ -323,26 +345,29 @@ class Catalog(VectorTable):
     def failures(self) -> list[Failure]:
         """Return all failures, ordered by path."""
         rows = self.rows("SELECT path, reason, size, mtime_ns FROM failures ORDER BY path")
+        with self.errors():
+            for row in rows:
+                require_row(row)
         return [Failure(**row | {"path": os.fsdecode(row["path"])}) for row in rows]
 
     def remove_failures(self, failures: Iterable[Failure]) -> None:
         """Remove failures."""
         with self.transaction():
-            for failure in failures:
-                path = os.fsencode(failure.path)
-                self.db.table("failures").delete_where("path = ?", [path])
+            paths = [[os.fsencode(failure.path)] for failure in failures]
+            self.db.conn.executemany("DELETE FROM failures WHERE path = ?", paths)
 
 
 def _row(track: Track) -> dict[str, Any]:
     """Return a track as a row of the table."""
-    paths = {name: os.fsencode(getattr(track, name)) for name in _PATHS}
+    paths = {name: os.fsencode(getattr(track, name)) for name in PATHS}
     return {name: getattr(track, name) for name in _COLUMNS} | paths
 
 
 def _track(row: dict[str, Any]) -> Track:
     """Return the track in a row. A database of an older version lacks some columns."""
     try:
-        for name in row.keys() & _PATHS:
+        require_row(row)
+        for name in row.keys() & PATHS:
             row[name] = os.fsdecode(row[name])
         return Track(**row)
     except (TypeError, KeyError) as exc:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from audiosearch.library.sqlite.database import Database
 
 _LAYOUT = "layout"  # setting: name of the layout that the coordinates belong to
+# SQL condition that coordinates are numbers on or near a map.
+_IS_VALID = " AND ".join(f"typeof({name}) = 'real' AND abs({name}) < 1e3" for name in ("x", "y"))
 
 
 class CoordinateTable:
@@ -32,7 +34,7 @@ class CoordinateTable:
             layout = self._database.settings().get(_LAYOUT, "")
             rows = self._database.rows(
                 "SELECT track_id, x, y FROM positions JOIN vectors USING (track_id) "
-                "WHERE positions.revision = vectors.revision ORDER BY track_id"
+                f"WHERE positions.revision = vectors.revision AND {_IS_VALID} ORDER BY track_id"
             )
         ids = np.array([row["track_id"] for row in rows], dtype=np.int64)
         places = np.array([(row["x"], row["y"]) for row in rows]).reshape(-1, 2)

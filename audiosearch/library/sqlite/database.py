@@ -32,6 +32,8 @@ SELECT found.name FROM sqlite_master AS found, pragma_table_xinfo(found.name) AS
 WHERE found.type = 'table' AND found.sql NOT LIKE 'CREATE VIRTUAL%' AND part.hidden IN (2, 3)
 LIMIT 1
 """
+#: Largest revision. Adding to it can't exceed what SQLite stores.
+MAX_NUMBER = 2**62
 _MAX_FIRST_COUNT = 2**30  # of the transactions; SQLite keeps the count in 32 bits
 
 
@@ -93,7 +95,7 @@ class Database:
         self._schema_version: int | None = None  # of the schema with all migrations
         if settings is None and not exists(directory):
             reason = ""
-            if directory.is_symlink() and not directory.exists():
+            if os.path.islink(directory) and not os.path.exists(directory):
                 reason = f": {why_missing(os.fspath(directory))}"
             raise IndexNotFound(
                 f"There is no index {directory.absolute()}{reason}.",
@@ -158,7 +160,7 @@ class Database:
             yield
         except (sqlite3.OperationalError, OSError) as exc:
             time_limit.check()  # it interrupts SQLite: see `connect`
-            if str(exc).startswith("no such"):
+            if str(exc).startswith(("no such", "user-defined function")):  # one got a wrong type
                 raise self._damaged(exc) from exc
             if _closed_path(self.path):
                 raise _no_permission(self.path) from exc
@@ -242,11 +244,19 @@ class Database:
 
     def revision(self) -> int:
         """Return a number that grows with every change of a vector."""
-        return int(self.rows("SELECT number FROM revision")[0]["number"])
+        return self._number("revision")
 
     def track_changes(self) -> int:
         """Return a random number that changes with every change of a track."""
-        return int(self.rows("SELECT number FROM track_changes")[0]["number"])
+        return self._number("track_changes")
+
+    def _number(self, table: str) -> int:
+        is_valid = "typeof(number) = 'integer' AND number BETWEEN 0 AND ?"
+        sql = f"SELECT number FROM {table} WHERE {is_valid}"
+        rows = self.rows(sql, [MAX_NUMBER])
+        if not rows:
+            raise self._damaged(sqlite3.DatabaseError(f"{table} has no valid number"))
+        return int(rows[0]["number"])
 
     def file_bytes(self) -> int:
         """Return the size of the database with its write-ahead log, in bytes."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from audiosearch import time_limit
 from audiosearch.errors import LibraryError, TookTooLong
 from audiosearch.library.sqlite.connection import INSTRUCTIONS_PER_CHECK
+from audiosearch.library.sqlite.stored_types import require_types
 from audiosearch.library.track import fold
 
 if TYPE_CHECKING:
@@ -122,6 +123,9 @@ def _fill(texts: sqlite3.Connection, database: Database) -> None:
 def _rows(database: Database) -> Iterator[tuple[int | str, ...]]:
     sql = f"SELECT id, {', '.join(_COLUMNS)} FROM tracks ORDER BY id"
     with database.errors():
-        for track_id, *texts, path in database.db.execute(sql):
+        for row in database.db.execute(sql):
+            track_id, *texts, path = row
+            for name, value in zip(_COLUMNS, row[1:], strict=True):
+                require_types(name, [value])
             readable_path = os.fsdecode(path).encode(errors="replace").decode()
             yield track_id, *map(fold, texts), fold(readable_path)

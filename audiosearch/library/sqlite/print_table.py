@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 
     from audiosearch.library.sqlite.database import Database
     from audiosearch.types import UInt16
+_MAX_BYTES = 10_000_000  # of the words of a file; those of a week have as many
+# SQL condition that a print is valid. Others count as missing, and are made again.
+_IS_VALID = " AND ".join(
+    [
+        "typeof(seconds) = 'real' AND seconds BETWEEN 0 AND 1e9",
+        *(
+            f"typeof({name}) = 'blob' AND length({name}) % 2 = 0 AND length({name}) < {_MAX_BYTES}"
+            for name in ("words", "fine_words")
+        ),
+    ]
+)
 
 
 class PrintTable:
@@ -34,7 +45,7 @@ class PrintTable:
             return result
         for batch in batches(sound_hashes):
             marks = ", ".join("?" * len(batch))
-            sql = f"SELECT * FROM prints WHERE sound_hash IN ({marks})"
+            sql = f"SELECT * FROM prints WHERE sound_hash IN ({marks}) AND {_IS_VALID}"
             for row in self._database.rows(sql, batch):
                 words, fine_words = _from_blob(row["words"]), _from_blob(row["fine_words"])
                 result[row["sound_hash"]] = SpectralPrint(row["seconds"], words, fine_words)

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from audiosearch.library.sqlite.migrations import migrations
+from audiosearch.library.sqlite.stored_types import wrong_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def missing_parts(db: Database) -> list[str]:
-    """Return a phrase for each table, column, index and trigger that a database lacks.
+def schema_problems(db: Database) -> list[str]:
+    """Return a phrase for each part that a database lacks, and each table with wrong types.
+
+    The parts are tables, columns, indexes and triggers.
 
     Migrations that are still to be applied count as applied: the first change of the index does.
     """
@@ -35,7 +38,7 @@ def missing_parts(db: Database) -> list[str]:
             for column in expected.table(name).columns_dict
             if column not in current.table(name).columns_dict
         ]
-    return [f"the {part} is missing" for part in parts]
+        return [*(f"the {part} is missing" for part in parts), *wrong_types(db, expected)]
 
 
 def track_columns(statement: str | None = None) -> list[str]:

@@ -21,10 +21,11 @@ T = TypeVar("T")
 _MAX_VARIABLES = 500  # values in one SQL statement; SQLite limits their number
 _BLOCK_NUMBERS = 65_536 * 128  # numbers in a block of vectors: 32 MiB of memory
 
+# SQL condition that a stored vector has a number of dimensions.
+_HAS_DIMENSION = "typeof(embedding) = 'blob' AND length(embedding) = 4 * {}"
 #: SQL condition that a stored vector has the index's dimension. Without a setting, it is 128.
-IS_COMPLETE = (
-    "length(embedding) = 4 * coalesce("
-    "(SELECT CAST(value AS INTEGER) FROM settings WHERE key = 'dimension'), "
+IS_COMPLETE = _HAS_DIMENSION.format(
+    "coalesce((SELECT CAST(value AS INTEGER) FROM settings WHERE key = 'dimension'), "
     f"{defaults.DIMENSION})"
 )
 
@@ -98,7 +99,7 @@ class VectorTable(Database):
             marks = ", ".join("?" * len(batch))
             sql = f"SELECT track_id, embedding FROM vectors WHERE track_id IN ({marks})"
             with self.errors():
-                rows = self.db.execute(f"{sql} AND length(embedding) = {4 * dimension}", batch)
+                rows = self.db.execute(f"{sql} AND {_HAS_DIMENSION.format(dimension)}", batch)
                 embeddings.update(rows)
         if len(embeddings) < len(set(ids.tolist())):
             raise removed_track_error()
@@ -115,7 +116,7 @@ class VectorTable(Database):
         dimension = self.dimension
         sql = (
             "SELECT track_id, embedding FROM vectors "
-            f"WHERE revision > ? AND length(embedding) = {4 * dimension} ORDER BY track_id"
+            f"WHERE revision > ? AND {_HAS_DIMENSION.format(dimension)} ORDER BY track_id"
         )
         with self.errors():
             cursor = self.db.execute(sql, [since])
