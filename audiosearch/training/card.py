@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audiosearch.training import student
-from audiosearch.training.free_audio import GENERATED, SOURCES, Source, Split
-from audiosearch.training.projection import DIMENSION, N_COEFFICIENTS, N_VALUES
+from audiosearch.training.free_audio import SOURCES, Source, Split
+from audiosearch.training.network import N_COEFFICIENTS, N_VALUES
+from audiosearch.training.projection import DIMENSION
+from audiosearch.training.yamnet import CLASSES, FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,47 +18,49 @@ if TYPE_CHECKING:
 _TEXT = """\
 # compact
 
-The embedding model that ships with audiosearch. It turns a file's log-mel patches of 0.96 s (96
-frames x 64 bands, the same input as VGGish) into one embedding of {dimension} numbers. It is not
-VGGish, and it was not trained on AudioSet.
+The model that ships with audiosearch. It turns a file's log-mel patches of 0.96 s (96 frames x 64
+bands, the same input as VGGish) into one embedding of {dimension} numbers, and it scores the {n_classes}
+classes of sounds of AudioSet in each patch. It is not VGGish. It is derived from YAMNet.
 
 ## Architecture
 
-- Signature `serving_default`: (n, 96, 64) to (n, {n_values}). A network of depthwise-separable
-  convolutions (the student: {n_parameters:,} parameters, single precision) computes
-  {n_semantic} semantic values and {n_class} class values. It also computes the means of
-  {n_coefficients} cepstral coefficients, of their squares, and of their differences' squares.
-- Signature `pooled`: averages of those values over a file to the file's embedding. Thanks to
-  the squares, means and deviations over the file are exact. There are three blocks (semantic
-  values, class values, timbre), each scaled to length 1. They are projected to the
-  directions in which the training classes differ most from each other, relative to differences
-  within a class.
+- Signature `serving_default`: (n, 96, 64) to (n, {n_values}). The convolutions of YAMNet, a MobileNet of
+  27 layers with 3.2 million weights, compute {n_features:,} values; the means of {n_coefficients} cepstral coefficients, of their
+  squares, and of their differences' squares follow. YAMNet's input is ln(mel + 0.001) instead of
+  ln(mel + 0.01), so each patch is converted first. The convolutions compute in 8-bit integers.
+- Signature `pooled`: averages of those values over a file to the file's embedding, of length 1. Thanks
+  to the squares, means and deviations over the file are exact. There are two blocks: the square
+  roots of YAMNet's values (what a sound is), and the statistics of the cepstra (how it is colored).
+  Their principal components are partly whitened, and each block has a fixed length. Then
+  directions in which files of the same class differ get less weight, and the {dimension} directions in
+  which files differ most are kept.
+- Signature `sounds`: (n, 96, 64) to (n, {n_classes}), YAMNet's scores from 0 to 1. The metadata
+  `sound_names` has the names. `sounds_from_values` computes the same from the values of
+  `serving_default`.
 
-## Training
+## Origin
 
-The teacher is YAMNet (Apache-2.0; int8, 1,024 values), which was trained on the sounds of AudioSet.
-The student's semantic values learn the first {n_semantic} principal components of the teacher's
-embeddings: their distance, their angle, and the similarities within a batch. The student's class
-values learn to name a clip's class. Training took {n_steps:,} steps of {batch_size} examples. An
-example is one patch; speech, music, instruments and effects have about equal shares. Patches are
-randomly detuned, mixed and filtered, with noise and reverberation; half of them have a peak between
--36 and 0 dB.
+The weights of the convolutions and of the scores are those of YAMNet (Plakal and Ellis, Google,
+Apache-2.0), which was trained on the sounds of AudioSet: its 8-bit file, read as numbers and
+quantized again for other ranges. They were not trained further. The projection was fitted on the
+audio below, with the classes of each package.
 
-`python -m audiosearch.training --help`, in a checkout, shows how to train it again from this audio
-and the teacher.
+`python -m audiosearch.training --help`, in a checkout, shows how to make the file again from this
+audio and YAMNet.
 
 | package, version | used to | kind | license of the audio |
 |---|---|---|---|
 {sources}
 
-The audio comes from Debian 12 or was made by programs of Debian 12. None of it is in the package.
+The packages are those of Debian 12. None of the audio is in the package.
 
 ## Scores
 
 Each file of a class is a query among all other files. P@1 is the share of queries with a nearest
 neighbor of the same class, and mAP is the mean average precision; both are averaged over classes.
-Each package was used for one purpose: to learn, to choose a recipe, or to score. So the files of
-**test** had no influence on the model.
+Each package was used for one purpose: to fit, to choose a recipe, or to score. So only the files of
+**validation** had an influence on the model. The row `second` is the second version of compact,
+which learned from YAMNet's embeddings; YAMNet's own row is the mean of its embeddings.
 `python -m audiosearch.training score WORK/test --teacher yamnet.tflite --beside FILE` computes
 a table again. `audiosearch add WORK/test --model compact` and `audiosearch evaluate --by folder`
 compute the row of compact.
@@ -66,24 +69,18 @@ compute the row of compact.
 
 ## Limits
 
-The training audio has more synthesized speech and spoken numbers than conversations, more game
-music than records, and more single notes than bands. The model was never compared with the
-published weights of VGGish. It is not a classifier: it has no names for sounds. Voices in the same
-language and on the same microphone are similar, no matter who speaks.
+YAMNet was trained on videos, at 16 kHz: it knows kinds of sounds, not melodies, words or speakers.
+Voices in the same language and on the same microphone are similar, no matter who speaks. Scores are
+not probabilities: sounds that AudioSet has few examples of get low scores. The model was never
+compared with the published weights of VGGish.
 """
 
 
-def model_card(
-    n_parameters: int, recipe: student.Recipe, versions: dict[str, str], tables: Sequence[str]
-) -> str:
+def model_card(versions: dict[str, str], tables: Sequence[str]) -> str:
     """Return the model card in Markdown.
 
     Parameters
     ----------
-    n_parameters : int
-        Parameters of the student.
-    recipe : Recipe
-        Settings of the student's training.
     versions : dict of str to str
         Versions of the packages, by name.
     tables : sequence of str
@@ -91,24 +88,22 @@ def model_card(
     """
     return _TEXT.format(
         dimension=DIMENSION,
+        n_classes=CLASSES,
+        n_features=FEATURES,
         n_values=N_VALUES,
-        n_parameters=n_parameters,
-        n_semantic=student.SEMANTIC_SIZE,
-        n_class=student.CLASS_SIZE,
         n_coefficients=N_COEFFICIENTS,
-        n_steps=recipe.n_steps,
-        batch_size=recipe.batch_size,
-        sources="\n".join(_source_row(source, versions) for source in (*SOURCES, *GENERATED)),
+        sources="\n".join(_source_row(source, versions) for source in SOURCES),
         tables="\n\n".join(tables),
     )
 
 
-_USES = {Split.TRAIN: "learn", Split.VALIDATION: "choose", Split.TEST: "score"}
+_USES = {Split.TRAIN: "fit", Split.VALIDATION: "choose"}
 
 
 def _source_row(source: Source, versions: dict[str, str]) -> str:
     name = f"{source.package} {versions.get(source.package, '')}".strip()
-    return f"| {name} | {_USES[source.split]} | {source.kind.value} | {source.license} |"
+    use = _USES.get(source.split, "score")
+    return f"| {name} | {use} | {source.kind.value} | {source.license} |"
 
 
 def score_table(title: str, comparison: Comparison) -> str:

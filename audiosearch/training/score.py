@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.embedding.pooling import unit
 from audiosearch.ingest.add import Status, add
 from audiosearch.library.index import Index
 from audiosearch.models.front_end import PATCH_HOP_SAMPLES, PATCH_SAMPLES
 from audiosearch.search.evaluate import Label, Scores, deduplicate, label_ids, n_labels, scores_of
-from audiosearch.training.corpus import decode, pad_to_patch
 from audiosearch.training.processes import process_pool
-from audiosearch.training.teacher import load_teacher
+from audiosearch.training.yamnet import load_yamnet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,9 +98,11 @@ def _vectors(folder: Path, model: Path) -> tuple[dict[str, tuple[Track, Float32]
             return {track.path: (track, vector) for track, vector in rows}, len(failures)
 
 
-def _teacher_embedding(path: str, teacher_path: Path) -> Float32:
+def _teacher_embedding(path: str, teacher: Path) -> Float32:
     """Return the teacher's embedding of a file: float32, shape (1024,), of length 1."""
-    teacher = load_teacher(teacher_path)
-    waveform = pad_to_patch(decode(path))
+    yamnet = load_yamnet(teacher)
+    with closing(open_recording(path)) as recording:
+        waveform = np.concatenate(list(mono_blocks(recording, path)))
+    waveform = np.pad(waveform, (0, max(0, PATCH_SAMPLES - len(waveform))))
     starts = range(0, len(waveform) - PATCH_SAMPLES + 1, PATCH_HOP_SAMPLES)
-    return unit(np.mean([teacher(waveform[s : s + PATCH_SAMPLES]) for s in starts], axis=0))
+    return unit(np.mean([yamnet(waveform[s : s + PATCH_SAMPLES])[0] for s in starts], axis=0))
