@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from audiosearch.training.export import two_signatures
+from audiosearch.models.signatures import POOLED, VALUES
+from audiosearch.training.export import signatures_file
 
 
 def tflite(path, embed, *, shape=(None, 96, 64)):
@@ -30,5 +31,6 @@ def band_statistics(patches, *, dimension):
 
 def pooled_tflite(path, values, embeddings, *, n_values):
     """Write a LiteRT model with a second signature, from averages to embeddings."""
-    path.write_bytes(two_signatures(values, embeddings, n_values=n_values))
+    computations = {VALUES: (values, (96, 64)), POOLED: (embeddings, (n_values,))}
+    path.write_bytes(signatures_file(computations))
     return path

@@ -1,17 +1,20 @@
 """Properties of the packaged model that don't depend on its training."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 from sounds import melody, noise, tone, write
 
 from audiosearch import Embedder, add
+from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.demo import write_sounds
 from audiosearch.embedding.pooling import unit
 from audiosearch.library.index import EmbeddingSpec, Index, Track
 from audiosearch.models import registry
 from audiosearch.models.front_end import PATCH_SAMPLES
 from audiosearch.models.log_mel import log_mel_patches
-from audiosearch.training.free_audio import GENERATED, SOURCES, Split
+from audiosearch.training.free_audio import SOURCES, Split
 
 CARD = registry.compact().path.with_suffix(".md").read_text(encoding="utf-8")
 
@@ -30,7 +33,7 @@ def vector(shipped):
 
 
 def test_the_file_is_small():
-    assert registry.compact().path.stat().st_size <= 4_000_000
+    assert registry.compact().path.stat().st_size <= 5_000_000
 
 
 def test_silence_has_a_finite_embedding(shipped):
@@ -38,7 +41,7 @@ def test_silence_has_a_finite_embedding(shipped):
     embeddings = shipped.embeddings(values)
     assert embeddings.shape == (2, 128)
     assert np.isfinite(embeddings).all()
-    assert np.linalg.norm(embeddings[0]) > 1
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-5)
 
 
 def test_two_noises_are_more_similar_than_noise_and_tone(vector):
@@ -82,18 +85,21 @@ def test_loudness_hardly_changes_the_vector(tmp_path, vector, decibels):
     sounds, queries = write_sounds(tmp_path)
     waveforms = [soundfile.read(sound.path, dtype="float32")[0] for sound in sounds + queries]
     cosines = [vector(waveform) @ vector(gain * waveform) for waveform in waveforms]
-    assert np.mean(cosines) >= 0.95
+    assert np.mean(cosines) >= 0.97
+
+
+def waveform_of(path):
+    with closing(open_recording(path)) as recording:
+        return np.concatenate(list(mono_blocks(recording, path)))
 
 
 @pytest.mark.beside("audio")
 def test_loudness_hardly_changes_the_vectors_of_recordings(shared, vector):
-    from audiosearch.training.corpus import decode
-
-    waveforms = [decode(path) for path in sorted((shared / "audio").glob("*.wav"))]
+    waveforms = [waveform_of(str(path)) for path in sorted((shared / "audio").glob("*.wav"))]
     gains = [np.float32(10 ** (decibels / 20)) for decibels in (-6, 6)]
     cosines = [vector(w) @ vector(gain * w) for w in waveforms for gain in gains]
     assert len(cosines) == 16
-    assert np.mean(cosines) >= 0.95
+    assert np.mean(cosines) >= 0.97
 
 
 def test_an_index_of_another_version_is_rejected_and_names_the_command_to_rebuild_it(run, tmp_path):
@@ -115,18 +121,24 @@ def test_the_model_card_names_every_source_and_license():
         for cells in map(table_cells, CARD.splitlines())
         if len(cells) == 4
     }
-    uses = {Split.TRAIN: "learn", Split.VALIDATION: "choose", Split.TEST: "score"}
-    for source in (*SOURCES, *GENERATED):
-        assert (source.package, uses[source.split], source.kind.value, source.license) in rows
+    uses = {Split.TRAIN: "fit", Split.VALIDATION: "choose"}
+    for source in SOURCES:
+        use = uses.get(source.split, "score")
+        assert (source.package, use, source.kind.value, source.license) in rows
 
 
-def test_the_model_card_shows_better_scores_than_the_first_version_and_the_teacher():
-    """The scores are for audio that the model wasn't trained on."""
+def test_the_model_card_shows_scores_above_those_of_the_teacher_and_the_second_version():
+    """The scores are for audio that the model wasn't fitted on."""
     rows = [cells for cells in map(table_cells, CARD.splitlines()) if len(cells) == 5]
-    scores = {cells[0]: [float(cell) for cell in cells[1:]] for cells in reversed(rows[2:5])}
-    compact, first, teacher = scores["compact"], scores["first"], scores["YAMNet, the teacher"]
-    assert compact[0] >= 1.03 * max(first[0], teacher[0])
-    assert compact[1] >= max(1.1 * first[1], 0.97 * teacher[1])
+    maps = {
+        name: [float(cells[2]) for cells in rows if cells[0] == name]
+        for name in ("compact", "second", "YAMNet, the teacher")
+    }
+    assert [len(values) for values in maps.values()] == [4, 4, 4]
+    compact, second, teacher = map(np.array, maps.values())
+    assert (compact >= teacher).all()
+    assert (compact >= 0.96 * second).all()
+    assert compact.mean() > second.mean()
 
 
 def table_cells(line):

@@ -35,9 +35,9 @@ def test_training_is_left_out(wheel_files):
 
 
 def test_training_can_be_imported_from_a_checkout():
-    from audiosearch.training import student
+    from audiosearch.training import network
 
-    assert Path(student.__file__).is_relative_to(ROOT)
+    assert Path(network.__file__).is_relative_to(ROOT)
 
 
 def test_every_other_file_is_included(wheel_files):

@@ -8,7 +8,7 @@ import numpy as np
 
 from audiosearch.defaults import SOUND_THRESHOLD
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
-from audiosearch.models.sound import Sound
+from audiosearch.models.sound import SILENCE, Sound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +55,8 @@ class RunningScores:
     def sounds(self, names: Sequence[str], starts: Sequence[float] = ()) -> tuple[Sound, ...]:
         """Return the sounds whose highest score reaches the threshold, best first.
 
+        "Silence" is one of the classes. It counts only if nothing else is heard.
+
         Parameters
         ----------
         names : sequence of str
@@ -69,7 +71,8 @@ class RunningScores:
             mean = self._totals[i] / self._n_patches
             score = float(self._highest[i])
             sounds.append(Sound(names[i], _rounded(score), _rounded(mean), round(at, 2)))
-        return tuple(sorted(sounds, key=lambda sound: (-sound.score, sound.name)))
+        heard = [sound for sound in sounds if sound.name != SILENCE] or sounds
+        return tuple(sorted(heard, key=lambda sound: (-sound.score, sound.name)))
 
 
 def _rounded(score: float) -> float:

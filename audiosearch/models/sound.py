@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+#: Name of the class of patches without a sound.
+SILENCE: Final = "Silence"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Track
     from audiosearch.types import Float64, Int64
 
-_SILENCE = "Silence"  # the class of AudioSet
 _RARE_SHARE = 0.01  # sounds in a smaller share of the tracks are hardly more characteristic
 
 
@@ -23,15 +22,9 @@ def strengths_of(track: Track) -> dict[str, float]:
     """Return how strongly each sound is heard in a track, in [0, 1].
 
     It is the mean of the sound's highest score and its mean score, so that a sound that is heard
-    throughout counts more than one that is heard for a moment. Silence counts only if nothing else
-    is heard, because most short sounds end in it.
+    throughout counts more than one that is heard for a moment.
     """
-    strengths = {
-        sound.name: (sound.score + sound.mean) / 2 for sound in track.sounds if sound.score > 0
-    }
-    if len(strengths) > 1:
-        strengths.pop(_SILENCE, None)
-    return strengths
+    return {sound.name: (sound.score + sound.mean) / 2 for sound in track.sounds if sound.score > 0}
 
 
 def sums_of(weights: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -86,4 +86,6 @@ def _values(teacher: Path) -> Callable[[Float32], Any]:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     shape = [tf.TensorSpec((None, PATCH_FRAMES, N_BANDS), tf.float32)]
-    return tf.function(Network(load_yamnet(teacher).layers()).values, input_signature=shape)
+    network = Network(load_yamnet(teacher).layers())
+    compiled: Callable[[Float32], Any] = tf.function(network.values, input_signature=shape)
+    return compiled

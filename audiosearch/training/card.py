@@ -19,21 +19,23 @@ _TEXT = """\
 # compact
 
 The model that ships with audiosearch. It turns a file's log-mel patches of 0.96 s (96 frames x 64
-bands, the same input as VGGish) into one embedding of {dimension} numbers, and it scores the {n_classes}
-classes of sounds of AudioSet in each patch. It is not VGGish. It is derived from YAMNet.
+bands, the same input as VGGish) into one embedding of {dimension} numbers, and it scores
+{n_classes} classes of sounds of AudioSet in each patch. It is not VGGish. It is derived from
+YAMNet.
 
 ## Architecture
 
-- Signature `serving_default`: (n, 96, 64) to (n, {n_values}). The convolutions of YAMNet, a MobileNet of
-  27 layers with 3.2 million weights, compute {n_features:,} values; the means of {n_coefficients} cepstral coefficients, of their
-  squares, and of their differences' squares follow. YAMNet's input is ln(mel + 0.001) instead of
-  ln(mel + 0.01), so each patch is converted first. The convolutions compute in 8-bit integers.
-- Signature `pooled`: averages of those values over a file to the file's embedding, of length 1. Thanks
-  to the squares, means and deviations over the file are exact. There are two blocks: the square
-  roots of YAMNet's values (what a sound is), and the statistics of the cepstra (how it is colored).
-  Their principal components are partly whitened, and each block has a fixed length. Then
-  directions in which files of the same class differ get less weight, and the {dimension} directions in
-  which files differ most are kept.
+- Signature `serving_default`: (n, 96, 64) to (n, {n_values}). The convolutions of YAMNet, a
+  MobileNet of 27 layers with 3.2 million weights, compute {n_features:,} values; the means of
+  {n_coefficients} cepstral coefficients, of their squares, and of their differences' squares
+  follow. YAMNet's input is ln(mel + 0.001) instead of ln(mel + 0.01), so each patch is converted
+  first. The convolutions compute in 8-bit integers.
+- Signature `pooled`: averages of those values over a file to the file's embedding, of length 1.
+  Thanks to the squares, means and deviations over the file are exact. There are two blocks: the
+  square roots of YAMNet's values (what a sound is), and the statistics of the cepstra, whitened
+  (how it is colored). Each block is reduced to its principal components and has a fixed length. Then
+  directions in which files of the same class differ get less weight, and the {dimension}
+  directions in which files differ most are kept.
 - Signature `sounds`: (n, 96, 64) to (n, {n_classes}), YAMNet's scores from 0 to 1. The metadata
   `sound_names` has the names. `sounds_from_values` computes the same from the values of
   `serving_default`.

@@ -11,7 +11,6 @@ from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 from audiosearch.models.signatures import POOLED, SOUNDS, SOUNDS_FROM_VALUES, VALUES
 from audiosearch.models.tagger import NAMES
 from audiosearch.training.network import N_VALUES, Network
-from audiosearch.training.yamnet import CLASSES, FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32
 
 _CALIBRATION_BATCH = 64
+_LARGE_MATRIX = 100_000  # numbers
 
 Computation = tuple["Callable[[Any], Any]", tuple[int | None, ...]]
 
@@ -100,26 +100,24 @@ def _with_metadata(content: bytes, name: str, text: bytes) -> bytes:
 def _quantized(content: bytes, patches: Float32) -> bytes:
     """Return a LiteRT file whose convolutions compute in 8-bit integers.
 
-    So do the weights of the scores, but the scores are computed in single precision, as is all else.
+    Large matrices are stored as 8-bit integers. All but convolutions computes in single precision.
     """
-    from ai_edge_quantizer import quantizer, qtyping
+    from ai_edge_quantizer import qtyping, quantizer
 
     operations = qtyping.TFLOperationName
     quantization = quantizer.Quantizer(content)
     for operation in (operations.CONV_2D, operations.DEPTHWISE_CONV_2D):
-        quantization.add_static_config(
-            ".*", operation, activation_num_bits=8, weight_num_bits=8
-        )
+        quantization.add_static_config(".*", operation, activation_num_bits=8, weight_num_bits=8)
     weights = qtyping.TensorQuantizationConfig(
         num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
     )
-    scores = qtyping.OpQuantizationConfig(
+    matrices = qtyping.OpQuantizationConfig(
         weight_tensor_config=weights,
         compute_precision=qtyping.ComputePrecision.FLOAT,
         explicit_dequantize=True,
-        min_weight_elements=FEATURES * CLASSES,
+        min_weight_elements=_LARGE_MATRIX,
     )
-    quantization.update_quantization_recipe(".*", operations.FULLY_CONNECTED, scores)
+    quantization.update_quantization_recipe(".*", operations.FULLY_CONNECTED, matrices)
     batches = np.array_split(patches, -(-len(patches) // _CALIBRATION_BATCH))
     data = [{"rows": batch} for batch in batches]
     ranges = quantization.calibrate({VALUES: data, SOUNDS: data})

@@ -47,11 +47,12 @@ def fit_on_files(files: Sequence[LabeledFile], teacher: Path, cache: Path) -> Pr
     sample = spaced_by_class(files)
     if not sample:
         raise UsageError(
-            f"No class has {MIN_FILES} audio files.", hint="Use a folder with one subfolder a class."
+            f"No class has {MIN_FILES} audio files.",
+            hint="Use a folder with one subfolder per class.",
         )
     values = _averages(sample, teacher, cache)
     is_readable = np.isfinite(values).all(axis=1)
-    kept = [file for file, is_kept in zip(sample, is_readable, strict=True) if is_kept]
+    kept = [sample[row] for row in np.flatnonzero(is_readable)]
     labels = np.unique([file.label for file in kept], return_inverse=True)[1]
     return fit(values[is_readable], labels, _weights(kept, labels))
 

@@ -139,9 +139,7 @@ SOURCES = (
     ),
     _effect("nexuiz-data", _TRAIN, rf"/sound/((?:weapons|misc)/[a-z]+|{_NEXUIZ})", _GPL),
     _effect("torcs-data", _TRAIN, r"/sound/.*(engine|crash|skid|gear)", f"{_GPL}, Free-Art"),
-    _effect(
-        "tuxpaint-stamps-default", _TRAIN, rf"/stamps/({_STAMPS})/(?!.*_desc)", "GPL-2.0"
-    ),
+    _effect("tuxpaint-stamps-default", _TRAIN, rf"/stamps/({_STAMPS})/(?!.*_desc)", "GPL-2.0"),
     _speech("hedgewars-data", _VALIDATION, r"/voices/([^/]+)/", "GFDL-1.3"),
     _music("freedroidrpg-data", _VALIDATION, r"/sound/(music)/", _GPL),
     _music("warmux-data", _VALIDATION, r"/(music)/", _GPL),

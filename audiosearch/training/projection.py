@@ -1,10 +1,10 @@
 """The projection: a file's averages become its embedding.
 
-A file's averages are the means over its patches of YAMNet's embedding, the cepstra and the cepstra's
-squares. Thanks to the squares, means and deviations over the file are exact. They form two blocks:
-what a sound is (the square roots of YAMNet's values) and how it is colored (statistics of the
-cepstra). Each block is reduced to its principal components, which are partly whitened, and scaled
-to a fixed length. Then directions in which files of the same class differ get less weight, and the
+A file's averages are the means over its patches of YAMNet's embedding, the cepstra and the
+cepstra's squares. Thanks to the squares, means and deviations over the file are exact. They form
+two blocks: what a sound is (the square roots of YAMNet's values) and how it is colored (statistics
+of the cepstra, whitened). Each block is reduced to its principal components and scaled to a fixed
+length. Then directions in which files of the same class differ get less weight, and the
 128 directions in which files differ most are kept.
 
 References
@@ -30,13 +30,12 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Float64, Int64
 
 DIMENSION = 128  # numbers in an embedding
-KIND_SIZE, COLOR_SIZE = 320, 60  # principal components of the two blocks
-COLOR_WEIGHT = 0.6  # length of the block of colors; the other one's is 1
-
-# Principal components are multiplied by a power of their variance: -0.5 whitens, 0 does nothing.
-KIND_POWER, COLOR_POWER, CLASS_POWER = -0.15, -0.5, -0.25
-COLOR_RIDGE = 1.0  # added to the variances of the components, which have mean 1
-CLASS_RIDGE = 3.0  # added to the variances within classes, as a multiple of their mean
+KIND_SIZE, COLOR_SIZE = 192, 60  # principal components of the two blocks
+COLOR_WEIGHT = 0.7  # length of the block of colors; the other one's is 1
+COLOR_RIDGE = 1.0  # added to the variances that whitening divides by, which have mean 1
+# Directions are multiplied by a power of their variance within classes; -0.5 would whiten.
+CLASS_POWER = -0.4
+CLASS_RIDGE = 1.0  # added to the variances within classes, as a multiple of their mean
 
 MIN_VARIANCE = 0.01  # of a coefficient over a file
 MIN_SPREAD = 1e-4  # added to the variance over files, which may be 0
@@ -49,11 +48,11 @@ class Projection:
     Attributes
     ----------
     kind_mean : ndarray, shape (1024,)
-    kind_matrix : ndarray, shape (1024, 320)
+    kind_matrix : ndarray, shape (1024, 192)
     color_mean : ndarray, shape (89,)
     color_matrix : ndarray, shape (89, 60)
-    mean : ndarray, shape (380,)
-    matrix : ndarray, shape (380, 128)
+    mean : ndarray, shape (252,)
+    matrix : ndarray, shape (252, 128)
     """
 
     kind_mean: Float32
@@ -110,11 +109,10 @@ def fit(values: Float32, labels: Int64, weights: Float64) -> Projection:
     """
     weights = weights / weights.sum()
     kinds, colors = (part.numpy().astype(np.float64) for part in _parts(values))
-    kind_mean, kind_matrix = _components(kinds, weights, KIND_SIZE, power=KIND_POWER)
+    kind_mean, kind_matrix, _ = _components(kinds, weights, KIND_SIZE)
     deviation = np.sqrt(weights @ (colors - weights @ colors) ** 2 + MIN_SPREAD)
-    color_mean, color_matrix = _components(
-        colors / deviation, weights, COLOR_SIZE, power=COLOR_POWER, ridge=COLOR_RIDGE
-    )
+    color_mean, color_matrix, variances = _components(colors / deviation, weights, COLOR_SIZE)
+    color_matrix /= np.sqrt(variances + COLOR_RIDGE)
     blocks = [
         _unit((kinds - kind_mean) @ kind_matrix),
         COLOR_WEIGHT * _unit((colors / deviation - color_mean) @ color_matrix),
@@ -143,15 +141,12 @@ def _parts(values: Any) -> tuple[Any, Any]:
     return roots, tf.concat([mean[:, 1:], *deviations], axis=1)
 
 
-def _components(
-    rows: Float64, weights: Float64, size: int, *, power: float, ridge: float = 0.0
-) -> tuple[Float64, Float64]:
-    """Return the mean, and the first components times a power of their variance plus a ridge."""
+def _components(rows: Float64, weights: Float64, size: int) -> tuple[Float64, Float64, Float64]:
+    """Return the mean, the first principal components as columns, and their variances."""
     mean = weights @ rows
     variances, vectors = np.linalg.eigh(_covariance(rows - mean, weights))
-    last = slice(-1, -1 - size, -1)
-    scales = np.maximum(variances[last] + ridge, MIN_SPREAD**2) ** power
-    return mean, vectors[:, last] * scales
+    first = slice(-1, -1 - size, -1)
+    return mean, vectors[:, first], np.maximum(variances[first], 0.0)
 
 
 def _class_projection(centered: Float64, labels: Int64, weights: Float64) -> Float64:
@@ -161,7 +156,7 @@ def _class_projection(centered: Float64, labels: Int64, weights: Float64) -> Flo
 
     Returns
     -------
-    ndarray of float64, shape (380, 128)
+    ndarray of float64, shape (252, 128)
     """
     total = np.bincount(labels, weights)
     sums = np.zeros((len(total), centered.shape[1]))

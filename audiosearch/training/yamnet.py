@@ -11,6 +11,7 @@ References
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
 import zipfile
@@ -98,14 +99,16 @@ class Yamnet:
     def layers(self) -> list[Layer]:
         """Return the layers with weights, from the first to the scores."""
         operators = self._interpreter._get_ops_details()  # noqa: SLF001  (no public way)
-        layers = [op for op in operators if op["op_name"] in _LAYERS]
-        shape = self._tensors.__getitem__
-        # The first fully connected layer is the mel filter bank. It isn't quantized.
-        return [
-            self._layer(op["op_name"], *op["inputs"], op["outputs"][0])
-            for op in layers
-            if len(shape(op["inputs"][1])["quantization_parameters"]["scales"])
+        layers = [
+            (op["op_name"], *map(int, op["inputs"]), int(op["outputs"][0]))
+            for op in operators
+            if op["op_name"] in _LAYERS
         ]
+        # The first fully connected layer is the mel filter bank, in floats.
+        is_quantized = [
+            len(self._tensors[layer[2]]["quantization_parameters"]["scales"]) for layer in layers
+        ]
+        return [self._layer(*layer) for layer in itertools.compress(layers, is_quantized)]
 
     def _layer(self, kind: str, values: int, weights: int, bias: int, output: int) -> Layer:
         array = self._dequantized(weights)
