@@ -53,9 +53,9 @@ def unpickled(message: bytes) -> Any:
     --------
     >>> unpickled(pickle.dumps(AudioHash("0f")))
     AudioHash(digest='0f')
-    >>> unpickled(pickle.dumps(print))
+    >>> unpickled(pickle.dumps(eval))
     Traceback (most recent call last):
       ...
-    _pickle.UnpicklingError: a decoder sent builtins.print
+    _pickle.UnpicklingError: a decoder sent builtins.eval
     """
     return _Unpickler(io.BytesIO(message)).load()
