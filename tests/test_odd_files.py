@@ -361,7 +361,7 @@ def test_time_stamps_that_begin_late_change_nothing(
     path = encode_at(tmp_path / "a", samples, container, codec, start)
     assert read(path) == (pytest.approx(10.0, abs=0.2), None)
     assert read(path, excerpt_seconds=4.0) == (pytest.approx(10.0, abs=0.2), None)
-    assert similarity(path, samples, excerpt_embedder, 48_000) > 0.9
+    assert similarity(path, samples, excerpt_embedder, 48_000) > 0.85
 
 
 # Streams and formats

@@ -40,6 +40,7 @@ ACTING = re.compile(
 #: Command lines that print no name.
 NAMELESS = {
     *("unknown option", "evaluate", "optimize", "model status", "model path", "refresh", "reembed"),
+    *("sounds", "sounds of a track"),
     *("export", "import", "copy", "remove"),
 }
 # Runs many command lines in one process, which is many times as fast as a process for each.
@@ -102,6 +103,9 @@ def command_lines(folder, music):
         "query a missing file": ["query", odd, *index],
         "query a playlist": ["query", str(folder / "some.m3u8"), *index],
         "query words": ["query", "--track", HOSTILE, *index],
+        "sounds": ["sounds", *index],
+        "sounds of a track": ["sounds", sound, *index],
+        "sounds of nothing": ["sounds", odd, *index],
         "duplicates": ["duplicates", "--threshold", "0.1", *index],
         "evaluate": ["evaluate", "--by", "artist", *index],
         "doctor": ["doctor", *index],

@@ -225,14 +225,16 @@ def test_a_server_that_ends_with_uploads_in_progress_prints_no_traceback(folder)
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux has nameless files")
 def test_a_killed_server_leaves_no_upload_behind(folder, tmp_path):
-    with serving(folder, {}, env={"TMPDIR": str(tmp_path)}) as served:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with serving(folder, {}, env={"TMPDIR": str(temporary)}) as served:
         asked(served, (folder / "clip.wav").read_bytes())  # starts a decoder, which keeps it busy
         with sent(served, laces(LONG)):
             wait_until(lambda: busy_decoders(served))
-            assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+            assert not [path for path in temporary.rglob("*") if path.is_file()]
             children = decoders(served)
             psutil.Process(served.pid).kill()
-        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert not [path for path in temporary.rglob("*") if path.is_file()]
         psutil.wait_procs(children, 5)
 
 
