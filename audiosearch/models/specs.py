@@ -50,8 +50,8 @@ _COMPACT = ModelSpec(
     weights=PackagedFile("compact.tflite", license="Apache-2.0"),
     weights_format=LiteRtFile(),
     strengths="It is good at kinds of sound: with 687 files in 39 classes of music, instruments, "
-    "speech and effects, the nearest neighbor was of the same class for 75 % (62 % with YAMNet, "
-    "its teacher).",
+    "speech and effects, the nearest neighbor was of the same class for 76 % (62 % with YAMNet, "
+    "from which it is derived).",
 )
 
 #: Every model, by name.

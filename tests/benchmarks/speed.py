@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +26,13 @@ from sounds import encode, melody, write
 from audiosearch import Index
 from audiosearch.library.index import EmbeddingSpec, Track
 from audiosearch.models import registry
+from audiosearch.models.runtime import n_cores
+from audiosearch.models.tagger import Tagger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from audiosearch.types import Float32
 
 MAKE_CHECKPOINT = Path(__file__).parents[1] / "golden" / "make_checkpoint.py"
 AUDIOSEARCH = (sys.executable, "-m", "audiosearch")
@@ -95,10 +103,13 @@ def long_file(path: Path, minutes: int) -> Path:
     return path
 
 
-def report_networks(rounds: int, **models: registry.Model) -> None:
+def report_networks(rounds: int, n_threads: int, **models: registry.Model) -> None:
     """Run batches of 32 patches through the networks in turn, and print their speeds."""
     patches = np.random.default_rng(0).normal(-2, 2, (32, 96, 64)).astype(np.float32)
-    networks = {name: model.load() for name, model in models.items()}
+    networks: dict[str, Callable[[Float32], Float32]] = {
+        "sounds": Tagger(n_threads=n_threads),
+        **{name: model.load(n_threads=n_threads) for name, model in models.items()},
+    }
     times: dict[str, list[float]] = {name: [] for name in networks}
     for _ in range(20 * rounds):
         for name, network in networks.items():
@@ -107,7 +118,7 @@ def report_networks(rounds: int, **models: registry.Model) -> None:
             times[name].append(time.perf_counter() - started)
     rates = {name: len(patches) / statistics.median(values) for name, values in times.items()}
     base = list(rates.values())[-1]
-    print("\npatches per second, all cores")
+    print(f"\npatches per second, threads: {n_threads}")
     for name, rate in rates.items():
         print(f"  {name:24} {rate:7.0f}     {rate / base:6.2f}")
 
@@ -121,7 +132,8 @@ def main() -> None:
         folder = Path(name)
         weights = arguments.weights or made_checkpoint(folder)
         model = registry.resolve("vggish", weights=weights)
-        report_networks(arguments.rounds, compact=registry.compact(), vggish=model)
+        for n_threads in (1, n_cores()):
+            report_networks(arguments.rounds, n_threads, compact=registry.compact(), vggish=model)
         index = folder / "index"
         fill(index, model, 1_000)
         clip = write(folder / "clip.wav", melody(30.0, 44_100), 44_100)

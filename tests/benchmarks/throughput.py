@@ -5,6 +5,7 @@ Usage: python tests/benchmarks/throughput.py [--weights CHECKPOINT] [PART ...]
 Parts (default: all):
 
 ceiling     `add` compared with the limit that its parts set; mp3 and flac, VGGish and compact
+sounds      clips of 30 s with and without the sounds that are heard, VGGish and compact
 plain       clips of 30 s, compared with a new graph and session for each file
 short       sounds of 1 s compared with one long mix, per patch
 memory      a file of 12 hours and 20,000 short files, compared with one file of 30 s
@@ -75,9 +76,11 @@ def clips(folder: Path, n_clips: int) -> list[str]:
     ]
 
 
-def seconds_a_file(paths: list[str], model: registry.Model) -> tuple[float, float]:
+def seconds_a_file(
+    paths: list[str], model: registry.Model, *, has_sounds: bool = False
+) -> tuple[float, float]:
     """Return the seconds per file and per patch, counted from the first finished file."""
-    pipeline = Pipeline(paths, model)
+    pipeline = Pipeline(paths, model, has_sounds=has_sounds)
     points = []
     n_files = 0
     for readings in pipeline:
@@ -86,6 +89,20 @@ def seconds_a_file(paths: list[str], model: registry.Model) -> tuple[float, floa
         points.append((time.perf_counter(), n_files, pipeline.audio_seconds / 0.96))
     (start, before, patches_before), (end, after, patches) = points[0], points[-1]
     return (end - start) / (after - before), (end - start) / (patches - patches_before)
+
+
+def sounds(folder: Path, weights: Path) -> None:
+    paths = clips(folder, 40)
+    for name, options in {"vggish": {"weights": weights}, "compact": {}}.items():
+        model = registry.resolve(name, **options)
+        without, with_sounds = [], []
+        for _ in range(5):
+            without.append(seconds_a_file(paths, model)[1])
+            with_sounds.append(seconds_a_file(paths, model, has_sounds=True)[1])
+        ratio = median(a / b for a, b in zip(without, with_sounds, strict=True))
+        print(f"\nclips of 30 s (mp3, 44.1 kHz), {name}")
+        print(f"  without sounds {1 / median(without):8.1f} patches/s")
+        print(f"  with sounds    {1 / median(with_sounds):8.1f} patches/s   {ratio:.2f} times")
 
 
 def plain(folder: Path, weights: Path) -> None:
@@ -175,7 +192,7 @@ def peak_bytes(command: list[str]) -> tuple[float, float]:
     return peak, time.perf_counter() - started
 
 
-PARTS = {"ceiling": ceiling, "plain": plain, "short": short, "memory": memory}
+PARTS = {"ceiling": ceiling, "sounds": sounds, "plain": plain, "short": short, "memory": memory}
 
 
 def main() -> None:
