@@ -73,10 +73,11 @@ compute the row of compact.
 ## Sounds
 
 The share of recordings with a right name among the first three that `audiosearch add` stores. The
-recordings come from packages above, and neither `sounds` nor YAMNet learned from them. They are
-those whose file names say clearly what is heard: animals, weather, water, voices, music,
-instruments and engines, at most {max_files} of a class. They were chosen by these names, not by
-results. Right are AudioSet's class and the kinds of it.
+recordings come from packages above. Nothing in `sounds` was fitted on them, except that single
+patches of some set the ranges of its integers. They are those whose file names say clearly what is
+heard: animals, weather, water, voices, music, instruments and engines, at most {max_files} of a
+class. They were chosen by these names, not by results. A name is right if it is AudioSet's name of
+the class or of a kind of it. Some recordings are shorter than one patch.
 `python -m audiosearch.training tags WORK --teacher yamnet.tflite` computes the table again.
 
 {sounds}

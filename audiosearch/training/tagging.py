@@ -1,6 +1,6 @@
 """Tagging: the sounds that are named in free recordings whose file names say what is heard.
 
-Neither the tagger nor YAMNet learned from these recordings. They were chosen by the names of the
+The tagger was not fitted on these recordings. They were chosen by the names of the
 files alone, not by results: animals, weather, water, voices, music, instruments and engines, where
 the name leaves no doubt. A file counts if one of its first three names is right, as
 ``audiosearch add`` stores them.
