@@ -116,7 +116,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"left out: {BESIDE[name]}; ../shared/{name} is missing")
     if not is_long:
         terminalreporter.line(
-            "left out: whole trainings of compact, and more widths of pages; see `poe test-long`"
+            "left out: making compact from YAMNet, and more widths of pages; see `poe test-long`"
         )
 
 
@@ -255,10 +255,10 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def teacher_path() -> Path:
-    """Google's YAMNet, from which compact was distilled. It is not part of the project."""
+    """Google's YAMNet, from which compact is made. It is not part of the project."""
     path = SHARED / "teacher" / "yamnet.tflite"
     if not path.exists():
-        pytest.skip("../shared/teacher/yamnet.tflite, the teacher of compact, is missing")
+        pytest.skip("../shared/teacher/yamnet.tflite, from which compact is made, is missing")
     return path
 
 

@@ -141,6 +141,23 @@ def test_the_model_card_shows_scores_above_those_of_the_teacher_and_the_second_v
     assert compact.mean() > second.mean()
 
 
+def test_the_model_card_shows_that_sounds_are_named_as_well_as_by_yamnet():
+    rows = [table_cells(line) for line in section("Sounds").splitlines()]
+    shares = {
+        cells[0]: [float(cell.rstrip(" %")) for cell in cells[1:]]
+        for cells in rows
+        if len(cells) == 4 and cells[1].isdigit()
+    }
+    assert len(shares) >= 10 + 2  # classes and their averages
+    _, compact, teacher = shares["**all files**"]
+    assert compact >= teacher - 1
+    assert float(section("Sounds").rstrip(".\n").rpartition(" ")[2]) <= 0.05
+
+
+def section(title):
+    return CARD.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
 def table_cells(line):
     return [cell.strip() for cell in line.strip("|").split("|")] if line[:1] == "|" else []
 

@@ -1,39 +1,46 @@
 """Training of compact: each part, and the whole program on a minute of sound."""
 
-import json
 import subprocess
 import sys
+import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from networks import pooled_tflite
+from programs import run_program
 from sounds import melody, noise, tone, write
 
 from audiosearch import UsageError
-from audiosearch.models.front_end import PATCH_SAMPLES
+from audiosearch.models import registry, runtime
+from audiosearch.models.digest import embeddings_digest, sounds_digest
+from audiosearch.models.litert_content import metadata
 from audiosearch.models.log_mel import log_mel_patches
-from audiosearch.models.runtime import Network
-from audiosearch.training import student
-from audiosearch.training.augment import augment, change_timbre
-from audiosearch.training.corpus import Clip, Corpus
-from audiosearch.training.examples import SHARES, Sampler
+from audiosearch.models.tagger import NAMES, Tagger
+from audiosearch.training import fitting
+from audiosearch.training.export import litert_file
+from audiosearch.training.fitting import fit_on_files
 from audiosearch.training.free_audio import (
     SOURCES,
     Kind,
+    LabeledFile,
     Split,
     copy_by_class,
+    fetch,
     files_by_folder,
     labeled_files,
+    spaced,
+    versions,
 )
-from audiosearch.training.generate import write_waveforms
-from audiosearch.training.projection import (
-    N_COEFFICIENTS,
-    N_VALUES,
-    Projection,
-    fit,
-    patch_values,
-)
-from audiosearch.training.student import CLASS_SIZE, SEMANTIC_SIZE
-from audiosearch.training.teacher import Teacher
+from audiosearch.training.network import N_COEFFICIENTS, N_VALUES, Network
+from audiosearch.training.projection import Projection, fit
+from audiosearch.training.score import patch_waveforms, waveform_of
+from audiosearch.training.tagging import MAX_FILES, RULES, recordings, tagging_table
+from audiosearch.training.yamnet import CLASSES, FEATURES, Yamnet
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
+
+# Free audio
 
 
 def source(package, kind):
@@ -79,6 +86,11 @@ def test_every_package_belongs_to_one_split():
             None,
             id="another word is left out",
         ),
+        pytest.param(
+            *("0ad-data", Kind.EFFECT, "x/public.extracted/audio/ambient/weather/rain_01.ogg"),
+            "0ad-data-ambient/weather",
+            id="a file of an archive",
+        ),
     ],
 )
 def test_the_path_of_a_file_sets_its_class(package, kind, path, label):
@@ -98,112 +110,336 @@ def test_files_to_score_are_copied_to_one_folder_per_class(tmp_path):
     assert counts == {"lmms-common-basses": 30, "lmms-common-beats": 5}
 
 
-def test_augmented_patches_are_valid_and_varied():
-    random = np.random.default_rng(0)
-    waveform = melody(2.0)
-    changed = [augment(waveform, noise(0.5), random) for _ in range(200)]
-    for patch in changed:
-        assert patch.shape == (PATCH_SAMPLES,)
-        assert patch.dtype == np.float32
-        assert np.abs(patch).max() <= 1.0 + 1e-6
-    plain = waveform[:PATCH_SAMPLES]
-    cosines = [p @ plain / np.linalg.norm(p) / np.linalg.norm(plain) for p in changed]
-    assert max(cosines) > 0.999  # some differ only in level
-    assert min(np.abs(cosines)) < 0.5
-    again = augment(waveform, noise(0.5), np.random.default_rng(1))
-    np.testing.assert_array_equal(again, augment(waveform, noise(0.5), np.random.default_rng(1)))
+def test_packages_are_unpacked_with_the_audio_of_their_archives(tmp_path):
+    packages, content = tmp_path / "packages", tmp_path / "content"
+    for entry in SOURCES:
+        (packages / entry.package).mkdir(parents=True, exist_ok=True)  # so that nothing is missing
+    (content / "DEBIAN").mkdir(parents=True)
+    (content / "DEBIAN" / "control").write_text(
+        "Package: game\nVersion: 1:2.0\nArchitecture: all\nMaintainer: A <a@b.c>\nDescription: x\n"
+    )
+    with zipfile.ZipFile(content / "mod.zip", "w") as archive:
+        archive.writestr("audio/rain.OGG", b"rain")
+        archive.writestr("art/rain.png", b"picture")
+    run_program("dpkg-deb", "--build", content, packages / "game_1%3a2.0_all.deb")
+    fetch(packages)
+    unpacked = {p.relative_to(packages / "game").as_posix() for p in packages.glob("game/**/*.*")}
+    assert unpacked == {"mod.extracted", "mod.extracted/audio/rain.OGG"}
+    assert versions(packages) == {"game": "1:2.0"}
+    assert not list(packages.glob("*.deb"))
 
 
-def test_changing_the_timbre_keeps_the_length():
-    random = np.random.default_rng(0)
-    clips = [change_timbre(tone(440, 3.0), random) for _ in range(40)]
-    assert {clip.shape for clip in clips} == {(48_000,)}
-    levels = [np.abs(clip).max() for clip in clips]
-    assert max(levels) <= 1.0
-    assert max(levels) / min(levels) > 4
+@pytest.mark.parametrize(
+    ("n_files", "wanted", "rows"),
+    [
+        pytest.param(3, 5, [0, 1, 2], id="fewer files"),
+        pytest.param(4, 4, [0, 1, 2, 3], id="as many files"),
+        pytest.param(10, 4, [0, 2, 5, 7], id="more files"),
+    ],
+)
+def test_files_are_evenly_spaced(n_files, wanted, rows):
+    assert spaced(range(n_files), wanted) == rows
 
 
-def test_rare_kinds_and_classes_are_drawn_as_often_as_common_ones(tmp_path):
-    rows = [[0, 100, "a speaker", "speech"]] * 50 + [[0, 100, "another", "speech"]]
-    rows += [[0, 100, "a song", "music"]]
-    (tmp_path / "clips.json").write_text(json.dumps(rows))
-    np.zeros(100, dtype=np.int16).tofile(tmp_path / "samples.i16")
-    sampler = Sampler(Corpus(tmp_path), np.random.default_rng(0))
-    drawn = [sampler.draw()[0].label for _ in range(4_000)]
-    speech = SHARES[Kind.SPEECH] / (SHARES[Kind.SPEECH] + SHARES[Kind.MUSIC])
-    assert drawn.count("a song") / 4_000 == pytest.approx(1 - speech, abs=0.03)
-    assert drawn.count("a speaker") / drawn.count("another") == pytest.approx(1, abs=0.15)
+# YAMNet's file and the network
 
 
-def test_a_clip_reads_its_own_samples(tmp_path):
-    np.arange(100, dtype=np.int16).tofile(tmp_path / "samples.i16")
-    (tmp_path / "clips.json").write_text(json.dumps([[40, 20, "a", "music"]]))
-    corpus = Corpus(tmp_path)
-    assert corpus.clips == [Clip(40, 20, "a", Kind.MUSIC)]
-    samples = corpus.waveform(corpus.clips[0], 15, 10) * 32_767
-    np.testing.assert_allclose(samples, np.arange(55, 60), rtol=1e-5)
+@pytest.fixture(scope="module")
+def yamnet(teacher_path):
+    return Yamnet(teacher_path)
 
 
-@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
+@pytest.fixture(scope="module")
+def network(yamnet):
+    return Network(yamnet.layers())
+
+
+def waveforms():
+    clicks = np.zeros(80_000, dtype=np.float32)
+    clicks[::4_000] = 0.9
+    return [melody(20.0), melody(10.0, seed=1), noise(5.0), tone(seconds=5.0), clicks]
+
+
+def of_yamnet(yamnet, waveforms):
+    """Return embeddings, shape (n, 1024), and scores, shape (n, 521)."""
+    results = [yamnet(patch) for waveform in waveforms for patch in patch_waveforms(waveform)]
+    embeddings, scores = zip(*results, strict=True)
+    return np.stack(embeddings), np.stack(scores)
+
+
+def patches_of(waveforms):
+    return np.concatenate([log_mel_patches(waveform) for waveform in waveforms])
+
+
+def cosines(first, second):
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return np.sum(first * second, axis=1) / lengths
+
+
+def check_close(first, second):
+    """Check that rows have nearly the same directions. Integers round a few more than others."""
+    similarities = cosines(first, second)
+    assert similarities.mean() >= 0.999
+    assert similarities.min() >= 0.995
+
+
+def test_the_names_and_layers_of_yamnet_are_read(yamnet):
+    assert len(yamnet.names) == CLASSES
+    assert yamnet.names[:2] == ["Speech", "Child speech, kid speaking"]
+    layers = yamnet.layers()
+    assert len(layers) == 28
+    assert [layer.stride for layer in layers].count(2) == 5
+    assert sum(layer.weights.size for layer in layers) == pytest.approx(3.7e6, rel=0.02)
+    embeddings, scores = of_yamnet(yamnet, waveforms())
+    again = 1 / (1 + np.exp(-(embeddings @ layers[-1].weights + layers[-1].bias)))
+    assert np.abs(again - scores).mean() < 0.001
+
+
+@pytest.mark.parametrize(
+    ("waveform", "name"),
+    [
+        pytest.param(np.zeros(16_000, dtype=np.float32), "Silence", id="silence"),
+        pytest.param(tone(), "Sine wave", id="a sine"),
+        pytest.param(noise(), "White noise", id="noise"),
+    ],
+)
+def test_yamnet_names_a_sound(yamnet, waveform, name):
+    _, scores = of_yamnet(yamnet, [waveform])
+    assert name in [yamnet.names[i] for i in np.argsort(-scores[0])[:3]]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        pytest.param(None, "has no list of classes", id="no names"),
+        pytest.param(["Speech", "Music"], "isn't YAMNet", id="fewer names than scores"),
+        pytest.param(["Speech"] * 64, "isn't YAMNet", id="another network"),
+    ],
+)
+def test_a_file_that_is_not_yamnet_is_rejected(tmp_path, names, message):
+    path = pooled_tflite(
+        tmp_path / "a.tflite", lambda rows: rows[:, 0], lambda rows: rows, n_values=64
+    )
+    if names:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("yamnet_label_list.txt", "\n".join(names))
+    with pytest.raises(ValueError, match=message):
+        Yamnet(path)
+
+
+def check_network(yamnet, network, waveforms):
+    """Check embeddings and scores of each patch: those of the network and of what ships."""
+    patches = patches_of(waveforms)
+    embeddings, scores = of_yamnet(yamnet, waveforms)
+    is_sound = np.linalg.norm(embeddings, axis=1) > 0
+    features = network.features(patches).numpy()
+    check_close(features[is_sound], embeddings[is_sound])
+    is_heard = scores >= 0.1
+    assert is_heard.sum() > 50
+    errors = [
+        np.abs(s - scores)[is_heard].mean() for s in (network.sounds(patches), Tagger()(patches))
+    ]
+    assert max(errors) <= 0.05
+    return errors
+
+
+def test_the_network_on_our_patches_computes_what_yamnet_computes(yamnet, network):
+    check_network(yamnet, network, waveforms())
+
+
+@pytest.mark.beside("audio")
+def test_the_network_computes_what_yamnet_computes_for_recordings(yamnet, network, shared, figures):
+    paths = sorted((shared / "audio").glob("*.wav"))
+    errors = check_network(yamnet, network, [waveform_of(path) for path in paths])
+    figures(files=len(paths), float_error=f"{errors[0]:.3f}", int8_error=f"{errors[1]:.3f}")
+
+
+# The projection
+
+
+def averages_of(labels, classes, directions, rng):
+    """Return averages of files that differ more within classes than between them."""
+    of_classes, of_files = directions
+    noise = 6 * rng.standard_normal((len(labels), 12))
+    roots = np.maximum(60 + classes[labels] @ of_classes + noise @ of_files, 0)
+    cepstra = rng.standard_normal((len(labels), 20, N_COEFFICIENTS))
+    moments = (cepstra.mean(axis=1), (cepstra**2).mean(axis=1), np.ones_like(cepstra[:, 0]))
+    return np.concatenate([roots**2, *moments], axis=1).astype(np.float32)
+
+
+def precision(vectors, labels):
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    similarities = vectors @ vectors.T - 2 * np.eye(len(vectors))
+    return (labels[similarities.argmax(axis=1)] == labels).mean()
+
+
 def test_the_projection_separates_classes_that_it_was_not_fitted_on():
     rng = np.random.default_rng(0)
-    n_patches, size = 20, SEMANTIC_SIZE + CLASS_SIZE
-    # Directions in which classes differ, and directions of other differences.
-    of_classes, of_files = rng.standard_normal((2, 12, size))
-
-    def averages(labels, classes):
-        """Return averages of files that differ more within classes than between them."""
-        noise = 6 * rng.standard_normal((len(labels), 12))
-        values = classes[labels] @ of_classes + noise @ of_files
-        cepstra = rng.standard_normal((len(labels), n_patches, N_COEFFICIENTS))
-        moments = (cepstra.mean(axis=1), (cepstra**2).mean(axis=1), np.ones_like(cepstra[:, 0]))
-        return np.concatenate([values, *moments], axis=1).astype(np.float32)
-
-    def precision(vectors, labels):
-        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        cosines = vectors @ vectors.T - 2 * np.eye(len(vectors))
-        return (labels[cosines.argmax(axis=1)] == labels).mean()
-
+    directions = rng.standard_normal((2, 12, FEATURES))
     labels = np.repeat(np.arange(40), 20)
-    projection = fit(averages(labels, rng.standard_normal((40, 12))), labels, np.ones(800))
+    values = averages_of(labels, rng.standard_normal((40, 12)), directions, rng)
+    projection = fit(values, labels, np.ones(800))
     new_labels = np.repeat(np.arange(20), 10)
-    new_files = averages(new_labels, rng.standard_normal((20, 12)))
-    projected = projection.embeddings(new_files).numpy()
-    assert projected.shape == (200, 128)
-    plain = new_files[:, :size] - new_files[:, :size].mean(axis=0)
-    assert precision(projected, new_labels) > precision(plain, new_labels) + 0.2
+    new_files = averages_of(new_labels, rng.standard_normal((20, 12)), directions, rng)
+    embeddings = projection.embeddings(new_files).numpy()
+    assert embeddings.shape == (200, 128)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-5)
+    plain = new_files[:, :FEATURES] - new_files[:, :FEATURES].mean(axis=0)
+    assert precision(embeddings, new_labels) > precision(plain, new_labels) + 0.1
 
 
-@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
-def test_constant_values_have_a_finite_projection():
+def test_values_that_are_all_equal_have_a_finite_projection(tmp_path):
     values = np.ones((20, N_VALUES), dtype=np.float32)
-    values[:, :5] += np.random.default_rng(0).standard_normal((20, 5)).astype(np.float32)
+    values[:, :5] += np.abs(np.random.default_rng(0).standard_normal((20, 5))).astype(np.float32)
     projection = fit(values, np.repeat(np.arange(4), 5), np.ones(20))
     embeddings = projection.embeddings(values).numpy()
     assert np.isfinite(embeddings).all()
-    assert np.abs(embeddings).max() < 1e6
+    projection.write(tmp_path / "projection.npz")
+    read = Projection.read(tmp_path / "projection.npz").embeddings(values).numpy()
+    np.testing.assert_array_equal(read, embeddings)
 
 
-def test_the_teacher_distinguishes_a_tone_from_noise(teacher_path):
-    teacher = Teacher(teacher_path)
-    tones = [teacher(tone(hertz)[:PATCH_SAMPLES]) for hertz in (440, 450)]
-    hiss = teacher(noise()[:PATCH_SAMPLES])
-    assert tones[0].shape == (1_024,)
-    assert min(vector.min() for vector in (*tones, hiss)) >= 0
-    near, far = (np.corrcoef(tones[0], other)[0, 1] for other in (tones[1], hiss))
-    assert near > far + 0.2
-
-
-def test_a_model_that_is_not_the_teacher_is_rejected(shipped_path):
-    with pytest.raises(ValueError, match="no layer of 1024"):
-        Teacher(shipped_path)
+# Fitting
 
 
 @pytest.fixture
-def shipped_path():
-    from audiosearch.models import registry
+def corpus(tmp_path, monkeypatch):
+    """Fifteen files of three classes; a list of the calls that compute averages; the teacher."""
+    rows = np.random.default_rng(0).uniform(0.1, 1, (15, N_VALUES)).astype(np.float32)
+    files = [LabeledFile(tmp_path / f"{i}.wav", f"class {i // 5}", "game") for i in range(15)]
+    values = {file.path: row for file, row in zip(files, rows, strict=True)}
+    calls = []
 
-    return registry.compact().path
+    def file_averages(paths, teacher):
+        calls.append(list(paths))
+        return [values[path] for path in paths]
+
+    monkeypatch.setattr(fitting, "file_averages", file_averages)
+    (tmp_path / "teacher").write_bytes(b"one")
+    return files, values, calls, tmp_path / "teacher"
+
+
+def test_averages_are_computed_again_only_for_other_files_or_another_teacher(corpus, tmp_path):
+    files, _, calls, teacher = corpus
+    cache = tmp_path / "averages.npz"
+    first = fit_on_files(files, teacher, cache)
+    again = fit_on_files(files, teacher, cache)
+    assert len(calls) == 1
+    np.testing.assert_array_equal(again.matrix, first.matrix)
+    fit_on_files(files[:10], teacher, cache)
+    assert [len(paths) for paths in calls] == [15, 10]
+    teacher.write_bytes(b"another")
+    fit_on_files(files[:10], teacher, cache)
+    assert len(calls) == 3
+
+
+def test_files_that_cannot_be_decoded_are_left_out(corpus, tmp_path):
+    files, values, _, teacher = corpus
+    broken = LabeledFile(tmp_path / "broken.wav", "class 1", "game")
+    expected = fit_on_files(files, teacher, tmp_path / "expected.npz")
+    values[broken.path] = None
+    projection = fit_on_files([broken, *files], teacher, tmp_path / "averages.npz")
+    rows = np.stack([values[file.path] for file in files])
+    similar = projection.embeddings(rows).numpy() @ projection.embeddings(rows).numpy().T
+    as_expected = expected.embeddings(rows).numpy() @ expected.embeddings(rows).numpy().T
+    np.testing.assert_allclose(similar, as_expected, atol=1e-3)
+
+
+def test_classes_of_four_files_are_too_small_to_fit(corpus, tmp_path):
+    files, _, _, teacher = corpus
+    with pytest.raises(UsageError, match="No class has 5 audio files"):
+        fit_on_files(files[:4] + files[5:9], teacher, tmp_path / "averages.npz")
+
+
+# The exported file
+
+
+@pytest.fixture(scope="module")
+def exported(yamnet, network, tmp_path_factory):
+    """The path of an exported file, its patches and its projection."""
+    patches = patches_of(waveforms())
+    values = network.values(patches).numpy()
+    projection = fit(values, np.arange(len(values)) % 4, np.ones(len(values)))
+    path = tmp_path_factory.mktemp("exported") / "compact.tflite"
+    path.write_bytes(litert_file(network, projection, yamnet.names, patches))
+    return path, patches, projection
+
+
+def test_the_exported_file_computes_nearly_the_same_as_the_network(exported, network):
+    path, patches, projection = exported
+    model = runtime.Network(path)
+    values, expected = model(patches), network.values(patches).numpy()
+    check_close(values[:, :FEATURES], expected[:, :FEATURES])
+    np.testing.assert_allclose(values[:, FEATURES:], expected[:, FEATURES:], rtol=1e-3, atol=1e-3)
+    check_close(model.embeddings(values), projection.embeddings(values).numpy())
+
+
+def test_the_exported_file_holds_the_names_and_is_small(exported, yamnet):
+    path, _, _ = exported
+    assert metadata(path.read_bytes(), NAMES).decode().splitlines() == yamnet.names
+    assert path.stat().st_size <= 5_000_000
+
+
+def test_another_projection_keeps_the_tagger(exported, network, yamnet, tmp_path):
+    path, patches, projection = exported
+    other = tmp_path / "other.tflite"
+    changed = replace(projection, matrix=projection.matrix[:, ::-1].copy())
+    other.write_bytes(litert_file(network, changed, yamnet.names, patches))
+    assert embeddings_digest(other) != embeddings_digest(path)
+    assert sounds_digest(other) == sounds_digest(path)
+
+
+# Tagging
+
+
+def test_the_recordings_of_packages_are_found_by_their_names(tmp_path):
+    names = [
+        "0ad-data/public.extracted/audio/actor/fauna/animal/cattle_01.ogg",
+        "0ad-data/public.extracted/audio/voice/latin/civ_dog_bark.ogg",
+        "tuxpaint-stamps-default/stamps/animals/birds/owl.ogg",
+        "tuxpaint-stamps-default/stamps/animals/birds/owl_desc.ogg",
+        "tuxpaint-stamps-default/stamps/animals/birds/owl.png",
+        "another-package/rain.ogg",
+        *(f"widelands-data/music/ingame_{number:02d}.ogg" for number in range(40)),
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = recordings(tmp_path)
+    assert [(file.label, file.path.name) for file in found[:2]] == [
+        ("cattle", "cattle_01.ogg"),
+        ("birds", "owl.ogg"),
+    ]
+    assert [file.label for file in found[2:]] == ["music"] * MAX_FILES
+
+
+def test_the_right_names_are_names_of_audioset():
+    names = {name for rule in RULES for name in rule.names.split("|")}
+    assert names <= set(Tagger(n_threads=1).names)
+
+
+@pytest.mark.long
+def test_the_shares_of_right_names_are_a_table(teacher_path, tmp_path):
+    folder = tmp_path / "sonic-pi-samples"
+    folder.mkdir()
+    write(folder / "tabla_1.wav", tone())
+    (folder / "tabla_2.wav").write_bytes(b"no sound")
+    music = tmp_path / "naev-data" / "music"
+    music.mkdir(parents=True)
+    write(music / "a.wav", melody(5.0))
+    shipped = registry.compact().path
+    lines = tagging_table(tmp_path, shipped, teacher_path).splitlines()
+    assert lines[2:4] == ["| music | 1 | 100 % | 100 % |", "| tabla | 1 | 0 % | 0 % |"]
+    assert "| **all files** | 2 | 50 % | 50 % |" in lines
+    assert float(lines[-1].rstrip(".").split()[-1]) <= 0.05
+
+
+def test_a_folder_without_recordings_cannot_be_tagged(tmp_path):
+    with pytest.raises(UsageError, match="has no recordings"):
+        tagging_table(tmp_path, tmp_path, tmp_path)
+
+
+# The whole program
 
 
 def training(*arguments):
@@ -213,26 +449,25 @@ def training(*arguments):
 
 @pytest.fixture(scope="module")
 def trained(teacher_path, tmp_path_factory):
-    """Train on a minute of sound for a few steps."""
+    """Fit and export on a minute of sound."""
     folder = tmp_path_factory.mktemp("training")
     audio, work, output = folder / "audio", folder / "work", folder / "output"
-    write_waveforms(audio)
-    for number, path in enumerate(sorted(audio.glob("*/*.wav"))):
-        if number % 4:
-            path.unlink()
-    (audio / "voice-1").mkdir()
-    write(audio / "voice-1" / "a.wav", melody(5.0))
-    (audio / "voice-1" / "broken.wav").write_bytes(b"no sound")
-    assert sum(1 for _ in files_by_folder(audio)) == 32
-    teacher = ("--teacher", teacher_path)
+    classes = {
+        "melody": lambda seed: melody(3.0, seed=seed),
+        "noise": lambda seed: noise(3.0, seed=seed),
+        "tone": lambda seed: tone(300 + 40 * seed),
+        "beat": lambda seed: noise(3.0, seed=seed) * (np.arange(48_000) % 8_000 < 900 + 90 * seed),
+    }
+    for name, waveform in classes.items():
+        (audio / name).mkdir(parents=True)
+        for seed in range(5):
+            write(audio / name / f"{seed}.wav", waveform(seed).astype(np.float32))
+    (audio / "tone" / "broken.wav").write_bytes(b"no sound")
+    (audio / "tone" / "README").touch()
+    assert sum(1 for _ in files_by_folder(audio)) == 21
     output.mkdir()
-    commands = (
-        ("build", work, *teacher, "--audio", audio, "--shards", 1),
-        ("train", work, "--steps", 3),
-        ("export", work, *teacher, "-o", output),
-    )
-    for command in commands:
-        result = training(*command)
+    for command in (("fit", work, "--audio", audio), ("export", work, "-o", output)):
+        result = training(*command, "--teacher", teacher_path)
         assert result.returncode == 0, result.stderr
     return audio, work, output
 
@@ -242,64 +477,32 @@ def test_training_gives_a_model_that_queries_run_on(trained, tmp_path, run):
     audio, _, output = trained
     added = run("add", audio, "--model", output / "compact.tflite")
     assert added.exit_code == 0
-    assert "31 added, 0 unchanged, 1 failed" in added.stderr
+    assert "20 added, 0 unchanged, 1 failed" in added.stderr
     unseen = write(tmp_path / "unseen.wav", noise(seed=9))
     assert run("query", unseen, "-k", 3, "--format", "json").exit_code == 0
     assert "# compact" in (output / "compact.md").read_text()
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
-def test_the_exported_model_computes_the_same_as_the_trained_one(trained):
+def test_the_model_embeds_as_it_was_fitted(trained):
     _, work, output = trained
-    network = student.network()
-    network.load_weights(work / "student.weights.h5")
-    patches = log_mel_patches(melody(5.0))
-    expected = patch_values(network, patches).numpy()
-    exported = Network(output / "compact.tflite")
-    values = exported(patches)
-    for part in (slice(SEMANTIC_SIZE + CLASS_SIZE), slice(SEMANTIC_SIZE + CLASS_SIZE, None)):
-        largest = np.abs(expected[:, part]).max()
-        np.testing.assert_allclose(values[:, part], expected[:, part], atol=1e-4 * largest)
-    projected = Projection.read(work / "mix.npz").embeddings(values).numpy()
-    largest = np.abs(projected).max()
-    np.testing.assert_allclose(exported.embeddings(values), projected, atol=1e-3 * largest)
+    model = runtime.Network(output / "compact.tflite")
+    values = model(patches_of(waveforms()))
+    projection = Projection.read(work / "projection.npz")
+    check_close(model.embeddings(values), projection.embeddings(values).numpy())
+    with np.load(work / "averages.npz") as stored:
+        assert np.isfinite(stored["values"]).all(axis=1).sum() == 20
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore")  # warnings of TensorFlow
-def test_interrupted_training_continues_to_the_same_weights(tmp_path, monkeypatch):
-    rng = np.random.default_rng(0)
-    patches = rng.standard_normal((64, 96, 64)).astype(np.float16)
-    semantic = rng.standard_normal((64, SEMANTIC_SIZE)).astype(np.float32)
-    examples = student.Examples(patches, semantic, rng.integers(0, 3, 64).astype(np.int32))
-    recipe = student.Recipe(n_steps=4, batch_size=8)
-    monkeypatch.setattr(student, "STEPS_PER_CHECKPOINT", 2)
-    whole = student.train(examples, 3, tmp_path / "whole", recipe).get_weights()
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(student, "_held_out_cosine", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            student.train(examples, 3, tmp_path / "parts", recipe)
-    parts = student.train(examples, 3, tmp_path / "parts", recipe).get_weights()
-    for expected, weights in zip(whole, parts, strict=True):
-        np.testing.assert_allclose(weights, expected, atol=1e-6)
-    with pytest.raises(UsageError, match="another recipe"):
-        student.train(examples, 3, tmp_path / "parts", student.Recipe(n_steps=5, batch_size=8))
-
-
-@pytest.mark.long
-def test_a_folder_of_other_audio_is_rejected(trained, teacher_path, tmp_path):
-    _, work, _ = trained
-    (tmp_path / "audio" / "other").mkdir(parents=True)
-    write(tmp_path / "audio" / "other" / "a.wav", tone())
-    refused = training("build", work, "--teacher", teacher_path, "--audio", tmp_path / "audio")
+def test_a_folder_without_classes_is_rejected(teacher_path, tmp_path):
+    (tmp_path / "audio" / "one").mkdir(parents=True)
+    write(tmp_path / "audio" / "one" / "a.wav", tone())
+    command = ("fit", tmp_path / "work", "--teacher", teacher_path, "--audio", tmp_path / "audio")
+    refused = training(*command)
     assert refused.returncode == 1
-    assert "was made from other audio" in refused.stderr
-    assert "hint: Name another folder" in refused.stderr
+    assert "No class has 5 audio files" in refused.stderr
+    assert "hint: Use a folder with one subfolder per class." in refused.stderr
 
 
 @pytest.mark.long

@@ -87,6 +87,7 @@ def export(
     from audiosearch.training.export import litert_file
     from audiosearch.training.network import Network
     from audiosearch.training.projection import Projection
+    from audiosearch.training.tagging import tagging_table
     from audiosearch.training.yamnet import Yamnet
 
     yamnet = Yamnet(teacher)
@@ -104,7 +105,9 @@ def export(
             for split in SCORED
             if (work / split.value).exists()
         ]
-    text = card.model_card(free_audio.versions(work / "packages"), tables)
+        packages = work / "packages"
+        sounds = tagging_table(packages, draft, teacher) if packages.exists() else ""
+    text = card.model_card(free_audio.versions(packages), tables, sounds)
     with (
         atomic_path(output / "compact.tflite") as model,
         atomic_path(output / "compact.md") as model_card,
@@ -123,6 +126,14 @@ def score(
 ) -> None:
     """Print how well compact, another model and the teacher separate the classes of a folder."""
     typer.echo(_table(folder.name, folder, MODELS / "compact.tflite", teacher, beside))
+
+
+@app.command()
+def tags(work: Work, teacher: TeacherFile) -> None:
+    """Print how often the names of sounds are right, by class, with the share of YAMNet."""
+    from audiosearch.training.tagging import tagging_table
+
+    typer.echo(tagging_table(work / "packages", MODELS / "compact.tflite", teacher))
 
 
 def _table(title: str, folder: Path, model: Path, teacher: Path, beside: Path | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from audiosearch.training.free_audio import SOURCES, Source, Split
 from audiosearch.training.network import N_COEFFICIENTS, N_VALUES
 from audiosearch.training.projection import DIMENSION
+from audiosearch.training.tagging import MAX_FILES
 from audiosearch.training.yamnet import CLASSES, FEATURES
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ YAMNet.
 - Signature `pooled`: averages of those values over a file to the file's embedding, of length 1.
   Thanks to the squares, means and deviations over the file are exact. There are two blocks: the
   square roots of YAMNet's values (what a sound is), and the statistics of the cepstra, whitened
-  (how it is colored). Each block is reduced to its principal components and has a fixed length. Then
-  directions in which files of the same class differ get less weight, and the {dimension}
+  (how it is colored). Each block is reduced to its principal components and has a fixed length.
+  Then directions in which files of the same class differ get less weight, and the {dimension}
   directions in which files differ most are kept.
 - Signature `sounds`: (n, 96, 64) to (n, {n_classes}), YAMNet's scores from 0 to 1. The metadata
   `sound_names` has the names. `sounds_from_values` computes the same from the values of
@@ -69,6 +70,18 @@ compute the row of compact.
 
 {tables}
 
+## Sounds
+
+The share of recordings with a right name among the first three that `audiosearch add` stores. The
+recordings come from packages above. Nothing in `sounds` was fitted on them, except that single
+patches of some set the ranges of its integers. They are those whose file names say clearly what is
+heard: animals, weather, water, voices, music, instruments and engines, at most {max_files} of a
+class. They were chosen by these names, not by results. A name is right if it is AudioSet's name of
+the class or of a kind of it. Some recordings are shorter than one patch.
+`python -m audiosearch.training tags WORK --teacher yamnet.tflite` computes the table again.
+
+{sounds}
+
 ## Limits
 
 YAMNet was trained on videos, at 16 kHz: it knows kinds of sounds, not melodies, words or speakers.
@@ -78,7 +91,7 @@ compared with the published weights of VGGish.
 """
 
 
-def model_card(versions: dict[str, str], tables: Sequence[str]) -> str:
+def model_card(versions: dict[str, str], tables: Sequence[str], sounds: str) -> str:
     """Return the model card in Markdown.
 
     Parameters
@@ -87,6 +100,8 @@ def model_card(versions: dict[str, str], tables: Sequence[str]) -> str:
         Versions of the packages, by name.
     tables : sequence of str
         Scores, from `score_table`.
+    sounds : str
+        Shares of right names, from `tagging_table`.
     """
     return _TEXT.format(
         dimension=DIMENSION,
@@ -96,6 +111,8 @@ def model_card(versions: dict[str, str], tables: Sequence[str]) -> str:
         n_coefficients=N_COEFFICIENTS,
         sources="\n".join(_source_row(source, versions) for source in SOURCES),
         tables="\n\n".join(tables),
+        max_files=MAX_FILES,
+        sounds=sounds,
     )
 
 

@@ -21,10 +21,11 @@ from audiosearch.training.processes import process_pool
 from audiosearch.training.yamnet import load_yamnet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from audiosearch.library.index import Track
-    from audiosearch.types import Float32
+    from audiosearch.types import Float32, StrPath
 
 TEACHER = "YAMNet, the teacher"
 
@@ -101,8 +102,26 @@ def _vectors(folder: Path, model: Path) -> tuple[dict[str, tuple[Track, Float32]
 def _teacher_embedding(path: str, teacher: Path) -> Float32:
     """Return the teacher's embedding of a file: float32, shape (1024,), of length 1."""
     yamnet = load_yamnet(teacher)
-    with closing(open_recording(path)) as recording:
-        waveform = np.concatenate(list(mono_blocks(recording, path)))
+    return unit(np.mean([yamnet(patch)[0] for patch in patch_waveforms(waveform_of(path))], axis=0))
+
+
+def waveform_of(path: StrPath) -> Float32:
+    """Return a file's mono samples at 16 kHz: float32, shape (n_samples,).
+
+    Raises
+    ------
+    AudioError
+        If the file can't be decoded.
+    """
+    with closing(open_recording(str(path))) as recording:
+        return np.concatenate(list(mono_blocks(recording, str(path))))
+
+
+def patch_waveforms(waveform: Float32) -> Iterator[Float32]:
+    """Yield the samples of each patch of a waveform: float32, shape (15600,).
+
+    A waveform shorter than one patch is zero-padded.
+    """
     waveform = np.pad(waveform, (0, max(0, PATCH_SAMPLES - len(waveform))))
-    starts = range(0, len(waveform) - PATCH_SAMPLES + 1, PATCH_HOP_SAMPLES)
-    return unit(np.mean([yamnet(waveform[s : s + PATCH_SAMPLES])[0] for s in starts], axis=0))
+    for start in range(0, len(waveform) - PATCH_SAMPLES + 1, PATCH_HOP_SAMPLES):
+        yield waveform[start : start + PATCH_SAMPLES]
