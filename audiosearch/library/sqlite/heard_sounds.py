@@ -52,6 +52,7 @@ class HeardSounds:
         return f"track_id IN (SELECT id FROM tracks WHERE {where})", values
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        sql = self._catalog.sounds_clause() + sql
         with self._catalog.errors():
             rows: list[tuple[Any, ...]] = self._catalog.db.execute(sql, values).fetchall()
         return rows

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from audiosearch.library.sqlite.database import Database
 
+#: Begins a query of the table in a database of an older version, which lacks it.
+EMPTY_TABLE = "WITH sounds(track_id, name, score, mean) AS (SELECT 0, '', 0.0, 0.0 WHERE 0) "
 _BATCH_TRACKS = 500  # whose sounds are read at a time
 
 
