@@ -64,7 +64,6 @@ CAR_HORN = "Vehicle horn, car horn, honking"
         pytest.param("buses", ["Bus"], id="plural of -s"),
         pytest.param("cows", ["Cattle, bovinae"], id="synonym, plural"),
         pytest.param("cow bell", ["Cowbell"], id="synonym in a word written as two"),
-        pytest.param("planes", ["Fixed-wing aircraft, airplane"], id="synonym and part of a word"),
         pytest.param("talking", list(matching("speech")), id="synonym, -ing"),
         pytest.param(
             "dentist\N{RIGHT SINGLE QUOTATION MARK}s drill", [matching("dentist")[0]], id="q"

@@ -17,16 +17,11 @@ if TYPE_CHECKING:
 _STOP_WORD = re.compile("an?|and|at|by|etc|for|from|in|my|n|of|on|or|some|the|to|with")
 _GENERAL_WORDS = frozenset({"music", "noise", "noises", "sound", "sounds"})
 _IRREGULAR = {"children": "child", "geese": "goose", "laughter": "laugh", "mice": "mouse"}
-# Stems of words that people use for words in names.
+# Stems of words that are in no name and like none, and of those that people mean by them.
 _SYNONYMS = {
-    "aeroplan": "airplan",
     "bik": "bicycl",
     "cow": "cattl",
     "lorri": "truck",
-    "motorbik": "motorcycl",
-    "phon": "telephon",
-    "plan": "airplan",
-    "sax": "saxophon",
     "talk": "speech",
     "tv": "television",
     "voic": "speech",
