@@ -62,6 +62,9 @@ CAR_HORN = "Vehicle horn, car horn, honking"
         pytest.param("mice", ["Rodents, rats, mice", "Mouse"], id="irregular plural"),
         pytest.param("flies", ["Fly, housefly"], id="plural of -y"),
         pytest.param("buses", ["Bus"], id="plural of -s"),
+        pytest.param("cows", ["Cattle, bovinae"], id="synonym, plural"),
+        pytest.param("cow bell", ["Cowbell"], id="synonym in a word written as two"),
+        pytest.param("talking", list(matching("speech")), id="synonym, -ing"),
         pytest.param(
             "dentist\N{RIGHT SINGLE QUOTATION MARK}s drill", [matching("dentist")[0]], id="q"
         ),
@@ -70,6 +73,18 @@ CAR_HORN = "Vehicle horn, car horn, honking"
 )
 def test_a_text_stands_for_names(text: str, names: list[str]) -> None:
     assert sorted(matching(text)) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("cutting", id="beginning of cutlery"),
+        pytest.param("windy", id="beginning of two words: wind instrument"),
+    ],
+)
+def test_a_short_beginning_stands_for_no_longer_word(text: str) -> None:
+    with pytest.raises(UsageError, match=f'No sound is called "{text}"'):
+        matching(text)
 
 
 def test_every_full_name_of_several_words_stands_for_itself_alone() -> None:

@@ -208,7 +208,7 @@ def test_options_that_do_not_fit_are_usage_errors(folder, options, sentence):
 def test_a_query_needs_a_clip_or_a_sound(folder):
     with pytest.raises(UsageError, match="No clip"):
         similar(folder, options=SearchOptions(Filters(exclude=Filters(sound=("Dog",)))))
-    with pytest.raises(UsageError, match="No clip"):
+    with pytest.raises(UsageError, match="A clip to avoid needs a clip to search with"):
         similar(folder, unlike="#1", options=SearchOptions(Filters(sound=("Dog",))))
 
 
@@ -394,16 +394,43 @@ def test_a_warning_counts_the_tracks_that_have_no_sounds_yet(run, tmp_path):
     assert "no sounds yet" in result.stderr
 
 
-def test_a_database_of_an_older_version_says_how_to_add_sounds(folder):
-    with Index(folder) as index:
+def as_an_older_version_left_it(location):
+    """Take from a database what the version before sounds didn't have."""
+    with Index(location) as index:
         db = index.storage.db
         db.execute("DROP TABLE sounds")
         db.execute("ALTER TABLE tracks DROP COLUMN tagger")
         db.execute("DELETE FROM _sqlite_migrations WHERE name >= 'm012'")
         db.commit()
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def test_a_database_of_an_older_version_says_how_to_add_sounds(folder):
+    as_an_older_version_left_it(folder)
     with pytest.raises(LibraryError, match="5 of 5 tracks have no sounds"):
         similar(folder, options=SearchOptions(Filters(sound=("Dog",))))
+
+
+@pytest.mark.parametrize("is_older", [pytest.param(False, id="new"), pytest.param(True, id="old")])
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        pytest.param(["list", "--sound", "dog"], "The index is empty.", id="list"),
+        pytest.param(["list", "--not-sound", "dog"], "The index is empty.", id="list, not"),
+        pytest.param(["query", "--sound", "dog"], "No hits.", id="query"),
+        pytest.param(["sounds"], "The index is empty.", id="sounds"),
+        pytest.param(["sounds", "--sound", "dog"], "The index is empty.", id="sounds, filtered"),
+    ],
+)
+def test_an_empty_index_of_any_version_has_no_sounds(run, tmp_path, is_older, command, message):
+    location = tmp_path / "empty"
+    with Index(location, spec=SPEC):
+        pass
+    if is_older:
+        as_an_older_version_left_it(location)
+    result = run(*command, "--index", location)
+    assert result.exit_code == 0
+    assert message in result.output
 
 
 # HTTP

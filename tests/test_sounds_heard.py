@@ -184,6 +184,20 @@ def test_sounds_are_stored_in_milvus_too(files, tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("sounds", "is_warned"),
+    [pytest.param(True, True, id="with sounds"), pytest.param(False, False, id="without sounds")],
+)
+def test_adding_to_an_older_collection_says_that_it_holds_no_sounds(
+    sounds, is_warned, files, other, tmp_path, monkeypatch, caplog
+):
+    location = f"milvus+lite://{tmp_path / 'older.db'}"
+    add(location, [files / "tune.wav"], model=other, sounds=False, n_jobs=1)
+    monkeypatch.setattr(Index, "keeps_sounds", False)
+    add(location, [files / "late.wav"], sounds=sounds, n_jobs=1)
+    assert (f"`audiosearch copy {location} NEW`" in caplog.text) is is_warned
+
+
 def test_workers_on_a_cluster_send_sounds(files, tmp_path):
     add("index", [files], model="compact", n_jobs=1)
     input_files = InputFiles([str(files)])

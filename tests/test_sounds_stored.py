@@ -8,9 +8,11 @@ from tracks import LARGE, SPEC, some_track, unit, unit_vectors
 
 from audiosearch import Index, LibraryError
 from audiosearch.library.backend import BACKENDS
+from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.library.milvus import database, schema
 from audiosearch.library.track import Sound
 from audiosearch.maintenance.copy import copy
+from audiosearch.maintenance.doctor import examine
 
 DOG = Sound("Dog", 0.9, 0.25, 1.92)
 RAIN = Sound("Rain on surface", 0.1 + 0.2, 1 / 3, 0.0)
@@ -138,13 +140,50 @@ def test_many_tracks_are_read_with_their_sounds(tmp_path):
         assert {track.sounds for track in index} == {(DOG, BARK)}
 
 
-@pytest.mark.parametrize("column", ["score", "mean", "at", "name"])
-def test_sounds_of_a_wrong_type_are_refused(column, tmp_path):
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("name = x'00'", id="name of a wrong type"),
+        pytest.param("score = x'00'", id="score of a wrong type"),
+        pytest.param("score = 9e999", id="infinite score"),
+        pytest.param("score = -0.5", id="negative score"),
+        pytest.param("mean = 1.5", id="mean out of range"),
+    ],
+)
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(list, id="tracks"),
+        pytest.param(lambda index: index.sounds.heard(EVERYTHING), id="sounds"),
+    ],
+)
+def test_invalid_sounds_are_refused_and_found(change, read, tmp_path):
     with Index(tmp_path / "index", spec=SPEC) as index:
         index.add(heard(1, DOG), unit())
-        index.storage.db.execute(f"UPDATE sounds SET {column} = x'00'")
+        index.storage.db.execute(f"UPDATE sounds SET {change}")
+        index.storage.db.commit()
+        with pytest.raises(LibraryError, match="is damaged: the table sounds"):
+            read(index)
+    assert "the table sounds with invalid values: 1" in examine(tmp_path / "index")[0].detail
+
+
+@pytest.mark.parametrize("change", ["at = x'00'", "at = -1.0", "at = 9e999", "mean = 'nan'"])
+def test_invalid_sounds_of_a_track_are_refused_and_found(change, tmp_path):
+    with Index(tmp_path / "index", spec=SPEC) as index:
+        index.add(heard(1, DOG), unit())
+        index.storage.db.execute(f"UPDATE sounds SET {change}")
+        index.storage.db.commit()
         with pytest.raises(LibraryError, match="is damaged: the table sounds"):
             list(index)
+    assert "the table sounds with invalid values: 1" in examine(tmp_path / "index")[0].detail
+
+
+def test_invalid_scores_rank_nothing(tmp_path):
+    with Index(tmp_path / "index", spec=SPEC) as index:
+        index.add(heard(1, DOG), unit())
+        index.storage.db.execute("UPDATE sounds SET score = 9e999")
+        with pytest.raises(LibraryError, match="is damaged: the table sounds"):
+            index.sounds.scores(Filters(sound=("Dog",)))
 
 
 @pytest.fixture

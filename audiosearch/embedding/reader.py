@@ -35,12 +35,12 @@ class Reader:
     n_jobs : int, optional
         Number of decoder processes. Default: the number of cores.
     has_sounds : bool
-        Whether to find the sounds that are heard in the files.
+        Whether to find the sounds that are heard in the files. Also an attribute.
     """
 
     def __init__(self, *, n_jobs: int | None = None, has_sounds: bool = True) -> None:
         self._n_jobs = n_jobs
-        self._has_sounds = has_sounds
+        self.has_sounds = has_sounds
 
     def embed(
         self,
@@ -72,7 +72,7 @@ class Reader:
             excerpt_seconds=excerpt_seconds,
             n_jobs=self._n_jobs,
             known_hashes=known_hashes,
-            has_sounds=self._has_sounds,
+            has_sounds=self.has_sounds,
         )
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import discover
 from audiosearch.embedding.patch_reader import check_excerpt
 from audiosearch.embedding.reader import LOCAL_READER, Reader
-from audiosearch.errors import AudioError
+from audiosearch.errors import AudioError, LibraryError
 from audiosearch.ingest.plan import find_states
 from audiosearch.ingest.result import AddResult, ReprocessPolicy, Status
 from audiosearch.ingest.store import settle, store_embedded, store_known_sound
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from audiosearch.types import StrPath
 
 __all__ = ["AddResult", "Ingest", "ReprocessPolicy", "Status", "add"]
+
+log = logging.getLogger(__name__)
 
 _AUTO = registry.ModelRequest()
 
@@ -167,10 +170,18 @@ class Ingest:
             )
             if self._index is not None:
                 self._index.require(self.spec)
+                self._warn_of_lost_sounds(self._index)
         except BaseException:
             if self._index is not None:
                 self._index.close()
             raise
+
+    def _warn_of_lost_sounds(self, index: Index) -> None:
+        if self._reader.has_sounds:
+            try:
+                index.require_sound_storage()
+            except LibraryError as exc:
+                log.warning("%s %s", exc, exc.hint)
 
     def _resolve_model(self, request: registry.ModelRequest) -> registry.Model:
         if self._index is not None:

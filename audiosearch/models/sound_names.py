@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 _STOP_WORD = re.compile("an?|and|at|by|etc|for|from|in|my|n|of|on|or|some|the|to|with")
 _GENERAL_WORDS = frozenset({"music", "noise", "noises", "sound", "sounds"})
 _IRREGULAR = {"children": "child", "geese": "goose", "laughter": "laugh", "mice": "mouse"}
+# Stems of words that are in no name and like none, and of those that people mean by them.
+_SYNONYMS = {
+    "bik": "bicycl",
+    "cow": "cattl",
+    "lorri": "truck",
+    "talk": "speech",
+    "tv": "television",
+    "voic": "speech",
+}
 _AGENT = re.compile("(?:er|or|ist)s?$")  # a drummer drums, and a violinist plays a violin
 _MIN_BEGINNING = 4  # letters of a beginning that stands for longer words
 _MIN_PART = 3  # letters of a part of a word that suggests it
@@ -29,7 +38,8 @@ _HINT = 'Enter a sound like guitar, rain or "dog barking".'
 def matching(text: str) -> tuple[str, ...]:
     """Return the names of the classes of sounds that a text stands for.
 
-    Case doesn't matter, nor do word forms: "dogs" is "dog", and "barking" is "bark".
+    Case doesn't matter, nor do word forms: "dogs" is "dog", and "barking" is "bark". A few words
+    that are in no name stand for those that are: "cow" is "cattle".
 
     A text stands for every class whose name has all of its words. The full name of a class, of two
     or more words, stands for this class only. If no name has all the words, the text is split into
@@ -89,7 +99,7 @@ def _words(text: str) -> list[str]:
 
 
 def _stem(word: str) -> str:
-    """Return the part that the forms of a word have in common.
+    """Return the part that the forms of a word, and its synonyms, have in common.
 
     Examples
     --------
@@ -105,7 +115,8 @@ def _stem(word: str) -> str:
     if len(word) > 3:
         word = word.removesuffix("e")
     word = re.sub(r"([^aeiou])\1$", r"\1", word)
-    return re.sub("(?:y|ie?)$", "i", re.sub("f$", "v", word))
+    stem = re.sub("(?:y|ie?)$", "i", re.sub("f$", "v", word))
+    return _SYNONYMS.get(stem, stem)
 
 
 def _key(words: Sequence[str]) -> tuple[str, ...]:
@@ -174,9 +185,14 @@ def _having_word(word: str) -> set[int]:
     for stem in (_stem(word), _stem(_AGENT.sub("", word))):
         if stem in classes:
             return classes[stem]
-    if len(word) < _MIN_BEGINNING:
+    beginning = _stem(word)
+    if len(beginning) < _MIN_BEGINNING:
         return set()
-    return set().union(*(classes[stem] for stem in classes if stem.startswith(_stem(word))))
+    return {
+        i
+        for i, name in enumerate(sound_names())
+        if any(_stem(longer).startswith(beginning) for longer in _words(name))
+    }
 
 
 def _suggestion(word: str) -> str:

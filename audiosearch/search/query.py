@@ -182,8 +182,9 @@ def make_query(
 
     The parameters and errors are those of `Query` and `SoundQuery`.
     """
-    if options.filters.sound and not seeds.vectors and not negatives.vectors:
-        return SoundQuery(index, k=k, options=options)
+    if options.filters.sound and not seeds.vectors:
+        has_negatives = bool(negatives.vectors)
+        return SoundQuery(index, has_negatives=has_negatives, k=k, options=options)
     return Query(index, seeds, negatives, k=k, options=options)
 
 

@@ -26,6 +26,8 @@ class SoundQuery:
     Parameters
     ----------
     index : Index
+    has_negatives : bool
+        Whether there are clips that hits should not sound like.
     k : int
         Number of hits. There are fewer if fewer tracks qualify.
     options : SearchOptions
@@ -42,14 +44,18 @@ class SoundQuery:
     is_ranked_by_sound = True
     originals: Sequence[Track] = ()
 
-    def __init__(self, index: Index, *, k: int, options: SearchOptions) -> None:
-        for name, value in (
-            ("sound weight", options.sound_weight),
-            ("minimum similarity", options.min_similarity),
+    def __init__(
+        self, index: Index, *, has_negatives: bool, k: int, options: SearchOptions
+    ) -> None:
+        for name, is_given in (
+            ("clip to avoid", has_negatives),
+            ("sound weight", options.sound_weight is not None),
+            ("minimum similarity", options.min_similarity is not None),
         ):
-            if value is not None:
+            if is_given:
                 raise UsageError(
-                    f"A {name} needs a clip.", hint="Name an audio file, or a track's path or #ID."
+                    f"A {name} needs a clip to search with.",
+                    hint="Name an audio file, or a track's path or #ID.",
                 )
         self.k, self.options = k, options
         self.warnings: list[str] = []

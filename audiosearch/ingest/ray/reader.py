@@ -65,7 +65,7 @@ class RayReader(Reader):
             model.weights_digest,
             ray.put(model.path.read_bytes()),
             excerpt_seconds,
-            self._has_sounds,
+            self.has_sounds,
         )
         return RayResults(
             TaskQueue(paths),

@@ -16,7 +16,7 @@ from audiosearch.counting import counted
 from audiosearch.library.filters import Filters, sql_functions
 from audiosearch.library.sqlite import fts
 from audiosearch.library.sqlite.schema import schema_problems
-from audiosearch.library.sqlite.sound_table import put_sounds, sounds_of, with_sounds
+from audiosearch.library.sqlite.sound_table import EMPTY_TABLE, put_sounds, sounds_of, with_sounds
 from audiosearch.library.sqlite.stored_types import PATHS, require_row, require_types
 from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, batches, from_blob
 from audiosearch.library.track import Failure, Track
@@ -257,7 +257,8 @@ class Catalog(VectorTable):
     def ids(self, filters: Filters) -> Int64:
         """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
         where, values = self.condition(filters)
-        rows = self.rows(f"SELECT id FROM tracks WHERE {where} ORDER BY id", values)
+        sql = f"{self.sounds_clause()}SELECT id FROM tracks WHERE {where} ORDER BY id"
+        rows = self.rows(sql, values)
         return np.array([row["id"] for row in rows], dtype=np.int64)
 
     def condition(self, filters: Filters) -> tuple[str, list[Any]]:
@@ -265,6 +266,10 @@ class Catalog(VectorTable):
         for name, function in sql_functions().items():
             self.db.conn.create_function(name, function.__code__.co_argcount, function)
         return filters.to_sql()
+
+    def sounds_clause(self) -> str:
+        """Return what a query of the table ``sounds`` begins with, so that it is never missing."""
+        return "" if self._has_column("tagger") else EMPTY_TABLE
 
     def search_text(self, words: str, limit: int, offset: int) -> list[int]:
         """Return the ids of tracks with all words in their tags or path, best first.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.library.heard_sounds import HeardSound
+from audiosearch.library.sqlite.sound_table import require_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,11 @@ class HeardSounds:
             f"SELECT track_id, max(score) FROM sounds WHERE name IN ({marks}) AND {passing} "
             "GROUP BY track_id"
         )
-        return dict(self._rows(sql, [*filters.sound, *values]))
+        rows = self._rows(sql, [*filters.sound, *values])
+        with self._catalog.errors():
+            for _, score in rows:
+                require_values("", score)
+        return dict(rows)
 
     def heard(self, filters: Filters = EVERYTHING) -> list[HeardSound]:
         """Return the sounds that are heard in the tracks that pass filters, in any order."""
@@ -42,7 +47,11 @@ class HeardSounds:
             f"SELECT name, count(*), max(score), avg(mean) FROM sounds WHERE {passing} "
             "GROUP BY name"
         )
-        return [HeardSound(*row) for row in self._rows(sql, values)]
+        rows = self._rows(sql, values)
+        with self._catalog.errors():
+            for name, _, score, mean in rows:
+                require_values(name, score, mean)
+        return [HeardSound(*row) for row in rows]
 
     def _passing(self, filters: Filters) -> tuple[str, list[Any]]:
         """Return filters as an SQL condition on the table ``sounds``, and its values."""
@@ -52,6 +61,7 @@ class HeardSounds:
         return f"track_id IN (SELECT id FROM tracks WHERE {where})", values
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        sql = self._catalog.sounds_clause() + sql
         with self._catalog.errors():
             rows: list[tuple[Any, ...]] = self._catalog.db.execute(sql, values).fetchall()
         return rows

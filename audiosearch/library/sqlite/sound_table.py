@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import defaultdict
 from itertools import islice
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     from audiosearch.library.sqlite.database import Database
 
+#: Begins a query of the table in a database of an older version, which lacks it.
+EMPTY_TABLE = "WITH sounds(track_id, name, score, mean) AS (SELECT 0, '', 0.0, 0.0 WHERE 0) "
+_INVALID = "the table sounds holds invalid values"
 _BATCH_TRACKS = 500  # whose sounds are read at a time
 
 
@@ -40,6 +44,19 @@ def with_sounds(database: Database, rows: Iterable[dict[str, Any]]) -> Iterator[
         yield from batch
 
 
+def require_values(name: Any, *scores: Any) -> None:
+    """Check a name and scores from the table.
+
+    Raises
+    ------
+    sqlite3.DatabaseError
+        If one has a wrong type, or is out of range.
+    """
+    is_valid = type(name) is str and all(type(n) is float and 0 <= n <= 1 for n in scores)
+    if not is_valid:
+        raise sqlite3.DatabaseError(_INVALID)
+
+
 def sounds_of(database: Database, ids: Sequence[int]) -> dict[int, list[Sound]]:
     """Return the sounds of at most 500 tracks by id, best first."""
     marks = ", ".join("?" * len(ids))
@@ -50,7 +67,8 @@ def sounds_of(database: Database, ids: Sequence[int]) -> dict[int, list[Sound]]:
     sounds: defaultdict[int, list[Sound]] = defaultdict(list)
     with database.errors():
         for track_id, name, score, mean, at in database.db.execute(sql, ids):
-            if not (type(name) is str and type(score) is type(mean) is type(at) is float):
-                raise sqlite3.DatabaseError("the table sounds holds values of a wrong type")
+            require_values(name, score, mean)
+            if type(at) is not float or not 0 <= at < math.inf:
+                raise sqlite3.DatabaseError(_INVALID)
             sounds[track_id].append(Sound(name, score, mean, at))
     return sounds

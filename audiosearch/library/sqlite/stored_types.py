@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+import sys
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 PATHS = frozenset({"path", "real_path"})
 
 _MAX_SECONDS = 1e9  # of a track; 30 years
+_IS_TIME = f"at BETWEEN 0 AND {sys.float_info.max!r}"
 _MAX_PATH_BYTES = 100_000  # Linux allows 4,096, but URLs have no limit
 _TYPES = {"str": str, "int": int, "float": float, "None": type(None)}
 _FIELDS = {
@@ -107,6 +109,10 @@ def wrong_types(db: Database, expected: Database) -> list[str]:
         ]
         if table == "tracks":
             conditions.append(f"NOT seconds BETWEEN 0 AND {_MAX_SECONDS}")
+        if table == "sounds" and known:
+            conditions.append(
+                f"NOT (score BETWEEN 0 AND 1 AND mean BETWEEN 0 AND 1 AND {_IS_TIME})"
+            )
         if "path" in known:
             conditions.append(f"length(path) > {_MAX_PATH_BYTES}")
         sql = f"SELECT count(*) FROM [{table}] WHERE {' OR '.join(conditions)}"
