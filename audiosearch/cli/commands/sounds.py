@@ -68,7 +68,7 @@ def _of_track(index: Index, name: str) -> list[dict[str, Any]]:
         raise index.no_track(name)
     if not track.tagger:
         index.require_sounds()
-        say("This track has no sounds yet. Run `audiosearch refresh --sounds`.")
+        say("This track has no sounds yet.")  # the warning says what adds them
     elif not track.sounds:
         say(f"No sound in {track.path} has a score of {defaults.SOUND_THRESHOLD:g} or more.")
     return [asdict(sound) for sound in track.sounds]
