@@ -432,6 +432,7 @@ def test_the_shares_of_right_names_are_a_table(teacher_path, tmp_path):
     lines = tagging_table(tmp_path, shipped, teacher_path).splitlines()
     assert lines[2:4] == ["| music | 1 | 100 % | 100 % |", "| tabla | 1 | 0 % | 0 % |"]
     assert "| **all files** | 2 | 50 % | 50 % |" in lines
+    assert "| **files of 3 s or more** | 1 | 100 % | 100 % |" in lines
     assert float(lines[-1].rstrip(".").split()[-1]) <= 0.05
 
 

@@ -77,7 +77,8 @@ recordings come from packages above. Nothing in `sounds` was fitted on them, exc
 patches of some set the ranges of its integers. They are those whose file names say clearly what is
 heard: animals, weather, water, voices, music, instruments and engines, at most {max_files} of a
 class. They were chosen by these names, not by results. A name is right if it is AudioSet's name of
-the class or of a kind of it. Some recordings are shorter than one patch.
+the class or of a kind of it. Many recordings are short, some
+shorter than one patch.
 `python -m audiosearch.training tags WORK --teacher yamnet.tflite` computes the table again.
 
 {sounds}

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 #: Files of a class that are used, so that no class dominates.
 MAX_FILES = 25
 N_NAMES = 3
+#: Files of at least this many patches, or 2.9 s, have a row of their own.
+LONG_PATCHES = 3
 #: Errors are measured where YAMNet's score is at least this.
 MIN_SCORE = 0.1
 
@@ -165,6 +167,7 @@ class FileResult:
     names: tuple[str, ...]
     teacher_names: tuple[str, ...]
     errors: Float32
+    n_patches: int
 
 
 def recordings(folder: Path) -> list[LabeledFile]:
@@ -206,16 +209,23 @@ def tagging_table(folder: Path, model: Path, teacher: Path) -> str:
         results = list(processes.map(_result, paths, repeat(model), repeat(teacher), chunksize=4))
     right = {rule.label: set(rule.names.split("|")) for rule in RULES}
     rows: dict[str, list[tuple[bool, bool]]] = {}
+    of_long_files = []
     for file, result in zip(files, results, strict=True):
         if result is not None:
             hits = (result.names, result.teacher_names)
             ours, theirs = (not right[file.label].isdisjoint(names) for names in hits)
             rows.setdefault(file.label, []).append((ours, theirs))
+            if result.n_patches >= LONG_PATCHES:
+                of_long_files.append((ours, theirs))
     errors = np.concatenate([result.errors for result in results if result is not None])
-    return "\n".join(_lines(rows, errors))
+    return "\n".join(_lines(rows, of_long_files, errors))
 
 
-def _lines(rows: dict[str, list[tuple[bool, bool]]], errors: Float32) -> Iterator[str]:
+def _lines(
+    rows: dict[str, list[tuple[bool, bool]]],
+    of_long_files: list[tuple[bool, bool]],
+    errors: Float32,
+) -> Iterator[str]:
     yield "| recordings of | files | compact | YAMNet |"
     yield "|---|---|---|---|"
     for label, hits in rows.items():
@@ -224,6 +234,9 @@ def _lines(rows: dict[str, list[tuple[bool, bool]]], errors: Float32) -> Iterato
     yield _row("**all files**", len(whole), np.mean(whole, axis=0))
     means = [np.mean(hits, axis=0) for hits in rows.values()]
     yield _row("**mean of the classes**", len(whole), np.mean(means, axis=0))
+    if of_long_files:
+        shares = np.mean(of_long_files, axis=0)
+        yield _row("**files of 3 s or more**", len(of_long_files), shares)
     yield ""
     yield (
         f"Scores of at least {MIN_SCORE} by YAMNet: {len(errors):,}, "
@@ -247,7 +260,10 @@ def _result(path: Path, model: Path, teacher: Path) -> FileResult | None:
     teacher_scores = np.stack([yamnet(patch)[1] for patch in patch_waveforms(waveform)])
     errors = np.abs(scores - teacher_scores)[teacher_scores >= MIN_SCORE]
     return FileResult(
-        _first_names(scores, yamnet.names), _first_names(teacher_scores, yamnet.names), errors
+        _first_names(scores, yamnet.names),
+        _first_names(teacher_scores, yamnet.names),
+        errors,
+        len(scores),
     )
 
 
