@@ -11,8 +11,9 @@ from audiosearch.search.print_match import max_length_difference
 if TYPE_CHECKING:
     from audiosearch.types import Bool, Float32, Float64, Int64
 
-#: Smallest cosine of candidates. Of the copies in docs/guide.md, the smallest had 0.59: compact
-#: notices the missing treble of an mp3 of 64 kb/s.
+#: Smallest cosine of candidates. Of the copies in docs/guide.md, the smallest has 0.92 by compact.
+#: Another model may notice the missing treble of an mp3 of 64 kb/s: compact's second version had
+#: 0.59.
 MIN_COSINE = 0.4
 _N_SAME_LENGTH = 30  # most similar tracks of the same length that are candidates
 _N_OTHER_LENGTH = 10  # the same for other lengths; one file may be a part of the other
