@@ -61,9 +61,9 @@ The packages are those of Debian 12. None of the audio is in the package.
 
 Each file of a class is a query among all other files. P@1 is the share of queries with a nearest
 neighbor of the same class, and mAP is the mean average precision; both are averaged over classes.
-Each package was used for one purpose: to fit, to choose a recipe, or to score. So only the files of
-**validation** had an influence on the model. The row `second` is the second version of compact,
-which learned from YAMNet's embeddings; YAMNet's own row is the mean of its embeddings.
+Nothing was fitted on these files. The recipe is the one with the best scores on **validation**; the
+other sets were looked at, too, while it was chosen. The row `second` is the second version of
+compact, which learned from YAMNet's embeddings; YAMNet's own row is the mean of its embeddings.
 `python -m audiosearch.training score WORK/test --teacher yamnet.tflite --beside FILE` computes
 a table again. `audiosearch add WORK/test --model compact` and `audiosearch evaluate --by folder`
 compute the row of compact.
@@ -77,8 +77,7 @@ recordings come from packages above. Nothing in `sounds` was fitted on them, exc
 patches of some set the ranges of its integers. They are those whose file names say clearly what is
 heard: animals, weather, water, voices, music, instruments and engines, at most {max_files} of a
 class. They were chosen by these names, not by results. A name is right if it is AudioSet's name of
-the class or of a kind of it. Many recordings are short, some
-shorter than one patch.
+the class or of a kind of it. Many recordings are short, some shorter than one patch.
 `python -m audiosearch.training tags WORK --teacher yamnet.tflite` computes the table again.
 
 {sounds}
