@@ -6,20 +6,20 @@ And the options of a search as fields of a form.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Form
 
 from audiosearch import defaults
-from audiosearch.library.filters import Filters
+from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.search.options import SearchOptions
 from audiosearch.web.schemas import FilterParams
 
 _GROUPS = {"only": "Allow only these tracks.", "unless": "Leave these tracks out."}
 
 
-def filter_fields(kind: Callable[..., Any]) -> Callable[..., Filters]:
+def filter_fields(kind: Callable[..., Any]) -> Callable[..., Awaitable[Filters]]:
     """Return a FastAPI dependency that reads the fields of `FilterParams`, and returns the filters.
 
     Parameters
@@ -28,7 +28,9 @@ def filter_fields(kind: Callable[..., Any]) -> Callable[..., Filters]:
         ``fastapi.Form`` or ``fastapi.Query``.
     """
 
-    def read_filters(**values: Any) -> Filters:
+    async def read_filters(**values: Any) -> Filters:  # FastAPI runs others in a thread
+        if not any(values.values()):
+            return EVERYTHING
         only, unless = (
             FilterParams(**{name: values[f"{group}_{name}"] for name in FilterParams.model_fields})
             for group in _GROUPS
@@ -51,7 +53,7 @@ def filter_fields(kind: Callable[..., Any]) -> Callable[..., Filters]:
     return read_filters
 
 
-def search_options(
+async def search_options(
     filters: Annotated[Filters, Depends(filter_fields(Form))],
     whiten: Annotated[bool, Form()] = defaults.WHITEN_QUERY,
     sound_weight: Annotated[
