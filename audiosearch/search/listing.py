@@ -66,14 +66,15 @@ def list_tracks(
         n_matches = limit if limit and is_limited_early else max(1, index.n_tracks)
         tracks = index.search_text(words, limit=n_matches)
         if filters != EVERYTHING:
-            ids = set(index.storage.ids(filters).tolist())
-            tracks = [track for track in tracks if track.id in ids]
+            passing = set(index.storage.ids(filters).tolist())
+            tracks = [track for track in tracks if track.id in passing]
     elif is_limited_early and limit is not None:
         tracks = index.storage.list_tracks(limit, 0)
     elif filters == EVERYTHING:
         tracks = list(index)
     else:
-        tracks = list(index.storage.tracks(index.storage.ids(filters).tolist()))
+        ids = index.storage.ids(filters).tolist()
+        tracks = list(index.storage.tracks(ids if sort else ids[:limit]))
     if sort is not None:
         tracks = _sorted(tracks, key, is_reversed=sort.startswith("-"))
     return tracks[:limit]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -156,16 +157,21 @@ class Query:
 
         The values are inner products, mixed with scores of sounds if those have a weight.
         """
-        weight = self.options.sound_weight
-        n_ranked = k if weight is None else max(k, self.vector_index.n_tracks)
-        ids, products = self.vector_index.search(
-            self.vector, n_ranked, candidates=self.candidates, exclude_ids=self.exclude_ids
+        return top_k(*self._mixed, k) if self.is_ranked_by_sound else self._nearest(k)
+
+    def _nearest(self, k: int) -> tuple[Int64, Float32]:
+        return self.vector_index.search(
+            self.vector, k, candidates=self.candidates, exclude_ids=self.exclude_ids
         )
-        if weight is None:
-            return ids, products
+
+    @cached_property
+    def _mixed(self) -> tuple[Int64, Float32]:
+        """All candidates, and their inner products mixed with the scores of sounds."""
+        weight = self.options.sound_weight or 0.0
+        ids, products = self._nearest(max(1, self.vector_index.n_tracks))
         by_id = self._index.sounds.scores(self.options.filters)
         scores = np.array([by_id.get(i, 0.0) for i in ids.tolist()], dtype=np.float32)
-        return top_k(ids, (1 - weight) * products + weight * scores, k)
+        return ids, (1 - weight) * products + weight * scores
 
     def similarities(self, ids: Int64, products: Float32) -> list[float | None]:
         """Return the cosines of neighbors to ``center``, given the values that rank them."""
