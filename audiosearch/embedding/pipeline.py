@@ -216,11 +216,12 @@ class Pipeline:
     # Run by the network's thread
 
     def _load_networks(self) -> tuple[Network, Tagger | None]:
+        network = self._model.load(n_threads=self._n_jobs)
+        if not self._has_sounds:
+            return network, None
         from audiosearch.models.tagger import Tagger
 
-        network = self._model.load(n_threads=self._n_jobs)
-        tagger = Tagger(self._model, n_threads=self._n_jobs) if self._has_sounds else None
-        return network, tagger
+        return network, Tagger(self._model, n_threads=self._n_jobs)
 
     def _embed_loop(self) -> None:
         batches = self._batches

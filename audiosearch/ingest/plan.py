@@ -114,9 +114,10 @@ def _moved(index: Index, new: Sequence[str]) -> set[str]:
 
 
 def _missing_tracks(index: Index) -> list[Track]:
-    tracks = list(index)
-    paths = real_paths([track.path for track in tracks])
-    return [track for track, path in zip(tracks, paths, strict=True) if is_missing(path)]
+    fields = index.fields(("id", "path"))
+    paths = real_paths([path for _, path in fields])
+    missing = [i for (i, _), path in zip(fields, paths, strict=True) if is_missing(path)]
+    return list(index.storage.tracks(missing))
 
 
 def _hashes(path: str, sizes: Container[int]) -> Iterator[str]:

@@ -176,9 +176,10 @@ class Index:
             If no track has sounds, or the backend drops them.
         """
         self.require_sound_storage()
-        n_missing, n_tracks = self.storage.count_without_sounds(), self.n_tracks
+        n_missing = self.storage.count_without_sounds()
         if not n_missing:
             return
+        n_tracks = self.n_tracks
         sentence = without_sounds(n_missing, n_tracks)
         if n_missing == n_tracks:
             raise LibraryError(sentence, hint="It finds the sounds in the files of these tracks.")

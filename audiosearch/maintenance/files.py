@@ -47,9 +47,10 @@ def missing_files(index: Index) -> MissingFiles:
     Unreachable
         If a disk doesn't answer.
     """
-    tracks, failures = list(index), index.storage.failures()
+    fields, failures = index.fields(("id", "path")), index.storage.failures()
+    missing = compress(fields, DISKS.map(is_missing, [path for _, path in fields]))
     return MissingFiles(
-        list(compress(tracks, DISKS.map(is_missing, [track.path for track in tracks]))),
+        list(index.storage.tracks([track_id for track_id, _ in missing])),
         list(compress(failures, DISKS.map(is_missing, [failure.path for failure in failures]))),
     )
 
@@ -77,7 +78,8 @@ def prune(
         folder that is now empty.
     """
     missing_paths = {track.path for track in missing.tracks}
-    present = [t.path for t in index if t.path not in missing_paths and not is_url(t.path)]
+    paths = (path for _, path in index.fields(("id", "path")))
+    present = [path for path in paths if path not in missing_paths and not is_url(path)]
     folders = sorted({_highest_missing(path) for path in missing_paths})
     unmounted = next(filter(None, (_unmounted(folder, present) for folder in folders)), None)
     if folders and not present:

@@ -94,7 +94,9 @@ def _cached_digest(path: Path, signatures: Sequence[str]) -> str:
     key = f"{'+'.join(signatures)}|{of_bytes}"
     digest = recorded_digest(key)
     if digest is None:
-        digest = _signatures_digest(content, signatures) or of_bytes
+        digest = _signatures_digest(content, signatures)
+        if digest is None:
+            return of_bytes
         with contextlib.suppress(ModelError):  # it is computed again by the next command
             record_digest(key, digest)
     return digest
