@@ -14,6 +14,7 @@ from audiosearch.library.index import EmbeddingSpec, Failure, Track
 from audiosearch.library.sqlite.page_recovery import Pages
 from audiosearch.maintenance.doctor import State, examine, repair
 from audiosearch.models.registry import compact
+from audiosearch.models.tagger import tagger_digest
 
 N_TRACKS = 600
 
@@ -277,3 +278,31 @@ def test_the_command_exits_with_1_for_errors_and_suggests_repair(intact, run):
     assert run("doctor", "--repair").exit_code == 0
     checks = json.loads(run("doctor", "--format", "json").stdout)["checks"]
     assert {check["check"]: check["state"] for check in checks}["database"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("taggers", "state", "words"),
+    [
+        pytest.param(
+            ["", tagger_digest()], State.WARNING, "1 of 2 tracks have no sounds", id="none"
+        ),
+        pytest.param(
+            ["imported", tagger_digest()],
+            State.WARNING,
+            "1 of 2 tracks have sounds that",
+            id="another",
+        ),
+        pytest.param([tagger_digest()], State.OK, "looked for in all tracks", id="its own"),
+    ],
+)
+def test_sounds_of_another_tagger_are_named(tmp_path, vectors, taggers, state, words):
+    with Index(
+        tmp_path / "sounds", spec=EmbeddingSpec("compact", compact().weights_digest)
+    ) as index:
+        for number, tagger in enumerate(taggers):
+            track = Track(
+                f"/{number}.mp3", 1, 1, f"{number:032x}", 1.0, 44_100, 2, "mp3", tagger=tagger
+            )
+            index.add(track, vectors[number])
+    (finding,) = [f for f in examine(tmp_path / "sounds") if f.check == "sounds"]
+    assert (finding.state, words in finding.detail) == (state, True), finding

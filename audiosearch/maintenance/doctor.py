@@ -26,6 +26,7 @@ from audiosearch.library.backend import Capability, recover, supports
 from audiosearch.library.index import EmbeddingSpec, Index, without_sounds
 from audiosearch.library.track import UNIT_TOLERANCE
 from audiosearch.models import registry
+from audiosearch.models.tagger import tagger_digest
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
@@ -271,4 +272,13 @@ def _check_sounds(index: Index) -> Finding:
     n_missing = index.storage.count_without_sounds()
     if n_missing:
         return Finding("sounds", State.WARNING, without_sounds(n_missing, index.n_tracks))
+    taggers = index.fields(("id", "tagger")) if index.n_tracks else []
+    n_outdated = sum(tagger != tagger_digest() for _, tagger in taggers)
+    if n_outdated:
+        return Finding(
+            "sounds",
+            State.WARNING,
+            f"{n_outdated:,} of {len(taggers):,} tracks have sounds that this version "
+            "didn't find; `audiosearch refresh --sounds` finds them again",
+        )
     return Finding("sounds", State.OK, "looked for in all tracks")
