@@ -14,6 +14,7 @@ from audiosearch.embedding.decoder_worker import DecodeSummary
 from audiosearch.embedding.embedder import BATCH_PATCHES, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
 from audiosearch.embedding.result import EmbeddingResult
+from audiosearch.embedding.running_moments import RunningMoments
 from audiosearch.embedding.running_scores import RunningScores
 from audiosearch.errors import AudioError
 
@@ -39,6 +40,8 @@ class FileInProgress:
         Values of the patches that went through the network.
     scores : RunningScores
         Scores of their sounds, if there is a tagger.
+    moments : RunningMoments
+        Their embeddings, if moments are kept.
     n_pending : int
         Patches that wait for the network.
     end : DecodeSummary, Tags, AudioError or None
@@ -49,6 +52,7 @@ class FileInProgress:
     file_stat: FileStat | None = None
     pool: RunningPool = field(default_factory=RunningPool)
     scores: RunningScores = field(default_factory=RunningScores)
+    moments: RunningMoments = field(default_factory=RunningMoments)
     n_pending: int = 0
     end: DecodeSummary | Tags | AudioError | None = None
 
@@ -71,6 +75,8 @@ class FileInProgress:
         if batches.tagger is not None:
             sounds = self.scores.sounds(batches.tagger.names, end.starts)
             embedding = replace(embedding, sounds=sounds, tagger=batches.tagger.digest)
+        if batches.moment_hop is not None:
+            embedding = replace(embedding, moments=self.moments.moments())
         return EmbeddingResult(self.path, self.file_stat, embedding, end.tags)
 
 
@@ -84,6 +90,9 @@ class PatchBatches:
         them.
     on_finished : callable
         Receives each file once all its patches have gone through the network.
+    moment_hop : float, optional
+        Seconds from one patch to the next, if the embeddings of patches are kept. Also an
+        attribute.
 
     Attributes
     ----------
@@ -97,7 +106,10 @@ class PatchBatches:
         self,
         load: Callable[[], tuple[Network, Tagger | None]],
         on_finished: Callable[[FileInProgress], None],
+        *,
+        moment_hop: float | None = None,
     ) -> None:
+        self.moment_hop = moment_hop
         self._load = load
         self._on_finished = on_finished
         self._pending: deque[tuple[FileInProgress, Float32]] = deque()
@@ -157,6 +169,7 @@ class PatchBatches:
         batch = batches[0] if len(batches) == 1 else np.concatenate(batches)
         values = self.network(batch)
         scores = self.tagger.scores(batch, values) if self.tagger else None
+        vectors = self.network.embeddings(values) if self.moment_hop is not None else None
         self.n_pending -= n_patches
         self.n_done += n_patches
         start = 0
@@ -165,6 +178,8 @@ class PatchBatches:
             file.pool.add(values[rows])
             if scores is not None:
                 file.scores.add(scores[rows])
+            if vectors is not None:
+                file.moments.add(vectors[rows], None if scores is None else scores[rows])
             file.n_pending -= len(patches)
             if file.end is not None and not file.n_pending:
                 self._on_finished(file)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from audiosearch.audio.recording import AudioInfo
+    from audiosearch.models.moments import Moments
     from audiosearch.models.postprocess import PcaPostprocessor
     from audiosearch.models.runtime import Network
     from audiosearch.models.sound import Sound
@@ -45,6 +46,8 @@ class Embedding:
         Sounds that are heard in the file, best first, if a tagger listened to it.
     tagger : str
         Digest of the tagger; empty if none listened.
+    moments : Moments or None
+        The embedding of each patch, if they are kept.
     """
 
     vector: Float32
@@ -53,6 +56,7 @@ class Embedding:
     warning: str | None
     sounds: tuple[Sound, ...] = ()
     tagger: str = ""
+    moments: Moments | None = None
 
 
 class DecodedClip(Protocol):

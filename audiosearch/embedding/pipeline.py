@@ -62,6 +62,8 @@ class Pipeline:
         Default: `audiosearch.audio.local_file.open_local`.
     has_sounds : bool
         Whether to find the sounds that are heard in the files.
+    moment_hop : float, optional
+        Keep the moments of each file, with this many seconds from one patch to the next.
     timeout_seconds : float
         Time limit for a small file; it grows with the size.
 
@@ -83,6 +85,7 @@ class Pipeline:
         known_hashes: Container[str] = (),
         open_local: OpenLocal = local_file.open_local,
         has_sounds: bool = False,
+        moment_hop: float | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._paths = iter(paths)
@@ -93,7 +96,7 @@ class Pipeline:
         self._open_local = open_local
         self._has_sounds = has_sounds
         self._timeout_seconds = timeout_seconds
-        self._batches = PatchBatches(self._load_networks, self._finish)
+        self._batches = PatchBatches(self._load_networks, self._finish, moment_hop=moment_hop)
         self._paths_lock = threading.Lock()  # its own lock, because the next path may take long
         self._lock = threading.Lock()  # for the two dictionaries by content hash
         self._duplicates: dict[str, list[EmbeddingResult]] = {}  # of files in progress

@@ -146,8 +146,10 @@ class Ingest:
         excerpt_seconds: float | None = None,
         reprocess: ReprocessPolicy = ReprocessPolicy.CHANGED,
         reader: Reader = LOCAL_READER,
+        moment_hop: float | None = None,
     ) -> None:
         self._directory = directory
+        self._moment_hop = moment_hop
         check_excerpt(excerpt_seconds)
         Index.check_writable(directory)
         self._index = Index(directory) if Index.exists(directory) else None
@@ -170,6 +172,7 @@ class Ingest:
             )
             if self._index is not None:
                 self._index.require(self.spec)
+                self._moment_hop = self._index.moment_hop
                 self._warn_of_lost_sounds(self._index)
         except BaseException:
             if self._index is not None:
@@ -227,6 +230,7 @@ class Ingest:
             self._model,
             excerpt_seconds=self.spec.excerpt_seconds,
             known_hashes=known_hashes,
+            moment_hop=self._moment_hop,
         )
 
     def _known_results(self) -> Iterator[AddResult]:
@@ -268,7 +272,7 @@ class Ingest:
         """Store a batch of results in one transaction."""
         embedded = [result for result in batch if result.embedding is not None]
         if self._index is None and embedded:
-            self._index = Index(self._directory, spec=self.spec)
+            self._index = Index(self._directory, spec=self.spec, moment_hop=self._moment_hop)
         with self._index.transaction() if self._index else contextlib.nullcontext():
             if self._index is not None:
                 store_embedded(self._index, embedded)

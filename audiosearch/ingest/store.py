@@ -39,7 +39,7 @@ def settle(index: Index, files: Sequence[KnownFile]) -> None:
 
 def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
     """Store embedded files. A file that was moved keeps its id."""
-    rows = []
+    rows, moments = [], []
     tracks_by_content = index.tracks_of(
         {result.file_stat.content_hash for result in results if result.file_stat is not None}
     )
@@ -58,8 +58,9 @@ def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
             same_content.remove(moved)
         track = _track(result.path, file_stat, embedding, tags)
         rows.append((track, embedding.vector))
+        moments.append(embedding.moments)
     if rows:
-        index.add_all(rows)
+        index.add_all(rows, moments=moments)
 
 
 def store_known_sound(
@@ -97,7 +98,7 @@ def store_known_sound(
     if source is moved and current is None:
         index.storage.update(track)
         return AddResult(path, Status.MOVED)
-    index.add(track, index.vector(source))
+    index.add_all([(track, index.vector(source))], moments=[index.moments_of(source)])
     return AddResult(path, Status.ADDED, track.seconds)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from audiosearch.types import Float32, Int64
+
+
+class PatchNeighbors(NamedTuple):
+    """Patches near a query vector, best first.
+
+    Attributes
+    ----------
+    track_ids : ndarray of int64, shape (n,)
+    patches : ndarray of int64, shape (n,)
+        Number of each patch in its track. It starts at that number times the hop of the index.
+    products : ndarray of float32, shape (n,)
+        Inner products with the query vector.
+    """
+
+    track_ids: Int64
+    patches: Int64
+    products: Float32
 
 
 def no_neighbors() -> tuple[Int64, Float32]:

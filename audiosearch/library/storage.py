@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
     from audiosearch.library.filters import Filters
     from audiosearch.library.heard_sounds import HeardSound
+    from audiosearch.library.neighbors import PatchNeighbors
     from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Track
+    from audiosearch.models.moments import Moments
     from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, Int64
 
@@ -224,6 +226,55 @@ class SoundStorage(Protocol):
 
     def heard(self, filters: Filters) -> list[HeardSound]:
         """Return the sounds that are heard in the tracks that pass filters, in any order."""
+
+
+class MomentStorage(Protocol):
+    """Moments of tracks: the embeddings of their patches, and the sounds heard in each.
+
+    They are kept only in an index with a `audiosearch.library.index.Index.moment_hop`.
+    """
+
+    def put(self, moments: Mapping[int, Moments | None]) -> None:
+        """Store the moments of tracks by id, in place of their former ones; None removes those.
+
+        In a folder they are part of the transaction in progress. Ids of removed tracks are ignored.
+        """
+
+    def of(self, ids: Sequence[int]) -> Iterator[tuple[int, Moments]]:
+        """Yield the id and the moments of each track that has any, in any order."""
+
+    def missing(self) -> list[Track]:
+        """Return the tracks without moments, in ascending order of id."""
+
+    def remove_all(self) -> None:
+        """Remove the moments of all tracks."""
+
+    def totals(self) -> tuple[int, int, int]:
+        """Return the numbers of tracks with moments, of their patches, and of bytes."""
+
+    def search(self, vectors: Float32, k: int, *, ids: Int64 | None = None) -> list[PatchNeighbors]:
+        """Return, for each vector, the k patches nearest to it, best first.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, dimension)
+            Of unit length.
+        k : int
+        ids : ndarray of int64, shape (n_tracks,), optional
+            Ids of the tracks whose patches are compared. Default: of all.
+        """
+
+    def sync(self) -> None:
+        """Bring the FAISS index of the patches up to date, so that the next search is fast."""
+
+    def file_bytes(self) -> int | None:
+        """Return the size of the FAISS file of the patches, in bytes; None if a server keeps it."""
+
+    def problem(self) -> str | None:
+        """Return the problem with the FAISS file or stored moments, as a phrase; None if none."""
+
+    def delete_file(self) -> None:
+        """Delete the FAISS file of the patches, if there is one. The next search rebuilds it."""
 
 
 class StagedVectors(Protocol):

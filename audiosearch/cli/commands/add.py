@@ -76,6 +76,17 @@ def add(
         ),
     ] = None,
     no_sounds: NoSounds = False,
+    moments: Annotated[
+        bool,
+        typer.Option(
+            "--moments",
+            help="Make a new index with moments: queries can then find places in files.",
+        ),
+    ] = False,
+    moment_hop: Annotated[
+        float | None,
+        typer.Option(metavar="0.96|0.48", help="Seconds between moments. Default: 0.96."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list the files to be added, and why.")
     ] = False,
@@ -120,6 +131,7 @@ def add(
                 excerpt_seconds=excerpt,
                 reprocess=reprocess,
                 reader=reader,
+                moment_hop=(moment_hop or defaults.MOMENT_HOP) if moments else None,
             )
         results = run_ingest(ingest)
     n_failed = sum(result.status is Status.FAILED for result in results)

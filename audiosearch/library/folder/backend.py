@@ -13,6 +13,7 @@ from audiosearch.library.sqlite import database
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.coordinates import CoordinateTable
 from audiosearch.library.sqlite.heard_sounds import HeardSounds
+from audiosearch.library.sqlite.moment_table import MomentTable
 from audiosearch.library.sqlite.print_table import PrintTable
 from audiosearch.library.sqlite.staged_vectors import StagingTable
 from audiosearch.paths import why_missing
@@ -81,6 +82,7 @@ class FolderBackend:
             links=catalog,
             fields=catalog,
             sounds=HeardSounds(catalog),
+            moments=MomentTable(catalog),
             is_current=catalog.is_current,
         )
 

@@ -102,7 +102,7 @@ class StagedVectors:
         with self._catalog.transaction():
             self._check_spec()
             self._catalog.db.execute(
-                "INSERT OR REPLACE INTO pending_vectors "
+                "INSERT OR REPLACE INTO pending_vectors (track_id, content_hash, embedding) "
                 "SELECT id, ?, ? FROM tracks WHERE id = ? AND content_hash = ?",
                 [content_hash, to_blob(vector), track.id, track.content_hash],
             )
