@@ -57,6 +57,8 @@ def nearest_patches(
     neighbors = storage.search(_spread(clips), n_neighbors, ids=ids)
     is_complete = all(len(found.products) < n_neighbors for found in neighbors)
     track_ids, patches, products = map(np.concatenate, zip(*neighbors, strict=True))
+    if not len(track_ids):
+        return NearestPatches({}, is_complete)
     n_used = max(_MIN_NEAREST, _MAX_PATCHES // (2 * reach + 1))
     best = np.argsort(-products, kind="stable")[:n_used]
     order = best[np.argsort(track_ids[best], kind="stable")]

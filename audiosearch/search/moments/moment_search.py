@@ -167,9 +167,9 @@ class MomentSearch:
             self._check_index()
         if query.clips:
             self._check_length()
-            places = self._similar_places()
+            places = self.merged(self.compared(self.nearest()))
         else:
-            places = self._merged(self._heard_places())
+            places = self.merged(self._heard_places())
         hits = [
             Hit(
                 rank,
@@ -218,22 +218,34 @@ class MomentSearch:
         self._tracks.update({moment.track.id: moment.track for moment in found})
         return [Place(m.track.id, m.start, m.end, m.score, sound_score=m.score) for m in found]
 
-    def _similar_places(self) -> list[Place]:
-        """Return places that are like the clips: those of the same recording first."""
+    def nearest(self) -> list[Place]:
+        """Return the places around the patches that are nearest to those of the clips, best first.
+
+        There are enough for all hits, unless there are no more.
+        """
         n_neighbors = _MIN_NEIGHBORS
         while True:
             places, is_complete = self._candidates(n_neighbors)
             n_neighbors *= _GROWTH
-            is_enough = len(self._merged(places)) == self._query.k
+            is_enough = len(self.merged(places)) == self._query.k
             if is_enough or is_complete or n_neighbors > _MAX_NEIGHBORS:
-                break
-        if len(self._query.clips) == 1:
-            n_looked_at = max(_MIN_LOOKED_AT, 2 * self._query.k)
-            looked = look(self._query.clips[0], places[:n_looked_at], self._tracks, self._reader)
-            places = looked.places + places[n_looked_at:]
-            if looked.warning:
-                self.warnings.append(looked.warning)
-        return self._merged(places)
+                return places
+
+    def compared(self, places: list[Place]) -> list[Place]:
+        """Compare the first places once more with the clip, by the sound itself.
+
+        Returns
+        -------
+        list of Place
+            Those of the same recording as the clip first. With several clips there are none.
+        """
+        if len(self._query.clips) != 1:
+            return places
+        n_compared = max(_MIN_LOOKED_AT, 2 * self._query.k)
+        looked = look(self._query.clips[0], places[:n_compared], self._tracks, self._reader)
+        if looked.warning:
+            self.warnings.append(looked.warning)
+        return looked.places + places[n_compared:]
 
     def _candidates(self, n_neighbors: int) -> tuple[list[Place], bool]:
         """Return the places around the nearest patches, best first, and whether they are all."""
@@ -276,7 +288,8 @@ class MomentSearch:
         step = round(PATCH_HOP_SECONDS / (self._index.moment_hop or PATCH_HOP_SECONDS))
         return step * (math.ceil(self._comparison.seconds / PATCH_HOP_SECONDS) + 1)
 
-    def _merged(self, places: Iterable[Place]) -> list[Place]:
+    def merged(self, places: Iterable[Place]) -> list[Place]:
+        """Return as many places as there should be hits: see `places.merged`."""
         query = self._query
         return merged(places, query.k, per_track=query.per_track, is_new=self._novelty())
 
