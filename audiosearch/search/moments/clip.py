@@ -11,7 +11,7 @@ from audiosearch.models.front_end import LOG_OFFSET, N_BANDS, PATCH_FRAMES
 from audiosearch.models.log_mel import patches_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from audiosearch.library.track import Track
     from audiosearch.types import Float32
@@ -55,7 +55,7 @@ class Clip:
     path: str = ""
     track: Track | None = None
     start: float = 0.0
-    other_levels: Callable[[], Sequence[tuple[Float32, ...]]] = tuple
+    other_levels: Callable[[], Iterable[tuple[Float32, ...]]] = tuple
 
 
 def embedded_clip(
@@ -79,9 +79,9 @@ def embedded_clip(
         frames,
         offset_vectors(frames, embed, hop=hop),
         seconds,
-        other_levels=lambda: [
+        other_levels=lambda: (
             offset_vectors(at_gain(frames, gain), embed, hop=hop) for gain in _GAINS
-        ],
+        ),
     )
 
 

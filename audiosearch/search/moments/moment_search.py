@@ -42,7 +42,7 @@ _MIN_NEIGHBORS = 100  # patches that are searched at first for each patch of the
 _GROWTH = 8  # of that number, while there are too few hits
 _MAX_NEIGHBORS = 1_000
 _MIN_COMPARED = 40  # places that are compared once more by their sound
-_WHITENED_COMPARED = 100  # the same, of those that are nearest by whitened patches
+_WHITENED_COMPARED = 50  # the same, of those that are nearest by whitened patches
 _LONGER_SECONDS = 0.5  # by which a clip may be longer than a track, as after coding
 
 
@@ -252,32 +252,24 @@ class MomentSearch:
         clip = self._query.clips[0]
         n_compared = max(_MIN_COMPARED, 2 * self._query.k)
         looked = look(clip, places[:n_compared], self._tracks, self._reader)
-        same, problems = looked.same, looked.problems
-        if not same:
-            more = look(clip, self._whitened_places(), self._tracks, self._reader)
-            same = more.same
-        if problems:
-            self.warnings.append(unread_warning(problems))
+        if looked.problems:
+            self.warnings.append(unread_warning(looked.problems))
+        same = looked.same
+        more = self._whitened_places()
+        while not same and (whitened_places := next(more, None)) is not None:
+            same = look(clip, whitened_places, self._tracks, self._reader).same
         return [*same, *looked.others, *places[n_compared:]]
 
-    def _whitened_places(self) -> list[Place]:
-        """Return the places that are nearest to the clip by whitened patches, best first."""
+    def _whitened_places(self) -> Iterator[list[Place]]:
+        """Yield the places that are nearest by whitened patches, for each level of the clip."""
         within = self._query.within
         if within is not None and within.vectors is not None:
             whitening = fit_whitening(within.vectors)
         else:
             whitening = patch_whitening(self._index)
-        if whitening is None:
-            return []
-        places: list[Place] = []
-        for whitened in whitened_clips(self._query.clips[0], whitening):
+        for whitened in whitened_clips(self._query.clips[0], whitening) if whitening else ():
             comparison = replace(self._comparison, whitened=whitened)
-            places += self._candidates(_MIN_NEIGHBORS, comparison)[0][:_WHITENED_COMPARED]
-        chosen: list[Place] = []
-        for place in ranked(places):
-            if len(chosen) < _WHITENED_COMPARED and not any(map(place.is_near, chosen)):
-                chosen.append(place)
-        return chosen
+            yield self._candidates(_MIN_NEIGHBORS, comparison)[0][:_WHITENED_COMPARED]
 
     def _candidates(self, n_neighbors: int, comparison: Comparison) -> tuple[list[Place], bool]:
         """Return the places around the nearest patches, best first, and whether they are all."""

@@ -8,6 +8,7 @@ cosines say better which sounds are alike: they rank the hits.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -77,7 +78,7 @@ class WhitenedClip:
 
 def whitened_clips(clip: Clip, whitening: PatchWhitening) -> Iterator[WhitenedClip]:
     """Yield a clip with whitened vectors, at its own level and at others."""
-    for vectors in (clip.vectors, *clip.other_levels()):
+    for vectors in chain([clip.vectors], clip.other_levels()):
         variant = replace(clip, vectors=tuple(map(whitening.whitened, vectors)))
         directions = whitening.directions(np.concatenate(vectors))
         yield WhitenedClip(whitening, variant, directions)

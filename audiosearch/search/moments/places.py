@@ -56,11 +56,6 @@ class Place:
     sound_score: float | None = None
     match: float | None = None
 
-    def is_near(self, other: Place) -> bool:
-        """Return whether another place is within the reach of the second look at this one."""
-        is_same_track = self.track_id == other.track_id
-        return is_same_track and abs(self.start - other.start) <= _PEAK_CELLS * CELL_SECONDS
-
     def overlaps(self, other: Place) -> bool:
         """Return whether the stretch and another one of the same track overlap."""
         return self.start < other.end and other.start < self.end
