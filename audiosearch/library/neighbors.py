@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from audiosearch.types import Float32, Int64
 
@@ -53,6 +53,34 @@ def top_k(ids: Int64, products: Float32, k: int) -> tuple[Int64, Float32]:
     """
     order = np.lexsort((ids, -products))[:k]
     return ids[order], products[order]
+
+
+def nearest(
+    vectors: Float32, blocks: Iterable[tuple[Int64, Float32]], k: int
+) -> list[tuple[Int64, Float32]]:
+    """Compare vectors with all others, and return the k nearest of each, best first.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, dimension)
+    blocks : iterable of (ndarray of int64, ndarray of float32)
+        Ids, shape (n_block,), and vectors, shape (n_block, dimension).
+    k : int
+
+    Returns
+    -------
+    list of (ndarray of int64, ndarray of float32)
+        Ids and inner products with each vector.
+    """
+    best = [no_neighbors()] * len(vectors)
+    for ids, block in blocks:
+        for n, products in enumerate(vectors @ block.T):
+            kept = slice(None)
+            if k < len(products):
+                kept = np.argpartition(products, -k)[-k:]
+            both = zip(best[n], (ids[kept], products[kept]), strict=True)
+            best[n] = top_k(*map(np.concatenate, both), k)
+    return best
 
 
 def drop_excluded(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _MAX_CODE = 127
 _MAX_SCORE = 255
+_N_CLASSES = 521  # of AudioSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +69,7 @@ class PatchSounds:
         Raises
         ------
         ValueError
-            If the lengths don't fit together.
+            If the lengths don't fit together, or a class is unknown.
         """
         counts = np.frombuffer(content[:n_patches], dtype=np.uint8)
         n_sounds = int(counts.sum())
@@ -77,6 +78,9 @@ class PatchSounds:
             raise ValueError(message)
         end = n_patches + 2 * n_sounds
         classes = np.frombuffer(content[n_patches:end], dtype="<u2")
+        if n_sounds and classes.max() >= _N_CLASSES:
+            message = "a sound of a patch has an unknown class"
+            raise ValueError(message)
         return cls(counts, classes, np.frombuffer(content[end:], dtype=np.uint8))
 
 

@@ -92,8 +92,11 @@ class FaissIndex:
         for block_ids, vectors in self._database.vector_blocks():
             self.faiss.add_with_ids(vectors, block_ids)
 
-    def whitening_settings(self) -> dict[str, str]:
-        """Return the setting with the number of tracks that the whitening was fitted to, if any."""
+    def build_settings(self) -> dict[str, str]:
+        """Return the settings to store after `build`.
+
+        The whitening's has the number of tracks that it was fitted to.
+        """
         return {WHITENED_TRACKS: str(self.n_tracks)} if self.is_whitened else {}
 
     def outdated_ids(self) -> Int64:
