@@ -55,6 +55,14 @@ def top_k(ids: Int64, products: Float32, k: int) -> tuple[Int64, Float32]:
     return ids[order], products[order]
 
 
+def merged(
+    first: tuple[Int64, Float32], second: tuple[Int64, Float32], k: int
+) -> tuple[Int64, Float32]:
+    """Return the k best of two lists of neighbors, best first: see `top_k`."""
+    ids = np.concatenate([first[0], second[0]])
+    return top_k(ids, np.concatenate([first[1], second[1]]), k)
+
+
 def nearest(
     vectors: Float32, blocks: Iterable[tuple[Int64, Float32]], k: int
 ) -> list[tuple[Int64, Float32]]:
@@ -75,11 +83,9 @@ def nearest(
     best = [no_neighbors()] * len(vectors)
     for ids, block in blocks:
         for n, products in enumerate(vectors @ block.T):
-            kept = slice(None)
-            if k < len(products):
-                kept = np.argpartition(products, -k)[-k:]
-            both = zip(best[n], (ids[kept], products[kept]), strict=True)
-            best[n] = top_k(*map(np.concatenate, both), k)
+            n_kept = min(k, len(products))
+            kept = np.argpartition(products, -n_kept)[-n_kept:]
+            best[n] = merged(best[n], (ids[kept], products[kept]), k)
     return best
 
 

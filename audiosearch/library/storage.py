@@ -246,6 +246,12 @@ class MomentStorage(Protocol):
     def missing(self) -> list[Track]:
         """Return the tracks without moments, in ascending order of id."""
 
+    def damaged(self) -> list[int]:
+        """Return the track ids of moments that can't be read, or whose track doesn't exist.
+
+        All moments are read. `put` with None removes them.
+        """
+
     def remove_all(self) -> None:
         """Remove the moments of all tracks."""
 
@@ -271,7 +277,7 @@ class MomentStorage(Protocol):
         """Return the size of the FAISS file of the patches, in bytes; None if a server keeps it."""
 
     def problem(self) -> str | None:
-        """Return the problem with the FAISS file or stored moments, as a phrase; None if none."""
+        """Return the problem with the FAISS file, as a phrase; None if there is none."""
 
     def delete_file(self) -> None:
         """Delete the FAISS file of the patches, if there is one. The next search rebuilds it."""

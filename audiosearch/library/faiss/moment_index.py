@@ -10,7 +10,7 @@ import numpy as np
 
 from audiosearch.library.faiss.index_config import IndexConfig
 from audiosearch.library.faiss.persistent_index import PersistentFaissIndex
-from audiosearch.library.neighbors import nearest, no_neighbors
+from audiosearch.library.neighbors import nearest, no_neighbors, top_k
 from audiosearch.library.sqlite.patch_table import numbers_of
 
 if TYPE_CHECKING:
@@ -26,10 +26,13 @@ _MAX_GROWTH = 2  # built again if there are more than this many times as many pa
 _MAX_FLAT = 200_000  # patches that are all compared
 _MAX_LAG = 20_000  # patches added or removed since the index was written that a search copes with
 _MAX_BITMAP_IDS = 2**28  # 32 MiB
+# The patches found are compared again by their stored vectors: this many for each one requested,
+# and at least so many.
+_CANDIDATE_FACTOR, _MIN_CANDIDATES = 3, 100
 _N_QUERIES, _N_NEIGHBORS = 100, 10  # the searches that are compared with exact ones after a build
-_QUERY_SHARE = 0.8  # of a patch in such a query; the rest is another patch
+_QUERY_SHARE = 0.7  # of a patch in such a query; the rest is another patch
 _TARGET_RECALL = 0.97  # 0.95 with a margin
-_MIN_NPROBE = 8
+_MIN_NPROBE = 32
 _PRODUCT_TOLERANCE = 1e-5  # inner products that differ by at most this count as equal
 
 
@@ -105,16 +108,31 @@ class MomentIndex(PersistentFaissIndex):
             Patches that may be found, all with ids below `next_id`.
         """
         self._check_dimension(vectors)
-        k = min(k, positions.total)
-        if not k:
+        if not k or not positions.total:
             return [no_neighbors()] * len(vectors)
+        n_candidates = min(max(_CANDIDATE_FACTOR * k, _MIN_CANDIDATES), positions.total)
         selector = None if positions.total == self.n_tracks else _Selector(positions)
-        return self._nearest(vectors, k, self.n_tracks / positions.total, selector)
+        width_factor = self.n_tracks / positions.total
+        found = self._nearest(vectors, n_candidates, width_factor, selector)
+        return self._rerank_all(vectors, [ids for ids, _ in found], k)
+
+    def _rerank_all(
+        self, vectors: Float32, candidates: list[Int64], k: int
+    ) -> list[tuple[Int64, Float32]]:
+        """Return, for each vector, the k nearest candidates, compared by their stored vectors."""
+        ids = np.unique(np.concatenate(candidates))
+        is_found, stored = self._database.found_vectors(ids)
+        results = []
+        for vector, own in zip(vectors, candidates, strict=True):
+            rows = np.searchsorted(ids, own)
+            rows = rows[is_found[rows]]
+            results.append(top_k(ids[rows], stored[rows] @ vector, k))
+        return results
 
     def _nearest(
         self, vectors: Float32, k: int, width_factor: float, selector: _Selector | None
     ) -> list[tuple[Int64, Float32]]:
-        """Search, and search wider where fewer than k patches were found, in the end in all lists."""
+        """Search, and search wider for fewer than k neighbors, in the end in all lists."""
         parameters = self.config.search_parameters(
             width_factor=width_factor, selector=selector and selector.faiss
         )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from audiosearch.library.faiss.vector_index import MOMENTS_FILE, delete_file
-from audiosearch.library.neighbors import PatchNeighbors, nearest, top_k
+from audiosearch.library.neighbors import PatchNeighbors, merged, nearest
 from audiosearch.library.sqlite.moment_table import MomentTable
 
 if TYPE_CHECKING:
@@ -63,14 +61,12 @@ class FolderMoments(MomentTable):
         positions = self.patches.positions()
         allowed = positions if ids is None else positions.of(ids)
         indexed, added = allowed.split(index.next_id)
-        results = [
+        results = zip(
             index.search_patches(vectors, k, indexed),
             nearest(vectors, self.patches.blocks_of(added.track_ids), k),
-        ]
-        return [
-            _located(top_k(*map(np.concatenate, zip(*pair, strict=True)), k), positions)
-            for pair in zip(*results, strict=True)
-        ]
+            strict=True,
+        )
+        return [_located(merged(*result, k), positions) for result in results]
 
     def _current_index(self) -> MomentIndex:
         """Return the FAISS index, up to date or nearly so."""

@@ -12,7 +12,7 @@ from audiosearch.library.track import removed_track_error
 from audiosearch.models.moments import dequantized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import numpy.typing as npt
@@ -112,8 +112,8 @@ class Positions:
         return self._select(is_below), self._select(~is_below)
 
     def _select(self, is_kept: npt.NDArray[np.bool_]) -> Positions:
-        arrays = (self.track_ids, self.first_ids, self.counts)
-        return Positions(*(array[is_kept] for array in arrays), self.next_id)
+        track_ids, first_ids, counts = self.track_ids, self.first_ids, self.counts
+        return Positions(track_ids[is_kept], first_ids[is_kept], counts[is_kept], self.next_id)
 
     def bitmap(self) -> UInt8:
         """Return one bit for each id below `next_id`, the lowest first: 1 if a patch has the id.
@@ -130,7 +130,7 @@ class Positions:
 
 
 def numbers_of(revision: int) -> tuple[int, int]:
-    """Return the `Positions.next_id` of a revision, and the number of patches removed until then."""
+    """Return the `Positions.next_id` of a revision, and the number of patches removed by then."""
     return revision >> _ID_BITS, revision & ((1 << _ID_BITS) - 1)
 
 
@@ -217,7 +217,7 @@ class PatchTable:
             f"{moments_source(self._catalog)}SELECT first_id + n_patches AS end FROM moments "
             f"WHERE {_HAS_NUMBERS} ORDER BY first_id DESC LIMIT 1"
         )
-        ends = [row["end"] for row in self._catalog.rows(sql)]
+        ends: list[int] = [row["end"] for row in self._catalog.rows(sql)]
         return max([int(text) if is_number else 0, *ends])
 
     def count(self) -> int:
@@ -247,19 +247,28 @@ class PatchTable:
         TrackNotFound
             If another process removed one of their tracks.
         """
-        positions, vectors = self.positions(), np.empty((len(ids), self.dimension), np.float32)
-        order = np.argsort(ids, kind="stable")
-        rows, patches = positions.locate(ids[order])
-        n_read = 0
-        for group in np.split(np.arange(len(ids)), np.flatnonzero(np.diff(rows)) + 1):
-            if len(group) and rows[group[0]] >= 0:
-                track_id = int(positions.track_ids[rows[group[0]]])
-                for _, codes in self._rows("track_id = ?", [track_id]):
-                    vectors[order[group]] = dequantized(codes[patches[group]])
-                    n_read += len(group)
-        if n_read < len(ids):
+        is_found, vectors = self.found_vectors(ids)
+        if not is_found.all():
             raise removed_track_error()
         return vectors
+
+    def found_vectors(self, ids: Int64) -> tuple[npt.NDArray[np.bool_], Float32]:
+        """Return which of some patches exist, shape (n,), and their vectors, (n, dimension).
+
+        The vectors of patches that don't exist are undefined.
+        """
+        positions, vectors = self.positions(), np.empty((len(ids), self.dimension), np.float32)
+        is_found = np.zeros(len(ids), dtype=bool)
+        order = np.argsort(ids, kind="stable")
+        ordered = ids[order]
+        rows, _ = positions.locate(ordered)
+        track_ids = positions.track_ids[np.unique(rows[rows >= 0])]
+        for first_id, codes in self._rows_of(track_ids):
+            start, end = np.searchsorted(ordered, [first_id, first_id + len(codes)])
+            group = order[start:end]
+            vectors[group] = dequantized(codes[ids[group] - first_id])
+            is_found[group] = True
+        return is_found, vectors
 
     def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
         """Yield the vectors written after a revision, block by block, in the order of their ids.
@@ -269,18 +278,17 @@ class PatchTable:
         ids : ndarray of int64, shape (n,)
         vectors : ndarray of float32, shape (n, dimension)
         """
-        return self._blocks("first_id >= ? ORDER BY first_id", numbers_of(since)[:1])
+        return self._blocks(self._rows("first_id >= ? ORDER BY first_id", numbers_of(since)[:1]))
 
     def blocks_of(self, track_ids: Int64) -> Iterator[tuple[Int64, Float32]]:
         """Yield the ids and the vectors of the patches of tracks: see `vector_blocks`."""
-        for batch in batches(track_ids.tolist()):
-            yield from self._blocks(f"track_id IN ({', '.join('?' * len(batch))})", batch)
+        return self._blocks(self._rows_of(track_ids))
 
-    def _blocks(self, where: str, values: Sequence[int]) -> Iterator[tuple[Int64, Float32]]:
+    def _blocks(self, rows: Iterable[tuple[int, Int8]]) -> Iterator[tuple[Int64, Float32]]:
         n_patches = max(1, _BLOCK_NUMBERS // self.dimension)
         ids: list[Int64] = []
         codes: list[Int8] = []
-        for first_id, row in self._rows(where, values):
+        for first_id, row in rows:
             for start in range(0, len(row), n_patches):
                 codes.append(row[start : start + n_patches])
                 ids.append(first_id + start + np.arange(len(codes[-1])))
@@ -289,6 +297,10 @@ class PatchTable:
                     ids, codes = [], []
         if ids:
             yield np.concatenate(ids), dequantized(np.concatenate(codes))
+
+    def _rows_of(self, track_ids: Int64) -> Iterator[tuple[int, Int8]]:
+        for batch in batches(track_ids.tolist()):
+            yield from self._rows(f"track_id IN ({', '.join('?' * len(batch))})", batch)
 
     def _rows(self, where: str, values: Sequence[int]) -> Iterator[tuple[int, Int8]]:
         """Yield the id of the first patch and the codes, (n, dimension), of each complete row."""
