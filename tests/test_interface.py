@@ -613,9 +613,7 @@ def test_replaced_moments_are_found_in_place_of_the_former_ones(with_moments):
     index.moments.put({tracks[9].id: new, tracks[8].id: None, 2**40: new})
     assert index.moments.totals()[:2] == (9, 55 - 10 - 9 + 3)
     assert [track.id for track in index.moments.missing()] == [tracks[8].id]
-    old, found = index.moments.search(
-        np.stack([moments[9].vectors()[7], new.vectors()[2]]), 1
-    )
+    old, found = index.moments.search(np.stack([moments[9].vectors()[7], new.vectors()[2]]), 1)
     assert old.products[0] < 0.9
     assert (found.track_ids[0], found.patches[0]) == (tracks[9].id, 2)
 

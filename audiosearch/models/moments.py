@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Int8, Int64, UInt8, UInt16
 
 _MAX_CODE = 127
-_MAX_SCORE = 255
-_N_CLASSES = 521  # of AudioSet
+MAX_SCORE = 255
+N_CLASSES = 521  #: of AudioSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,7 @@ class PatchSounds:
         """
         highest = np.zeros(len(self.counts), dtype=np.float32)
         is_asked = np.isin(self.classes, classes)
-        scores = self.scores[is_asked].astype(np.float32) / _MAX_SCORE
+        scores = self.scores[is_asked].astype(np.float32) / MAX_SCORE
         np.maximum.at(highest, self.patches[is_asked], scores)
         return highest
 
@@ -78,7 +78,7 @@ class PatchSounds:
             raise ValueError(message)
         end = n_patches + 2 * n_sounds
         classes = np.frombuffer(content[n_patches:end], dtype="<u2")
-        if n_sounds and classes.max() >= _N_CLASSES:
+        if n_sounds and classes.max() >= N_CLASSES:
             message = "a sound of a patch has an unknown class"
             raise ValueError(message)
         return cls(counts, classes, np.frombuffer(content[end:], dtype=np.uint8))
