@@ -228,6 +228,10 @@ class SoundStorage(Protocol):
         """Return the sounds that are heard in the tracks that pass filters, in any order."""
 
 
+#: Setting: seconds from one patch to the next. See `audiosearch.library.index.Index.moment_hop`.
+MOMENT_HOP = "moment_hop"
+
+
 class MomentStorage(Protocol):
     """Moments of tracks: the embeddings of their patches, and the sounds heard in each.
 

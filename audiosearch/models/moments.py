@@ -100,6 +100,19 @@ class Moments:
     codes: Int8
     sounds: PatchSounds | None = None
 
+    @classmethod
+    def from_bytes(cls, codes: bytes, sounds: bytes | None, dimension: int) -> Moments:
+        """Return moments from the bytes of their codes, and of their sounds if there are any.
+
+        Raises
+        ------
+        ValueError
+            If the lengths don't fit together.
+        """
+        array = np.frombuffer(codes, dtype=np.int8).reshape(-1, dimension)
+        heard = None if sounds is None else PatchSounds.from_bytes(sounds, len(array))
+        return cls(array, heard)
+
     def __len__(self) -> int:
         """Return the number of patches."""
         return len(self.codes)

@@ -165,7 +165,8 @@ class IndexConfig:
     @property
     def min_training_vectors(self) -> int:
         """Smallest number of vectors that the index can be trained on."""
-        return max(self.nlist, 2**_PQ_BITS if self.code_bytes else 0)
+        n_vectors = 1 if self.index_type == "flat-sq8" else self.nlist
+        return max(n_vectors, 2**_PQ_BITS if self.code_bytes else 0)
 
     @property
     def n_training_vectors(self) -> int:

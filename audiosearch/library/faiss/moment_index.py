@@ -151,8 +151,8 @@ class MomentIndex(PersistentFaissIndex):
         """Widen searches until they find enough of the nearest patches."""
         database, positions = self._database, self._database.positions()
         rng = np.random.default_rng(0)
-        rows = rng.choice(positions.total, size=(2, _N_QUERIES))
-        ids = positions.ids()
+        ids = database.vector_ids()
+        rows = rng.choice(len(ids), size=(2, _N_QUERIES))
         queries = _QUERY_SHARE * database.vectors_of(ids[rows[0]])
         queries += (1 - _QUERY_SHARE) * database.vectors_of(ids[rows[1]])
         best = nearest(queries, database.vector_blocks(), _N_NEIGHBORS)

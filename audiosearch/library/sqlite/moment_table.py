@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from audiosearch.library.sqlite.patch_table import (
     IS_COMPLETE,
@@ -13,13 +12,14 @@ from audiosearch.library.sqlite.patch_table import (
     moments_source,
 )
 from audiosearch.library.sqlite.vector_table import batches
-from audiosearch.models.moments import Moments, PatchSounds
+from audiosearch.models.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from audiosearch.library.sqlite.catalog import Catalog
     from audiosearch.library.track import Track
+    from audiosearch.models.moments import PatchSounds
 
 
 class MomentTable:
@@ -84,11 +84,8 @@ class MomentTable:
             )
             with self._catalog.errors():
                 for track_id, blob, sounds in self._catalog.db.execute(sql, batch):
-                    codes = np.frombuffer(blob, np.int8).reshape(-1, dimension)
-                    try:
-                        yield track_id, Moments(codes, _sounds(sounds, len(codes)))
-                    except ValueError:
-                        continue
+                    with contextlib.suppress(ValueError):
+                        yield track_id, Moments.from_bytes(blob, sounds, dimension)
 
     def missing(self) -> list[Track]:
         """Return the tracks without moments, in ascending order of id."""
@@ -127,7 +124,3 @@ class MomentTable:
 
 def _blob(sounds: PatchSounds | None) -> bytes | None:
     return None if sounds is None else sounds.to_bytes()
-
-
-def _sounds(blob: bytes | None, n_patches: int) -> PatchSounds | None:
-    return None if blob is None else PatchSounds.from_bytes(blob, n_patches)

@@ -229,8 +229,8 @@ class PatchTable:
         return self.positions().revision
 
     def vector_ids(self) -> Int64:
-        """Return the ids of all patches, ascending: int64, shape (n,)."""
-        return self.positions().ids()
+        """Return the ids of all patches in complete rows, ascending: int64, shape (n,)."""
+        return self._read_positions(IS_COMPLETE.format(dimension=self.dimension)).ids()
 
     def changed_since(self, revision: int) -> Int64:
         """Return no ids, shape (0,): a patch never changes. A changed track has new patches."""
