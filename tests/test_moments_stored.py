@@ -326,11 +326,18 @@ def test_an_invalid_next_id_is_computed_again(folder, text):
     assert finding(folder).state is State.OK
 
 
-@pytest.mark.parametrize("key", ["moments_arrangement", "moments_built", "moments_token"])
-@pytest.mark.parametrize("text", ["", "abc", "{}", '{"kind": "hnsw"}'])
-def test_settings_of_the_file_that_fit_nothing_cost_a_rebuild(folder, key, text):
-    if (key, text) in {("moments_arrangement", ""), ("moments_arrangement", "abc")}:
-        pytest.skip("as for the other FAISS files, these say that a newer version made them")
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("moments_arrangement", "{}"),
+        ("moments_arrangement", '{"kind": "hnsw"}'),
+        ("moments_built", "abc"),
+        ("moments_built", "-1"),
+        ("moments_token", ""),
+        ("moments_token", "abc"),
+    ],
+)
+def test_settings_of_the_file_that_do_not_fit_cost_a_rebuild(folder, key, text):
     execute(folder, "UPDATE settings SET value = ? WHERE key = ?", [text, key])
     with Index(folder) as index:
         index.moments.put({1: made_moments(4, seed=44)})
