@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from tracks import SPEC, made_moments, some_track, unit, unit_vectors
 
-from audiosearch import Index
+from audiosearch import Index, LibraryError
 from audiosearch.library.milvus.database import MilvusDatabase
 from audiosearch.library.milvus.moments import MilvusMoments
+from audiosearch.library.milvus.schema import moment_schema, notes_schema
 from audiosearch.maintenance.doctor import State, examine, repair
 
 
@@ -139,10 +140,20 @@ def test_many_allowed_tracks_are_searched_in_several_requests(index, monkeypatch
 def test_an_interrupted_creation_of_the_collection_is_completed(index):
     index.moments.remove_all()
     database = index.storage
-    from audiosearch.library.milvus.schema import moment_schema
-
     schema = moment_schema(database._connection.client, 128)
     database.call("create_collection", database.moments_collection, schema=schema)
     assert MilvusMoments(database).totals() == (0, 0, 0)
     index.moments.put({track.id: made_moments(2) for track in index})
     assert index.moments.totals()[:2] == (3, 6)
+
+
+def test_another_index_of_the_same_name_is_left_alone(index):
+    database = index.storage
+    index.moments.remove_all()
+    schema = notes_schema(database._connection.client)
+    database.call("create_collection", database.moments_collection, schema=schema)
+    assert index.moments.totals() == (0, 0, 0)
+    index.set_moment_hop(None)
+    assert database.moments_collection in collections(index)
+    with pytest.raises(LibraryError, match="doesn't hold moments"):
+        index.moments.put({track.id: made_moments(2) for track in index})

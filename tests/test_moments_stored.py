@@ -150,13 +150,18 @@ def test_changes_of_another_process_are_found(folder):
             assert found_tracks(reader) == ids
 
 
+def change_and_fail(index):
+    with index.transaction():
+        index.moments.put({1: None, 2: made_moments(9, seed=9)})
+        assert 1 not in found_tracks(index)
+        index.moments.put({4: "no moments"})
+
+
 def test_a_transaction_that_fails_changes_no_search(folder):
     with Index(folder) as index:
         before = found_tracks(index)
-        with pytest.raises(AttributeError), index.transaction():
-            index.moments.put({1: None, 2: made_moments(9, seed=9)})
-            assert 1 not in found_tracks(index)
-            index.moments.put({4: "no moments"})
+        with pytest.raises(AttributeError):
+            change_and_fail(index)
         assert found_tracks(index) == before
         index.moments.put({3: made_moments(5, seed=5)})
         assert found_tracks(index) == before
@@ -360,6 +365,18 @@ def test_left_over_moments_are_reported_and_removed(folder):
     assert "Moments of 8 tracks removed." in repair(folder)
     assert finding(folder) is None
     assert not (folder / "moments.faiss").exists()
+
+
+def test_moments_can_be_dropped_and_added_again(folder, caplog):
+    with Index(folder) as index:
+        index.set_moment_hop(None)
+        assert not (folder / "moments.faiss").exists()
+        assert index.moments.problem() is None
+        index.set_moment_hop(HOP)
+        index.moments.put({2: made_moments(3)})
+        index.sync()
+        assert found_tracks(index) == [2]
+    assert caplog.text == ""
 
 
 @pytest.fixture

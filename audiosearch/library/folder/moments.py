@@ -36,8 +36,11 @@ class FolderMoments(MomentTable):
 
     def remove_all(self) -> None:
         """Remove the moments of all tracks, and the FAISS file."""
+        from audiosearch.library.faiss.index_file import token_setting
+
         with self._catalog.transaction():
             super().remove_all()
+            self._catalog.set_settings({token_setting(self._directory / MOMENTS_FILE): ""})
             self.delete_file()
 
     def search(self, vectors: Float32, k: int, *, ids: Int64 | None = None) -> list[PatchNeighbors]:

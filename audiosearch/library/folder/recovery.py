@@ -279,8 +279,9 @@ def _write(
     moments: dict[int, Moments],
 ) -> int:
     """Write a new database to a folder, and return the number of tracks in it."""
-    hop = {MOMENT_HOP: rows.settings.get(MOMENT_HOP, "")}
-    catalog = Catalog(folder, settings=spec.to_settings() | (hop if any(hop.values()) else {}))
+    hop = rows.settings.get(MOMENT_HOP, "")
+    settings = spec.to_settings() | ({MOMENT_HOP: hop} if hop else {})
+    catalog = Catalog(folder, settings=settings)
     ids = sorted(vectors.keys() & _last_of_path(rows).values())
     try:
         with catalog.transaction():
@@ -294,7 +295,7 @@ def _write(
             for failure in rows.failures.values():
                 _insert(catalog, "failures", mended(failure))
             catalog.db.execute("UPDATE revision SET number = ?", [_last_revision(vectors) + 1])
-            MomentTable(catalog).put(moments if any(hop.values()) else {})
+            MomentTable(catalog).put(moments if hop else {})
         return catalog.count()
     finally:
         catalog.close()

@@ -19,6 +19,7 @@ from audiosearch.library.milvus.expressions import literal, one_of
 from audiosearch.library.milvus.schema import (
     ADDED_FIELDS,
     FIELDS,
+    MOMENT_FIELDS,
     TRACK_FIELDS,
     coded,
     decoded,
@@ -199,17 +200,32 @@ class MilvusDatabase:
 
     def create_moments(self) -> None:
         """Create the collection of moments, if it doesn't exist."""
-        if not self.has_moments():
-            schema = moment_schema(self._connection.client, self.dimension)
-            self._create_collection(self.moments_collection, schema)
+        name = self.moments_collection
+        if self.has_moments():
+            return
+        if self.call("has_collection", name) and not self._holds_moments():
+            raise LibraryError(
+                f"The collection {name} of {self.location} doesn't hold moments.",
+                hint="Copy the index into a collection with another name: "
+                f"`audiosearch copy {self.location} NEW`.",
+            )
+        schema = moment_schema(self._connection.client, self.dimension)
+        self._create_collection(name, schema)
 
     def has_moments(self) -> bool:
         """Return whether the collection of moments exists and was created completely; load it."""
         name = self.moments_collection
-        is_complete = self.call("has_collection", name) and self._is_indexed(name)
+        is_complete = (
+            self.call("has_collection", name) and self._holds_moments() and self._is_indexed(name)
+        )
         if is_complete:
             self._load(name)
         return is_complete
+
+    def _holds_moments(self) -> bool:
+        """Return whether a collection of this name holds moments: another index may have it."""
+        described = self.call("describe_collection", self.moments_collection)
+        return {field["name"] for field in described["fields"]} >= set(MOMENT_FIELDS)
 
     def remove_moments(self, ids: Iterable[int]) -> None:
         """Remove the moments of the tracks with the given ids."""

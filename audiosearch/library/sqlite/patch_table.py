@@ -184,8 +184,8 @@ class PatchTable:
         with ids of another row, are left out.
         """
         connection = self._catalog.db.conn
-        (version,) = self._catalog.db.execute("PRAGMA data_version").fetchone()
-        key = (version, connection.total_changes)
+        (version,) = self._catalog.rows("PRAGMA data_version")
+        key = (version["data_version"], connection.total_changes)
         if self._positions is not None and self._positions[0] == key:
             return self._positions[1]
         positions = self._read_positions(_HAS_NUMBERS)
