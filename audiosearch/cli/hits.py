@@ -35,18 +35,20 @@ def show_hits(
     if any(hit.sound_score is not None for hit in result.hits):
         columns.insert(columns.index("similarity") + 1, "sound_score")
     options |= {"key": "hits", "columns": columns, "about": {"model": result.spec.model}}
-    rows = [_row(hit) for hit in result.hits]
     if not has_moments:
-        show_rows(rows, output=plain_format(output, needs="--moments"), **options)
+        plain = plain_format(output, needs="--moments")
+        show_rows([_row(hit) for hit in result.hits], output=plain, **options)
         return
     stretches = [_stretch(hit) for hit in result.hits]
-    for row, hit, stretch in zip(rows, result.hits, stretches, strict=True):
-        row |= moment_fields(stretch, output) | {"match": hit.match}
+    rows = [
+        _row(hit) | moment_fields(stretch, output) | {"match": hit.match}
+        for hit, stretch in zip(result.hits, stretches, strict=True)
+    ]
     show_stretches(rows, stretches, output=output, **options)
 
 
 def moment_fields(stretch: Stretch, output: MomentFormat) -> dict[str, Any]:
-    """Return the times of a stretch as fields of a row; in a table, as the text that `cut` takes."""
+    """Return the times of a stretch as fields of a row; in a table, as `cut` takes them."""
     if output is MomentFormat.TABLE:
         return {"moment": moment_text(stretch.track, stretch.start, stretch.end)}
     return time_fields(stretch)

@@ -117,7 +117,7 @@ def raven_table(stretches: Sequence[Stretch]) -> bytes:
     """
     offsets: dict[str, float] = {}
     total = 0.0
-    rows = []
+    rows: list[str] = []
     for number, stretch in enumerate(stretches, start=1):
         track = stretch.track
         if track.path not in offsets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,22 +68,18 @@ def list_tracks(
 
     if moments and not filters.sound:
         raise UsageError("--moments needs --sound.", hint="Name a sound, such as --sound siren.")
-    if not moments:
-        plain_format(output, needs="--moments")
-    found: list[Any]
-    find = listing.list_moments if moments else listing.list_tracks
+    plain = None if moments else plain_format(output, needs="--moments")
+    find: Callable[..., list[Any]] = listing.list_moments if moments else listing.list_tracks
     with Index(location) as index:
         found = find(index, " ".join(words or ()), filters=filters, sort=sort, limit=limit)
         if not found:
             noun = "moment" if moments else "track"
             say(f"No {noun} matches." if index.n_tracks else "The index is empty.")
-    options = {"csv_safe": csv_safe, "null": null}
-    if moments:
-        _show_moments(found, output, **options)
+    if plain is None:
+        _show_moments(found, output, csv_safe=csv_safe, null=null)
         return
     rows = [_row(track) for track in found]
-    plain = plain_format(output, needs="--moments")
-    show_rows(rows, key="tracks", columns=COLUMNS, output=plain, **options)
+    show_rows(rows, key="tracks", columns=COLUMNS, output=plain, csv_safe=csv_safe, null=null)
 
 
 def _row(track: Track) -> dict[str, Any]:

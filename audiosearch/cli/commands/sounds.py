@@ -55,15 +55,13 @@ def sounds(
         )
     if over_time and track is None:
         raise UsageError("--over-time needs a track.", hint="Name a track by its path or #ID.")
-    if not over_time:
-        plain_format(output, needs="--over-time")
+    if over_time and track is not None:
+        _show_over_time(location, track, limit, output, csv_safe=csv_safe)
+        return
+    plain = plain_format(output, needs="--over-time")
     with Index(location) as index:
-        if over_time and track is not None:
-            _show_over_time(index, track, limit, output, csv_safe=csv_safe)
-            return
         rows = _of_library(index, filters, limit) if track is None else _of_track(index, track)
     columns = COLUMNS if track is None else TRACK_COLUMNS
-    plain = plain_format(output, needs="--over-time")
     show_rows(rows[:limit], key="sounds", columns=columns, output=plain, csv_safe=csv_safe)
 
 
@@ -90,15 +88,17 @@ def _of_track(index: Index, name: str) -> list[dict[str, Any]]:
 
 
 def _show_over_time(
-    index: Index, name: str, limit: int | None, output: MomentFormat, *, csv_safe: bool
+    location: str, name: str, limit: int | None, output: MomentFormat, *, csv_safe: bool
 ) -> None:
     from audiosearch.cli.console import say
     from audiosearch.cli.hits import time_fields
     from audiosearch.cli.moment_formats import Stretch, show_stretches
+    from audiosearch.library.index import Index
     from audiosearch.search.moments.sounds_over_time import sounds_over_time
 
-    track = _resolved(index, name)
-    heard = sounds_over_time(index, track)[:limit]
+    with Index(location) as index:
+        track = _resolved(index, name)
+        heard = sounds_over_time(index, track)[:limit]
     if not heard:
         say(f"No sound in {track.path} has a score of {defaults.SOUND_THRESHOLD:g} or more.")
     stretches = [
