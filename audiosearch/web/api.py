@@ -96,8 +96,14 @@ TrackId = schemas.TrackId
 async def health(shared: Shared) -> schemas.Health:
     """Return the server's status, and facts about the index that it serves."""
     index = shared.index
-    tracks, model = await index.n_tracks(), index.spec.model
-    return schemas.Health(version=__version__, model=model, tracks=tracks, library=index.name)
+    n_tracks, has_moments = await index.status()
+    return schemas.Health(
+        version=__version__,
+        model=index.spec.model,
+        tracks=n_tracks,
+        library=index.name,
+        moments=has_moments,
+    )
 
 
 @router.get("/defaults")
