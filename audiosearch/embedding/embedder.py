@@ -11,6 +11,7 @@ from audiosearch.embedding.patch_reader import PatchReader, check_excerpt
 from audiosearch.embedding.pooling import Pooling, RunningPool, unit
 from audiosearch.errors import AudioError
 from audiosearch.models import registry
+from audiosearch.models.log_mel import patch_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -171,6 +172,31 @@ class Embedder:
         if not np.isfinite(vectors).all():
             raise _unusable(reader.path)
         return Embedding(vectors, reader.info, reader.seconds, reader.warning)
+
+    def embed_frames(self, frames: Iterable[Float32], name: str) -> Float32:
+        """Embed a stream of log-mel frames.
+
+        Parameters
+        ----------
+        frames : iterable of ndarray of float32, shape (n_frames, 64)
+            At least 96 frames in all. The rest that doesn't fill a patch is dropped.
+        name : str
+            Name of the clip, for errors.
+
+        Returns
+        -------
+        ndarray of float32, shape (dimension,)
+            Of unit length.
+
+        Raises
+        ------
+        AudioError
+            If the embedding is zero or not finite.
+        """
+        pool = RunningPool()
+        for values in self._values(patch_groups(frames)):
+            pool.add(values)
+        return _unit_vector(pooled_embedding(pool, self._network), name)
 
     def vectors(self, patches: Iterable[Float32]) -> Iterator[Float32]:
         """Embed a stream of patches, batch by batch.

@@ -106,6 +106,26 @@ def patches_of(frames: Float32) -> Float32:
     return frames[: n_patches * PATCH_FRAMES].reshape(n_patches, PATCH_FRAMES, N_BANDS)
 
 
+def patch_groups(parts: Iterable[Float32]) -> Iterator[Float32]:
+    """Cut a stream of log-mel frames into patches.
+
+    Parameters
+    ----------
+    parts : iterable of ndarray of float32, shape (n_frames, 64)
+
+    Yields
+    ------
+    ndarray of float32, shape (n_patches, 96, 64)
+        At least one patch each.
+    """
+    pending = np.empty((0, N_BANDS), dtype=np.float32)
+    for frames in parts:
+        pending = np.concatenate([pending, frames])
+        if len(patches := patches_of(pending)):
+            yield patches
+            pending = pending[len(patches) * PATCH_FRAMES :]
+
+
 def count_patches(n_samples: int) -> int:
     """Return the number of whole patches in a waveform of ``n_samples`` samples.
 

@@ -16,7 +16,7 @@ from audiosearch.models.sound import SILENCE
 from audiosearch.models.tagger import sound_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from audiosearch.library.filters import Filters
     from audiosearch.library.index import Index
@@ -97,7 +97,12 @@ def sounds_over_time(index: Index, track: Track) -> list[SoundStretch]:
 
 
 def heard_moments(
-    index: Index, filters: Filters, *, k: int | None = None, per_track: int | None = None
+    index: Index,
+    filters: Filters,
+    *,
+    k: int | None = None,
+    per_track: int | None = None,
+    ids: Collection[int] | None = None,
 ) -> list[HeardMoment]:
     """Return the stretches of tracks in which the sounds of filters are heard, best score first.
 
@@ -113,6 +118,8 @@ def heard_moments(
         Largest number of stretches. Default: all.
     per_track : int, optional
         Largest number of stretches in a track: the best ones. Default: all.
+    ids : collection of int, optional
+        Ids of the tracks to find them in. Default: all tracks.
 
     Raises
     ------
@@ -121,7 +128,7 @@ def heard_moments(
     """
     hop = index.require_moments()
     index.require_sounds()
-    scores = dict(_heard_scores(index, filters))
+    scores = dict(_heard_scores(index, filters, ids))
     tracks = index.by_id(list(scores))
     found: list[HeardMoment] = []
     for track_id, track in tracks.items():
@@ -164,9 +171,13 @@ def allowed_scores(sounds: PatchSounds, filters: Filters) -> tuple[Float32, Bool
     return scores, sounds.highest(classes_of(unwanted)) == 0
 
 
-def _heard_scores(index: Index, filters: Filters) -> Iterator[tuple[int, Float32]]:
+def _heard_scores(
+    index: Index, filters: Filters, wanted: Collection[int] | None
+) -> Iterator[tuple[int, Float32]]:
     """Yield the id of each track that may have moments, and the score of each of its patches."""
     ids = index.storage.ids(track_filters(filters)).tolist()
+    if wanted is not None:
+        ids = [i for i in ids if i in wanted]
     for track_id, moments in index.moments.of(ids):
         time_limit.check()
         if moments.sounds is not None:
