@@ -82,6 +82,11 @@ def _prepare(index: Index, request: QueryRequest, stored: dict[int, Track]) -> Q
     return make_query(index, seeds, negatives, k=request.k, options=request.options)
 
 
+def stored_tracks(index: Index, ids: list[int]) -> list[Track]:
+    """Return tracks in the order of their ids. Raises like `tracks_in_order`."""
+    return tracks_in_order(index.by_id(ids), ids)
+
+
 def tracks_in_order(stored: dict[int, Track], ids: Sequence[int]) -> list[Track]:
     """Return stored tracks in the order of the given ids.
 

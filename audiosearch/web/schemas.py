@@ -153,8 +153,8 @@ class MomentHit(Hit):
     @classmethod
     def of(cls, hit: FoundHit) -> MomentHit:
         """Convert a hit."""
-        times = {"start": round(hit.start or 0.0, 3), "end": round(hit.end or 0.0, 3)}
-        return cls(**_hit_fields(hit), **times, match=hit.match)
+        start, end = round(hit.start or 0.0, 3), round(hit.end or 0.0, 3)
+        return cls(**_hit_fields(hit), start=start, end=end, match=hit.match)
 
 
 def _hit_fields(hit: FoundHit) -> dict[str, Any]:
