@@ -13,9 +13,11 @@ from programs import run_program
 from sounds import encode, melody, noise, tone, write
 from typer.testing import CliRunner
 
+from audiosearch import child_process
 from audiosearch.audio.decode import open_recording
 from audiosearch.cli import app
 from audiosearch.errors import UsageError
+from audiosearch.search import cut
 from audiosearch.search.cut import Stretch
 from audiosearch.times import parse_time
 
@@ -341,6 +343,34 @@ def test_a_full_disk_leaves_no_file(tmp_path):
     assert result.returncode == 1
     assert "the stretch can't be written" in result.stderr
     assert "hint:" in result.stderr
+    assert list(Path("cuts").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("import os; os.abort()", id="crash"),
+        pytest.param("print('no JSON')", id="no answer"),
+        pytest.param("print([])", id="another answer"),
+    ],
+)
+def test_a_decoder_that_crashes_fails_one_hit(program, tmp_path, run, monkeypatch):
+    monkeypatch.setattr(child_process, "_command", lambda *_: [sys.executable, "-c", program])
+    path = write(tmp_path / "x.wav", tone())
+    result = run("cut", f"{path}@0-1", "-o", "cuts")
+    assert result.exit_code == 1
+    assert "its decoder crashed" in result.stderr
+    assert list(Path("cuts").iterdir()) == []
+
+
+def test_a_decoder_that_hangs_is_stopped(tmp_path, run, monkeypatch):
+    program = "import time; time.sleep(60)"
+    monkeypatch.setattr(child_process, "_command", lambda *_: [sys.executable, "-c", program])
+    monkeypatch.setattr(cut, "time_limit", lambda _: 0.2)
+    path = write(tmp_path / "x.wav", tone())
+    result = run("cut", f"{path}@0-1", "-o", "cuts")
+    assert result.exit_code == 1
+    assert "decoding it takes too long" in result.stderr
     assert list(Path("cuts").iterdir()) == []
 
 

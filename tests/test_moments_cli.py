@@ -2,15 +2,19 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from sounds import melody, noise, tone, write
 from tracks import some_track
+from typer.testing import CliRunner
 
 from audiosearch import Index
+from audiosearch.cli import app
 from audiosearch.cli.moment_formats import (
     Stretch,
     audacity_labels,
@@ -31,16 +35,25 @@ def clip(tmp_path):
     return write(tmp_path / "clip.wav", np.concatenate([tone(3_000, 1.0), noise(1.0, seed=7)]))
 
 
-@pytest.fixture
-def index(tmp_path, run):
-    """An index with moments: recordings in which a tone follows noise."""
-    folder = tmp_path / "long"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Recordings in which a tone follows noise, and an index of them with moments."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "long").mkdir()
     for number in range(2):
         parts = [melody(5.0, seed=number), tone(3_000, 2.0), noise(4.0, seed=number)]
-        write(folder / f"long{number}.wav", np.concatenate(parts))
-    assert run("add", folder, "--moments", "--model", "compact").exit_code == 0
+        write(folder / "long" / f"long{number}.wav", np.concatenate(parts))
+    command = ["add", folder / "long", "--moments", "--model", "compact", "--index"]
+    result = CliRunner().invoke(app, [*map(str, command), str(folder / "index")])
+    assert result.exit_code == 0, result.stderr
     return folder
+
+
+@pytest.fixture
+def index(made):
+    """A copy of the index in the current folder; the folder of its recordings."""
+    shutil.copytree(made / "index", "index")
+    return made / "long"
 
 
 @pytest.fixture
@@ -119,6 +132,50 @@ def test_a_table_shows_moments_as_cut_takes_them(index, clip, run):
     made = run("cut", rows[0][2], "-o", "cuts")
     assert made.exit_code == 0
     assert Path(made.stdout.strip()).exists()
+
+
+def test_hits_of_a_query_can_be_cut(index, tmp_path, run):
+    samples, rate = soundfile.read(index / "long0.wav", dtype="float32")
+    clip = write(tmp_path / "part.wav", samples[rate : 4 * rate], rate)
+    lines = run("query", clip, "--moments", "-k", 1, "--format", "jsonl").stdout
+    result = CliRunner().invoke(app, ["cut", "-", "-o", "cuts"], input=lines)
+    assert result.exit_code == 0, result.stderr
+    found, _ = soundfile.read(result.stdout.strip(), dtype="float32")
+    start = json.loads(lines)["start"]
+    assert start == pytest.approx(1.0, abs=0.05)
+    first = round(start * rate)
+    np.testing.assert_array_equal(found, samples[first : first + len(found)])
+
+
+def test_a_part_of_a_track_is_the_clip(index, run):
+    clip = index / "long0.wav"
+    whole = hits_of(run, "query", clip)
+    part = hits_of(run, "query", clip, "--from", "0:05", "--to", "7.0")
+    assert [hit["path"] for hit in part] == [hit["path"] for hit in whole]
+    assert part[0]["similarity"] != whole[0]["similarity"]
+    (best, *_) = hits_of(run, "query", clip, "--from", "5.0", "--to", "0:07", "--moments")
+    assert Path(best["path"]).name == "long1.wav"
+    assert best["start"] == pytest.approx(5.0, abs=0.5)
+
+
+def test_at_most_so_many_hits_are_in_one_track(index, clip, run):
+    hits = hits_of(run, "query", clip, "--moments", "--per-track", 1)
+    assert len(hits) == 2
+    assert len(hits_of(run, "query", clip, "--moments", "-k", 20)) == 6  # three in each
+
+
+def test_the_repetitions_of_a_part_are_found_within_a_file_outside_the_index(index, tmp_path, run):
+    part = melody(3.0, seed=5)
+    path = write(tmp_path / "mix.wav", np.concatenate([part, noise(4.0), part, tone(300, 2.0)]))
+    command = ("query", path, "--from", "0", "--to", "3", "--within", path)
+    (best, *_) = hits_of(run, *command)
+    assert (best["id"], best["path"]) == (0, str(path))
+    assert best["start"] == pytest.approx(7.0, abs=0.1)
+    table = run(*command, "-k", 1).stdout
+    assert parse_moment(table.split("\t")[2]).track == str(path)
+    (label,) = labels_in(run(*command, "-k", 1, "--format", "audacity").stdout)
+    assert label[2] == f"1 {best['similarity']:.3f}"
+    assert run("cut", table.split("\t")[2], "-o", "cuts").exit_code == 0
 
 
 @pytest.mark.parametrize("output", ["jsonl", "csv"])

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from audiosearch.audio.recording import AudioInfo
     from audiosearch.models.moments import Moments
     from audiosearch.models.postprocess import PcaPostprocessor
-    from audiosearch.models.runtime import Network
     from audiosearch.models.sound import Sound
     from audiosearch.types import Float32, StrPath
 

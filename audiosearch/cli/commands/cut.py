@@ -26,9 +26,7 @@ def cut(
             "standard input: JSON lines from `query --moments --format jsonl`.",
         ),
     ],
-    folder: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Folder for the new files.")
-    ],
+    folder: Annotated[Path, typer.Option("-o", metavar="FOLDER", help="Folder for the new files.")],
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     location: IndexAt = defaults.INDEX,
 ) -> None:

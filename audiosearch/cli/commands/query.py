@@ -124,8 +124,6 @@ def query(
 
     moments = moments or within is not None
     more: dict[str, Any] = {}
-    if part := time_range(start, end):
-        more["part"] = part
     if moments:
         more["per_track"] = per_track or defaults.MOMENTS_PER_TRACK
         more["within"] = None if within is None else file_name(within)
@@ -139,6 +137,7 @@ def query(
             named=tracks or (),
             unlike=map(file_name, unlike or ()),
             k=k,
+            part=time_range(start, end),
             options=SearchOptions(
                 filters,
                 whiten,
