@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,21 +28,20 @@ from audiosearch.search.moments.clip import Clip, offset_vectors
 from audiosearch.search.moments.clips import all_frames
 from audiosearch.web.errors import unavailable
 from audiosearch.web.limits import Limits
+from audiosearch.web.shared_network import SharedNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from audiosearch.embedding.decoder_worker import StretchEnd
     from audiosearch.embedding.stretches import Stretch
     from audiosearch.library.track import Track
     from audiosearch.models.registry import Model
-    from audiosearch.models.runtime import Network
     from audiosearch.search.options import TimeRange
     from audiosearch.types import Float32
 
 T = TypeVar("T")
 
-_BATCH_PATCHES = 32  # that go through the network at a time; other files wait for it
 _BUSY = "Too many files are waiting."
 _NAME = "the file"  # name of an upload in error messages
 _READS_DESCRIPTORS = os.path.isdir("/proc/self/fd")
@@ -84,7 +82,7 @@ class EmbeddingService:
     """
 
     def __init__(self, model: Model, excerpt_seconds: float | None, *, limits: Limits) -> None:
-        self._network = _SharedNetwork(model.load())
+        self._network = SharedNetwork(model.load())
         self._excerpt_seconds = excerpt_seconds
         self._limits = limits
         self._threads = ThreadPoolExecutor(n_cores(), thread_name_prefix="embedding")
@@ -298,36 +296,6 @@ class _OneFile:
         is_whole = not stretch.start and stretch.seconds is None
         pairs = () if is_whole else [(stretch.start, stretch.seconds)]
         return self.process.read_stretches(self.file, pairs, max_seconds=self.max_seconds)
-
-
-class _SharedNetwork:
-    """A network that threads use one at a time.
-
-    Parameters
-    ----------
-    network : Network
-    """
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        self._lock = threading.Lock()
-
-    def __call__(self, patches: Float32) -> Float32:
-        """Return the network's values of patches."""
-        with self._lock:
-            return self._network(patches)
-
-    def embeddings(self, values: Float32) -> Float32:
-        """Return the embeddings that follow from the network's values."""
-        with self._lock:
-            return self._network.embeddings(values)
-
-    def vectors(self, patches: Float32) -> Float32:
-        """Return the embeddings of any number of patches: float32, shape (n, dimension)."""
-        batches: Iterable[Float32] = np.split(
-            patches, range(_BATCH_PATCHES, len(patches), _BATCH_PATCHES)
-        )
-        return np.concatenate([self.embeddings(self(batch)) for batch in batches])
 
 
 @contextlib.contextmanager
