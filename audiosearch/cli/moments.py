@@ -42,7 +42,7 @@ class NamedMoment:
     artist: str | None = None
 
     @property
-    def names_id(self) -> bool:
+    def is_named_by_id(self) -> bool:
         """Whether the track is named by its id."""
         return self.track[0] == "#" and self.track[1:].isdigit()
 
@@ -53,7 +53,7 @@ def time_range(start: str | None, end: str | None) -> TimeRange | None:
     Raises
     ------
     UsageError
-        If one of them is not a time, or the end is not after the start.
+        If one of them is not a time.
     """
     from audiosearch.search.options import TimeRange
 

@@ -68,7 +68,7 @@ def _index(location: str, moments: list[NamedMoment]) -> Index | None:
     try:
         return Index(location)
     except IndexNotFound:
-        if any(moment.names_id for moment in moments):
+        if any(moment.is_named_by_id for moment in moments):
             raise
         return None
 
@@ -81,6 +81,6 @@ def _stretch(index: Index | None, moment: NamedMoment) -> Stretch:
         return Stretch(
             track.path, moment.start, moment.end, track.title, track.artist, track.real_path
         )
-    if index is not None and moment.names_id:
+    if index is not None and moment.is_named_by_id:
         raise index.no_track(moment.track)
     return Stretch(moment.track, moment.start, moment.end, moment.title, moment.artist)
