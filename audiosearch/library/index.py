@@ -77,6 +77,8 @@ class Index:
         moment_hop: float | None = None,
     ) -> None:
         self.location = backend.display_location(location)
+        #: Closed with the index.
+        self.resources = contextlib.ExitStack()
         settings = None if spec is None else spec.to_settings() | _hop_settings(moment_hop)
         self._parts = backend.open_index(location, settings)
         self.storage: Storage = self._parts.storage
@@ -97,6 +99,7 @@ class Index:
 
     def close(self) -> None:
         """Close the index."""
+        self.resources.close()
         self.storage.close()
 
     def is_current(self) -> bool:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32, Float64
 
+_STREAM_SAMPLES = 15 * PATCH_HOP_SAMPLES  # turned into frames at a time: limits the memory
+
 
 def log_mel_patches(waveform: Float32) -> Float32:
     """Cut a waveform into the log-mel patches that VGGish reads.
@@ -57,11 +59,71 @@ def log_mel_patches(waveform: Float32) -> Float32:
     if not n_patches:
         return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
     n_samples = (n_patches - 1) * PATCH_HOP_SAMPLES + PATCH_SAMPLES
-    frames = sliding_window_view(waveform[:n_samples], WINDOW_SAMPLES)[::HOP_SAMPLES]
+    return patches_of(log_mel_frames(waveform[:n_samples]))
+
+
+def log_mel_frames(waveform: Float32) -> Float32:
+    """Return the log-mel frames of a waveform.
+
+    Parameters
+    ----------
+    waveform : ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1] at 16 kHz.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_frames, 64)
+        Natural log of mel magnitude plus 0.01; axes are frame (10 ms), band. A frame takes 400
+        samples; those at the end that don't fill one are dropped.
+
+    Examples
+    --------
+    >>> log_mel_frames(np.zeros(16_000, dtype=np.float32)).shape
+    (98, 64)
+    """
+    if len(waveform) < WINDOW_SAMPLES:
+        return np.empty((0, N_BANDS), dtype=np.float32)
+    frames = sliding_window_view(waveform, WINDOW_SAMPLES)[::HOP_SAMPLES]
     with np.errstate(over="ignore", invalid="ignore"):  # pooling rejects values that are not finite
         spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
         log_mel: Float32 = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
-    return log_mel.reshape(n_patches, PATCH_FRAMES, N_BANDS)
+    return log_mel
+
+
+def patches_of(frames: Float32) -> Float32:
+    """Cut log-mel frames into patches.
+
+    Parameters
+    ----------
+    frames : ndarray of float32, shape (n_frames, 64)
+
+    Returns
+    -------
+    ndarray of float32, shape (n_patches, 96, 64)
+        They don't overlap. A trailing partial patch is dropped.
+    """
+    n_patches = len(frames) // PATCH_FRAMES
+    return frames[: n_patches * PATCH_FRAMES].reshape(n_patches, PATCH_FRAMES, N_BANDS)
+
+
+def patch_groups(parts: Iterable[Float32]) -> Iterator[Float32]:
+    """Cut a stream of log-mel frames into patches.
+
+    Parameters
+    ----------
+    parts : iterable of ndarray of float32, shape (n_frames, 64)
+
+    Yields
+    ------
+    ndarray of float32, shape (n_patches, 96, 64)
+        At least one patch each.
+    """
+    pending = np.empty((0, N_BANDS), dtype=np.float32)
+    for frames in parts:
+        pending = np.concatenate([pending, frames])
+        if len(patches := patches_of(pending)):
+            yield patches
+            pending = pending[len(patches) * PATCH_FRAMES :]
 
 
 def count_patches(n_samples: int) -> int:
@@ -108,6 +170,36 @@ def patch_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
             is_first = False
     if is_first and len(pending):
         yield log_mel_patches(np.pad(pending, (0, PATCH_SAMPLES - len(pending))))
+
+
+def frame_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
+    """Turn a stream of waveform blocks into a stream of log-mel frames.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1] at 16 kHz, in order.
+
+    Yields
+    ------
+    ndarray of float32, shape (n_frames, 64)
+        At most 15.36 s each. A stream shorter than one patch is zero-padded to one; an empty stream
+        gives none.
+    """
+    pending = np.empty(0, dtype=np.float32)
+    is_first = True
+    for block in blocks:
+        for start in range(0, len(block), _STREAM_SAMPLES):
+            pending = np.concatenate([pending, block[start : start + _STREAM_SAMPLES]])
+            if len(pending) < PATCH_SAMPLES:
+                continue
+            yield (frames := log_mel_frames(pending))
+            pending = pending[len(frames) * HOP_SAMPLES :]
+            is_first = False
+    if is_first and len(pending):
+        yield log_mel_frames(np.pad(pending, (0, PATCH_SAMPLES - len(pending))))
+    elif len(pending) >= WINDOW_SAMPLES:
+        yield log_mel_frames(pending)
 
 
 @cache
