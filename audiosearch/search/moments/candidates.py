@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from audiosearch.library.storage import MomentStorage
-    from audiosearch.search.moments.clip import Clip
     from audiosearch.types import Float32, Int64
 
 _MAX_VECTORS = 64  # patches of the clips whose neighbors are searched
@@ -35,7 +32,7 @@ class NearestPatches(NamedTuple):
 
 def nearest_patches(
     storage: MomentStorage,
-    clips: Sequence[Clip],
+    vectors: Float32,
     n_neighbors: int,
     *,
     ids: Int64 | None,
@@ -46,7 +43,8 @@ def nearest_patches(
     Parameters
     ----------
     storage : MomentStorage
-    clips : sequence of Clip
+    vectors : ndarray of float32, shape (n, dimension)
+        The patches of the clips. If there are many, only some of them are searched.
     n_neighbors : int
         Patches for each patch of a clip.
     ids : ndarray of int64, shape (n_tracks,), or None
@@ -54,9 +52,11 @@ def nearest_patches(
     reach : int
         Patches around each one that will be compared. If there are many, fewer neighbors are used.
     """
-    neighbors = storage.search(_spread(clips), n_neighbors, ids=ids)
+    neighbors = storage.search(_spread(vectors), n_neighbors, ids=ids)
     is_complete = all(len(found.products) < n_neighbors for found in neighbors)
     track_ids, patches, products = map(np.concatenate, zip(*neighbors, strict=True))
+    if not len(track_ids):
+        return NearestPatches({}, is_complete)
     n_used = max(_MIN_NEAREST, _MAX_PATCHES // (2 * reach + 1))
     best = np.argsort(-products, kind="stable")[:n_used]
     order = best[np.argsort(track_ids[best], kind="stable")]
@@ -65,9 +65,8 @@ def nearest_patches(
     return NearestPatches(dict(zip(unique_ids.tolist(), groups, strict=True)), is_complete)
 
 
-def _spread(clips: Sequence[Clip]) -> Float32:
-    """Return the embeddings of at most `_MAX_VECTORS` patches, spread over the clips."""
-    vectors = np.concatenate([part for clip in clips for part in clip.vectors])
+def _spread(vectors: Float32) -> Float32:
+    """Return at most `_MAX_VECTORS` of the vectors, evenly spread over them."""
     if len(vectors) > _MAX_VECTORS:
         rows = np.linspace(0, len(vectors) - 1, _MAX_VECTORS).round().astype(np.int64)
         vectors = vectors[rows]

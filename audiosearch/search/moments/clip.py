@@ -11,7 +11,7 @@ from audiosearch.models.front_end import LOG_OFFSET, N_BANDS, PATCH_FRAMES
 from audiosearch.models.log_mel import patches_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from audiosearch.library.track import Track
     from audiosearch.types import Float32
@@ -21,6 +21,8 @@ FRAMES_PER_SECOND: Final = 100
 #: the patches of a track that holds the clip.
 OFFSET_FRAMES: Final = 24
 CELL_SECONDS: Final = OFFSET_FRAMES / FRAMES_PER_SECOND
+
+_GAINS = (2.0, 4.0, 0.5)  # of other levels, about 6 dB apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +44,9 @@ class Clip:
         The track that it is a part of, if that is known.
     start : float
         Start of the clip in that file, in seconds.
+    other_levels : callable
+        Returns ``vectors`` of the clip at other levels: louder and softer. It is called if the clip
+        isn't found at its own level.
     """
 
     frames: Float32
@@ -50,6 +55,47 @@ class Clip:
     path: str = ""
     track: Track | None = None
     start: float = 0.0
+    other_levels: Callable[[], Iterable[tuple[Float32, ...]]] = tuple
+
+
+def embedded_clip(
+    frames: Float32, embed: Callable[[Float32], Float32], *, hop: float, seconds: float
+) -> Clip:
+    """Return a clip, given its frames. No file is read.
+
+    Parameters
+    ----------
+    frames : ndarray of float32, shape (n_frames, 64)
+        At least 96 frames, as `audiosearch.embedding.decoder_process.DecoderProcess.read_stretches`
+        yields them.
+    embed : callable
+        Returns the embeddings of patches: (n, 96, 64) becomes (n, dimension).
+    hop : float
+        Seconds from one patch of a track to the next.
+    seconds : float
+        Length of the clip. It is less than that of the frames if these are padded to a patch.
+    """
+    return Clip(
+        frames,
+        offset_vectors(frames, embed, hop=hop),
+        seconds,
+        other_levels=lambda: (
+            offset_vectors(at_gain(frames, gain), embed, hop=hop) for gain in _GAINS
+        ),
+    )
+
+
+def at_gain(frames: Float32, gain: float) -> Float32:
+    """Return the log-mel frames of a sound that is louder by a factor, or softer.
+
+    Examples
+    --------
+    >>> frames = np.log(np.array([[0.01, 1.01]], dtype=np.float32))
+    >>> print(np.exp(at_gain(frames, 2.0)))
+    [[0.01 2.01]]
+    """
+    magnitudes = np.maximum(np.exp(frames) - np.float32(LOG_OFFSET), 0)
+    return np.asarray(np.log(magnitudes * gain + LOG_OFFSET), dtype=np.float32)
 
 
 def offset_vectors(

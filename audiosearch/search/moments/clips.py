@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from audiosearch.errors import AudioError
 from audiosearch.library.track import Track
 from audiosearch.models.log_mel import patch_groups
 from audiosearch.search.clip_parts import PartFrames, stretch_of, stretch_reader
-from audiosearch.search.moments.clip import FRAMES_PER_SECOND, Clip, offset_vectors, unit_rows
+from audiosearch.search.moments.clip import FRAMES_PER_SECOND, Clip, embedded_clip, unit_rows
 from audiosearch.search.moments.moment_search import Within
 from audiosearch.search.query_vectors import QueryVectors
 
@@ -82,16 +83,9 @@ class QueryClips(QueryVectors):
         frames = all_frames(part, name)
         if part.warning:
             self.warnings.append(f"{name}: {part.warning}")
-        self.clips.append(
-            Clip(
-                frames,
-                offset_vectors(frames, self.embed_patches, hop=self._hop),
-                part.seconds,
-                path,
-                track,
-                self._part.start if self._part else 0.0,
-            )
-        )
+        clip = embedded_clip(frames, self.embed_patches, hop=self._hop, seconds=part.seconds)
+        start = self._part.start if self._part else 0.0
+        self.clips.append(replace(clip, path=path, track=track, start=start))
 
     def embedded_file(self, path: str, track: Track | None) -> Within:
         """Return a file to find stretches in: its patches are embedded now, and not kept.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +16,13 @@ from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.search.distinct import DistinctTracks
 from audiosearch.search.moments.alignment import Run, runs_around
 from audiosearch.search.moments.candidates import nearest_patches
+from audiosearch.search.moments.patch_whitening import (
+    fit_whitening,
+    patch_whitening,
+    whitened_clips,
+)
 from audiosearch.search.moments.places import Comparison, Place, merged, ranked
-from audiosearch.search.moments.second_look import look
+from audiosearch.search.moments.second_look import look, unread_warning
 from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
 from audiosearch.search.options import DEFAULT_OPTIONS
 from audiosearch.search.query import Hit, SearchResult
@@ -36,7 +41,8 @@ if TYPE_CHECKING:
 _MIN_NEIGHBORS = 100  # patches that are searched at first for each patch of the clips
 _GROWTH = 8  # of that number, while there are too few hits
 _MAX_NEIGHBORS = 1_000
-_MIN_LOOKED_AT = 40  # places that are compared once more by their sound
+_MIN_COMPARED = 40  # places that are compared once more by their sound
+_WHITENED_COMPARED = 50  # the same, of those that are nearest by whitened patches
 _LONGER_SECONDS = 0.5  # by which a clip may be longer than a track, as after coding
 
 
@@ -167,9 +173,9 @@ class MomentSearch:
             self._check_index()
         if query.clips:
             self._check_length()
-            places = self._similar_places()
+            places = self.merged(self.compared(self.nearest()))
         else:
-            places = self._merged(self._heard_places())
+            places = self.merged(self._heard_places())
         hits = [
             Hit(
                 rank,
@@ -218,42 +224,76 @@ class MomentSearch:
         self._tracks.update({moment.track.id: moment.track for moment in found})
         return [Place(m.track.id, m.start, m.end, m.score, sound_score=m.score) for m in found]
 
-    def _similar_places(self) -> list[Place]:
-        """Return places that are like the clips: those of the same recording first."""
+    def nearest(self) -> list[Place]:
+        """Return the places around the patches that are nearest to those of the clips, best first.
+
+        There are enough for all hits, unless there are no more.
+        """
         n_neighbors = _MIN_NEIGHBORS
         while True:
-            places, is_complete = self._candidates(n_neighbors)
+            places, is_complete = self._candidates(n_neighbors, self._comparison)
             n_neighbors *= _GROWTH
-            is_enough = len(self._merged(places)) == self._query.k
+            is_enough = len(self.merged(places)) == self._query.k
             if is_enough or is_complete or n_neighbors > _MAX_NEIGHBORS:
-                break
-        if len(self._query.clips) == 1:
-            n_looked_at = max(_MIN_LOOKED_AT, 2 * self._query.k)
-            looked = look(self._query.clips[0], places[:n_looked_at], self._tracks, self._reader)
-            places = looked.places + places[n_looked_at:]
-            if looked.warning:
-                self.warnings.append(looked.warning)
-        return self._merged(places)
+                return places
 
-    def _candidates(self, n_neighbors: int) -> tuple[list[Place], bool]:
+    def compared(self, places: list[Place]) -> list[Place]:
+        """Compare the first places once more with the clip, by the sound itself.
+
+        If none is the same recording, places that are nearest by whitened patches are compared too.
+
+        Returns
+        -------
+        list of Place
+            Those of the same recording as the clip first. With several clips there are none.
+        """
+        if len(self._query.clips) != 1:
+            return places
+        clip = self._query.clips[0]
+        n_compared = max(_MIN_COMPARED, 2 * self._query.k)
+        looked = look(clip, places[:n_compared], self._tracks, self._reader)
+        if looked.problems:
+            self.warnings.append(unread_warning(looked.problems))
+        same = looked.same
+        more = self._whitened_places()
+        while not same and (whitened_places := next(more, None)) is not None:
+            same = look(clip, whitened_places, self._tracks, self._reader).same
+        return [*same, *looked.others, *places[n_compared:]]
+
+    def _whitened_places(self) -> Iterator[list[Place]]:
+        """Yield the places that are nearest by whitened patches, for each level of the clip."""
+        within = self._query.within
+        if within is not None and within.vectors is not None:
+            whitening = fit_whitening(within.vectors)
+        else:
+            whitening = patch_whitening(self._index)
+        for whitened in whitened_clips(self._query.clips[0], whitening) if whitening else ():
+            comparison = replace(self._comparison, whitened=whitened)
+            yield self._candidates(_MIN_NEIGHBORS, comparison)[0][:_WHITENED_COMPARED]
+
+    def _candidates(self, n_neighbors: int, comparison: Comparison) -> tuple[list[Place], bool]:
         """Return the places around the nearest patches, best first, and whether they are all."""
         index, within = self._index, self._query.within
         if within is not None and within.vectors is not None:
             self._tracks[within.track.id] = within.track
             run = Run(0, within.vectors, is_start=True, is_end=True, hop=PATCH_HOP_SECONDS)
-            return ranked(self._comparison.places(run, within.track, sounds=None)), True
+            return ranked(comparison.places(run, within.track, sounds=None)), True
         filters = self._options.filters
         ids = None if filters == EVERYTHING else index.storage.ids(track_filters(filters))
         if within is not None:
             wanted = [within.track.id]
             wanted = wanted if ids is None else np.intersect1d(ids, wanted).tolist()
-            return ranked(self._places(dict.fromkeys(wanted))), True
-        found = nearest_patches(
-            index.moments, self._query.clips, n_neighbors, ids=ids, reach=self._reach
-        )
-        return ranked(self._places(found.by_track)), found.is_complete
+            return ranked(self._places(dict.fromkeys(wanted), comparison)), True
+        if comparison.whitened is not None:
+            vectors = comparison.whitened.directions
+        else:
+            vectors = np.concatenate([v for clip in comparison.clips for v in clip.vectors])
+        found = nearest_patches(index.moments, vectors, n_neighbors, ids=ids, reach=self._reach)
+        return ranked(self._places(found.by_track, comparison)), found.is_complete
 
-    def _places(self, patches: Mapping[int, Int64 | None]) -> Iterator[Place]:
+    def _places(
+        self, patches: Mapping[int, Int64 | None], comparison: Comparison
+    ) -> Iterator[Place]:
         """Yield the places around some patches of tracks, by id; None: in all of the track."""
         index, hop = self._index, self._index.require_moments()
         self._tracks.update(index.by_id(list(patches)))
@@ -268,7 +308,7 @@ class MomentSearch:
             ):
                 vectors = moments.vectors(slice(first, end))
                 run = Run(first, vectors, is_start=not first, is_end=end == n_patches, hop=hop)
-                yield from self._comparison.places(run, track, sounds=moments.sounds)
+                yield from comparison.places(run, track, sounds=moments.sounds)
 
     @property
     def _reach(self) -> int:
@@ -276,7 +316,8 @@ class MomentSearch:
         step = round(PATCH_HOP_SECONDS / (self._index.moment_hop or PATCH_HOP_SECONDS))
         return step * (math.ceil(self._comparison.seconds / PATCH_HOP_SECONDS) + 1)
 
-    def _merged(self, places: Iterable[Place]) -> list[Place]:
+    def merged(self, places: Iterable[Place]) -> list[Place]:
+        """Return as many places as there should be hits: see `places.merged`."""
         query = self._query
         return merged(places, query.k, per_track=query.per_track, is_new=self._novelty())
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audiosearch.models.moments import PatchSounds
     from audiosearch.search.moments.alignment import Run
     from audiosearch.search.moments.clip import Clip
+    from audiosearch.search.moments.patch_whitening import WhitenedClip
     from audiosearch.search.options import SearchOptions
     from audiosearch.types import Bool, Float32
 
@@ -68,11 +69,14 @@ class Comparison:
     ----------
     clips, negatives : sequence of Clip
     options : SearchOptions
+    whitened : WhitenedClip, optional
+        Rank by whitened patches. Default: by plain ones.
     """
 
     clips: Sequence[Clip]
     negatives: Sequence[Clip]
     options: SearchOptions
+    whitened: WhitenedClip | None = None
 
     @property
     def seconds(self) -> float:
@@ -95,11 +99,7 @@ class Comparison:
             The sounds in all patches of the track.
         """
         similarities = mean_alignment(run, self.clips, self.seconds)
-        values = similarities
-        if self.negatives:
-            aligned = mean_alignment(run, self.negatives, self.seconds)
-            aligned[~np.isfinite(aligned)] = 0
-            values = values - np.float32(_NEGATIVE_WEIGHT) * aligned
+        values = self._values(run, similarities)
         starts = run.cells * CELL_SECONDS
         is_hit = np.isfinite(similarities)
         if self.options.min_similarity is not None:
@@ -114,6 +114,17 @@ class Comparison:
             _placed(track, starts[i], self.seconds, (values[i], similarities[i])) for i in peaks
         ]
         return self._with_sounds(found, sounds, run.hop)
+
+    def _values(self, run: Run, similarities: Float32) -> Float32:
+        """Return the values that rank the stretches, given their similarities: (n_cells,)."""
+        if self.whitened is not None:
+            whitened_run = replace(run, vectors=self.whitened.whitening.whitened(run.vectors))
+            return whitened_run.alignments(self.whitened.clip, self.seconds)
+        if not self.negatives:
+            return similarities
+        aligned = mean_alignment(run, self.negatives, self.seconds)
+        aligned[~np.isfinite(aligned)] = 0
+        return np.asarray(similarities - np.float32(_NEGATIVE_WEIGHT) * aligned)
 
     def _with_sounds(
         self, places: list[Place], sounds: PatchSounds | None, hop: float

@@ -37,14 +37,17 @@ class Looked:
 
     Attributes
     ----------
-    places : list of Place
-        Those of the same recording first, the best match first; then the others in their order.
-    warning : str
-        Sentence about files that can't be read; empty if all can.
+    same : list of Place
+        Those of the same recording, the best match first.
+    others : list of Place
+        The others, in their order.
+    problems : list of AudioError
+        Reasons why places couldn't be compared. They are among the others.
     """
 
-    places: list[Place]
-    warning: str
+    same: list[Place]
+    others: list[Place]
+    problems: list[AudioError]
 
 
 def look(
@@ -83,7 +86,7 @@ def look(
         else:
             others.append(replace(place, match=match))
     same.sort(key=lambda place: -(place.match or 0))
-    return Looked([*same, *others], _warning(problems))
+    return Looked(same, others, problems)
 
 
 def _stretch(track: Track, start: float, seconds: float) -> Stretch:
@@ -91,9 +94,8 @@ def _stretch(track: Track, start: float, seconds: float) -> Stretch:
     return Stretch(track.path, max(0.0, start), seconds, track.real_path, identity)
 
 
-def _warning(problems: list[AudioError]) -> str:
-    if not problems:
-        return ""
+def unread_warning(problems: Sequence[AudioError]) -> str:
+    """Return the sentence that files couldn't be compared with the clip, with the first reason."""
     n_files = len({problem.path for problem in problems})
     files = "The sound of 1 file" if n_files == 1 else f"The sound of {n_files} files"
     first = f"{os.path.basename(problems[0].path)}: {problems[0].reason}"  # servers hide folders
