@@ -16,7 +16,6 @@ from audiosearch.models.front_end import (
     MIN_BAND_HZ,
     N_BANDS,
     PATCH_FRAMES,
-    PATCH_HOP_SAMPLES,
     PATCH_SAMPLES,
     SAMPLE_RATE_HZ,
     WINDOW_SAMPLES,
@@ -53,43 +52,48 @@ def log_mel_patches(waveform: Float32) -> Float32:
     >>> log_mel_patches(np.zeros(32_000, dtype=np.float32)).shape
     (2, 96, 64)
     """
-    n_patches = count_patches(len(waveform))
-    if not n_patches:
-        return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
-    n_samples = (n_patches - 1) * PATCH_HOP_SAMPLES + PATCH_SAMPLES
+    return _log_mel_groups(waveform, PATCH_FRAMES)
+
+
+def _log_mel_groups(waveform: Float32, n_frames: int) -> Float32:
+    """Return log-mel frames in groups, without a trailing partial group.
+
+    Parameters
+    ----------
+    waveform : ndarray of float32, shape (n_samples,)
+    n_frames : int
+        Frames in a group.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_groups, n_frames, 64)
+    """
+    n_overlap = WINDOW_SAMPLES - HOP_SAMPLES  # samples of a group's last frame in the next group
+    n_groups = max(0, (len(waveform) - n_overlap) // (n_frames * HOP_SAMPLES))
+    if not n_groups:
+        return np.empty((0, n_frames, N_BANDS), dtype=np.float32)
+    n_samples = n_groups * n_frames * HOP_SAMPLES + n_overlap
     frames = sliding_window_view(waveform[:n_samples], WINDOW_SAMPLES)[::HOP_SAMPLES]
     with np.errstate(over="ignore", invalid="ignore"):  # pooling rejects values that are not finite
         spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
         log_mel: Float32 = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
-    return log_mel.reshape(n_patches, PATCH_FRAMES, N_BANDS)
+    return log_mel.reshape(n_groups, n_frames, N_BANDS)
 
 
-def count_patches(n_samples: int) -> int:
-    """Return the number of whole patches in a waveform of ``n_samples`` samples.
-
-    Parameters
-    ----------
-    n_samples : int
-        Length at 16 kHz.
-
-    Examples
-    --------
-    >>> count_patches(15_599), count_patches(15_600), count_patches(30_960)
-    (0, 1, 2)
-    """
-    return max(0, (n_samples - PATCH_SAMPLES) // PATCH_HOP_SAMPLES + 1)
-
-
-def patch_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
+def patch_stream(
+    blocks: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES
+) -> Iterator[Float32]:
     """Turn a stream of waveform blocks into a stream of log-mel patches.
 
     The patches don't depend on the lengths of the blocks. At most one block and the samples of
-    two patches are in memory at a time.
+    two patches are in memory at a time. Each frame is computed once, even if patches overlap.
 
     Parameters
     ----------
     blocks : iterable of ndarray of float32, shape (n_samples,)
         Mono samples in [-1, 1] at 16 kHz, in order. Blocks may differ in length.
+    hop_frames : int
+        Frames from the start of one patch to the start of the next; 96 is a multiple of it.
 
     Yields
     ------
@@ -98,16 +102,31 @@ def patch_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
         stream gives none.
     """
     pending = np.empty(0, dtype=np.float32)
+    groups = np.empty((0, hop_frames, N_BANDS), dtype=np.float32)  # start of the next patches
     is_first = True
     for block in blocks:
         pending = np.concatenate([pending, block])
-        n_patches = count_patches(len(pending))
-        if n_patches:
-            yield log_mel_patches(pending)
-            pending = pending[n_patches * PATCH_HOP_SAMPLES :]
+        new_groups = _log_mel_groups(pending, hop_frames)
+        pending = pending[len(new_groups) * hop_frames * HOP_SAMPLES :]
+        groups = np.concatenate([groups, new_groups]) if len(groups) else new_groups
+        patches = _overlapping(groups)
+        if len(patches):
+            yield patches
+            groups = groups[len(patches) :]
             is_first = False
     if is_first and len(pending):
-        yield log_mel_patches(np.pad(pending, (0, PATCH_SAMPLES - len(pending))))
+        n_missing = PATCH_SAMPLES - len(groups) * hop_frames * HOP_SAMPLES - len(pending)
+        padded = _log_mel_groups(np.pad(pending, (0, n_missing)), hop_frames)
+        yield _overlapping(np.concatenate([groups, padded]))
+
+
+def _overlapping(groups: Float32) -> Float32:
+    """Return the patches that start at each group of frames, as far as all their groups follow."""
+    n_groups = PATCH_FRAMES // groups.shape[1]
+    if n_groups == 1:
+        return groups
+    n_patches = max(0, len(groups) - n_groups + 1)
+    return np.concatenate([groups[i : i + n_patches] for i in range(n_groups)], axis=1)
 
 
 @cache
