@@ -66,7 +66,7 @@ class DecoderProcess:
         self._is_closed = False
         self._start()
 
-    def read(  # noqa: PLR0913
+    def read(
         self,
         file: str | int,
         *,

@@ -80,9 +80,7 @@ def _log_mel_groups(waveform: Float32, n_frames: int) -> Float32:
     return log_mel.reshape(n_groups, n_frames, N_BANDS)
 
 
-def patch_stream(
-    blocks: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES
-) -> Iterator[Float32]:
+def patch_stream(blocks: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -> Iterator[Float32]:
     """Turn a stream of waveform blocks into a stream of log-mel patches.
 
     The patches don't depend on the lengths of the blocks. At most one block and the samples of
