@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from audiosearch.audio import local_file
+from audiosearch.audio.discovery import is_missing
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudioError
 
@@ -103,9 +104,11 @@ class FileRefresh(ABC):
         return AudioError(track.path, reason, hint="Run `audiosearch add` on it.")
 
     def _tracks_with(self, file_stat: FileStat) -> list[Track]:
+        """Return the tracks with the sound of a file, but not those whose files are missing."""
         digests = (file_stat.content_hash, file_stat.audio_hash)
         tracks = (track for digest in digests for track in self._tracks_by_hash.get(digest, ()))
-        return list({track.id: track for track in tracks}.values())
+        unique = {track.id: track for track in tracks}.values()
+        return [track for track in unique if not is_missing(track.path)]
 
     @abstractmethod
     def _store(self, tracks: list[Track], embedding: Embedding) -> None:
