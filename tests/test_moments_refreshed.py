@@ -194,6 +194,16 @@ def test_a_copy_of_a_file_that_can_not_be_read_is_read_itself(index, music):
     assert (moments["copy.wav"], moments["high.wav"]) == (moments["low.wav"], None)
 
 
+def test_imported_tracks_without_a_content_hash_are_read_as_they_are(index, music):
+    with Index("index") as opened:
+        for track in list(opened):
+            opened.storage.update(replace(track, content_hash="", audio_hash=""))
+    (copy,) = filter(None, refreshed().values())
+    assert copy.hint == "Run the same command again."
+    assert list(refreshed().values()) == [None]
+    assert by_name() == expected(music, model="compact")
+
+
 def test_copies_are_decoded_once(index, music):
     with Index("index") as opened:
         run = MomentRefresh(opened, n_jobs=1)

@@ -96,8 +96,11 @@ class FileRefresh(ABC):
         same_sound = self._tracks_with(file_stat)
         if not track.content_hash:  # imported without it
             same_sound.append(track)
-        if result.embedding is not None:  # else a copy was embedded, and all its tracks have it
+        if result.embedding is not None:
             self._store(same_sound, result.embedding)
+        elif not track.content_hash:  # else the first copy that was read has stored it
+            reason = f"{result.duplicate_of}, which has the same content, was read instead"
+            return AudioError(track.path, reason, hint="Run the same command again.")
         if track in same_sound:
             return None
         reason = "it has changed since it was added"
