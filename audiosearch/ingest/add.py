@@ -10,7 +10,13 @@ from audiosearch.audio.discovery import discover
 from audiosearch.embedding.patch_reader import check_excerpt
 from audiosearch.embedding.reader import LOCAL_READER, Reader
 from audiosearch.errors import AudioError, LibraryError
-from audiosearch.ingest.moments import check_unchanged_hop, chosen_hop, min_bytes, require_space
+from audiosearch.ingest.moments import (
+    bytes_of,
+    check_unchanged_hop,
+    chosen_hop,
+    min_moments,
+    require_space,
+)
 from audiosearch.ingest.plan import find_states
 from audiosearch.ingest.result import AddResult, ReprocessPolicy, Status
 from audiosearch.ingest.store import settle, store_embedded, store_known_sound
@@ -226,8 +232,8 @@ class Ingest:
             yield from self._known_results()
             self._write_failures()
             if self._moment_hop is not None:
-                n_bytes = min_bytes(self._sizes_to_embed(), self._moment_hop, self.spec.dimension)
-                require_space(self._directory, n_bytes)
+                n_moments = min_moments(self._sizes_to_embed(), self._moment_hop)
+                require_space(self._directory, bytes_of(n_moments, self.spec.dimension))
             while self._paths_to_embed:
                 self._results = self._start_embedding()
                 self._paths_to_embed = []

@@ -74,8 +74,8 @@ class MomentRefresh(FileRefresh):
             )
         )
         tracks = list(index) if index.moment_hop is None else storage.missing()
-        seconds = sum(track.seconds for track in tracks)
-        require_space(index.location, bytes_of(seconds, self._hop, spec.dimension))
+        n_moments = sum(track.seconds for track in tracks) / self._hop
+        require_space(index.location, bytes_of(n_moments, spec.dimension))
         index.set_moment_hop(self._hop)
         super().__init__(index, tracks, model, n_jobs=n_jobs, moment_hop=self._hop)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from audiosearch import defaults
 from audiosearch.errors import IndexUnwritable, LibraryError, UsageError
-from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from audiosearch.types import StrPath
 
 _BYTES_PER_VALUE = 2  # one in the database, one in the FAISS file
-_MORE_PATCH_BYTES = 16  # sounds, and the id in the FAISS file
+_MORE_BYTES = 8  # of a moment: its sounds
 # The largest rate of uncompressed sound, and of video, that is found in practice: 32 channels of
 # 4 bytes at 192 kHz. So a file of n bytes lasts at least n divided by this many seconds.
 _MAX_BYTES_PER_SECOND = 25_000_000
@@ -152,43 +151,33 @@ def check_unchanged_hop(index: Index, hop: float | None) -> None:
         )
 
 
-def bytes_of(seconds: float, hop: float, dimension: int) -> int:
-    """Return the space that moments take, about, with their FAISS file.
-
-    Parameters
-    ----------
-    seconds : float
-        Length of the sound.
-    hop : float
-        Time from one moment to the next, in seconds.
-    dimension : int
-        Numbers in a vector.
+def bytes_of(n_moments: float, dimension: int) -> int:
+    """Return the space that moments with vectors of a dimension take, with their FAISS file.
 
     Examples
     --------
-    >>> bytes_of(3_600, 0.96, 128)
-    1020000
+    >>> bytes_of(3_600 / 0.96, 128)  # of an hour
+    990000
     """
-    return int(seconds / hop * (_BYTES_PER_VALUE * dimension + _MORE_PATCH_BYTES))
+    return int(n_moments * (_BYTES_PER_VALUE * dimension + _MORE_BYTES))
 
 
-def min_bytes(sizes: Iterable[int], hop: float, dimension: int) -> int:
-    """Return the least space that the moments of files take: see `bytes_of`.
+def min_moments(sizes: Iterable[int], hop: float) -> float:
+    """Return the least number of moments that files can have.
 
     Parameters
     ----------
     sizes : iterable of int
         Sizes of the files in bytes.
     hop : float
-    dimension : int
+        Time from one moment to the next, in seconds.
 
     Examples
     --------
-    >>> min_bytes([4_000, 24_000_000], 0.96, 128)  # a moment in each
-    544
+    >>> min_moments([4_000, 96_000_000], 0.96)
+    5.0
     """
-    seconds = sum(max(size / _MAX_BYTES_PER_SECOND, PATCH_HOP_SECONDS) for size in sizes)
-    return bytes_of(seconds, hop, dimension)
+    return sum(max(1.0, size / _MAX_BYTES_PER_SECOND / hop) for size in sizes)
 
 
 def require_space(location: StrPath, needed: int) -> None:
