@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from audiosearch import defaults
 from audiosearch.cli.output import Format, MomentFormat
 from audiosearch.library.filters import Filters, Range
 from audiosearch.models.specs import AUTO, model_choices
@@ -63,6 +64,13 @@ Jobs = Annotated[
 ]
 NoSounds = Annotated[
     bool, typer.Option("--no-sounds", help="Don't find the sounds that are heard in the files.")
+]
+MomentHop = Annotated[
+    float | None,
+    typer.Option(
+        metavar="|".join(map(str, defaults.MOMENT_HOPS)),
+        help=f"Seconds from the start of one moment to the next. Default: {defaults.MOMENT_HOP}.",
+    ),
 ]
 OutputFormat = Annotated[
     Format,

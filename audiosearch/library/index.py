@@ -571,7 +571,7 @@ class Index:
         if self._parts.moments is None:
             raise LibraryError(
                 f"{self.location} can't hold moments.",
-                hint=f"Copy it into a new index, which can: `audiosearch copy {self.location} NEW`.",
+                hint=f"Copy it into a new index: `audiosearch copy {self.location} NEW`.",
             )
         return self._parts.moments
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Int8, Int64, UInt8, UInt16
 
 _MAX_CODE = 127
-MAX_SCORE = 255
-N_CLASSES = 521  #: of AudioSet
+MAX_SCORE: Final = 255  # of a sound in a patch, whose score is stored in 8 bits
+N_CLASSES: Final = 521  #: of AudioSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +56,14 @@ class PatchSounds:
         scores = self.scores[is_asked].astype(np.float32) / MAX_SCORE
         np.maximum.at(highest, self.patches[is_asked], scores)
         return highest
+
+    def part(self, start: int, end: int) -> PatchSounds:
+        """Return the sounds of the patches from one position to another."""
+        first = int(self.counts[:start].sum())
+        last = first + int(self.counts[start:end].sum())
+        return PatchSounds(
+            self.counts[start:end], self.classes[first:last], self.scores[first:last]
+        )
 
     def to_bytes(self) -> bytes:
         """Return the arrays one after the other, little-endian: see `from_bytes`."""
@@ -117,6 +125,11 @@ class Moments:
         """Return the number of patches."""
         return len(self.codes)
 
+    def part(self, start: int, end: int) -> Moments:
+        """Return the patches from one position to another."""
+        sounds = None if self.sounds is None else self.sounds.part(start, end)
+        return Moments(self.codes[start:end], sounds)
+
     def vectors(self, rows: slice = slice(None)) -> Float32:
         """Return the embeddings of patches: float32 of unit length, shape (n, dimension).
 
@@ -144,8 +157,9 @@ def quantized(vectors: Float32) -> Int8:
     [[95, -127], [0, 0]]
     """
     peaks = np.abs(vectors).max(axis=1, keepdims=True)
-    scales = _MAX_CODE / np.where(peaks > 0, peaks, 1)
-    codes: Int8 = np.rint(vectors * scales).astype(np.int8)
+    with np.errstate(invalid="ignore"):  # a file with values that are not finite is rejected later
+        scales = _MAX_CODE / np.where(peaks > 0, peaks, 1)
+        codes: Int8 = np.rint(vectors * scales).astype(np.int8)
     return codes
 
 

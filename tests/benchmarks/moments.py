@@ -43,7 +43,6 @@ from audiosearch.search.moments.moment_search import MomentQuery, MomentSearch
 from audiosearch.search.moments.places import Place
 from audiosearch.search.moments.second_look import best_shift
 
-
 RATE_HZ = 44_100
 MIN_RMS = 1e-3
 SAME_CORRELATION = 0.9
