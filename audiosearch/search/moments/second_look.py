@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Seconds by which a stretch is shifted against the clip, in both directions.
 MAX_SHIFT: Final = 1.0
 #: Correlation from which on a stretch is the same recording as the clip.
-SAME_MATCH: Final = 0.6
+SAME_MATCH: Final = 0.4
 #: Seconds of a long clip that are compared, from its middle.
 MAX_COMPARED: Final = 20.0
 
