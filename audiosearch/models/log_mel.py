@@ -108,8 +108,9 @@ def patches_of(frames: Float32, *, hop_frames: int = PATCH_FRAMES) -> Float32:
     """
     if len(frames) < PATCH_FRAMES:
         return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
-    patches: Float32 = sliding_window_view(frames, PATCH_FRAMES, axis=0)[::hop_frames]
-    return patches.swapaxes(1, 2)
+    windows = sliding_window_view(frames, PATCH_FRAMES, axis=0)[::hop_frames]
+    patches: Float32 = windows.swapaxes(1, 2)
+    return patches
 
 
 def patch_groups(parts: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -> Iterator[Float32]:

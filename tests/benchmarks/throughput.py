@@ -118,9 +118,9 @@ def moments(folder: Path, weights: Path) -> None:
     options = {"vggish": ["--weights", weights], "compact": []}
     kinds = {"without": [], "0.96 s": ["--moments"], "0.48 s": ["--moments", "--moment-hop", 0.48]}
     for title, paths in cases.items():
-        for name in options:
+        for name, model_options in options.items():
             times: dict[str, list[float]] = {kind: [] for kind in kinds}
-            new = [*AUDIOSEARCH, "add", "--model", name, *options[name]]
+            new = [*AUDIOSEARCH, "add", "--model", name, *model_options]
             cpu_seconds(
                 *new, "--index", folder / f"{name} {title}", paths[name][0]
             )  # converts VGGish
