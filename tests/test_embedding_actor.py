@@ -10,7 +10,6 @@ from importlib.metadata import version
 import fsspec
 import numpy as np
 import pytest
-
 from sounds import melody, write
 
 from audiosearch import AudiosearchError, add

@@ -325,7 +325,7 @@ def test_an_excerpt_of_the_same_length_has_no_moments(music):
     assert moments_by_name() == {"low.wav": None}
 
 
-# Errors: nothing is decoded
+# Errors, before a file is decoded
 
 
 @pytest.fixture
@@ -422,7 +422,7 @@ class HugeFiles(Reader):
 def test_a_disk_without_room_for_the_moments_is_refused_before_a_file_is_read(unread):
     request = ModelRequest("compact")
     ingest = Ingest("index", [str(unread)], request=request, reader=HugeFiles(), moments=True)
-    with pytest.raises(IndexUnwritable, match="The moments take .* MB or more, and the disk") as e:
+    with pytest.raises(IndexUnwritable, match=r"The moments take .* MB or more, and the disk") as e:
         list(ingest)
     assert "--index" in e.value.hint
     assert not Index.exists("index")

@@ -1,6 +1,7 @@
 """Moments are added to an index later, dropped, and replaced when it gets another model."""
 
 import contextlib
+import itertools
 import os
 import shutil
 from dataclasses import replace
@@ -326,7 +327,7 @@ def test_reembed_gives_patches_new_ids(with_moments, other):
     reembed(other)
     after = ids()
     assert max(end for _, end in before) <= min(start for start, _ in after)
-    assert all(end <= start for (_, end), (start, _) in zip(after, after[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(after))
 
 
 def test_reembed_takes_the_moments_of_changed_files_as_they_are_now(with_moments, other, music):
