@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.output import Format
+from audiosearch.cli.output import Format, MomentFormat
 from audiosearch.library.filters import Filters, Range
 from audiosearch.models.specs import AUTO, model_choices
 
@@ -75,6 +75,14 @@ MomentHop = Annotated[
 OutputFormat = Annotated[
     Format,
     typer.Option("--format", help="Output format. In a pipe, a table is tab-separated columns."),
+]
+MomentOutputFormat = Annotated[
+    MomentFormat,
+    typer.Option(
+        "--format",
+        help="Output format. In a pipe, a table is tab-separated columns. The last three are for "
+        "moments: labels for Audacity, a selection table for Raven, a playlist for VLC.",
+    ),
 ]
 CsvSafe = Annotated[
     bool,

@@ -228,6 +228,10 @@ class SoundStorage(Protocol):
         """Return the sounds that are heard in the tracks that pass filters, in any order."""
 
 
+#: Setting: seconds from one patch to the next. See `audiosearch.library.index.Index.moment_hop`.
+MOMENT_HOP = "moment_hop"
+
+
 class MomentStorage(Protocol):
     """Moments of tracks: the embeddings of their patches, and the sounds heard in each.
 
@@ -245,6 +249,12 @@ class MomentStorage(Protocol):
 
     def missing(self) -> list[Track]:
         """Return the tracks without moments, in ascending order of id."""
+
+    def damaged(self) -> list[int]:
+        """Return the track ids of moments that can't be read, or whose track doesn't exist.
+
+        All moments are read. `put` with None removes them.
+        """
 
     def remove_all(self) -> None:
         """Remove the moments of all tracks."""
@@ -271,7 +281,7 @@ class MomentStorage(Protocol):
         """Return the size of the FAISS file of the patches, in bytes; None if a server keeps it."""
 
     def problem(self) -> str | None:
-        """Return the problem with the FAISS file or stored moments, as a phrase; None if none."""
+        """Return the problem with the FAISS file, as a phrase; None if there is none."""
 
     def delete_file(self) -> None:
         """Delete the FAISS file of the patches, if there is one. The next search rebuilds it."""

@@ -16,6 +16,7 @@ from audiosearch.models.front_end import (
     MIN_BAND_HZ,
     N_BANDS,
     PATCH_FRAMES,
+    PATCH_HOP_SAMPLES,
     PATCH_SAMPLES,
     SAMPLE_RATE_HZ,
     WINDOW_SAMPLES,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from audiosearch.types import Float32, Float64
+
+_STREAM_SAMPLES = 15 * PATCH_HOP_SAMPLES  # turned into frames at a time: limits the memory
 
 
 def log_mel_patches(waveform: Float32) -> Float32:
@@ -52,46 +55,97 @@ def log_mel_patches(waveform: Float32) -> Float32:
     >>> log_mel_patches(np.zeros(32_000, dtype=np.float32)).shape
     (2, 96, 64)
     """
-    return _log_mel_groups(waveform, PATCH_FRAMES)
+    return patches_of(log_mel_frames(waveform))
 
 
-def _log_mel_groups(waveform: Float32, n_frames: int) -> Float32:
-    """Return log-mel frames in groups, without a trailing partial group.
+def log_mel_frames(waveform: Float32) -> Float32:
+    """Return the log-mel frames of a waveform.
 
     Parameters
     ----------
     waveform : ndarray of float32, shape (n_samples,)
-    n_frames : int
-        Frames in a group.
+        Mono samples in [-1, 1] at 16 kHz.
 
     Returns
     -------
-    ndarray of float32, shape (n_groups, n_frames, 64)
+    ndarray of float32, shape (n_frames, 64)
+        Natural log of mel magnitude plus 0.01; axes are frame (10 ms), band. A frame takes 400
+        samples; those at the end that don't fill one are dropped.
+
+    Examples
+    --------
+    >>> log_mel_frames(np.zeros(16_000, dtype=np.float32)).shape
+    (98, 64)
     """
-    n_overlap = WINDOW_SAMPLES - HOP_SAMPLES  # samples of a group's last frame in the next group
-    n_groups = max(0, (len(waveform) - n_overlap) // (n_frames * HOP_SAMPLES))
-    if not n_groups:
-        return np.empty((0, n_frames, N_BANDS), dtype=np.float32)
-    n_samples = n_groups * n_frames * HOP_SAMPLES + n_overlap
-    frames = sliding_window_view(waveform[:n_samples], WINDOW_SAMPLES)[::HOP_SAMPLES]
+    if len(waveform) < WINDOW_SAMPLES:
+        return np.empty((0, N_BANDS), dtype=np.float32)
+    frames = sliding_window_view(waveform, WINDOW_SAMPLES)[::HOP_SAMPLES]
     with np.errstate(over="ignore", invalid="ignore"):  # pooling rejects values that are not finite
         spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
         log_mel: Float32 = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
-    return log_mel.reshape(n_groups, n_frames, N_BANDS)
+    return log_mel
+
+
+def patches_of(frames: Float32, *, hop_frames: int = PATCH_FRAMES) -> Float32:
+    """Cut log-mel frames into patches.
+
+    Parameters
+    ----------
+    frames : ndarray of float32, shape (n_frames, 64)
+    hop_frames : int
+        Frames from the start of one patch to that of the next. By default they don't overlap.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_patches, 96, 64)
+        A view of the frames. A trailing partial patch is dropped.
+
+    Examples
+    --------
+    >>> frames = np.zeros((200, 64), dtype=np.float32)
+    >>> len(patches_of(frames)), len(patches_of(frames, hop_frames=48))
+    (2, 3)
+    """
+    if len(frames) < PATCH_FRAMES:
+        return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
+    patches: Float32 = sliding_window_view(frames, PATCH_FRAMES, axis=0)[::hop_frames]
+    return patches.swapaxes(1, 2)
+
+
+def patch_groups(parts: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -> Iterator[Float32]:
+    """Cut a stream of log-mel frames into patches.
+
+    Parameters
+    ----------
+    parts : iterable of ndarray of float32, shape (n_frames, 64)
+    hop_frames : int
+        See `patches_of`.
+
+    Yields
+    ------
+    ndarray of float32, shape (n_patches, 96, 64)
+        At least one patch each.
+    """
+    pending = np.empty((0, N_BANDS), dtype=np.float32)
+    for frames in parts:
+        pending = np.concatenate([pending, frames])
+        if len(patches := patches_of(pending, hop_frames=hop_frames)):
+            yield patches
+            pending = pending[len(patches) * hop_frames :]
 
 
 def patch_stream(blocks: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -> Iterator[Float32]:
     """Turn a stream of waveform blocks into a stream of log-mel patches.
 
     The patches don't depend on the lengths of the blocks. At most one block and the samples of
-    two patches are in memory at a time. Each frame is computed once, even if patches overlap.
+    a few patches are in memory at a time.
 
     Parameters
     ----------
     blocks : iterable of ndarray of float32, shape (n_samples,)
         Mono samples in [-1, 1] at 16 kHz, in order. Blocks may differ in length.
     hop_frames : int
-        Frames from the start of one patch to the start of the next; 96 is a multiple of it.
+        See `patches_of`.
 
     Yields
     ------
@@ -99,32 +153,37 @@ def patch_stream(blocks: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -
         At least one patch. A stream shorter than one patch is zero-padded to one; an empty
         stream gives none.
     """
+    return patch_groups(frame_stream(blocks), hop_frames=hop_frames)
+
+
+def frame_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
+    """Turn a stream of waveform blocks into a stream of log-mel frames.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1] at 16 kHz, in order.
+
+    Yields
+    ------
+    ndarray of float32, shape (n_frames, 64)
+        At most 15.36 s each. A stream shorter than one patch is zero-padded to one; an empty stream
+        gives none.
+    """
     pending = np.empty(0, dtype=np.float32)
-    groups = np.empty((0, hop_frames, N_BANDS), dtype=np.float32)  # start of the next patches
     is_first = True
     for block in blocks:
-        pending = np.concatenate([pending, block])
-        new_groups = _log_mel_groups(pending, hop_frames)
-        pending = pending[len(new_groups) * hop_frames * HOP_SAMPLES :]
-        groups = np.concatenate([groups, new_groups]) if len(groups) else new_groups
-        patches = _overlapping(groups)
-        if len(patches):
-            yield patches
-            groups = groups[len(patches) :]
+        for start in range(0, len(block), _STREAM_SAMPLES):
+            pending = np.concatenate([pending, block[start : start + _STREAM_SAMPLES]])
+            if len(pending) < PATCH_SAMPLES:
+                continue
+            yield (frames := log_mel_frames(pending))
+            pending = pending[len(frames) * HOP_SAMPLES :]
             is_first = False
     if is_first and len(pending):
-        n_missing = PATCH_SAMPLES - len(groups) * hop_frames * HOP_SAMPLES - len(pending)
-        padded = _log_mel_groups(np.pad(pending, (0, n_missing)), hop_frames)
-        yield _overlapping(np.concatenate([groups, padded]))
-
-
-def _overlapping(groups: Float32) -> Float32:
-    """Return the patches that start at each group of frames, as far as all their groups follow."""
-    n_groups = PATCH_FRAMES // groups.shape[1]
-    if n_groups == 1:
-        return groups
-    n_patches = max(0, len(groups) - n_groups + 1)
-    return np.concatenate([groups[i : i + n_patches] for i in range(n_groups)], axis=1)
+        yield log_mel_frames(np.pad(pending, (0, PATCH_SAMPLES - len(pending))))
+    elif len(pending) >= WINDOW_SAMPLES:
+        yield log_mel_frames(pending)
 
 
 @cache

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _MAX_CODE = 127
 MAX_SCORE: Final = 255  # of a sound in a patch, whose score is stored in 8 bits
+N_CLASSES: Final = 521  #: of AudioSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +77,7 @@ class PatchSounds:
         Raises
         ------
         ValueError
-            If the lengths don't fit together.
+            If the lengths don't fit together, or a class is unknown.
         """
         counts = np.frombuffer(content[:n_patches], dtype=np.uint8)
         n_sounds = int(counts.sum())
@@ -85,6 +86,9 @@ class PatchSounds:
             raise ValueError(message)
         end = n_patches + 2 * n_sounds
         classes = np.frombuffer(content[n_patches:end], dtype="<u2")
+        if n_sounds and classes.max() >= N_CLASSES:
+            message = "a sound of a patch has an unknown class"
+            raise ValueError(message)
         return cls(counts, classes, np.frombuffer(content[end:], dtype=np.uint8))
 
 
@@ -103,6 +107,19 @@ class Moments:
 
     codes: Int8
     sounds: PatchSounds | None = None
+
+    @classmethod
+    def from_bytes(cls, codes: bytes, sounds: bytes | None, dimension: int) -> Moments:
+        """Return moments from the bytes of their codes, and of their sounds if there are any.
+
+        Raises
+        ------
+        ValueError
+            If the lengths don't fit together.
+        """
+        array = np.frombuffer(codes, dtype=np.int8).reshape(-1, dimension)
+        heard = None if sounds is None else PatchSounds.from_bytes(sounds, len(array))
+        return cls(array, heard)
 
     def __len__(self) -> int:
         """Return the number of patches."""

@@ -58,8 +58,8 @@ class Hit:
         Start and end of the stretch of the track that was found, in seconds. None for a whole
         track.
     match : float or None
-        Correlation of the stretch's log-mel spectrogram with that of the clip, in [-1, 1]: near 1 if
-        it is the same recording. None if the two were not compared.
+        Correlation of the stretch's log-mel spectrogram with that of the clip, in [-1, 1]: near 1
+        if it is the same recording. None if the two were not compared.
     """
 
     rank: int
