@@ -221,6 +221,22 @@ def test_an_index_with_moments_needs_no_flag_later(music):
         assert index.moments.totals()[0] == index.n_tracks == 5
 
 
+def test_moments_are_made_and_dropped_in_every_backend(place, music, run):
+    new(music / "low.wav", music / "tune.ogg", location=place)
+    shutil.copy(music / "low.wav", music / "copy.wav")
+    made(music, location=place)
+    new(music, location="folder")
+    for name, moments in moments_by_name("folder").items():
+        assert_equal(moments_by_name(place)[name], moments)
+    facts = json.loads(run("info", "--index", place, "--format", "json").stdout)
+    assert (facts["moment_hop"], facts["moment_tracks"]) == (0.96, 6)
+    assert run("refresh", "--no-moments", "--index", place).exit_code == 0
+    assert set(moments_by_name(place).values()) == {None}
+    assert run("refresh", "--moments", "--index", place, "-j", "1").exit_code == 0
+    for name, moments in moments_by_name("folder").items():
+        assert_equal(moments_by_name(place)[name], moments)
+
+
 def test_an_index_has_no_moments_unless_asked(music):
     made(music, model="compact")
     with Index("index") as index:
@@ -325,7 +341,7 @@ def test_an_excerpt_of_the_same_length_has_no_moments(music):
     assert moments_by_name() == {"low.wav": None}
 
 
-# Refused before a file is decoded
+# Errors, before a file is decoded
 
 
 @pytest.fixture

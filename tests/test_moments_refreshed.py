@@ -1,4 +1,3 @@
-
 """Moments are added to an index later, dropped, and replaced when it gets another model."""
 
 import contextlib

@@ -118,16 +118,16 @@ def moments(folder: Path, weights: Path) -> None:
     options = {"vggish": ["--weights", weights], "compact": []}
     kinds = {"without": [], "0.96 s": ["--moments"], "0.48 s": ["--moments", "--moment-hop", 0.48]}
     for title, paths in cases.items():
-        for name, model_options in options.items():
+        for name, flags in options.items():
             times: dict[str, list[float]] = {kind: [] for kind in kinds}
-            new = [*AUDIOSEARCH, "add", "--model", name, *model_options]
-            cpu_seconds(
-                *new, "--index", folder / f"{name} {title}", paths[name][0]
-            )  # converts VGGish
+            new = [*AUDIOSEARCH, "add", "--model", name, *flags]
+            warm = folder / f"{name} {title}"
+            cpu_seconds(*new, "--index", warm, paths[name][0])  # converts VGGish
             for turn in range(5):
-                for kind, flags in kinds.items():
+                for kind, moment_flags in kinds.items():
                     index = folder / f"{name} {len(paths[name])} {turn} {kind}"
-                    times[kind].append(cpu_seconds(*new, *flags, "--index", index, *paths[name]))
+                    command = (*new, *moment_flags, "--index", index, *paths[name])
+                    times[kind].append(cpu_seconds(*command))
             print(f"\n{title}, {len(paths[name])} files, {name}: seconds of processor time")
             for kind, values in times.items():
                 ratio = median(a / b for a, b in zip(times["without"], values, strict=True))

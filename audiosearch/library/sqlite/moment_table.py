@@ -45,12 +45,15 @@ class MomentTable:
         Patches that are the same as before keep their ids, so their FAISS index stays.
         """
         with self._catalog.transaction():
+            next_id = self.patches.next_id()
             for track_id, value in moments.items():
                 if value is None or not self._put_sounds(track_id, value):
                     sql = "DELETE FROM moments WHERE track_id = ?"
                     self._catalog.db.execute(sql, [track_id])
                     if value is not None:
-                        self._insert(track_id, value)
+                        self._insert(track_id, value, next_id)
+                        next_id += len(value)
+            self._catalog.set_settings({NEXT_ID: str(next_id)})
 
     def _put_sounds(self, track_id: int, moments: Moments) -> bool:
         """Store only the sounds, if the same patches are stored. Return whether they are."""
@@ -58,9 +61,8 @@ class MomentTable:
         values = [_blob(moments.sounds), track_id, moments.codes.tobytes(), len(moments)]
         return self._catalog.db.execute(sql, values).rowcount > 0
 
-    def _insert(self, track_id: int, moments: Moments) -> None:
+    def _insert(self, track_id: int, moments: Moments, first_id: int) -> None:
         catalog = self._catalog
-        first_id = self.patches.next_id()
         sql = (
             "INSERT INTO moments (track_id, first_id, n_patches, revision, codes, sounds) "
             "SELECT id, ?, ?, ?, ?, ? FROM tracks WHERE id = ?"
@@ -68,7 +70,6 @@ class MomentTable:
         blobs = [moments.codes.tobytes(), _blob(moments.sounds)]
         row = [first_id, len(moments), catalog.revision(), *blobs, track_id]
         catalog.db.execute(sql, row)
-        catalog.set_settings({NEXT_ID: str(first_id + len(moments))})
 
     def of(self, ids: Sequence[int]) -> Iterator[tuple[int, Moments]]:
         """Yield the id and the moments of each track that has any, in any order.
