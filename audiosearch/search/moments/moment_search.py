@@ -22,7 +22,7 @@ from audiosearch.search.moments.patch_whitening import (
     whitened_clips,
 )
 from audiosearch.search.moments.places import Comparison, Place, merged, ranked
-from audiosearch.search.moments.second_look import look, unread_warning
+from audiosearch.search.moments.second_look import CLEAR_MATCH, by_match, look, unread_warning
 from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
 from audiosearch.search.options import DEFAULT_OPTIONS
 from audiosearch.search.query import Hit, SearchResult
@@ -240,7 +240,8 @@ class MomentSearch:
     def compared(self, places: list[Place]) -> list[Place]:
         """Compare the first places once more with the clip, by the sound itself.
 
-        If none is the same recording, places that are nearest by whitened patches are compared too.
+        If none is clearly the same recording, as when the clip is softer or a mix of sounds, the
+        places that are nearest by whitened patches are compared too.
 
         Returns
         -------
@@ -255,9 +256,10 @@ class MomentSearch:
         if looked.problems:
             self.warnings.append(unread_warning(looked.problems))
         same = looked.same
-        more = self._whitened_places()
-        while not same and (whitened_places := next(more, None)) is not None:
-            same = look(clip, whitened_places, self._tracks, self._reader).same
+        for more in self._whitened_places():
+            if same and (same[0].match or 0) >= CLEAR_MATCH:
+                break
+            same = by_match([*same, *look(clip, more, self._tracks, self._reader).same])
         return [*same, *looked.others, *places[n_compared:]]
 
     def _whitened_places(self) -> Iterator[list[Place]]:

@@ -13,7 +13,7 @@ from audiosearch.errors import AudioError
 from audiosearch.search.moments.clip import FRAMES_PER_SECOND, padded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from audiosearch.embedding.stretches import StretchReader
     from audiosearch.library.track import Track
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_SHIFT: Final = 1.0
 #: Correlation from which on a stretch is the same recording as the clip.
 SAME_MATCH: Final = 0.4
+#: Correlation from which on no better place is looked for.
+CLEAR_MATCH: Final = 0.7
 #: Seconds of a long clip that are compared, from its middle.
 MAX_COMPARED: Final = 20.0
 
@@ -85,8 +87,12 @@ def look(
             same.append(replace(place, start=start, end=end, match=match))
         else:
             others.append(replace(place, match=match))
-    same.sort(key=lambda place: -(place.match or 0))
-    return Looked(same, others, problems)
+    return Looked(by_match(same), others, problems)
+
+
+def by_match(places: Iterable[Place]) -> list[Place]:
+    """Return places of which the match is known, the best first."""
+    return sorted(places, key=lambda place: -(place.match or 0))
 
 
 def _stretch(track: Track, start: float, seconds: float) -> Stretch:
