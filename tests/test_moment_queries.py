@@ -8,9 +8,6 @@ import pytest
 from sounds import melody, noise, tone, write
 
 from audiosearch import AudioError, Index, LibraryError, UsageError, similar, similar_moments
-from audiosearch.embedding.embedder import Embedder
-from audiosearch.embedding.patch_reader import PatchReader
-from audiosearch.embedding.running_moments import RunningMoments
 from audiosearch.ingest.add import add
 from audiosearch.library.filters import Filters
 from audiosearch.library.track import EmbeddingSpec
@@ -47,16 +44,10 @@ def index_of(folder, hop=0.96):
     """Make files and an index of them, with moments."""
     paths = [str(write(folder / f"{name}.wav", samples)) for name, samples in TRACKS.items()]
     location = folder / "index"
-    add(location, paths, model="compact", n_jobs=1)  # ids in this order
-    embedder = Embedder("compact")
+    add(location, paths, model="compact", moments=True, moment_hop=hop, n_jobs=1)  # ids in order
     with Index(location) as index:
-        index.set_moment_hop(hop)
         for track in index:
-            moments = RunningMoments()
-            with PatchReader(track.path) as reader:
-                for vectors in embedder.vectors(reader):
-                    moments.add(vectors, None)
-            codes = moments.moments().codes
+            codes = index.moments_of(track).codes
             index.moments.put({track.id: Moments(codes, sounds_of(len(codes)))})
     return location
 
@@ -420,18 +411,8 @@ def test_tracks_without_moments_are_counted_in_a_warning(tmp_path):
 
 
 def test_patches_that_overlap_are_aligned_too(tmp_path):
-    index_of(tmp_path)
-    embedder = Embedder("compact")
+    index_of(tmp_path, hop=0.48)
     with Index(tmp_path / "index") as index:
-        index.set_moment_hop(0.48)
-        for track in index:
-            with PatchReader(track.path) as reader:
-                frames = np.concatenate(list(reader.frames()))
-            starts = range(0, len(frames) - 95, 48)
-            patches = np.stack([frames[start : start + 96] for start in starts])
-            vectors = RunningMoments()
-            vectors.add(np.concatenate(list(embedder.vectors([patches]))), None)
-            index.moments.put({track.id: vectors.moments()})
         result = similar_moments(index, clip(tmp_path, "b", 7.77, 3.0))
     assert found(result)[0] == ("b", pytest.approx(7.77, abs=0.05))
 

@@ -35,6 +35,7 @@ from audiosearch.audio.tags import Tags, read_tags
 from audiosearch.confinement import MAX_MEMORY_BYTES, confine
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
+from audiosearch.models.front_end import PATCH_HOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,12 +64,15 @@ class DecodeRequest:
         Whether to send the hash of the file's audio packets.
     real_path : str
         Path without symbolic links that the file must have; empty for any.
+    hop_seconds : float
+        Time from the start of one patch of a whole file to the start of the next.
     """
 
     path: str | None
     excerpt_seconds: float | None
     has_audio_hash: bool = False
     real_path: str = ""
+    hop_seconds: float = PATCH_HOP_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,10 @@ def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFi
         if not connection.recv():  # the audio is known
             connection.send(read_tags(file.name, name=file.path))
             return
-    with PatchReader(file.name, excerpt_seconds=request.excerpt_seconds) as reader:
+    reader = PatchReader(
+        file.name, excerpt_seconds=request.excerpt_seconds, hop_seconds=request.hop_seconds
+    )
+    with reader:
         for patches in _grouped(reader):
             connection.send(patches)
         tags = read_tags(file.name, name=file.path)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from audiosearch.audio.recording import AudioInfo
     from audiosearch.models.moments import Moments
     from audiosearch.models.postprocess import PcaPostprocessor
-    from audiosearch.models.runtime import Network
     from audiosearch.models.sound import Sound
     from audiosearch.types import Float32, StrPath
 
@@ -74,6 +73,13 @@ class DecodedClip(Protocol):
     @property
     def warning(self) -> str | None:
         """Fault of the file, such as a missing end or silence; None if it has none."""
+
+
+class PooledNetwork(Protocol):
+    """A network that turns pooled values into embeddings. `Network` implements it."""
+
+    def embeddings(self, values: Float32) -> Float32:
+        """Return the embeddings of values."""
 
 
 class Embedder:
@@ -223,7 +229,7 @@ class Embedder:
 
 
 def clip_embedding(
-    pool: RunningPool, network: Network, *, clip: DecodedClip, path: str
+    pool: RunningPool, network: PooledNetwork, *, clip: DecodedClip, path: str
 ) -> Embedding:
     """Return the embedding of a clip, given the pooled values of all its patches.
 
@@ -231,7 +237,7 @@ def clip_embedding(
     ----------
     pool : RunningPool
         Values that the network returned for the clip's patches.
-    network : Network
+    network : PooledNetwork
     clip : DecodedClip
         Facts about the clip.
     path : str
@@ -251,7 +257,7 @@ def clip_embedding(
     return Embedding(vector, clip.info, clip.seconds, clip.warning)
 
 
-def pooled_embedding(pool: RunningPool, network: Network) -> Float32:
+def pooled_embedding(pool: RunningPool, network: PooledNetwork) -> Float32:
     """Return the embedding that a network computes from pooled values, before normalization.
 
     Returns

@@ -17,7 +17,12 @@ from audiosearch.audio.decode import (
 from audiosearch.audio.downmix import Downmix
 from audiosearch.audio.recording import WRONG_LENGTH
 from audiosearch.errors import AudioError, UsageError
-from audiosearch.models.front_end import PATCH_HOP_SECONDS, PATCH_SAMPLES, SAMPLE_RATE_HZ
+from audiosearch.models.front_end import (
+    PATCH_HOP_SECONDS,
+    PATCH_SAMPLES,
+    SAMPLE_RATE_HZ,
+    frames_in,
+)
 from audiosearch.models.log_mel import frame_stream, log_mel_patches, patch_stream
 
 if TYPE_CHECKING:
@@ -34,6 +39,8 @@ class PatchReader:
     path : str or path-like
     excerpt_seconds : float, optional
         Read only about this much of the file, as patches evenly spaced over it.
+    hop_seconds : float
+        Time from the start of one patch of a whole file to the start of the next: 0.96 or 0.48.
 
     Attributes
     ----------
@@ -55,11 +62,18 @@ class PatchReader:
         If the file can't be opened.
     """
 
-    def __init__(self, path: StrPath, *, excerpt_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        path: StrPath,
+        *,
+        excerpt_seconds: float | None = None,
+        hop_seconds: float = PATCH_HOP_SECONDS,
+    ) -> None:
         self.path = os.fspath(path)
         self._recording = open_recording(self.path)
         self._downmix = Downmix(self.path)
         self._excerpt_seconds = excerpt_seconds
+        self._hop_frames = frames_in(hop_seconds)
         self.info = self._recording.info
         self.seconds = self.info.seconds or 0.0
         self.warning: str | None = None
@@ -86,8 +100,9 @@ class PatchReader:
             If nothing can be decoded, or a sample is not a finite number.
         """
         starts = self._excerpt_starts()
+        whole = patch_stream(self._waveform(), hop_frames=self._hop_frames)
         yield from self._checked(
-            self._excerpt(starts) if starts else patch_stream(self._waveform()),
+            self._excerpt(starts) if starts else whole,
             is_excerpt=bool(starts),
         )
 

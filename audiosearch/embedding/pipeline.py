@@ -96,6 +96,7 @@ class Pipeline:
         self._open_local = open_local
         self._has_sounds = has_sounds
         self._timeout_seconds = timeout_seconds
+        self._hop_seconds = moment_hop or PATCH_HOP_SECONDS
         self._batches = PatchBatches(self._load_networks, self._finish, moment_hop=moment_hop)
         self._paths_lock = threading.Lock()  # its own lock, because the next path may take long
         self._lock = threading.Lock()  # for the two dictionaries by content hash
@@ -113,7 +114,7 @@ class Pipeline:
     @property
     def audio_seconds(self) -> float:
         """Seconds of audio that went through the network so far."""
-        return self._batches.n_done * PATCH_HOP_SECONDS
+        return self._batches.n_done * self._hop_seconds
 
     def __iter__(self) -> Generator[list[EmbeddingResult], None, None]:
         """Embed the files."""
@@ -190,6 +191,7 @@ class Pipeline:
                 messages = decoder.read(
                     local.path,
                     excerpt_seconds=self._excerpt_seconds,
+                    hop_seconds=self._hop_seconds,
                     real_path=local.real_path,
                     is_new_content=is_new_content,
                     is_new_audio=is_new_audio,

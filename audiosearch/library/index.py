@@ -14,6 +14,7 @@ from audiosearch import defaults
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
 from audiosearch.library.heard_sounds import SoundsOfTracks
+from audiosearch.library.storage import MOMENT_HOP
 from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Totals, Track
 from audiosearch.paths import absolute, names_of, normal_forms_of, real_path, real_paths
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track", "without_sounds"]
 
 log = logging.getLogger(__name__)
-
-_MOMENT_HOP = "moment_hop"  # setting: see `Index.moment_hop`
 
 
 class Index:
@@ -539,7 +538,7 @@ class Index:
     @property
     def moment_hop(self) -> float | None:
         """Seconds from one patch to the next in the moments of tracks; None without moments."""
-        text = self.storage.settings().get(_MOMENT_HOP, "")
+        text = self.storage.settings().get(MOMENT_HOP, "")
         return next((hop for hop in defaults.MOMENT_HOPS if text == repr(hop)), None)
 
     def set_moment_hop(self, hop: float | None) -> None:
@@ -553,7 +552,12 @@ class Index:
         with self.storage.transaction():
             if hop is None:
                 self.moments.remove_all()
-            self.storage.set_settings(_hop_settings(hop) or {_MOMENT_HOP: ""})
+            self.storage.set_settings(_hop_settings(hop) or {MOMENT_HOP: ""})
+
+    @property
+    def keeps_moments(self) -> bool:
+        """Whether the backend can keep moments."""
+        return self._parts.moments is not None
 
     @property
     def moments(self) -> MomentStorage:
@@ -567,7 +571,7 @@ class Index:
         if self._parts.moments is None:
             raise LibraryError(
                 f"{self.location} can't hold moments.",
-                hint=f"Copy it into a new index, which can: `audiosearch copy {self.location} NEW`.",
+                hint=f"Copy it into a new index: `audiosearch copy {self.location} NEW`.",
             )
         return self._parts.moments
 
@@ -661,7 +665,7 @@ class Index:
 
 
 def _hop_settings(hop: float | None) -> dict[str, str]:
-    return {} if hop is None else {_MOMENT_HOP: repr(hop)}
+    return {} if hop is None else {MOMENT_HOP: repr(hop)}
 
 
 def without_sounds(n_missing: int, n_tracks: int) -> str:

@@ -55,11 +55,7 @@ def log_mel_patches(waveform: Float32) -> Float32:
     >>> log_mel_patches(np.zeros(32_000, dtype=np.float32)).shape
     (2, 96, 64)
     """
-    n_patches = count_patches(len(waveform))
-    if not n_patches:
-        return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
-    n_samples = (n_patches - 1) * PATCH_HOP_SAMPLES + PATCH_SAMPLES
-    return patches_of(log_mel_frames(waveform[:n_samples]))
+    return patches_of(log_mel_frames(waveform))
 
 
 def log_mel_frames(waveform: Float32) -> Float32:
@@ -90,28 +86,41 @@ def log_mel_frames(waveform: Float32) -> Float32:
     return log_mel
 
 
-def patches_of(frames: Float32) -> Float32:
+def patches_of(frames: Float32, *, hop_frames: int = PATCH_FRAMES) -> Float32:
     """Cut log-mel frames into patches.
 
     Parameters
     ----------
     frames : ndarray of float32, shape (n_frames, 64)
+    hop_frames : int
+        Frames from the start of one patch to that of the next. By default they don't overlap.
 
     Returns
     -------
     ndarray of float32, shape (n_patches, 96, 64)
-        They don't overlap. A trailing partial patch is dropped.
+        A view of the frames. A trailing partial patch is dropped.
+
+    Examples
+    --------
+    >>> frames = np.zeros((200, 64), dtype=np.float32)
+    >>> len(patches_of(frames)), len(patches_of(frames, hop_frames=48))
+    (2, 3)
     """
-    n_patches = len(frames) // PATCH_FRAMES
-    return frames[: n_patches * PATCH_FRAMES].reshape(n_patches, PATCH_FRAMES, N_BANDS)
+    if len(frames) < PATCH_FRAMES:
+        return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
+    windows = sliding_window_view(frames, PATCH_FRAMES, axis=0)[::hop_frames]
+    patches: Float32 = windows.swapaxes(1, 2)
+    return patches
 
 
-def patch_groups(parts: Iterable[Float32]) -> Iterator[Float32]:
+def patch_groups(parts: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -> Iterator[Float32]:
     """Cut a stream of log-mel frames into patches.
 
     Parameters
     ----------
     parts : iterable of ndarray of float32, shape (n_frames, 64)
+    hop_frames : int
+        See `patches_of`.
 
     Yields
     ------
@@ -121,37 +130,23 @@ def patch_groups(parts: Iterable[Float32]) -> Iterator[Float32]:
     pending = np.empty((0, N_BANDS), dtype=np.float32)
     for frames in parts:
         pending = np.concatenate([pending, frames])
-        if len(patches := patches_of(pending)):
+        if len(patches := patches_of(pending, hop_frames=hop_frames)):
             yield patches
-            pending = pending[len(patches) * PATCH_FRAMES :]
+            pending = pending[len(patches) * hop_frames :]
 
 
-def count_patches(n_samples: int) -> int:
-    """Return the number of whole patches in a waveform of ``n_samples`` samples.
-
-    Parameters
-    ----------
-    n_samples : int
-        Length at 16 kHz.
-
-    Examples
-    --------
-    >>> count_patches(15_599), count_patches(15_600), count_patches(30_960)
-    (0, 1, 2)
-    """
-    return max(0, (n_samples - PATCH_SAMPLES) // PATCH_HOP_SAMPLES + 1)
-
-
-def patch_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
+def patch_stream(blocks: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -> Iterator[Float32]:
     """Turn a stream of waveform blocks into a stream of log-mel patches.
 
     The patches don't depend on the lengths of the blocks. At most one block and the samples of
-    two patches are in memory at a time.
+    a few patches are in memory at a time.
 
     Parameters
     ----------
     blocks : iterable of ndarray of float32, shape (n_samples,)
         Mono samples in [-1, 1] at 16 kHz, in order. Blocks may differ in length.
+    hop_frames : int
+        See `patches_of`.
 
     Yields
     ------
@@ -159,17 +154,7 @@ def patch_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
         At least one patch. A stream shorter than one patch is zero-padded to one; an empty
         stream gives none.
     """
-    pending = np.empty(0, dtype=np.float32)
-    is_first = True
-    for block in blocks:
-        pending = np.concatenate([pending, block])
-        n_patches = count_patches(len(pending))
-        if n_patches:
-            yield log_mel_patches(pending)
-            pending = pending[n_patches * PATCH_HOP_SAMPLES :]
-            is_first = False
-    if is_first and len(pending):
-        yield log_mel_patches(np.pad(pending, (0, PATCH_SAMPLES - len(pending))))
+    return patch_groups(frame_stream(blocks), hop_frames=hop_frames)
 
 
 def frame_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:

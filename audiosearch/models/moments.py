@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Int8, Int64, UInt8, UInt16
 
 _MAX_CODE = 127
-_MAX_SCORE = 255
+MAX_SCORE: Final = 255  # of a sound in a patch, whose score is stored in 8 bits
+N_CLASSES: Final = 521  #: of AudioSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +53,17 @@ class PatchSounds:
         """
         highest = np.zeros(len(self.counts), dtype=np.float32)
         is_asked = np.isin(self.classes, classes)
-        scores = self.scores[is_asked].astype(np.float32) / _MAX_SCORE
+        scores = self.scores[is_asked].astype(np.float32) / MAX_SCORE
         np.maximum.at(highest, self.patches[is_asked], scores)
         return highest
+
+    def part(self, start: int, end: int) -> PatchSounds:
+        """Return the sounds of the patches from one position to another."""
+        first = int(self.counts[:start].sum())
+        last = first + int(self.counts[start:end].sum())
+        return PatchSounds(
+            self.counts[start:end], self.classes[first:last], self.scores[first:last]
+        )
 
     def to_bytes(self) -> bytes:
         """Return the arrays one after the other, little-endian: see `from_bytes`."""
@@ -68,7 +77,7 @@ class PatchSounds:
         Raises
         ------
         ValueError
-            If the lengths don't fit together.
+            If the lengths don't fit together, or a class is unknown.
         """
         counts = np.frombuffer(content[:n_patches], dtype=np.uint8)
         n_sounds = int(counts.sum())
@@ -77,6 +86,9 @@ class PatchSounds:
             raise ValueError(message)
         end = n_patches + 2 * n_sounds
         classes = np.frombuffer(content[n_patches:end], dtype="<u2")
+        if n_sounds and classes.max() >= N_CLASSES:
+            message = "a sound of a patch has an unknown class"
+            raise ValueError(message)
         return cls(counts, classes, np.frombuffer(content[end:], dtype=np.uint8))
 
 
@@ -96,9 +108,27 @@ class Moments:
     codes: Int8
     sounds: PatchSounds | None = None
 
+    @classmethod
+    def from_bytes(cls, codes: bytes, sounds: bytes | None, dimension: int) -> Moments:
+        """Return moments from the bytes of their codes, and of their sounds if there are any.
+
+        Raises
+        ------
+        ValueError
+            If the lengths don't fit together.
+        """
+        array = np.frombuffer(codes, dtype=np.int8).reshape(-1, dimension)
+        heard = None if sounds is None else PatchSounds.from_bytes(sounds, len(array))
+        return cls(array, heard)
+
     def __len__(self) -> int:
         """Return the number of patches."""
         return len(self.codes)
+
+    def part(self, start: int, end: int) -> Moments:
+        """Return the patches from one position to another."""
+        sounds = None if self.sounds is None else self.sounds.part(start, end)
+        return Moments(self.codes[start:end], sounds)
 
     def vectors(self, rows: slice = slice(None)) -> Float32:
         """Return the embeddings of patches: float32 of unit length, shape (n, dimension).
@@ -127,8 +157,9 @@ def quantized(vectors: Float32) -> Int8:
     [[95, -127], [0, 0]]
     """
     peaks = np.abs(vectors).max(axis=1, keepdims=True)
-    scales = _MAX_CODE / np.where(peaks > 0, peaks, 1)
-    codes: Int8 = np.rint(vectors * scales).astype(np.int8)
+    with np.errstate(invalid="ignore"):  # a file with values that are not finite is rejected later
+        scales = _MAX_CODE / np.where(peaks > 0, peaks, 1)
+        codes: Int8 = np.rint(vectors * scales).astype(np.int8)
     return codes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from audiosearch.embedding.decoder_worker import StretchEnd
@@ -88,12 +88,19 @@ def stretch_of(path: str, part: TimeRange | None, *, real_path: str = "") -> Str
     return Stretch(path, part.start, seconds, real_path)
 
 
+class FrameSource(Protocol):
+    """Decodes stretches of files. `StretchReader` implements it."""
+
+    def stream(self, stretch: Stretch) -> Iterator[Float32 | StretchEnd]:
+        """Yield the frames of a stretch, and a `StretchEnd` after them."""
+
+
 class PartFrames:
     """The log-mel frames of a part of a file, read as a stream.
 
     Parameters
     ----------
-    reader : StretchReader
+    reader : FrameSource
     stretch : Stretch
     name : str
         Name of the file, for errors.
@@ -107,7 +114,7 @@ class PartFrames:
         Fault of the file; None if there is none. Valid once the stream has ended.
     """
 
-    def __init__(self, reader: StretchReader, stretch: Stretch, *, name: str) -> None:
+    def __init__(self, reader: FrameSource, stretch: Stretch, *, name: str) -> None:
         self._reader, self._stretch, self._name = reader, stretch, name
         self.seconds = 0.0
         self.warning: str | None = None

@@ -29,6 +29,7 @@ from audiosearch.web.errors import RequestError, error_response
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.limits import Limits
 from audiosearch.web.maps import Maps
+from audiosearch.web.moments import MomentService
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import run_queries
 from audiosearch.web.security import LOOPBACK, SecurityMiddleware
@@ -101,6 +102,7 @@ def create_app(
             covers,
             Maps(location, executor),
             executor.batched(run_queries),
+            MomentService(executor, embedding),
         )
         try:
             yield

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import Excerpt, IndexAt, Jobs, ModelName, NoSounds, Weights
+from audiosearch.cli.options import (
+    Excerpt,
+    IndexAt,
+    Jobs,
+    ModelName,
+    MomentHop,
+    NoSounds,
+    Weights,
+)
 from audiosearch.cli.usage import CheckedCommand
 
 if TYPE_CHECKING:
@@ -83,10 +91,7 @@ def add(
             help="Make a new index with moments: queries can then find places in files.",
         ),
     ] = False,
-    moment_hop: Annotated[
-        float | None,
-        typer.Option(metavar="0.96|0.48", help="Seconds between moments. Default: 0.96."),
-    ] = None,
+    moment_hop: MomentHop = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list the files to be added, and why.")
     ] = False,
@@ -131,7 +136,8 @@ def add(
                 excerpt_seconds=excerpt,
                 reprocess=reprocess,
                 reader=reader,
-                moment_hop=(moment_hop or defaults.MOMENT_HOP) if moments else None,
+                moments=moments,
+                moment_hop=moment_hop,
             )
         results = run_ingest(ingest)
     n_failed = sum(result.status is Status.FAILED for result in results)

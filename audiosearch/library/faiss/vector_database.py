@@ -26,9 +26,9 @@ class SettingsDatabase(Protocol):
 
 
 class VectorDatabase(SettingsDatabase, Protocol):
-    """The vectors of all tracks. `audiosearch.library.sqlite.catalog.Catalog` implements it.
+    """Vectors by id. The revision is a number that grows with every change of them.
 
-    Each vector belongs to a track id. The revision is a number that grows with every change.
+    The ids are those of tracks, or of patches: `audiosearch.library.sqlite.patch_table.PatchTable`.
     """
 
     @property
@@ -39,27 +39,24 @@ class VectorDatabase(SettingsDatabase, Protocol):
         """Make all reads inside the block see the same state, even if other processes write."""
 
     def count(self) -> int:
-        """Return the number of tracks."""
+        """Return the number of vectors."""
 
     def revision(self) -> int:
         """Return a number that grows with every change of the vectors."""
 
-    def ids(self, filters: Filters) -> Int64:
-        """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
-
     def vector_ids(self) -> Int64:
-        """Return the ids of all tracks that have a vector, ascending: int64, shape (n,)."""
+        """Return the ids of all vectors, ascending: int64, shape (n,)."""
 
     def changed_since(self, revision: int) -> Int64:
         """Return the ids of the vectors written after a revision, ascending: int64, shape (n,)."""
 
     def vectors_of(self, ids: Int64) -> Float32:
-        """Return the vectors of tracks, in the order of their ids: float32, (n, dimension).
+        """Return vectors, in the order of their ids: float32, (n, dimension).
 
         Raises
         ------
         TrackNotFound
-            If another process removed one of the tracks.
+            If another process removed one of them.
         """
 
     def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
@@ -70,3 +67,10 @@ class VectorDatabase(SettingsDatabase, Protocol):
         ids : ndarray of int64, shape (n,)
         vectors : ndarray of float32, shape (n, dimension)
         """
+
+
+class TrackVectorDatabase(VectorDatabase, Protocol):
+    """The vectors of all tracks. `audiosearch.library.sqlite.catalog.Catalog` implements it."""
+
+    def ids(self, filters: Filters) -> Int64:
+        """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""

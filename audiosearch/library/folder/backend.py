@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import IndexUnwritable
 from audiosearch.library.backend import Backend, Capability, OpenIndex, RecoveryReport, Unsupported
 from audiosearch.library.faiss.vector_index import VectorIndexes
+from audiosearch.library.folder.moments import FolderMoments
 from audiosearch.library.sqlite import database
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.coordinates import CoordinateTable
 from audiosearch.library.sqlite.heard_sounds import HeardSounds
-from audiosearch.library.sqlite.moment_table import MomentTable
 from audiosearch.library.sqlite.print_table import PrintTable
 from audiosearch.library.sqlite.staged_vectors import StagingTable
 from audiosearch.paths import why_missing
@@ -82,7 +82,7 @@ class FolderBackend:
             links=catalog,
             fields=catalog,
             sounds=HeardSounds(catalog),
-            moments=MomentTable(catalog),
+            moments=FolderMoments(catalog, directory),
             is_current=catalog.is_current,
         )
 

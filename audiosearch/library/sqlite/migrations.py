@@ -203,7 +203,7 @@ def m013_create_moments(db: Database) -> None:
     """
     db.execute(
         """
-        CREATE TABLE moments (
+        CREATE TABLE IF NOT EXISTS moments (
             track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
             first_id INTEGER NOT NULL,
             n_patches INTEGER NOT NULL,
@@ -213,6 +213,8 @@ def m013_create_moments(db: Database) -> None:
         )
         """
     )
-    db.table("moments").create_index(["first_id", "n_patches", "revision"], unique=True)
-    for column in ("codes", "sounds"):
+    db.table("moments").create_index(
+        ["first_id", "n_patches", "revision"], unique=True, if_not_exists=True
+    )
+    for column in sorted({"codes", "sounds"} - db.table("pending_vectors").columns_dict.keys()):
         db.execute(f"ALTER TABLE pending_vectors ADD COLUMN {column} BLOB")

@@ -80,7 +80,7 @@ class QueryClips(QueryVectors):
         real_path = track.real_path if track else ""
         stretch = stretch_of(path, self._part, real_path=real_path)
         part = PartFrames(stretch_reader(self._index), stretch, name=name)
-        frames = _all(part, name)
+        frames = all_frames(part, name)
         if part.warning:
             self.warnings.append(f"{name}: {part.warning}")
         clip = embedded_clip(frames, self.embed_patches, hop=self._hop, seconds=part.seconds)
@@ -114,7 +114,7 @@ class QueryClips(QueryVectors):
         return np.concatenate(list(self._embedder().vectors([patches])))
 
 
-def _all(part: PartFrames, name: str) -> Float32:
+def all_frames(part: PartFrames, name: str) -> Float32:
     """Return all frames of a part of a clip that is not too long."""
     arrays: list[Float32] = []
     n_frames = 0

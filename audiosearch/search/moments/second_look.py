@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -104,9 +105,10 @@ def unread_warning(problems: Sequence[AudioError]) -> str:
     """Return the sentence that files couldn't be compared with the clip, with the first reason."""
     n_files = len({problem.path for problem in problems})
     files = "The sound of 1 file" if n_files == 1 else f"The sound of {n_files} files"
+    first = f"{os.path.basename(problems[0].path)}: {problems[0].reason}"  # servers hide folders
     return (
         f"{files} can't be compared with the clip, so hits in it keep the place that their "
-        f"embeddings give them. {'It' if n_files == 1 else 'The first'} is {problems[0]}."
+        f"embeddings give them. {'It' if n_files == 1 else 'The first'} is {first}."
     )
 
 
