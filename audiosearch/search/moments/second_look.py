@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_SHIFT: Final = 1.0
 #: Correlation from which on a stretch is the same recording as the clip. Of 30 clips with noise, as
 #: 64 kb/s mp3, the recordings had 0.53 or more, and other tracks 0.43 or less (95 %: 0.32).
-SAME_MATCH: Final = 0.4
+SAME_MATCH: Final = 0.35
 #: Correlation from which on no better place is looked for.
 CLEAR_MATCH: Final = 0.6
 #: Seconds of a long clip that are compared, from its middle.
