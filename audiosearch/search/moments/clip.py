@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from audiosearch.models.front_end import LOG_OFFSET, N_BANDS, PATCH_FRAMES
 from audiosearch.models.log_mel import patches_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
 
     from audiosearch.library.track import Track
     from audiosearch.types import Float32
@@ -44,9 +45,9 @@ class Clip:
         The track that it is a part of, if that is known.
     start : float
         Start of the clip in that file, in seconds.
-    other_levels : callable
-        Returns ``vectors`` of the clip at other levels: louder and softer. It is called if the clip
-        isn't found at its own level.
+    embed : callable or None
+        Returns ``vectors`` for changed frames. None if no network is at hand: then the clip is
+        compared only as it is.
     """
 
     frames: Float32
@@ -55,7 +56,19 @@ class Clip:
     path: str = ""
     track: Track | None = None
     start: float = 0.0
-    other_levels: Callable[[], Iterable[tuple[Float32, ...]]] = tuple
+    embed: Callable[[Float32], tuple[Float32, ...]] | None = None
+
+    def changed(self, frames: Float32) -> Clip | None:
+        """Return the clip with other frames of the same number; None if it can't be embedded."""
+        return (
+            None if self.embed is None else replace(self, frames=frames, vectors=self.embed(frames))
+        )
+
+    def at_other_levels(self) -> Iterator[Clip]:
+        """Yield the clip louder and softer."""
+        for gain in _GAINS:
+            if clip := self.changed(at_gain(self.frames, gain)):
+                yield clip
 
 
 def embedded_clip(
@@ -75,14 +88,8 @@ def embedded_clip(
     seconds : float
         Length of the clip. It is less than that of the frames if these are padded to a patch.
     """
-    return Clip(
-        frames,
-        offset_vectors(frames, embed, hop=hop),
-        seconds,
-        other_levels=lambda: (
-            offset_vectors(at_gain(frames, gain), embed, hop=hop) for gain in _GAINS
-        ),
-    )
+    vectors_of = partial(offset_vectors, embed=embed, hop=hop)
+    return Clip(frames, vectors_of(frames), seconds, embed=vectors_of)
 
 
 def at_gain(frames: Float32, gain: float) -> Float32:

@@ -15,14 +15,21 @@ from audiosearch.library.filters import EVERYTHING, Filters, Range
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.search.distinct import DistinctTracks
 from audiosearch.search.moments.alignment import Run, runs_around
-from audiosearch.search.moments.candidates import nearest_patches
+from audiosearch.search.moments.candidates import best_alignments, nearest_patches
 from audiosearch.search.moments.patch_whitening import (
     fit_whitening,
     patch_whitening,
-    whitened_clips,
+    whitened_clip,
 )
 from audiosearch.search.moments.places import Comparison, Place, merged, ranked
-from audiosearch.search.moments.second_look import CLEAR_MATCH, by_match, look, unread_warning
+from audiosearch.search.moments.residual import without
+from audiosearch.search.moments.second_look import (
+    WHOLE_MATCH,
+    by_match,
+    found_frames,
+    look,
+    unread_warning,
+)
 from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
 from audiosearch.search.options import DEFAULT_OPTIONS
 from audiosearch.search.query import Hit, SearchResult
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
     from audiosearch.search.moments.clip import Clip
+    from audiosearch.search.moments.patch_whitening import WhitenedClip
     from audiosearch.search.options import SearchOptions
     from audiosearch.types import Float32, Int64
 
@@ -42,7 +50,9 @@ _MIN_NEIGHBORS = 100  # patches that are searched at first for each patch of the
 _GROWTH = 8  # of that number, while there are too few hits
 _MAX_NEIGHBORS = 1_000
 _MIN_COMPARED = 40  # places that are compared once more by their sound
-_WHITENED_COMPARED = 50  # the same, of those that are nearest by whitened patches
+_MAX_ALIGNED = 500_000  # patches that are all compared with a clip, in order
+_N_ALIGNED = 300  # of which those are kept at which it is aligned best
+_WHITENED_COMPARED = 100  # the same, of those that are nearest by whitened patches
 _LONGER_SECONDS = 0.5  # by which a clip may be longer than a track, as after coding
 
 
@@ -255,23 +265,71 @@ class MomentSearch:
         looked = look(clip, places[:n_compared], self._tracks, self._reader)
         if looked.problems:
             self.warnings.append(unread_warning(looked.problems))
-        same = looked.same
-        for more in self._whitened_places():
-            if same and (same[0].match or 0) >= CLEAR_MATCH:
-                break
-            same = by_match([*same, *look(clip, more, self._tracks, self._reader).same])
-        return [*same, *looked.others, *places[n_compared:]]
+        same = self._with_whitened(clip, looked.same)
+        return [*same, *self._in_rest(clip, same), *looked.others, *places[n_compared:]]
 
-    def _whitened_places(self) -> Iterator[list[Place]]:
-        """Yield the places that are nearest by whitened patches, for each level of the clip."""
+    def _with_whitened(self, clip: Clip, same: list[Place]) -> list[Place]:
+        """Add places of the same recording as a clip that are near by whitened patches."""
+        if not same or (same[0].match or 0) < WHOLE_MATCH:
+            same = self._with(clip, same, [clip])
+        return same or self._with(clip, same, list(clip.at_other_levels()))
+
+    def _in_rest(self, clip: Clip, same: list[Place]) -> list[Place]:
+        """Return the places of another recording in a clip that the best place explains in part."""
+        if not same or (same[0].match or 0) >= WHOLE_MATCH:
+            return []
+        track = self._tracks[same[0].track_id]
+        frames = found_frames(same[0], clip, track, self._reader)
+        rest = None if frames is None else clip.changed(without(clip.frames, frames))
+        return [] if rest is None else self._with(rest, [], [rest])
+
+    def _with(self, clip: Clip, same: list[Place], variants: Sequence[Clip]) -> list[Place]:
+        """Add places of the same recording as a clip that are nearest by whitened patches.
+
+        Parameters
+        ----------
+        clip : Clip
+        same : list of Place
+            Those that are known.
+        variants : sequence of Clip
+            The clip as it is, or at other levels.
+        """
+        places = self._whitened_places(variants) if variants else []
+        return by_match([*same, *look(clip, places, self._tracks, self._reader).same])
+
+    def _whitened_places(self, variants: Sequence[Clip]) -> list[Place]:
+        """Return the places that are nearest by whitened patches, to any variant of a clip."""
         within = self._query.within
         if within is not None and within.vectors is not None:
             whitening = fit_whitening(within.vectors)
         else:
             whitening = patch_whitening(self._index)
-        for whitened in whitened_clips(self._query.clips[0], whitening) if whitening else ():
-            comparison = replace(self._comparison, whitened=whitened)
-            yield self._candidates(_MIN_NEIGHBORS, comparison)[0][:_WHITENED_COMPARED]
+        if whitening is None:
+            return []
+        places = []
+        whitened = [whitened_clip(variant, whitening) for variant in variants]
+        patches = self._aligned(whitened)
+        for variant in whitened:
+            comparison = replace(self._comparison, whitened=variant)
+            if patches is None:
+                places += self._candidates(_MIN_NEIGHBORS, comparison)[0]
+            else:
+                places += self._places(patches, comparison)
+        return ranked(places)[:_WHITENED_COMPARED]
+
+    def _aligned(self, clips: Sequence[WhitenedClip]) -> dict[int, Int64] | None:
+        """Return the patches where clips are aligned best, by track; None if there are too many."""
+        index, within = self._index, self._query.within
+        if within is not None or index.moments.totals()[1] > _MAX_ALIGNED:
+            return None
+        return best_alignments(
+            index.moments,
+            index.storage.ids(track_filters(self._options.filters)).tolist(),
+            [clip.clip.vectors for clip in clips],
+            _N_ALIGNED,
+            transform=clips[0].whitening.whitened,
+            step=self._step,
+        )
 
     def _candidates(self, n_neighbors: int, comparison: Comparison) -> tuple[list[Place], bool]:
         """Return the places around the nearest patches, best first, and whether they are all."""
@@ -313,10 +371,14 @@ class MomentSearch:
                 yield from comparison.places(run, track, sounds=moments.sounds)
 
     @property
+    def _step(self) -> int:
+        """Patches of a track from one patch of a clip to the next."""
+        return round(PATCH_HOP_SECONDS / (self._index.moment_hop or PATCH_HOP_SECONDS))
+
+    @property
     def _reach(self) -> int:
         """Patches around a near one in which a stretch with it may lie."""
-        step = round(PATCH_HOP_SECONDS / (self._index.moment_hop or PATCH_HOP_SECONDS))
-        return step * (math.ceil(self._comparison.seconds / PATCH_HOP_SECONDS) + 1)
+        return self._step * (math.ceil(self._comparison.seconds / PATCH_HOP_SECONDS) + 1)
 
     def merged(self, places: Iterable[Place]) -> list[Place]:
         """Return as many places as there should be hits: see `places.merged`."""

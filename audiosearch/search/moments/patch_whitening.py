@@ -8,7 +8,6 @@ cosines say better which sounds are alike: they rank the hits.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -18,8 +17,6 @@ from audiosearch.library.filters import EVERYTHING
 from audiosearch.search.moments.clip import unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from audiosearch.library.index import Index
     from audiosearch.search.moments.clip import Clip
     from audiosearch.types import Float32
@@ -76,12 +73,10 @@ class WhitenedClip:
     directions: Float32
 
 
-def whitened_clips(clip: Clip, whitening: PatchWhitening) -> Iterator[WhitenedClip]:
-    """Yield a clip with whitened vectors, at its own level and at others."""
-    for vectors in chain([clip.vectors], clip.other_levels()):
-        variant = replace(clip, vectors=tuple(map(whitening.whitened, vectors)))
-        directions = whitening.directions(np.concatenate(vectors))
-        yield WhitenedClip(whitening, variant, directions)
+def whitened_clip(clip: Clip, whitening: PatchWhitening) -> WhitenedClip:
+    """Return a clip with whitened vectors."""
+    whitened = replace(clip, vectors=tuple(map(whitening.whitened, clip.vectors)))
+    return WhitenedClip(whitening, whitened, whitening.directions(np.concatenate(clip.vectors)))
 
 
 def patch_whitening(index: Index) -> PatchWhitening | None:
