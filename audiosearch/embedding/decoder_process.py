@@ -148,6 +148,8 @@ class DecoderProcess:
     ) -> Iterator[Float32 | StretchEnd]:
         """Decode stretches of a file to log-mel frames.
 
+        A reader that leaves the iteration early ends the process; the next request starts another.
+
         Parameters
         ----------
         file : str or int
@@ -175,11 +177,18 @@ class DecoderProcess:
         """
         request = StretchRequest(_absolute(file), tuple(stretches), real_path, size_and_mtime)
         n_left = max(1, len(stretches))
-        for message in self._messages(file, request, max_seconds=max_seconds):
-            yield message
-            n_left -= isinstance(message, StretchEnd)
-            if not n_left:
-                return
+        try:
+            for message in self._messages(file, request, max_seconds=max_seconds):
+                n_left -= isinstance(message, StretchEnd)
+                yield message
+                if not n_left:
+                    return
+        except AudioError:  # it is the last message
+            n_left = 0
+            raise
+        finally:
+            if n_left:  # the other messages would answer the next request
+                self._stop()
 
     def close(self) -> None:
         """Kill the process, even if it is decoding. May be called from any thread."""

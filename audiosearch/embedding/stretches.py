@@ -195,22 +195,17 @@ class StretchReader:
 
     @contextlib.contextmanager
     def _process(self) -> Iterator[DecoderProcess]:
-        """Lend a process. One that is left in the middle of a file is ended."""
+        """Lend a process. One that was killed meanwhile is not lent again."""
         with self._lock:
             process = self._idle.pop() if self._idle else None
         process = process or DecoderProcess()
         with self._lock:
             self._active.add(process)
-        is_usable = False
         try:
             yield process
-            is_usable = True
-        except AudioError:
-            is_usable = True
-            raise
         finally:
             with self._lock:
-                is_usable = is_usable and process in self._active  # it wasn't killed
+                is_usable = process in self._active
                 self._active.discard(process)
                 if is_usable:
                     self._idle.append(process)
