@@ -417,7 +417,7 @@ def test_patches_that_overlap_are_aligned_too(tmp_path):
 
 
 def test_processes_end_with_the_index(folder, tmp_path):
-    from audiosearch.search.clip_parts import stretch_reader
+    from audiosearch.search.part_frames import stretch_reader
 
     with Index(folder / "index") as index:
         similar_moments(index, clip(tmp_path, "a", 5.33, 4.0))

@@ -23,9 +23,9 @@ from audiosearch.errors import AudioError
 from audiosearch.models.front_end import SAMPLE_RATE_HZ
 from audiosearch.models.log_mel import patch_groups
 from audiosearch.models.runtime import n_cores
-from audiosearch.search.clip_parts import PartFrames, stretch_of
 from audiosearch.search.moments.clip import Clip, offset_vectors
 from audiosearch.search.moments.clips import all_frames
+from audiosearch.search.part_frames import PartFrames, stretch_of
 from audiosearch.web.errors import unavailable
 from audiosearch.web.limits import Limits
 from audiosearch.web.shared_network import SharedNetwork

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from audiosearch.search.clip_parts import check_part, stretch_reader
+from audiosearch.search.clip_parts import check_part
 from audiosearch.search.moments.moment_search import MomentQuery, MomentSearch, check_numbers
+from audiosearch.search.part_frames import stretch_reader
 from audiosearch.web.queries import stored_tracks
 from audiosearch.web.track_files import open_track
 

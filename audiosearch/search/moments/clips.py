@@ -12,9 +12,9 @@ from audiosearch.audio.file_stat import size_and_mtime
 from audiosearch.errors import AudioError
 from audiosearch.library.track import Track
 from audiosearch.models.log_mel import patch_groups
-from audiosearch.search.clip_parts import PartFrames, stretch_of, stretch_reader
 from audiosearch.search.moments.clip import FRAMES_PER_SECOND, Clip, embedded_clip, unit_rows
 from audiosearch.search.moments.moment_search import Within
+from audiosearch.search.part_frames import PartFrames, stretch_of, stretch_reader
 from audiosearch.search.query_vectors import QueryVectors
 
 if TYPE_CHECKING:
