@@ -75,15 +75,23 @@ class PartFrames:
         AudioError
             If the file can't be decoded, or the part lies beyond its end.
         """
+        is_empty = True
         try:
             for message in self._reader.stream(self._stretch):
                 if isinstance(message, StretchEnd):
                     self.seconds = self._checked_seconds(message.seconds)
                     self.warning = message.warning
                 else:
+                    is_empty = False
                     yield message
         except AudioError as exc:
             raise exc.at(self._name) from exc
+        if is_empty:  # as at the very end, or where the length that the file declares is wrong
+            raise AudioError(
+                self._name,
+                f"nothing of it can be decoded at {self._stretch.start:.1f} s",
+                hint="Choose a part within the clip.",
+            )
 
     def _checked_seconds(self, length: float) -> float:
         """Return the length of the part, given that of the file."""

@@ -99,7 +99,8 @@ class QueryClips(QueryVectors):
         if track is None:
             self._require_file(path)
         name = track.path if track else os.path.abspath(path)
-        frames = PartFrames(stretch_reader(self._index), stretch_of(name, None), name=path)
+        stretch = stretch_of(name, None, real_path=track.real_path if track else "")
+        frames = PartFrames(stretch_reader(self._index), stretch, name=path)
         vectors = np.concatenate(list(self._embedder().vectors(patch_groups(frames))))
         if frames.warning:
             self.warnings.append(f"{path}: {frames.warning}")
