@@ -236,6 +236,7 @@ def test_json_lines_come_from_standard_input(tmp_path):
         pytest.param('{"path": "a.wav", "start": null, "end": null}', id="null"),
         pytest.param('{"path": "a.wav", "start": 2, "end": 1}', id="reversed"),
         pytest.param('{"path": "a.wav", "start": 0, "end": Infinity}', id="infinite"),
+        pytest.param('{"path": "a.wav", "start": 0, "end": 1' + "0" * 400 + "}", id="huge"),
         pytest.param('{"path": 1, "start": 0, "end": 1}', id="no path"),
         pytest.param("[" * 10_000, id="nested"),
     ],

@@ -183,11 +183,10 @@ class StretchReader:
         self, stretches: list[Stretch], max_seconds: float | None
     ) -> Iterator[Float32 | StretchEnd]:
         path, real_path, identity = stretches[0].file
-        pairs = [(stretch.start, stretch.seconds) for stretch in stretches]
         with self._process() as process:
             yield from process.read_stretches(
                 path,
-                () if pairs == [(0.0, None)] else pairs,
+                [(stretch.start, stretch.seconds) for stretch in stretches],
                 max_seconds=max_seconds,
                 real_path=real_path,
                 size_and_mtime=identity,

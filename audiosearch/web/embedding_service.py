@@ -293,9 +293,8 @@ class _OneFile:
 
     def stream(self, stretch: Stretch) -> Iterator[Float32 | StretchEnd]:
         """Yield the frames of a stretch, and a `StretchEnd` after them."""
-        is_whole = not stretch.start and stretch.seconds is None
-        pairs = () if is_whole else [(stretch.start, stretch.seconds)]
-        return self.process.read_stretches(self.file, pairs, max_seconds=self.max_seconds)
+        pair = (stretch.start, stretch.seconds)
+        return self.process.read_stretches(self.file, [pair], max_seconds=self.max_seconds)
 
 
 @contextlib.contextmanager
