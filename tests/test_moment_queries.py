@@ -117,7 +117,7 @@ def test_order_counts():
         return run.alignments(example, 2.88)
 
     in_order = similarity([1, 2, 3])
-    assert run.cells[in_order.argmax()] == 4  # 0.96 s
+    assert run.starts[in_order.argmax()] == 4  # 0.96 s
     assert in_order.max() == pytest.approx(1)
     assert similarity([3, 2, 1]).max() < 0.9
 

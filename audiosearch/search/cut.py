@@ -31,8 +31,8 @@ _MAX_ANSWER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of a recording.
+class CutRequest:
+    """A stretch of a recording to write.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Stretch:
 
         Examples
         --------
-        >>> Stretch("/music/a.mp3", 62.4, 3_725.0, "AC/DC live").name
+        >>> CutRequest("/music/a.mp3", 62.4, 3_725.0, "AC/DC live").name
         'AC_DC live 1m02.4s-1h02m05.0s'
         """
         label = artist_and_title(self.artist, self.title) or PurePath(self.path).stem
@@ -95,7 +95,7 @@ class StretchFolder:
                 hint="Choose another folder with -o.",
             ) from exc
 
-    def write(self, stretch: Stretch) -> tuple[Path, list[str]]:
+    def write(self, stretch: CutRequest) -> tuple[Path, list[str]]:
         """Write a stretch. Return the path of its file, and phrases about what is wrong with it.
 
         Raises
@@ -135,7 +135,7 @@ def _time(seconds: float) -> str:
     return "".join(map("".join, zip(parts, "hms"[-len(parts) :], strict=True)))
 
 
-def _opened(stretch: Stretch) -> OpenedFile:
+def _opened(stretch: CutRequest) -> OpenedFile:
     path = stretch.path
     if is_url(path):
         raise AudioError(path, "it is at a URL", hint="Download the file, and cut that.")
@@ -147,7 +147,7 @@ def _opened(stretch: Stretch) -> OpenedFile:
         raise AudioError(path, reason, hint="Check the path and its read permission.") from exc
 
 
-def _cut(stretch: Stretch, source: OpenedFile, descriptor: int) -> list[str]:
+def _cut(stretch: CutRequest, source: OpenedFile, descriptor: int) -> list[str]:
     """Cut in another process, because a decoder may crash. Return what is wrong as phrases."""
     limit_seconds = time_limit(source.status.st_size)
     with (
