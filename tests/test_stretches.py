@@ -118,6 +118,15 @@ def test_a_read_stops_at_the_time_limit_and_the_next_one_works(wav):
     assert len(frames) == 198
 
 
+def test_a_read_that_takes_too_long_stops_no_other(reader, wav, tmp_path):
+    other = reader.stream(Stretch(str(write(tmp_path / "long.wav", np.tile(SAMPLES, 50)))))
+    next(other)
+    many = [known(wav, n / 100, 2.0) for n in range(900)]
+    with time_limit.limited(time_limit.TimeLimit(0.1)), pytest.raises(TookTooLong):
+        reader.read(many)
+    assert isinstance([*other][-1], StretchEnd)
+
+
 def test_a_reader_that_leaves_early_gets_nothing_of_that_file_later(wav, tmp_path):
     long = write(tmp_path / "long.wav", np.tile(SAMPLES, 10))
     process = DecoderProcess()

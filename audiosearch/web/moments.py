@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from audiosearch import defaults
+from audiosearch.embedding.stretches import StretchReader
 from audiosearch.errors import UsageError
 from audiosearch.search.clip_parts import check_part
 from audiosearch.search.moments.moment_search import MomentQuery, MomentSearch, check_numbers
-from audiosearch.search.part_frames import stretch_reader
 from audiosearch.web.queries import stored_tracks
 from audiosearch.web.track_files import open_track
 
@@ -87,6 +87,11 @@ class MomentService:
 
     def __init__(self, index: IndexExecutor, embedding: EmbeddingService) -> None:
         self._index, self._embedding = index, embedding
+        self._reader = StretchReader()  # the threads of the index share its processes
+
+    def close(self) -> None:
+        """End the processes that decode stretches. Call it when no search is running."""
+        self._reader.close()
 
     async def embed_part(self, clips: Clips) -> Embedding:
         """Return the embedding of a part of the only clip of a query.
@@ -131,7 +136,7 @@ class MomentService:
         """Run a query for moments. It is canceled if the client leaves."""
 
         def run(index: Index) -> SearchResult:
-            return MomentSearch(index, query, stretch_reader(index)).run()
+            return MomentSearch(index, query, self._reader).run()
 
         return await self._index.run_long(run, request)
 

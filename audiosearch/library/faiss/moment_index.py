@@ -161,8 +161,8 @@ class MomentIndex(PersistentFaissIndex):
         while True:
             found = self.search_patches(queries, _N_NEIGHBORS, positions)
             hits = [
-                np.count_nonzero(database.vectors_of(ids) @ query >= min_product)
-                for query, (ids, _), min_product in zip(queries, found, min_products, strict=True)
+                np.count_nonzero(products >= min_product)
+                for (_, products), min_product in zip(found, min_products, strict=True)
             ]
             width = 2 * self.config.nprobe
             if sum(hits) >= _TARGET_RECALL * _N_NEIGHBORS * len(queries) or (
