@@ -10,7 +10,7 @@ from sounds import melody, noise, tone, write
 from audiosearch import AudioError, Index, LibraryError, UsageError, similar, similar_moments
 from audiosearch.ingest.add import add
 from audiosearch.library.filters import Filters
-from audiosearch.library.track import EmbeddingSpec
+from audiosearch.library.track import EmbeddingSpec, Track
 from audiosearch.models.moments import Moments, PatchSounds
 from audiosearch.models.registry import compact
 from audiosearch.models.tagger import sound_names
@@ -214,6 +214,18 @@ def test_a_part_of_a_playlist_is_refused(index, tmp_path):
     playlist.write_text("#EXTM3U\n")
     with pytest.raises(UsageError, match="playlist"):
         similar(index, playlist, part=TimeRange(1, 2))
+
+
+def test_a_track_at_a_url_is_no_clip_for_moments(tmp_path):
+    path = "https://example.org/a.wav"
+    spec = EmbeddingSpec("compact", compact().weights_digest, dimension=compact().dimension)
+    with Index(tmp_path / "index", spec=spec, moment_hop=0.96) as index:
+        index.add(
+            Track(path, 1, 1, "a", 60.0, 16_000, 1, "wav"), np.eye(spec.dimension, dtype="f4")[0]
+        )
+        with pytest.raises(AudioError, match="it is at a URL") as caught:
+            similar_moments(index, path)
+    assert caught.value.hint
 
 
 def test_a_part_of_a_track_needs_its_file(tmp_path):
