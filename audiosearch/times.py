@@ -1,4 +1,4 @@
-"""Times in a recording, as people type them: ``62.5``, ``1:02`` and ``1:02:03.4``."""
+"""Times in a recording, as people type and read them: ``62.5``, ``1:02`` and ``1:02:03.4``."""
 
 from __future__ import annotations
 
@@ -41,3 +41,28 @@ def parse_time(text: str) -> float:
             hint="Enter seconds like 62.5, or a time like 1:02 or 1:02:03.4.",
         )
     return float(sum(part * 60.0**power for power, part in enumerate(reversed(parts))))
+
+
+def clock(seconds: float) -> str:
+    """Write a duration as music players do.
+
+    Examples
+    --------
+    >>> clock(3.4), clock(225), clock(3_725)
+    ('0:03', '3:45', '1:02:05')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def position(seconds: float) -> str:
+    """Write a position in a track, to a tenth of a second.
+
+    Examples
+    --------
+    >>> position(0), position(62.44), position(3_725.99)
+    ('0:00.0', '1:02.4', '1:02:06.0')
+    """
+    tenths = round(10 * seconds)
+    return f"{clock(tenths // 10)}.{tenths % 10}"

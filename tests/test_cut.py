@@ -18,7 +18,7 @@ from audiosearch.audio.decode import open_recording
 from audiosearch.cli import app
 from audiosearch.errors import UsageError
 from audiosearch.search import cut
-from audiosearch.search.cut import Stretch
+from audiosearch.search.cut import CutRequest
 from audiosearch.times import parse_time
 
 RATE = 44_100
@@ -147,12 +147,12 @@ def test_scaled_floats_keep_their_shape(tmp_path, run):
 @pytest.mark.parametrize(
     ("stretch", "name"),
     [
-        pytest.param(Stretch("/m/a.mp3", 1, 2), "a 0m01.0s-0m02.0s", id="file name"),
-        pytest.param(Stretch("/a", 0, 3725.99, "T", "A"), "A - T 0m00.0s-1h02m06.0s", id="tags"),
-        pytest.param(Stretch("/a", 59.96, 61, "T"), "T 1m00.0s-1m01.0s", id="rounded"),
-        pytest.param(Stretch("/a", 0, 1, "../x\n:*?"), "_x_ 0m00.0s-0m01.0s", id="unsafe"),
-        pytest.param(Stretch("/a", 0, 1, "..."), "stretch 0m00.0s-0m01.0s", id="nothing left"),
-        pytest.param(Stretch("/\udcff", 0, 1), "_ 0m00.0s-0m01.0s", id="not UTF-8"),
+        pytest.param(CutRequest("/m/a.mp3", 1, 2), "a 0m01.0s-0m02.0s", id="file name"),
+        pytest.param(CutRequest("/a", 0, 3725.99, "T", "A"), "A - T 0m00.0s-1h02m06.0s", id="tags"),
+        pytest.param(CutRequest("/a", 59.96, 61, "T"), "T 1m00.0s-1m01.0s", id="rounded"),
+        pytest.param(CutRequest("/a", 0, 1, "../x\n:*?"), "_x_ 0m00.0s-0m01.0s", id="unsafe"),
+        pytest.param(CutRequest("/a", 0, 1, "..."), "stretch 0m00.0s-0m01.0s", id="nothing left"),
+        pytest.param(CutRequest("/\udcff", 0, 1), "_ 0m00.0s-0m01.0s", id="not UTF-8"),
     ],
 )
 def test_files_get_safe_names(stretch, name):
@@ -160,7 +160,7 @@ def test_files_get_safe_names(stretch, name):
 
 
 def test_long_titles_fit_into_a_file_name():
-    assert len(os.fsencode(Stretch("/a", 0, 1, 500 * "\N{SNOWMAN}").name)) < 200
+    assert len(os.fsencode(CutRequest("/a", 0, 1, 500 * "\N{SNOWMAN}").name)) < 200
 
 
 def test_files_of_the_same_name_get_numbers(tmp_path, run):
@@ -236,6 +236,7 @@ def test_json_lines_come_from_standard_input(tmp_path):
         pytest.param('{"path": "a.wav", "start": null, "end": null}', id="null"),
         pytest.param('{"path": "a.wav", "start": 2, "end": 1}', id="reversed"),
         pytest.param('{"path": "a.wav", "start": 0, "end": Infinity}', id="infinite"),
+        pytest.param('{"path": "a.wav", "start": 0, "end": 1' + "0" * 400 + "}", id="huge"),
         pytest.param('{"path": 1, "start": 0, "end": 1}', id="no path"),
         pytest.param("[" * 10_000, id="nested"),
     ],

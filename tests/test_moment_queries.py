@@ -10,7 +10,7 @@ from sounds import melody, noise, tone, write
 from audiosearch import AudioError, Index, LibraryError, UsageError, similar, similar_moments
 from audiosearch.ingest.add import add
 from audiosearch.library.filters import Filters
-from audiosearch.library.track import EmbeddingSpec
+from audiosearch.library.track import EmbeddingSpec, Track
 from audiosearch.models.moments import Moments, PatchSounds
 from audiosearch.models.registry import compact
 from audiosearch.models.tagger import sound_names
@@ -117,7 +117,7 @@ def test_order_counts():
         return run.alignments(example, 2.88)
 
     in_order = similarity([1, 2, 3])
-    assert run.cells[in_order.argmax()] == 4  # 0.96 s
+    assert run.starts[in_order.argmax()] == 4  # 0.96 s
     assert in_order.max() == pytest.approx(1)
     assert similarity([3, 2, 1]).max() < 0.9
 
@@ -214,6 +214,18 @@ def test_a_part_of_a_playlist_is_refused(index, tmp_path):
     playlist.write_text("#EXTM3U\n")
     with pytest.raises(UsageError, match="playlist"):
         similar(index, playlist, part=TimeRange(1, 2))
+
+
+def test_a_track_at_a_url_is_no_clip_for_moments(tmp_path):
+    path = "https://example.org/a.wav"
+    spec = EmbeddingSpec("compact", compact().weights_digest, dimension=compact().dimension)
+    with Index(tmp_path / "index", spec=spec, moment_hop=0.96) as index:
+        index.add(
+            Track(path, 1, 1, "a", 60.0, 16_000, 1, "wav"), np.eye(spec.dimension, dtype="f4")[0]
+        )
+        with pytest.raises(AudioError, match="it is at a URL") as caught:
+            similar_moments(index, path)
+    assert caught.value.hint
 
 
 def test_a_part_of_a_track_needs_its_file(tmp_path):
@@ -418,7 +430,7 @@ def test_patches_that_overlap_are_aligned_too(tmp_path):
 
 
 def test_processes_end_with_the_index(folder, tmp_path):
-    from audiosearch.search.clip_parts import stretch_reader
+    from audiosearch.search.part_frames import stretch_reader
 
     with Index(folder / "index") as index:
         similar_moments(index, clip(tmp_path, "a", 5.33, 4.0))

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from audiosearch import Index
 from audiosearch.cli import app
 from audiosearch.cli.moment_formats import (
-    Stretch,
+    LabeledStretch,
     audacity_labels,
     raven_table,
     vlc_playlist,
@@ -258,7 +258,7 @@ def test_an_index_without_moments_says_how_to_add_them(plain, clip, run):
 
 
 def stretches_of(*tracks):
-    return [Stretch(t, 1.0, 2.5, f"{t.id} 0.900", {"Similarity": 0.9}) for t in tracks]
+    return [LabeledStretch(t, 1.0, 2.5, f"{t.id} 0.900", {"Similarity": 0.9}) for t in tracks]
 
 
 def test_labels_of_one_file_do_not_name_it():

@@ -25,6 +25,7 @@ def folder(tmp_path_factory):
         write(folder / "music" / f"long{number}.wav", np.concatenate(parts))
     samples, _ = soundfile.read(folder / "music" / "long0.wav", dtype="float32")
     write(folder / "clip.wav", samples[7 * 16_000 : 9 * 16_000])
+    write(folder / "soft.wav", samples[7 * 16_000 : 9 * 16_000] / 8)
     write(folder / "long.wav", noise(20.0, seed=7))
     for name, options in (("index", ["--moments"]), ("plain", [])):
         command = ["add", folder / "music", "--model", "compact", "-j", 1, "--index", folder / name]
@@ -65,9 +66,10 @@ def test_an_uploaded_clip_is_found_where_it_is(api, folder, ids):
     assert hits[0]["match"] > 0.9
 
 
-def test_hits_equal_those_of_python(api, folder):
-    hits = hits_of(api.post("/query", files=upload(folder / "clip.wav"), data={"moments": "true"}))
-    expected = similar_moments(folder / "index", folder / "clip.wav").hits
+@pytest.mark.parametrize("name", ["clip.wav", "soft.wav"])
+def test_hits_equal_those_of_python(name, api, folder):
+    hits = hits_of(api.post("/query", files=upload(folder / name), data={"moments": "true"}))
+    expected = similar_moments(folder / "index", folder / name).hits
     assert [(hit["track"]["id"], hit["start"]) for hit in hits] == [
         (hit.track.id, pytest.approx(hit.start, abs=1e-3)) for hit in expected
     ]
@@ -148,6 +150,9 @@ def test_health_says_whether_there_are_moments(api, folder):
     [
         pytest.param({"per_track": 2}, 400, "per_track needs moments", id="per track"),
         pytest.param({"moments": "true", "per_track": 0}, 422, "per_track", id="no hits a track"),
+        pytest.param(
+            {"moments": "true", "unlike": [1] * 10}, 400, "at most 10 clips", id="many clips"
+        ),
         pytest.param({"from": -1}, 422, "from", id="negative"),
         pytest.param({"from": "nan"}, 422, "from", id="not a number"),
         pytest.param({"to": "inf"}, 422, "to", id="infinite"),

@@ -15,7 +15,7 @@ from audiosearch import Index, LibraryError
 from audiosearch.library.faiss import moment_index
 from audiosearch.library.faiss.moment_index import MomentIndex, config_for
 from audiosearch.library.folder import moments as folder_moments
-from audiosearch.library.sqlite.patch_table import Positions
+from audiosearch.library.patch_positions import Positions
 from audiosearch.maintenance.copy import copy
 from audiosearch.maintenance.doctor import State, examine, repair
 from audiosearch.models.moments import Moments, PatchSounds, quantized

@@ -10,6 +10,7 @@ from sounds import encode, melody, write
 from audiosearch import AudioError, time_limit
 from audiosearch.audio.file_stat import size_and_mtime
 from audiosearch.embedding import stretches
+from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.decoder_worker import StretchEnd
 from audiosearch.embedding.stretches import Stretch, StretchReader
 from audiosearch.errors import TookTooLong
@@ -115,6 +116,26 @@ def test_a_read_stops_at_the_time_limit_and_the_next_one_works(wav):
             reader.read([known(wav, 1.0, 2.0)])
         (frames,) = reader.read([known(wav, 1.0, 2.0)])
     assert len(frames) == 198
+
+
+def test_a_read_that_takes_too_long_stops_no_other(reader, wav, tmp_path):
+    other = reader.stream(Stretch(str(write(tmp_path / "long.wav", np.tile(SAMPLES, 50)))))
+    next(other)
+    many = [known(wav, n / 100, 2.0) for n in range(900)]
+    with time_limit.limited(time_limit.TimeLimit(0.1)), pytest.raises(TookTooLong):
+        reader.read(many)
+    assert isinstance([*other][-1], StretchEnd)
+
+
+def test_a_reader_that_leaves_early_gets_nothing_of_that_file_later(wav, tmp_path):
+    long = write(tmp_path / "long.wav", np.tile(SAMPLES, 10))
+    process = DecoderProcess()
+    expected = list(process.read_stretches(os.fspath(wav)))
+    next(process.read_stretches(os.fspath(long)))
+    messages = list(process.read_stretches(os.fspath(wav)))
+    process.close()
+    assert messages[-1] == expected[-1] == StretchEnd(12.0, None)
+    assert all(map(np.array_equal, messages[:-1], expected[:-1]))
 
 
 def test_closing_ends_the_processes(wav):

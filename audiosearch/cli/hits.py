@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.cli.moment_formats import Stretch, plain_format, show_stretches
+from audiosearch.cli.moment_formats import LabeledStretch, plain_format, show_stretches
 from audiosearch.cli.moments import moment_text
 from audiosearch.cli.output import MomentFormat, show_rows
 
@@ -47,14 +47,14 @@ def show_hits(
     show_stretches(rows, stretches, output=output, **options)
 
 
-def moment_fields(stretch: Stretch, output: MomentFormat) -> dict[str, Any]:
+def moment_fields(stretch: LabeledStretch, output: MomentFormat) -> dict[str, Any]:
     """Return the times of a stretch as fields of a row; in a table, as `cut` takes them."""
     if output is MomentFormat.TABLE:
         return {"moment": moment_text(stretch.track, stretch.start, stretch.end)}
     return time_fields(stretch)
 
 
-def time_fields(stretch: Stretch) -> dict[str, float]:
+def time_fields(stretch: LabeledStretch) -> dict[str, float]:
     """Return the start and the end of a stretch as fields of a row, in seconds."""
     return {"start": round(stretch.start, _DIGITS), "end": round(stretch.end, _DIGITS)}
 
@@ -77,8 +77,8 @@ def _row(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _stretch(hit: Hit) -> Stretch:
+def _stretch(hit: Hit) -> LabeledStretch:
     value = hit.sound_score if hit.similarity is None else hit.similarity
     label = f"{hit.rank}" if value is None else f"{hit.rank} {value:.3f}"
     columns = {"Similarity": hit.similarity}
-    return Stretch(hit.track, hit.start or 0.0, hit.end or hit.track.seconds, label, columns)
+    return LabeledStretch(hit.track, hit.start or 0.0, hit.end or hit.track.seconds, label, columns)

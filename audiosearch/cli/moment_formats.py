@@ -26,7 +26,7 @@ _HEARD_HZ = 8_000  # frequencies up to this one are heard; shown where a track's
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class LabeledStretch:
     """A stretch of a track with a label.
 
     Attributes
@@ -70,7 +70,7 @@ def plain_format(output: MomentFormat, *, needs: str) -> Format:
 
 def show_stretches(
     rows: Sequence[Mapping[str, Any]],
-    stretches: Sequence[Stretch],
+    stretches: Sequence[LabeledStretch],
     *,
     output: MomentFormat,
     **options: Any,
@@ -81,7 +81,7 @@ def show_stretches(
     ----------
     rows : sequence of mappings
         For `show_rows`.
-    stretches : sequence of Stretch
+    stretches : sequence of LabeledStretch
         For the other formats.
     output : MomentFormat
     **options
@@ -93,7 +93,7 @@ def show_stretches(
         show_rows(rows, output=Format(output.value), **options)
 
 
-def audacity_labels(stretches: Sequence[Stretch]) -> bytes:
+def audacity_labels(stretches: Sequence[LabeledStretch]) -> bytes:
     """Return a label track: a line with start, end and label for each stretch.
 
     Labels name their file if there are several, because a label track belongs to one file.
@@ -109,7 +109,7 @@ def audacity_labels(stretches: Sequence[Stretch]) -> bytes:
     return _lines(lines)
 
 
-def raven_table(stretches: Sequence[Stretch]) -> bytes:
+def raven_table(stretches: Sequence[LabeledStretch]) -> bytes:
     """Return a selection table of all files, opened in Raven one after the other.
 
     Begin and end are times since the start of the first file. The path and the offset in a file
@@ -143,7 +143,7 @@ def raven_table(stretches: Sequence[Stretch]) -> bytes:
     return _lines(rows)
 
 
-def vlc_playlist(stretches: Sequence[Stretch]) -> bytes:
+def vlc_playlist(stretches: Sequence[LabeledStretch]) -> bytes:
     """Return an M3U8 playlist in which VLC starts and stops each entry at its times."""
     entries = [
         replace(Entry.from_track(stretch.track), seconds=stretch.end - stretch.start)
@@ -152,7 +152,7 @@ def vlc_playlist(stretches: Sequence[Stretch]) -> bytes:
     return write(entries, "Moments", options=[list(_vlc_options(each)) for each in stretches])
 
 
-def _vlc_options(stretch: Stretch) -> Iterator[str]:
+def _vlc_options(stretch: LabeledStretch) -> Iterator[str]:
     yield f"#EXTVLCOPT:start-time={stretch.start:.3f}"
     yield f"#EXTVLCOPT:stop-time={stretch.end:.3f}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from audiosearch.search.options import TimeRange
 
 _QUERY_HINT = "Pipe the output of `audiosearch query CLIP --moments --format jsonl` into it."
+_MAX_SECONDS = 1e9  # 30 years
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +139,4 @@ def _has_moment(hit: dict[str, Any]) -> bool:
     start, end = hit.get("start"), hit.get("end")
     are_numbers = type(start) in {int, float} and type(end) in {int, float}
     is_path = isinstance(hit.get("path"), str) and bool(hit["path"])
-    return is_path and are_numbers and 0 <= hit["start"] < hit["end"] < math.inf
+    return is_path and are_numbers and 0 <= hit["start"] < hit["end"] < _MAX_SECONDS

@@ -19,6 +19,7 @@ from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.tags import Tags
 from audiosearch.embedding.decoder_messages import MAX_BYTES, unpickled
 from audiosearch.embedding.decoder_worker import (
+    WHOLE_FILE,
     AudioHash,
     DecodeRequest,
     DecodeSummary,
@@ -140,7 +141,7 @@ class DecoderProcess:
     def read_stretches(
         self,
         file: str | int,
-        stretches: Sequence[tuple[float, float | None]] = (),
+        stretches: Sequence[tuple[float, float | None]] = WHOLE_FILE,
         *,
         max_seconds: float | None = None,
         real_path: str = "",
@@ -148,12 +149,15 @@ class DecoderProcess:
     ) -> Iterator[Float32 | StretchEnd]:
         """Decode stretches of a file to log-mel frames.
 
+        A reader that leaves the iteration early ends the process; the next request starts another.
+
         Parameters
         ----------
         file : str or int
             Path, or descriptor of an open file. Only Linux reads files by descriptor.
         stretches : sequence of (float, float or None)
-            See `audiosearch.embedding.decoder_worker.StretchRequest`. Default: all of the file.
+            At least one: see `audiosearch.embedding.decoder_worker.StretchRequest`. Default: all of
+            the file.
         max_seconds : float, optional
             Time limit, as for `read`.
         real_path : str
@@ -174,12 +178,19 @@ class DecoderProcess:
             If the file can't be decoded or has changed, takes too long, or its decoder crashes.
         """
         request = StretchRequest(_absolute(file), tuple(stretches), real_path, size_and_mtime)
-        n_left = max(1, len(stretches))
-        for message in self._messages(file, request, max_seconds=max_seconds):
-            yield message
-            n_left -= isinstance(message, StretchEnd)
-            if not n_left:
-                return
+        n_left = len(stretches)
+        try:
+            for message in self._messages(file, request, max_seconds=max_seconds):
+                n_left -= isinstance(message, StretchEnd)
+                yield message
+                if not n_left:
+                    return
+        except AudioError:  # it is the last message
+            n_left = 0
+            raise
+        finally:
+            if n_left:  # the other messages would answer the next request
+                self._stop()
 
     def close(self) -> None:
         """Kill the process, even if it is decoding. May be called from any thread."""

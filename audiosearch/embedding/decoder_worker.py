@@ -24,7 +24,7 @@ import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -75,6 +75,10 @@ class DecodeRequest:
     hop_seconds: float = PATCH_HOP_SECONDS
 
 
+#: The only stretch of a request for all of a file.
+WHOLE_FILE: Final = ((0.0, None),)
+
+
 @dataclass(frozen=True, slots=True)
 class StretchRequest:
     """Stretches of a file to decode to log-mel frames. The content of the file is not hashed.
@@ -84,8 +88,8 @@ class StretchRequest:
     path : str or None
         Absolute path. None: the file's descriptor follows, by `multiprocessing.reduction`.
     stretches : tuple of (float, float or None)
-        Start and length of each in seconds, in ascending order of the starts. Empty: all of the
-        file. The length of an only stretch may be None: up to the end of the file.
+        Start and length of each in seconds, in ascending order of the starts. The length of an only
+        stretch may be None: up to the end of the file.
     real_path : str
         Path without symbolic links that the file must have; empty for any.
     size_and_mtime : tuple of (int, int) or None
@@ -93,7 +97,7 @@ class StretchRequest:
     """
 
     path: str | None
-    stretches: tuple[tuple[float, float | None], ...] = ()
+    stretches: tuple[tuple[float, float | None], ...] = WHOLE_FILE
     real_path: str = ""
     size_and_mtime: tuple[int, int] | None = None
 
@@ -228,11 +232,12 @@ def _send_stretches(connection: Connection, request: StretchRequest, file: Opene
         hint = "Run `audiosearch add` on its folder again."
         raise AudioError(file.path, "it has changed since it was added", hint=hint)
     with PatchReader(file.name) as reader:
-        if not request.stretches:
+        if request.stretches == WHOLE_FILE:
             for frames in reader.frames():
                 connection.send(frames)
             connection.send(StretchEnd(reader.seconds, reader.warning))
-        for stretch in reader.frames_of_parts(request.stretches) if request.stretches else ():
+            return
+        for stretch in reader.frames_of_parts(request.stretches):
             for frames in stretch:
                 connection.send(frames)
             connection.send(StretchEnd(reader.seconds, reader.level_warning))

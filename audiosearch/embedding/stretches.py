@@ -112,7 +112,7 @@ class StretchReader:
         AudioError
             If the file can't be decoded, or is not the one that it must be.
         """
-        yield from self._messages([stretch], _seconds_left())
+        yield from self._messages([stretch], _seconds_left(), set())
 
     def read(self, stretches: Sequence[Stretch]) -> list[Float32 | AudioError]:
         """Read stretches.
@@ -146,8 +146,9 @@ class StretchReader:
         if not jobs:
             return
         executor = ThreadPoolExecutor(min(self._n_jobs, len(jobs)))
+        lent: set[DecoderProcess] = set()
         waiting: set[Future[dict[Stretch, Float32 | AudioError]]] = {
-            executor.submit(self._read_file, job, max_seconds) for job in jobs
+            executor.submit(self._read_file, job, max_seconds, lent) for job in jobs
         }
         try:
             while waiting:
@@ -156,19 +157,19 @@ class StretchReader:
                     yield future.result()
                 time_limit.check()
         except BaseException:
-            self._kill_active()
+            self._kill(lent)
             raise
         finally:
             executor.shutdown(cancel_futures=True)
 
     def _read_file(
-        self, stretches: list[Stretch], max_seconds: float | None
+        self, stretches: list[Stretch], max_seconds: float | None, lent: set[DecoderProcess]
     ) -> dict[Stretch, Float32 | AudioError]:
         """Read stretches of one file. Those that follow an error have that error too."""
         results: dict[Stretch, Float32 | AudioError] = {}
         parts: list[Float32] = []
         try:
-            for message in self._messages(stretches, max_seconds):
+            for message in self._messages(stretches, max_seconds, lent):
                 if isinstance(message, StretchEnd):
                     frames = np.concatenate([np.empty((0, N_BANDS), np.float32), *parts])
                     results[stretches[len(results)]] = frames
@@ -180,48 +181,44 @@ class StretchReader:
         return results
 
     def _messages(
-        self, stretches: list[Stretch], max_seconds: float | None
+        self, stretches: list[Stretch], max_seconds: float | None, lent: set[DecoderProcess]
     ) -> Iterator[Float32 | StretchEnd]:
         path, real_path, identity = stretches[0].file
-        pairs = [(stretch.start, stretch.seconds) for stretch in stretches]
-        with self._process() as process:
+        with self._process(lent) as process:
             yield from process.read_stretches(
                 path,
-                () if pairs == [(0.0, None)] else pairs,
+                [(stretch.start, stretch.seconds) for stretch in stretches],
                 max_seconds=max_seconds,
                 real_path=real_path,
                 size_and_mtime=identity,
             )
 
     @contextlib.contextmanager
-    def _process(self) -> Iterator[DecoderProcess]:
-        """Lend a process. One that is left in the middle of a file is ended."""
+    def _process(self, lent: set[DecoderProcess]) -> Iterator[DecoderProcess]:
+        """Lend a process, which is in a set meanwhile. One that was killed is not lent again."""
         with self._lock:
             process = self._idle.pop() if self._idle else None
         process = process or DecoderProcess()
         with self._lock:
             self._active.add(process)
-        is_usable = False
+            lent.add(process)
         try:
             yield process
-            is_usable = True
-        except AudioError:
-            is_usable = True
-            raise
         finally:
             with self._lock:
-                is_usable = is_usable and process in self._active  # it wasn't killed
+                is_usable = process in self._active
                 self._active.discard(process)
+                lent.discard(process)
                 if is_usable:
                     self._idle.append(process)
             if not is_usable:
                 process.close()
 
-    def _kill_active(self) -> None:
+    def _kill(self, lent: set[DecoderProcess]) -> None:
         with self._lock:
-            for process in self._active:
+            for process in lent:
                 process.kill()
-            self._active.clear()
+            self._active -= lent
 
     def _from_cache(self, stretch: Stretch) -> Float32 | None:
         with self._lock:

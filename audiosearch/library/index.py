@@ -56,6 +56,8 @@ class Index:
         Tracks, vectors, failures and settings, with the operations that `Index` doesn't offer.
     vector_indexes : VectorIndexes
         The vector indexes of the plain and the whitened vectors.
+    resources : contextlib.ExitStack
+        Resources of searches, such as decoder processes. They are closed with the index.
 
     Raises
     ------
@@ -77,7 +79,6 @@ class Index:
         moment_hop: float | None = None,
     ) -> None:
         self.location = backend.display_location(location)
-        #: Closed with the index.
         self.resources = contextlib.ExitStack()
         settings = None if spec is None else spec.to_settings() | _hop_settings(moment_hop)
         self._parts = backend.open_index(location, settings)
@@ -99,8 +100,8 @@ class Index:
 
     def close(self) -> None:
         """Close the index."""
-        self.resources.close()
-        self.storage.close()
+        with contextlib.closing(self.storage):
+            self.resources.close()
 
     def is_current(self) -> bool:
         """Return whether the location still holds this index.

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from audiosearch.errors import AudioError, LibraryError, UsageError
 from audiosearch.json_input import parse_json
 from audiosearch.library.track import artist_and_title
 from audiosearch.paths import is_url, why_missing
+from audiosearch.times import position
 
 if TYPE_CHECKING:
     from audiosearch.audio.opened_file import OpenedFile
@@ -29,8 +31,8 @@ _MAX_ANSWER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of a recording.
+class CutRequest:
+    """A stretch of a recording to write.
 
     Attributes
     ----------
@@ -57,7 +59,7 @@ class Stretch:
 
         Examples
         --------
-        >>> Stretch("/music/a.mp3", 62.4, 3_725.0, "AC/DC live").name
+        >>> CutRequest("/music/a.mp3", 62.4, 3_725.0, "AC/DC live").name
         'AC_DC live 1m02.4s-1h02m05.0s'
         """
         label = artist_and_title(self.artist, self.title) or PurePath(self.path).stem
@@ -93,7 +95,7 @@ class StretchFolder:
                 hint="Choose another folder with -o.",
             ) from exc
 
-    def write(self, stretch: Stretch) -> tuple[Path, list[str]]:
+    def write(self, stretch: CutRequest) -> tuple[Path, list[str]]:
         """Write a stretch. Return the path of its file, and phrases about what is wrong with it.
 
         Raises
@@ -128,15 +130,12 @@ class StretchFolder:
 
 
 def _time(seconds: float) -> str:
-    """Return a time without characters that file systems forbid."""
-    tenths = round(10 * seconds)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    before = f"{hours}h{minutes:02}m" if hours else f"{minutes}m"
-    return f"{before}{rest // 10:02}.{rest % 10}s"
+    """Return a time without characters that file systems forbid, such as 1h02m05.0s."""
+    parts = position(seconds).split(":")
+    return "".join(map("".join, zip(parts, "hms"[-len(parts) :], strict=True)))
 
 
-def _opened(stretch: Stretch) -> OpenedFile:
+def _opened(stretch: CutRequest) -> OpenedFile:
     path = stretch.path
     if is_url(path):
         raise AudioError(path, "it is at a URL", hint="Download the file, and cut that.")
@@ -148,25 +147,29 @@ def _opened(stretch: Stretch) -> OpenedFile:
         raise AudioError(path, reason, hint="Check the path and its read permission.") from exc
 
 
-def _cut(stretch: Stretch, source: OpenedFile, descriptor: int) -> list[str]:
+def _cut(stretch: CutRequest, source: OpenedFile, descriptor: int) -> list[str]:
     """Cut in another process, because a decoder may crash. Return what is wrong as phrases."""
     limit_seconds = time_limit(source.status.st_size)
-    with child_process.start(
-        "audiosearch.audio.cut",
-        *(source.name, str(descriptor), repr(stretch.start), repr(stretch.end)),
-        variables=ENVIRONMENT,
-        pass_fds=[source.fileno(), descriptor],
-        stdout=subprocess.PIPE,
-        stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
-    ) as process:
+    with (
+        tempfile.TemporaryFile() as output,  # a pipe could fill the memory of this process
+        child_process.start(
+            "audiosearch.audio.cut",
+            *(source.name, str(descriptor), repr(stretch.start), repr(stretch.end)),
+            variables=ENVIRONMENT,
+            pass_fds=[source.fileno(), descriptor],
+            stdout=output,
+            stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
+        ) as process,
+    ):
         try:
-            output, _ = process.communicate(timeout=limit_seconds)
+            process.wait(limit_seconds)
         except subprocess.TimeoutExpired as exc:
             reason = "decoding it takes too long"
             raise AudioError(stretch.path, reason, hint="Cut a shorter stretch.") from exc
         finally:
             process.kill()
-    answer = _parsed(output)
+        output.seek(0)
+        answer = _parsed(output.read(_MAX_ANSWER_BYTES))
     if isinstance(warnings := answer.get("warnings"), list):
         return list(map(str, warnings))
     raise AudioError(
@@ -179,6 +182,6 @@ def _cut(stretch: Stretch, source: OpenedFile, descriptor: int) -> list[str]:
 def _parsed(output: bytes) -> dict[str, Any]:
     """Return the answer of the process, which a malformed file may have taken control of."""
     with contextlib.suppress(ValueError):
-        if isinstance(answer := parse_json(output[:_MAX_ANSWER_BYTES]), dict):
+        if isinstance(answer := parse_json(output), dict):
             return answer
     return {}

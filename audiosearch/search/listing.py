@@ -108,13 +108,14 @@ def list_moments(
     """
     from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
 
-    moments = heard_moments(index, filters)
+    index.require_moments()
+    order: dict[int, int] | None = None
     if words.strip() or sort is not None:
         tracks = list_tracks(index, words, filters=track_filters(filters), sort=sort)
         order = {track.id: position for position, track in enumerate(tracks)}
-        moments = [moment for moment in moments if moment.track.id in order]
-        if sort is not None:
-            moments.sort(key=lambda moment: (order[moment.track.id], moment.start))
+    moments = heard_moments(index, filters, ids=order)
+    if order is not None and sort is not None:
+        moments.sort(key=lambda moment: (order[moment.track.id], moment.start))
     return moments[:limit]
 
 

@@ -14,12 +14,7 @@ from audiosearch.library.track import EmbeddingSpec
 from audiosearch.models import registry
 from audiosearch.paths import is_url, why_missing
 from audiosearch.playlist_files import read_playlist, warnings_about
-from audiosearch.search.clip_parts import (
-    PartFrames,
-    is_playlist_file,
-    stretch_of,
-    stretch_reader,
-)
+from audiosearch.search.clip_parts import is_playlist_file
 from audiosearch.search.playlist_tracks import PlaylistTracks
 
 if TYPE_CHECKING:
@@ -192,6 +187,8 @@ class QueryVectors:
             self._add_part(os.path.realpath(path), name=name)
 
     def _add_part(self, path: str, *, name: str, real_path: str = "") -> None:
+        from audiosearch.search.part_frames import PartFrames, stretch_of, stretch_reader
+
         stretch = stretch_of(path, self._part, real_path=real_path)
         frames = PartFrames(stretch_reader(self._index), stretch, name=name)
         self.vectors.append(self._embedder().embed_frames(frames, name))

@@ -9,7 +9,7 @@ from audiosearch import defaults
 from audiosearch.library.index import Index
 from audiosearch.models import registry
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
-from audiosearch.search.clip_parts import check_part, stretch_reader
+from audiosearch.search.clip_parts import check_part
 from audiosearch.search.moments.clips import QueryClips
 from audiosearch.search.moments.moment_search import (
     MomentQuery,
@@ -19,6 +19,7 @@ from audiosearch.search.moments.moment_search import (
 )
 from audiosearch.search.named_track import named_track
 from audiosearch.search.options import DEFAULT_OPTIONS, SearchOptions, TimeRange
+from audiosearch.search.part_frames import stretch_reader
 from audiosearch.search.query import SearchResult
 
 if TYPE_CHECKING:

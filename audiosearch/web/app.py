@@ -95,6 +95,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         embedding = EmbeddingService(model, spec.excerpt_seconds, limits=limits)
         playback, covers = Playback(limits), Covers(limits)
+        moments = MomentService(executor, embedding)
         app.state.services = api.Services(
             executor,
             embedding,
@@ -102,7 +103,7 @@ def create_app(
             covers,
             Maps(location, executor),
             executor.batched(run_queries),
-            MomentService(executor, embedding),
+            moments,
         )
         try:
             yield
@@ -111,6 +112,7 @@ def create_app(
             playback.close()
             covers.close()
             executor.close()
+            moments.close()
 
     app = FastAPI(
         title="audiosearch",

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -23,9 +23,9 @@ from audiosearch.errors import AudioError
 from audiosearch.models.front_end import SAMPLE_RATE_HZ
 from audiosearch.models.log_mel import patch_groups
 from audiosearch.models.runtime import n_cores
-from audiosearch.search.clip_parts import PartFrames, stretch_of
-from audiosearch.search.moments.clip import Clip, offset_vectors
+from audiosearch.search.moments.clip import Clip, embedded_clip
 from audiosearch.search.moments.clips import all_frames
+from audiosearch.search.part_frames import PartFrames, stretch_of
 from audiosearch.web.errors import unavailable
 from audiosearch.web.limits import Limits
 from audiosearch.web.shared_network import SharedNetwork
@@ -263,9 +263,9 @@ class EmbeddingService:
     ) -> tuple[Clip, str | None]:
         stretch = self._frames(process, file, part, name)
         frames = all_frames(stretch, name)
-        vectors = offset_vectors(frames, self._network.vectors, hop=hop)
+        clip = embedded_clip(frames, self._network.vectors, hop=hop, seconds=stretch.seconds)
         path, start = track.path if track else "", part.start if part else 0.0
-        return Clip(frames, vectors, stretch.seconds, path, track, start), stretch.warning
+        return replace(clip, path=path, track=track, start=start), stretch.warning
 
     def _frames(
         self, process: DecoderProcess, file: str | int, part: TimeRange | None, name: str
@@ -293,9 +293,8 @@ class _OneFile:
 
     def stream(self, stretch: Stretch) -> Iterator[Float32 | StretchEnd]:
         """Yield the frames of a stretch, and a `StretchEnd` after them."""
-        is_whole = not stretch.start and stretch.seconds is None
-        pairs = () if is_whole else [(stretch.start, stretch.seconds)]
-        return self.process.read_stretches(self.file, pairs, max_seconds=self.max_seconds)
+        pair = (stretch.start, stretch.seconds)
+        return self.process.read_stretches(self.file, [pair], max_seconds=self.max_seconds)
 
 
 @contextlib.contextmanager

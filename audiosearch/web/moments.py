@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from audiosearch.search.clip_parts import check_part, stretch_reader
+from audiosearch import defaults
+from audiosearch.embedding.stretches import StretchReader
+from audiosearch.errors import UsageError
+from audiosearch.search.clip_parts import check_part
 from audiosearch.search.moments.moment_search import MomentQuery, MomentSearch, check_numbers
 from audiosearch.web.queries import stored_tracks
 from audiosearch.web.track_files import open_track
@@ -55,6 +58,21 @@ class Clips:
         """Check the part."""
         check_part(self.part, [], [str(clip) for clip in (*self.files, *self.tracks)])
 
+    def check_number(self) -> None:
+        """Check that there are few enough clips to decode: their frames are in memory at once.
+
+        Raises
+        ------
+        UsageError
+        """
+        n_clips = len(self.files) + len(self.tracks) + len(self.unlike)
+        if n_clips > defaults.MAX_QUERY_FILES:
+            raise UsageError(
+                f"A query for moments takes at most {defaults.MAX_QUERY_FILES} clips, and there "
+                f"are {n_clips}.",
+                hint="Send fewer files and tracks.",
+            )
+
 
 class MomentService:
     """Decodes and embeds the clips of queries, and finds moments.
@@ -69,6 +87,11 @@ class MomentService:
 
     def __init__(self, index: IndexExecutor, embedding: EmbeddingService) -> None:
         self._index, self._embedding = index, embedding
+        self._reader = StretchReader()  # the threads of the index share its processes
+
+    def close(self) -> None:
+        """End the processes that decode stretches. Call it when no search is running."""
+        self._reader.close()
 
     async def embed_part(self, clips: Clips) -> Embedding:
         """Return the embedding of a part of the only clip of a query.
@@ -92,13 +115,14 @@ class MomentService:
         Raises
         ------
         UsageError
-            If a number or option is invalid, or there is nothing to search with.
+            If a number or option is invalid, or there are too many clips or none.
         LibraryError
             If the index has no moments.
         TrackNotFound, AudioError
             If a clip can't be read, or is too long.
         """
         check_numbers(k, per_track, options)
+        clips.check_number()
         hop = await self._index.run(lambda index: index.require_moments())
         part = clips.part
         pairs = [await self._embedding.clip(file, part, hop=hop) for file in clips.files]
@@ -112,7 +136,7 @@ class MomentService:
         """Run a query for moments. It is canceled if the client leaves."""
 
         def run(index: Index) -> SearchResult:
-            return MomentSearch(index, query, stretch_reader(index)).run()
+            return MomentSearch(index, query, self._reader).run()
 
         return await self._index.run_long(run, request)
 

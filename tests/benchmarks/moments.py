@@ -37,11 +37,11 @@ from audiosearch.embedding.stretches import Stretch, StretchReader
 from audiosearch.errors import AudioError
 from audiosearch.library.track import Track
 from audiosearch.models.registry import ModelRequest
-from audiosearch.search.clip_parts import stretch_reader
 from audiosearch.search.moments.clips import QueryClips
 from audiosearch.search.moments.moment_search import MomentQuery, MomentSearch
 from audiosearch.search.moments.places import Place
 from audiosearch.search.moments.second_look import best_shift
+from audiosearch.search.part_frames import stretch_reader
 
 RATE_HZ = 44_100
 MIN_RMS = 1e-3

@@ -14,7 +14,7 @@ from audiosearch.errors import AudiosearchError, IndexNotFound
 if TYPE_CHECKING:
     from audiosearch.cli.moments import NamedMoment
     from audiosearch.library.index import Index
-    from audiosearch.search.cut import Stretch
+    from audiosearch.search.cut import CutRequest
 
 
 def cut(
@@ -73,14 +73,14 @@ def _index(location: str, moments: list[NamedMoment]) -> Index | None:
         return None
 
 
-def _stretch(index: Index | None, moment: NamedMoment) -> Stretch:
-    from audiosearch.search.cut import Stretch
+def _stretch(index: Index | None, moment: NamedMoment) -> CutRequest:
+    from audiosearch.search.cut import CutRequest
 
     track = None if index is None else index.resolve(moment.track)
     if track is not None:
-        return Stretch(
+        return CutRequest(
             track.path, moment.start, moment.end, track.title, track.artist, track.real_path
         )
     if index is not None and moment.is_named_by_id:
         raise index.no_track(moment.track)
-    return Stretch(moment.track, moment.start, moment.end, moment.title, moment.artist)
+    return CutRequest(moment.track, moment.start, moment.end, moment.title, moment.artist)

@@ -88,10 +88,10 @@ def _row(track: Track) -> dict[str, Any]:
 
 def _show_moments(moments: list[HeardMoment], output: MomentFormat, **options: Any) -> None:
     from audiosearch.cli.hits import moment_fields
-    from audiosearch.cli.moment_formats import Stretch, show_stretches
+    from audiosearch.cli.moment_formats import LabeledStretch, show_stretches
 
     stretches = [
-        Stretch(track, start, end, f"{score:.3f}", {"Score": score})
+        LabeledStretch(track, start, end, f"{score:.3f}", {"Score": score})
         for track, start, end, score in moments
     ]
     rows = [

@@ -119,17 +119,19 @@ def query(
     from audiosearch.cli.moments import time_range
     from audiosearch.models.registry import ModelRequest
     from audiosearch.search.query import SearchOptions
-    from audiosearch.search.similar import similar
-    from audiosearch.search.similar_moments import similar_moments
 
     moments = moments or within is not None
     more: dict[str, Any] = {}
+    search: Callable[..., SearchResult]
     if moments:
+        from audiosearch.search.similar_moments import similar_moments as search
+
         more["per_track"] = per_track or defaults.MOMENTS_PER_TRACK
         more["within"] = None if within is None else file_name(within)
     else:
+        from audiosearch.search.similar import similar as search
+
         _check_without_moments(per_track, output)
-    search: Callable[..., SearchResult] = similar_moments if moments else similar
     with model_progress() as progress:
         result = search(
             location,

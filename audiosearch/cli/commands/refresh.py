@@ -74,7 +74,6 @@ def refresh(
         if moments is False:
             n_tracks = index.moments.totals()[0]
             index.set_moment_hop(None)
-            index.moments.delete_file()
             say(f"moments of {counted(n_tracks, 'track')} dropped")
         elif not moments and not sounds:
             say(f"{sum(1 for _ in files.refresh(index))} changed")

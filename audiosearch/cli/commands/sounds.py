@@ -92,7 +92,7 @@ def _show_over_time(
 ) -> None:
     from audiosearch.cli.console import say
     from audiosearch.cli.hits import time_fields
-    from audiosearch.cli.moment_formats import Stretch, show_stretches
+    from audiosearch.cli.moment_formats import LabeledStretch, show_stretches
     from audiosearch.library.index import Index
     from audiosearch.search.moments.sounds_over_time import sounds_over_time
 
@@ -102,7 +102,7 @@ def _show_over_time(
     if not heard:
         say(f"No sound in {track.path} has a score of {defaults.SOUND_THRESHOLD:g} or more.")
     stretches = [
-        Stretch(
+        LabeledStretch(
             track,
             sound.start,
             sound.end,

@@ -11,12 +11,13 @@ import numpy as np
 from audiosearch.library.faiss.index_config import IndexConfig
 from audiosearch.library.faiss.persistent_index import PersistentFaissIndex
 from audiosearch.library.neighbors import nearest, no_neighbors, top_k
-from audiosearch.library.sqlite.patch_table import numbers_of
+from audiosearch.library.patch_positions import numbers_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from audiosearch.library.sqlite.patch_table import PatchTable, Positions
+    from audiosearch.library.faiss.vector_database import PatchDatabase
+    from audiosearch.library.patch_positions import Positions
     from audiosearch.types import Float32, Int64
 
 _FAISS: Any = faiss  # its type stubs lack the classes that SWIG generates
@@ -43,20 +44,20 @@ class MomentIndex(PersistentFaissIndex):
 
     Parameters
     ----------
-    patches : PatchTable
+    patches : PatchDatabase
     directory : Path
         Folder of the file.
     """
 
-    _database: PatchTable
+    _database: PatchDatabase
 
-    def __init__(self, patches: PatchTable, directory: Path) -> None:
+    def __init__(self, patches: PatchDatabase, directory: Path) -> None:
         super().__init__(patches, directory, "moments")
 
     def build(self) -> None:
         """Index all patches, and choose the width of searches."""
         with self._database.snapshot():
-            self.config = config_for(self._database.count())
+            self.config = config_for(len(self._database.vector_ids()))
             super().build()
             if self.config.nlist:
                 self._choose_nprobe()
@@ -160,8 +161,8 @@ class MomentIndex(PersistentFaissIndex):
         while True:
             found = self.search_patches(queries, _N_NEIGHBORS, positions)
             hits = [
-                np.count_nonzero(database.vectors_of(ids) @ query >= min_product)
-                for query, (ids, _), min_product in zip(queries, found, min_products, strict=True)
+                np.count_nonzero(products >= min_product)
+                for (_, products), min_product in zip(found, min_products, strict=True)
             ]
             width = 2 * self.config.nprobe
             if sum(hits) >= _TARGET_RECALL * _N_NEIGHBORS * len(queries) or (

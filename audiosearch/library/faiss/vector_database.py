@@ -8,7 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    import numpy as np
+    import numpy.typing as npt
+
     from audiosearch.library.filters import Filters
+    from audiosearch.library.patch_positions import Positions
     from audiosearch.types import Float32, Int64
 
 
@@ -28,7 +32,7 @@ class SettingsDatabase(Protocol):
 class VectorDatabase(SettingsDatabase, Protocol):
     """Vectors by id. The revision is a number that grows with every change of them.
 
-    The ids are those of tracks, or of patches: `audiosearch.library.sqlite.patch_table.PatchTable`.
+    The ids are those of tracks, or of patches.
     """
 
     @property
@@ -74,3 +78,16 @@ class TrackVectorDatabase(VectorDatabase, Protocol):
 
     def ids(self, filters: Filters) -> Int64:
         """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
+
+
+class PatchDatabase(VectorDatabase, Protocol):
+    """The vectors of all patches. `audiosearch.library.sqlite.patch_table` implements it."""
+
+    def positions(self) -> Positions:
+        """Return the ids of the patches of all tracks."""
+
+    def found_vectors(self, ids: Int64) -> tuple[npt.NDArray[np.bool_], Float32]:
+        """Return which of some patches exist, shape (n,), and their vectors, (n, dimension).
+
+        The vectors of patches that don't exist are undefined.
+        """

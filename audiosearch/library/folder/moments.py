@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from audiosearch.library.faiss.moment_index import MomentIndex
+    from audiosearch.library.patch_positions import Positions
     from audiosearch.library.sqlite.catalog import Catalog
-    from audiosearch.library.sqlite.patch_table import Positions
     from audiosearch.types import Float32, Int64
 
 _MAX_EXHAUSTIVE = 20_000  # if no more patches are allowed, all are compared by their stored vectors

@@ -95,15 +95,13 @@ class MilvusMoments:
 
     def damaged(self) -> list[int]:
         """Return the track ids of moments that are incomplete, or whose track doesn't exist."""
-        patches: defaultdict[int, set[int]] = defaultdict(set)
+        counts: defaultdict[int, int] = defaultdict(int)
+        ends: defaultdict[int, int] = defaultdict(int)  # after the last patch
         for row in self._rows("", ["track_id", "patch"]):
-            patches[row["track_id"]].add(row["patch"])
-        existing = self._existing(patches)
-        return [
-            track_id
-            for track_id, numbers in sorted(patches.items())
-            if track_id not in existing or max(numbers) != len(numbers) - 1
-        ]
+            counts[row["track_id"]] += 1
+            ends[row["track_id"]] = max(ends[row["track_id"]], row["patch"] + 1)
+        existing = self._existing(counts)
+        return [i for i in sorted(counts) if i not in existing or ends[i] != counts[i]]
 
     def remove_all(self) -> None:
         """Remove the moments of all tracks, and their collection."""

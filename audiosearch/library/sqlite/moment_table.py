@@ -57,8 +57,12 @@ class MomentTable:
 
     def _put_sounds(self, track_id: int, moments: Moments) -> bool:
         """Store only the sounds, if the same patches are stored. Return whether they are."""
-        sql = "UPDATE moments SET sounds = ? WHERE track_id = ? AND codes = ? AND n_patches = ?"
-        values = [_blob(moments.sounds), track_id, moments.codes.tobytes(), len(moments)]
+        sql = (
+            "UPDATE moments SET sounds = ?, revision = ? "
+            "WHERE track_id = ? AND codes = ? AND n_patches = ?"
+        )
+        new = [_blob(moments.sounds), self._catalog.revision()]
+        values = [*new, track_id, moments.codes.tobytes(), len(moments)]
         return self._catalog.db.execute(sql, values).rowcount > 0
 
     def _insert(self, track_id: int, moments: Moments, first_id: int) -> None:

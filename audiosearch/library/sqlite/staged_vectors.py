@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from audiosearch.errors import LibraryError, ModelMismatch
 from audiosearch.library.sqlite.moment_table import MomentTable
 from audiosearch.library.sqlite.vector_table import from_blob, to_blob
+from audiosearch.library.storage import MOMENT_HOP
 from audiosearch.library.track import EmbeddingSpec
-from audiosearch.models.moments import Moments, PatchSounds
+from audiosearch.models.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32
 
 _PREFIX = "pending_"  # of the names of the settings that hold the spec of the staged vectors
-_MOMENT_HOP = "moment_hop"  # setting: see `audiosearch.library.index.Index.moment_hop`
 _BATCH_TRACKS = 100  # whose moments are in memory at a time
 
 
@@ -64,11 +62,11 @@ class StagedVectors:
         with catalog.transaction():
             if not self._is_stored():
                 catalog.db.execute("DELETE FROM pending_vectors")
-                settings = spec.to_settings() | {_MOMENT_HOP: self._moment_hop()}
+                settings = spec.to_settings() | {MOMENT_HOP: self._moment_hop()}
                 catalog.set_settings({_PREFIX + name: text for name, text in settings.items()})
 
     def _moment_hop(self) -> str:
-        return self._catalog.settings().get(_MOMENT_HOP, "")
+        return self._catalog.settings().get(MOMENT_HOP, "")
 
     def _is_stored(self) -> bool:
         """Return whether what is staged has this spec, and the moments of the index its hop."""
@@ -81,7 +79,7 @@ class StagedVectors:
             spec = EmbeddingSpec.from_settings(settings)
         except (KeyError, ValueError):
             return False
-        return spec == self._spec and settings.get(_MOMENT_HOP, "") == self._moment_hop()
+        return spec == self._spec and settings.get(MOMENT_HOP, "") == self._moment_hop()
 
     def _check_spec(self) -> None:
         if not self._is_stored():
@@ -135,15 +133,9 @@ class StagedVectors:
         """Return the staged moments of a track; None if it has none."""
         sql = "SELECT codes, sounds FROM pending_vectors WHERE track_id = ?"
         rows = self._catalog.rows(sql, [track_id])
-        return self._moments(**rows[0]) if rows else None
-
-    def _moments(self, codes: bytes | None, sounds: bytes | None) -> Moments | None:
-        if codes is None:
+        if not rows or rows[0]["codes"] is None:
             return None
-        array = np.frombuffer(codes, np.int8).reshape(-1, self._spec.dimension)
-        return Moments(
-            array, None if sounds is None else PatchSounds.from_bytes(sounds, len(array))
-        )
+        return Moments.from_bytes(**rows[0], dimension=self._spec.dimension)
 
     def commit(self, lost: Iterable[tuple[Track, Failure]]) -> bool:
         """Replace the current vectors and moments with the staged ones, in one transaction.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
-from audiosearch.search.moments.clip import CELL_SECONDS
+from audiosearch.search.moments.clip import OFFSET_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,16 +46,16 @@ class Run:
         return round(PATCH_HOP_SECONDS / self.hop)
 
     @property
-    def cells_per_hop(self) -> int:
-        """Cells from one patch of the track to the next."""
-        return round(self.hop / CELL_SECONDS)
+    def offsets_per_hop(self) -> int:
+        """Offsets from one patch of the track to the next."""
+        return round(self.hop / OFFSET_SECONDS)
 
     @property
-    def cells(self) -> Int64:
-        """Starts at which a clip can be aligned, in steps of 0.24 s: int64, shape (n_cells,)."""
+    def starts(self) -> Int64:
+        """Starts at which a clip can be aligned, in steps of 0.24 s: int64, shape (n_starts,)."""
         first, n_patches = self._padded_range
-        start = first * self.cells_per_hop
-        return np.arange(start - self.cells_per_hop + 1, start + n_patches * self.cells_per_hop)
+        start = first * self.offsets_per_hop
+        return np.arange(start - self.offsets_per_hop + 1, start + n_patches * self.offsets_per_hop)
 
     @property
     def _padded_range(self) -> tuple[int, int]:
@@ -77,19 +77,19 @@ class Run:
 
         Returns
         -------
-        ndarray of float32, shape (n_cells,)
-            For a stretch that starts at each of `cells`, the mean cosine along the best alignment
+        ndarray of float32, shape (n_starts,)
+            For a stretch that starts at each of `starts`, the mean cosine along the best alignment
             of the clip in it; minus infinity where there is none.
         """
-        result = np.full(len(self.cells), -np.inf, dtype=np.float32)
+        result = np.full(len(self.starts), -np.inf, dtype=np.float32)
         max_patches = max(1, int(seconds / PATCH_HOP_SECONDS + 1e-6))
         for offset, vectors in enumerate(clip.vectors):
             if len(vectors):
                 means = self._means(vectors, min(len(vectors), max_patches))
-                first = self.cells_per_hop - 1 - offset
-                result[first :: self.cells_per_hop][: len(means)] = means
-        room = round((seconds - clip.seconds) / CELL_SECONDS)
-        return _highest_ahead(result, max(0, room))
+                first = self.offsets_per_hop - 1 - offset
+                result[first :: self.offsets_per_hop][: len(means)] = means
+        n_later = round((seconds - clip.seconds) / OFFSET_SECONDS)
+        return _highest_ahead(result, max(0, n_later))
 
     def _means(self, vectors: Float32, n_patches: int) -> Float32:
         """Return the highest mean cosine of ``n_patches`` in a row, for each patch they begin at.

@@ -21,7 +21,7 @@ FRAMES_PER_SECOND: Final = 100
 #: Frames between the offsets at which a clip is cut into patches. So one is within 0.12 s of
 #: the patches of a track that holds the clip.
 OFFSET_FRAMES: Final = 24
-CELL_SECONDS: Final = OFFSET_FRAMES / FRAMES_PER_SECOND
+OFFSET_SECONDS: Final = OFFSET_FRAMES / FRAMES_PER_SECOND
 
 _GAINS = (2.0, 4.0, 0.5)  # of other levels, about 6 dB apart
 

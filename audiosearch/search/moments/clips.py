@@ -12,9 +12,9 @@ from audiosearch.audio.file_stat import size_and_mtime
 from audiosearch.errors import AudioError
 from audiosearch.library.track import Track
 from audiosearch.models.log_mel import patch_groups
-from audiosearch.search.clip_parts import PartFrames, stretch_of, stretch_reader
 from audiosearch.search.moments.clip import FRAMES_PER_SECOND, Clip, embedded_clip, unit_rows
 from audiosearch.search.moments.moment_search import Within
+from audiosearch.search.part_frames import PartFrames, stretch_of, stretch_reader
 from audiosearch.search.query_vectors import QueryVectors
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ class QueryClips(QueryVectors):
         if track is None:
             self._require_file(path)
         name = track.path if track else os.path.abspath(path)
-        frames = PartFrames(stretch_reader(self._index), stretch_of(name, None), name=path)
+        stretch = stretch_of(name, None, real_path=track.real_path if track else "")
+        frames = PartFrames(stretch_reader(self._index), stretch, name=path)
         vectors = np.concatenate(list(self._embedder().vectors(patch_groups(frames))))
         if frames.warning:
             self.warnings.append(f"{path}: {frames.warning}")

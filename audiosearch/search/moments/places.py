@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.search.moments.alignment import mean_alignment
-from audiosearch.search.moments.clip import CELL_SECONDS
+from audiosearch.search.moments.clip import OFFSET_SECONDS
 from audiosearch.search.moments.sounds_over_time import allowed_scores
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Bool, Float32
 
 _NEGATIVE_WEIGHT = 0.5  # weight of clips that stretches should not sound like
-_PEAK_CELLS = 2  # cells on both sides of a peak, within the reach of the second look
+_PEAK_REACH = 2  # starts on both sides of a peak, within the reach of the second look
 _MAX_PEAKS = 200  # of a run of patches
 
 
@@ -100,7 +100,7 @@ class Comparison:
         """
         similarities = mean_alignment(run, self.clips, self.seconds)
         values = self._values(run, similarities)
-        starts = run.cells * CELL_SECONDS
+        starts = run.starts * OFFSET_SECONDS
         is_hit = np.isfinite(similarities)
         if self.options.min_similarity is not None:
             is_hit &= similarities >= self.options.min_similarity
@@ -116,7 +116,7 @@ class Comparison:
         return self._with_sounds(found, sounds, run.hop)
 
     def _values(self, run: Run, similarities: Float32) -> Float32:
-        """Return the values that rank the stretches, given their similarities: (n_cells,)."""
+        """Return the values that rank the stretches, given their similarities: (n_starts,)."""
         if self.whitened is not None:
             whitened_run = replace(run, vectors=self.whitened.whitening.whitened(run.vectors))
             return whitened_run.alignments(self.whitened.clip, self.seconds)
@@ -215,8 +215,8 @@ def _patches_in(place: Place, hop: float, n_patches: int) -> slice:
 
 def _peaks(values: Float32) -> list[int]:
     """Return the positions of finite values that no neighbor exceeds, the highest ones first."""
-    filled = np.pad(values, _PEAK_CELLS, constant_values=-np.inf)
-    highest = sliding_window_view(filled, 2 * _PEAK_CELLS + 1).max(axis=1)
+    filled = np.pad(values, _PEAK_REACH, constant_values=-np.inf)
+    highest = sliding_window_view(filled, 2 * _PEAK_REACH + 1).max(axis=1)
     is_peak: Bool = (values >= highest) & np.isfinite(values)
     positions = np.flatnonzero(is_peak)
     best = positions[np.argsort(-values[positions], kind="stable")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -97,12 +96,7 @@ def sounds_over_time(index: Index, track: Track) -> list[SoundStretch]:
 
 
 def heard_moments(
-    index: Index,
-    filters: Filters,
-    *,
-    k: int | None = None,
-    per_track: int | None = None,
-    ids: Collection[int] | None = None,
+    index: Index, filters: Filters, *, ids: Collection[int] | None = None
 ) -> list[HeardMoment]:
     """Return the stretches of tracks in which the sounds of filters are heard, best score first.
 
@@ -114,10 +108,6 @@ def heard_moments(
     index : Index
     filters : Filters
         They name at least one sound.
-    k : int, optional
-        Largest number of stretches. Default: all.
-    per_track : int, optional
-        Largest number of stretches in a track: the best ones. Default: all.
     ids : collection of int, optional
         Ids of the tracks to find them in. Default: all tracks.
 
@@ -130,11 +120,12 @@ def heard_moments(
     index.require_sounds()
     scores = dict(_heard_scores(index, filters, ids))
     tracks = index.by_id(list(scores))
-    found: list[HeardMoment] = []
-    for track_id, track in tracks.items():
-        best = sorted(_stretches(scores[track_id], track, hop), key=lambda row: -row[2])
-        found += [HeardMoment(track, *row) for row in best[:per_track]]
-    return list(islice(sorted(found, key=attrgetter("score"), reverse=True), k))
+    found = [
+        HeardMoment(track, *stretch)
+        for track_id, track in tracks.items()
+        for stretch in _stretches(scores[track_id], track, hop)
+    ]
+    return sorted(found, key=attrgetter("score"), reverse=True)
 
 
 def track_filters(filters: Filters) -> Filters:
