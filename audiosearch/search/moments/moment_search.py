@@ -22,14 +22,7 @@ from audiosearch.search.moments.patch_whitening import (
     whitened_clip,
 )
 from audiosearch.search.moments.places import Comparison, Place, merged, ranked
-from audiosearch.search.moments.residual import without
-from audiosearch.search.moments.second_look import (
-    WHOLE_MATCH,
-    by_match,
-    found_frames,
-    look,
-    unread_warning,
-)
+from audiosearch.search.moments.second_look import CLEAR_MATCH, by_match, look, unread_warning
 from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
 from audiosearch.search.options import DEFAULT_OPTIONS
 from audiosearch.search.query import Hit, SearchResult
@@ -266,22 +259,13 @@ class MomentSearch:
         if looked.problems:
             self.warnings.append(unread_warning(looked.problems))
         same = self._with_whitened(clip, looked.same)
-        return [*same, *self._in_rest(clip, same), *looked.others, *places[n_compared:]]
+        return [*same, *looked.others, *places[n_compared:]]
 
     def _with_whitened(self, clip: Clip, same: list[Place]) -> list[Place]:
         """Add places of the same recording as a clip that are near by whitened patches."""
-        if not same or (same[0].match or 0) < WHOLE_MATCH:
+        if not same or (same[0].match or 0) < CLEAR_MATCH:
             same = self._with(clip, same, [clip])
         return same or self._with(clip, same, list(clip.at_other_levels()))
-
-    def _in_rest(self, clip: Clip, same: list[Place]) -> list[Place]:
-        """Return the places of another recording in a clip that the best place explains in part."""
-        if not same or (same[0].match or 0) >= WHOLE_MATCH:
-            return []
-        track = self._tracks[same[0].track_id]
-        frames = found_frames(same[0], clip, track, self._reader)
-        rest = None if frames is None else clip.changed(without(clip.frames, frames))
-        return [] if rest is None else self._with(rest, [], [rest])
 
     def _with(self, clip: Clip, same: list[Place], variants: Sequence[Clip]) -> list[Place]:
         """Add places of the same recording as a clip that are nearest by whitened patches.

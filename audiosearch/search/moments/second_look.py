@@ -26,8 +26,8 @@ MAX_SHIFT: Final = 1.0
 #: Correlation from which on a stretch is the same recording as the clip. Of 30 clips with noise, as
 #: 64 kb/s mp3, the recordings had 0.53 or more, and other tracks 0.43 or less (95 %: 0.32).
 SAME_MATCH: Final = 0.35
-#: Correlation from which on a recording is all of the clip.
-WHOLE_MATCH: Final = 0.75
+#: Correlation from which on no better place is looked for.
+CLEAR_MATCH: Final = 0.6
 #: Seconds of a long clip that are compared, from its middle.
 MAX_COMPARED: Final = 20.0
 
@@ -94,12 +94,6 @@ def look(
 def by_match(places: Iterable[Place]) -> list[Place]:
     """Return places of which the match is known, the best first."""
     return sorted(places, key=lambda place: -(place.match or 0))
-
-
-def found_frames(place: Place, clip: Clip, track: Track, reader: StretchReader) -> Float32 | None:
-    """Return the log-mel frames of a track at the place of a clip; None if it can't be read."""
-    (frames,) = reader.read([_stretch(track, place.start, len(clip.frames) / FRAMES_PER_SECOND)])
-    return None if isinstance(frames, AudioError) else frames
 
 
 def _stretch(track: Track, start: float, seconds: float) -> Stretch:
