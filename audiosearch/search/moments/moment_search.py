@@ -22,7 +22,13 @@ from audiosearch.search.moments.patch_whitening import (
     whitened_clips,
 )
 from audiosearch.search.moments.places import Comparison, Place, merged, ranked
-from audiosearch.search.moments.second_look import CLEAR_MATCH, by_match, look, unread_warning
+from audiosearch.search.moments.second_look import (
+    CLEAR_MATCH,
+    Looked,
+    by_match,
+    look,
+    unread_warning,
+)
 from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
 from audiosearch.search.options import DEFAULT_OPTIONS
 from audiosearch.search.query import Hit, SearchResult
@@ -250,17 +256,20 @@ class MomentSearch:
         """
         if len(self._query.clips) != 1:
             return places
-        clip = self._query.clips[0]
         n_compared = max(_MIN_COMPARED, 2 * self._query.k)
-        looked = look(clip, places[:n_compared], self._tracks, self._reader)
+        looked = self._look(places[:n_compared])
         if looked.problems:
             self.warnings.append(unread_warning(looked.problems))
         same = looked.same
         for more in self._whitened_places():
             if same and (same[0].match or 0) >= CLEAR_MATCH:
                 break
-            same = by_match([*same, *look(clip, more, self._tracks, self._reader).same])
+            same = by_match([*same, *self._look(more).same])
         return [*same, *looked.others, *places[n_compared:]]
+
+    def _look(self, places: list[Place]) -> Looked:
+        own = self._comparison.own_stretches
+        return look(self._query.clips[0], places, self._tracks, self._reader, own=own)
 
     def _whitened_places(self) -> Iterator[list[Place]]:
         """Yield the places that are nearest by whitened patches, for each level of the clip."""
