@@ -175,6 +175,35 @@ def test_part_of_a_clip_is_a_query_for_tracks_too(index, folder):
     assert abs(whole[0].similarity - of_track[0].similarity) > 0.01
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        pytest.param("a", 2.0, 5.0, id="near the start"),
+        pytest.param("a", 0.7, 1.2, id="shorter than a patch"),
+        pytest.param("a", 14.5, 18.3, id="near the end"),
+        pytest.param("d", 0.5, 3.0, id="steady"),
+    ],
+)
+def test_no_hit_overlaps_the_clip_itself(index, name, start, end):
+    own = 1 + list(TRACKS).index(name)
+    part = TimeRange(start, end)
+    hits = similar_moments(index, f"#{own}", part=part, k=40, per_track=20).hits
+    overlaps = [hit for hit in hits if hit.track.id == own and hit.start < end and hit.end > start]
+    assert not overlaps
+
+
+def test_hits_are_as_long_as_the_clip_and_lie_in_their_tracks(index, tmp_path):
+    lead_in = np.concatenate([noise(1.5, seed=7), TRACKS["a"][: 4 * RATE]])
+    lead_out = np.concatenate([TRACKS["a"][-4 * RATE :], noise(1.5, seed=7)])
+    for number, samples in enumerate((lead_in, lead_out)):
+        path = write(tmp_path / f"{number}.wav", samples)
+        hits = similar_moments(index, path, k=40, per_track=20).hits
+        assert hits
+        for hit in hits:
+            assert hit.end - hit.start == pytest.approx(5.5, abs=0.05)
+            assert 0 <= hit.start < hit.end <= hit.track.seconds
+
+
 @pytest.mark.parametrize("search", [similar, similar_moments])
 @pytest.mark.parametrize(
     ("clips", "part"),

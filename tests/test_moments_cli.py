@@ -162,6 +162,9 @@ def test_at_most_so_many_hits_are_in_one_track(index, clip, run):
     hits = hits_of(run, "query", clip, "--moments", "--per-track", 1)
     assert len(hits) == 2
     assert len(hits_of(run, "query", clip, "--moments", "-k", 20)) == 6  # three in each
+    short = ("query", clip, "--to", "0.5", "--within", index / "long0.wav", "-k", 6)
+    assert len(hits_of(run, *short)) == 6
+    assert len(hits_of(run, *short, "--per-track", 2)) == 2
 
 
 def test_the_repetitions_of_a_part_are_found_within_a_file_outside_the_index(index, tmp_path, run):
@@ -233,6 +236,7 @@ def test_vlc_gets_the_hits_as_a_playlist(index, clip, run):
         pytest.param(["--moments", "--to", "nan"], "nan is not a time", id="not a number"),
         pytest.param(["--moments", "--from", "-1"], "-1 is not a time", id="negative"),
         pytest.param(["--moments", "-0", "--format", "raven"], "can't be combined", id="null"),
+        pytest.param(["--moments", "--whiten"], "can't be ranked by whitened", id="whiten"),
     ],
 )
 def test_options_that_make_no_sense_are_a_sentence(arguments, words, index, clip, run):
@@ -240,6 +244,13 @@ def test_options_that_make_no_sense_are_a_sentence(arguments, words, index, clip
     assert result.exit_code == 2
     assert words in result.stderr
     assert "hint:" in result.stderr
+
+
+def test_the_variable_for_whitening_is_only_for_tracks(index, clip, run, monkeypatch):
+    plain = hits_of(run, "query", clip, "--moments")
+    monkeypatch.setenv("AUDIOSEARCH_WHITEN", "1")
+    assert hits_of(run, "query", clip, "--moments") == plain
+    assert "too few to whiten" in run("query", clip).stderr
 
 
 def test_an_index_without_moments_says_how_to_add_them(plain, clip, run):

@@ -157,3 +157,25 @@ def test_a_descriptor_is_read_like_a_path(reader, wav):
         process.close()
     assert sum(map(len, frames)) == 98
     assert end == StretchEnd(12.0, None)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(lambda p, path: p.read_stretches(path, [(0, 1), (5, 1)]), id="stretches"),
+        pytest.param(lambda p, path: p.read(path, excerpt_seconds=None), id="patches"),
+    ],
+)
+def test_answers_that_nobody_took_are_not_those_to_the_next_request(start, wav):
+    from audiosearch.embedding.decoder_process import DecoderProcess
+
+    process = DecoderProcess()
+    try:
+        left = start(process, str(wav))
+        next(left)
+        *frames, end = process.read_stretches(str(wav), [(2.0, 1.0)])
+    finally:
+        process.close()
+    expected = log_mel_frames(SAMPLES[32_000:48_000])
+    assert np.concatenate(frames) == pytest.approx(expected, abs=0.01)
+    assert end == StretchEnd(12.0, None)

@@ -37,7 +37,7 @@ def similar_moments(  # noqa: PLR0913  (the options of the command)
     named: Iterable[str] = (),
     unlike: Iterable[StrPath] = (),
     k: int = defaults.HITS,
-    per_track: int = defaults.MOMENTS_PER_TRACK,
+    per_track: int | None = None,
     part: TimeRange | None = None,
     within: StrPath | None = None,
     options: SearchOptions = DEFAULT_OPTIONS,
@@ -66,8 +66,9 @@ def similar_moments(  # noqa: PLR0913  (the options of the command)
         Clips that hits should not sound like, in the same form as ``clips``.
     k : int
         Number of hits, at least 1.
-    per_track : int
-        Largest number of hits in a track, at least 1.
+    per_track : int, optional
+        Largest number of hits in a track, at least 1. Default: 3, or with ``within`` as many as
+        ``k``.
     part : TimeRange, optional
         The part of the only clip to search with.
     within : str or path-like, optional
@@ -101,6 +102,8 @@ def similar_moments(  # noqa: PLR0913  (the options of the command)
     --------
     audiosearch.search.similar.similar : Finds whole tracks.
     """
+    if per_track is None:
+        per_track = defaults.MOMENTS_PER_TRACK if within is None else k
     check_numbers(k, per_track, options)
     names = check_part(part, clips, named := list(named))
     if not isinstance(index, Index):

@@ -20,6 +20,7 @@ from audiosearch.cli.options import (
     with_filters,
 )
 from audiosearch.cli.output import MomentFormat
+from audiosearch.cli.usage import is_given
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 @with_filters
 def query(
+    context: typer.Context,
     clips: Annotated[
         list[str] | None,
         typer.Argument(
@@ -62,7 +64,8 @@ def query(
         typer.Option(
             min=1,
             metavar="N",
-            help=f"Most moments in one track. Default: {defaults.MOMENTS_PER_TRACK}.",
+            help=f"Most moments in one track. Default: {defaults.MOMENTS_PER_TRACK}; with "
+            "--within, all.",
         ),
     ] = None,
     start: Annotated[
@@ -126,7 +129,8 @@ def query(
     if moments:
         from audiosearch.search.similar_moments import similar_moments as search
 
-        more["per_track"] = per_track or defaults.MOMENTS_PER_TRACK
+        more["per_track"] = per_track
+        whiten = is_given(context, "whiten")  # the variable is only for tracks
         more["within"] = None if within is None else file_name(within)
     else:
         from audiosearch.search.similar import similar as search

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,13 @@ from audiosearch.search.moments.patch_whitening import (
     whitened_clip,
 )
 from audiosearch.search.moments.places import Comparison, Place, merged, ranked
-from audiosearch.search.moments.second_look import CLEAR_MATCH, by_match, look, unread_warning
+from audiosearch.search.moments.second_look import (
+    CLEAR_MATCH,
+    Looked,
+    by_match,
+    look,
+    unread_warning,
+)
 from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
 from audiosearch.search.options import DEFAULT_OPTIONS
 from audiosearch.search.query import Hit, SearchResult
@@ -45,6 +52,7 @@ _MAX_NEIGHBORS = 1_000
 _MIN_COMPARED = 40  # places that are compared once more by their sound
 _MAX_ALIGNED = 500_000  # patches that are all compared with a clip, in order
 _N_ALIGNED = 300  # of which those are kept at which it is aligned best
+_MAX_COMPARED = 200
 _WHITENED_COMPARED = 100  # the same, of those that are nearest by whitened patches
 _LONGER_SECONDS = 0.5  # by which a clip may be longer than a track, as after coding
 
@@ -253,33 +261,27 @@ class MomentSearch:
         """
         if len(self._query.clips) != 1:
             return places
-        clip = self._query.clips[0]
-        n_compared = max(_MIN_COMPARED, 2 * self._query.k)
-        looked = look(clip, places[:n_compared], self._tracks, self._reader)
+        n_compared = min(max(_MIN_COMPARED, 2 * self._query.k), _MAX_COMPARED)
+        looked = self._look(places[:n_compared])
         if looked.problems:
             self.warnings.append(unread_warning(looked.problems))
-        same = self._with_whitened(clip, looked.same)
+        same = self._with_whitened(looked.same)
         return [*same, *looked.others, *places[n_compared:]]
 
-    def _with_whitened(self, clip: Clip, same: list[Place]) -> list[Place]:
-        """Add places of the same recording as a clip that are near by whitened patches."""
-        if not same or (same[0].match or 0) < CLEAR_MATCH:
-            same = self._with(clip, same, [clip])
-        return same or self._with(clip, same, list(clip.at_other_levels()))
+    def _with_whitened(self, same: list[Place]) -> list[Place]:
+        """Add places of the same recording as the clip that are near by whitened patches.
 
-    def _with(self, clip: Clip, same: list[Place], variants: Sequence[Clip]) -> list[Place]:
-        """Add places of the same recording as a clip that are nearest by whitened patches.
-
-        Parameters
-        ----------
-        clip : Clip
-        same : list of Place
-            Those that are known.
-        variants : sequence of Clip
-            The clip as it is, or at other levels.
+        They are those near the clip as it is, and if none is known then, at other levels.
         """
-        places = self._whitened_places(variants) if variants else []
-        return by_match([*same, *look(clip, places, self._tracks, self._reader).same])
+        clip = self._query.clips[0]
+        if not same or (same[0].match or 0) < CLEAR_MATCH:
+            same = by_match([*same, *self._look(self._whitened_places([clip])).same])
+        levels = [] if same else list(clip.at_other_levels())
+        return self._look(self._whitened_places(levels)).same if levels else same
+
+    def _look(self, places: list[Place]) -> Looked:
+        own = self._comparison.own_stretches
+        return look(self._query.clips[0], places, self._tracks, self._reader, own=own)
 
     def _whitened_places(self, variants: Sequence[Clip]) -> list[Place]:
         """Return the places that are nearest by whitened patches, to any variant of a clip."""
@@ -354,12 +356,12 @@ class MomentSearch:
                 run = Run(first, vectors, is_start=not first, is_end=end == n_patches, hop=hop)
                 yield from comparison.places(run, track, sounds=moments.sounds)
 
-    @property
+    @cached_property
     def _step(self) -> int:
         """Patches of a track from one patch of a clip to the next."""
         return round(PATCH_HOP_SECONDS / (self._index.moment_hop or PATCH_HOP_SECONDS))
 
-    @property
+    @cached_property
     def _reach(self) -> int:
         """Patches around a near one in which a stretch with it may lie."""
         return self._step * (math.ceil(self._comparison.seconds / PATCH_HOP_SECONDS) + 1)

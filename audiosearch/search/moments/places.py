@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from audiosearch.search.moments.clip import Clip
     from audiosearch.search.moments.patch_whitening import WhitenedClip
     from audiosearch.search.options import SearchOptions
-    from audiosearch.types import Bool, Float32
+    from audiosearch.types import Bool, Float32, Float64, Int64
 
 _NEGATIVE_WEIGHT = 0.5  # weight of clips that stretches should not sound like
 _PEAK_REACH = 2  # starts on both sides of a peak, within the reach of the second look
@@ -100,20 +100,25 @@ class Comparison:
         """
         similarities = mean_alignment(run, self.clips, self.seconds)
         values = self._values(run, similarities)
-        starts = run.starts * OFFSET_SECONDS
+        starts = _starts_within(track, run.starts, self.seconds)
         is_hit = np.isfinite(similarities)
         if self.options.min_similarity is not None:
             is_hit &= similarities >= self.options.min_similarity
-        for clip in () if self.options.include_self else self.all_clips:
-            if is_same_file(clip, track):
-                is_hit &= (starts + self.seconds <= clip.start) | (
-                    starts >= clip.start + clip.seconds
-                )
+        for start, end in self.own_stretches(track):
+            is_hit &= (starts + self.seconds <= start) | (starts >= end)
         peaks = _peaks(np.where(is_hit, values, -np.inf))
         found = [
             _placed(track, starts[i], self.seconds, (values[i], similarities[i])) for i in peaks
         ]
         return self._with_sounds(found, sounds, run.hop)
+
+    def own_stretches(self, track: Track) -> list[tuple[float, float]]:
+        """Return start and end of the clips in a track, unless they may be hits themselves."""
+        return [
+            (clip.start, clip.start + clip.seconds)
+            for clip in (() if self.options.include_self else self.all_clips)
+            if is_same_file(clip, track)
+        ]
 
     def _values(self, run: Run, similarities: Float32) -> Float32:
         """Return the values that rank the stretches, given their similarities: (n_starts,)."""
@@ -188,14 +193,18 @@ def is_same_file(clip: Clip, track: Track) -> bool:
     return not track.id and clip.path == track.real_path
 
 
+def _starts_within(track: Track, cells: Int64, seconds: float) -> Float64:
+    """Return the starts of stretches of a length, moved so that these lie within their track."""
+    latest = max(0.0, track.seconds - seconds) if track.seconds else np.inf
+    starts: Float64 = np.clip(cells * np.float64(OFFSET_SECONDS), 0.0, latest)
+    return starts
+
+
 def _placed(track: Track, start: float, seconds: float, values: tuple[float, float]) -> Place:
-    """Return a place that lies within its track."""
-    end = start + seconds
-    if track.seconds:
-        end = min(end, track.seconds)
-    start = max(0.0, min(float(start), end - seconds))
+    start = float(start)
+    end = min(start + seconds, track.seconds or np.inf)
     value, similarity = map(float, values)
-    return Place(track.id, start, float(end), value, min(similarity, 1.0))
+    return Place(track.id, start, end, value, min(similarity, 1.0))
 
 
 def _weighted(place: Place, score: float, weight: float | None) -> Place:

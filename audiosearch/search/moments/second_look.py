@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from audiosearch.errors import AudioError
 from audiosearch.search.moments.clip import FRAMES_PER_SECOND, padded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from audiosearch.embedding.stretches import StretchReader
     from audiosearch.library.track import Track
@@ -54,7 +55,12 @@ class Looked:
 
 
 def look(
-    clip: Clip, places: Sequence[Place], tracks: Mapping[int, Track], reader: StretchReader
+    clip: Clip,
+    places: Sequence[Place],
+    tracks: Mapping[int, Track],
+    reader: StretchReader,
+    *,
+    own: Callable[[Track], Sequence[tuple[float, float]]] = lambda _: (),
 ) -> Looked:
     """Compare places with a clip by their sound, which is decoded again.
 
@@ -68,13 +74,18 @@ def look(
     tracks : mapping of int to Track
         The tracks of the places, by id.
     reader : StretchReader
+    own : callable
+        Returns start and end, in seconds, of the stretches of a track that no place is moved into:
+        those of the clip itself. Default: there are none.
     """
     pattern, lead_seconds = _compared_part(clip)
-    seconds = len(pattern) / FRAMES_PER_SECOND + 2 * MAX_SHIFT + _FRAME_SECONDS
-    stretches = [
-        _stretch(tracks[place.track_id], place.start + lead_seconds - MAX_SHIFT, seconds)
-        for place in places
-    ]
+    seconds = len(pattern) / FRAMES_PER_SECOND + _FRAME_SECONDS
+    stretches = []
+    for place in places:
+        track = tracks[place.track_id]
+        first, last = _shifts(place, own(track))
+        start = place.start + lead_seconds + first
+        stretches.append(_stretch(track, start, seconds + last - first))
     same, others, problems = [], [], []
     for place, stretch, frames in zip(places, stretches, reader.read(stretches), strict=True):
         if isinstance(frames, AudioError):
@@ -84,7 +95,7 @@ def look(
         shift, match = best_shift(pattern, frames)
         if match >= SAME_MATCH:
             start = max(0.0, stretch.start + shift / FRAMES_PER_SECOND - lead_seconds)
-            end = start + place.end - place.start
+            end = min(start + place.end - place.start, tracks[place.track_id].seconds or math.inf)
             same.append(replace(place, start=start, end=end, match=match))
         else:
             others.append(replace(place, match=match))
@@ -96,9 +107,20 @@ def by_match(places: Iterable[Place]) -> list[Place]:
     return sorted(places, key=lambda place: -(place.match or 0))
 
 
+def _shifts(place: Place, own: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the first and the last shift of a place, in seconds."""
+    first, last = max(-MAX_SHIFT, -place.start), MAX_SHIFT
+    for start, end in own:
+        if place.end <= start:
+            last = min(last, start - place.end)
+        elif place.start >= end:
+            first = max(first, end - place.start)
+    return first, last
+
+
 def _stretch(track: Track, start: float, seconds: float) -> Stretch:
     identity = (track.size, track.mtime_ns)
-    return Stretch(track.path, max(0.0, start), seconds, track.real_path, identity)
+    return Stretch(track.path, start, seconds, track.real_path, identity)
 
 
 def unread_warning(problems: Sequence[AudioError]) -> str:
