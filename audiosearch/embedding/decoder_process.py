@@ -130,12 +130,14 @@ class DecoderProcess:
             if isinstance(message, FileStat):
                 self._send(path, is_new := is_new_content(message))
                 if not is_new:
+                    self._is_answering = False
                     return
             elif isinstance(message, AudioHash):
                 self._send(path, is_new_audio is None or is_new_audio(message.digest))
             else:
+                self._is_answering = not isinstance(message, (DecodeSummary, Tags))
                 yield message
-                if isinstance(message, (DecodeSummary, Tags)):
+                if not self._is_answering:
                     return
 
     def read_stretches(
@@ -148,8 +150,6 @@ class DecoderProcess:
         size_and_mtime: tuple[int, int] | None = None,
     ) -> Iterator[Float32 | StretchEnd]:
         """Decode stretches of a file to log-mel frames.
-
-        A reader that leaves the iteration early ends the process; the next request starts another.
 
         Parameters
         ----------
@@ -179,18 +179,12 @@ class DecoderProcess:
         """
         request = StretchRequest(_absolute(file), tuple(stretches), real_path, size_and_mtime)
         n_left = len(stretches)
-        try:
-            for message in self._messages(file, request, max_seconds=max_seconds):
-                n_left -= isinstance(message, StretchEnd)
-                yield message
-                if not n_left:
-                    return
-        except AudioError:  # it is the last message
-            n_left = 0
-            raise
-        finally:
-            if n_left:  # the other messages would answer the next request
-                self._stop()
+        for message in self._messages(file, request, max_seconds=max_seconds):
+            n_left -= isinstance(message, StretchEnd)
+            self._is_answering = n_left > 0
+            yield message
+            if not n_left:
+                return
 
     def close(self) -> None:
         """Kill the process, even if it is decoding. May be called from any thread."""
@@ -210,18 +204,22 @@ class DecoderProcess:
         self, file: str | int, request: object, *, max_seconds: float | None
     ) -> Iterator[Any]:
         """Send a request about a file, and yield the answers. An error among them is raised."""
+        if self._is_answering:  # a request whose other answers nobody has taken
+            self._stop()
         if self._process.poll() is not None:
             self._start()
         if max_seconds is None:
             max_seconds = time_limit(_size(file), self._timeout_seconds)
         deadline = time.monotonic() + max_seconds
         path = _name(file)
+        self._is_answering = True
         self._send(path, request)
         if not isinstance(file, str):
             self._send_descriptor(file)
         while True:
             message = self._receive(path, deadline)
             if isinstance(message, AudioError):
+                self._is_answering = False
                 raise AudioError(path, message.reason, hint=message.hint)
             yield message
 
@@ -254,6 +252,7 @@ class DecoderProcess:
             raise AudioError(path, "its decoder sent an invalid message", hint=_HINT) from exc
 
     def _start(self) -> None:
+        self._is_answering = False
         try:
             self._launch()
         except OSError as exc:
