@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.models.log_mel import log_mel_patches
     from audiosearch.search.similar import similar
+    from audiosearch.search.similar_moments import similar_moments
     from audiosearch.search.sounds import sounds
 
 __version__ = "0.1.0"
@@ -56,6 +57,7 @@ _HOMES = {
     "add": "audiosearch.ingest.add",
     "log_mel_patches": "audiosearch.models.log_mel",
     "similar": "audiosearch.search.similar",
+    "similar_moments": "audiosearch.search.similar_moments",
     "sounds": "audiosearch.search.sounds",
 }
 
@@ -78,6 +80,7 @@ __all__ = [
     "add",
     "log_mel_patches",
     "similar",
+    "similar_moments",
     "sounds",
 ]
 

@@ -19,6 +19,11 @@ MAX_WORDS_LENGTH: Final = 200  # characters of a text search, over HTTP
 SOUND_THRESHOLD: Final = 0.1  # lowest score of a sound that is stored
 SOUNDS_SHOWN: Final = 3  # sounds of a track in tables
 
+# Moments
+MOMENT_HOP: Final = 0.96  # seconds from one patch to the next
+MOMENT_HOPS: Final = (0.96, 0.48)
+MOMENTS_PER_TRACK: Final = 3  # hits of a query in one track
+
 # Duplicates
 DUPLICATE_THRESHOLD: Final = 0.8  # share of the aligned spectrograms that must match
 

@@ -43,6 +43,7 @@ MISSING = {name for name in BESIDE if not (SHARED / name).is_dir()}
 #: Slow test files (clusters, browsers, training, large indexes), the slowest first.
 SLOW = [
     *("test_cluster", "test_training", "test_vggish", "test_page", "test_map"),
+    "test_page_moments",
     *("test_map_page", "test_milvus", "test_optimize", "test_fuzz", "test_kills", "test_trust"),
     *("test_together", "test_bench", "test_benchmarks", "test_damaged_files"),
     *("test_damaged_indexes", "test_damaged_models", "test_hostile_names", "test_bombs"),

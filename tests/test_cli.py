@@ -52,6 +52,8 @@ def test_a_query_imports_neither_tensorflow_nor_packages_for_clusters(index, tmp
         "heavy = {'tensorflow', 'ray', 'fsspec', 'aiohttp', 'pymilvus', 'milvus_lite', 'grpc'}\n"
         "sys.exit(bool(heavy & set(sys.modules)))\n"
     )
+    if by == "path":  # the vector of a track is stored: nothing is decoded
+        check = check.replace("'grpc'", "'grpc', 'soundfile', 'soxr'")
     subprocess.run([sys.executable, "-c", check, "query", clip], check=True, capture_output=True)
 
 

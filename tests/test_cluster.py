@@ -283,6 +283,25 @@ def test_urls_are_fetched_on_the_nodes(cluster, music, run):
         np.testing.assert_allclose(vector, expected[path], atol=1e-6)
 
 
+@pytest.mark.parametrize("hop", [0.96, 0.48])
+def test_workers_send_the_moments_of_files_and_urls(hop, cluster, music, run):
+    new = ("--model", "compact", "--moments", "--moment-hop", hop)
+    with over_http(music) as url:
+        result = run("add", "--ray", cluster.address, *new, f"{url}/", music / "low.wav")
+    assert "6 added, 0 unchanged, 0 failed" in result.stderr
+    assert run("add", *new, "--index", "plain", music).exit_code == 0
+    moments = {}
+    for location in ("index", "plain"):
+        with Index(location) as index:
+            assert (index.moment_hop, index.moments.missing()) == (hop, [])
+            for track in index:
+                moments[location, os.path.basename(track.path)] = index.moments_of(track)
+    for (_, name), actual in moments.items():
+        expected = moments["plain", name]
+        np.testing.assert_allclose(actual.vectors(), expected.vectors(), atol=0.02)
+        assert actual.sounds is not None
+
+
 def test_a_single_missing_url_is_an_error(cluster, music, run):
     with over_http(music) as url:
         completed = run("add", "--ray", cluster.address, f"{url}/none.wav")

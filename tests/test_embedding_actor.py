@@ -1,7 +1,8 @@
-"""Failures on one node of a Ray cluster are reported with the node's address."""
+"""An actor on a node of a Ray cluster: its results, and failures with the node's address."""
 
 import errno
 import os
+import pickle
 import shutil
 import tempfile
 from importlib.metadata import version
@@ -9,11 +10,14 @@ from importlib.metadata import version
 import fsspec
 import numpy as np
 import pytest
+from sounds import melody, write
 
-from audiosearch import AudiosearchError
+from audiosearch import AudiosearchError, add
 from audiosearch.errors import Unreachable
 from audiosearch.ingest.ray import actor as actor_module
 from audiosearch.ingest.ray.actor import EmbeddingActor, FileTask, JobSpec
+from audiosearch.library.index import Index
+from audiosearch.models.registry import compact
 
 URL = "memory://box/a.wav"
 
@@ -91,3 +95,27 @@ def test_a_node_that_runs_out_of_a_resource_is_named(actor, monkeypatch):
     error = start_error(actor)
     assert isinstance(error, AudiosearchError)
     assert str(error) == "The node 10.0.0.2 can't read files: Too many open files."
+
+
+@pytest.mark.parametrize("hop", [None, 0.96, 0.48])
+def test_an_actor_sends_the_moments_of_files_and_urls(hop, actor, tmp_path):
+    path = str(write(tmp_path / "a.wav", melody(5.0)))
+    fsspec.filesystem("memory").pipe_file("/box/a.wav", (tmp_path / "a.wav").read_bytes() + b"  ")
+    digest = compact().weights_digest
+    job = JobSpec(version("audiosearch"), "compact", digest, None, None, True, hop)
+    assert actor.begin(job, np.array([], dtype="S32")).error is None
+    polled = actor.submit_and_poll([FileTask(URL), FileTask(path)]).results
+    while len(polled) < 2:
+        polled += actor.submit_and_poll([]).results
+    received = pickle.loads(pickle.dumps(polled))
+    moments = {result.path: result.embedding.moments for result in received}
+    assert moments.keys() == {URL, path}
+    if hop is None:
+        assert set(moments.values()) == {None}
+        return
+    add("index", [path], model="compact", moments=True, moment_hop=hop, n_jobs=1)
+    with Index("index") as index:
+        (expected,) = (index.moments_of(track) for track in index)
+    for sent in moments.values():
+        np.testing.assert_allclose(sent.vectors(), expected.vectors(), atol=0.01)
+        assert sent.sounds.counts.tolist() == expected.sounds.counts.tolist()

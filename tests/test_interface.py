@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from tracks import SPEC, some_track, unit, unit_vectors
+from tracks import SPEC, made_moments, some_track, unit, unit_vectors
 
 from audiosearch import (
     Index,
@@ -19,6 +19,7 @@ from audiosearch import (
 from audiosearch.library.backend import BACKENDS, Capability
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.track import EmbeddingSpec, Failure
+from audiosearch.models.moments import Moments
 
 any_dimension = pytest.mark.parametrize("dimension", [2, 96, 128, 512])
 
@@ -51,6 +52,30 @@ def filled(index, dimension):
     vectors = unit_vectors(50, dimension=dimension)
     index.add_all((some_track(number), vector) for number, vector in enumerate(vectors))
     return index, vectors
+
+
+@pytest.fixture
+def with_moments(location):
+    """An index with the moments of ten tracks: track n has n + 1 patches."""
+    with Index(location, spec=SPEC, moment_hop=0.96) as opened:
+        moments = [made_moments(number + 1, seed=number) for number in range(10)]
+        rows = [(hashed(number), unit()) for number in range(10)]
+        yield opened, opened.add_all(rows, moments=moments), moments
+
+
+def hashed(number, content="a"):
+    """Return a track with a hash of its own."""
+    return dataclasses.replace(some_track(number), content_hash=f"{content}{number}")
+
+
+def stored_moments(index):
+    """Return codes and sounds of the moments of all tracks, by id, as bytes."""
+    ids = [track.id for track in index]
+    return {track_id: as_bytes(moments) for track_id, moments in index.moments.of(ids)}
+
+
+def as_bytes(moments):
+    return moments.codes.tobytes(), moments.sounds and moments.sounds.to_bytes()
 
 
 def reopened(index):
@@ -515,3 +540,113 @@ def test_whitened_hits_are_ranked_by_whitened_vectors(index):
     expected = np.sort(transformed @ transformed[3])[:-11:-1]
     np.testing.assert_allclose(products, expected, atol=1e-5)
     assert index.by_id(ids.tolist())[int(ids[0])].size == 3
+
+
+def test_moments_are_returned_unchanged_and_survive_closing(with_moments):
+    index, tracks, moments = with_moments
+    expected = {track.id: as_bytes(m) for track, m in zip(tracks, moments, strict=True)}
+    assert stored_moments(index) == expected
+    assert index.moments.totals()[:2] == (10, 55)
+    assert index.moments.missing() == []
+    assert index.moments.damaged() == []
+    with reopened(index) as again:
+        assert again.moment_hop == 0.96
+        assert stored_moments(again) == expected
+        assert as_bytes(again.moments_of(tracks[3])) == expected[tracks[3].id]
+
+
+def test_moments_without_sounds_have_none(with_moments):
+    index, (track, *_), _ = with_moments
+    index.moments.put({track.id: Moments(made_moments(3).codes)})
+    assert index.moments_of(track).sounds is None
+
+
+def test_an_index_without_moments_has_none(filled):
+    index, _ = filled
+    assert index.moment_hop is None
+    assert index.moments.totals() == (0, 0, 0)
+    assert len(index.moments.missing()) == 50
+    (result,) = index.moments.search(unit_vectors(1), 5)
+    assert [len(array) for array in result] == [0, 0, 0]
+    index.moments.remove_all()
+    index.remove([index.resolve("/music/1.mp3")])
+
+
+@pytest.mark.parametrize("k", [1, 7, 100])
+def test_patches_near_a_vector_are_found_best_first(with_moments, k):
+    index, tracks, moments = with_moments
+    rows = [(t.id, n) for t, m in zip(tracks, moments, strict=True) for n in range(len(m))]
+    matrix = np.concatenate([m.vectors() for m in moments])
+    queries = unit_vectors(3, seed=77)
+    for query, found in zip(queries, index.moments.search(queries, k), strict=True):
+        products = matrix @ query
+        best = np.argsort(-products)[:k]
+        pairs = zip(found.track_ids.tolist(), found.patches.tolist(), strict=True)
+        assert list(pairs) == [rows[row] for row in best]
+        np.testing.assert_allclose(found.products, products[best], atol=1e-5)
+
+
+def test_only_patches_of_allowed_tracks_are_found(with_moments):
+    index, tracks, _ = with_moments
+    allowed = np.array([tracks[3].id, tracks[8].id, 2**40])
+    (found,) = index.moments.search(unit_vectors(1), 100, ids=allowed)
+    assert sorted(found.track_ids.tolist()) == sorted([tracks[3].id] * 4 + [tracks[8].id] * 9)
+    (none,) = index.moments.search(unit_vectors(1), 100, ids=np.empty(0, dtype=np.int64))
+    assert len(none.patches) == 0
+
+
+def test_removed_tracks_take_their_moments_along(with_moments):
+    index, tracks, _ = with_moments
+    index.moments.search(unit_vectors(1), 5)
+    index.remove(tracks[5:])
+    for opened in (index, reopened(index)):
+        assert opened.moments.totals()[:2] == (5, 15)
+        (found,) = opened.moments.search(unit_vectors(1), 100)
+        assert set(found.track_ids.tolist()) == {track.id for track in tracks[:5]}
+    opened.close()
+
+
+def test_replaced_moments_are_found_in_place_of_the_former_ones(with_moments):
+    index, tracks, moments = with_moments
+    index.moments.search(unit_vectors(1), 5)
+    new = made_moments(3, seed=55)
+    index.moments.put({tracks[9].id: new, tracks[8].id: None, 2**40: new})
+    assert index.moments.totals()[:2] == (9, 55 - 10 - 9 + 3)
+    assert [track.id for track in index.moments.missing()] == [tracks[8].id]
+    old, found = index.moments.search(np.stack([moments[9].vectors()[7], new.vectors()[2]]), 1)
+    assert old.products[0] < 0.9
+    assert (found.track_ids[0], found.patches[0]) == (tracks[9].id, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "n_kept"),
+    [
+        pytest.param("a", 10, id="the same content keeps them"),
+        pytest.param("b", 9, id="other content loses them"),
+    ],
+)
+def test_a_track_that_is_added_again_without_moments(with_moments, content, n_kept):
+    index, _, _ = with_moments
+    index.add(hashed(4, content), unit())
+    assert index.moments.totals()[0] == n_kept
+    assert len(index.moments.missing()) == 10 - n_kept
+
+
+def test_a_moved_track_keeps_its_moments(with_moments):
+    index, tracks, moments = with_moments
+    index.storage.move([(tracks[2], "/elsewhere/2.mp3")])
+    index.storage.set_fields([(tracks[2], {"title": "New"})])
+    moved = index.resolve("/elsewhere/2.mp3")
+    assert as_bytes(index.moments_of(moved)) == as_bytes(moments[2])
+
+
+def test_an_index_without_a_hop_loses_its_moments(with_moments):
+    index, tracks, _ = with_moments
+    index.set_moment_hop(None)
+    assert index.moments.totals() == (0, 0, 0)
+    (found,) = index.moments.search(unit_vectors(1), 5)
+    assert len(found.patches) == 0
+    index.set_moment_hop(0.48)
+    index.moments.put({tracks[0].id: made_moments(2)})
+    assert index.moments.totals()[:2] == (1, 2)
+    assert index.moment_hop == 0.48

@@ -288,7 +288,7 @@ def test_stored_configurations_keep_their_keys(config, stored):
     assert list(settings) == ["arrangement"]
     assert settings["arrangement"] == json.dumps(stored)
     assert IndexConfig.from_settings(settings) == config
-    assert IndexConfig.from_settings(config.to_settings(whiten=True), whiten=True) == config
+    assert IndexConfig.from_settings(config.to_settings("whitened"), "whitened") == config
 
 
 @pytest.mark.parametrize("text", ['{"kind": "tree"}', '{"kind": "flat", "depth": 3}', "flat"])

@@ -17,7 +17,7 @@ import numpy as np
 from audiosearch.errors import IndexNotFound, LibraryError, TrackNotFound
 from audiosearch.library.backend import Backend, Capability, OpenIndex, Unsupported
 from audiosearch.library.filters import artist_values, genre_values
-from audiosearch.library.neighbors import drop_excluded, top_k
+from audiosearch.library.neighbors import PatchNeighbors, drop_excluded, top_k
 from audiosearch.library.track import fold
 from audiosearch.paths import folder_names
 
@@ -32,6 +32,7 @@ class ToyStorage:
         self._settings = dict(settings)
         self._tracks, self._vectors, self._failures = {}, {}, {}
         self._new_ids, self._n_changes = itertools.count(1), 0
+        self.changed = set()
 
     def settings(self):
         return dict(self._settings)
@@ -64,6 +65,8 @@ class ToyStorage:
 
     def _put(self, track, vector):
         stored = self.track_at(track.path)
+        if stored and not hashes_of(stored) & hashes_of(track):
+            self.changed.add(stored.id)  # its moments are those of another sound
         track_id = stored.id if stored else track.id
         if not stored and (not track_id or track_id in self._tracks):
             track_id = next(i for i in self._new_ids if i not in self._tracks)
@@ -108,7 +111,7 @@ class ToyStorage:
         return next(iter(self._where(lambda track: track.path == path)), None)
 
     def tracks_of(self, hashes):
-        return iter(self._where(lambda t: {t.content_hash, t.audio_hash} & set(hashes)))
+        return iter(self._where(lambda track: hashes_of(track) & set(hashes)))
 
     def tracks_of_sizes(self, sizes):
         return iter(self._where(lambda track: track.size in sizes))
@@ -128,7 +131,7 @@ class ToyStorage:
         return [track.id for track in tracks][offset : offset + limit]
 
     def hashes(self):
-        return {digest for t in self.tracks() for digest in (t.content_hash, t.audio_hash)} - {""}
+        return {digest for track in self.tracks() for digest in hashes_of(track)}
 
     def artists(self):
         return {name for t in self.tracks() for name in (t.artist, t.album_artist)} - {None}
@@ -242,6 +245,61 @@ class ToyVectorIndex:
         pass
 
 
+class ToyMoments:
+    """Moments in a dict, compared one by one."""
+
+    def __init__(self, storage):
+        self._storage, self._moments = storage, {}
+
+    def _current(self):
+        ids = {track.id for track in self._storage.tracks()} - self._storage.changed
+        self._storage.changed.clear()
+        self._moments = {i: value for i, value in self._moments.items() if i in ids}
+        return self._moments
+
+    def put(self, moments):
+        self._current().update(moments)
+        self._moments = {i: value for i, value in self._moments.items() if value is not None}
+
+    def of(self, ids):
+        moments = self._current()
+        return ((i, moments[i]) for i in ids if i in moments)
+
+    def missing(self):
+        return [track for track in self._storage.tracks() if track.id not in self._current()]
+
+    def damaged(self):
+        return []
+
+    def remove_all(self):
+        self._moments.clear()
+
+    def totals(self):
+        moments = self._current().values()
+        return len(moments), sum(map(len, moments)), sum(m.codes.nbytes for m in moments)
+
+    def search(self, vectors, k, *, ids=None):
+        found = list(self.of(list(self._moments) if ids is None else ids.tolist()))
+        keys = [(i, n) for i, moments in found for n in range(len(moments))]
+        keys = np.array(keys, dtype=np.int64).reshape(-1, 2)
+        parts = [moments.vectors() for _, moments in found]
+        matrix = np.concatenate([np.empty((0, vectors.shape[1]), np.float32), *parts])
+        best = (top_k(np.arange(len(matrix)), matrix @ vector, k) for vector in vectors)
+        return [PatchNeighbors(*keys[rows].T, products) for rows, products in best]
+
+    def sync(self):
+        pass
+
+    def file_bytes(self):
+        return None
+
+    def problem(self):
+        return None
+
+    def delete_file(self):
+        pass
+
+
 class ToyBackend:
     """Indexes by their locations, ``toy:NAME``."""
 
@@ -265,9 +323,10 @@ class ToyBackend:
         if location not in self._indexes:
             if settings is None:
                 raise IndexNotFound(f"There is no index {location}.", hint="Create it.")
-            self._indexes[location] = ToyStorage(settings)
-        storage = self._indexes[location]
-        return OpenIndex(storage, ToyVectorIndex(storage))
+            storage = ToyStorage(settings)
+            self._indexes[location] = storage, ToyMoments(storage)
+        storage, moments = self._indexes[location]
+        return OpenIndex(storage, ToyVectorIndex(storage), moments=moments)
 
 
 BACKEND: Backend[Int64] = ToyBackend()
@@ -300,6 +359,11 @@ def conditions(track, filters):
         yield track.path.startswith(tuple(prefixes))
     if filters.sound:
         yield any(sound.name in filters.sound for sound in track.sounds)
+
+
+def hashes_of(track):
+    """Return the known hashes of a track."""
+    return {track.content_hash, track.audio_hash} - {""}
 
 
 def text_of(track):

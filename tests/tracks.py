@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from audiosearch.library.track import EmbeddingSpec, Track
+from audiosearch.models.moments import Moments, PatchSounds, quantized
 from audiosearch.models.sound import Sound
 
 #: How many tracks a large index has: as many as --tracks says.
@@ -36,6 +37,14 @@ def unit_vectors(n, seed=0, dimension=128):
     """Return random vectors of unit length: float32, shape (n, dimension)."""
     vectors = np.random.default_rng(seed).standard_normal((n, dimension)).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def made_moments(n_patches, seed=0, dimension=128):
+    """Return moments of random patches. Patch n has n % 3 sounds."""
+    counts = np.arange(n_patches, dtype=np.uint8) % 3
+    classes = np.arange(counts.sum(), dtype=np.uint16) * 7 % 521
+    sounds = PatchSounds(counts, classes, (classes % 256).astype(np.uint8))
+    return Moments(quantized(unit_vectors(n_patches, seed, dimension)), sounds)
 
 
 def unit(dimension=128):

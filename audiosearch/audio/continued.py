@@ -49,6 +49,11 @@ class ContinuedRecording:
         return self._first.is_seekable
 
     @property
+    def is_seek_exact(self) -> bool:
+        """Whether decoding from a position on gives the same samples as decoding all."""
+        return self._first.is_seek_exact
+
+    @property
     def damage(self) -> str | None:
         """Reason why not all of the file was decoded, or why this can't be told; None if none."""
         if self._has_read_all:

@@ -17,7 +17,7 @@ from audiosearch.audio.downmix import Downmix
 from audiosearch.audio.recording import WRONG_LENGTH
 from audiosearch.audio.sndfile import SndfileRecording
 from audiosearch.errors import AudioError
-from audiosearch.models.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
+from audiosearch.models.front_end import SAMPLE_RATE_HZ
 from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
@@ -127,10 +127,51 @@ def mono_blocks(
     yield resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
 
 
-def patch_waveforms(
-    recording: Recording, path: str, starts: Sequence[float], *, downmix: Downmix
+def part_blocks(
+    recording: Recording, path: str, start: float, n_samples: int | None, *, downmix: Downmix
 ) -> Iterator[Float32]:
-    """Yield the samples of one patch from each of several positions in a recording.
+    """Convert a part of a recording to mono blocks at 16 kHz.
+
+    Where positions can't be sought, the recording is read from its start; it can't be read again
+    then.
+
+    Parameters
+    ----------
+    recording : Recording
+    path : str
+        Path of the recording, for error messages.
+    start : float
+        Start of the part, in seconds from the start of the recording.
+    n_samples : int or None
+        Samples at 16 kHz. There are fewer if the recording ends earlier. None: up to its end.
+    downmix : Downmix
+        Mixes the channels.
+
+    Yields
+    ------
+    ndarray of float32, shape (n_samples,)
+    """
+    n_skipped = 0
+    if recording.is_seekable:
+        recording.seek(start)
+    else:
+        n_skipped = round(start * SAMPLE_RATE_HZ)
+    for block in mono_blocks(recording, path, downmix=downmix):
+        rest = block[n_skipped:]
+        n_skipped = max(0, n_skipped - len(block))
+        if n_samples is None:
+            yield rest
+            continue
+        yield rest[:n_samples]
+        n_samples -= len(rest)
+        if n_samples <= 0:
+            return
+
+
+def part_waveforms(
+    recording: Recording, path: str, parts: Sequence[tuple[float, int]], *, downmix: Downmix
+) -> Iterator[Float32]:
+    """Yield the samples of several parts of a recording.
 
     Where positions can't be sought, the recording is read once from its start.
 
@@ -139,31 +180,31 @@ def patch_waveforms(
     recording : Recording
     path : str
         Path of the recording, for error messages.
-    starts : sequence of float
-        Positions in seconds from the start, in ascending order.
+    parts : sequence of (float, int)
+        Start of each part in seconds, in ascending order, and its length in samples at 16 kHz.
     downmix : Downmix
         Mixes the channels.
 
     Yields
     ------
     ndarray of float32, shape (n_samples,)
-        Mono samples at 16 kHz: 15,600, or fewer if the recording ends earlier.
+        Mono samples at 16 kHz, fewer than asked for if the recording ends earlier.
     """
     if not recording.is_seekable:
         blocks = mono_blocks(recording, path, downmix=downmix)
-        yield from _pieces(blocks, [round(start * SAMPLE_RATE_HZ) for start in starts])
+        yield from _pieces(blocks, [(round(start * SAMPLE_RATE_HZ), n) for start, n in parts])
         return
-    for start in starts:
-        recording.seek(start)
-        yield from _pieces(mono_blocks(recording, path, downmix=downmix), [0])
+    for start, n_samples in parts:
+        blocks = part_blocks(recording, path, start, n_samples, downmix=downmix)
+        yield np.concatenate([np.empty(0, dtype=np.float32), *blocks])
 
 
-def _pieces(blocks: Iterator[Float32], starts: Iterable[int]) -> Iterator[Float32]:
-    """Yield `PATCH_SAMPLES` samples, or what is left, from each start in a stream of blocks."""
+def _pieces(blocks: Iterator[Float32], pieces: Iterable[tuple[int, int]]) -> Iterator[Float32]:
+    """Yield pieces of a stream of blocks, given their starts and lengths in samples."""
     held = np.empty(0, dtype=np.float32)
     position = 0  # of the first sample that is held
-    for start in starts:
-        while position + len(held) < start + PATCH_SAMPLES:
+    for start, n_samples in pieces:
+        while position + len(held) < start + n_samples:
             block = next(blocks, None)
             if block is None:
                 break
@@ -171,7 +212,7 @@ def _pieces(blocks: Iterator[Float32], starts: Iterable[int]) -> Iterator[Float3
             held = np.concatenate([held[n_dropped:], block])
             position += n_dropped
         at = max(0, start - position)
-        yield held[at : at + PATCH_SAMPLES]
+        yield held[at : at + n_samples]
 
 
 def _check_regular_file(path: str) -> None:

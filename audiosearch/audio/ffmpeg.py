@@ -52,6 +52,8 @@ class FfmpegRecording:
     """
 
     has_given_up = False
+    #: Time stamps may be rounded, and decoders depend on what they have decoded.
+    is_seek_exact = False
 
     def __init__(
         self,

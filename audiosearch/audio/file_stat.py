@@ -77,7 +77,7 @@ def read_file_stat(file: OpenedFile) -> FileStat:
         while n_bytes := content.readinto(buffer):
             digest.update(buffer[:n_bytes])
     content_hash = digest.hexdigest(length=16)
-    return FileStat(*_size_and_mtime(file.status), content_hash, real_path=file.real_path)
+    return FileStat(*size_and_mtime_of(file.status), content_hash, real_path=file.real_path)
 
 
 def size_and_mtime(path: str) -> tuple[int, int]:
@@ -100,7 +100,7 @@ def size_and_mtime(path: str) -> tuple[int, int]:
         raise AudioError(path, "this folder can't be opened", hint=hint)
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would block until it has a writer
         raise not_a_file(path)
-    return _size_and_mtime(status)
+    return size_and_mtime_of(status)
 
 
 def size_and_mtime_after_failure(error: AudioError) -> tuple[int, int] | None:
@@ -123,8 +123,9 @@ def size_and_mtime_after_failure(error: AudioError) -> tuple[int, int] | None:
         status = os.stat(path)
     except OSError:
         return ALWAYS_RETRY
-    return _size_and_mtime(status) if os.access(path, os.R_OK) else ALWAYS_RETRY
+    return size_and_mtime_of(status) if os.access(path, os.R_OK) else ALWAYS_RETRY
 
 
-def _size_and_mtime(status: os.stat_result) -> tuple[int, int]:
+def size_and_mtime_of(status: os.stat_result) -> tuple[int, int]:
+    """Return a size in bytes and modification time in ns since 1970, as an index stores them."""
     return status.st_size, storable_ns(status.st_mtime_ns)

@@ -49,6 +49,8 @@ class Recording(Protocol):
     is_seekable : bool
         Whether `seek` finds positions. If it doesn't, only `blocks` from the start are right.
         Valid after `measured_seconds`.
+    is_seek_exact : bool
+        Whether `blocks` gives the same samples after `seek` as if all before them had been decoded.
     damage : str or None
         Reason why not all of the file was decoded, or why this can't be told; None if there is
         none. Valid once the blocks that are needed have been read.
@@ -59,6 +61,10 @@ class Recording(Protocol):
     @property
     def is_seekable(self) -> bool:
         """Whether `seek` finds positions."""
+
+    @property
+    def is_seek_exact(self) -> bool:
+        """Whether decoding from a position on gives the same samples as decoding all."""
 
     @property
     def damage(self) -> str | None:

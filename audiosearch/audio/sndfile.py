@@ -63,7 +63,7 @@ class SndfileRecording:
             seconds=self._file.frames / self._file.samplerate,
             format=_CODECS.get(self._file.subtype, self._file.format.lower()),
         )
-        self.is_seekable = self._file.seekable()
+        self.is_seekable = self.is_seek_exact = self._file.seekable()
         self.is_length_known = length is not MpegLength.UNKNOWN and (
             0 < self._file.frames < _UNKNOWN_LENGTH or self._file.format in _CAN_BE_EMPTY
         )

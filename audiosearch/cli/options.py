@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from audiosearch.cli.output import Format
+from audiosearch import defaults
+from audiosearch.cli.output import Format, MomentFormat
 from audiosearch.library.filters import Filters, Range
 from audiosearch.models.specs import AUTO, model_choices
 
@@ -64,9 +65,24 @@ Jobs = Annotated[
 NoSounds = Annotated[
     bool, typer.Option("--no-sounds", help="Don't find the sounds that are heard in the files.")
 ]
+MomentHop = Annotated[
+    float | None,
+    typer.Option(
+        metavar="|".join(map(str, defaults.MOMENT_HOPS)),
+        help=f"Seconds from the start of one moment to the next. Default: {defaults.MOMENT_HOP}.",
+    ),
+]
 OutputFormat = Annotated[
     Format,
     typer.Option("--format", help="Output format. In a pipe, a table is tab-separated columns."),
+]
+MomentOutputFormat = Annotated[
+    MomentFormat,
+    typer.Option(
+        "--format",
+        help="Output format. In a pipe, a table is tab-separated columns. The last three are for "
+        "moments: labels for Audacity, a selection table for Raven, a playlist for VLC.",
+    ),
 ]
 CsvSafe = Annotated[
     bool,

@@ -30,6 +30,19 @@ class Format(str, Enum):
     PATHS = "paths"
 
 
+class MomentFormat(str, Enum):
+    """Output formats of stretches: all of `Format`, and those of other programs."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    PATHS = "paths"
+    AUDACITY = "audacity"
+    RAVEN = "raven"
+    M3U8 = "m3u8"
+
+
 def show_rows(
     rows: Sequence[Row],
     *,
@@ -123,7 +136,7 @@ def show_path(path: str) -> None:
 def write_bytes(content: bytes) -> None:
     """Write the contents of a text file: its bytes, or escaped on a terminal."""
     if sys.stdout.isatty():
-        print(printable(content.decode(errors="surrogateescape"), keep="\n"), end="")
+        print(printable(content.decode(errors="surrogateescape"), keep="\n\t"), end="")
         return
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
@@ -173,7 +186,7 @@ def _write_paths(rows: Iterable[Row], *, end: bytes) -> None:
 def _cell(column: str, value: Any) -> str:
     if value is None:
         return ""
-    if column in {"seconds", "at"}:
+    if column in {"seconds", "at", "start", "end"}:
         return f"{value:.2f}"
     if column == SOUNDS:
         return joined_names(value)

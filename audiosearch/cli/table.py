@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 from audiosearch.cli.commands.add import OptionalRayAddress, add
 from audiosearch.cli.commands.bench import bench
 from audiosearch.cli.commands.copy import copy
+from audiosearch.cli.commands.cut import cut
 from audiosearch.cli.commands.demo import demo
 from audiosearch.cli.commands.doctor import doctor
 from audiosearch.cli.commands.duplicates import duplicates
@@ -38,6 +39,7 @@ from audiosearch.cli.commands.sounds import sounds
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "add": add,
     "query": query,
+    "cut": cut,
     "playlist": playlist,
     "duplicates": duplicates,
     "map": draw_map,

@@ -31,6 +31,8 @@ _OWN_LINES = {"reason", "path"}
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "seconds": lambda seconds: duration(seconds) if seconds else "",
     "at": position,
+    "start": position,
+    "end": position,
     "size": decimal,
     SOUNDS: lambda sounds: joined_names(sounds[: defaults.SOUNDS_SHOWN]),
 }

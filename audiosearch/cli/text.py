@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from audiosearch import defaults
 from audiosearch.counting import counted
 from audiosearch.escapes import printable
+from audiosearch.times import clock, position
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,31 +27,6 @@ def joined_names(sounds: Sequence[Mapping[str, Any]]) -> str:
     'Dog; Bark'
     """
     return defaults.LIST_SEPARATOR.join(sound["name"] for sound in sounds)
-
-
-def clock(seconds: float) -> str:
-    """Write a duration as music players do.
-
-    Examples
-    --------
-    >>> clock(3.4), clock(225), clock(3_725)
-    ('0:03', '3:45', '1:02:05')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def position(seconds: float) -> str:
-    """Write a position in a track, to a tenth of a second.
-
-    Examples
-    --------
-    >>> position(0), position(62.44), position(3_725.99)
-    ('0:00.0', '1:02.4', '1:02:06.0')
-    """
-    tenths = round(10 * seconds)
-    return f"{clock(tenths // 10)}.{tenths % 10}"
 
 
 def duration(seconds: float) -> str:

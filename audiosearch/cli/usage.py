@@ -42,7 +42,7 @@ class CheckedCommand(TyperCommand):
             If two options contradict each other, or one needs another.
         """
         rest = super().parse_args(ctx, args)
-        given = {p.name: p.opts[0] for p in self.params if _is_given(ctx, p.name or "")}
+        given = {p.name: p.opts[0] for p in self.params if is_given(ctx, p.name or "")}
         for (name, other), harmless in _CONTRADICTIONS.items():
             if {name, other} <= given.keys() and ctx.params[other] != harmless:
                 raise UsageError(
@@ -60,7 +60,8 @@ class CheckedCommand(TyperCommand):
         return rest
 
 
-def _is_given(ctx: typer.Context, name: str) -> bool:
+def is_given(ctx: typer.Context, name: str) -> bool:
+    """Return whether an option is in the command line, with a value other than False."""
     source = ctx.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE" and ctx.params.get(name) is not False
 

@@ -14,8 +14,10 @@ from audiosearch.embedding.decoder_worker import DecodeSummary
 from audiosearch.embedding.embedder import BATCH_PATCHES, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
 from audiosearch.embedding.result import EmbeddingResult
+from audiosearch.embedding.running_moments import RunningMoments, patch_moments
 from audiosearch.embedding.running_scores import RunningScores
 from audiosearch.errors import AudioError
+from audiosearch.models.front_end import PATCH_FRAMES, PATCH_HOP_SECONDS, frames_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,11 +38,15 @@ class FileInProgress:
     file_stat : FileStat or None
         None until it is read.
     pool : RunningPool
-        Values of the patches that went through the network.
+        Values of the patches that don't overlap.
     scores : RunningScores
-        Scores of their sounds, if there is a tagger.
+        Scores of the sounds in these, if there is a tagger.
+    moments : RunningMoments
+        All patches, if moments are kept.
     n_pending : int
         Patches that wait for the network.
+    n_done : int
+        Patches that went through the network.
     end : DecodeSummary, Tags, AudioError or None
         Last message of the decoder; None until it arrives.
     """
@@ -49,8 +55,29 @@ class FileInProgress:
     file_stat: FileStat | None = None
     pool: RunningPool = field(default_factory=RunningPool)
     scores: RunningScores = field(default_factory=RunningScores)
+    moments: RunningMoments = field(default_factory=RunningMoments)
     n_pending: int = 0
+    n_done: int = 0
     end: DecodeSummary | Tags | AudioError | None = None
+
+    def add(self, values: Float32, scores: Float32 | None, *, step: int) -> None:
+        """Add values and scores of the next patches that went through the network.
+
+        Parameters
+        ----------
+        values : ndarray of float32, shape (n_patches, n_values)
+        scores : ndarray of float32, shape (n_patches, n_classes), or None
+            None if there is no tagger.
+        step : int
+            Every ``step``-th patch starts where the one before it ended.
+        """
+        disjoint = slice(-self.n_done % step, None, step)
+        self.n_done += len(values)
+        self.n_pending -= len(values)
+        if len(values) > disjoint.start:
+            self.pool.add(values[disjoint])
+            if scores is not None:
+                self.scores.add(scores[disjoint])
 
     def add_audio_hash(self, audio_hash: str) -> None:
         """Add the hash of the file's audio packets to its `FileStat`."""
@@ -71,6 +98,8 @@ class FileInProgress:
         if batches.tagger is not None:
             sounds = self.scores.sounds(batches.tagger.names, end.starts)
             embedding = replace(embedding, sounds=sounds, tagger=batches.tagger.digest)
+        if batches.moment_hop is not None:
+            embedding = replace(embedding, moments=self.moments.moments())
         return EmbeddingResult(self.path, self.file_stat, embedding, end.tags)
 
 
@@ -84,6 +113,9 @@ class PatchBatches:
         them.
     on_finished : callable
         Receives each file once all its patches have gone through the network.
+    moment_hop : float, optional
+        Seconds from one patch to the next, if the embeddings of patches are kept. Also an
+        attribute.
 
     Attributes
     ----------
@@ -97,7 +129,11 @@ class PatchBatches:
         self,
         load: Callable[[], tuple[Network, Tagger | None]],
         on_finished: Callable[[FileInProgress], None],
+        *,
+        moment_hop: float | None = None,
     ) -> None:
+        self.moment_hop = moment_hop
+        self._step = PATCH_FRAMES // frames_in(moment_hop or PATCH_HOP_SECONDS)
         self._load = load
         self._on_finished = on_finished
         self._pending: deque[tuple[FileInProgress, Float32]] = deque()
@@ -157,14 +193,18 @@ class PatchBatches:
         batch = batches[0] if len(batches) == 1 else np.concatenate(batches)
         values = self.network(batch)
         scores = self.tagger.scores(batch, values) if self.tagger else None
+        moments = None
+        if self.moment_hop is not None:
+            moments = patch_moments(self.network.embeddings(values), scores)
         self.n_pending -= n_patches
         self.n_done += n_patches
         start = 0
         for file, patches in parts:
-            rows = slice(start, start := start + len(patches))
-            file.pool.add(values[rows])
-            if scores is not None:
-                file.scores.add(scores[rows])
-            file.n_pending -= len(patches)
+            end = start + len(patches)
+            of_file = None if scores is None else scores[start:end]
+            file.add(values[start:end], of_file, step=self._step)
+            if moments is not None:
+                file.moments.add(moments.part(start, end))
+            start = end
             if file.end is not None and not file.n_pending:
                 self._on_finished(file)

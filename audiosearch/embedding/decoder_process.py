@@ -18,11 +18,19 @@ from audiosearch import child_process
 from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.tags import Tags
 from audiosearch.embedding.decoder_messages import MAX_BYTES, unpickled
-from audiosearch.embedding.decoder_worker import AudioHash, DecodeRequest, DecodeSummary
+from audiosearch.embedding.decoder_worker import (
+    WHOLE_FILE,
+    AudioHash,
+    DecodeRequest,
+    DecodeSummary,
+    StretchEnd,
+    StretchRequest,
+)
 from audiosearch.errors import AudioError, AudiosearchError
+from audiosearch.models.front_end import PATCH_HOP_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from audiosearch.types import Float32
 
@@ -70,6 +78,7 @@ class DecoderProcess:
         file: str | int,
         *,
         excerpt_seconds: float | None,
+        hop_seconds: float = PATCH_HOP_SECONDS,
         max_seconds: float | None = None,
         real_path: str = "",
         is_new_content: Callable[[FileStat], bool] = lambda _: True,
@@ -83,6 +92,8 @@ class DecoderProcess:
             Path, or descriptor of an open file. Only Linux reads files by descriptor.
         excerpt_seconds : float or None
             Decode only about this much of the file; None for all of it.
+        hop_seconds : float
+            Time from the start of one patch of a whole file to the start of the next.
         max_seconds : float, optional
             Time limit, from now until the last result has been taken. Nothing that the file
             declares changes it. Default: by the file's size, see `time_limit`.
@@ -107,35 +118,73 @@ class DecoderProcess:
         AudioError
             If the file can't be decoded, takes too long, or its decoder crashes.
         """
-        if self._process.poll() is not None:
-            self._start()
-        if max_seconds is None:
-            max_seconds = time_limit(_size(file), self._timeout_seconds)
-        deadline = time.monotonic() + max_seconds
-        path = file if isinstance(file, str) else _UNNAMED
         request = DecodeRequest(
-            path=os.path.abspath(file) if isinstance(file, str) else None,
+            path=_absolute(file),
             excerpt_seconds=excerpt_seconds,
             has_audio_hash=is_new_audio is not None,
             real_path=real_path,
+            hop_seconds=hop_seconds,
         )
-        self._send(path, request)
-        if not isinstance(file, str):
-            self._send_descriptor(file)
-        while True:
-            message = self._receive(path, deadline)
-            if isinstance(message, AudioError):
-                raise AudioError(path, message.reason, hint=message.hint)
+        path = _name(file)
+        for message in self._messages(file, request, max_seconds=max_seconds):
             if isinstance(message, FileStat):
                 self._send(path, is_new := is_new_content(message))
                 if not is_new:
+                    self._is_answering = False
                     return
             elif isinstance(message, AudioHash):
                 self._send(path, is_new_audio is None or is_new_audio(message.digest))
             else:
+                self._is_answering = not isinstance(message, (DecodeSummary, Tags))
                 yield message
-                if isinstance(message, (DecodeSummary, Tags)):
+                if not self._is_answering:
                     return
+
+    def read_stretches(
+        self,
+        file: str | int,
+        stretches: Sequence[tuple[float, float | None]] = WHOLE_FILE,
+        *,
+        max_seconds: float | None = None,
+        real_path: str = "",
+        size_and_mtime: tuple[int, int] | None = None,
+    ) -> Iterator[Float32 | StretchEnd]:
+        """Decode stretches of a file to log-mel frames.
+
+        Parameters
+        ----------
+        file : str or int
+            Path, or descriptor of an open file. Only Linux reads files by descriptor.
+        stretches : sequence of (float, float or None)
+            At least one: see `audiosearch.embedding.decoder_worker.StretchRequest`. Default: all of
+            the file.
+        max_seconds : float, optional
+            Time limit, as for `read`.
+        real_path : str
+            Path without symbolic links that the file must have; empty for any.
+        size_and_mtime : tuple of (int, int), optional
+            Size in bytes and modification time in ns that the file must have.
+
+        Yields
+        ------
+        ndarray of float32, shape (n_frames, 64)
+            Natural log of mel magnitude plus 0.01. There are none of a stretch beyond the end.
+        StretchEnd
+            After the frames of each stretch.
+
+        Raises
+        ------
+        AudioError
+            If the file can't be decoded or has changed, takes too long, or its decoder crashes.
+        """
+        request = StretchRequest(_absolute(file), tuple(stretches), real_path, size_and_mtime)
+        n_left = len(stretches)
+        for message in self._messages(file, request, max_seconds=max_seconds):
+            n_left -= isinstance(message, StretchEnd)
+            self._is_answering = n_left > 0
+            yield message
+            if not n_left:
+                return
 
     def close(self) -> None:
         """Kill the process, even if it is decoding. May be called from any thread."""
@@ -150,6 +199,29 @@ class DecoderProcess:
         with self._closing:
             self._is_closed = True
             self._process.kill()
+
+    def _messages(
+        self, file: str | int, request: object, *, max_seconds: float | None
+    ) -> Iterator[Any]:
+        """Send a request about a file, and yield the answers. An error among them is raised."""
+        if self._is_answering:  # a request whose other answers nobody has taken
+            self._stop()
+        if self._process.poll() is not None:
+            self._start()
+        if max_seconds is None:
+            max_seconds = time_limit(_size(file), self._timeout_seconds)
+        deadline = time.monotonic() + max_seconds
+        path = _name(file)
+        self._is_answering = True
+        self._send(path, request)
+        if not isinstance(file, str):
+            self._send_descriptor(file)
+        while True:
+            message = self._receive(path, deadline)
+            if isinstance(message, AudioError):
+                self._is_answering = False
+                raise AudioError(path, message.reason, hint=message.hint)
+            yield message
 
     def _send_descriptor(self, descriptor: int) -> None:
         try:
@@ -180,6 +252,7 @@ class DecoderProcess:
             raise AudioError(path, "its decoder sent an invalid message", hint=_HINT) from exc
 
     def _start(self) -> None:
+        self._is_answering = False
         try:
             self._launch()
         except OSError as exc:
@@ -241,6 +314,14 @@ def time_limit(n_bytes: int, timeout_seconds: float = TIMEOUT_SECONDS) -> float:
     (7060.0, 43200.0)
     """
     return min(timeout_seconds * (1 + n_bytes / BYTES_PER_TIMEOUT), MAX_SECONDS)
+
+
+def _name(file: str | int) -> str:
+    return file if isinstance(file, str) else _UNNAMED
+
+
+def _absolute(file: str | int) -> str | None:
+    return os.path.abspath(file) if isinstance(file, str) else None
 
 
 def _size(file: str | int) -> int:

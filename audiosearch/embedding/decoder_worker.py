@@ -10,6 +10,8 @@ it sends
 3. arrays of patches;
 4. a `DecodeSummary`.
 
+For each `StretchRequest`, it sends arrays of frames of each stretch, and a `StretchEnd` after them.
+
 An `AudioError` in place of any of them ends the request.
 """
 
@@ -22,17 +24,18 @@ import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from audiosearch.audio.file_stat import read_file_stat
+from audiosearch.audio.file_stat import read_file_stat, size_and_mtime_of
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.packets import audio_hash
 from audiosearch.audio.tags import Tags, read_tags
 from audiosearch.confinement import MAX_MEMORY_BYTES, confine
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
+from audiosearch.models.front_end import PATCH_HOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,12 +64,58 @@ class DecodeRequest:
         Whether to send the hash of the file's audio packets.
     real_path : str
         Path without symbolic links that the file must have; empty for any.
+    hop_seconds : float
+        Time from the start of one patch of a whole file to the start of the next.
     """
 
     path: str | None
     excerpt_seconds: float | None
     has_audio_hash: bool = False
     real_path: str = ""
+    hop_seconds: float = PATCH_HOP_SECONDS
+
+
+#: The only stretch of a request for all of a file.
+WHOLE_FILE: Final = ((0.0, None),)
+
+
+@dataclass(frozen=True, slots=True)
+class StretchRequest:
+    """Stretches of a file to decode to log-mel frames. The content of the file is not hashed.
+
+    Attributes
+    ----------
+    path : str or None
+        Absolute path. None: the file's descriptor follows, by `multiprocessing.reduction`.
+    stretches : tuple of (float, float or None)
+        Start and length of each in seconds, in ascending order of the starts. The length of an only
+        stretch may be None: up to the end of the file.
+    real_path : str
+        Path without symbolic links that the file must have; empty for any.
+    size_and_mtime : tuple of (int, int) or None
+        Size in bytes and modification time in ns that the file must have; None for any.
+    """
+
+    path: str | None
+    stretches: tuple[tuple[float, float | None], ...] = WHOLE_FILE
+    real_path: str = ""
+    size_and_mtime: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StretchEnd:
+    """Message at the end of a stretch.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of the whole file.
+    warning : str or None
+        Fault of the file, or of the samples of the stretches so far; None if there is none.
+    """
+
+    seconds: float
+    warning: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +176,9 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def _readable_path(connection: Connection, request: DecodeRequest) -> Iterator[str]:
+def _readable_path(
+    connection: Connection, request: DecodeRequest | StretchRequest
+) -> Iterator[str]:
     """Yield the path of a request; for a received descriptor, one at which Linux opens its file."""
     if request.path is not None:
         yield request.path
@@ -139,10 +190,13 @@ def _readable_path(connection: Connection, request: DecodeRequest) -> Iterator[s
         os.close(descriptor)
 
 
-def _handle(connection: Connection, path: str, request: DecodeRequest) -> None:
+def _handle(connection: Connection, path: str, request: DecodeRequest | StretchRequest) -> None:
     try:
         with open_regular(path, real_path=request.real_path) as file:
-            _send_answers(connection, request, file)
+            if isinstance(request, StretchRequest):
+                _send_stretches(connection, request, file)
+            else:
+                _send_answers(connection, request, file)
     except (ConnectionError, EOFError, AudioError, MemoryError):
         raise
     except OSError as exc:
@@ -161,13 +215,32 @@ def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFi
         if not connection.recv():  # the audio is known
             connection.send(read_tags(file.name, name=file.path))
             return
-    with PatchReader(file.name, excerpt_seconds=request.excerpt_seconds) as reader:
+    reader = PatchReader(
+        file.name, excerpt_seconds=request.excerpt_seconds, hop_seconds=request.hop_seconds
+    )
+    with reader:
         for patches in _grouped(reader):
             connection.send(patches)
         tags = read_tags(file.name, name=file.path)
         starts = tuple(reader.starts)
         summary = DecodeSummary(reader.info, reader.seconds, reader.warning, tags, starts)
     connection.send(summary)
+
+
+def _send_stretches(connection: Connection, request: StretchRequest, file: OpenedFile) -> None:
+    if request.size_and_mtime not in {None, size_and_mtime_of(file.status)}:
+        hint = "Run `audiosearch add` on its folder again."
+        raise AudioError(file.path, "it has changed since it was added", hint=hint)
+    with PatchReader(file.name) as reader:
+        if request.stretches == WHOLE_FILE:
+            for frames in reader.frames():
+                connection.send(frames)
+            connection.send(StretchEnd(reader.seconds, reader.warning))
+            return
+        for stretch in reader.frames_of_parts(request.stretches):
+            for frames in stretch:
+                connection.send(frames)
+            connection.send(StretchEnd(reader.seconds, reader.level_warning))
 
 
 def _grouped(patches: Iterable[Float32]) -> Iterator[Float32]:

@@ -11,13 +11,14 @@ from audiosearch.embedding.patch_reader import PatchReader, check_excerpt
 from audiosearch.embedding.pooling import Pooling, RunningPool, unit
 from audiosearch.errors import AudioError
 from audiosearch.models import registry
+from audiosearch.models.log_mel import patch_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from audiosearch.audio.recording import AudioInfo
+    from audiosearch.models.moments import Moments
     from audiosearch.models.postprocess import PcaPostprocessor
-    from audiosearch.models.runtime import Network
     from audiosearch.models.sound import Sound
     from audiosearch.types import Float32, StrPath
 
@@ -45,6 +46,8 @@ class Embedding:
         Sounds that are heard in the file, best first, if a tagger listened to it.
     tagger : str
         Digest of the tagger; empty if none listened.
+    moments : Moments or None
+        The embedding of each patch, if they are kept.
     """
 
     vector: Float32
@@ -53,6 +56,7 @@ class Embedding:
     warning: str | None
     sounds: tuple[Sound, ...] = ()
     tagger: str = ""
+    moments: Moments | None = None
 
 
 class DecodedClip(Protocol):
@@ -69,6 +73,13 @@ class DecodedClip(Protocol):
     @property
     def warning(self) -> str | None:
         """Fault of the file, such as a missing end or silence; None if it has none."""
+
+
+class PooledNetwork(Protocol):
+    """A network that turns pooled values into embeddings. `Network` implements it."""
+
+    def embeddings(self, values: Float32) -> Float32:
+        """Return the embeddings of values."""
 
 
 class Embedder:
@@ -168,6 +179,31 @@ class Embedder:
             raise _unusable(reader.path)
         return Embedding(vectors, reader.info, reader.seconds, reader.warning)
 
+    def embed_frames(self, frames: Iterable[Float32], name: str) -> Float32:
+        """Embed a stream of log-mel frames.
+
+        Parameters
+        ----------
+        frames : iterable of ndarray of float32, shape (n_frames, 64)
+            At least 96 frames in all. The rest that doesn't fill a patch is dropped.
+        name : str
+            Name of the clip, for errors.
+
+        Returns
+        -------
+        ndarray of float32, shape (dimension,)
+            Of unit length.
+
+        Raises
+        ------
+        AudioError
+            If the embedding is zero or not finite.
+        """
+        pool = RunningPool()
+        for values in self._values(patch_groups(frames)):
+            pool.add(values)
+        return _unit_vector(pooled_embedding(pool, self._network), name)
+
     def vectors(self, patches: Iterable[Float32]) -> Iterator[Float32]:
         """Embed a stream of patches, batch by batch.
 
@@ -193,7 +229,7 @@ class Embedder:
 
 
 def clip_embedding(
-    pool: RunningPool, network: Network, *, clip: DecodedClip, path: str
+    pool: RunningPool, network: PooledNetwork, *, clip: DecodedClip, path: str
 ) -> Embedding:
     """Return the embedding of a clip, given the pooled values of all its patches.
 
@@ -201,7 +237,7 @@ def clip_embedding(
     ----------
     pool : RunningPool
         Values that the network returned for the clip's patches.
-    network : Network
+    network : PooledNetwork
     clip : DecodedClip
         Facts about the clip.
     path : str
@@ -221,7 +257,7 @@ def clip_embedding(
     return Embedding(vector, clip.info, clip.seconds, clip.warning)
 
 
-def pooled_embedding(pool: RunningPool, network: Network) -> Float32:
+def pooled_embedding(pool: RunningPool, network: PooledNetwork) -> Float32:
     """Return the embedding that a network computes from pooled values, before normalization.
 
     Returns

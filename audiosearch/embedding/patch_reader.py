@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.audio.decode import mono_blocks, open_recording, patch_waveforms
+from audiosearch.audio.decode import (
+    mono_blocks,
+    open_recording,
+    part_blocks,
+    part_waveforms,
+)
 from audiosearch.audio.downmix import Downmix
 from audiosearch.audio.recording import WRONG_LENGTH
 from audiosearch.errors import AudioError, UsageError
-from audiosearch.models.front_end import PATCH_HOP_SECONDS, PATCH_SAMPLES, SAMPLE_RATE_HZ
-from audiosearch.models.log_mel import log_mel_patches, patch_stream
+from audiosearch.models.front_end import (
+    PATCH_HOP_SECONDS,
+    PATCH_SAMPLES,
+    SAMPLE_RATE_HZ,
+    frames_in,
+)
+from audiosearch.models.log_mel import frame_stream, log_mel_patches, patch_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from audiosearch.types import Float32, StrPath
 
@@ -29,6 +39,8 @@ class PatchReader:
     path : str or path-like
     excerpt_seconds : float, optional
         Read only about this much of the file, as patches evenly spaced over it.
+    hop_seconds : float
+        Time from the start of one patch of a whole file to the start of the next: 0.96 or 0.48.
 
     Attributes
     ----------
@@ -50,11 +62,18 @@ class PatchReader:
         If the file can't be opened.
     """
 
-    def __init__(self, path: StrPath, *, excerpt_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        path: StrPath,
+        *,
+        excerpt_seconds: float | None = None,
+        hop_seconds: float = PATCH_HOP_SECONDS,
+    ) -> None:
         self.path = os.fspath(path)
         self._recording = open_recording(self.path)
         self._downmix = Downmix(self.path)
         self._excerpt_seconds = excerpt_seconds
+        self._hop_frames = frames_in(hop_seconds)
         self.info = self._recording.info
         self.seconds = self.info.seconds or 0.0
         self.warning: str | None = None
@@ -81,18 +100,70 @@ class PatchReader:
             If nothing can be decoded, or a sample is not a finite number.
         """
         starts = self._excerpt_starts()
-        n_patches = 0
-        for patches in self._excerpt(starts) if starts else patch_stream(self._waveform()):
-            n_patches += len(patches)
-            yield patches
+        whole = patch_stream(self._waveform(), hop_frames=self._hop_frames)
+        yield from self._checked(
+            self._excerpt(starts) if starts else whole,
+            is_excerpt=bool(starts),
+        )
+
+    def frames(self) -> Iterator[Float32]:
+        """Read the file, like `__iter__`, but don't cut the frames into patches.
+
+        Yields
+        ------
+        ndarray of float32, shape (n_frames, 64)
+            At least 96 frames in all.
+        """
+        yield from self._checked(frame_stream(self._waveform()), is_excerpt=False)
+
+    def frames_of_parts(
+        self, parts: Sequence[tuple[float, float | None]]
+    ) -> Iterator[Iterator[Float32]]:
+        """Read parts of the file, in one pass where positions can't be sought.
+
+        Parameters
+        ----------
+        parts : sequence of (float, float or None)
+            Start and length of each, in seconds, in ascending order of the starts. Only the length
+            of an only part may be None: up to the end of the file.
+
+        Yields
+        ------
+        iterator of ndarray of float32, shape (n_frames, 64)
+            Frames of a part, to be read before the next part. They are fewer if the file ends
+            earlier; a part beyond its end has none.
+        """
+        self.seconds = self._recording.measured_seconds()
+        lengths = [None if s is None else round(s * SAMPLE_RATE_HZ) for _, s in parts]
+        if len(parts) == 1:
+            (start, _), (n_samples,) = parts[0], lengths
+            yield frame_stream(
+                part_blocks(self._recording, self.path, start, n_samples, downmix=self._downmix)
+            )
+            return
+        spans = [(start, n or 0) for (start, _), n in zip(parts, lengths, strict=True)]
+        for samples in part_waveforms(self._recording, self.path, spans, downmix=self._downmix):
+            yield frame_stream([samples])
+
+    @property
+    def level_warning(self) -> str | None:
+        """Fault of the samples that were read: silent, or out of range. None if they have none."""
+        return "; ".join(self._level_remarks()) or None
+
+    def _checked(self, parts: Iterator[Float32], *, is_excerpt: bool) -> Iterator[Float32]:
+        """Yield patches or frames; then check that there were any, and note the warning."""
+        is_empty = True
+        for part in parts:
+            is_empty = False
+            yield part
         damage = self._recording.damage
-        if not n_patches:
+        if is_empty:
             raise AudioError(
                 self.path,
                 f"nothing of it can be decoded ({damage or 'it has no samples'})",
                 hint="Copy or download it again.",
             )
-        remarks = [*self._damage_remarks(damage, is_excerpt=bool(starts)), *self._level_remarks()]
+        remarks = [*self._damage_remarks(damage, is_excerpt=is_excerpt), *self._level_remarks()]
         self.warning = "; ".join(remarks) or None
 
     def _damage_remarks(self, damage: str | None, *, is_excerpt: bool) -> Iterator[str]:
@@ -130,7 +201,8 @@ class PatchReader:
         return [max(0.0, (i + 0.5) * step - patch_seconds / 2) for i in range(n_patches)]
 
     def _excerpt(self, starts: list[float]) -> Iterator[Float32]:
-        waveforms = patch_waveforms(self._recording, self.path, starts, downmix=self._downmix)
+        parts = [(start, PATCH_SAMPLES) for start in starts]
+        waveforms = part_waveforms(self._recording, self.path, parts, downmix=self._downmix)
         for start, waveform in zip(starts, waveforms, strict=True):
             if len(waveform):
                 self.starts.append(start)

@@ -62,6 +62,8 @@ class Pipeline:
         Default: `audiosearch.audio.local_file.open_local`.
     has_sounds : bool
         Whether to find the sounds that are heard in the files.
+    moment_hop : float, optional
+        Keep the moments of each file, with this many seconds from one patch to the next.
     timeout_seconds : float
         Time limit for a small file; it grows with the size.
 
@@ -83,6 +85,7 @@ class Pipeline:
         known_hashes: Container[str] = (),
         open_local: OpenLocal = local_file.open_local,
         has_sounds: bool = False,
+        moment_hop: float | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._paths = iter(paths)
@@ -93,7 +96,8 @@ class Pipeline:
         self._open_local = open_local
         self._has_sounds = has_sounds
         self._timeout_seconds = timeout_seconds
-        self._batches = PatchBatches(self._load_networks, self._finish)
+        self._hop_seconds = moment_hop or PATCH_HOP_SECONDS
+        self._batches = PatchBatches(self._load_networks, self._finish, moment_hop=moment_hop)
         self._paths_lock = threading.Lock()  # its own lock, because the next path may take long
         self._lock = threading.Lock()  # for the two dictionaries by content hash
         self._duplicates: dict[str, list[EmbeddingResult]] = {}  # of files in progress
@@ -110,7 +114,7 @@ class Pipeline:
     @property
     def audio_seconds(self) -> float:
         """Seconds of audio that went through the network so far."""
-        return self._batches.n_done * PATCH_HOP_SECONDS
+        return self._batches.n_done * self._hop_seconds
 
     def __iter__(self) -> Generator[list[EmbeddingResult], None, None]:
         """Embed the files."""
@@ -187,6 +191,7 @@ class Pipeline:
                 messages = decoder.read(
                     local.path,
                     excerpt_seconds=self._excerpt_seconds,
+                    hop_seconds=self._hop_seconds,
                     real_path=local.real_path,
                     is_new_content=is_new_content,
                     is_new_audio=is_new_audio,

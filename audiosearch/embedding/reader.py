@@ -49,6 +49,7 @@ class Reader:
         *,
         excerpt_seconds: float | None,
         known_hashes: AbstractSet[str],
+        moment_hop: float | None = None,
     ) -> EmbeddingResults:
         """Start to embed files.
 
@@ -60,6 +61,8 @@ class Reader:
             Embed only about this much of each file; None for all of it.
         known_hashes : set of str
             Hashes of content and of audio packets that need no embedding.
+        moment_hop : float, optional
+            Keep the moments of each file, with this many seconds from one patch to the next.
 
         Returns
         -------
@@ -73,6 +76,7 @@ class Reader:
             n_jobs=self._n_jobs,
             known_hashes=known_hashes,
             has_sounds=self.has_sounds,
+            moment_hop=moment_hop,
         )
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:

@@ -10,6 +10,13 @@ from audiosearch.audio.discovery import discover
 from audiosearch.embedding.patch_reader import check_excerpt
 from audiosearch.embedding.reader import LOCAL_READER, Reader
 from audiosearch.errors import AudioError, LibraryError
+from audiosearch.ingest.moments import (
+    bytes_of,
+    check_unchanged_hop,
+    chosen_hop,
+    min_moments,
+    require_space,
+)
 from audiosearch.ingest.plan import find_states
 from audiosearch.ingest.result import AddResult, ReprocessPolicy, Status
 from audiosearch.ingest.store import settle, store_embedded, store_known_sound
@@ -41,6 +48,8 @@ def add(  # noqa: PLR0913
     excerpt_seconds: float | None = None,
     reprocess: ReprocessPolicy = ReprocessPolicy.CHANGED,
     sounds: bool = True,
+    moments: bool = False,
+    moment_hop: float | None = None,
     n_jobs: int | None = None,
 ) -> list[AddResult]:
     """Add files and folders to an index.
@@ -62,6 +71,12 @@ def add(  # noqa: PLR0913
         Known files to embed again.
     sounds : bool
         Whether to find the sounds that are heard in the files.
+    moments : bool
+        Make a new index with moments. An existing index keeps its moments without it, and must
+        have some with it.
+    moment_hop : float, optional
+        Seconds from one moment to the next: 0.96 (default) or 0.48. An existing index keeps its
+        own.
     n_jobs : int, optional
         Number of decoder processes. Default: the number of cores.
 
@@ -92,6 +107,8 @@ def add(  # noqa: PLR0913
         excerpt_seconds=excerpt_seconds,
         reprocess=reprocess,
         reader=Reader(n_jobs=n_jobs, has_sounds=sounds),
+        moments=moments,
+        moment_hop=moment_hop,
     )
     return list(ingest)
 
@@ -122,6 +139,8 @@ class Ingest:
         Known files to embed again.
     reader : Reader
         Reads the files: on this machine, or on a Ray cluster.
+    moments, moment_hop : bool, float
+        See `add`.
 
     Attributes
     ----------
@@ -134,9 +153,11 @@ class Ingest:
         If the index can't take the files.
     ModelError
         If the model is unavailable.
+    UsageError
+        If options contradict each other, or a number is out of range.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         directory: StrPath,
         paths: Sequence[str],
@@ -146,6 +167,8 @@ class Ingest:
         excerpt_seconds: float | None = None,
         reprocess: ReprocessPolicy = ReprocessPolicy.CHANGED,
         reader: Reader = LOCAL_READER,
+        moments: bool = False,
+        moment_hop: float | None = None,
     ) -> None:
         self._directory = directory
         check_excerpt(excerpt_seconds)
@@ -158,6 +181,9 @@ class Ingest:
         self._results: EmbeddingResults | None = None  # of the current pass over the files
         self._previous_audio_seconds = 0.0  # of earlier passes
         try:
+            self._moment_hop = chosen_hop(
+                self._index, moments=moments, hop=moment_hop, excerpt_seconds=excerpt_seconds
+            )
             self._file_states = FileStates(self._index, paths, folder_aliases)
             self._model = self._resolve_model(request)
             if excerpt_seconds is None and self._index:
@@ -205,6 +231,9 @@ class Ingest:
         try:
             yield from self._known_results()
             self._write_failures()
+            if self._moment_hop is not None:
+                n_moments = min_moments(self._sizes_to_embed(), self._moment_hop)
+                require_space(self._directory, bytes_of(n_moments, self.spec.dimension))
             while self._paths_to_embed:
                 self._results = self._start_embedding()
                 self._paths_to_embed = []
@@ -218,6 +247,11 @@ class Ingest:
                 with self._index:
                     self._index.sync()
 
+    def _sizes_to_embed(self) -> Iterator[int]:
+        for path in self._paths_to_embed:
+            with contextlib.suppress(AudioError):  # it was removed: embedding it will fail
+                yield self._reader.size_and_mtime(path)[0]
+
     def _start_embedding(self) -> EmbeddingResults:
         known_hashes: set[str] = set()
         if self._index is not None and self._reprocess is not ReprocessPolicy.ALL:
@@ -227,6 +261,7 @@ class Ingest:
             self._model,
             excerpt_seconds=self.spec.excerpt_seconds,
             known_hashes=known_hashes,
+            moment_hop=self._moment_hop,
         )
 
     def _known_results(self) -> Iterator[AddResult]:
@@ -268,9 +303,10 @@ class Ingest:
         """Store a batch of results in one transaction."""
         embedded = [result for result in batch if result.embedding is not None]
         if self._index is None and embedded:
-            self._index = Index(self._directory, spec=self.spec)
+            self._index = Index(self._directory, spec=self.spec, moment_hop=self._moment_hop)
         with self._index.transaction() if self._index else contextlib.nullcontext():
             if self._index is not None:
+                check_unchanged_hop(self._index, self._moment_hop)
                 store_embedded(self._index, embedded)
             add_results = [self._add_result(result) for result in batch]
             self._write_failures()

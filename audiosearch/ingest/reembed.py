@@ -11,7 +11,8 @@ from audiosearch.audio.file_stat import ALWAYS_RETRY
 from audiosearch.counting import counted
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudioError, LibraryError
-from audiosearch.ingest.sounds import lacks_sounds, opener, sound_fields
+from audiosearch.ingest.refresh import opener
+from audiosearch.ingest.sounds import lacks_sounds, sound_fields
 from audiosearch.library.index import Failure, Index, Track
 from audiosearch.models import registry
 
@@ -86,7 +87,11 @@ class Reembedding:
             self._staged_ids = self._staged.vectors_by_content()
             on_failure.pop_all()
         self._failed: list[tuple[Track, Failure]] = []
-        self._has_sounds = sounds and any(map(lacks_sounds, self._tracks.values()))
+        hop = self._index.moment_hop
+        lacks_moments = hop is not None and bool(self._index.moments.missing())
+        self._has_sounds = sounds and (
+            lacks_moments or any(map(lacks_sounds, self._tracks.values()))
+        )
         self._pipeline = Pipeline(
             list(self._tracks),
             model,
@@ -95,6 +100,7 @@ class Reembedding:
             known_hashes=self._staged_ids,
             open_local=opener(self._tracks),
             has_sounds=self._has_sounds,
+            moment_hop=hop,
         )
 
     def __len__(self) -> int:
@@ -132,13 +138,14 @@ class Reembedding:
         source: Embedding | Track | None = result.embedding
         if result.embedding is not None:
             vector: Float32 | None = result.embedding.vector
+            moments = result.embedding.moments
         else:
             duplicate_id = result.duplicate_of and self._tracks[result.duplicate_of].id
             source_id = duplicate_id or self._staged_ids[content_hash]
-            vector = self._staged.vector(source_id)
+            vector, moments = self._staged.vector(source_id), self._staged.moments(source_id)
             source = next(self._index.storage.tracks([source_id]), None)
         if vector is not None:
-            self._staged.put(track, content_hash, vector)
+            self._staged.put(track, content_hash, vector, moments)
         if self._has_sounds and lacks_sounds(track) and source and not lacks_sounds(source):
             self._index.storage.set_fields([(track, sound_fields(source))])
 

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.audio import local_file
-from audiosearch.embedding.pipeline import Pipeline
+from audiosearch.ingest.refresh import FileRefresh
 from audiosearch.models import registry
 from audiosearch.models.tagger import tagger_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from audiosearch.audio.local_file import LocalFile
     from audiosearch.embedding.embedder import Embedding
-    from audiosearch.embedding.pipeline import OpenLocal
-    from audiosearch.embedding.result import EmbeddingResult
-    from audiosearch.errors import AudioError
     from audiosearch.library.index import Index, Track
 
 
-class SoundRefresh:
+class SoundRefresh(FileRefresh):
     """Tracks of an index that have no sounds yet, or those of another tagger.
 
-    Iterating, which is possible once, finds the sounds, in several files at a time. It yields for
-    each track its path and its error, or None if its sounds were stored. What is stored is kept
-    even if the run is interrupted, and the next run continues from there.
+    Iterating finds their sounds, and those in each of their moments: see `FileRefresh`.
 
     Parameters
     ----------
@@ -43,48 +33,33 @@ class SoundRefresh:
 
     def __init__(self, index: Index, *, n_jobs: int | None = None) -> None:
         index.require_sound_storage()
-        self._index = index
-        self._tracks = {track.path: track for track in index if lacks_sounds(track)}
-        self._pipeline = Pipeline(
-            list(self._tracks),
+        super().__init__(
+            index,
+            filter(lacks_sounds, index),
             registry.compact(),  # the tagger takes its values
-            excerpt_seconds=index.spec.excerpt_seconds,
             n_jobs=n_jobs,
-            open_local=opener(self._tracks),
-            has_sounds=True,
+            moment_hop=index.moment_hop,
         )
 
-    def __len__(self) -> int:
-        """Return the number of tracks whose sounds were to be found when the run started."""
-        return len(self._tracks)
-
-    @property
-    def audio_seconds(self) -> float:
-        """Seconds of audio that the tagger has listened to so far."""
-        return self._pipeline.audio_seconds
-
-    def __iter__(self) -> Iterator[tuple[str, AudioError | None]]:
-        """Find the sounds."""
-        with contextlib.closing(iter(self._pipeline)) as batches:
-            for batch in batches:
-                self._store(batch)
-                for result in batch:
-                    yield result.path, result.error
-
-    def _store(self, batch: list[EmbeddingResult]) -> None:
-        """Store the sounds of files, then those of files with the same content."""
-        embeddings = {result.path: result.embedding for result in batch}
-        self._set_sounds(embeddings)
-        originals = {result.path: result.duplicate_of for result in batch if result.duplicate_of}
-        track_at = self._index.storage.track_at
-        self._set_sounds({path: track_at(original) for path, original in originals.items()})
-
-    def _set_sounds(self, sources: Mapping[str, Embedding | Track | None]) -> None:
-        self._index.storage.set_fields(
-            (self._tracks[path], sound_fields(source))
-            for path, source in sources.items()
-            if source is not None and not lacks_sounds(source)
+    def _store(self, tracks: list[Track], embedding: Embedding) -> None:
+        put_sounds(self._index, tracks, embedding)
+        if embedding.moments is None:
+            return
+        sounds = embedding.moments.sounds
+        stored = self._index.moments.of([track.id for track in tracks])
+        self._index.moments.put(
+            {
+                track_id: replace(moments, sounds=sounds)
+                for track_id, moments in stored
+                if len(moments) == len(embedding.moments)
+            }
         )
+
+
+def put_sounds(index: Index, tracks: list[Track], embedding: Embedding) -> None:
+    """Store the sounds of a file for tracks that have the same sound, and lack them."""
+    fields = sound_fields(embedding)
+    index.storage.set_fields((track, fields) for track in tracks if lacks_sounds(track))
 
 
 def sound_fields(source: Embedding | Track) -> dict[str, Any]:
@@ -95,14 +70,3 @@ def sound_fields(source: Embedding | Track) -> dict[str, Any]:
 def lacks_sounds(source: Embedding | Track) -> bool:
     """Return whether a file has no sounds yet, or those of another tagger."""
     return source.tagger != tagger_digest()
-
-
-def opener(tracks: Mapping[str, Track]) -> OpenLocal:
-    """Return a function that opens the files of tracks by path, unless they were replaced."""
-
-    @contextlib.contextmanager
-    def open_local(path: str) -> Iterator[LocalFile]:
-        with local_file.open_local(path) as file:
-            yield replace(file, real_path=tracks[path].real_path)
-
-    return open_local

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from audiosearch.embedding.embedder import Embedding
     from audiosearch.embedding.result import EmbeddingResult
     from audiosearch.library.file_state import KnownFile
+    from audiosearch.models.moments import Moments
 
 
 def settle(index: Index, files: Sequence[KnownFile]) -> None:
@@ -39,7 +40,7 @@ def settle(index: Index, files: Sequence[KnownFile]) -> None:
 
 def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
     """Store embedded files. A file that was moved keeps its id."""
-    rows = []
+    rows, moments = [], []
     tracks_by_content = index.tracks_of(
         {result.file_stat.content_hash for result in results if result.file_stat is not None}
     )
@@ -51,15 +52,21 @@ def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
         same_content = tracks_by_content[file_stat.content_hash]
         if not embedding.tagger and same_content:
             same = max(same_content, key=lambda track: bool(track.tagger))
-            embedding = replace(embedding, sounds=same.sounds, tagger=same.tagger)
+            embedding = replace(
+                embedding,
+                sounds=same.sounds,
+                tagger=same.tagger,
+                moments=_with_sounds(embedding.moments, index.moments_of(same)),
+            )
         moved = _first_missing(same_content)
         if moved is not None and index.storage.track_at(result.path) is None:
             index.storage.update(replace(moved, path=result.path))
             same_content.remove(moved)
         track = _track(result.path, file_stat, embedding, tags)
         rows.append((track, embedding.vector))
+        moments.append(embedding.moments)
     if rows:
-        index.add_all(rows)
+        index.add_all(rows, moments=moments)
 
 
 def store_known_sound(
@@ -97,8 +104,15 @@ def store_known_sound(
     if source is moved and current is None:
         index.storage.update(track)
         return AddResult(path, Status.MOVED)
-    index.add(track, index.vector(source))
+    index.add_all([(track, index.vector(source))], moments=[index.moments_of(source)])
     return AddResult(path, Status.ADDED, track.seconds)
+
+
+def _with_sounds(moments: Moments | None, copy: Moments | None) -> Moments | None:
+    """Return the moments of a file with the sounds in those of a copy."""
+    if moments is None or copy is None or len(moments) != len(copy):
+        return moments
+    return replace(moments, sounds=copy.sounds)
 
 
 def _first_missing(tracks: list[Track]) -> Track | None:

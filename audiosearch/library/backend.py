@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         CoordinateStorage,
         FieldStorage,
         LinkStorage,
+        MomentStorage,
         PrintStorage,
         SoundStorage,
         StagingStorage,
@@ -255,6 +256,8 @@ class OpenIndex(Generic[C]):
         The sounds of all tracks, taken together. If it is None, whole tracks are read.
     keeps_sounds : bool
         Whether the sounds of tracks are stored. A collection of an older version drops them.
+    moments : MomentStorage or None
+        Moments of tracks. None if the backend doesn't keep any.
     """
 
     storage: Storage
@@ -267,6 +270,7 @@ class OpenIndex(Generic[C]):
     is_current: Callable[[], bool] | None = None
     sounds: SoundStorage | None = None
     keeps_sounds: bool = True
+    moments: MomentStorage | None = None
 
 
 class Backend(Protocol[C]):

@@ -10,9 +10,11 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from audiosearch import defaults
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
 from audiosearch.library.heard_sounds import SoundsOfTracks
+from audiosearch.library.storage import MOMENT_HOP
 from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Totals, Track
 from audiosearch.paths import absolute, names_of, normal_forms_of, real_path, real_paths
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from audiosearch.library.backend import Candidates, Capability, VectorIndex, VectorIndexes
-    from audiosearch.library.storage import SoundStorage, StagedVectors, Storage
+    from audiosearch.library.storage import MomentStorage, SoundStorage, StagedVectors, Storage
+    from audiosearch.models.moments import Moments
     from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, StrPath
 
@@ -40,6 +43,8 @@ class Index:
     spec : EmbeddingSpec, optional
         Model of the vectors. If the index doesn't exist, it is created with this spec. An
         existing index must have the same spec.
+    moment_hop : float, optional
+        See `moment_hop`; only for an index that is created.
 
     Attributes
     ----------
@@ -51,6 +56,8 @@ class Index:
         Tracks, vectors, failures and settings, with the operations that `Index` doesn't offer.
     vector_indexes : VectorIndexes
         The vector indexes of the plain and the whitened vectors.
+    resources : contextlib.ExitStack
+        Resources of searches, such as decoder processes. They are closed with the index.
 
     Raises
     ------
@@ -64,9 +71,17 @@ class Index:
         If a server can't be reached, or the index is damaged.
     """
 
-    def __init__(self, location: StrPath = "index", *, spec: EmbeddingSpec | None = None) -> None:
+    def __init__(
+        self,
+        location: StrPath = "index",
+        *,
+        spec: EmbeddingSpec | None = None,
+        moment_hop: float | None = None,
+    ) -> None:
         self.location = backend.display_location(location)
-        self._parts = backend.open_index(location, None if spec is None else spec.to_settings())
+        self.resources = contextlib.ExitStack()
+        settings = None if spec is None else spec.to_settings() | _hop_settings(moment_hop)
+        self._parts = backend.open_index(location, settings)
         self.storage: Storage = self._parts.storage
         self.vector_indexes: VectorIndexes[Candidates] = self._parts.vector_indexes
         try:
@@ -85,7 +100,8 @@ class Index:
 
     def close(self) -> None:
         """Close the index."""
-        self.storage.close()
+        with contextlib.closing(self.storage):
+            self.resources.close()
 
     def is_current(self) -> bool:
         """Return whether the location still holds this index.
@@ -293,14 +309,30 @@ class Index:
         """
         return self.add_all([(track, vector)])[0]
 
-    def add_all(self, rows: Iterable[tuple[Track, Float32]]) -> list[Track]:
+    def add_all(
+        self,
+        rows: Iterable[tuple[Track, Float32]],
+        *,
+        moments: Sequence[Moments | None] | None = None,
+    ) -> list[Track]:
         """Store tracks with their vectors. In a folder, all of them are stored, or none.
 
         A new track keeps its own id if no other track has it. See `add`.
+
+        Parameters
+        ----------
+        rows : iterable of (Track, ndarray of float32 of shape (dimension,))
+        moments : sequence of Moments or None, optional
+            Moments of each track; None removes those that are stored. Default: stored moments don't
+            change. Without a `moment_hop`, they are not stored.
         """
         with self.storage.transaction():
             self.check_spec()
-            return self.storage.put(self._checked(rows))
+            tracks = self.storage.put(self._checked(rows))
+            if moments is not None and self.moment_hop is not None:
+                ids = [track.id for track in tracks]
+                self.moments.put(dict(zip(ids, moments, strict=True)))
+            return tracks
 
     def _checked(self, rows: Iterable[tuple[Track, Float32]]) -> Iterator[tuple[Track, Float32]]:
         for track, vector in rows:
@@ -497,8 +529,75 @@ class Index:
         return [(tracks[i], min(cosine, 1.0)) for i, cosine in hits if i in tracks]
 
     def sync(self) -> None:
-        """Bring the FAISS index up to date, so that the next query is fast."""
+        """Bring the FAISS indexes up to date, so that the next query is fast."""
         self.vector_index()
+        if self.moment_hop is not None:
+            self.moments.sync()
+
+    # Moments
+
+    @property
+    def moment_hop(self) -> float | None:
+        """Seconds from one patch to the next in the moments of tracks; None without moments."""
+        text = self.storage.settings().get(MOMENT_HOP, "")
+        return next((hop for hop in defaults.MOMENT_HOPS if text == repr(hop)), None)
+
+    def set_moment_hop(self, hop: float | None) -> None:
+        """Make the index one with moments, or without; None also removes the moments of all tracks.
+
+        Raises
+        ------
+        LibraryError
+            If the backend can't keep moments.
+        """
+        with self.storage.transaction():
+            if hop is None:
+                self.moments.remove_all()
+            self.storage.set_settings(_hop_settings(hop) or {MOMENT_HOP: ""})
+
+    @property
+    def keeps_moments(self) -> bool:
+        """Whether the backend can keep moments."""
+        return self._parts.moments is not None
+
+    @property
+    def moments(self) -> MomentStorage:
+        """Moments of tracks.
+
+        Raises
+        ------
+        LibraryError
+            If the backend can't keep moments.
+        """
+        if self._parts.moments is None:
+            raise LibraryError(
+                f"{self.location} can't hold moments.",
+                hint=f"Copy it into a new index: `audiosearch copy {self.location} NEW`.",
+            )
+        return self._parts.moments
+
+    def moments_of(self, track: Track) -> Moments | None:
+        """Return the moments of a track; None if it has none."""
+        if self._parts.moments is None or self.moment_hop is None:
+            return None
+        return dict(self.moments.of([track.id])).get(track.id)
+
+    def require_moments(self) -> float:
+        """Return the `moment_hop`, after checking that tracks have moments.
+
+        Raises
+        ------
+        LibraryError
+            If the index has no moments.
+        """
+        hop = self.moment_hop
+        if hop is None:
+            raise LibraryError(
+                f"The index {self.location} has no moments.",
+                hint="Add them with `audiosearch refresh --moments`.",
+            )
+        self.require_tracks()
+        return hop
 
     # Vectors of another model
 
@@ -564,6 +663,10 @@ class Index:
         """Store spectral prints by the hash of the sound, if the backend keeps any."""
         if self._parts.prints is not None:
             self._parts.prints.put_prints(prints)
+
+
+def _hop_settings(hop: float | None) -> dict[str, str]:
+    return {} if hop is None else {MOMENT_HOP: repr(hop)}
 
 
 def without_sounds(n_missing: int, n_tracks: int) -> str:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
     from audiosearch.library.filters import Filters
     from audiosearch.library.heard_sounds import HeardSound
+    from audiosearch.library.neighbors import PatchNeighbors
     from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Track
+    from audiosearch.models.moments import Moments
     from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, Int64
 
@@ -226,6 +228,65 @@ class SoundStorage(Protocol):
         """Return the sounds that are heard in the tracks that pass filters, in any order."""
 
 
+#: Setting: seconds from one patch to the next. See `audiosearch.library.index.Index.moment_hop`.
+MOMENT_HOP = "moment_hop"
+
+
+class MomentStorage(Protocol):
+    """Moments of tracks: the embeddings of their patches, and the sounds heard in each.
+
+    They are kept only in an index with a `audiosearch.library.index.Index.moment_hop`.
+    """
+
+    def put(self, moments: Mapping[int, Moments | None]) -> None:
+        """Store the moments of tracks by id, in place of their former ones; None removes those.
+
+        In a folder they are part of the transaction in progress. Ids of removed tracks are ignored.
+        """
+
+    def of(self, ids: Sequence[int]) -> Iterator[tuple[int, Moments]]:
+        """Yield the id and the moments of each track that has any, in any order."""
+
+    def missing(self) -> list[Track]:
+        """Return the tracks without moments, in ascending order of id."""
+
+    def damaged(self) -> list[int]:
+        """Return the track ids of moments that can't be read, or whose track doesn't exist.
+
+        All moments are read. `put` with None removes them.
+        """
+
+    def remove_all(self) -> None:
+        """Remove the moments of all tracks."""
+
+    def totals(self) -> tuple[int, int, int]:
+        """Return the numbers of tracks with moments, of their patches, and of bytes."""
+
+    def search(self, vectors: Float32, k: int, *, ids: Int64 | None = None) -> list[PatchNeighbors]:
+        """Return, for each vector, the k patches nearest to it, best first.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, dimension)
+            Of unit length.
+        k : int
+        ids : ndarray of int64, shape (n_tracks,), optional
+            Ids of the tracks whose patches are compared. Default: of all.
+        """
+
+    def sync(self) -> None:
+        """Bring the FAISS index of the patches up to date, so that the next search is fast."""
+
+    def file_bytes(self) -> int | None:
+        """Return the size of the FAISS file of the patches, in bytes; None if a server keeps it."""
+
+    def problem(self) -> str | None:
+        """Return the problem with the FAISS file, as a phrase; None if there is none."""
+
+    def delete_file(self) -> None:
+        """Delete the FAISS file of the patches, if there is one. The next search rebuilds it."""
+
+
 class StagedVectors(Protocol):
     """Vectors of another model, kept beside the current ones until they replace them."""
 
@@ -235,8 +296,10 @@ class StagedVectors(Protocol):
     def vectors_by_content(self) -> dict[str, int]:
         """Return, for each content hash that was embedded, the id of a track that has it."""
 
-    def put(self, track: Track, content_hash: str, vector: Float32) -> None:
-        """Stage a track's vector, unless the stored track was changed or removed.
+    def put(
+        self, track: Track, content_hash: str, vector: Float32, moments: Moments | None = None
+    ) -> None:
+        """Stage a track's vector and moments, unless the stored track was changed or removed.
 
         Parameters
         ----------
@@ -246,20 +309,27 @@ class StagedVectors(Protocol):
             hash of the track.
         vector : ndarray of float32, shape (dimension,)
             Of unit length.
+        moments : Moments, optional
+            With embeddings of the same dimension.
 
         Raises
         ------
         ModelMismatch
             If the vector has another dimension than the spec of the staged vectors.
         LibraryError
-            If another process has staged vectors of another spec.
+            If another process has staged vectors of another spec, or changed the hop of moments.
         """
 
     def vector(self, track_id: int) -> Float32 | None:
         """Return the staged vector of a track, float32 of shape (dimension,); None if missing."""
 
+    def moments(self, track_id: int) -> Moments | None:
+        """Return the staged moments of a track; None if it has none."""
+
     def commit(self, lost: Iterable[tuple[Track, Failure]]) -> bool:
-        """Replace the current vectors with the staged ones, in one transaction.
+        """Replace the current vectors and moments with the staged ones, in one transaction.
+
+        A file's moments whose sounds are not staged keep the sounds that they have.
 
         Parameters
         ----------

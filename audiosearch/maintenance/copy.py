@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import ModelMismatch, UsageError
 from audiosearch.library.backend import display_location
 from audiosearch.library.index import Index
+from audiosearch.maintenance.exported_moments import with_moments
+from audiosearch.maintenance.moment_hops import takes_moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from audiosearch.types import StrPath
+    from audiosearch.library.track import Track
+    from audiosearch.models.moments import Moments
+    from audiosearch.types import Float32, StrPath
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +29,7 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
 
     A track keeps its id if the id is free in the other index. A track with the same path in the
     other index is replaced. To finish an interrupted copy, run it again.
+    Moments are copied if the other index is new, or has moments with the same hop.
 
     Parameters
     ----------
@@ -53,21 +58,34 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
         )
     Index.check_writable(location)
     with _target(source, location) as target:
+        has_moments = takes_moments(target, source.moment_hop)
         if not target.keeps_sounds:
             log.warning("%s can't hold the sounds of tracks; they aren't copied.", target.location)
         n_copied = 0
         with source.storage.all_with_vectors() as (_, rows):
-            while batch := list(itertools.islice(rows, _BATCH_TRACKS)):
-                target.add_all(batch)
+            for batch, moments in _batches(source, rows, has_moments=has_moments):
+                target.add_all(batch, moments=moments)
                 n_copied += len(batch)
                 yield n_copied
         target.storage.add_failures(source.storage.failures())
         target.sync()
 
 
+def _batches(
+    source: Index, rows: Iterator[tuple[Track, Float32]], *, has_moments: bool
+) -> Iterator[tuple[list[tuple[Track, Float32]], list[Moments | None] | None]]:
+    """Yield tracks with vectors, and their moments if there are any, for one transaction each."""
+    if has_moments:
+        for batch in with_moments(source, rows):
+            yield [row[:2] for row in batch], [moments for _, _, moments in batch]
+    else:
+        while tracks := list(itertools.islice(rows, _BATCH_TRACKS)):
+            yield tracks, None
+
+
 def _target(source: Index, location: StrPath) -> Index:
     try:
-        return Index(location, spec=source.spec)
+        return Index(location, spec=source.spec, moment_hop=source.moment_hop)
     except ModelMismatch as exc:
         with Index(location) as target:
             raise ModelMismatch(

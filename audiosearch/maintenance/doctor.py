@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +23,8 @@ from audiosearch.errors import (
 from audiosearch.library.backend import Capability, recover, supports
 from audiosearch.library.index import EmbeddingSpec, Index, without_sounds
 from audiosearch.library.track import UNIT_TOLERANCE
+from audiosearch.maintenance.findings import Finding, State
+from audiosearch.maintenance.moments_check import check_moments, repair_moments
 from audiosearch.models import registry
 from audiosearch.models.tagger import tagger_digest
 from audiosearch.paths import is_url
@@ -36,33 +36,10 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, StrPath
 
 
+__all__ = ["Finding", "State", "examine", "repair"]
+
 _MISSING = "missing"
 _WHEN_ADDED = "when you run `audiosearch add` on the folders with their files"
-
-
-class State(str, Enum):
-    """Severity of a finding."""
-
-    OK = "ok"
-    WARNING = "warning"  # searches work, but not everything does
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Result of one check.
-
-    Attributes
-    ----------
-    check : {"database", "vectors", "search file", "files", "model", "sounds"}
-    state : State
-    detail : str
-        One sentence or phrase. It doesn't contain the name of the check.
-    """
-
-    check: str
-    state: State
-    detail: str
 
 
 def examine(location: StrPath) -> list[Finding]:
@@ -75,8 +52,9 @@ def examine(location: StrPath) -> list[Finding]:
     Returns
     -------
     list of Finding
-        One for each of the database, the vectors, the FAISS file, the audio files, the model and
-        the sounds. If the database can't be read, only the finding about the database.
+        One for each of the database, the vectors, the FAISS file, the audio files, the model, the
+        sounds and, if there are any, the moments. If the database can't be read, only the finding
+        about the database.
 
     Raises
     ------
@@ -94,6 +72,7 @@ def examine(location: StrPath) -> list[Finding]:
             _check_files(index),
             _check_model(index),
             _check_sounds(index),
+            *check_moments(index),
         ]
 
 
@@ -116,8 +95,8 @@ def repair(location: StrPath, *, model: str | None = None) -> list[str]:
     """Repair an index.
 
     The readable rows of a damaged database are copied to a new one. The damaged one is kept under
-    another name. Vectors are scaled to length 1. Tracks without a usable vector are removed. A
-    damaged FAISS file is rebuilt.
+    another name. Vectors are scaled to length 1. Tracks without a usable vector are removed, and
+    so are damaged moments. A damaged FAISS file is rebuilt.
 
     Parameters
     ----------
@@ -150,6 +129,7 @@ def repair(location: StrPath, *, model: str | None = None) -> list[str]:
             index.vector_indexes.delete_file()
             index.sync()
             done.append("The FAISS file was rebuilt.")
+        done += repair_moments(index)
     return done
 
 

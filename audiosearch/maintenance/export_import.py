@@ -19,7 +19,15 @@ from audiosearch.errors import LibraryError, MissingExtra, ModelMismatch
 from audiosearch.json_input import parse_json
 from audiosearch.library.index import EmbeddingSpec, Index, Track
 from audiosearch.library.track import Sound
+from audiosearch.maintenance.exported_moments import (
+    HOP,
+    MOMENT_FILES,
+    exported_hop,
+    exported_moments,
+    written_moments,
+)
 from audiosearch.maintenance.fields_file import TRACK_FIELDS, Problems, read_tracks
+from audiosearch.maintenance.moment_hops import takes_moments
 from audiosearch.models import registry
 from audiosearch.paths import why_missing
 from audiosearch.playlist_files.text import is_utf8
@@ -43,6 +51,7 @@ def export(index: Index, folder: Path, *, force: bool = False) -> int:
 
     ``vectors.npy`` is a float32 array of shape (n_tracks, dimension). Each line of
     ``tracks.jsonl`` has the fields of the track in the same row. ``index.json`` names the model.
+    If the index has moments, they are written too: see `audiosearch.maintenance.exported_moments`.
 
     Parameters
     ----------
@@ -62,8 +71,10 @@ def export(index: Index, folder: Path, *, force: bool = False) -> int:
     LibraryError
         If the folder can't be written, or has other files of these names.
     """
-    if not force and _exported_spec(folder / SPEC) is None:
-        _require_missing(folder / name for name in (VECTORS, TRACKS, SPEC))
+    hop, former = index.moment_hop, _exported_json(folder / SPEC)
+    if not force and _spec_of(former) is None:
+        names = (VECTORS, TRACKS, SPEC, *([] if hop is None else MOMENT_FILES))
+        _require_missing(folder / name for name in names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (
@@ -73,16 +84,21 @@ def export(index: Index, folder: Path, *, force: bool = False) -> int:
             npy.open("wb") as vectors,
             # Bytes of a path that aren't UTF-8 become JSON escapes, which readers decode again.
             jsonl.open("w", encoding="utf-8", errors="backslashreplace") as lines,
+            written_moments(index, folder) as rows_with_moments,
             index.storage.all_with_vectors() as (n_tracks, rows),
         ):
             shape = (n_tracks, index.spec.dimension)
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(vectors, header)
-            for track, vector in rows:
+            for track, vector, keys in rows_with_moments(rows):
                 vectors.write(vector.tobytes())
-                row = track.to_json() | {"tagger": track.tagger}
+                row = track.to_json() | {"tagger": track.tagger} | keys
                 lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-            spec.write_text(json.dumps(_spec_to_json(index.spec)) + "\n", encoding="utf-8")
+            content = _spec_to_json(index.spec) | ({} if hop is None else {HOP: hop})
+            spec.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        if hop is None and exported_hop(former) is not None:
+            for name in MOMENT_FILES:  # they belong to the export that was replaced
+                (folder / name).unlink(missing_ok=True)
     except OSError as exc:
         raise _unwritable(folder, exc) from exc
     return n_tracks
@@ -91,7 +107,7 @@ def export(index: Index, folder: Path, *, force: bool = False) -> int:
 def export_parquet(index: Index, folder: Path, *, force: bool = False) -> int:
     """Write ``tracks.parquet`` into a folder: the fields of the tracks, and their embeddings.
 
-    The column ``embedding`` holds the vectors.
+    The column ``embedding`` holds the vectors. Moments are left out.
 
     Bytes of a path that aren't UTF-8 are written as escapes.
 
@@ -233,12 +249,19 @@ def import_vectors(
             hint="Both need the same number of rows, in the same order.",
         )
     rows = _usable_rows(tracks, _unit_vectors(vectors_file), problems)
+    is_export = model is None and vectors_file.name == VECTORS
+    exported = _exported_json(vectors_file.with_name(SPEC)) if is_export else None
+    hop, moments = exported_moments(vectors_file.parent, exported, fields_file, dimension)
     if tracks and not rows:
         raise LibraryError(
             f"No row can be imported. {problems.sentences()[0]}", hint="Correct the rows."
         )
-    with _open_index(location, model, vectors_file, dimension) as index:
-        stored = index.add_all(rows)
+    spec = _spec_of(exported)
+    with _open_index(location, model, vectors_file, dimension, exported=spec, hop=hop) as index:
+        is_taken = takes_moments(index, hop)
+        stored = index.add_all(
+            rows.values(), moments=[moments[n] for n in rows] if is_taken else None
+        )
         index.sync()
     problems.warn()
     return stored
@@ -246,25 +269,36 @@ def import_vectors(
 
 def _usable_rows(
     tracks: list[Track | None], vectors: Float32, problems: Problems
-) -> list[tuple[Track, Float32]]:
-    """Return the tracks with their vectors, except those without either, and repeated paths."""
-    rows: dict[str, tuple[Track, Float32]] = {}
-    for number, (track, vector) in enumerate(zip(tracks, vectors, strict=True), start=1):
+) -> dict[int, tuple[Track, Float32]]:
+    """Return the tracks with their vectors, by their position in the file.
+
+    Those without either, and repeated paths, are left out.
+    """
+    rows: dict[int, tuple[Track, Float32]] = {}
+    paths: set[str] = set()
+    for number, (track, vector) in enumerate(zip(tracks, vectors, strict=True)):
         if track is None:
             continue
         if not np.isfinite(vector).all():
-            problems.leave_out(number, "its vector is zero or not finite")
-        elif track.path in rows:
-            problems.leave_out(number, "an earlier row has the same path")
+            problems.leave_out(number + 1, "its vector is zero or not finite")
+        elif track.path in paths:
+            problems.leave_out(number + 1, "an earlier row has the same path")
         else:
-            rows[track.path] = (track, vector)
-    return list(rows.values())
+            rows[number] = (track, vector)
+            paths.add(track.path)
+    return rows
 
 
-def _open_index(location: StrPath, model: str | None, vectors_file: Path, dimension: int) -> Index:
+def _open_index(
+    location: StrPath,
+    model: str | None,
+    vectors_file: Path,
+    dimension: int,
+    *,
+    exported: EmbeddingSpec | None,
+    hop: float | None,
+) -> Index:
     """Open or create the index for the vectors, and check that it has their model and dimension."""
-    is_export = model is None and vectors_file.name == VECTORS
-    exported = _exported_spec(vectors_file.with_name(SPEC)) if is_export else None
     default = registry.PREFERRED if dimension == defaults.DIMENSION else _UNNAMED_MODEL
     name = model or default
     known = registry.SPECS.get(name)
@@ -278,7 +312,7 @@ def _open_index(location: StrPath, model: str | None, vectors_file: Path, dimens
         exported or EmbeddingSpec(name, registry.nominal_digest(name)), dimension=dimension
     )
     if not Index.exists(location):
-        return Index(location, spec=spec)
+        return Index(location, spec=spec, moment_hop=hop)
     index = Index(location)
     try:
         _check_dimension(index, vectors_file, dimension)
@@ -313,14 +347,21 @@ def _spec_to_json(spec: EmbeddingSpec) -> dict[str, Any]:
     )
 
 
-def _exported_spec(path: Path) -> EmbeddingSpec | None:
-    """Return the spec in an ``index.json``; None if the file is missing or invalid."""
+def _exported_json(path: Path) -> Any:
+    """Return the content of an ``index.json``; None if the file is missing or isn't JSON."""
     try:
         with path.open("rb") as file:
-            content = parse_json(file.read(_MAX_SPEC_BYTES))
+            return parse_json(file.read(_MAX_SPEC_BYTES))
+    except (OSError, ValueError):
+        return None
+
+
+def _spec_of(content: Any) -> EmbeddingSpec | None:
+    """Return the spec in the content of an ``index.json``; None if it is invalid."""
+    try:
         model, digest = content["model"], content["fingerprint"]
         seconds = content.get("excerpt_seconds")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError, AttributeError):
         return None
     is_text = all(isinstance(text, str) and is_utf8(text) for text in (model, digest))
     is_length = seconds is None or (isinstance(seconds, (int, float)) and 0 < seconds < math.inf)

@@ -140,7 +140,7 @@ def _renamed(path: Path, names: Mapping[str, str]) -> list[Any]:
             hint=f"Choose from {', '.join(TRACK_FIELDS)}.",
         )
     track_names = _ALIASES | {name: name for name in TRACK_FIELDS} | dict(names)
-    rows = _rows(path, track_names)
+    rows = read_rows(path, track_names)
     objects = [row for row in rows if isinstance(row, dict)]
     missing = [name for name in names if not any(name in row for row in objects)]
     if missing:
@@ -161,7 +161,14 @@ def _renamed_row(row: dict[str, Any], track_names: Mapping[str, str]) -> dict[st
     }
 
 
-def _rows(path: Path, names: Container[str]) -> list[Any]:
+def read_rows(path: Path, names: Container[str]) -> list[Any]:
+    """Return the rows of a JSON, JSON lines or CSV file; names are those of fields in a CSV file.
+
+    Raises
+    ------
+    LibraryError
+        If the file can't be read.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)

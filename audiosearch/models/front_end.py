@@ -30,5 +30,17 @@ PATCH_HOP_SAMPLES: Final = PATCH_FRAMES * HOP_SAMPLES  # 15,360: 0.96 s
 PATCH_SAMPLES: Final = PATCH_HOP_SAMPLES - HOP_SAMPLES + WINDOW_SAMPLES  # 15,600: 0.975 s
 PATCH_HOP_SECONDS: Final = PATCH_HOP_SAMPLES / SAMPLE_RATE_HZ
 
+
+def frames_in(seconds: float) -> int:
+    """Return the number of frames, 10 ms apart, that start in a time.
+
+    Examples
+    --------
+    >>> frames_in(0.96), frames_in(0.48)
+    (96, 48)
+    """
+    return round(seconds * SAMPLE_RATE_HZ / HOP_SAMPLES)
+
+
 #: Part of every weights digest: embeddings from different front ends can't be compared.
 FRONT_END_VERSION: Final = "logmel-1"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32, Float64
 
+_STREAM_SAMPLES = 15 * PATCH_HOP_SAMPLES  # turned into frames at a time: limits the memory
+
 
 def log_mel_patches(waveform: Float32) -> Float32:
     """Cut a waveform into the log-mel patches that VGGish reads.
@@ -53,43 +55,98 @@ def log_mel_patches(waveform: Float32) -> Float32:
     >>> log_mel_patches(np.zeros(32_000, dtype=np.float32)).shape
     (2, 96, 64)
     """
-    n_patches = count_patches(len(waveform))
-    if not n_patches:
-        return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
-    n_samples = (n_patches - 1) * PATCH_HOP_SAMPLES + PATCH_SAMPLES
-    frames = sliding_window_view(waveform[:n_samples], WINDOW_SAMPLES)[::HOP_SAMPLES]
-    with np.errstate(over="ignore", invalid="ignore"):  # pooling rejects values that are not finite
-        spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
-        log_mel: Float32 = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
-    return log_mel.reshape(n_patches, PATCH_FRAMES, N_BANDS)
+    return patches_of(log_mel_frames(waveform))
 
 
-def count_patches(n_samples: int) -> int:
-    """Return the number of whole patches in a waveform of ``n_samples`` samples.
+def log_mel_frames(waveform: Float32) -> Float32:
+    """Return the log-mel frames of a waveform.
 
     Parameters
     ----------
-    n_samples : int
-        Length at 16 kHz.
+    waveform : ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1] at 16 kHz.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_frames, 64)
+        Natural log of mel magnitude plus 0.01; axes are frame (10 ms), band. A frame takes 400
+        samples; those at the end that don't fill one are dropped.
 
     Examples
     --------
-    >>> count_patches(15_599), count_patches(15_600), count_patches(30_960)
-    (0, 1, 2)
+    >>> log_mel_frames(np.zeros(16_000, dtype=np.float32)).shape
+    (98, 64)
     """
-    return max(0, (n_samples - PATCH_SAMPLES) // PATCH_HOP_SAMPLES + 1)
+    if len(waveform) < WINDOW_SAMPLES:
+        return np.empty((0, N_BANDS), dtype=np.float32)
+    frames = sliding_window_view(waveform, WINDOW_SAMPLES)[::HOP_SAMPLES]
+    with np.errstate(over="ignore", invalid="ignore"):  # pooling rejects values that are not finite
+        spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
+        log_mel: Float32 = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
+    return log_mel
 
 
-def patch_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
+def patches_of(frames: Float32, *, hop_frames: int = PATCH_FRAMES) -> Float32:
+    """Cut log-mel frames into patches.
+
+    Parameters
+    ----------
+    frames : ndarray of float32, shape (n_frames, 64)
+    hop_frames : int
+        Frames from the start of one patch to that of the next. By default they don't overlap.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_patches, 96, 64)
+        A view of the frames. A trailing partial patch is dropped.
+
+    Examples
+    --------
+    >>> frames = np.zeros((200, 64), dtype=np.float32)
+    >>> len(patches_of(frames)), len(patches_of(frames, hop_frames=48))
+    (2, 3)
+    """
+    if len(frames) < PATCH_FRAMES:
+        return np.empty((0, PATCH_FRAMES, N_BANDS), dtype=np.float32)
+    windows = sliding_window_view(frames, PATCH_FRAMES, axis=0)[::hop_frames]
+    patches: Float32 = windows.swapaxes(1, 2)
+    return patches
+
+
+def patch_groups(parts: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -> Iterator[Float32]:
+    """Cut a stream of log-mel frames into patches.
+
+    Parameters
+    ----------
+    parts : iterable of ndarray of float32, shape (n_frames, 64)
+    hop_frames : int
+        See `patches_of`.
+
+    Yields
+    ------
+    ndarray of float32, shape (n_patches, 96, 64)
+        At least one patch each.
+    """
+    pending = np.empty((0, N_BANDS), dtype=np.float32)
+    for frames in parts:
+        pending = np.concatenate([pending, frames])
+        if len(patches := patches_of(pending, hop_frames=hop_frames)):
+            yield patches
+            pending = pending[len(patches) * hop_frames :]
+
+
+def patch_stream(blocks: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -> Iterator[Float32]:
     """Turn a stream of waveform blocks into a stream of log-mel patches.
 
     The patches don't depend on the lengths of the blocks. At most one block and the samples of
-    two patches are in memory at a time.
+    a few patches are in memory at a time.
 
     Parameters
     ----------
     blocks : iterable of ndarray of float32, shape (n_samples,)
         Mono samples in [-1, 1] at 16 kHz, in order. Blocks may differ in length.
+    hop_frames : int
+        See `patches_of`.
 
     Yields
     ------
@@ -97,17 +154,37 @@ def patch_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
         At least one patch. A stream shorter than one patch is zero-padded to one; an empty
         stream gives none.
     """
+    return patch_groups(frame_stream(blocks), hop_frames=hop_frames)
+
+
+def frame_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
+    """Turn a stream of waveform blocks into a stream of log-mel frames.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of float32, shape (n_samples,)
+        Mono samples in [-1, 1] at 16 kHz, in order.
+
+    Yields
+    ------
+    ndarray of float32, shape (n_frames, 64)
+        At most 15.36 s each. A stream shorter than one patch is zero-padded to one; an empty stream
+        gives none.
+    """
     pending = np.empty(0, dtype=np.float32)
     is_first = True
     for block in blocks:
-        pending = np.concatenate([pending, block])
-        n_patches = count_patches(len(pending))
-        if n_patches:
-            yield log_mel_patches(pending)
-            pending = pending[n_patches * PATCH_HOP_SAMPLES :]
+        for start in range(0, len(block), _STREAM_SAMPLES):
+            pending = np.concatenate([pending, block[start : start + _STREAM_SAMPLES]])
+            if len(pending) < PATCH_SAMPLES:
+                continue
+            yield (frames := log_mel_frames(pending))
+            pending = pending[len(frames) * HOP_SAMPLES :]
             is_first = False
     if is_first and len(pending):
-        yield log_mel_patches(np.pad(pending, (0, PATCH_SAMPLES - len(pending))))
+        yield log_mel_frames(np.pad(pending, (0, PATCH_SAMPLES - len(pending))))
+    elif len(pending) >= WINDOW_SAMPLES:
+        yield log_mel_frames(pending)
 
 
 @cache

@@ -26,15 +26,27 @@ _EXTINF = re.compile(r'#EXTINF:\s*([^\s,"]*)(?:"[^"]*"|[^",])*,?(.*)', re.IGNORE
 
 _MAX_COMMENT_LENGTH = 10_000  # characters that are read
 
-# Control characters and line separators: some readers end a line at them, and terminals obey them.
-_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
+#: Control characters and line separators: some readers end a line at them, terminals obey them.
+CONTROL_CHARACTERS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def write(entries: Sequence[Entry], name: str) -> bytes:
-    """Return the contents of an M3U8 file."""
+def write(
+    entries: Sequence[Entry], name: str, *, options: Sequence[Sequence[str]] | None = None
+) -> bytes:
+    """Return the contents of an M3U8 file.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    name : str
+        Title of the playlist.
+    options : sequence of sequences of str, optional
+        Comments for players, before the path of each entry.
+    """
     lines = ["#EXTM3U", f"#PLAYLIST:{single_line(name)}"]
-    for entry in entries:
-        lines += [f"#EXTINF:{whole_seconds(entry)},{label_of(entry)}", path_line(entry.path)]
+    for entry, comments in zip(entries, options or [()] * len(entries), strict=True):
+        lines.append(f"#EXTINF:{whole_seconds(entry)},{label_of(entry)}")
+        lines += [*comments, path_line(entry.path)]
     return "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")
 
 
@@ -75,7 +87,7 @@ def whole_seconds(entry: Entry) -> int:
 
 def path_line(path: str) -> str:
     """Return a path as one line: plain, or as a URI if a reader could misread the plain path."""
-    is_plain = not _CONTROL.search(path) and path == path.strip()
+    is_plain = not CONTROL_CHARACTERS.search(path) and path == path.strip()
     if is_plain and not path.startswith(("#", "./")) and not has_scheme(path):
         return path
     if os.path.isabs(path) or is_url(path):
@@ -85,4 +97,4 @@ def path_line(path: str) -> str:
 
 def single_line(text: str) -> str:
     """Return a text with its line breaks and control characters replaced, without surrogates."""
-    return " ".join(_CONTROL.sub(" ", text).split()).encode(errors="replace").decode()
+    return " ".join(CONTROL_CHARACTERS.sub(" ", text).split()).encode(errors="replace").decode()

@@ -56,25 +56,51 @@ def distinct_neighbors(
             return ids[positions], products[positions]
 
 
+class DistinctTracks:
+    """Tracks that are different recordings.
+
+    Parameters
+    ----------
+    index : Index
+    originals : sequence of Track
+        Tracks to begin with.
+    """
+
+    def __init__(self, index: Index, originals: Sequence[Track] = ()) -> None:
+        self._index, self._prints = index, KnownPrints(index)
+        self._tracks = list(originals)
+        self._vectors = [index.vector(track) for track in originals]
+        self._hashes = {track.sound_hash for track in originals}
+
+    def add(self, track: Track, vector: Float32) -> bool:
+        """Add a track, unless it is a copy of one of them; return whether it was added.
+
+        Parameters
+        ----------
+        track : Track
+        vector : ndarray of float32, shape (dimension,)
+            The plain vector of the track.
+        """
+        time_limit.check()
+        cosines = np.array([vector @ other for other in self._vectors], dtype=np.float32)
+        if track.sound_hash and track.sound_hash in self._hashes:
+            return False
+        if len(same_recordings(track, self._tracks, cosines, prints=self._prints)):
+            return False
+        self._tracks.append(track)
+        self._vectors.append(vector)
+        self._hashes.add(track.sound_hash)
+        return True
+
+
 def _first_copies(index: Index, ids: Int64, originals: Sequence[Track]) -> list[int]:
     """Return the positions of the tracks that are no copies of earlier ones, ascending."""
     plain_vectors = index.vector_index().vectors_of(ids)
     tracks = index.by_id(ids.tolist())
-    kept = list(originals)
-    vectors = [index.vector(track) for track in originals]
-    hashes = {track.sound_hash for track in originals}
-    prints = KnownPrints(index)
-    positions = []
-    for position, (track_id, vector) in enumerate(zip(ids.tolist(), plain_vectors, strict=True)):
-        time_limit.check()
-        track = tracks.get(track_id)
-        if track is None:  # another process has removed it since the search
-            continue
-        cosines = np.array([vector @ other for other in vectors], dtype=np.float32)
-        is_copy = bool(track.sound_hash) and track.sound_hash in hashes
-        if not is_copy and not len(same_recordings(track, kept, cosines, prints=prints)):
-            positions.append(position)
-            kept.append(track)
-            vectors.append(vector)
-            hashes.add(track.sound_hash)
-    return positions
+    distinct = DistinctTracks(index, originals)
+    return [
+        position
+        for position, (track_id, vector) in enumerate(zip(ids.tolist(), plain_vectors, strict=True))
+        if track_id in tracks  # another process may have removed it since the search
+        and distinct.add(tracks[track_id], vector)
+    ]

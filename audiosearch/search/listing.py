@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
+    from audiosearch.search.moments.sounds_over_time import HeardMoment
 
 #: Sort keys by name. A missing value is None or "".
 SORT_KEYS: dict[str, Callable[[Track], str | float | None]] = {
@@ -78,6 +79,44 @@ def list_tracks(
     if sort is not None:
         tracks = _sorted(tracks, key, is_reversed=sort.startswith("-"))
     return tracks[:limit]
+
+
+def list_moments(
+    index: Index, words: str = "", *, filters: Filters, sort: str | None = None, limit: int | None
+) -> list[HeardMoment]:
+    """Return the stretches of tracks in which the sounds of filters are heard.
+
+    Parameters
+    ----------
+    index : Index
+    words : str
+        See `list_tracks`.
+    filters : Filters
+        They name at least one sound.
+    sort : str, optional
+        See `list_tracks`; the stretches of a track are in the order of time. Default: the best
+        score first.
+    limit : int or None
+        Largest number of stretches.
+
+    Raises
+    ------
+    UsageError
+        If there is no such sort key.
+    LibraryError
+        If the index has no moments, or no track has sounds.
+    """
+    from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
+
+    index.require_moments()
+    order: dict[int, int] | None = None
+    if words.strip() or sort is not None:
+        tracks = list_tracks(index, words, filters=track_filters(filters), sort=sort)
+        order = {track.id: position for position, track in enumerate(tracks)}
+    moments = heard_moments(index, filters, ids=order)
+    if order is not None and sort is not None:
+        moments.sort(key=lambda moment: (order[moment.track.id], moment.start))
+    return moments[:limit]
 
 
 def _sort_key(sort: str | None) -> Callable[[Track], str | float | None]:

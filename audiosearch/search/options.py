@@ -10,6 +10,22 @@ from audiosearch.library.filters import EVERYTHING, Filters
 
 
 @dataclass(frozen=True, slots=True)
+class TimeRange:
+    """Part of a clip.
+
+    Attributes
+    ----------
+    start : float
+        In seconds from the start of the clip.
+    end : float or None
+        In seconds from the start of the clip; None for its end.
+    """
+
+    start: float = 0.0
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchOptions:
     """Options of a search: the tracks that may be hits, and their ranking.
 

@@ -54,12 +54,21 @@ class Hit:
     sound_score : float or None
         Highest score of the sounds that the query asks for, in [0, 1]. None if it has no part in
         the ranking.
+    start, end : float or None
+        Start and end of the stretch of the track that was found, in seconds. None for a whole
+        track.
+    match : float or None
+        Correlation of the stretch's log-mel spectrogram with that of the clip, in [-1, 1]: near 1
+        if it is the same recording. None if the two were not compared.
     """
 
     rank: int
     track: Track
     similarity: float | None
     sound_score: float | None = None
+    start: float | None = None
+    end: float | None = None
+    match: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

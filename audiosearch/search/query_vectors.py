@@ -6,14 +6,15 @@ import contextlib
 import os
 import shlex
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from audiosearch.audio.pipes import seekable
 from audiosearch.errors import AudioError, LibraryError, TrackNotFound
 from audiosearch.library.track import EmbeddingSpec
 from audiosearch.models import registry
 from audiosearch.paths import is_url, why_missing
-from audiosearch.playlist_files import SUFFIXES, read_playlist, warnings_about
+from audiosearch.playlist_files import read_playlist, warnings_about
+from audiosearch.search.clip_parts import is_playlist_file
 from audiosearch.search.playlist_tracks import PlaylistTracks
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from audiosearch.embedding.embedder import Embedder, Embedding
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
+    from audiosearch.search.options import TimeRange
     from audiosearch.types import Float32, StrPath
+
+_Vectors = TypeVar("_Vectors", bound="QueryVectors")
 
 
 class QueryVectors:
@@ -36,6 +40,8 @@ class QueryVectors:
     index : Index
     request : ModelRequest
         Embedding model. It must be the model of the index.
+    part : TimeRange, optional
+        The part of each clip to use. The part of a track is read from its file and embedded.
 
     Attributes
     ----------
@@ -58,9 +64,16 @@ class QueryVectors:
         If the requested model can't be loaded.
     """
 
-    def __init__(self, index: Index, request: registry.ModelRequest) -> None:
+    def __init__(
+        self,
+        index: Index,
+        request: registry.ModelRequest,
+        *,
+        part: TimeRange | None = None,
+    ) -> None:
         self._index = index
         self._request = request
+        self._part = part
         self.playlist_tracks = PlaylistTracks(index)
         # At most one, loaded when a clip needs it. Copies share the list.
         self._embedders: list[Embedder] = []
@@ -71,9 +84,10 @@ class QueryVectors:
         if request.model != registry.AUTO or request.weights is not None:
             self._model()
 
-    def empty_copy(self) -> QueryVectors:
-        """Return an empty collection that shares the index and the loaded model."""
+    def empty_copy(self: _Vectors) -> _Vectors:  # noqa: PYI019  (Python 3.10 has no Self)
+        """Return an empty collection of whole clips that shares the index and the loaded model."""
         other = copy(self)
+        other._part = None  # noqa: SLF001
         other.vectors, other.tracks, other.warnings = [], [], []
         other.track_ids = set()
         return other
@@ -98,7 +112,7 @@ class QueryVectors:
         """
         for clip in [clips] if isinstance(clips, (str, os.PathLike)) else clips:
             name = os.fspath(clip)
-            if os.path.splitext(name)[1].lower() in SUFFIXES and os.path.isfile(name):
+            if is_playlist_file(name):
                 self._add_playlist(name)
             else:
                 self._add(name)
@@ -109,7 +123,10 @@ class QueryVectors:
             return
         self.track_ids.add(track.id)
         self.tracks.append(track)
-        self.vectors.append(self._index.vector(track))
+        if self._part is None:
+            self.vectors.append(self._index.vector(track))
+        else:
+            self._add_part(track.path, name=track.path, real_path=track.real_path)
 
     def add_embedding(self, embedding: Embedding, name: str = "") -> None:
         """Add the embedding of a clip.
@@ -152,7 +169,31 @@ class QueryVectors:
             return
         self._require_file(clip)
         with seekable(clip) as path:
-            self.add_embedding(self._embedder().embed(path), name=f"{clip}: ")
+            self._add_file(path, name=clip)
+
+    def _add_file(self, path: str, *, name: str) -> None:
+        """Add a file that isn't a track.
+
+        Parameters
+        ----------
+        path : str
+            Path at which it can be read.
+        name : str
+            Its name, for messages.
+        """
+        if self._part is None:
+            self.add_embedding(self._embedder().embed(path), name=f"{name}: ")
+        else:
+            self._add_part(os.path.realpath(path), name=name)
+
+    def _add_part(self, path: str, *, name: str, real_path: str = "") -> None:
+        from audiosearch.search.part_frames import PartFrames, stretch_of, stretch_reader
+
+        stretch = stretch_of(path, self._part, real_path=real_path)
+        frames = PartFrames(stretch_reader(self._index), stretch, name=name)
+        self.vectors.append(self._embedder().embed_frames(frames, name))
+        if frames.warning:
+            self.warnings.append(f"{name}: {frames.warning}")
 
     def _require_file(self, clip: str) -> None:
         if is_url(clip):

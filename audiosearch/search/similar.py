@@ -9,6 +9,7 @@ from audiosearch.counting import counted
 from audiosearch.errors import UsageError
 from audiosearch.library.index import Index
 from audiosearch.models import registry
+from audiosearch.search.clip_parts import check_part
 from audiosearch.search.named_track import named_track
 from audiosearch.search.query import (
     DEFAULT_OPTIONS,
@@ -22,18 +23,20 @@ from audiosearch.search.query_vectors import QueryVectors
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from audiosearch.search.options import TimeRange
     from audiosearch.types import StrPath
 
 _INDEX_MODEL = registry.ModelRequest()
 
 
-def similar(
+def similar(  # noqa: PLR0913  (the options of the command)
     index: Index | StrPath,
     clips: StrPath | Iterable[StrPath] = (),
     *,
     named: Iterable[str] = (),
     unlike: Iterable[StrPath] = (),
     k: int = defaults.HITS,
+    part: TimeRange | None = None,
     options: SearchOptions = DEFAULT_OPTIONS,
     request: registry.ModelRequest = _INDEX_MODEL,
 ) -> SearchResult:
@@ -54,6 +57,8 @@ def similar(
         Clips that hits should not sound like, in the same form as ``clips``.
     k : int
         Number of hits, at least 1.
+    part : TimeRange, optional
+        The part of the only clip to search with. That of a track is read from its file.
     options : SearchOptions
         Filters and ranking.
     request : ModelRequest
@@ -67,7 +72,7 @@ def similar(
     Raises
     ------
     UsageError
-        If there is neither a clip nor a sound, or ``k`` is below 1.
+        If there is neither a clip nor a sound, ``k`` is below 1, or the part is invalid.
     AmbiguousTrack
         If words match several tracks.
     IndexNotFound, ModelMismatch, LibraryError
@@ -75,19 +80,27 @@ def similar(
     TrackNotFound
         If a clip is neither a track nor a file.
     AudioError, ModelError
-        If a clip can't be embedded.
+        If a clip can't be embedded, or has no such part.
     """
     if k < 1:
         raise UsageError(
             f"Can't return {counted(k, 'hit')}.",
             hint="Ask for at least one hit, for example -k 10.",
         )
+    clips = check_part(part, clips, named := list(named))
     if not isinstance(index, Index):
         with Index(index) as opened:
             return similar(
-                opened, clips, named=named, unlike=unlike, k=k, options=options, request=request
+                opened,
+                clips,
+                named=named,
+                unlike=unlike,
+                k=k,
+                part=part,
+                options=options,
+                request=request,
             )
-    seeds = QueryVectors(index, request)
+    seeds = QueryVectors(index, request, part=part)
     negatives = seeds.empty_copy()
     seeds.add_all(clips)
     for words in named:

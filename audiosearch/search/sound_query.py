@@ -47,16 +47,7 @@ class SoundQuery:
     def __init__(
         self, index: Index, *, has_negatives: bool, k: int, options: SearchOptions
     ) -> None:
-        for name, is_given in (
-            ("clip to avoid", has_negatives),
-            ("sound weight", options.sound_weight is not None),
-            ("minimum similarity", options.min_similarity is not None),
-        ):
-            if is_given:
-                raise UsageError(
-                    f"A {name} needs a clip to search with.",
-                    hint="Name an audio file, or a track's path or #ID.",
-                )
+        check_needs_no_clip(options, has_negatives=has_negatives)
         self.k, self.options = k, options
         self.warnings: list[str] = []
         index.require_sounds()
@@ -71,6 +62,25 @@ class SoundQuery:
     def similarities(self, ids: Int64, _: Float32) -> list[float | None]:
         """Return None for each track: there is no clip to compare it with."""
         return [None] * len(ids)
+
+
+def check_needs_no_clip(options: SearchOptions, *, has_negatives: bool) -> None:
+    """Check that no option needs a clip to search with.
+
+    Raises
+    ------
+    UsageError
+    """
+    for name, is_given in (
+        ("clip to avoid", has_negatives),
+        ("sound weight", options.sound_weight is not None),
+        ("minimum similarity", options.min_similarity is not None),
+    ):
+        if is_given:
+            raise UsageError(
+                f"A {name} needs a clip to search with.",
+                hint="Name an audio file, or a track's path or #ID.",
+            )
 
 
 def sound_score(sounds: Iterable[Sound], names: Collection[str]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -36,18 +36,25 @@ from audiosearch.playlist_files import (
 from audiosearch.playlists import Constraints, Playlist, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.search.listing import list_tracks
-from audiosearch.search.query import DEFAULT_OPTIONS, SearchOptions, SearchResult
+from audiosearch.search.options import DEFAULT_OPTIONS, SearchOptions, TimeRange
+from audiosearch.search.query import SearchResult
 from audiosearch.search.sounds import sounds as heard_sounds
 from audiosearch.web import schemas
 from audiosearch.web.clients import unless_left
 from audiosearch.web.covers import Covers
 from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.errors import error_response
-from audiosearch.web.filter_fields import filter_fields, search_options
+from audiosearch.web.filter_fields import (
+    clip_part,
+    filter_fields,
+    moments_per_track,
+    search_options,
+)
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.maps import Maps
+from audiosearch.web.moments import Clips, MomentService
 from audiosearch.web.playback import Playback
-from audiosearch.web.queries import QueryRequest, tracks_in_order
+from audiosearch.web.queries import QueryRequest, stored_tracks
 from audiosearch.web.routes import Route
 from audiosearch.web.track_files import TrackFileResponse
 
@@ -80,6 +87,7 @@ class Services:
     covers: Covers
     maps: Maps
     query: Callable[[QueryRequest], Awaitable[SearchResult]]
+    moments: MomentService
 
 
 def _services(request: Request) -> Services:
@@ -96,8 +104,14 @@ TrackId = schemas.TrackId
 async def health(shared: Shared) -> schemas.Health:
     """Return the server's status, and facts about the index that it serves."""
     index = shared.index
-    tracks, model = await index.n_tracks(), index.spec.model
-    return schemas.Health(version=__version__, model=model, tracks=tracks, library=index.name)
+    n_tracks, has_moments = await index.status()
+    return schemas.Health(
+        version=__version__,
+        model=index.spec.model,
+        tracks=n_tracks,
+        library=index.name,
+        moments=has_moments,
+    )
 
 
 @router.get("/defaults")
@@ -115,9 +129,10 @@ async def embed(shared: Shared, request: Request, file: Upload) -> schemas.Embed
 
 
 @router.post("/query")
-async def query(
+async def query(  # noqa: PLR0913  (the fields of the form)
     shared: Shared,
     request: Request,
+    *,
     file: Annotated[
         list[UploadFile],
         File(max_length=defaults.MAX_QUERY_FILES, description="Clips to search with."),
@@ -125,18 +140,33 @@ async def query(
     track: Annotated[list[TrackId], Form(description="Tracks to search with.")] = [],  # noqa: B006
     unlike: Annotated[list[TrackId], Form(description="Tracks to move away from.")] = [],  # noqa: B006
     k: Annotated[int, Form(ge=1, le=defaults.MAX_HITS)] = defaults.HITS,
+    part: Annotated[TimeRange | None, Depends(clip_part)] = None,
+    per_track: Annotated[int | None, Depends(moments_per_track)] = None,
     options: Annotated[SearchOptions, Depends(search_options)] = DEFAULT_OPTIONS,
 ) -> schemas.Hits:
     """Find the tracks that sound most like the average of the given clips and tracks.
 
-    Without clips, only.sound finds the tracks with the highest scores of these sounds.
+    Without clips, only.sound finds the tracks with the highest scores of these sounds. With
+    moments, the hits are stretches of tracks, as long as the clip.
     """
+    clips = Clips([clip.file for clip in file], track, unlike, part)
+    if per_track is not None:
+        preparing = shared.moments.prepare(clips, k=k, per_track=per_track, options=options)
+        moment_query, warnings = await unless_left(request.receive, preparing)
+        result = await shared.moments.search(moment_query, request)
+        result = replace(result, warnings=[*warnings, *result.warnings])
+        return schemas.Hits.of(result, has_moments=True)
 
     async def embed_all() -> list[Embedding]:  # one by one, up to the first error
-        return [await shared.embedding.embed(clip.file) for clip in file]
+        if part is not None:
+            return [await shared.moments.embed_part(clips)]
+        return [await shared.embedding.embed(clip) for clip in clips.files]
 
-    embeddings = await unless_left(request.receive, embed_all()) if file else []
-    return schemas.Hits.of(await shared.query(QueryRequest(embeddings, track, unlike, k, options)))
+    is_heard = bool(file) or part is not None
+    embeddings = await unless_left(request.receive, embed_all()) if is_heard else []
+    tracks, sources = (track, []) if part is None else ([], track)
+    found = await shared.query(QueryRequest(embeddings, tracks, unlike, k, options, sources))
+    return schemas.Hits.of(found)
 
 
 @router.get("/tracks")
@@ -188,7 +218,7 @@ async def sounds(
 @router.get("/tracks/{track_id}")
 async def track(shared: Shared, track_id: TrackId) -> schemas.Track:
     """Return a track."""
-    (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
+    (track,) = await shared.index.run(partial(stored_tracks, ids=[track_id]))
     return schemas.Track.of(track)
 
 
@@ -212,7 +242,7 @@ async def audio(
     ] = None,
 ) -> TrackFileResponse:
     """Return a track's audio, or the part that a Range header requests."""
-    (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
+    (track,) = await shared.index.run(partial(stored_tracks, ids=[track_id]))
     opening = shared.playback.playable(track, is_copy_needed=copy is not None)
     file, kind = await unless_left(request.receive, opening)
     try:
@@ -229,7 +259,7 @@ async def audio(
 )
 async def cover(shared: Shared, track_id: TrackId) -> Response:
     """Return the cover image in a track's file."""
-    (track,) = await shared.index.run(partial(tracks_of, ids=[track_id]))
+    (track,) = await shared.index.run(partial(stored_tracks, ids=[track_id]))
     image = await shared.covers.cover(track)
     if image is None:
         missing = error_response(
@@ -260,7 +290,7 @@ async def playlist(
 
     def make(index: Index) -> Playlist:
         def paths(ids: list[int]) -> tuple[str, ...]:
-            return tuple(track.path for track in tracks_of(index, ids))
+            return tuple(track.path for track in stored_tracks(index, ids))
 
         files = params.exclude_playlists
         excluded = tuple(parse_playlist(file.content, file.name) for file in files)
@@ -291,7 +321,7 @@ async def playlist(
 )
 async def playlist_file(shared: Shared, export: schemas.PlaylistExport) -> Response:
     """Write tracks, in the given order, as a playlist file."""
-    tracks = await shared.index.run(partial(tracks_of, ids=export.tracks))
+    tracks = await shared.index.run(partial(stored_tracks, ids=export.tracks))
     entries = [Entry.from_track(track) for track in tracks]
     text = playlist_text(entries, export.name, PlaylistFormat(export.format))
     disposition = f'attachment; filename="playlist.{export.format}"'
@@ -307,8 +337,3 @@ async def sound_map(shared: Shared) -> Response:
     """Return each track's position on the map, its tags and its nearest neighbors."""
     current = await shared.maps.current()
     return Response(current.json, media_type="application/json")
-
-
-def tracks_of(index: Index, ids: list[int]) -> list[Track]:
-    """Return tracks in the order of their ids. Raises like `tracks_in_order`."""
-    return tracks_in_order(index.by_id(ids), ids)

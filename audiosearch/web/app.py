@@ -29,6 +29,7 @@ from audiosearch.web.errors import RequestError, error_response
 from audiosearch.web.index_executor import IndexExecutor
 from audiosearch.web.limits import Limits
 from audiosearch.web.maps import Maps
+from audiosearch.web.moments import MomentService
 from audiosearch.web.playback import Playback
 from audiosearch.web.queries import run_queries
 from audiosearch.web.security import LOOPBACK, SecurityMiddleware
@@ -94,6 +95,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         embedding = EmbeddingService(model, spec.excerpt_seconds, limits=limits)
         playback, covers = Playback(limits), Covers(limits)
+        moments = MomentService(executor, embedding)
         app.state.services = api.Services(
             executor,
             embedding,
@@ -101,6 +103,7 @@ def create_app(
             covers,
             Maps(location, executor),
             executor.batched(run_queries),
+            moments,
         )
         try:
             yield
@@ -109,6 +112,7 @@ def create_app(
             playback.close()
             covers.close()
             executor.close()
+            moments.close()
 
     app = FastAPI(
         title="audiosearch",

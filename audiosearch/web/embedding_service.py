@@ -7,26 +7,40 @@ import contextlib
 import os
 import shutil
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
+from audiosearch.audio.recording import AudioInfo
 from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.embedder import Embedding, clip_embedding
 from audiosearch.embedding.pooling import RunningPool
 from audiosearch.errors import AudioError
+from audiosearch.models.front_end import SAMPLE_RATE_HZ
+from audiosearch.models.log_mel import patch_groups
 from audiosearch.models.runtime import n_cores
+from audiosearch.search.moments.clip import Clip, embedded_clip
+from audiosearch.search.moments.clips import all_frames
+from audiosearch.search.part_frames import PartFrames, stretch_of
 from audiosearch.web.errors import unavailable
 from audiosearch.web.limits import Limits
+from audiosearch.web.shared_network import SharedNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from audiosearch.embedding.decoder_worker import StretchEnd
+    from audiosearch.embedding.stretches import Stretch
+    from audiosearch.library.track import Track
     from audiosearch.models.registry import Model
+    from audiosearch.search.options import TimeRange
+    from audiosearch.types import Float32
+
+T = TypeVar("T")
 
 _BUSY = "Too many files are waiting."
 _NAME = "the file"  # name of an upload in error messages
@@ -35,9 +49,10 @@ _READS_DESCRIPTORS = os.path.isdir("/proc/self/fd")
 
 @dataclass(eq=False, slots=True)
 class _Work:
-    """An upload that a thread embeds, and the process that decodes it."""
+    """A file that a thread embeds, its name in errors, and the process that decodes it."""
 
     stream: BinaryIO
+    name: str
     process: DecoderProcess | None
     is_canceled: bool = False
 
@@ -67,8 +82,7 @@ class EmbeddingService:
     """
 
     def __init__(self, model: Model, excerpt_seconds: float | None, *, limits: Limits) -> None:
-        self._network = model.load()
-        self._lock = threading.Lock()
+        self._network = SharedNetwork(model.load())
         self._excerpt_seconds = excerpt_seconds
         self._limits = limits
         self._threads = ThreadPoolExecutor(n_cores(), thread_name_prefix="embedding")
@@ -77,8 +91,18 @@ class EmbeddingService:
         self._active: set[_Work] = set()
         self._idle: list[DecoderProcess] = []
 
-    async def embed(self, stream: BinaryIO) -> Embedding:
+    async def embed(
+        self, stream: BinaryIO, part: TimeRange | None = None, *, name: str = _NAME
+    ) -> Embedding:
         """Embed the audio file in a stream that has a descriptor. Canceling stops its decoder.
+
+        Parameters
+        ----------
+        stream : binary file
+        part : TimeRange, optional
+            Part of the file to embed. Default: all of it.
+        name : str
+            Name of the file in errors.
 
         Raises
         ------
@@ -89,11 +113,62 @@ class EmbeddingService:
         OSError
             If a temporary file can't be written.
         """
+        embed = partial(self._embed_part, part=part, name=name) if part else self._embed_file
+        return await self._in_turn(stream, name, embed)
+
+    async def clip(
+        self,
+        stream: BinaryIO,
+        part: TimeRange | None = None,
+        *,
+        hop: float,
+        track: Track | None = None,
+        name: str = _NAME,
+    ) -> tuple[Clip, str | None]:
+        """Decode and embed a file for a query for moments, like `embed`.
+
+        Parameters
+        ----------
+        stream : binary file
+        part : TimeRange, optional
+            Part of the file to use. Default: all of it.
+        hop : float
+            Seconds from one patch of a track to the next.
+        track : Track, optional
+            The track whose file it is.
+        name : str
+            Name of the file in errors.
+
+        Returns
+        -------
+        clip : Clip
+        warning : str or None
+            Fault of the file; None if it has none.
+
+        Raises
+        ------
+        AudioError
+            If it can't be embedded, or is longer than 10 minutes.
+        RequestError, OSError
+            As for `embed`.
+        """
+        cut = partial(self._cut_clip, part=part, hop=hop, track=track, name=name)
+        return await self._in_turn(stream, name, cut)
+
+    async def _in_turn(
+        self,
+        stream: BinaryIO,
+        name: str,
+        function: Callable[[DecoderProcess, str | int], T],
+    ) -> T:
+        """Call a function with a decoder process and a readable file, when it is its turn."""
         await self._wait_for_turn()
-        work = _Work(stream, self._idle.pop() if self._idle else None)
+        work = _Work(stream, name, self._idle.pop() if self._idle else None)
         self._active.add(work)
         try:
-            done = asyncio.get_running_loop().run_in_executor(self._threads, self._embed, work)
+            done = asyncio.get_running_loop().run_in_executor(
+                self._threads, self._run, work, function
+            )
             # Otherwise asyncio reports an error for which nobody waits, as when the server ends.
             done.add_done_callback(lambda done: done.cancelled() or done.exception())
             try:
@@ -134,19 +209,19 @@ class EmbeddingService:
                 self._idle.append(work.process)
         self._turns.release()
 
-    def _embed(self, work: _Work) -> Embedding:
-        """Embed an upload. Run by a thread."""
+    def _run(self, work: _Work, function: Callable[[DecoderProcess, str | int], T]) -> T:
+        """Call a function with the process and the file of some work. Run by a thread."""
         work.process = work.process or DecoderProcess()
         if work.is_canceled:  # before there was a process to kill
             work.process.kill()
         started = time.monotonic()
         try:
             with _readable(work.stream) as file:
-                return self._embed_file(work.process, file)
+                return function(work.process, file)
         except AudioError as exc:
             is_late = time.monotonic() - started > self._limits.embedding_seconds
             hint = "Send an excerpt." if is_late else exc.hint
-            raise AudioError(_NAME, exc.reason, hint=hint) from exc
+            raise AudioError(work.name, exc.reason, hint=hint) from exc
         except BaseException:  # the process may still decode a file that nobody waits for
             work.cancel()
             raise
@@ -161,12 +236,65 @@ class EmbeddingService:
         )
         for message in messages:
             if isinstance(message, np.ndarray):
-                with self._lock:
-                    pool.add(self._network(message))
+                pool.add(self._network(message))
             else:
                 summary = message
-        with self._lock:
-            return clip_embedding(pool, self._network, clip=summary, path=_NAME)
+        return clip_embedding(pool, self._network, clip=summary, path=_NAME)
+
+    def _embed_part(
+        self, process: DecoderProcess, file: str | int, *, part: TimeRange, name: str
+    ) -> Embedding:
+        frames = self._frames(process, file, part, name)
+        pool = RunningPool()
+        for patches in patch_groups(frames):
+            pool.add(self._network(patches))
+        clip = _Part(AudioInfo(SAMPLE_RATE_HZ, 1, None, ""), frames.seconds, frames.warning)
+        return clip_embedding(pool, self._network, clip=clip, path=name)
+
+    def _cut_clip(
+        self,
+        process: DecoderProcess,
+        file: str | int,
+        *,
+        part: TimeRange | None,
+        hop: float,
+        track: Track | None,
+        name: str,
+    ) -> tuple[Clip, str | None]:
+        stretch = self._frames(process, file, part, name)
+        frames = all_frames(stretch, name)
+        clip = embedded_clip(frames, self._network.vectors, hop=hop, seconds=stretch.seconds)
+        path, start = track.path if track else "", part.start if part else 0.0
+        return replace(clip, path=path, track=track, start=start), stretch.warning
+
+    def _frames(
+        self, process: DecoderProcess, file: str | int, part: TimeRange | None, name: str
+    ) -> PartFrames:
+        source = _OneFile(process, file, self._limits.embedding_seconds)
+        return PartFrames(source, stretch_of("", part), name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Facts about the part of a file: see `audiosearch.embedding.embedder.DecodedClip`."""
+
+    info: AudioInfo
+    seconds: float
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _OneFile:
+    """Decodes stretches of one file with a process of its own."""
+
+    process: DecoderProcess
+    file: str | int
+    max_seconds: float
+
+    def stream(self, stretch: Stretch) -> Iterator[Float32 | StretchEnd]:
+        """Yield the frames of a stretch, and a `StretchEnd` after them."""
+        pair = (stretch.start, stretch.seconds)
+        return self.process.read_stretches(self.file, [pair], max_seconds=self.max_seconds)
 
 
 @contextlib.contextmanager

@@ -78,9 +78,16 @@ class IndexExecutor:
         """
         return await self._run([self._short], function, self._limit())
 
-    async def n_tracks(self) -> int:
-        """Return the number of tracks, without waiting for any other call."""
-        return await self._run([self._status], lambda index: index.n_tracks, self._limit())
+    async def status(self) -> tuple[int, bool]:
+        """Return the number of tracks, and whether the index has moments.
+
+        This waits for no other call.
+        """
+        return await self._run(
+            [self._status],
+            lambda index: (index.n_tracks, index.moment_hop is not None),
+            self._limit(),
+        )
 
     async def run_long(self, function: Callable[[Index], T], request: Request) -> T:
         """Call a function that may take long. It is canceled if the client leaves."""

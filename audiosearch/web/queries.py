@@ -18,26 +18,46 @@ from audiosearch.search.query_vectors import QueryVectors
 from audiosearch.search.sound_query import SoundQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from audiosearch.embedding.embedder import Embedding
     from audiosearch.library.index import Index, Track
 
 
 @dataclass(frozen=True, slots=True)
 class QueryRequest:
-    """A query: embeddings of uploaded clips, and ids of tracks."""
+    """A query.
+
+    Attributes
+    ----------
+    embeddings : list of Embedding
+        Of uploaded clips, and of parts of tracks.
+    tracks, unlike : list of int
+        Ids of tracks to search with, and to move away from.
+    k : int
+    options : SearchOptions
+    sources : list of int
+        Ids of the tracks of which embeddings are parts.
+    """
 
     embeddings: list[Embedding]
     tracks: list[int]
     unlike: list[int]
     k: int
     options: SearchOptions
+    sources: Sequence[int] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Ids of all tracks in the query."""
+        return (*self.tracks, *self.unlike, *self.sources)
 
 
 def run_queries(
     index: Index, requests: list[QueryRequest]
 ) -> list[SearchResult | AudiosearchError]:
     """Return the result of each query, or its error."""
-    stored = index.by_id([i for request in requests for i in (*request.tracks, *request.unlike)])
+    stored = index.by_id([i for request in requests for i in request.ids])
     prepared: list[Query | SoundQuery | AudiosearchError] = []
     for request in requests:
         try:
@@ -56,12 +76,18 @@ def _prepare(index: Index, request: QueryRequest, stored: dict[int, Track]) -> Q
         seeds.add_track(track)
     for track in tracks_in_order(stored, request.unlike):
         negatives.add_track(track)
+    seeds.tracks += tracks_in_order(stored, request.sources)
     for embedding in request.embeddings:
         seeds.add_embedding(embedding)
     return make_query(index, seeds, negatives, k=request.k, options=request.options)
 
 
-def tracks_in_order(stored: dict[int, Track], ids: list[int]) -> list[Track]:
+def stored_tracks(index: Index, ids: list[int]) -> list[Track]:
+    """Return tracks in the order of their ids. Raises like `tracks_in_order`."""
+    return tracks_in_order(index.by_id(ids), ids)
+
+
+def tracks_in_order(stored: dict[int, Track], ids: Sequence[int]) -> list[Track]:
     """Return stored tracks in the order of the given ids.
 
     Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
@@ -14,6 +14,7 @@ from audiosearch.soundmap.labels import name_of
 
 if TYPE_CHECKING:
     from audiosearch.library.index import Track as StoredTrack
+    from audiosearch.search.query import Hit as FoundHit
     from audiosearch.search.query import SearchResult
 
 #: A track id; SQLite's integers end at 2^63 - 1.
@@ -35,6 +36,7 @@ class Health(BaseModel):
     model: str
     tracks: int
     library: str
+    moments: bool
 
 
 class Defaults(BaseModel):
@@ -132,26 +134,50 @@ class Hit(BaseModel):
     sound_score: float | None
     track: Track
 
+    @classmethod
+    def of(cls, hit: FoundHit) -> Hit:
+        """Convert a hit."""
+        return cls(**_hit_fields(hit))
+
+
+class MomentHit(Hit):
+    """A stretch of a track that a query for moments found, from start to end in seconds.
+
+    ``match`` is near 1 if it is the same recording as the clip, and null if that wasn't compared.
+    """
+
+    start: float
+    end: float
+    match: float | None
+
+    @classmethod
+    def of(cls, hit: FoundHit) -> MomentHit:
+        """Convert a hit."""
+        start, end = round(hit.start or 0.0, 3), round(hit.end or 0.0, 3)
+        return cls(**_hit_fields(hit), start=start, end=end, match=hit.match)
+
+
+def _hit_fields(hit: FoundHit) -> dict[str, Any]:
+    return {
+        "rank": hit.rank,
+        "similarity": hit.similarity,
+        "sound_score": hit.sound_score,
+        "track": Track.of(hit.track),
+    }
+
 
 class Hits(BaseModel):
-    """Hits of a query, and warnings about its clips."""
+    """Hits of a query, and warnings about its clips. All hits are tracks, or all are moments."""
 
     model: str
-    hits: list[Hit]
+    hits: list[Hit] | list[MomentHit]
     warnings: list[str]
 
     @classmethod
-    def of(cls, result: SearchResult) -> Hits:
+    def of(cls, result: SearchResult, *, has_moments: bool = False) -> Hits:
         """Convert a search result."""
-        hits = [
-            Hit(
-                rank=hit.rank,
-                similarity=hit.similarity,
-                sound_score=hit.sound_score,
-                track=Track.of(hit.track),
-            )
-            for hit in result.hits
-        ]
+        kind = MomentHit if has_moments else Hit
+        hits = [kind.of(hit) for hit in result.hits]
         return cls(model=result.spec.model, hits=hits, warnings=result.warnings)
 
 

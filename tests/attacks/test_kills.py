@@ -57,6 +57,18 @@ def to_reembed(folder):
         index.storage.set_settings({"fingerprint": "former"})
 
 
+def to_add_moments(folder):
+    sounds(folder, 3.0)
+    add(folder / "index", [folder / "music"], model="compact", n_jobs=1)
+
+
+def to_reembed_moments(folder):
+    sounds(folder, 3.0)
+    add(folder / "index", [folder / "music"], model="compact", moments=True, n_jobs=1)
+    with Index(folder / "index") as index:
+        index.storage.set_settings({"fingerprint": "former"})
+
+
 def to_optimize(folder):
     fill(folder / "index", 1_500)
 
@@ -159,6 +171,12 @@ class Case:
 CASES = {
     "add": Case(to_add, "add music -j 1 --model compact", is_atomic=False),
     "reembed": Case(to_reembed, "reembed --model compact -j 1", is_done="already holds"),
+    "add --moments": Case(to_add, "add music -j 1 --model compact --moments", is_atomic=False),
+    "refresh --moments": Case(to_add_moments, "refresh --moments -j 1", is_atomic=False),
+    "reembed with moments": Case(
+        to_reembed_moments, "reembed --model compact -j 1", is_done="already holds"
+    ),
+    "refresh --no-moments": Case(to_reembed_moments, "refresh --no-moments"),
     "optimize": Case(to_optimize, "optimize --max-memory 80kB --target-recall 0.3"),
     "import": Case(to_import, "import new.npy new.json"),
     "copy": Case(to_copy, "copy index copied", is_atomic=False, results=("index", "copied")),
@@ -174,22 +192,33 @@ CASES = {
 
 
 def state(index):
-    """Return what an index holds: its tracks with their vectors, and its model."""
+    """Return what an index holds: its tracks with their vectors and moments, and its model."""
     if not Index.exists(index):
         return {}, None
     with Index(index) as opened, opened.storage.all_with_vectors() as (_, rows):
-        tracks = {track.path: (track, vector.tobytes()) for track, vector in rows}
+        tracks = {
+            track.path: (track, vector.tobytes(), moments(opened, track)) for track, vector in rows
+        }
         return tracks, opened.spec
 
 
+def moments(index, track):
+    """Return the moments of a track as bytes; None if it has none."""
+    found = index.moments_of(track)
+    return found and (found.codes.tobytes(), found.sounds and found.sounds.to_bytes())
+
+
 def revisions(index):
-    """Return the revision of each track's vector, by path. It grows when a vector is written."""
+    """Return the revisions of each track's vector and moments. They grow when one is written."""
     path = index / "audiosearch.db"
     if not Index.exists(index):
         return {}
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        sql = "SELECT path, revision FROM tracks JOIN vectors ON id = track_id"
-        return dict(connection.execute(sql).fetchall())
+        found = {}
+        for table in ("vectors", "moments"):
+            sql = f"SELECT path, revision FROM tracks JOIN {table} ON id = track_id"
+            found |= {(table, path): number for path, number in connection.execute(sql)}
+        return found
 
 
 def is_damaged(folder):

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 import pytest
 from blake3 import blake3
-from tracks import some_track, unit_vectors
+from tracks import made_moments, some_track, unit_vectors
 
 from audiosearch import Index, LibraryError
 from audiosearch.library.faiss import index_file
@@ -101,22 +101,27 @@ def test_a_pipe_in_place_of_vectors_is_replaced(planted):
 
 
 @pytest.mark.parametrize("in_id_map", [False, True], ids=["lists", "lists in an id map"])
-def test_vectors_in_another_file_are_not_opened(planted, caplog, in_id_map):
+@pytest.mark.parametrize("name", ["vectors", "moments"])
+def test_vectors_in_another_file_are_not_opened(planted, caplog, name, in_id_map):
     folder, _ = planted
     elsewhere = folder.parent / "elsewhere"
     with Index(folder) as index:
+        index.set_moment_hop(0.96)
+        index.moments.put({1: made_moments(3)})
         index.sync()
         settings = dict(index.storage.settings())
-        revision = index.storage.revision()
+        patches = index.moments.patches
+        revision = {"vectors": index.storage.revision, "moments": patches.revision}[name]()
     body = with_lists_in(elsewhere, in_id_map=in_id_map)
     digest = blake3(body).update(str(revision).encode()).hexdigest()
-    footer = index_file._Footer(revision, settings["vectors_token"], digest)
-    (folder / "vectors.faiss").write_bytes(body.tobytes() + footer.to_bytes())
+    footer = index_file._Footer(revision, settings[f"{name}_token"], digest)
+    (folder / f"{name}.faiss").write_bytes(body.tobytes() + footer.to_bytes())
     elsewhere.unlink()
     os.mkfifo(elsewhere)  # FAISS would wait for the other end
     with Index(folder) as index:
         assert len(index.search(unit_vectors(1)[0], 1)) == 1
-    assert "vectors.faiss names another file. It will be rebuilt" in caplog.text
+        assert len(index.moments.search(unit_vectors(1), 3)[0].patches) == 3
+    assert f"{name}.faiss names another file. It will be rebuilt" in caplog.text
 
 
 ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT"

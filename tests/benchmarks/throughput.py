@@ -6,6 +6,7 @@ Parts (default: all):
 
 ceiling     `add` compared with the limit that its parts set; mp3 and flac, VGGish and compact
 sounds      clips of 30 s with and without the sounds that are heard, VGGish and compact
+moments     seconds of processor time of `add` with and without moments, VGGish and compact
 plain       clips of 30 s, compared with a new graph and session for each file
 short       sounds of 1 s compared with one long mix, per patch
 memory      a file of 12 hours and 20,000 short files, compared with one file of 30 s
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -103,6 +105,45 @@ def sounds(folder: Path, weights: Path) -> None:
         print(f"\nclips of 30 s (mp3, 44.1 kHz), {name}")
         print(f"  without sounds {1 / median(without):8.1f} patches/s")
         print(f"  with sounds    {1 / median(with_sounds):8.1f} patches/s   {ratio:.2f} times")
+
+
+def moments(folder: Path, weights: Path) -> None:
+    cases = {
+        "clips of 30 s (mp3, 44.1 kHz)": {"vggish": clips(folder, 8), "compact": clips(folder, 80)},
+        "sounds of 1 s (wav)": {
+            "vggish": short_files(folder / "few", 200, seconds=1.0),
+            "compact": short_files(folder / "many", 3_000, seconds=1.0),
+        },
+    }
+    options = {"vggish": ["--weights", weights], "compact": []}
+    kinds = {"without": [], "0.96 s": ["--moments"], "0.48 s": ["--moments", "--moment-hop", 0.48]}
+    for title, paths in cases.items():
+        for name, flags in options.items():
+            times: dict[str, list[float]] = {kind: [] for kind in kinds}
+            new = [*AUDIOSEARCH, "add", "--model", name, *flags]
+            warm = folder / f"{name} {title}"
+            cpu_seconds(*new, "--index", warm, paths[name][0])  # converts VGGish
+            for turn in range(5):
+                for kind, moment_flags in kinds.items():
+                    index = folder / f"{name} {len(paths[name])} {turn} {kind}"
+                    command = (*new, *moment_flags, "--index", index, *paths[name])
+                    times[kind].append(cpu_seconds(*command))
+            print(f"\n{title}, {len(paths[name])} files, {name}: seconds of processor time")
+            for kind, values in times.items():
+                ratio = median(a / b for a, b in zip(times["without"], values, strict=True))
+                print(f"  moments {kind:8} {median(values):8.2f} s   speed {ratio:.3f} times")
+
+
+def cpu_seconds(*command: object) -> float:
+    """Run a command, and return the processor time that it and its children take."""
+
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = used()
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return used() - before
 
 
 def plain(folder: Path, weights: Path) -> None:
@@ -192,7 +233,14 @@ def peak_bytes(command: list[str]) -> tuple[float, float]:
     return peak, time.perf_counter() - started
 
 
-PARTS = {"ceiling": ceiling, "sounds": sounds, "plain": plain, "short": short, "memory": memory}
+PARTS = {
+    "ceiling": ceiling,
+    "sounds": sounds,
+    "moments": moments,
+    "plain": plain,
+    "short": short,
+    "memory": memory,
+}
 
 
 def main() -> None:

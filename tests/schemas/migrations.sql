@@ -31,3 +31,7 @@ CREATE TABLE tracks ( id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL U
 CREATE TABLE tracks ( id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, seconds REAL NOT NULL, sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, format TEXT NOT NULL, title TEXT, artist TEXT, album TEXT, album_artist TEXT, genre TEXT, year INTEGER, track_number INTEGER , audio_hash TEXT NOT NULL DEFAULT '', real_path BLOB NOT NULL DEFAULT x'', tagger TEXT NOT NULL DEFAULT '');
 CREATE TABLE sounds ( track_id INTEGER NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, name TEXT NOT NULL, score REAL NOT NULL, mean REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (track_id, name) ) WITHOUT ROWID;
 CREATE INDEX idx_sounds_name_score_mean ON sounds (name, score, mean);
+-- m013_create_moments
+CREATE TABLE pending_vectors ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, content_hash TEXT NOT NULL, embedding BLOB NOT NULL , codes BLOB, sounds BLOB);
+CREATE TABLE moments ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, first_id INTEGER NOT NULL, n_patches INTEGER NOT NULL, revision INTEGER NOT NULL, codes BLOB NOT NULL, sounds BLOB );
+CREATE UNIQUE INDEX idx_moments_first_id_n_patches_revision ON moments (first_id, n_patches, revision);

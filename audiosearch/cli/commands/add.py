@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import Excerpt, IndexAt, Jobs, ModelName, NoSounds, Weights
+from audiosearch.cli.options import (
+    Excerpt,
+    IndexAt,
+    Jobs,
+    ModelName,
+    MomentHop,
+    NoSounds,
+    Weights,
+)
 from audiosearch.cli.usage import CheckedCommand
 
 if TYPE_CHECKING:
@@ -76,6 +84,14 @@ def add(
         ),
     ] = None,
     no_sounds: NoSounds = False,
+    moments: Annotated[
+        bool,
+        typer.Option(
+            "--moments",
+            help="Make a new index with moments: queries can then find places in files.",
+        ),
+    ] = False,
+    moment_hop: MomentHop = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list the files to be added, and why.")
     ] = False,
@@ -120,6 +136,8 @@ def add(
                 excerpt_seconds=excerpt,
                 reprocess=reprocess,
                 reader=reader,
+                moments=moments,
+                moment_hop=moment_hop,
             )
         results = run_ingest(ingest)
     n_failed = sum(result.status is Status.FAILED for result in results)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import CsvSafe, IndexAt, NullSeparated, OutputFormat, with_filters
-from audiosearch.cli.output import Format, show_rows
+from audiosearch.cli.options import (
+    CsvSafe,
+    IndexAt,
+    MomentOutputFormat,
+    NullSeparated,
+    with_filters,
+)
+from audiosearch.cli.output import MomentFormat, show_rows
+from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
 
+if TYPE_CHECKING:
+    from audiosearch.library.track import Track
+    from audiosearch.search.moments.sounds_over_time import HeardMoment
+
 COLUMNS = ("id", "title", "artist", "album", "seconds", "sounds", "path")
+MOMENT_COLUMNS = ("sound_score", "moment", "title", "artist", "path")
 
 
 @with_filters
@@ -31,24 +44,59 @@ def list_tracks(
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="List at most N tracks.")
+        int | None, typer.Option(min=1, metavar="N", help="List at most N tracks or moments.")
     ] = None,
+    moments: Annotated[
+        bool,
+        typer.Option(
+            "--moments",
+            help="List the stretches of tracks in which --sound is heard: the best score first; "
+            "with --sort, those of a track by time.",
+        ),
+    ] = False,
     location: IndexAt = defaults.INDEX,
-    output: OutputFormat = Format.TABLE,
+    output: MomentOutputFormat = MomentFormat.TABLE,
     csv_safe: CsvSafe = False,
     null: NullSeparated = False,
     filters: Filters = EVERYTHING,
 ) -> None:
     """List the tracks in the index."""
     from audiosearch.cli.console import say
+    from audiosearch.cli.moment_formats import plain_format
     from audiosearch.library.index import Index
     from audiosearch.search import listing
 
+    if moments and not filters.sound:
+        raise UsageError("--moments needs --sound.", hint="Name a sound, such as --sound siren.")
+    plain = None if moments else plain_format(output, needs="--moments")
+    find: Callable[..., list[Any]] = listing.list_moments if moments else listing.list_tracks
     with Index(location) as index:
-        tracks = listing.list_tracks(
-            index, " ".join(words or ()), filters=filters, sort=sort, limit=limit
-        )
-        if not tracks:
-            say("No track matches." if index.n_tracks else "The index is empty.")
-    rows = [{"id": track.id, **track.to_json()} for track in tracks]
-    show_rows(rows, key="tracks", columns=COLUMNS, output=output, csv_safe=csv_safe, null=null)
+        found = find(index, " ".join(words or ()), filters=filters, sort=sort, limit=limit)
+        if not found:
+            noun = "moment" if moments else "track"
+            say(f"No {noun} matches." if index.n_tracks else "The index is empty.")
+    if plain is None:
+        _show_moments(found, output, csv_safe=csv_safe, null=null)
+        return
+    rows = [_row(track) for track in found]
+    show_rows(rows, key="tracks", columns=COLUMNS, output=plain, csv_safe=csv_safe, null=null)
+
+
+def _row(track: Track) -> dict[str, Any]:
+    return {"id": track.id, **track.to_json()}
+
+
+def _show_moments(moments: list[HeardMoment], output: MomentFormat, **options: Any) -> None:
+    from audiosearch.cli.hits import moment_fields
+    from audiosearch.cli.moment_formats import LabeledStretch, show_stretches
+
+    stretches = [
+        LabeledStretch(track, start, end, f"{score:.3f}", {"Score": score})
+        for track, start, end, score in moments
+    ]
+    rows = [
+        _row(moment.track) | moment_fields(stretch, output) | {"sound_score": moment.score}
+        for moment, stretch in zip(moments, stretches, strict=True)
+    ]
+    options |= {"key": "moments", "columns": MOMENT_COLUMNS}
+    show_stretches(rows, stretches, output=output, **options)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,21 +12,25 @@ from audiosearch.cli.options import (
     CsvSafe,
     IndexAt,
     ModelName,
+    MomentOutputFormat,
     NullSeparated,
-    OutputFormat,
     Weights,
     Whiten,
     file_name,
     with_filters,
 )
-from audiosearch.cli.output import Format, show_rows
+from audiosearch.cli.output import MomentFormat
+from audiosearch.cli.usage import is_given
+from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
 
-COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "sounds", "path")
+if TYPE_CHECKING:
+    from audiosearch.search.query import SearchResult
 
 
 @with_filters
 def query(
+    context: typer.Context,
     clips: Annotated[
         list[str] | None,
         typer.Argument(
@@ -47,6 +51,36 @@ def query(
     unlike: Annotated[
         list[str] | None,
         typer.Option(metavar="CLIP", help="Clip that hits should not sound like."),
+    ] = None,
+    moments: Annotated[
+        bool,
+        typer.Option(
+            "--moments",
+            help="Find stretches of tracks, as long as the clip, in place of whole tracks.",
+        ),
+    ] = False,
+    per_track: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help=f"Most moments in one track. Default: {defaults.MOMENTS_PER_TRACK}; with "
+            "--within, all.",
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Use the clip from this time on, like 1:02.5."),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Use the clip up to this time.")
+    ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Find moments in this file or track alone. Implies --moments.",
+        ),
     ] = None,
     whiten: Whiten = defaults.WHITEN_QUERY,
     min_similarity: Annotated[
@@ -73,7 +107,7 @@ def query(
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
-    output: OutputFormat = Format.TABLE,
+    output: MomentOutputFormat = MomentFormat.TABLE,
     csv_safe: CsvSafe = False,
     null: NullSeparated = False,
     filters: Filters = EVERYTHING,
@@ -83,18 +117,33 @@ def query(
     Without a clip, `--sound WORDS` finds the tracks with the highest scores of that sound.
     """
     from audiosearch.cli.console import warn
+    from audiosearch.cli.hits import show_hits
     from audiosearch.cli.model_progress import model_progress
+    from audiosearch.cli.moments import time_range
     from audiosearch.models.registry import ModelRequest
     from audiosearch.search.query import SearchOptions
-    from audiosearch.search.similar import similar
 
+    moments = moments or within is not None
+    more: dict[str, Any] = {}
+    search: Callable[..., SearchResult]
+    if moments:
+        from audiosearch.search.similar_moments import similar_moments as search
+
+        more["per_track"] = per_track
+        whiten = is_given(context, "whiten")  # the variable is only for tracks
+        more["within"] = None if within is None else file_name(within)
+    else:
+        from audiosearch.search.similar import similar as search
+
+        _check_without_moments(per_track, output)
     with model_progress() as progress:
-        result = similar(
+        result = search(
             location,
             map(file_name, clips or ()),
             named=tracks or (),
             unlike=map(file_name, unlike or ()),
             k=k,
+            part=time_range(start, end),
             options=SearchOptions(
                 filters,
                 whiten,
@@ -104,33 +153,19 @@ def query(
                 sound_weight=sound_weight,
             ),
             request=ModelRequest(model, weights, progress),
+            **more,
         )
     for warning in result.warnings:
         warn(warning)
     if not result.hits:
-        warn("No hits. No other track in the index matches.")
-    rows = [
-        {
-            "rank": hit.rank,
-            "similarity": hit.similarity,
-            "id": hit.track.id,
-            "path": hit.track.path,
-            "title": hit.track.title,
-            "artist": hit.track.artist,
-            "album": hit.track.album,
-            "seconds": hit.track.seconds,
-            "artists": hit.track.artists,
-            "genre": hit.track.genre,
-            "genres": hit.track.genres,
-            "sound_score": hit.sound_score,
-            "sounds": [asdict(sound) for sound in hit.track.sounds],
-        }
-        for hit in result.hits
-    ]
-    about = {"model": result.spec.model}
-    columns = list(COLUMNS)
-    if any(hit.sound_score is not None for hit in result.hits):
-        columns.insert(columns.index("similarity") + 1, "sound_score")
-    show_rows(
-        rows, key="hits", columns=columns, output=output, csv_safe=csv_safe, null=null, about=about
-    )
+        warn(f"No hits. No other {'moment' if moments else 'track'} in the index matches.")
+    show_hits(result, output, has_moments=moments, csv_safe=csv_safe, null=null)
+
+
+def _check_without_moments(per_track: int | None, output: MomentFormat) -> None:
+    """Check that nothing is asked of a query for tracks that only moments have."""
+    from audiosearch.cli.moment_formats import plain_format
+
+    if per_track is not None:
+        raise UsageError("--per-track needs --moments.", hint="Add --moments, or leave it out.")
+    plain_format(output, needs="--moments")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, Jobs
+from audiosearch.cli.options import IndexAt, Jobs, ModelName, MomentHop, Weights
 from audiosearch.errors import UsageError
+from audiosearch.models.specs import AUTO
 
 if TYPE_CHECKING:
-    from audiosearch.library.index import Index
+    from audiosearch.ingest.refresh import FileRefresh
 
 
 def refresh(
@@ -23,31 +24,75 @@ def refresh(
             "version with another tagger.",
         ),
     ] = False,
+    moments: Annotated[
+        bool | None,
+        typer.Option(
+            "--moments/--no-moments",
+            help="Instead of tags, add moments to files that were added without them, and the "
+            "sounds in them; or drop the moments of all files.",
+            show_default=False,
+        ),
+    ] = None,
+    moment_hop: MomentHop = None,
+    model: ModelName = AUTO,
+    weights: Weights = None,
     jobs: Jobs = None,
     location: IndexAt = defaults.INDEX,
 ) -> None:
     """Read the tags of all files again, without embedding anything."""
     from audiosearch.cli.console import say
+    from audiosearch.cli.model_progress import model_progress
+    from audiosearch.cli.text import counted
+    from audiosearch.ingest.moment_refresh import MomentRefresh
+    from audiosearch.ingest.sounds import SoundRefresh
     from audiosearch.library.index import Index
     from audiosearch.maintenance import files
+    from audiosearch.models.registry import ModelRequest
 
-    if jobs is not None and not sounds:
-        raise UsageError("-j is only for --sounds.", hint="Leave out -j, or add --sounds.")
+    _check({"-j": jobs is not None}, "--sounds or --moments", is_allowed=sounds or moments is True)
+    _check(
+        {
+            "--moment-hop": moment_hop is not None,
+            "--model": model != AUTO,
+            "--weights": weights is not None,
+        },
+        "--moments",
+        is_allowed=moments is True,
+    )
+    if sounds and moments is False:
+        raise UsageError(
+            "--sounds can't be combined with --no-moments.", hint="Run one after the other."
+        )
     with Index(location) as index:
+        if moments:
+            with model_progress() as progress:
+                request = ModelRequest(model, weights, progress)
+                refreshing = MomentRefresh(index, hop=moment_hop, request=request, n_jobs=jobs)
+            _run(refreshing, "moments")
         if sounds:
-            _refresh_sounds(index, jobs)
-            return
-        n_changed = sum(1 for _ in files.refresh(index))
-    say(f"{n_changed} changed")
+            _run(SoundRefresh(index, n_jobs=jobs), "sounds")
+        if moments is False:
+            n_tracks = index.moments.totals()[0]
+            index.set_moment_hop(None)
+            say(f"moments of {counted(n_tracks, 'track')} dropped")
+        elif not moments and not sounds:
+            say(f"{sum(1 for _ in files.refresh(index))} changed")
 
 
-def _refresh_sounds(index: Index, jobs: int | None) -> None:
+def _check(is_given: dict[str, bool], needed: str, *, is_allowed: bool) -> None:
+    """Refuse the first option that is given without another one that it needs."""
+    option = next((name for name, given in is_given.items() if given), None)
+    if option is not None and not is_allowed:
+        raise UsageError(
+            f"{option} is only for {needed}.", hint=f"Leave out {option}, or add {needed}."
+        )
+
+
+def _run(refreshing: FileRefresh, what: str) -> None:
     from audiosearch.audio.discovery import is_missing
     from audiosearch.cli.console import say, stderr
     from audiosearch.cli.progress import IngestProgress
-    from audiosearch.ingest.sounds import SoundRefresh
 
-    refreshing = SoundRefresh(index, n_jobs=jobs)
     n_missing = n_failed = 0
     try:
         with IngestProgress(stderr(), len(refreshing), lambda: refreshing.audio_seconds) as bar:
@@ -59,7 +104,7 @@ def _refresh_sounds(index: Index, jobs: int | None) -> None:
                     say(str(error), label="failed: ", style="bold red")
                     n_failed += 1
     except KeyboardInterrupt:
-        say("Interrupted. The sounds found so far are kept; run the same command to continue.")
+        say(f"Interrupted. The {what} found so far are kept; run the same command to continue.")
         raise typer.Exit(130) from None
     n_updated = len(refreshing) - n_missing - n_failed
     say(f"{n_updated} updated, {n_missing} missing, {n_failed} failed")

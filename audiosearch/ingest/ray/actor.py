@@ -68,6 +68,8 @@ class JobSpec:
         Embed only about this much of each file; None for all of it.
     has_sounds : bool
         Whether to find the sounds that are heard in the files.
+    moment_hop : float or None
+        Seconds from one patch to the next in the moments of files; None to keep none.
     """
 
     version: str
@@ -76,6 +78,7 @@ class JobSpec:
     content: Any
     excerpt_seconds: float | None
     has_sounds: bool = False
+    moment_hop: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ class EmbeddingActor:
             known_hashes=KnownHashes(known_hashes),
             open_local=self._open_local,
             has_sounds=job.has_sounds,
+            moment_hop=job.moment_hop,
         )
         threading.Thread(target=self._embed, daemon=True).start()
         return PollResult([])

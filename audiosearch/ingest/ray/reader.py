@@ -55,6 +55,7 @@ class RayReader(Reader):
         *,
         excerpt_seconds: float | None,
         known_hashes: AbstractSet[str],
+        moment_hop: float | None = None,
     ) -> RayResults:
         """Start to embed files; see `audiosearch.embedding.reader.Reader.embed`."""
         import ray
@@ -66,6 +67,7 @@ class RayReader(Reader):
             ray.put(model.path.read_bytes()),
             excerpt_seconds,
             self.has_sounds,
+            moment_hop,
         )
         return RayResults(
             TaskQueue(paths),

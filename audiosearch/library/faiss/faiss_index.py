@@ -15,7 +15,7 @@ from audiosearch.library.faiss.whitening import (
     transformed,
     whitened_index,
 )
-from audiosearch.library.neighbors import drop_excluded, no_neighbors, top_k
+from audiosearch.library.neighbors import drop_excluded, merged, no_neighbors, top_k
 from audiosearch.library.track import removed_track_error
 
 if TYPE_CHECKING:
@@ -92,8 +92,11 @@ class FaissIndex:
         for block_ids, vectors in self._database.vector_blocks():
             self.faiss.add_with_ids(vectors, block_ids)
 
-    def whitening_settings(self) -> dict[str, str]:
-        """Return the setting with the number of tracks that the whitening was fitted to, if any."""
+    def build_settings(self) -> dict[str, str]:
+        """Return the settings to store after `build`.
+
+        The whitening's has the number of tracks that it was fitted to.
+        """
         return {WHITENED_TRACKS: str(self.n_tracks)} if self.is_whitened else {}
 
     def outdated_ids(self) -> Int64:
@@ -278,16 +281,12 @@ class FaissIndex:
         if self.config.search_width * width_factor < max_width:
             (neighbors,) = self._search(vector[np.newaxis], k, 4 * width_factor, candidates)
             return neighbors
-        best_ids, best_products = no_neighbors()
+        best = no_neighbors()
         for ids, vectors in self._database.vector_blocks():
             products = self.transform(vectors) @ vector
             allowed = slice(None) if candidates is None else np.isin(ids, candidates)
-            best_ids, best_products = top_k(
-                np.concatenate([best_ids, ids[allowed]]),
-                np.concatenate([best_products, products[allowed]]),
-                k,
-            )
-        return best_ids, best_products
+            best = merged(best, (ids[allowed], products[allowed]), k)
+        return best
 
     def _rerank(self, vector: Float32, ids: Int64, k: int) -> tuple[Int64, Float32]:
         """Return the k nearest of the tracks with the given ids, compared by full vectors."""

@@ -23,8 +23,14 @@ from audiosearch.json_input import parse_json
 if TYPE_CHECKING:
     from audiosearch.types import Float32, Int64
 
-# Names of the settings with the configurations: of plain (False) and whitened (True) vectors.
-_SETTINGS = {False: "arrangement", True: "whitened_arrangement"}
+#: Name of a FAISS index: of plain vectors, of whitened vectors, of moments.
+IndexName = Literal["vectors", "whitened", "moments"]
+# Names of the settings with the configurations.
+_SETTINGS: dict[IndexName, str] = {
+    "vectors": "arrangement",
+    "whitened": "whitened_arrangement",
+    "moments": "moments_arrangement",
+}
 
 _FAISS: Any = faiss  # its type stubs lack the classes that SWIG generates
 
@@ -32,10 +38,13 @@ _FLOAT_BYTES, _ID_BYTES = 4, 8
 _HNSW_LINKS = 32  # links of a graph node; twice as many on the lowest level
 _SAMPLES_PER_LIST = 64  # training vectors for each IVF centroid
 _PQ_SAMPLES = 65_536  # training vectors for the PQ codebooks
+_SQ_SAMPLES = 65_536  # training vectors for the ranges of numbers at 8 bits
 _MAX_STORED = 10_000_000  # far more than `optimize` ever chooses
 _PQ_BITS = 8  # bits of each part of a code
 
-IndexType = Literal["flat", "ivf-flat", "hnsw", "ivf-pq"]
+IndexType = Literal["flat", "ivf-flat", "hnsw", "ivf-pq", "flat-sq8", "ivf-sq8"]
+_WITHOUT_LISTS = ("flat", "hnsw", "flat-sq8")
+_EXHAUSTIVE = ("flat", "flat-sq8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +53,14 @@ class IndexConfig:
 
     Attributes
     ----------
-    index_type : {"flat", "ivf-flat", "hnsw", "ivf-pq"}
+    index_type : {"flat", "ivf-flat", "hnsw", "ivf-pq", "flat-sq8", "ivf-sq8"}
         "flat" compares all vectors. "ivf-flat" groups vectors in lists around centroids. "hnsw"
-        links them in a graph. "ivf-pq" keeps lists of short codes instead of vectors.
+        links them in a graph. "ivf-pq" keeps lists of short codes instead of vectors. "flat-sq8"
+        and "ivf-sq8" are like "flat" and "ivf-flat", at 8 bits a number.
     nlist : int
-        Number of lists of "ivf-flat" and "ivf-pq"; 0 for the other types.
+        Number of lists of the types that begin with "ivf"; 0 for the other types.
     nprobe : int
-        Number of lists that a search of "ivf-flat" or "ivf-pq" compares.
+        Number of lists that a search of these types compares.
     ef_search : int
         Number of graph nodes that a search of "hnsw" keeps as candidates.
     code_bytes : int
@@ -67,7 +77,7 @@ class IndexConfig:
     n_candidates: int = 0
 
     @classmethod
-    def from_settings(cls, settings: dict[str, str], *, whiten: bool = False) -> IndexConfig:
+    def from_settings(cls, settings: dict[str, str], name: IndexName = "vectors") -> IndexConfig:
         """Return the configuration stored in an index's settings; "flat" if there is none.
 
         Raises
@@ -75,7 +85,7 @@ class IndexConfig:
         LibraryError
             If this version doesn't know the stored configuration.
         """
-        text = settings.get(_SETTINGS[whiten], "{}")
+        text = settings.get(_SETTINGS[name], "{}")
         try:
             return cls._from_stored(**parse_json(text))
         except (TypeError, ValueError) as exc:
@@ -97,14 +107,14 @@ class IndexConfig:
         """Return a configuration from the keys of its JSON."""
         numbers = (n_lists, effort, code_bytes, n_candidates)
         is_valid = all(type(n) is int and 0 <= n <= _MAX_STORED for n in numbers)
-        has_lists = n_lists > 0 or kind in ("flat", "hnsw")
+        has_lists = n_lists > 0 or kind in _WITHOUT_LISTS
         has_codes = code_bytes > 0 or kind != "ivf-pq"
         if kind not in get_args(IndexType) or not (is_valid and effort and has_lists and has_codes):
             raise ValueError(kind)
         config = cls(kind, n_lists, code_bytes=code_bytes, n_candidates=n_candidates)
         return config.with_search_width(effort)
 
-    def to_settings(self, *, whiten: bool = False) -> dict[str, str]:
+    def to_settings(self, name: IndexName = "vectors") -> dict[str, str]:
         """Return the configuration as a setting, by name: JSON of its type and parameters."""
         stored = {
             "kind": self.index_type,
@@ -113,18 +123,18 @@ class IndexConfig:
             "code_bytes": self.code_bytes,
             "n_candidates": self.n_candidates,
         }
-        return {_SETTINGS[whiten]: json.dumps(stored)}
+        return {_SETTINGS[name]: json.dumps(stored)}
 
     @property
     def search_width(self) -> int:
-        """Width of a search: ``nprobe`` of IVF types, ``ef_search`` of "hnsw", 1 of "flat"."""
-        if self.index_type == "flat":
+        """Width of a search: ``nprobe`` of IVF types, ``ef_search`` of "hnsw", 1 of others."""
+        if self.index_type in _EXHAUSTIVE:
             return 1
         return self.ef_search if self.index_type == "hnsw" else self.nprobe
 
     def with_search_width(self, width: int) -> IndexConfig:
         """Return the configuration with another search width: see `search_width`."""
-        if self.index_type == "flat":
+        if self.index_type in _EXHAUSTIVE:
             return self
         if self.index_type == "hnsw":
             return replace(self, ef_search=width)
@@ -146,6 +156,8 @@ class IndexConfig:
             "ivf-flat": vector_bytes + _ID_BYTES,
             "hnsw": vector_bytes + _ID_BYTES + 4 * (2 * _HNSW_LINKS + 1),
             "ivf-pq": self.code_bytes + _ID_BYTES,
+            "flat-sq8": dimension + _ID_BYTES,
+            "ivf-sq8": dimension + _ID_BYTES,
         }[self.index_type]
         codebook_bytes = vector_bytes * 2**_PQ_BITS if self.index_type == "ivf-pq" else 0
         return n_vectors * bytes_per_vector + self.nlist * vector_bytes + codebook_bytes
@@ -153,12 +165,13 @@ class IndexConfig:
     @property
     def min_training_vectors(self) -> int:
         """Smallest number of vectors that the index can be trained on."""
-        return max(self.nlist, 2**_PQ_BITS if self.code_bytes else 0)
+        n_vectors = 1 if self.index_type == "flat-sq8" else self.nlist
+        return max(n_vectors, 2**_PQ_BITS if self.code_bytes else 0)
 
     @property
     def n_training_vectors(self) -> int:
         """Number of vectors that the index is trained on; fewer if the index has fewer."""
-        n_vectors = _PQ_SAMPLES if self.index_type == "ivf-pq" else 0
+        n_vectors = {"ivf-pq": _PQ_SAMPLES, "flat-sq8": _SQ_SAMPLES}.get(self.index_type, 0)
         return max(n_vectors, _SAMPLES_PER_LIST * self.nlist)
 
     def trained_index(self, sample: Float32) -> Any:
@@ -171,13 +184,22 @@ class IndexConfig:
         """
         dimension = sample.shape[1]
         metric = faiss.METRIC_INNER_PRODUCT
+        eight_bits = faiss.ScalarQuantizer.QT_8bit
         if self.index_type == "flat":
             return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
         if self.index_type == "hnsw":
             return faiss.IndexIDMap2(faiss.IndexHNSWFlat(dimension, _HNSW_LINKS, metric))
+        if self.index_type == "flat-sq8":
+            flat = faiss.IndexScalarQuantizer(dimension, eight_bits, metric)
+            flat.train(np.ascontiguousarray(sample))
+            return faiss.IndexIDMap(flat)
         centroids = faiss.IndexFlatIP(dimension)
         if self.index_type == "ivf-flat":
             index: Any = faiss.IndexIVFFlat(centroids, dimension, self.nlist, metric)
+        elif self.index_type == "ivf-sq8":
+            index = faiss.IndexIVFScalarQuantizer(
+                centroids, dimension, self.nlist, eight_bits, metric
+            )
         else:
             sizes = (self.nlist, self.code_bytes, _PQ_BITS, metric)
             index = faiss.IndexIVFPQ(centroids, dimension, *sizes)
@@ -188,20 +210,24 @@ class IndexConfig:
 
     def matches(self, index: Any, dimension: int) -> bool:
         """Return whether a FAISS index has this type, number of lists, code size and dimension."""
-        has_id_map = isinstance(index, faiss.IndexIDMap2)
+        id_map = {"flat-sq8": faiss.IndexIDMap}.get(self.index_type, faiss.IndexIDMap2)
+        has_id_map = type(index) is id_map
         inner: Any = faiss.downcast_index(index.index) if has_id_map else index
+        code_bytes = dimension if self.index_type.endswith("sq8") else self.code_bytes
         types: dict[str, Any] = {
             "flat": faiss.IndexFlatIP,
             "hnsw": faiss.IndexHNSWFlat,
             "ivf-flat": faiss.IndexIVFFlat,
             "ivf-pq": faiss.IndexIVFPQ,
+            "flat-sq8": faiss.IndexScalarQuantizer,
+            "ivf-sq8": faiss.IndexIVFScalarQuantizer,
         }
         return (
             type(inner) is types[self.index_type]
             and has_id_map == (self.nlist == 0)
             and inner.d == dimension
             and (not self.nlist or inner.nlist == self.nlist)
-            and (not self.code_bytes or inner.code_size == self.code_bytes)
+            and (not code_bytes or inner.code_size == code_bytes)
         )
 
     def search_parameters(self, *, width_factor: float = 1.0, selector: Any = None) -> Any:
@@ -215,7 +241,7 @@ class IndexConfig:
             Allow-list of ids. Default: all ids are allowed.
         """
         width = int(np.ceil(self.search_width * width_factor))
-        if self.index_type == "flat":
+        if self.index_type in _EXHAUSTIVE:
             return selector and _FAISS.SearchParameters(sel=selector)
         if self.index_type == "hnsw":
             return _FAISS.SearchParametersHNSW(efSearch=width, sel=selector)
@@ -229,7 +255,7 @@ def held_ids(index: Any) -> Int64:
     """Return the ids in a FAISS index, in the order of its vectors: int64, shape (n,)."""
     if not index.ntotal:
         return np.empty(0, dtype=np.int64)
-    if isinstance(index, faiss.IndexIDMap2):
+    if isinstance(index, faiss.IndexIDMap):
         ids: Int64 = faiss.vector_to_array(index.id_map)
         return ids
     lists = index.invlists

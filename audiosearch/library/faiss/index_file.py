@@ -20,10 +20,11 @@ from audiosearch.atomic import atomic_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from audiosearch.library.faiss.index_config import IndexName
     from audiosearch.library.faiss.vector_database import SettingsDatabase
     from audiosearch.types import UInt8
 
-FILE_NAME, WHITENED_FILE_NAME = "vectors.faiss", "whitened.faiss"
+FILE_NAME = "vectors.faiss"  # of plain vectors
 
 _FAISS: Any = faiss  # its type stubs lack the classes that SWIG makes
 
@@ -34,15 +35,15 @@ _FOOTER_BYTES = 256
 # Lists that FAISS keeps in another file: it opens the file, by a name in this one, to read and
 # write. FAISS writes: this name, two numbers, the number of lists (less than 2^40), the lists.
 _LISTS_ELSEWHERE = re.compile(rb"ilod.{21}\0\0\0", re.DOTALL)
-_FLAT_START = slice(33, 41)  # the metric of an IndexIDMap2, and the type of the index in it
-_FLAT = b"\0\0\0\0IxFI"  # such an index has no lists
+_FLAT_START = slice(33, 41)  # the metric of an IndexIDMap, and the type of the index in it
+_FLAT = (b"\0\0\0\0IxFI", b"\0\0\0\0IxSQ")  # such an index has no lists
 
 _COMMIT_SECONDS = 0.2  # time for another process to store the token of the file that it wrote
 
 
-def file_name(*, whiten: bool) -> str:
-    """Return the name of the file of plain or whitened vectors."""
-    return WHITENED_FILE_NAME if whiten else FILE_NAME
+def file_name(name: IndexName) -> str:
+    """Return the name of the file of a FAISS index."""
+    return f"{name}.faiss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def _open_at_once(path: str, flags: int) -> int:
 def _load(body: memoryview, footer: _Footer, token: str | None) -> LoadedIndex:
     if footer.token != token:
         raise InvalidIndexFile("is not the file that this database wrote last")
-    if body[_FLAT_START] != _FLAT and _LISTS_ELSEWHERE.search(body):
+    if body[_FLAT_START] not in _FLAT and _LISTS_ELSEWHERE.search(body):
         raise InvalidIndexFile("names another file")
     content = np.frombuffer(body, dtype=np.uint8)
     try:

@@ -13,16 +13,23 @@ import numpy as np
 from audiosearch.errors import IndexUnwritable
 from audiosearch.library.faiss.faiss_index import WHITENED_TRACKS, FaissIndex
 from audiosearch.library.faiss.index_config import IndexConfig, held_ids
-from audiosearch.library.faiss.index_file import FILE_NAME, IndexFile, InvalidIndexFile, file_name
+from audiosearch.library.faiss.index_file import IndexFile, InvalidIndexFile, file_name
 from audiosearch.library.faiss.whitening import is_current
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from audiosearch.library.faiss.index_config import IndexName
     from audiosearch.library.faiss.vector_database import VectorDatabase
     from audiosearch.types import UInt8
 
 _MAX_OUTDATED = 0.2  # a trained index is rebuilt if more than this share of it is outdated
+
+_CONTENTS: dict[IndexName, str] = {
+    "vectors": "tracks",
+    "whitened": "tracks",
+    "moments": "moments",
+}
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +42,9 @@ def save(database: VectorDatabase, directory: Path, index: FaissIndex) -> None:
     OSError, RuntimeError
         If the file can't be written. FAISS raises RuntimeError.
     """
-    settings = index.config.to_settings(whiten=index.is_whitened) | index.whitening_settings()
-    file = IndexFile(database, directory / file_name(whiten=index.is_whitened))
+    name: IndexName = "whitened" if index.is_whitened else "vectors"
+    settings = index.config.to_settings(name) | index.build_settings()
+    file = IndexFile(database, directory / file_name(name))
     file.write(index.faiss, index.revision, settings)
 
 
@@ -51,8 +59,9 @@ class PersistentFaissIndex(FaissIndex):
         Source of the vectors.
     directory : Path
         Folder of the file.
-    whiten : bool
-        Search whitened vectors.
+    name : {"vectors", "whitened", "moments"}
+        Name of the file, and of the configuration in the settings. "whitened" searches whitened
+        vectors.
 
     Raises
     ------
@@ -60,10 +69,13 @@ class PersistentFaissIndex(FaissIndex):
         If there are too few tracks to whiten.
     """
 
-    def __init__(self, database: VectorDatabase, directory: Path, *, whiten: bool = False) -> None:
-        config = IndexConfig.from_settings(database.settings(), whiten=whiten)
-        super().__init__(database, config, whiten=whiten)
-        self._path = directory / file_name(whiten=whiten)
+    def __init__(
+        self, database: VectorDatabase, directory: Path, name: IndexName = "vectors"
+    ) -> None:
+        config = IndexConfig.from_settings(database.settings(), name)
+        super().__init__(database, config, whiten=name == "whitened")
+        self._name: IndexName = name
+        self._path = directory / file_name(name)
         self._file = IndexFile(database, self._path)
         self._mapped: UInt8 | None = None  # mapped file that FAISS reads from and must not change
         self._read()
@@ -84,7 +96,7 @@ class PersistentFaissIndex(FaissIndex):
 
     def refresh(self) -> None:
         """Bring the index up to date with the database, and write the file if possible."""
-        configured = IndexConfig.from_settings(self._database.settings(), whiten=self.is_whitened)
+        configured = self._configured()
         is_same = configured.has_same_structure(self.config)
         self.config = configured
         if not is_same:  # another process has changed the type
@@ -99,9 +111,9 @@ class PersistentFaissIndex(FaissIndex):
         with self._database.snapshot():
             if self.faiss is None or self._must_rebuild():
                 self.build()
-                settings = self.whitening_settings()
+                settings = self.build_settings()
                 if self.config != configured:  # there are too few tracks for the configured type
-                    settings |= self.config.to_settings(whiten=self.is_whitened)
+                    settings |= self.config.to_settings(self._name)
             else:
                 if self._mapped is not None:
                     self.faiss = faiss.deserialize_index(self._mapped)
@@ -111,6 +123,10 @@ class PersistentFaissIndex(FaissIndex):
         with contextlib.suppress(OSError, RuntimeError, IndexUnwritable):
             self._write(configured, settings)
             self._read_newer()  # all threads and processes share the memory of the mapped file
+
+    def _configured(self) -> IndexConfig:
+        """Return the configuration that the settings name."""
+        return IndexConfig.from_settings(self._database.settings(), self._name)
 
     def _is_current(self) -> bool:
         return self.faiss is not None and self.revision == self._database.revision()
@@ -125,8 +141,7 @@ class PersistentFaissIndex(FaissIndex):
     def _write(self, configured: IndexConfig, settings: dict[str, str]) -> None:
         """Write the file, unless another process has just changed the configured type."""
         with self._database.transaction():
-            now = IndexConfig.from_settings(self._database.settings(), whiten=self.is_whitened)
-            if now.has_same_structure(configured):
+            if self._configured().has_same_structure(configured):
                 self._file.write(self.faiss, self.revision, settings)
 
     def _must_rebuild(self) -> bool:
@@ -146,23 +161,25 @@ class PersistentFaissIndex(FaissIndex):
         return len(self.outdated_ids()) > max_share * self.n_tracks
 
 
-def file_problem(database: VectorDatabase, directory: Path) -> str | None:
-    """Return the problem with the file of plain vectors, as a phrase; None if there is none.
+def file_problem(
+    database: VectorDatabase, directory: Path, name: IndexName = "vectors"
+) -> str | None:
+    """Return the problem with the file of a FAISS index, as a phrase; None if there is none.
 
     A file that is older than the database is fine: the next search brings it up to date.
     """
     try:
-        loaded = IndexFile(database, directory / FILE_NAME).read()
+        loaded = IndexFile(database, directory / file_name(name)).read()
     except InvalidIndexFile as exc:
         return str(exc) or ("was never written" if database.count() else None)
     with database.snapshot():
         if loaded.revision != database.revision():
             return None
-        config = IndexConfig.from_settings(database.settings())
+        config = IndexConfig.from_settings(database.settings(), name)
         if not config.matches(loaded.index, database.dimension):
             return None  # its type was changed since; the next search rebuilds it
         if not np.array_equal(np.sort(held_ids(loaded.index)), database.vector_ids()):
-            return "holds other tracks than the database"
+            return f"holds other {_CONTENTS[name]} than the database"
         if config.index_type == "flat" and not all(
             np.array_equal(loaded.index.reconstruct_batch(ids), vectors)
             for ids, vectors in database.vector_blocks()

@@ -8,7 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    import numpy as np
+    import numpy.typing as npt
+
     from audiosearch.library.filters import Filters
+    from audiosearch.library.patch_positions import Positions
     from audiosearch.types import Float32, Int64
 
 
@@ -26,9 +30,9 @@ class SettingsDatabase(Protocol):
 
 
 class VectorDatabase(SettingsDatabase, Protocol):
-    """The vectors of all tracks. `audiosearch.library.sqlite.catalog.Catalog` implements it.
+    """Vectors by id. The revision is a number that grows with every change of them.
 
-    Each vector belongs to a track id. The revision is a number that grows with every change.
+    The ids are those of tracks, or of patches.
     """
 
     @property
@@ -39,27 +43,24 @@ class VectorDatabase(SettingsDatabase, Protocol):
         """Make all reads inside the block see the same state, even if other processes write."""
 
     def count(self) -> int:
-        """Return the number of tracks."""
+        """Return the number of vectors."""
 
     def revision(self) -> int:
         """Return a number that grows with every change of the vectors."""
 
-    def ids(self, filters: Filters) -> Int64:
-        """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
-
     def vector_ids(self) -> Int64:
-        """Return the ids of all tracks that have a vector, ascending: int64, shape (n,)."""
+        """Return the ids of all vectors, ascending: int64, shape (n,)."""
 
     def changed_since(self, revision: int) -> Int64:
         """Return the ids of the vectors written after a revision, ascending: int64, shape (n,)."""
 
     def vectors_of(self, ids: Int64) -> Float32:
-        """Return the vectors of tracks, in the order of their ids: float32, (n, dimension).
+        """Return vectors, in the order of their ids: float32, (n, dimension).
 
         Raises
         ------
         TrackNotFound
-            If another process removed one of the tracks.
+            If another process removed one of them.
         """
 
     def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
@@ -69,4 +70,24 @@ class VectorDatabase(SettingsDatabase, Protocol):
         ------
         ids : ndarray of int64, shape (n,)
         vectors : ndarray of float32, shape (n, dimension)
+        """
+
+
+class TrackVectorDatabase(VectorDatabase, Protocol):
+    """The vectors of all tracks. `audiosearch.library.sqlite.catalog.Catalog` implements it."""
+
+    def ids(self, filters: Filters) -> Int64:
+        """Return the ids of the tracks that pass filters, ascending: int64, shape (n,)."""
+
+
+class PatchDatabase(VectorDatabase, Protocol):
+    """The vectors of all patches. `audiosearch.library.sqlite.patch_table` implements it."""
+
+    def positions(self) -> Positions:
+        """Return the ids of the patches of all tracks."""
+
+    def found_vectors(self, ids: Int64) -> tuple[npt.NDArray[np.bool_], Float32]:
+        """Return which of some patches exist, shape (n,), and their vectors, (n, dimension).
+
+        The vectors of patches that don't exist are undefined.
         """

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from audiosearch.library.faiss.faiss_index import FaissIndex
-    from audiosearch.library.faiss.index_config import IndexConfig
+    from audiosearch.library.faiss.index_config import IndexConfig, IndexName
     from audiosearch.library.faiss.persistent_index import PersistentFaissIndex
-    from audiosearch.library.faiss.vector_database import VectorDatabase
+    from audiosearch.library.faiss.vector_database import TrackVectorDatabase
     from audiosearch.library.filters import Filters
     from audiosearch.types import Float32, Int64
+
+
+MOMENTS_FILE = "moments.faiss"  # it isn't one of the `VectorIndexes`
 
 
 class VectorIndexes:
@@ -27,12 +30,12 @@ class VectorIndexes:
 
     Parameters
     ----------
-    database : VectorDatabase
+    database : TrackVectorDatabase
     directory : Path
         Folder of the files.
     """
 
-    def __init__(self, database: VectorDatabase, directory: Path) -> None:
+    def __init__(self, database: TrackVectorDatabase, directory: Path) -> None:
         self._database = database
         self._directory = directory
         self._open: dict[bool, PersistentFaissIndex] = {}  # key: whether it is whitened
@@ -51,9 +54,8 @@ class VectorIndexes:
             if whiten in self._open:
                 self._open[whiten].refresh()
             else:
-                self._open[whiten] = PersistentFaissIndex(
-                    self._database, self._directory, whiten=whiten
-                )
+                name: IndexName = "whitened" if whiten else "vectors"
+                self._open[whiten] = PersistentFaissIndex(self._database, self._directory, name)
         return self._open[whiten]
 
     def candidates(
@@ -83,8 +85,12 @@ class VectorIndexes:
         return self.config().index_type
 
     def file_bytes(self) -> int:
-        """Return the size of the FAISS files, in bytes."""
-        return sum(path.stat().st_size for path in self._directory.glob("*.faiss"))
+        """Return the size of the FAISS files of vectors, in bytes."""
+        return sum(
+            path.stat().st_size
+            for path in self._directory.glob("*.faiss")
+            if path.name != MOMENTS_FILE
+        )
 
     def problem(self) -> str | None:
         """Return the problem with the file of plain vectors, as a phrase; None if there is none."""
@@ -103,13 +109,7 @@ class VectorIndexes:
         from audiosearch.library.faiss.index_file import FILE_NAME
 
         self._open.clear()
-        path = self._directory / FILE_NAME
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as exc:
-            raise IndexUnwritable(
-                f"Can't delete {path}: {exc.strerror}.", hint=f"Delete {path} yourself."
-            ) from exc
+        delete_file(self._directory / FILE_NAME)
 
     # For `audiosearch optimize`: the vectors, and FAISS indexes of other types
 
@@ -129,7 +129,8 @@ class VectorIndexes:
         """Return type and parameters of the FAISS index that searches use."""
         from audiosearch.library.faiss.index_config import IndexConfig
 
-        return IndexConfig.from_settings(self._database.settings(), whiten=whiten)
+        name: IndexName = "whitened" if whiten else "vectors"
+        return IndexConfig.from_settings(self._database.settings(), name)
 
     def build(self, config: IndexConfig, *, whiten: bool = False) -> FaissIndex:
         """Build a FAISS index of all vectors in memory. Pass it to `use` to search with it."""
@@ -157,3 +158,19 @@ class VectorIndexes:
                 hint="Free some space on the disk, or make the folder writable.",
             ) from exc
         self._open.clear()
+
+
+def delete_file(path: Path) -> None:
+    """Delete the file of a FAISS index, if there is one.
+
+    Raises
+    ------
+    IndexUnwritable
+        If it can't be deleted.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as exc:
+        raise IndexUnwritable(
+            f"Can't delete {path}: {exc.strerror}.", hint=f"Delete {path} yourself."
+        ) from exc

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import IndexUnwritable
 from audiosearch.library.backend import Backend, Capability, OpenIndex, RecoveryReport, Unsupported
 from audiosearch.library.faiss.vector_index import VectorIndexes
+from audiosearch.library.folder.moments import FolderMoments
 from audiosearch.library.sqlite import database
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.coordinates import CoordinateTable
@@ -81,6 +82,7 @@ class FolderBackend:
             links=catalog,
             fields=catalog,
             sounds=HeardSounds(catalog),
+            moments=FolderMoments(catalog, directory),
             is_current=catalog.is_current,
         )
 

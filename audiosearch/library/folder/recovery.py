@@ -23,12 +23,15 @@ from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.connection import require_regular_files
 from audiosearch.library.sqlite.database import FILE_NAME, MAX_NUMBER
 from audiosearch.library.sqlite.migrations import migrations, unknown_migrations
+from audiosearch.library.sqlite.moment_table import MomentTable
 from audiosearch.library.sqlite.page_recovery import Pages
 from audiosearch.library.sqlite.schema import track_columns
 from audiosearch.library.sqlite.stored_types import mended
 from audiosearch.library.sqlite.vector_table import from_blob, to_blob
 from audiosearch.library.sqlite.write_ahead_log import has_log, is_foreign, log_path
+from audiosearch.library.storage import MOMENT_HOP
 from audiosearch.library.track import UNIT_TOLERANCE, EmbeddingSpec
+from audiosearch.models.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 _TRACK_TYPES: list[Any] = [type(None), bytes, int, int, str, (float, int), int, int, str]
 _MASTER_TYPES = [str, str, str, int, str]  # rows of sqlite_master: type, name, table, page, SQL
 _MIGRATION_TYPES = [type(None), str, str, str]  # id, set, name, time
+_MOMENT_TYPES = [type(None), int, int, int, bytes]  # before the sounds
 _DRAFTS = ".repaired-"  # prefix of the new database, and of the folder in which it is made
 _FAILURE = ["path", "reason", "size", "mtime_ns"]
 
@@ -63,6 +67,8 @@ class _Rows:
         pages may hold vectors of an earlier model with another dimension.
     failures : dict
         Columns by path.
+    moments : dict
+        Revision, codes and sounds by track id.
     """
 
     settings: dict[str, str] = field(default_factory=dict)
@@ -71,6 +77,7 @@ class _Rows:
     migrations: set[str] = field(default_factory=set)
     vectors: dict[int, _Vectors] = field(default_factory=dict)
     failures: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+    moments: dict[int, tuple[int, bytes, bytes | None]] = field(default_factory=dict)
 
     def add(self, rowid: int, values: list[Any]) -> None:
         """Add a row to the table that the types of its values fit."""
@@ -83,6 +90,9 @@ class _Rows:
             self.vectors.setdefault(len(values[2]), {})[rowid] = (values[1], values[2])
         elif len(values) > len(_TRACK_TYPES) and all(map(isinstance, values, _TRACK_TYPES)):
             self.tracks[rowid] = [rowid, *values[1:]]
+        elif types[:5] == _MOMENT_TYPES and types[5:] in ([bytes], [type(None)]):
+            if values[3] >= self.moments.get(rowid, (0,))[0]:  # free pages may hold older ones
+                self.moments[rowid] = (values[3], values[4], values[5])
         elif types == _MASTER_TYPES and values[:2] == ["table", "tracks"]:
             with contextlib.suppress(sqlite3.Error):
                 self.columns = track_columns(values[4])
@@ -92,6 +102,15 @@ class _Rows:
     def track(self, track_id: int) -> dict[str, Any]:
         """Return the values of a track by column."""
         return dict(zip(self.columns, self.tracks[track_id], strict=False))
+
+    def moments_of(self, vectors: _Vectors, dimension: int) -> dict[int, Moments]:
+        """Return the valid moments by track id, except those that are older than the vector."""
+        result = {}
+        for track_id, (revision, codes, sounds) in self.moments.items():
+            if revision >= vectors.get(track_id, (0,))[0]:
+                with contextlib.suppress(ValueError):
+                    result[track_id] = Moments.from_bytes(codes, sounds, dimension)
+        return result
 
     def spec(self, fallback: EmbeddingSpec | None) -> EmbeddingSpec | None:
         """Return the spec in the settings, or else the fallback with the most common dimension."""
@@ -153,9 +172,10 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
             hint="Name the model: `audiosearch doctor --repair --model NAME`.",
         )
     vectors = rows.vectors.get(4 * spec.dimension, {})
+    moments = rows.moments_of(vectors, spec.dimension)
     _add_from_index_file(vectors, directory / index_file.FILE_NAME, rows.settings, spec.dimension)
     with _writing(directory):
-        new, n_saved = _new_database(directory, spec, rows, vectors)
+        new, n_saved = _new_database(directory, spec, rows, vectors, moments)
         kept = _keep_copy(path)
         if has_log(path):  # SQLite would apply it to the new database
             _replace_by_pages(path, pages)
@@ -177,14 +197,18 @@ def _writing(directory: Path) -> Iterator[None]:
 
 
 def _new_database(
-    directory: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors
+    directory: Path,
+    spec: EmbeddingSpec,
+    rows: _Rows,
+    vectors: _Vectors,
+    moments: dict[int, Moments],
 ) -> tuple[Path, int]:
     """Write a new database beside the damaged one. Return its path and the number of tracks."""
     for leftover in directory.glob(f"{_DRAFTS}*"):  # of a process that was killed
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     new = directory / f"{_DRAFTS}{FILE_NAME}"
     with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=directory) as folder:
-        n_saved = _write(Path(folder), spec, rows, vectors)
+        n_saved = _write(Path(folder), spec, rows, vectors, moments)
         os.replace(Path(folder, FILE_NAME), new)
     return new, n_saved
 
@@ -247,9 +271,17 @@ def _last_revision(vectors: _Vectors) -> int:
     return max((revision for revision, _ in vectors.values()), default=0)
 
 
-def _write(folder: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors) -> int:
+def _write(
+    folder: Path,
+    spec: EmbeddingSpec,
+    rows: _Rows,
+    vectors: _Vectors,
+    moments: dict[int, Moments],
+) -> int:
     """Write a new database to a folder, and return the number of tracks in it."""
-    catalog = Catalog(folder, settings=spec.to_settings())
+    hop = rows.settings.get(MOMENT_HOP, "")
+    settings = spec.to_settings() | ({MOMENT_HOP: hop} if hop else {})
+    catalog = Catalog(folder, settings=settings)
     ids = sorted(vectors.keys() & _last_of_path(rows).values())
     try:
         with catalog.transaction():
@@ -263,6 +295,7 @@ def _write(folder: Path, spec: EmbeddingSpec, rows: _Rows, vectors: _Vectors) ->
             for failure in rows.failures.values():
                 _insert(catalog, "failures", mended(failure))
             catalog.db.execute("UPDATE revision SET number = ?", [_last_revision(vectors) + 1])
+            MomentTable(catalog).put(moments if hop else {})
         return catalog.count()
     finally:
         catalog.close()

@@ -78,6 +78,7 @@ class MilvusBackend:
             If the server can't be reached, or the collection isn't an index.
         """
         from audiosearch.library.milvus.catalog import MilvusCatalog
+        from audiosearch.library.milvus.moments import MilvusMoments
         from audiosearch.library.milvus.prints import MilvusPrints
         from audiosearch.library.milvus.vector_index import MilvusVectorIndexes
 
@@ -89,6 +90,7 @@ class MilvusBackend:
             links=catalog if "real_path" in catalog.fields else None,
             sounds=SoundsOfTracks(catalog.sounds),
             keeps_sounds="sounds" in catalog.fields,
+            moments=MilvusMoments(catalog),
         )
 
 

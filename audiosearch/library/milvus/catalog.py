@@ -86,7 +86,9 @@ class MilvusCatalog(MilvusVectors):
 
     def _with_ids(self, tracks: Sequence[Track]) -> list[Track]:
         paths = {coded(track.path): track for track in tracks}
-        ids = {row["path"]: row["id"] for row in self.query(one_of("path", paths), ["path"])}
+        rows = self.query(one_of("path", paths), ["path", *self._hash_fields])
+        self._remove_outdated_moments(rows, paths)
+        ids = {row["path"]: row["id"] for row in rows}
         new = {path: track for path, track in paths.items() if path not in ids}
         attempt = 0
         while new:
@@ -99,6 +101,19 @@ class MilvusCatalog(MilvusVectors):
                     del new[path]
             attempt += 1
         return [replace(track, id=ids[coded(track.path)]) for track in tracks]
+
+    def _remove_outdated_moments(
+        self, rows: Iterable[dict[str, Any]], tracks: Mapping[str, Track]
+    ) -> None:
+        """Remove the moments of stored rows whose tracks, by coded path, have another sound now."""
+        outdated = []
+        for row in rows:
+            track = tracks[row["path"]]
+            hashes = {row[field] for field in self._hash_fields} - {""}
+            if not hashes & {track.content_hash, track.audio_hash}:
+                outdated.append(row["id"])
+        if outdated:
+            self.remove_moments(outdated)
 
     def update(self, track: Track) -> None:
         """Replace all fields of the track with the same id, its path included."""
@@ -150,6 +165,7 @@ class MilvusCatalog(MilvusVectors):
             rows = self.query(one_of("id", batch), ["path"])
             ids = [row["id"] for row in rows if decoded(row["path"]) == paths[row["id"]]]
             if ids:
+                self.remove_moments(ids)  # first, so that a kill leaves none without a track
                 self.call("delete", self.collection, filter=one_of("id", ids))
         self.count_change()
 

@@ -19,9 +19,11 @@ from audiosearch.library.milvus.expressions import literal, one_of
 from audiosearch.library.milvus.schema import (
     ADDED_FIELDS,
     FIELDS,
+    MOMENT_FIELDS,
     TRACK_FIELDS,
     coded,
     decoded,
+    moment_schema,
     notes_schema,
     track_schema,
 )
@@ -69,8 +71,8 @@ class MilvusDatabase:
     Attributes
     ----------
     location : str
-    collection : str
-        Name of the collection of tracks.
+    collection, moments_collection : str
+        Names of the collections of tracks and of their moments.
     fields : frozenset of str
         Fields of that collection. A collection of an older version lacks some.
     dimension : int
@@ -91,6 +93,7 @@ class MilvusDatabase:
         self.location = location
         self.collection = address.collection
         self._notes = f"{address.collection}_notes"
+        self.moments_collection = f"{address.collection}_moments"
         if settings is None and address.file and not os.path.exists(address.file):
             raise self._not_found()
         self._connection = Connection(address)
@@ -181,27 +184,64 @@ class MilvusDatabase:
             self.collection: track_schema(client, _dimension_of(settings)),
         }
         for name, schema in schemas.items():
-            if not self.call("has_collection", name):
-                self.call("create_collection", name, schema=schema, consistency_level="Strong")
-            if not self._is_indexed(name):
-                self.call("create_index", name, self._index_params(name), sync=False)
-            self._load(name)
+            self._create_collection(name, schema)
         self._read_schema()
         self._check_dimension(settings)
         if _CHANGED not in self.settings():
             self.set_settings(settings | {_SCHEMA: str(_SCHEMA_VERSION), _CHANGED: "0"})
 
+    def _create_collection(self, name: str, schema: Any) -> None:
+        """Create a collection and its indexes, if they are missing, and load it."""
+        if not self.call("has_collection", name):
+            self.call("create_collection", name, schema=schema, consistency_level="Strong")
+        if not self._is_indexed(name):
+            self.call("create_index", name, self._index_params(name), sync=False)
+        self._load(name)
+
+    def create_moments(self) -> None:
+        """Create the collection of moments, if it doesn't exist."""
+        name = self.moments_collection
+        if self.has_moments():
+            return
+        if self.call("has_collection", name) and not self._holds_moments():
+            raise LibraryError(
+                f"The collection {name} of {self.location} doesn't hold moments.",
+                hint="Copy the index into a collection with another name: "
+                f"`audiosearch copy {self.location} NEW`.",
+            )
+        schema = moment_schema(self._connection.client, self.dimension)
+        self._create_collection(name, schema)
+
+    def has_moments(self) -> bool:
+        """Return whether the collection of moments exists and was created completely; load it."""
+        name = self.moments_collection
+        is_complete = (
+            self.call("has_collection", name) and self._holds_moments() and self._is_indexed(name)
+        )
+        if is_complete:
+            self._load(name)
+        return is_complete
+
+    def _holds_moments(self) -> bool:
+        """Return whether a collection of this name holds moments: another index may have it."""
+        described = self.call("describe_collection", self.moments_collection)
+        return {field["name"] for field in described["fields"]} >= set(MOMENT_FIELDS)
+
+    def remove_moments(self, ids: Iterable[int]) -> None:
+        """Remove the moments of the tracks with the given ids."""
+        for batch in batches(list(ids)) if self.has_moments() else ():
+            self.call("delete", self.moments_collection, filter=one_of("track_id", batch))
+
     def _is_indexed(self, name: str) -> bool:
         return bool(self.call("list_indexes", name, field_name=self._vector_field(name)))
 
     def _vector_field(self, name: str) -> str:
-        return "embedding" if name == self.collection else "nothing"
+        return "nothing" if name == self._notes else "embedding"
 
     def _index_params(self, name: str) -> Any:
         params = self._connection.client.prepare_index_params()
-        if name == self.collection:
-            for field in INDEXED_FIELDS:
-                params.add_index(field, index_type="INVERTED")
+        for field in {self.collection: INDEXED_FIELDS, self._notes: ()}.get(name, ("track_id",)):
+            params.add_index(field, index_type="INVERTED")
         params.add_index(self._vector_field(name), index_type="FLAT", metric_type="IP")
         return params
 

@@ -17,8 +17,9 @@ from audiosearch.models.sound import Sound
 from audiosearch.normal_form import normal_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from audiosearch.models.moments import Moments
     from audiosearch.types import Float32
 
 #: Stored in place of a missing number; no tag has this value.
@@ -40,6 +41,15 @@ SOUND_FIELDS = ("sounds", *_SOUND_NUMBERS)
 TRACK_FIELDS = (*(field.name for field in fields(Track)), *_SOUND_NUMBERS)
 #: Fields that collections of older versions lack.
 ADDED_FIELDS = {"audio_hash", "artists", "real_path", "sounds", "tagger", *_SOUND_NUMBERS}
+#: Fields of the collection of moments, besides the key.
+MOMENT_FIELDS = (
+    "embedding",
+    "track_id",
+    "patch",
+    "has_sounds",
+    "sound_classes",
+    "sound_scores",
+)
 #: Fields of the collection of tracks.
 FIELDS = frozenset({*TRACK_FIELDS, *_KEYS, *_LISTS, "embedding", "words"})
 
@@ -86,6 +96,50 @@ def track_schema(client: Any, dimension: int) -> Any:
             name, DataType.ARRAY, element_type=DataType.DOUBLE, max_capacity=_MAX_SOUNDS
         )
     return schema
+
+
+def moment_schema(client: Any, dimension: int) -> Any:
+    """Return the schema of a collection of moments: a row for each patch of a track."""
+    from pymilvus import DataType
+
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=64)
+    schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
+    for name in ("track_id", "patch"):
+        schema.add_field(name, DataType.INT64)
+    schema.add_field("has_sounds", DataType.BOOL)
+    for name in ("sound_classes", "sound_scores"):
+        schema.add_field(
+            name, DataType.ARRAY, element_type=DataType.INT64, max_capacity=_MAX_SOUNDS
+        )
+    return schema
+
+
+def moment_rows(
+    track_id: int, moments: Moments, start: int, end: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield patches of a track as rows of the collection of moments.
+
+    Parameters
+    ----------
+    track_id : int
+    moments : Moments
+    start, end : int
+        Number of the first patch, and of the one after the last; None for all that follow.
+    """
+    sounds = moments.sounds
+    ends = np.zeros(len(moments), np.int64) if sounds is None else np.cumsum(sounds.counts)
+    for n, vector in enumerate(moments.vectors(slice(start, end)), start=start):
+        own = slice(int(ends[n - 1]) if n else 0, int(ends[n]))
+        yield {
+            "key": f"{track_id}:{n}",
+            "embedding": vector,
+            "track_id": track_id,
+            "patch": n,
+            "has_sounds": sounds is not None,
+            "sound_classes": [] if sounds is None else sounds.classes[own].tolist(),
+            "sound_scores": [] if sounds is None else sounds.scores[own].tolist(),
+        }
 
 
 def notes_schema(client: Any) -> Any:

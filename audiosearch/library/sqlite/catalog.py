@@ -53,10 +53,14 @@ class Catalog(VectorTable):
 
     def _put(self, track: Track, vector: Float32) -> Track:
         row = _row(track)
-        stored = self.db.execute("SELECT id FROM tracks WHERE path = ?", [row["path"]]).fetchone()
+        sql = "SELECT id, audio_hash, content_hash FROM tracks WHERE path = ?"
+        stored = self.db.execute(sql, [row["path"]]).fetchone()
         if stored:
             track_id = row["id"] = stored[0]
             self._set(row, "id = :id")
+            if not {track.audio_hash, track.content_hash} - {""} & set(stored[1:]):
+                # The moments are those of another sound.
+                self.db.execute("DELETE FROM moments WHERE track_id = ?", [track_id])
         else:
             row["id"] = track.id if self._is_free(track.id) else None
             columns = ", ".join(row)

@@ -237,8 +237,8 @@ class Database:
             self._put_settings(settings)
 
     def _put_settings(self, settings: dict[str, str]) -> None:
-        rows = [{"key": key, "value": value} for key, value in settings.items()]
-        self.db.table("settings").upsert_all(rows, pk="key")
+        sql = "INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)"
+        self.db.conn.executemany(sql, settings.items())
 
     # Counters of changes
 

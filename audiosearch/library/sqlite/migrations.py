@@ -193,3 +193,28 @@ def m012_create_sounds(db: Database) -> None:
         """
     )
     db.table("sounds").create_index(["name", "score", "mean"], if_not_exists=True)
+
+
+@migrations()
+def m013_create_moments(db: Database) -> None:
+    """Create the moments of tracks: the embeddings of their patches, and the sounds in each.
+
+    ``first_id`` is the id of the first patch in FAISS. No id is used twice.
+    """
+    db.execute(
+        """
+        CREATE TABLE IF NOT EXISTS moments (
+            track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
+            first_id INTEGER NOT NULL,
+            n_patches INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            codes BLOB NOT NULL,
+            sounds BLOB
+        )
+        """
+    )
+    db.table("moments").create_index(
+        ["first_id", "n_patches", "revision"], unique=True, if_not_exists=True
+    )
+    for column in sorted({"codes", "sounds"} - db.table("pending_vectors").columns_dict.keys()):
+        db.execute(f"ALTER TABLE pending_vectors ADD COLUMN {column} BLOB")

@@ -96,7 +96,7 @@ class Pages:
         minimum = (usable - 12) * 32 // 255 - 23
         local = minimum + (n_bytes - minimum) % (usable - 4)
         local = local if local <= usable - 35 else minimum
-        payload = page[offset : offset + local]
+        payload = bytearray(page[offset : offset + local])
         (number,) = struct.unpack_from(">I", page, offset + local)
         seen: set[int] = set()
         while len(payload) < n_bytes and 0 < number <= self._n_pages and number not in seen:
@@ -104,7 +104,7 @@ class Pages:
             overflow = self[number]
             (number,) = struct.unpack_from(">I", overflow)
             payload += overflow[4:usable]
-        return payload[:n_bytes]
+        return bytes(payload[:n_bytes])
 
     def _free(self) -> set[int]:
         header = self[1]

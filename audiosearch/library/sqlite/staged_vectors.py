@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import LibraryError, ModelMismatch
+from audiosearch.library.sqlite.moment_table import MomentTable
 from audiosearch.library.sqlite.vector_table import from_blob, to_blob
+from audiosearch.library.storage import MOMENT_HOP
 from audiosearch.library.track import EmbeddingSpec
+from audiosearch.models.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32
 
 _PREFIX = "pending_"  # of the names of the settings that hold the spec of the staged vectors
+_BATCH_TRACKS = 100  # whose moments are in memory at a time
 
 
 class StagingTable:
@@ -43,7 +47,7 @@ class StagedVectors:
     """The staged vectors of one spec.
 
     Vectors of the same spec, staged by an interrupted run, are kept. Staged vectors of another
-    spec are deleted.
+    spec are deleted, and those with moments of another hop than that of the index.
 
     Parameters
     ----------
@@ -56,26 +60,32 @@ class StagedVectors:
         self._catalog = catalog
         self._spec = spec
         with catalog.transaction():
-            if self._stored_spec() != spec:
+            if not self._is_stored():
                 catalog.db.execute("DELETE FROM pending_vectors")
-                settings = spec.to_settings()
+                settings = spec.to_settings() | {MOMENT_HOP: self._moment_hop()}
                 catalog.set_settings({_PREFIX + name: text for name, text in settings.items()})
 
-    def _stored_spec(self) -> EmbeddingSpec | None:
+    def _moment_hop(self) -> str:
+        return self._catalog.settings().get(MOMENT_HOP, "")
+
+    def _is_stored(self) -> bool:
+        """Return whether what is staged has this spec, and the moments of the index its hop."""
         settings = {
             name.removeprefix(_PREFIX): text
             for name, text in self._catalog.settings().items()
             if name.startswith(_PREFIX)
         }
         try:
-            return EmbeddingSpec.from_settings(settings)
+            spec = EmbeddingSpec.from_settings(settings)
         except (KeyError, ValueError):
-            return None
+            return False
+        return spec == self._spec and settings.get(MOMENT_HOP, "") == self._moment_hop()
 
     def _check_spec(self) -> None:
-        if self._stored_spec() != self._spec:
+        if not self._is_stored():
             raise LibraryError(
-                "Another process is re-embedding the index, or has just done so.",
+                "Another process is re-embedding the index, or has just done so, or has added or "
+                "dropped its moments.",
                 hint="Wait until it has finished, then run the same command again.",
             )
 
@@ -88,8 +98,10 @@ class StagedVectors:
         rows = self._catalog.rows("SELECT content_hash, track_id FROM pending_vectors")
         return {row["content_hash"]: row["track_id"] for row in rows}
 
-    def put(self, track: Track, content_hash: str, vector: Float32) -> None:
-        """Stage a track's vector, unless the stored track was changed or removed.
+    def put(
+        self, track: Track, content_hash: str, vector: Float32, moments: Moments | None = None
+    ) -> None:
+        """Stage a track's vector and moments, unless the stored track was changed or removed.
 
         See `audiosearch.library.storage.StagedVectors.put` for parameters and errors.
         """
@@ -99,12 +111,16 @@ class StagedVectors:
                 f"{self._spec.dimension}.",
                 hint=f"Use vectors of {self._spec.dimension} numbers.",
             )
+        codes = sounds = None
+        if moments is not None:
+            codes, sounds = moments.codes.tobytes(), moments.sounds and moments.sounds.to_bytes()
         with self._catalog.transaction():
             self._check_spec()
             self._catalog.db.execute(
                 "INSERT OR REPLACE INTO pending_vectors "
-                "SELECT id, ?, ? FROM tracks WHERE id = ? AND content_hash = ?",
-                [content_hash, to_blob(vector), track.id, track.content_hash],
+                "(track_id, content_hash, embedding, codes, sounds) "
+                "SELECT id, ?, ?, ?, ? FROM tracks WHERE id = ? AND content_hash = ?",
+                [content_hash, to_blob(vector), codes, sounds, track.id, track.content_hash],
             )
 
     def vector(self, track_id: int) -> Float32 | None:
@@ -113,8 +129,18 @@ class StagedVectors:
         rows = self._catalog.rows(sql, [track_id])
         return from_blob(rows[0]["embedding"]) if rows else None
 
+    def moments(self, track_id: int) -> Moments | None:
+        """Return the staged moments of a track; None if it has none."""
+        sql = "SELECT codes, sounds FROM pending_vectors WHERE track_id = ?"
+        rows = self._catalog.rows(sql, [track_id])
+        if not rows or rows[0]["codes"] is None:
+            return None
+        return Moments.from_bytes(**rows[0], dimension=self._spec.dimension)
+
     def commit(self, lost: Iterable[tuple[Track, Failure]]) -> bool:
-        """Replace the current vectors with the staged ones, in one transaction.
+        """Replace the current vectors and moments with the staged ones, in one transaction.
+
+        A file's moments whose sounds are not staged keep the sounds that they have.
 
         Parameters
         ----------
@@ -138,6 +164,9 @@ class StagedVectors:
                 "SELECT track_id, ?, embedding FROM pending_vectors",
                 [catalog.next_revision()],
             )
+            catalog.set_settings(self._spec.to_settings())  # moments are stored with its dimension
+            if self._moment_hop():
+                self._commit_moments()
             # Clear the hashes of each track whose file has changed: the next `add` embeds it again.
             catalog.db.execute(
                 "UPDATE tracks SET content_hash = '', audio_hash = '', mtime_ns = -1 "
@@ -146,5 +175,19 @@ class StagedVectors:
             )
             catalog.db.execute("DELETE FROM pending_vectors")
             catalog.db.execute("DELETE FROM settings WHERE key LIKE ?", [f"{_PREFIX}%"])
-            catalog.set_settings(self._spec.to_settings())
         return True
+
+    def _commit_moments(self) -> None:
+        """Replace the moments of all tracks, those of a few at a time."""
+        catalog = self._catalog
+        catalog.db.execute(
+            "UPDATE pending_vectors AS new SET sounds = (SELECT old.sounds FROM moments AS old "
+            "JOIN tracks ON id = old.track_id WHERE old.track_id = new.track_id "
+            "AND tracks.content_hash = new.content_hash "
+            "AND n_patches * ? = length(new.codes)) WHERE sounds IS NULL",
+            [self._spec.dimension],
+        )
+        table = MomentTable(catalog)
+        ids = [row["track_id"] for row in catalog.rows("SELECT track_id FROM pending_vectors")]
+        for start in range(0, len(ids), _BATCH_TRACKS):
+            table.put({i: self.moments(i) for i in ids[start : start + _BATCH_TRACKS]})

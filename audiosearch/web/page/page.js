@@ -2,6 +2,7 @@
 
 import { fetchJson } from "./common/api.js";
 import { loadDefaults } from "./common/defaults.js";
+import { byId } from "./common/dom.js";
 import { runBusy } from "./common/status.js";
 import { addTrackAction } from "./common/track_actions.js";
 import "./keyboard.js";
@@ -20,7 +21,8 @@ addTrackAction("More like this", searchByTrack);
 addTrackAction("Playlist from this", addSeed);
 
 await runBusy("", async () => {
-  const { library } = await fetchJson("health");
+  const { library, moments } = await fetchJson("health");
+  byId("moments-switch").hidden = !moments;
   await loadDefaults();
   const saved = loadPlaylist(library);
   if (!saved) return;

@@ -8,11 +8,12 @@ const MP3_COPY = "?format=mp3";
 
 let lastPlayed = null;
 
-/** Return the audio player of a track, which then plays the next track of its list. */
+/** Return the audio player of a track or moment, which then plays the next one of its list. */
 export function createPlayer(track, trackName) {
   const audio = createElement("audio", { controls: true, preload: "none", src: `/api/tracks/${track.id}/audio` });
   audio.setAttribute("aria-label", `Play ${trackName}`);
   audio.dataset.name = trackName;
+  if (track.start) audio.currentTime = track.start;
   listen(audio);
   return audio;
 }

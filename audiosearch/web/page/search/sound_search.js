@@ -26,7 +26,7 @@ async function searchBySound(title, form, nHits = null, nListed = 0) {
     form.set("k", k);
     const { hits, warnings } = await fetchJson("query", { method: "POST", body: form });
     if (!isLatest()) return;
-    const items = hits.map((hit) => createTrackItem(hit.track, trackActions(hit.track), hit.similarity));
+    const items = hits.map(createHitItem);
     const isComplete = hits.length < k || k >= defaults.max_hits;
     const nextHits = Math.min(k + defaults.tracks_per_page, defaults.max_hits);
     showResults(title, items, isComplete ? null : () => searchBySound(title, form, nextHits, hits.length));
@@ -36,16 +36,33 @@ async function searchBySound(title, form, nHits = null, nListed = 0) {
   });
 }
 
-export function searchByFile(file) {
+/** Return a hit as a list item. A moment is its track with a start and an end. */
+function createHitItem({ track, similarity, start, end }) {
+  const found = start === undefined ? track : { ...track, start, end };
+  return createTrackItem(found, trackActions(found), similarity);
+}
+
+/** Return the form of a query, which asks for moments if the switch is on. */
+function createForm() {
   const form = new FormData();
+  if (byId("moments").checked && !byId("moments-switch").hidden) form.append("moments", "true");
+  return form;
+}
+
+export function searchByFile(file) {
+  const form = createForm();
   form.append("file", file, "clip");
   showView("find");
   return searchBySound(`Most similar to ${file.name}`, form);
 }
 
 export function searchByTrack(track) {
-  const form = new FormData();
+  const form = createForm();
   form.append("track", track.id);
+  if (track.start !== undefined) {
+    form.append("from", track.start);
+    form.append("to", track.end);
+  }
   showView("find");
   return searchBySound(`Most similar to ${trackName(track)}`, form);
 }

@@ -1,0 +1,386 @@
+"""The search for moments: candidates by patch, alignment, the second look, merging."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiosearch import time_limit
+from audiosearch.counting import counted
+from audiosearch.errors import LibraryError, UsageError
+from audiosearch.library.filters import EVERYTHING, Filters, Range
+from audiosearch.models.front_end import PATCH_HOP_SECONDS
+from audiosearch.search.distinct import DistinctTracks
+from audiosearch.search.moments.alignment import Run, runs_around
+from audiosearch.search.moments.candidates import best_alignments, nearest_patches
+from audiosearch.search.moments.patch_whitening import (
+    fit_whitening,
+    patch_whitening,
+    whitened_clip,
+)
+from audiosearch.search.moments.places import Comparison, Place, merged, ranked
+from audiosearch.search.moments.second_look import (
+    CLEAR_MATCH,
+    Looked,
+    by_match,
+    look,
+    unread_warning,
+)
+from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
+from audiosearch.search.options import DEFAULT_OPTIONS
+from audiosearch.search.query import Hit, SearchResult
+from audiosearch.search.sound_query import check_needs_no_clip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from audiosearch.embedding.stretches import StretchReader
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
+    from audiosearch.search.moments.clip import Clip
+    from audiosearch.search.moments.patch_whitening import WhitenedClip
+    from audiosearch.search.options import SearchOptions
+    from audiosearch.types import Float32, Int64
+
+_MIN_NEIGHBORS = 100  # patches that are searched at first for each patch of the clips
+_GROWTH = 8  # of that number, while there are too few hits
+_MAX_NEIGHBORS = 1_000
+_MIN_COMPARED = 40  # places that are compared once more by their sound
+_MAX_ALIGNED = 500_000  # patches that are all compared with a clip, in order
+_N_ALIGNED = 300  # of which those are kept at which it is aligned best
+_MAX_COMPARED = 200
+_WHITENED_COMPARED = 100  # the same, of those that are nearest by whitened patches
+_LONGER_SECONDS = 0.5  # by which a clip may be longer than a track, as after coding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Within:
+    """The only file to find stretches in.
+
+    Attributes
+    ----------
+    track : Track
+        A track of the index, or one with the path of another file and the id 0.
+    vectors : ndarray of float32, shape (n_patches, dimension), or None
+        The embeddings of the patches of such a file, of unit length; None for a track.
+    """
+
+    track: Track
+    vectors: Float32 | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MomentQuery:
+    """A query for moments.
+
+    Attributes
+    ----------
+    clips : sequence of Clip
+        Clips that the stretches should sound like. Empty: the filters name a sound.
+    negatives : sequence of Clip
+        Clips that they should not sound like.
+    k : int
+        Number of hits. There are fewer if fewer stretches qualify.
+    per_track : int
+        Largest number of hits in a track.
+    options : SearchOptions
+    within : Within, optional
+        The only file to find stretches in.
+
+    Raises
+    ------
+    UsageError
+        If a number or an option is invalid, or there is nothing to search with.
+    """
+
+    clips: Sequence[Clip]
+    negatives: Sequence[Clip]
+    k: int
+    per_track: int
+    options: SearchOptions = DEFAULT_OPTIONS
+    within: Within | None = None
+
+    def __post_init__(self) -> None:
+        """Check the request."""
+        check_numbers(self.k, self.per_track, self.options)
+        if not self.clips:
+            if not self.options.filters.sound:
+                raise UsageError(
+                    "No clip was given to search with.",
+                    hint="Name an audio file, or a track's path or #ID, or a sound with --sound.",
+                )
+            check_needs_no_clip(self.options, has_negatives=bool(self.negatives))
+        if self.within and self.within.vectors is not None and self.options.filters != EVERYTHING:
+            raise UsageError(
+                f"{self.within.track.path} is not a track with moments, so filters can't select "
+                "stretches of it.",
+                hint="Leave out the filters, or add the file with `audiosearch add`.",
+            )
+
+
+def check_numbers(k: int, per_track: int, options: SearchOptions) -> None:
+    """Check the numbers of hits, and that the options are possible for moments.
+
+    Raises
+    ------
+    UsageError
+    """
+    if k < 1:
+        raise UsageError(
+            f"Can't return {counted(k, 'hit')}.",
+            hint="Ask for at least one hit, for example -k 10.",
+        )
+    if per_track < 1:
+        raise UsageError(
+            f"Can't return {counted(per_track, 'hit')} a track.",
+            hint="Ask for at least one, for example --per-track 3.",
+        )
+    if options.whiten:
+        raise UsageError(
+            "Moments can't be ranked by whitened vectors.",
+            hint="Leave out the option to whiten, or search for tracks without --moments.",
+        )
+
+
+class MomentSearch:
+    """Runs one query for moments. No file of a clip is needed: their frames are in the query.
+
+    So a server decodes and embeds uploads first, with
+    `audiosearch.embedding.decoder_process.DecoderProcess.read_stretches` and
+    `audiosearch.search.moments.clip.offset_vectors`, and runs the query elsewhere, under an
+    `audiosearch.time_limit`.
+
+    Parameters
+    ----------
+    index : Index
+    query : MomentQuery
+    reader : StretchReader
+        Decodes the stretches of tracks.
+    """
+
+    def __init__(self, index: Index, query: MomentQuery, reader: StretchReader) -> None:
+        self._index, self._query, self._reader = index, query, reader
+        self._options = query.options
+        self._comparison = Comparison(query.clips, query.negatives, query.options)
+        self._tracks: dict[int, Track] = {}  # those that have been read
+        self.warnings: list[str] = []
+
+    def run(self) -> SearchResult:
+        """Return the hits, best first.
+
+        Raises
+        ------
+        LibraryError
+            If the index has no moments, or all of its tracks are shorter than the clips.
+        TookTooLong
+            If the time limit of the current work is over.
+        """
+        query = self._query
+        if query.within is None or query.within.vectors is None:
+            self._check_index()
+        if query.clips:
+            self._check_length()
+            places = self.merged(self.compared(self.nearest()))
+        else:
+            places = self.merged(self._heard_places())
+        hits = [
+            Hit(
+                rank,
+                self._tracks[place.track_id],
+                place.similarity,
+                place.sound_score,
+                place.start,
+                place.end,
+                place.match,
+            )
+            for rank, place in enumerate(places, start=1)
+        ]
+        return SearchResult(self._index.spec, hits, self.warnings)
+
+    def _check_index(self) -> None:
+        index = self._index
+        index.require_moments()
+        if self._options.filters.names_sounds:
+            index.require_sounds()
+        n_tracks = index.n_tracks
+        n_missing = n_tracks - index.moments.totals()[0]
+        if n_missing > 0:
+            self.warnings.append(
+                f"{n_missing} of {counted(n_tracks, 'track has', 'tracks have')} no moments; run "
+                "`audiosearch refresh --moments`."
+            )
+
+    def _check_length(self) -> None:
+        seconds, within = self._comparison.seconds, self._query.within
+        min_seconds = max(0.0, seconds - _LONGER_SECONDS)
+        if within is None:
+            fits = len(self._index.storage.ids(Filters(seconds=(Range(min=min_seconds),)))) > 0
+        else:
+            fits = within.track.seconds >= min_seconds
+        if not fits:
+            longer_than = "all tracks of the index" if within is None else within.track.path
+            raise LibraryError(
+                f"The clip is {seconds:.1f} s long, longer than {longer_than}.",
+                hint="Search with a part of it, for example `--from 1:02 --to 1:09`.",
+            )
+
+    def _heard_places(self) -> list[Place]:
+        within = self._query.within
+        ids = None if within is None else {within.track.id}
+        found = heard_moments(self._index, self._options.filters, ids=ids)
+        self._tracks.update({moment.track.id: moment.track for moment in found})
+        return [Place(m.track.id, m.start, m.end, m.score, sound_score=m.score) for m in found]
+
+    def nearest(self) -> list[Place]:
+        """Return the places around the patches that are nearest to those of the clips, best first.
+
+        There are enough for all hits, unless there are no more.
+        """
+        n_neighbors = _MIN_NEIGHBORS
+        while True:
+            places, is_complete = self._candidates(n_neighbors, self._comparison)
+            n_neighbors *= _GROWTH
+            is_enough = len(self.merged(places)) == self._query.k
+            if is_enough or is_complete or n_neighbors > _MAX_NEIGHBORS:
+                return places
+
+    def compared(self, places: list[Place]) -> list[Place]:
+        """Compare the first places once more with the clip, by the sound itself.
+
+        If none is clearly the same recording, as when the clip is softer or a mix of sounds, the
+        places that are nearest by whitened patches are compared too.
+
+        Returns
+        -------
+        list of Place
+            Those of the same recording as the clip first. With several clips there are none.
+        """
+        if len(self._query.clips) != 1:
+            return places
+        n_compared = min(max(_MIN_COMPARED, 2 * self._query.k), _MAX_COMPARED)
+        looked = self._look(places[:n_compared])
+        if looked.problems:
+            self.warnings.append(unread_warning(looked.problems))
+        same = self._with_whitened(looked.same)
+        return [*same, *looked.others, *places[n_compared:]]
+
+    def _with_whitened(self, same: list[Place]) -> list[Place]:
+        """Add places of the same recording as the clip that are near by whitened patches.
+
+        They are those near the clip as it is, and if none is known then, at other levels.
+        """
+        clip = self._query.clips[0]
+        if not same or (same[0].match or 0) < CLEAR_MATCH:
+            same = by_match([*same, *self._look(self._whitened_places([clip])).same])
+        levels = [] if same else list(clip.at_other_levels())
+        return self._look(self._whitened_places(levels)).same if levels else same
+
+    def _look(self, places: list[Place]) -> Looked:
+        own = self._comparison.own_stretches
+        return look(self._query.clips[0], places, self._tracks, self._reader, own=own)
+
+    def _whitened_places(self, variants: Sequence[Clip]) -> list[Place]:
+        """Return the places that are nearest by whitened patches, to any variant of a clip."""
+        within = self._query.within
+        if within is not None and within.vectors is not None:
+            whitening = fit_whitening(within.vectors)
+        else:
+            whitening = patch_whitening(self._index)
+        if whitening is None:
+            return []
+        places = []
+        whitened = [whitened_clip(variant, whitening) for variant in variants]
+        patches = self._aligned(whitened)
+        for variant in whitened:
+            comparison = replace(self._comparison, whitened=variant)
+            if patches is None:
+                places += self._candidates(_MIN_NEIGHBORS, comparison)[0]
+            else:
+                places += self._places(patches, comparison)
+        return ranked(places)[:_WHITENED_COMPARED]
+
+    def _aligned(self, clips: Sequence[WhitenedClip]) -> dict[int, Int64] | None:
+        """Return the patches where clips are aligned best, by track; None if there are too many."""
+        index, within = self._index, self._query.within
+        if within is not None or index.moments.totals()[1] > _MAX_ALIGNED:
+            return None
+        return best_alignments(
+            index.moments,
+            index.storage.ids(track_filters(self._options.filters)).tolist(),
+            [clip.clip.vectors for clip in clips],
+            _N_ALIGNED,
+            transform=clips[0].whitening.whitened,
+            step=self._step,
+        )
+
+    def _candidates(self, n_neighbors: int, comparison: Comparison) -> tuple[list[Place], bool]:
+        """Return the places around the nearest patches, best first, and whether they are all."""
+        index, within = self._index, self._query.within
+        if within is not None and within.vectors is not None:
+            self._tracks[within.track.id] = within.track
+            run = Run(0, within.vectors, is_start=True, is_end=True, hop=PATCH_HOP_SECONDS)
+            return ranked(comparison.places(run, within.track, sounds=None)), True
+        filters = self._options.filters
+        ids = None if filters == EVERYTHING else index.storage.ids(track_filters(filters))
+        if within is not None:
+            wanted = [within.track.id]
+            wanted = wanted if ids is None else np.intersect1d(ids, wanted).tolist()
+            return ranked(self._places(dict.fromkeys(wanted), comparison)), True
+        if comparison.whitened is not None:
+            vectors = comparison.whitened.directions
+        else:
+            vectors = np.concatenate([v for clip in comparison.clips for v in clip.vectors])
+        found = nearest_patches(index.moments, vectors, n_neighbors, ids=ids, reach=self._reach)
+        return ranked(self._places(found.by_track, comparison)), found.is_complete
+
+    def _places(
+        self, patches: Mapping[int, Int64 | None], comparison: Comparison
+    ) -> Iterator[Place]:
+        """Yield the places around some patches of tracks, by id; None: in all of the track."""
+        index, hop = self._index, self._index.require_moments()
+        self._tracks.update(index.by_id(list(patches)))
+        for track_id, moments in index.moments.of(list(patches)):
+            time_limit.check()
+            track, near = self._tracks.get(track_id), patches[track_id]
+            if track is None:  # another process has removed it since the search
+                continue
+            n_patches = len(moments)
+            for first, end in (
+                [(0, n_patches)] if near is None else runs_around(near, self._reach, n_patches)
+            ):
+                vectors = moments.vectors(slice(first, end))
+                run = Run(first, vectors, is_start=not first, is_end=end == n_patches, hop=hop)
+                yield from comparison.places(run, track, sounds=moments.sounds)
+
+    @cached_property
+    def _step(self) -> int:
+        """Patches of a track from one patch of a clip to the next."""
+        return round(PATCH_HOP_SECONDS / (self._index.moment_hop or PATCH_HOP_SECONDS))
+
+    @cached_property
+    def _reach(self) -> int:
+        """Patches around a near one in which a stretch with it may lie."""
+        return self._step * (math.ceil(self._comparison.seconds / PATCH_HOP_SECONDS) + 1)
+
+    def merged(self, places: Iterable[Place]) -> list[Place]:
+        """Return as many places as there should be hits: see `places.merged`."""
+        query = self._query
+        return merged(places, query.k, per_track=query.per_track, is_new=self._novelty())
+
+    def _novelty(self) -> Callable[[int], bool]:
+        """Return a function that returns whether a track, by id, is no copy of earlier ones."""
+        if not self._options.is_distinct or self._query.within is not None:
+            return lambda _: True
+        clips = () if self._options.include_self else self._comparison.all_clips
+        originals = {clip.track.id: clip.track for clip in clips if clip.track is not None}
+        distinct = DistinctTracks(self._index, list(originals.values()))
+
+        def is_new(track_id: int) -> bool:
+            track = self._tracks[track_id]
+            return track_id in originals or distinct.add(track, self._index.vector(track))
+
+        return is_new

@@ -1,0 +1,112 @@
+"""The log-mel frames of clips and of their parts, decoded in other processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakKeyDictionary
+
+from audiosearch.embedding.decoder_worker import StretchEnd
+from audiosearch.embedding.stretches import Stretch, StretchReader
+from audiosearch.errors import AudioError
+from audiosearch.models.front_end import PATCH_HOP_SECONDS
+from audiosearch.paths import is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from audiosearch.library.index import Index
+    from audiosearch.search.options import TimeRange
+    from audiosearch.types import Float32
+
+_readers: WeakKeyDictionary[Index, StretchReader] = WeakKeyDictionary()
+
+
+def stretch_reader(index: Index) -> StretchReader:
+    """Return the reader of stretches that lives as long as an index is open."""
+    if index not in _readers:
+        _readers[index] = index.resources.enter_context(StretchReader())
+        index.resources.callback(_readers.pop, index)
+    return _readers[index]
+
+
+def stretch_of(path: str, part: TimeRange | None, *, real_path: str = "") -> Stretch:
+    """Return the stretch of a file that is a part of it; all of it if the part is None."""
+    if part is None:
+        return Stretch(path, real_path=real_path)
+    seconds = None if part.end is None else part.end - part.start
+    return Stretch(path, part.start, seconds, real_path)
+
+
+class FrameSource(Protocol):
+    """Decodes stretches of files. `StretchReader` implements it."""
+
+    def stream(self, stretch: Stretch) -> Iterator[Float32 | StretchEnd]:
+        """Yield the frames of a stretch, and a `StretchEnd` after them."""
+
+
+class PartFrames:
+    """The log-mel frames of a part of a file, read as a stream.
+
+    Parameters
+    ----------
+    reader : FrameSource
+    stretch : Stretch
+    name : str
+        Name of the file, for errors.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of the part, valid once the stream has ended. An end beyond the end of the file by
+        less than a patch is moved there.
+    warning : str or None
+        Fault of the file; None if there is none. Valid once the stream has ended.
+    """
+
+    def __init__(self, reader: FrameSource, stretch: Stretch, *, name: str) -> None:
+        self._reader, self._stretch, self._name = reader, stretch, name
+        self.seconds = 0.0
+        self.warning: str | None = None
+
+    def __iter__(self) -> Iterator[Float32]:
+        """Yield the frames: arrays of float32, shape (n_frames, 64).
+
+        Raises
+        ------
+        AudioError
+            If the file can't be decoded, is at a URL, or the part lies beyond its end.
+        """
+        if is_url(self._stretch.path):
+            raise AudioError(
+                self._name, "it is at a URL", hint="Download the file, and search with that."
+            )
+        is_empty = True
+        try:
+            for message in self._reader.stream(self._stretch):
+                if isinstance(message, StretchEnd):
+                    self.seconds = self._checked_seconds(message.seconds)
+                    self.warning = message.warning
+                else:
+                    is_empty = False
+                    yield message
+        except AudioError as exc:
+            raise exc.at(self._name) from exc
+        if is_empty:  # as at the very end, or where the length that the file declares is wrong
+            raise AudioError(
+                self._name,
+                f"nothing of it can be decoded at {self._stretch.start:.1f} s",
+                hint="Choose a part within the clip.",
+            )
+
+    def _checked_seconds(self, length: float) -> float:
+        """Return the length of the part, given that of the file."""
+        start, seconds = self._stretch.start, self._stretch.seconds
+        end = length if seconds is None else start + seconds
+        if start >= length or end > length + PATCH_HOP_SECONDS:
+            what, at = ("start", start) if start >= length else ("end", end)
+            raise AudioError(
+                self._name,
+                f"it is {length:.1f} s long, so no part of it can {what} at {at:.1f} s",
+                hint="Choose a part within the clip.",
+            )
+        return min(end, length) - start

@@ -1,0 +1,168 @@
+"""Queries that need the sound of their clips, over HTTP: for moments, or with parts of clips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
+
+from audiosearch import defaults
+from audiosearch.embedding.stretches import StretchReader
+from audiosearch.errors import UsageError
+from audiosearch.search.clip_parts import check_part
+from audiosearch.search.moments.moment_search import MomentQuery, MomentSearch, check_numbers
+from audiosearch.web.queries import stored_tracks
+from audiosearch.web.track_files import open_track
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from audiosearch.embedding.embedder import Embedding
+    from audiosearch.library.index import Index
+    from audiosearch.library.track import Track
+    from audiosearch.search.moments.clip import Clip
+    from audiosearch.search.options import SearchOptions, TimeRange
+    from audiosearch.search.query import SearchResult
+    from audiosearch.web.embedding_service import EmbeddingService
+    from audiosearch.web.index_executor import IndexExecutor
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """The clips of a query.
+
+    Attributes
+    ----------
+    files : sequence of binary files
+        Uploads.
+    tracks, unlike : sequence of int
+        Ids of tracks to search with, and to move away from.
+    part : TimeRange or None
+        The part of the only clip to search with.
+
+    Raises
+    ------
+    UsageError
+        If a part is not one of exactly one clip.
+    """
+
+    files: Sequence[BinaryIO]
+    tracks: Sequence[int]
+    unlike: Sequence[int]
+    part: TimeRange | None
+
+    def __post_init__(self) -> None:
+        """Check the part."""
+        check_part(self.part, [], [str(clip) for clip in (*self.files, *self.tracks)])
+
+    def check_number(self) -> None:
+        """Check that there are few enough clips to decode: their frames are in memory at once.
+
+        Raises
+        ------
+        UsageError
+        """
+        n_clips = len(self.files) + len(self.tracks) + len(self.unlike)
+        if n_clips > defaults.MAX_QUERY_FILES:
+            raise UsageError(
+                f"A query for moments takes at most {defaults.MAX_QUERY_FILES} clips, and there "
+                f"are {n_clips}.",
+                hint="Send fewer files and tracks.",
+            )
+
+
+class MomentService:
+    """Decodes and embeds the clips of queries, and finds moments.
+
+    Files of tracks are decoded like uploads: in their turn, and in a separate process.
+
+    Parameters
+    ----------
+    index : IndexExecutor
+    embedding : EmbeddingService
+    """
+
+    def __init__(self, index: IndexExecutor, embedding: EmbeddingService) -> None:
+        self._index, self._embedding = index, embedding
+        self._reader = StretchReader()  # the threads of the index share its processes
+
+    def close(self) -> None:
+        """End the processes that decode stretches. Call it when no search is running."""
+        self._reader.close()
+
+    async def embed_part(self, clips: Clips) -> Embedding:
+        """Return the embedding of a part of the only clip of a query.
+
+        Raises
+        ------
+        TrackNotFound, AudioError
+            If the clip can't be read, or has no such part.
+        """
+        if clips.files:
+            return await self._embedding.embed(clips.files[0], clips.part)
+        (track,) = await self._stored(clips.tracks)
+        async with _opened(track) as file:
+            return await self._embedding.embed(file, clips.part, name=_name(track))
+
+    async def prepare(
+        self, clips: Clips, *, k: int, per_track: int, options: SearchOptions
+    ) -> tuple[MomentQuery, list[str]]:
+        """Return a query for moments, and warnings about its clips.
+
+        Raises
+        ------
+        UsageError
+            If a number or option is invalid, or there are too many clips or none.
+        LibraryError
+            If the index has no moments.
+        TrackNotFound, AudioError
+            If a clip can't be read, or is too long.
+        """
+        check_numbers(k, per_track, options)
+        clips.check_number()
+        hop = await self._index.run(lambda index: index.require_moments())
+        part = clips.part
+        pairs = [await self._embedding.clip(file, part, hop=hop) for file in clips.files]
+        pairs += await self._clips_of(clips.tracks, part, hop)
+        negatives = await self._clips_of(clips.unlike, None, hop)
+        warnings = [warning for _, warning in (*pairs, *negatives) if warning]
+        found, avoided = ([clip for clip, _ in some] for some in (pairs, negatives))
+        return MomentQuery(found, avoided, k, per_track, options), warnings
+
+    async def search(self, query: MomentQuery, request: Request) -> SearchResult:
+        """Run a query for moments. It is canceled if the client leaves."""
+
+        def run(index: Index) -> SearchResult:
+            return MomentSearch(index, query, self._reader).run()
+
+        return await self._index.run_long(run, request)
+
+    async def _stored(self, ids: Sequence[int]) -> list[Track]:
+        return await self._index.run(partial(stored_tracks, ids=list(ids)))
+
+    async def _clips_of(
+        self, ids: Sequence[int], part: TimeRange | None, hop: float
+    ) -> list[tuple[Clip, str | None]]:
+        """Return the clips of tracks, and warnings about them."""
+        clips = []
+        for track in await self._stored(list(dict.fromkeys(ids))):
+            async with _opened(track) as file:
+                clip, warning = await self._embedding.clip(
+                    file, part, hop=hop, track=track, name=_name(track)
+                )
+            clips.append((clip, warning and f"{_name(track)}: {warning}"))
+        return clips
+
+
+@asynccontextmanager
+async def _opened(track: Track) -> AsyncIterator[BinaryIO]:
+    """Open the file of a track."""
+    with await open_track(track) as opened, os.fdopen(os.dup(opened.fileno()), "rb") as file:
+        yield file
+
+
+def _name(track: Track) -> str:
+    return f"track #{track.id}"
