@@ -403,6 +403,20 @@ def test_stretches_within_a_track_of_the_index_are_found(index, tmp_path):
     assert {hit.track.id for hit in result.hits} == {2}
 
 
+def test_a_warning_says_that_more_stretches_may_qualify(tmp_path):
+    index_of(tmp_path)
+    codes = np.random.default_rng(0).integers(-127, 128, (20_000, 128)).astype(np.int8)
+    with Index(tmp_path / "index") as index:
+        track = index.resolve("#4")
+        index.storage.update(replace(track, seconds=0.96 * len(codes)))
+        index.moments.put({track.id: Moments(codes)})
+        path = clip(tmp_path, "a", 5.33, 0.96)
+        few = similar_moments(index, path, k=2)
+        many = similar_moments(index, path, k=5_000, per_track=5_000)
+    assert not any("may qualify" in warning for warning in few.warnings)
+    assert any("more may qualify" in warning for warning in many.warnings)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 _MIN_NEIGHBORS = 100  # patches that are searched at first for each patch of the clips
 _GROWTH = 8  # of that number, while there are too few hits
-_MAX_NEIGHBORS = 1_000
+_MAX_NEIGHBORS = _MIN_NEIGHBORS * _GROWTH
 _MIN_COMPARED = 40  # places that are compared once more by their sound
 _MAX_ALIGNED = 500_000  # patches that are all compared with a clip, in order
 _N_ALIGNED = 300  # of which those are kept at which it is aligned best
@@ -114,12 +114,6 @@ class MomentQuery:
                     hint="Name an audio file, or a track's path or #ID, or a sound with --sound.",
                 )
             check_needs_no_clip(self.options, has_negatives=bool(self.negatives))
-        if self.within and self.within.vectors is not None and self.options.filters != EVERYTHING:
-            raise UsageError(
-                f"{self.within.track.path} is not a track with moments, so filters can't select "
-                "stretches of it.",
-                hint="Leave out the filters, or add the file with `audiosearch add`.",
-            )
 
 
 def check_numbers(k: int, per_track: int, options: SearchOptions) -> None:
@@ -238,15 +232,20 @@ class MomentSearch:
     def nearest(self) -> list[Place]:
         """Return the places around the patches that are nearest to those of the clips, best first.
 
-        There are enough for all hits, unless there are no more.
+        There are enough for all hits, unless there are no more, or a warning says so.
         """
         n_neighbors = _MIN_NEIGHBORS
         while True:
             places, is_complete = self._candidates(n_neighbors, self._comparison)
-            n_neighbors *= _GROWTH
-            is_enough = len(self.merged(places)) == self._query.k
-            if is_enough or is_complete or n_neighbors > _MAX_NEIGHBORS:
+            if is_complete or len(self.merged(places)) == self._query.k:
                 return places
+            if n_neighbors >= _MAX_NEIGHBORS:
+                self.warnings.append(
+                    f"Only stretches around the {n_neighbors:,} patches that are nearest to each "
+                    "patch of the clips were compared; more may qualify."
+                )
+                return places
+            n_neighbors *= _GROWTH
 
     def compared(self, places: list[Place]) -> list[Place]:
         """Compare the first places once more with the clip, by the sound itself.
