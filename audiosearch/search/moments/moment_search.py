@@ -298,7 +298,7 @@ class MomentSearch:
         return [
             place
             for run, track, sounds in self._runs(starts)
-            for start in starts[track.id]
+            for start in starts.get(track.id, ())
             for place in self._comparison.places(run, track, sounds=sounds, at=start)
         ]
 
