@@ -8,14 +8,17 @@ import pytest
 from sounds import melody, noise, tone, write
 
 from audiosearch import AudioError, Index, LibraryError, UsageError, similar, similar_moments
+from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.ingest.add import add
 from audiosearch.library.filters import Filters
 from audiosearch.library.track import EmbeddingSpec, Track
 from audiosearch.models.moments import Moments, PatchSounds
 from audiosearch.models.registry import compact
+from audiosearch.models.spectral_print import PrintBuilder, SpectralPrint, words_of
 from audiosearch.models.tagger import sound_names
 from audiosearch.search.moments.alignment import Run
 from audiosearch.search.moments.clip import Clip
+from audiosearch.search.moments.print_candidates import PrintedTracks
 from audiosearch.search.moments.second_look import best_shift
 from audiosearch.search.options import SearchOptions, TimeRange
 
@@ -92,6 +95,40 @@ def test_a_clip_of_a_track_is_found_first_at_its_time(index, tmp_path, name, sta
     assert hit.end - hit.start == pytest.approx(seconds, abs=0.05)
     assert hit.match > 0.8
     assert all(other.match is None or other.match < 0.8 for other in others)
+
+
+def test_both_recordings_in_a_mix_are_found(index, tmp_path):
+    parts = [TRACKS["a"][80_000:160_000], TRACKS["b"][32_000:112_000]]
+    path = write(tmp_path / "mix.wav", 0.4 * sum(part / np.abs(part).max() for part in parts))
+    best = found(similar_moments(index, path))[:3]
+    for expected in (("a", 5.0), ("b", 2.0)):
+        assert any(name == expected[0] and abs(start - expected[1]) < 0.1 for name, start in best)
+
+
+def test_add_keeps_the_spectral_prints_of_files_with_moments(index, folder):
+    tracks = list(index)
+    prints = index.prints(tracks)
+    assert {track.sound_hash for track in tracks} == prints.keys()
+    builder = PrintBuilder()
+    with PatchReader(tracks[0].path) as reader:
+        for patches in reader:
+            builder.add(patches)
+    expected = builder.finish(SECONDS).words
+    np.testing.assert_array_equal(prints[tracks[0].sound_hash].words, expected)
+
+
+def test_the_nearest_prints_are_those_at_the_place_of_the_clip():
+    rng = np.random.default_rng(0)
+    sounds = [rng.standard_normal((2_000, 64)).astype(np.float32).cumsum(axis=0) / 9 for _ in "ab"]
+    prints = PrintedTracks.of(
+        (number, SpectralPrint(20.0, words_of(frames), words_of(frames)[:0]))
+        for number, frames in enumerate(sounds)
+    )
+    clip = sounds[1][703:1_103]
+    (best,) = prints.nearest(clip, 1, seconds=4.0)
+    assert (best.track_id, best.start) == (1, pytest.approx(7.03, abs=0.03))
+    assert prints.only(np.array([0])).nearest(clip, 1, seconds=4.0)[0].track_id == 0
+    assert prints.nearest(clip[:100], 1, seconds=1.0) == []  # too short to tell
 
 
 def test_hits_do_not_overlap_and_are_few_of_each_track(index, tmp_path):
@@ -401,6 +438,20 @@ def test_stretches_within_a_track_of_the_index_are_found(index, tmp_path):
     path = clip(tmp_path, "a", 5.33, 4.0)
     result = similar_moments(index, path, within="#2", k=3)
     assert {hit.track.id for hit in result.hits} == {2}
+
+
+def test_a_warning_says_that_more_stretches_may_qualify(tmp_path):
+    index_of(tmp_path)
+    codes = np.random.default_rng(0).integers(-127, 128, (20_000, 128)).astype(np.int8)
+    with Index(tmp_path / "index") as index:
+        track = index.resolve("#4")
+        index.storage.update(replace(track, seconds=0.96 * len(codes)))
+        index.moments.put({track.id: Moments(codes)})
+        path = clip(tmp_path, "a", 5.33, 0.96)
+        few = similar_moments(index, path, k=2)
+        many = similar_moments(index, path, k=5_000, per_track=5_000)
+    assert not any("may qualify" in warning for warning in few.warnings)
+    assert any("more may qualify" in warning for warning in many.warnings)
 
 
 @pytest.mark.parametrize(

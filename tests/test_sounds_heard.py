@@ -91,7 +91,7 @@ def test_the_tagger_has_a_name_for_each_of_its_scores():
 
 @pytest.mark.parametrize("n_patches", [1, 2, 33])
 def test_the_values_of_compact_give_the_same_scores_as_the_patches(n_patches):
-    (patches,) = patch_stream([melody(0.96 * n_patches + 0.1)])
+    patches = np.concatenate(list(patch_stream([melody(0.96 * n_patches + 0.1)])))
     tagger = Tagger(compact(), n_threads=1)
     values = compact().load(n_threads=1)(patches)
     expected = tagger(patches)

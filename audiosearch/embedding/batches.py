@@ -99,7 +99,9 @@ class FileInProgress:
             sounds = self.scores.sounds(batches.tagger.names, end.starts)
             embedding = replace(embedding, sounds=sounds, tagger=batches.tagger.digest)
         if batches.moment_hop is not None:
-            embedding = replace(embedding, moments=self.moments.moments())
+            embedding = replace(
+                embedding, moments=self.moments.moments(), spectral_print=end.spectral_print
+            )
         return EmbeddingResult(self.path, self.file_stat, embedding, end.tags)
 
 

@@ -27,7 +27,6 @@ from audiosearch.embedding.decoder_worker import (
     StretchRequest,
 )
 from audiosearch.errors import AudioError, AudiosearchError
-from audiosearch.models.front_end import PATCH_HOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +77,7 @@ class DecoderProcess:
         file: str | int,
         *,
         excerpt_seconds: float | None,
-        hop_seconds: float = PATCH_HOP_SECONDS,
+        moment_hop: float | None = None,
         max_seconds: float | None = None,
         real_path: str = "",
         is_new_content: Callable[[FileStat], bool] = lambda _: True,
@@ -92,8 +91,9 @@ class DecoderProcess:
             Path, or descriptor of an open file. Only Linux reads files by descriptor.
         excerpt_seconds : float or None
             Decode only about this much of the file; None for all of it.
-        hop_seconds : float
-            Time from the start of one patch of a whole file to the start of the next.
+        moment_hop : float, optional
+            Time from the start of one patch of a whole file to the start of the next, in seconds,
+            if its moments are kept. Then the summary has its spectral print.
         max_seconds : float, optional
             Time limit, from now until the last result has been taken. Nothing that the file
             declares changes it. Default: by the file's size, see `time_limit`.
@@ -123,7 +123,7 @@ class DecoderProcess:
             excerpt_seconds=excerpt_seconds,
             has_audio_hash=is_new_audio is not None,
             real_path=real_path,
-            hop_seconds=hop_seconds,
+            moment_hop=moment_hop,
         )
         path = _name(file)
         for message in self._messages(file, request, max_seconds=max_seconds):

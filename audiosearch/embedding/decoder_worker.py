@@ -35,7 +35,8 @@ from audiosearch.audio.tags import Tags, read_tags
 from audiosearch.confinement import MAX_MEMORY_BYTES, confine
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
-from audiosearch.models.front_end import PATCH_HOP_SECONDS
+from audiosearch.models.front_end import PATCH_FRAMES, PATCH_HOP_SECONDS, frames_in
+from audiosearch.models.spectral_print import PrintBuilder, SpectralPrint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,15 +65,16 @@ class DecodeRequest:
         Whether to send the hash of the file's audio packets.
     real_path : str
         Path without symbolic links that the file must have; empty for any.
-    hop_seconds : float
-        Time from the start of one patch of a whole file to the start of the next.
+    moment_hop : float or None
+        Time from the start of one patch of a whole file to the start of the next, in seconds, if
+        its moments are kept: then its spectral print is sent too. None: patches don't overlap.
     """
 
     path: str | None
     excerpt_seconds: float | None
     has_audio_hash: bool = False
     real_path: str = ""
-    hop_seconds: float = PATCH_HOP_SECONDS
+    moment_hop: float | None = None
 
 
 #: The only stretch of a request for all of a file.
@@ -146,6 +148,8 @@ class DecodeSummary:
     tags : Tags
     starts : tuple of float
         Start of each patch of an excerpt, in seconds. Empty if one patch follows the other.
+    spectral_print : SpectralPrint or None
+        Only if moments are kept.
     """
 
     info: AudioInfo
@@ -153,6 +157,7 @@ class DecodeSummary:
     warning: str | None
     tags: Tags
     starts: tuple[float, ...] = ()
+    spectral_print: SpectralPrint | None = None
 
 
 def main() -> None:
@@ -215,15 +220,25 @@ def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFi
         if not connection.recv():  # the audio is known
             connection.send(read_tags(file.name, name=file.path))
             return
+    hop_seconds = request.moment_hop or PATCH_HOP_SECONDS
     reader = PatchReader(
-        file.name, excerpt_seconds=request.excerpt_seconds, hop_seconds=request.hop_seconds
+        file.name, excerpt_seconds=request.excerpt_seconds, hop_seconds=hop_seconds
     )
+    builder = PrintBuilder() if request.moment_hop else None
+    step, n_patches = PATCH_FRAMES // frames_in(hop_seconds), 0
     with reader:
         for patches in _grouped(reader):
             connection.send(patches)
+            disjoint = patches[-n_patches % step :: step]
+            n_patches += len(patches)
+            if builder is not None and len(disjoint):
+                builder.add(disjoint)
         tags = read_tags(file.name, name=file.path)
         starts = tuple(reader.starts)
-        summary = DecodeSummary(reader.info, reader.seconds, reader.warning, tags, starts)
+        spectral_print = None if builder is None else builder.finish(reader.seconds)
+        summary = DecodeSummary(
+            reader.info, reader.seconds, reader.warning, tags, starts, spectral_print
+        )
     connection.send(summary)
 
 

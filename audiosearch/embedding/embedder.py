@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audiosearch.models.moments import Moments
     from audiosearch.models.postprocess import PcaPostprocessor
     from audiosearch.models.sound import Sound
+    from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, StrPath
 
 #: Patches that go through the network at a time. Larger batches take more memory and no less time.
@@ -48,6 +49,8 @@ class Embedding:
         Digest of the tagger; empty if none listened.
     moments : Moments or None
         The embedding of each patch, if they are kept.
+    spectral_print : SpectralPrint or None
+        The spectral print of the file, if moments are kept.
     """
 
     vector: Float32
@@ -57,6 +60,7 @@ class Embedding:
     sounds: tuple[Sound, ...] = ()
     tagger: str = ""
     moments: Moments | None = None
+    spectral_print: SpectralPrint | None = None
 
 
 class DecodedClip(Protocol):

@@ -191,7 +191,7 @@ class Pipeline:
                 messages = decoder.read(
                     local.path,
                     excerpt_seconds=self._excerpt_seconds,
-                    hop_seconds=self._hop_seconds,
+                    moment_hop=self._batches.moment_hop,
                     real_path=local.real_path,
                     is_new_content=is_new_content,
                     is_new_audio=is_new_audio,

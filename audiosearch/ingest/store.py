@@ -66,7 +66,18 @@ def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
         rows.append((track, embedding.vector))
         moments.append(embedding.moments)
     if rows:
-        index.add_all(rows, moments=moments)
+        put_prints(index, index.add_all(rows, moments=moments), results)
+
+
+def put_prints(index: Index, tracks: Sequence[Track], results: Sequence[EmbeddingResult]) -> None:
+    """Store the spectral prints of files that have any, given their tracks in the same order."""
+    pairs = [
+        (track, r.embedding and r.embedding.spectral_print)
+        for track, r in zip(tracks, results, strict=True)
+    ]
+    prints = {track.sound_hash: value for track, value in pairs if value and track.sound_hash}
+    if prints:
+        index.put_prints(prints)
 
 
 def store_known_sound(

@@ -652,7 +652,11 @@ class Index:
 
         They are empty if the backend doesn't keep any.
         """
-        hashes = {track.sound_hash for track in tracks} - {""}
+        return self.prints_of(track.sound_hash for track in tracks)
+
+    def prints_of(self, sound_hashes: Iterable[str]) -> dict[str, SpectralPrint]:
+        """Return the stored spectral prints of files with the given hashes: see `prints`."""
+        hashes = set(sound_hashes) - {""}
         return {} if self._parts.prints is None else self._parts.prints.prints(sorted(hashes))
 
     def has_prints(self) -> bool:
@@ -663,6 +667,11 @@ class Index:
         """Store spectral prints by the hash of the sound, if the backend keeps any."""
         if self._parts.prints is not None:
             self._parts.prints.put_prints(prints)
+
+    def prune_prints(self) -> None:
+        """Remove the spectral prints of files that are no longer tracks, if the backend can."""
+        if self._parts.prints is not None:
+            self._parts.prints.prune_prints()
 
 
 def _hop_settings(hop: float | None) -> dict[str, str]:

@@ -199,10 +199,10 @@ class PrintStorage(Protocol):
         """Return whether any prints are stored."""
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
-        """Store prints by hash.
+        """Store prints by hash."""
 
-        In a folder, the prints of files that are no longer tracks are removed.
-        """
+    def prune_prints(self) -> None:
+        """Remove the prints of files that are no longer tracks, if the backend can."""
 
 
 class LinkStorage(Protocol):

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, UInt16
 
 WORD_BITS: Final = 16
-_FINE_FRAMES = 3  # frames of a fine word; 32 words a patch
-_FINE_PER_WORD = 4  # fine words of a word; 8 words a patch, which are 1,000 bytes a minute
-WORD_SECONDS: Final = _FINE_PER_WORD * _FINE_FRAMES * HOP_SAMPLES / SAMPLE_RATE_HZ  # 0.12
-FINE_WORD_SECONDS: Final = _FINE_FRAMES * HOP_SAMPLES / SAMPLE_RATE_HZ  # 0.03
+FINE_FRAMES: Final = 3  # frames of a fine word; 32 words a patch
+FINE_PER_WORD: Final = 4  # fine words of a word; 8 words a patch, which are 1,000 bytes a minute
+WORD_SECONDS: Final = FINE_PER_WORD * FINE_FRAMES * HOP_SAMPLES / SAMPLE_RATE_HZ  # 0.12
+FINE_WORD_SECONDS: Final = FINE_FRAMES * HOP_SAMPLES / SAMPLE_RATE_HZ  # 0.03
 _MAX_FINE_PATCHES = 5  # longer sounds have no fine words
 _SMOOTHING = np.hanning(9)[1:-1]  # over words
 _SPAN = 6  # words over which a difference grows or shrinks
@@ -81,10 +81,9 @@ class PrintBuilder:
         patches : ndarray of float32, shape (n_patches, 96, 64)
             Natural log of mel magnitude plus 0.01; axes are patch, frame (10 ms), band.
         """
-        mel = np.exp(patches.reshape(-1, _FINE_FRAMES, N_BANDS)) - np.float32(LOG_OFFSET)
-        fine = np.maximum(mel.mean(axis=1), 0.0) @ _band_weights()
+        fine = _energies(patches.reshape(-1, N_BANDS))
         self._n_patches += len(patches)
-        self._energies.append(fine.reshape(-1, _FINE_PER_WORD, WORD_BITS + 1).mean(axis=1))
+        self._energies.append(fine.reshape(-1, FINE_PER_WORD, WORD_BITS + 1).mean(axis=1))
         if self._n_patches <= _MAX_FINE_PATCHES:
             self._fine_energies.append(fine)
         else:
@@ -93,6 +92,23 @@ class PrintBuilder:
     def finish(self, seconds: float) -> SpectralPrint:
         """Return the print of all patches so far, for a file of this length."""
         return SpectralPrint(seconds, _words(self._energies), _words(self._fine_energies))
+
+
+def words_of(frames: Float32) -> UInt16:
+    """Return the words of a sound, as in its print: one for each 0.12 s.
+
+    Parameters
+    ----------
+    frames : ndarray of float32, shape (n_frames, 64)
+        Natural log of mel magnitude plus 0.01; axes are frame (10 ms), band.
+
+    Returns
+    -------
+    ndarray of uint16, shape (n_words,)
+    """
+    n_words = len(frames) // (FINE_FRAMES * FINE_PER_WORD)
+    fine = _energies(frames[: n_words * FINE_FRAMES * FINE_PER_WORD])
+    return _words([fine.reshape(-1, FINE_PER_WORD, WORD_BITS + 1).mean(axis=1)])
 
 
 def signs(words: UInt16) -> Float32:
@@ -111,6 +127,13 @@ def signs(words: UInt16) -> Float32:
     values = 2 * bits.astype(np.float32) - 1
     values[words == 0] = 0.0
     return values
+
+
+def _energies(frames: Float32) -> Float32:
+    """Return the energies of 17 bands in each 0.03 s of frames, (n_frames, 64): (n, 17)."""
+    mel = np.exp(frames.reshape(-1, FINE_FRAMES, N_BANDS)) - np.float32(LOG_OFFSET)
+    energies: Float32 = np.maximum(mel.mean(axis=1), 0.0) @ _band_weights()
+    return energies
 
 
 def _words(energies: list[Float32]) -> UInt16:

@@ -158,6 +158,7 @@ class DuplicateSearch:
         try:
             if new:
                 self._index.put_prints(new)
+                self._index.prune_prints()
         except IndexUnwritable as exc:
             log.warning("%s What was read is not kept; the next search reads it again.", exc)
         new.clear()

@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from audiosearch import defaults
+from audiosearch.errors import UsageError
+from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.index import Index
 from audiosearch.models import registry
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
@@ -123,6 +125,11 @@ def similar_moments(  # noqa: PLR0913  (the options of the command)
     track = None if within is None else index.resolve(os.fspath(within))
     moments = None if track is None else index.moments_of(track)
     is_embedded = within is not None and moments is None
+    if is_embedded and options.filters != EVERYTHING:
+        raise UsageError(
+            f"{within} is not a track with moments, so filters can't select stretches of it.",
+            hint="Leave out the filters, or add the file with `audiosearch add`.",
+        )
     hop = PATCH_HOP_SECONDS if is_embedded else index.require_moments()
     seeds = QueryClips(index, request, hop=hop, part=part)
     negatives = seeds.empty_copy()

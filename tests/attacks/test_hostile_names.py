@@ -106,6 +106,8 @@ def command_lines(folder, music):
         "sounds": ["sounds", *index],
         "sounds of a track": ["sounds", sound, *index],
         "sounds of nothing": ["sounds", odd, *index],
+        "query within": ["query", sound, "--within", sound, "--to", "0.5", *index],
+        "cut": ["cut", f"{sound}@0-0.5", f"{odd}@0-1", "-o", f"{odd}-cuts", *index],
         "duplicates": ["duplicates", "--threshold", "0.1", *index],
         "evaluate": ["evaluate", "--by", "artist", *index],
         "doctor": ["doctor", *index],

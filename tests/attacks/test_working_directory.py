@@ -86,6 +86,7 @@ COMMAND_LINES = [
     pytest.param("add {root}/clip.wav --model compact", id="add"),
     pytest.param("add {root}/clip.wav --ray local -j 1", marks=SLOW, id="add on a local Ray"),
     pytest.param("query {root}/clip.wav", id="query"),
+    pytest.param("query {root}/clip.wav --within {root}/clip.wav --to 0.5", id="moments"),
     pytest.param("playlist #1 -n 2 --index {index}", id="playlist"),
     pytest.param("duplicates", id="duplicates"),
     pytest.param("map -o {out}/map.png", marks=SLOW, id="map as an image"),
@@ -95,6 +96,7 @@ COMMAND_LINES = [
     pytest.param("embed {root}/clip.wav --weights {root}/not.ckpt", marks=SLOW, id="conversion"),
     pytest.param("list", id="list"),
     pytest.param("sounds", id="sounds"),
+    pytest.param("cut {music}/hiss0.wav@0-0.1 -o {out}/cuts", id="cut"),
     pytest.param("info", id="info"),
     pytest.param("remove {music}/hiss0.wav", id="remove"),
     pytest.param("failures", id="failures"),
@@ -274,7 +276,7 @@ def test_the_folder_of_installed_packages_may_be_the_working_directory(monkeypat
 
 def test_no_other_module_starts_processes():
     starters = re.compile(
-        r"subprocess\.(?!DEVNULL|PIPE|Process\b)\w|create_subprocess|ProcessPool|posix_spawn"
+        r"subprocess\.(?!DEVNULL|PIPE|TimeoutExpired|Process\b)\w|create_subprocess|ProcessPool|posix_spawn"
         r"|os\.(system|popen|fork|exec|spawn)"
         r"|(import|from) multiprocessing(?!\.(connection|reduction))"
         r"|from (subprocess|pty) |import pty"

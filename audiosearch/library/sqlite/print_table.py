@@ -59,7 +59,7 @@ class PrintTable:
         return is_current and bool(self._database.rows("SELECT 1 FROM prints LIMIT 1"))
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
-        """Store prints by hash. Those of files that are no longer tracks are removed."""
+        """Store prints by hash."""
         rows = [
             (key, value.seconds, _to_blob(value.words), _to_blob(value.fine_words))
             for key, value in prints.items()
@@ -68,7 +68,11 @@ class PrintTable:
         with database.transaction():
             sql = "INSERT OR REPLACE INTO prints VALUES (?, ?, ?, ?)"
             database.db.conn.executemany(sql, rows)
-            database.db.execute(
+
+    def prune_prints(self) -> None:
+        """Remove the prints of files that are no longer tracks."""
+        with self._database.transaction():
+            self._database.db.execute(
                 "DELETE FROM prints WHERE sound_hash NOT IN "
                 "(SELECT content_hash FROM tracks UNION SELECT audio_hash FROM tracks)"
             )

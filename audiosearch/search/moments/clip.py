@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,7 +11,7 @@ from audiosearch.models.front_end import LOG_OFFSET, N_BANDS, PATCH_FRAMES
 from audiosearch.models.log_mel import patches_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from audiosearch.library.track import Track
     from audiosearch.types import Float32
@@ -22,8 +21,6 @@ FRAMES_PER_SECOND: Final = 100
 #: the patches of a track that holds the clip.
 OFFSET_FRAMES: Final = 24
 OFFSET_SECONDS: Final = OFFSET_FRAMES / FRAMES_PER_SECOND
-
-_GAINS = (2.0, 4.0, 0.5)  # of other levels, about 6 dB apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +42,6 @@ class Clip:
         The track that it is a part of, if that is known.
     start : float
         Start of the clip in that file, in seconds.
-    embed : callable or None
-        Returns ``vectors`` for changed frames. None if no network is at hand: then the clip is
-        compared only as it is.
     """
 
     frames: Float32
@@ -56,19 +50,6 @@ class Clip:
     path: str = ""
     track: Track | None = None
     start: float = 0.0
-    embed: Callable[[Float32], tuple[Float32, ...]] | None = None
-
-    def changed(self, frames: Float32) -> Clip | None:
-        """Return the clip with other frames of the same number; None if it can't be embedded."""
-        return (
-            None if self.embed is None else replace(self, frames=frames, vectors=self.embed(frames))
-        )
-
-    def at_other_levels(self) -> Iterator[Clip]:
-        """Yield the clip louder and softer."""
-        for gain in _GAINS:
-            if clip := self.changed(at_gain(self.frames, gain)):
-                yield clip
 
 
 def embedded_clip(
@@ -88,21 +69,7 @@ def embedded_clip(
     seconds : float
         Length of the clip. It is less than that of the frames if these are padded to a patch.
     """
-    vectors_of = partial(offset_vectors, embed=embed, hop=hop)
-    return Clip(frames, vectors_of(frames), seconds, embed=vectors_of)
-
-
-def at_gain(frames: Float32, gain: float) -> Float32:
-    """Return the log-mel frames of a sound that is louder by a factor, or softer.
-
-    Examples
-    --------
-    >>> frames = np.log(np.array([[0.01, 1.01]], dtype=np.float32))
-    >>> print(np.exp(at_gain(frames, 2.0)))
-    [[0.01 2.01]]
-    """
-    magnitudes = np.maximum(np.exp(frames) - np.float32(LOG_OFFSET), 0)
-    return np.asarray(np.log(magnitudes * gain + LOG_OFFSET), dtype=np.float32)
+    return Clip(frames, offset_vectors(frames, embed, hop=hop), seconds)
 
 
 def offset_vectors(

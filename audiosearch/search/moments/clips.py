@@ -12,6 +12,7 @@ from audiosearch.audio.file_stat import size_and_mtime
 from audiosearch.errors import AudioError
 from audiosearch.library.track import Track
 from audiosearch.models.log_mel import patch_groups
+from audiosearch.models.spectral_print import PrintBuilder
 from audiosearch.search.moments.clip import FRAMES_PER_SECOND, Clip, embedded_clip, unit_rows
 from audiosearch.search.moments.moment_search import Within
 from audiosearch.search.part_frames import PartFrames, stretch_of, stretch_reader
@@ -101,14 +102,19 @@ class QueryClips(QueryVectors):
         name = track.path if track else os.path.abspath(path)
         stretch = stretch_of(name, None, real_path=track.real_path if track else "")
         frames = PartFrames(stretch_reader(self._index), stretch, name=path)
-        vectors = np.concatenate(list(self._embedder().vectors(patch_groups(frames))))
+        builder = PrintBuilder()
+        parts: list[Float32] = []
+        for patches in patch_groups(frames):
+            builder.add(patches)
+            parts += self._embedder().vectors([patches])
+        vectors = np.concatenate(parts)
         if frames.warning:
             self.warnings.append(f"{path}: {frames.warning}")
         if track is None:
             size, mtime_ns = size_and_mtime(name)
             real_path = os.path.realpath(name)
             track = Track(name, size, mtime_ns, "", frames.seconds, 0, 0, "", real_path=real_path)
-        return Within(track, unit_rows(vectors))
+        return Within(track, unit_rows(vectors), builder.finish(frames.seconds))
 
     def embed_patches(self, patches: Float32) -> Float32:
         """Return the embeddings of patches: (n, 96, 64) becomes (n, dimension)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,9 @@ from audiosearch.library.filters import EVERYTHING, Filters, Range
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.search.distinct import DistinctTracks
 from audiosearch.search.moments.alignment import Run, runs_around
-from audiosearch.search.moments.candidates import best_alignments, nearest_patches
-from audiosearch.search.moments.patch_whitening import (
-    fit_whitening,
-    patch_whitening,
-    whitened_clip,
-)
+from audiosearch.search.moments.candidates import nearest_patches
 from audiosearch.search.moments.places import Comparison, Place, merged, ranked
+from audiosearch.search.moments.print_candidates import PrintedTracks, printed_tracks
 from audiosearch.search.moments.second_look import (
     CLEAR_MATCH,
     Looked,
@@ -36,24 +32,23 @@ from audiosearch.search.query import Hit, SearchResult
 from audiosearch.search.sound_query import check_needs_no_clip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from audiosearch.embedding.stretches import StretchReader
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
+    from audiosearch.models.moments import PatchSounds
+    from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.search.moments.clip import Clip
-    from audiosearch.search.moments.patch_whitening import WhitenedClip
     from audiosearch.search.options import SearchOptions
     from audiosearch.types import Float32, Int64
 
 _MIN_NEIGHBORS = 100  # patches that are searched at first for each patch of the clips
 _GROWTH = 8  # of that number, while there are too few hits
-_MAX_NEIGHBORS = 1_000
+_MAX_NEIGHBORS = _MIN_NEIGHBORS * _GROWTH
 _MIN_COMPARED = 40  # places that are compared once more by their sound
-_MAX_ALIGNED = 500_000  # patches that are all compared with a clip, in order
-_N_ALIGNED = 300  # of which those are kept at which it is aligned best
 _MAX_COMPARED = 200
-_WHITENED_COMPARED = 100  # the same, of those that are nearest by whitened patches
+_PRINTED_COMPARED = 60  # the same, of those with the nearest spectral prints
 _LONGER_SECONDS = 0.5  # by which a clip may be longer than a track, as after coding
 
 
@@ -67,10 +62,20 @@ class Within:
         A track of the index, or one with the path of another file and the id 0.
     vectors : ndarray of float32, shape (n_patches, dimension), or None
         The embeddings of the patches of such a file, of unit length; None for a track.
+    spectral_print : SpectralPrint or None
+        The spectral print of such a file.
     """
 
     track: Track
     vectors: Float32 | None = None
+    spectral_print: SpectralPrint | None = None
+
+    @property
+    def run(self) -> Run:
+        """All patches of such a file."""
+        if self.vectors is None:
+            raise ValueError(self.track)
+        return Run(0, self.vectors, is_start=True, is_end=True, hop=PATCH_HOP_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,12 +119,6 @@ class MomentQuery:
                     hint="Name an audio file, or a track's path or #ID, or a sound with --sound.",
                 )
             check_needs_no_clip(self.options, has_negatives=bool(self.negatives))
-        if self.within and self.within.vectors is not None and self.options.filters != EVERYTHING:
-            raise UsageError(
-                f"{self.within.track.path} is not a track with moments, so filters can't select "
-                "stretches of it.",
-                hint="Leave out the filters, or add the file with `audiosearch add`.",
-            )
 
 
 def check_numbers(k: int, per_track: int, options: SearchOptions) -> None:
@@ -238,21 +237,26 @@ class MomentSearch:
     def nearest(self) -> list[Place]:
         """Return the places around the patches that are nearest to those of the clips, best first.
 
-        There are enough for all hits, unless there are no more.
+        There are enough for all hits, unless there are no more, or a warning says so.
         """
         n_neighbors = _MIN_NEIGHBORS
         while True:
             places, is_complete = self._candidates(n_neighbors, self._comparison)
-            n_neighbors *= _GROWTH
-            is_enough = len(self.merged(places)) == self._query.k
-            if is_enough or is_complete or n_neighbors > _MAX_NEIGHBORS:
+            if is_complete or len(self.merged(places)) == self._query.k:
                 return places
+            if n_neighbors >= _MAX_NEIGHBORS:
+                self.warnings.append(
+                    f"Only stretches around the {n_neighbors:,} patches that are nearest to each "
+                    "patch of the clips were compared; more may qualify."
+                )
+                return places
+            n_neighbors *= _GROWTH
 
     def compared(self, places: list[Place]) -> list[Place]:
         """Compare the first places once more with the clip, by the sound itself.
 
         If none is clearly the same recording, as when the clip is softer or a mix of sounds, the
-        places that are nearest by whitened patches are compared too.
+        places with the nearest spectral prints are compared too.
 
         Returns
         -------
@@ -265,75 +269,66 @@ class MomentSearch:
         looked = self._look(places[:n_compared])
         if looked.problems:
             self.warnings.append(unread_warning(looked.problems))
-        same = self._with_whitened(looked.same)
-        return [*same, *looked.others, *places[n_compared:]]
-
-    def _with_whitened(self, same: list[Place]) -> list[Place]:
-        """Add places of the same recording as the clip that are near by whitened patches.
-
-        They are those near the clip as it is, and if none is known then, at other levels.
-        """
-        clip = self._query.clips[0]
+        same = looked.same
         if not same or (same[0].match or 0) < CLEAR_MATCH:
-            same = by_match([*same, *self._look(self._whitened_places([clip])).same])
-        levels = [] if same else list(clip.at_other_levels())
-        return self._look(self._whitened_places(levels)).same if levels else same
+            same = by_match([*same, *self._look(self._printed_places()).same])
+        return [*same, *looked.others, *places[n_compared:]]
 
     def _look(self, places: list[Place]) -> Looked:
         own = self._comparison.own_stretches
         return look(self._query.clips[0], places, self._tracks, self._reader, own=own)
 
-    def _whitened_places(self, variants: Sequence[Clip]) -> list[Place]:
-        """Return the places that are nearest by whitened patches, to any variant of a clip."""
-        within = self._query.within
+    def _printed_places(self) -> list[Place]:
+        """Return the places whose spectral prints are most like that of the clip."""
+        clip, within = self._query.clips[0], self._query.within
+        filters = self._options.filters
         if within is not None and within.vectors is not None:
-            whitening = fit_whitening(within.vectors)
+            prints = PrintedTracks.of(
+                [(within.track.id, within.spectral_print)] if within.spectral_print else []
+            )
         else:
-            whitening = patch_whitening(self._index)
-        if whitening is None:
-            return []
-        places = []
-        whitened = [whitened_clip(variant, whitening) for variant in variants]
-        patches = self._aligned(whitened)
-        for variant in whitened:
-            comparison = replace(self._comparison, whitened=variant)
-            if patches is None:
-                places += self._candidates(_MIN_NEIGHBORS, comparison)[0]
-            else:
-                places += self._places(patches, comparison)
-        return ranked(places)[:_WHITENED_COMPARED]
+            ids = None if filters == EVERYTHING else self._index.storage.ids(track_filters(filters))
+            if within is not None:
+                ids = np.array([within.track.id]) if ids is None else ids[ids == within.track.id]
+            prints = printed_tracks(self._index).only(ids)
+        found = prints.nearest(clip.frames, _PRINTED_COMPARED, seconds=self._comparison.seconds)
+        starts: dict[int, list[float]] = {}
+        for place in found:
+            starts.setdefault(place.track_id, []).append(place.start)
+        return [
+            place
+            for run, track, sounds in self._runs(starts)
+            for start in starts.get(track.id, ())
+            for place in self._comparison.places(run, track, sounds=sounds, at=start)
+        ]
 
-    def _aligned(self, clips: Sequence[WhitenedClip]) -> dict[int, Int64] | None:
-        """Return the patches where clips are aligned best, by track; None if there are too many."""
+    def _runs(self, ids: Collection[int]) -> Iterator[tuple[Run, Track, PatchSounds | None]]:
+        """Yield all patches of tracks as runs, with the sounds in them."""
         index, within = self._index, self._query.within
-        if within is not None or index.moments.totals()[1] > _MAX_ALIGNED:
-            return None
-        return best_alignments(
-            index.moments,
-            index.storage.ids(track_filters(self._options.filters)).tolist(),
-            [clip.clip.vectors for clip in clips],
-            _N_ALIGNED,
-            transform=clips[0].whitening.whitened,
-            step=self._step,
-        )
+        if within is not None and within.vectors is not None:
+            yield within.run, within.track, None
+            return
+        hop = index.require_moments()
+        self._tracks.update(index.by_id(list(ids)))
+        for track_id, moments in index.moments.of(list(ids)):
+            time_limit.check()
+            if track := self._tracks.get(track_id):
+                run = Run(0, moments.vectors(), is_start=True, is_end=True, hop=hop)
+                yield run, track, moments.sounds
 
     def _candidates(self, n_neighbors: int, comparison: Comparison) -> tuple[list[Place], bool]:
         """Return the places around the nearest patches, best first, and whether they are all."""
         index, within = self._index, self._query.within
         if within is not None and within.vectors is not None:
             self._tracks[within.track.id] = within.track
-            run = Run(0, within.vectors, is_start=True, is_end=True, hop=PATCH_HOP_SECONDS)
-            return ranked(comparison.places(run, within.track, sounds=None)), True
+            return ranked(comparison.places(within.run, within.track, sounds=None)), True
         filters = self._options.filters
         ids = None if filters == EVERYTHING else index.storage.ids(track_filters(filters))
         if within is not None:
             wanted = [within.track.id]
             wanted = wanted if ids is None else np.intersect1d(ids, wanted).tolist()
             return ranked(self._places(dict.fromkeys(wanted), comparison)), True
-        if comparison.whitened is not None:
-            vectors = comparison.whitened.directions
-        else:
-            vectors = np.concatenate([v for clip in comparison.clips for v in clip.vectors])
+        vectors = np.concatenate([v for clip in comparison.clips for v in clip.vectors])
         found = nearest_patches(index.moments, vectors, n_neighbors, ids=ids, reach=self._reach)
         return ranked(self._places(found.by_track, comparison)), found.is_complete
 

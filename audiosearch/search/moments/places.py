@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from audiosearch.models.moments import PatchSounds
     from audiosearch.search.moments.alignment import Run
     from audiosearch.search.moments.clip import Clip
-    from audiosearch.search.moments.patch_whitening import WhitenedClip
     from audiosearch.search.options import SearchOptions
     from audiosearch.types import Bool, Float32, Float64, Int64
 
@@ -69,14 +68,11 @@ class Comparison:
     ----------
     clips, negatives : sequence of Clip
     options : SearchOptions
-    whitened : WhitenedClip, optional
-        Rank by whitened patches. Default: by plain ones.
     """
 
     clips: Sequence[Clip]
     negatives: Sequence[Clip]
     options: SearchOptions
-    whitened: WhitenedClip | None = None
 
     @property
     def seconds(self) -> float:
@@ -88,7 +84,9 @@ class Comparison:
         """The clips of both kinds."""
         return (*self.clips, *self.negatives)
 
-    def places(self, run: Run, track: Track, *, sounds: PatchSounds | None) -> list[Place]:
+    def places(
+        self, run: Run, track: Track, *, sounds: PatchSounds | None, at: float | None = None
+    ) -> list[Place]:
         """Return the stretches in a run of patches that are more similar than their neighbors.
 
         Parameters
@@ -97,6 +95,8 @@ class Comparison:
         track : Track
         sounds : PatchSounds or None
             The sounds in all patches of the track.
+        at : float, optional
+            Return only the stretch nearest to this start in seconds, if it qualifies.
         """
         similarities = mean_alignment(run, self.clips, self.seconds)
         values = self._values(run, similarities)
@@ -106,7 +106,11 @@ class Comparison:
             is_hit &= similarities >= self.options.min_similarity
         for start, end in self.own_stretches(track):
             is_hit &= (starts + self.seconds <= start) | (starts >= end)
-        peaks = _peaks(np.where(is_hit, values, -np.inf))
+        if at is None:
+            peaks = _peaks(np.where(is_hit, values, -np.inf))
+        else:
+            nearest = int(np.argmin(np.abs(starts - at)))
+            peaks = [nearest] if is_hit[nearest] else []
         found = [
             _placed(track, starts[i], self.seconds, (values[i], similarities[i])) for i in peaks
         ]
@@ -122,9 +126,6 @@ class Comparison:
 
     def _values(self, run: Run, similarities: Float32) -> Float32:
         """Return the values that rank the stretches, given their similarities: (n_starts,)."""
-        if self.whitened is not None:
-            whitened_run = replace(run, vectors=self.whitened.whitening.whitened(run.vectors))
-            return whitened_run.alignments(self.whitened.clip, self.seconds)
         if not self.negatives:
             return similarities
         aligned = mean_alignment(run, self.negatives, self.seconds)

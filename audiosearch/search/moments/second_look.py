@@ -28,7 +28,7 @@ MAX_SHIFT: Final = 1.0
 #: 64 kb/s mp3, the recordings had 0.53 or more, and other tracks 0.43 or less (95 %: 0.32).
 SAME_MATCH: Final = 0.35
 #: Correlation from which on no better place is looked for.
-CLEAR_MATCH: Final = 0.6
+CLEAR_MATCH: Final = 0.75
 #: Seconds of a long clip that are compared, from its middle.
 MAX_COMPARED: Final = 20.0
 
