@@ -183,7 +183,8 @@ def test_add_reports_a_failed_file_and_adds_the_rest(tmp_path, faulty):
 
 
 def test_no_process_is_left_when_iteration_ends_early(tmp_path):
-    paths = [str(write(tmp_path / f"{i}.wav", melody(30.0, seed=i))) for i in range(6)]
+    seconds = [5.0, 300.0, 300.0, 300.0]  # the others are still decoded when the first is done
+    paths = [str(write(tmp_path / f"{i}.wav", melody(s, seed=i))) for i, s in enumerate(seconds)]
     others = psutil.Process().children()  # of indexes that other tests keep open
     iterator = iter(Pipeline(paths, compact(), n_jobs=2))
     next(iterator)
