@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     Float64 = npt.NDArray[np.float64]
     Float32 = npt.NDArray[np.float32]
     Int64 = npt.NDArray[np.int64]
-    Int32 = npt.NDArray[np.int32]
     Int8 = npt.NDArray[np.int8]
     UInt8 = npt.NDArray[np.uint8]
     UInt16 = npt.NDArray[np.uint16]

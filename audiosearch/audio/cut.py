@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from audiosearch.audio.recording import Recording
-    from audiosearch.types import Float32, Int32
+    from audiosearch.types import Float32
 
 _MAX_CHANNELS, _MAX_RATE_HZ = 8, 655_350  # of FLAC
-_FULL_SCALE = 1 << 23  # of 24 bits, which hold samples of 8, 16 and 24 bits exactly
 _MAX_PEAK = 2.0  # lossy decoders overshoot 1 by less than this
 _MISSING_SECONDS = 0.1  # times are often typed in tenths
 _EXPORT_HINT = "Export the file again from a program that can play it."
@@ -133,7 +132,7 @@ def _write_stretch(
             written.n_samples += len(block)
             written.peak = max(written.peak, float(magnitudes.max()))
             written.n_beyond += int(np.count_nonzero(magnitudes > 1))
-            file.write(_integers(block / np.float32(divisor)))
+            file.write(block / np.float32(divisor))
     return written
 
 
@@ -172,15 +171,6 @@ def _check(source: str, block: Float32, rate_hz: int, channels: int | None) -> N
     else:
         return
     raise AudioError(source, reason, hint=_FLAC_HINT)
-
-
-def _integers(block: Float32) -> Int32:
-    """Return samples as integers of 24 bits in the upper bits of 32: shape (n, channels).
-
-    libsndfile's own conversion scales by 2^23 - 1, so that it would change all samples.
-    """
-    scaled = np.rint(block.astype(np.float64) * _FULL_SCALE)
-    return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int32) << 8
 
 
 class _Target:

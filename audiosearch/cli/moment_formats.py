@@ -2,9 +2,11 @@
 
 References
 ----------
-.. [1] "Importing and Exporting Labels", https://manual.audacityteam.org
-.. [2] Raven Pro 1.6 User's Manual, chapter 6, "Selection tables", and appendix, "Measurements"
-.. [3] "VLC HowTo/Make a playlist": the option lines of m3u files, https://wiki.videolan.org
+.. [1] Audacity Manual, "Importing and Exporting Labels",
+   https://manual.audacityteam.org/man/importing_and_exporting_labels.html
+.. [2] Raven Pro User's Manual: selection tables. Several files are as BirdNET writes them.
+.. [3] VLC's options of an entry in m3u files: ``start-time`` and ``stop-time``, as on its command
+   line.
 """
 
 from __future__ import annotations
