@@ -19,7 +19,7 @@ from audiosearch.models.tagger import sound_names
 from audiosearch.search.moments.alignment import Run
 from audiosearch.search.moments.clip import Clip
 from audiosearch.search.moments.print_candidates import PrintedTracks
-from audiosearch.search.moments.second_look import best_shift
+from audiosearch.search.moments.spectrogram_match import best_shift
 from audiosearch.search.options import SearchOptions, TimeRange
 
 RATE = 16_000

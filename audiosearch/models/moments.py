@@ -135,7 +135,7 @@ class Moments:
 
         An embedding of zeros stays zero.
         """
-        return dequantized(self.codes[rows])
+        return unit_rows(self.codes[rows])
 
 
 def quantized(vectors: Float32) -> Int8:
@@ -163,9 +163,19 @@ def quantized(vectors: Float32) -> Int8:
     return codes
 
 
-def dequantized(codes: Int8) -> Float32:
-    """Return codes as vectors of unit length: float32, shape (n, dimension). Zeros stay zeros."""
-    vectors = codes.astype(np.float32)
+def unit_rows(values: Float32 | Int8) -> Float32:
+    """Return rows as vectors of unit length. Rows of zeros stay zeros.
+
+    Parameters
+    ----------
+    values : ndarray of float32 or int8, shape (n, dimension)
+        Vectors of any length, or their codes: see `quantized`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, dimension)
+    """
+    vectors = values.astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     lengths[lengths == 0] = 1
     unit_vectors: Float32 = vectors / lengths

@@ -16,7 +16,6 @@ from audiosearch.playlists.drift import drift
 from audiosearch.playlists.exclusion import resolve_excluded_playlists
 from audiosearch.playlists.path import path
 from audiosearch.playlists.similar import similar
-from audiosearch.search.named_track import named_track
 from audiosearch.search.query_vectors import QueryVectors
 
 if TYPE_CHECKING:
@@ -93,9 +92,7 @@ def playlist(
         with Index(index) as opened:
             return playlist(opened, request, model)
     seeds = QueryVectors(index, model)
-    seeds.add_all(request.seeds)
-    for words in request.named:
-        seeds.add_track(named_track(index, words))
+    seeds.add_all(request.seeds, named=request.named)
     request, exclusion_notes = resolve_excluded_playlists(index, request, seeds.playlist_tracks)
     result = strategy(index, seeds, request)
     notes = [*seeds.warnings, *exclusion_notes, *result.notes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audiosearch import defaults
+from audiosearch.counting import counted
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
 
@@ -77,3 +78,18 @@ class SearchOptions:
 
 #: Default options: rank all tracks by the cosine of plain vectors.
 DEFAULT_OPTIONS = SearchOptions()
+
+
+def check_number_of_hits(k: int) -> None:
+    """Check the number of hits that a query asks for.
+
+    Raises
+    ------
+    UsageError
+        If it is below 1.
+    """
+    if k < 1:
+        raise UsageError(
+            f"Can't return {counted(k, 'hit')}.",
+            hint="Ask for at least one hit, for example -k 10.",
+        )

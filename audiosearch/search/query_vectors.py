@@ -15,6 +15,7 @@ from audiosearch.models import registry
 from audiosearch.paths import is_url, why_missing
 from audiosearch.playlist_files import read_playlist, warnings_about
 from audiosearch.search.clip_parts import is_playlist_file
+from audiosearch.search.named_track import named_track
 from audiosearch.search.playlist_tracks import PlaylistTracks
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class QueryVectors:
         other.track_ids = set()
         return other
 
-    def add_all(self, clips: StrPath | Iterable[StrPath]) -> None:
+    def add_all(self, clips: StrPath | Iterable[StrPath], *, named: Iterable[str] = ()) -> None:
         """Add clips.
 
         Parameters
@@ -100,11 +101,17 @@ class QueryVectors:
         clips : str, path-like, or iterable of them
             Each is a track's path or ``#ID``, an audio file, or a playlist file. All tracks and
             files in a playlist are added.
+        named : iterable of str
+            More clips. Each text stands for the one track with these words in its artist, title,
+            album or path.
 
         Raises
         ------
         TrackNotFound
-            If a clip is neither a track nor a file, or a playlist contains neither.
+            If a clip is neither a track nor a file, or a playlist contains neither, or no track has
+            the words.
+        AmbiguousTrack
+            If words match several tracks.
         LibraryError
             If a playlist can't be read.
         AudioError, ModelError
@@ -116,6 +123,8 @@ class QueryVectors:
                 self._add_playlist(name)
             else:
                 self._add(name)
+        for words in named:
+            self.add_track(named_track(self._index, words))
 
     def add_track(self, track: Track) -> None:
         """Add a track of the index, unless it was added before."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiosearch import defaults
-from audiosearch.counting import counted
-from audiosearch.errors import UsageError
 from audiosearch.library.index import Index
 from audiosearch.models import registry
 from audiosearch.search.clip_parts import check_part
-from audiosearch.search.named_track import named_track
+from audiosearch.search.options import check_number_of_hits
 from audiosearch.search.query import (
     DEFAULT_OPTIONS,
     SearchOptions,
@@ -82,11 +80,7 @@ def similar(  # noqa: PLR0913  (the options of the command)
     AudioError, ModelError
         If a clip can't be embedded, or has no such part.
     """
-    if k < 1:
-        raise UsageError(
-            f"Can't return {counted(k, 'hit')}.",
-            hint="Ask for at least one hit, for example -k 10.",
-        )
+    check_number_of_hits(k)
     clips = check_part(part, clips, named := list(named))
     if not isinstance(index, Index):
         with Index(index) as opened:
@@ -102,9 +96,7 @@ def similar(  # noqa: PLR0913  (the options of the command)
             )
     seeds = QueryVectors(index, request, part=part)
     negatives = seeds.empty_copy()
-    seeds.add_all(clips)
-    for words in named:
-        seeds.add_track(named_track(index, words))
+    seeds.add_all(clips, named=named)
     negatives.add_all(unlike)
     query = make_query(index, seeds, negatives, k=k, options=options)
     (result,) = search_batch(index, [query])

@@ -13,13 +13,8 @@ from audiosearch.models import registry
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.search.clip_parts import check_part
 from audiosearch.search.moments.clips import QueryClips
-from audiosearch.search.moments.moment_search import (
-    MomentQuery,
-    MomentSearch,
-    Within,
-    check_numbers,
-)
-from audiosearch.search.named_track import named_track
+from audiosearch.search.moments.moment_query import MomentQuery, Within, check_numbers
+from audiosearch.search.moments.moment_search import MomentSearch
 from audiosearch.search.options import DEFAULT_OPTIONS, SearchOptions, TimeRange
 from audiosearch.search.part_frames import stretch_reader
 from audiosearch.search.query import SearchResult
@@ -133,9 +128,7 @@ def similar_moments(  # noqa: PLR0913  (the options of the command)
     hop = PATCH_HOP_SECONDS if is_embedded else index.require_moments()
     seeds = QueryClips(index, request, hop=hop, part=part)
     negatives = seeds.empty_copy()
-    seeds.add_all(names)
-    for words in named:
-        seeds.add_track(named_track(index, words))
+    seeds.add_all(names, named=named)
     negatives.add_all(unlike)
     place = None
     if is_embedded and within is not None:

@@ -13,7 +13,8 @@ from audiosearch import defaults
 from audiosearch.embedding.stretches import StretchReader
 from audiosearch.errors import UsageError
 from audiosearch.search.clip_parts import check_part
-from audiosearch.search.moments.moment_search import MomentQuery, MomentSearch, check_numbers
+from audiosearch.search.moments.moment_query import MomentQuery, check_numbers
+from audiosearch.search.moments.moment_search import MomentSearch
 from audiosearch.web.queries import stored_tracks
 from audiosearch.web.track_files import open_track
 

@@ -38,9 +38,10 @@ from audiosearch.errors import AudioError
 from audiosearch.library.track import Track
 from audiosearch.models.registry import ModelRequest
 from audiosearch.search.moments.clips import QueryClips
-from audiosearch.search.moments.moment_search import MomentQuery, MomentSearch
+from audiosearch.search.moments.moment_query import MomentQuery
+from audiosearch.search.moments.moment_search import MomentSearch
 from audiosearch.search.moments.places import Place
-from audiosearch.search.moments.second_look import best_shift
+from audiosearch.search.moments.spectrogram_match import best_shift
 from audiosearch.search.part_frames import stretch_reader
 
 RATE_HZ = 44_100

@@ -9,7 +9,7 @@ import numpy as np
 from audiosearch.library.patch_positions import Positions, numbers_of
 from audiosearch.library.sqlite.vector_table import batches
 from audiosearch.library.track import removed_track_error
-from audiosearch.models.moments import dequantized
+from audiosearch.models.moments import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -173,7 +173,7 @@ class PatchTable:
         for first_id, codes in self._rows_of(track_ids):
             start, end = np.searchsorted(ordered, [first_id, first_id + len(codes)])
             group = order[start:end]
-            vectors[group] = dequantized(codes[ids[group] - first_id])
+            vectors[group] = unit_rows(codes[ids[group] - first_id])
             is_found[group] = True
         return is_found, vectors
 
@@ -200,10 +200,10 @@ class PatchTable:
                 codes.append(row[start : start + n_patches])
                 ids.append(first_id + start + np.arange(len(codes[-1])))
                 if sum(map(len, ids)) >= n_patches:
-                    yield np.concatenate(ids), dequantized(np.concatenate(codes))
+                    yield np.concatenate(ids), unit_rows(np.concatenate(codes))
                     ids, codes = [], []
         if ids:
-            yield np.concatenate(ids), dequantized(np.concatenate(codes))
+            yield np.concatenate(ids), unit_rows(np.concatenate(codes))
 
     def _rows_of(self, track_ids: Int64) -> Iterator[tuple[int, Int8]]:
         for batch in batches(track_ids.tolist()):

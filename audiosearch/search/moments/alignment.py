@@ -79,7 +79,7 @@ class Run:
         -------
         ndarray of float32, shape (n_starts,)
             For a stretch that starts at each of `starts`, the mean cosine along the best alignment
-            of the clip in it; minus infinity where there is none.
+            of the clip in it. It is minus infinity if the clip doesn't fit.
         """
         result = np.full(len(self.starts), -np.inf, dtype=np.float32)
         max_patches = max(1, int(seconds / PATCH_HOP_SECONDS + 1e-6))
@@ -138,7 +138,7 @@ def runs_around(patches: Int64, reach: int, n_patches: int) -> list[tuple[int, i
 
 
 def mean_alignment(run: Run, clips: Sequence[Clip], seconds: float) -> Float32:
-    """Return the mean of `Run.alignments` over clips; minus infinity where any has none."""
+    """Return the mean of `Run.alignments` over clips; minus infinity if one doesn't fit."""
     return np.asarray(
         np.mean([run.alignments(clip, seconds) for clip in clips], axis=0), dtype=np.float32
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from audiosearch.models.front_end import LOG_OFFSET, N_BANDS, PATCH_FRAMES
 from audiosearch.models.log_mel import patches_of
+from audiosearch.models.moments import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,12 +91,6 @@ def offset_vectors(
     vectors = unit_rows(embed(np.concatenate(patches)))
     ends = np.cumsum([len(part) for part in patches])[:-1]
     return tuple(np.split(vectors, ends))
-
-
-def unit_rows(vectors: Float32) -> Float32:
-    """Return vectors at unit length; those of length zero stay as they are."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def padded(frames: Float32, n_frames: int = PATCH_FRAMES) -> Float32:

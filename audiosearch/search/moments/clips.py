@@ -12,9 +12,10 @@ from audiosearch.audio.file_stat import size_and_mtime
 from audiosearch.errors import AudioError
 from audiosearch.library.track import Track
 from audiosearch.models.log_mel import patch_groups
+from audiosearch.models.moments import unit_rows
 from audiosearch.models.spectral_print import PrintBuilder
-from audiosearch.search.moments.clip import FRAMES_PER_SECOND, Clip, embedded_clip, unit_rows
-from audiosearch.search.moments.moment_search import Within
+from audiosearch.search.moments.clip import FRAMES_PER_SECOND, Clip, embedded_clip
+from audiosearch.search.moments.moment_query import Within
 from audiosearch.search.part_frames import PartFrames, stretch_of, stretch_reader
 from audiosearch.search.query_vectors import QueryVectors
 

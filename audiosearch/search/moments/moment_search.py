@@ -1,9 +1,8 @@
-"""The search for moments: candidates by patch, alignment, the second look, merging."""
+"""The search for moments: candidates, alignment, comparison of spectrograms, merging."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from audiosearch import time_limit
 from audiosearch.counting import counted
-from audiosearch.errors import LibraryError, UsageError
+from audiosearch.errors import LibraryError
 from audiosearch.library.filters import EVERYTHING, Filters, Range
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.search.distinct import DistinctTracks
@@ -19,29 +18,25 @@ from audiosearch.search.moments.alignment import Run, runs_around
 from audiosearch.search.moments.candidates import nearest_patches
 from audiosearch.search.moments.places import Comparison, Place, merged, ranked
 from audiosearch.search.moments.print_candidates import PrintedTracks, printed_tracks
-from audiosearch.search.moments.second_look import (
+from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
+from audiosearch.search.moments.spectrogram_match import (
     CLEAR_MATCH,
-    Looked,
+    MatchedPlaces,
     by_match,
-    look,
+    match_places,
     unread_warning,
 )
-from audiosearch.search.moments.sounds_over_time import heard_moments, track_filters
-from audiosearch.search.options import DEFAULT_OPTIONS
 from audiosearch.search.query import Hit, SearchResult
-from audiosearch.search.sound_query import check_needs_no_clip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from audiosearch.embedding.stretches import StretchReader
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
     from audiosearch.models.moments import PatchSounds
-    from audiosearch.models.spectral_print import SpectralPrint
-    from audiosearch.search.moments.clip import Clip
-    from audiosearch.search.options import SearchOptions
-    from audiosearch.types import Float32, Int64
+    from audiosearch.search.moments.moment_query import MomentQuery
+    from audiosearch.types import Int64
 
 _MIN_NEIGHBORS = 100  # patches that are searched at first for each patch of the clips
 _GROWTH = 8  # of that number, while there are too few hits
@@ -52,105 +47,12 @@ _PRINTED_COMPARED = 60  # the same, of those with the nearest spectral prints
 _LONGER_SECONDS = 0.5  # by which a clip may be longer than a track, as after coding
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Within:
-    """The only file to find stretches in.
-
-    Attributes
-    ----------
-    track : Track
-        A track of the index, or one with the path of another file and the id 0.
-    vectors : ndarray of float32, shape (n_patches, dimension), or None
-        The embeddings of the patches of such a file, of unit length; None for a track.
-    spectral_print : SpectralPrint or None
-        The spectral print of such a file.
-    """
-
-    track: Track
-    vectors: Float32 | None = None
-    spectral_print: SpectralPrint | None = None
-
-    @property
-    def run(self) -> Run:
-        """All patches of such a file."""
-        if self.vectors is None:
-            raise ValueError(self.track)
-        return Run(0, self.vectors, is_start=True, is_end=True, hop=PATCH_HOP_SECONDS)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MomentQuery:
-    """A query for moments.
-
-    Attributes
-    ----------
-    clips : sequence of Clip
-        Clips that the stretches should sound like. Empty: the filters name a sound.
-    negatives : sequence of Clip
-        Clips that they should not sound like.
-    k : int
-        Number of hits. There are fewer if fewer stretches qualify.
-    per_track : int
-        Largest number of hits in a track.
-    options : SearchOptions
-    within : Within, optional
-        The only file to find stretches in.
-
-    Raises
-    ------
-    UsageError
-        If a number or an option is invalid, or there is nothing to search with.
-    """
-
-    clips: Sequence[Clip]
-    negatives: Sequence[Clip]
-    k: int
-    per_track: int
-    options: SearchOptions = DEFAULT_OPTIONS
-    within: Within | None = None
-
-    def __post_init__(self) -> None:
-        """Check the request."""
-        check_numbers(self.k, self.per_track, self.options)
-        if not self.clips:
-            if not self.options.filters.sound:
-                raise UsageError(
-                    "No clip was given to search with.",
-                    hint="Name an audio file, or a track's path or #ID, or a sound with --sound.",
-                )
-            check_needs_no_clip(self.options, has_negatives=bool(self.negatives))
-
-
-def check_numbers(k: int, per_track: int, options: SearchOptions) -> None:
-    """Check the numbers of hits, and that the options are possible for moments.
-
-    Raises
-    ------
-    UsageError
-    """
-    if k < 1:
-        raise UsageError(
-            f"Can't return {counted(k, 'hit')}.",
-            hint="Ask for at least one hit, for example -k 10.",
-        )
-    if per_track < 1:
-        raise UsageError(
-            f"Can't return {counted(per_track, 'hit')} a track.",
-            hint="Ask for at least one, for example --per-track 3.",
-        )
-    if options.whiten:
-        raise UsageError(
-            "Moments can't be ranked by whitened vectors.",
-            hint="Leave out the option to whiten, or search for tracks without --moments.",
-        )
-
-
 class MomentSearch:
     """Runs one query for moments. No file of a clip is needed: their frames are in the query.
 
     So a server decodes and embeds uploads first, with
     `audiosearch.embedding.decoder_process.DecoderProcess.read_stretches` and
-    `audiosearch.search.moments.clip.offset_vectors`, and runs the query elsewhere, under an
+    `audiosearch.search.moments.clip.embedded_clip`, and runs the query elsewhere, under an
     `audiosearch.time_limit`.
 
     Parameters
@@ -241,7 +143,7 @@ class MomentSearch:
         """
         n_neighbors = _MIN_NEIGHBORS
         while True:
-            places, is_complete = self._candidates(n_neighbors, self._comparison)
+            places, is_complete = self._candidates(n_neighbors)
             if is_complete or len(self.merged(places)) == self._query.k:
                 return places
             if n_neighbors >= _MAX_NEIGHBORS:
@@ -266,77 +168,74 @@ class MomentSearch:
         if len(self._query.clips) != 1:
             return places
         n_compared = min(max(_MIN_COMPARED, 2 * self._query.k), _MAX_COMPARED)
-        looked = self._look(places[:n_compared])
-        if looked.problems:
-            self.warnings.append(unread_warning(looked.problems))
-        same = looked.same
+        matched = self._match(places[:n_compared])
+        if matched.problems:
+            self.warnings.append(unread_warning(matched.problems))
+        same = matched.same
         if not same or (same[0].match or 0) < CLEAR_MATCH:
-            same = by_match([*same, *self._look(self._printed_places()).same])
-        return [*same, *looked.others, *places[n_compared:]]
+            same = by_match([*same, *self._match(self._printed_places()).same])
+        return [*same, *matched.others, *places[n_compared:]]
 
-    def _look(self, places: list[Place]) -> Looked:
+    def _match(self, places: list[Place]) -> MatchedPlaces:
         own = self._comparison.own_stretches
-        return look(self._query.clips[0], places, self._tracks, self._reader, own=own)
+        return match_places(self._query.clips[0], places, self._tracks, self._reader, own=own)
+
+    @cached_property
+    def _ids(self) -> Int64 | None:
+        """Ids of the tracks that may have hits, shape (n_tracks,); None for all."""
+        filters, within = self._options.filters, self._query.within
+        ids = None if filters == EVERYTHING else self._index.storage.ids(track_filters(filters))
+        if within is None:
+            return ids
+        only = np.array([within.track.id])
+        return only if ids is None else np.intersect1d(ids, only)
+
+    def _candidates(self, n_neighbors: int) -> tuple[list[Place], bool]:
+        """Return the places around the nearest patches, best first, and whether they are all."""
+        if self._query.within is not None and self._ids is not None:
+            return ranked(self._places(dict.fromkeys(self._ids.tolist()))), True
+        vectors = np.concatenate([v for clip in self._comparison.clips for v in clip.vectors])
+        found = nearest_patches(
+            self._index.moments, vectors, n_neighbors, ids=self._ids, reach=self._reach
+        )
+        return ranked(self._places(found.by_track)), found.is_complete
+
+    def _places(self, patches: Mapping[int, Int64 | None]) -> Iterator[Place]:
+        """Yield the places around some patches of tracks: see `_runs`."""
+        for run, track, sounds in self._runs(patches):
+            yield from self._comparison.places(run, track, sounds=sounds)
 
     def _printed_places(self) -> list[Place]:
         """Return the places whose spectral prints are most like that of the clip."""
         clip, within = self._query.clips[0], self._query.within
-        filters = self._options.filters
-        if within is not None and within.vectors is not None:
-            prints = PrintedTracks.of(
-                [(within.track.id, within.spectral_print)] if within.spectral_print else []
-            )
+        if within is not None and within.spectral_print is not None:
+            prints = PrintedTracks.of([(within.track.id, within.spectral_print)])
         else:
-            ids = None if filters == EVERYTHING else self._index.storage.ids(track_filters(filters))
-            if within is not None:
-                ids = np.array([within.track.id]) if ids is None else ids[ids == within.track.id]
-            prints = printed_tracks(self._index).only(ids)
+            prints = printed_tracks(self._index).only(self._ids)
         found = prints.nearest(clip.frames, _PRINTED_COMPARED, seconds=self._comparison.seconds)
         starts: dict[int, list[float]] = {}
         for place in found:
             starts.setdefault(place.track_id, []).append(place.start)
         return [
             place
-            for run, track, sounds in self._runs(starts)
+            for run, track, sounds in self._runs(dict.fromkeys(starts))
             for start in starts.get(track.id, ())
             for place in self._comparison.places(run, track, sounds=sounds, at=start)
         ]
 
-    def _runs(self, ids: Collection[int]) -> Iterator[tuple[Run, Track, PatchSounds | None]]:
-        """Yield all patches of tracks as runs, with the sounds in them."""
-        index, within = self._index, self._query.within
-        if within is not None and within.vectors is not None:
-            yield within.run, within.track, None
-            return
-        hop = index.require_moments()
-        self._tracks.update(index.by_id(list(ids)))
-        for track_id, moments in index.moments.of(list(ids)):
-            time_limit.check()
-            if track := self._tracks.get(track_id):
-                run = Run(0, moments.vectors(), is_start=True, is_end=True, hop=hop)
-                yield run, track, moments.sounds
+    def _runs(
+        self, patches: Mapping[int, Int64 | None]
+    ) -> Iterator[tuple[Run, Track, PatchSounds | None]]:
+        """Yield the runs around some patches of tracks, by id, with the sounds in the track.
 
-    def _candidates(self, n_neighbors: int, comparison: Comparison) -> tuple[list[Place], bool]:
-        """Return the places around the nearest patches, best first, and whether they are all."""
+        None stands for all patches of a track.
+        """
         index, within = self._index, self._query.within
         if within is not None and within.vectors is not None:
             self._tracks[within.track.id] = within.track
-            return ranked(comparison.places(within.run, within.track, sounds=None)), True
-        filters = self._options.filters
-        ids = None if filters == EVERYTHING else index.storage.ids(track_filters(filters))
-        if within is not None:
-            wanted = [within.track.id]
-            wanted = wanted if ids is None else np.intersect1d(ids, wanted).tolist()
-            return ranked(self._places(dict.fromkeys(wanted), comparison)), True
-        vectors = np.concatenate([v for clip in comparison.clips for v in clip.vectors])
-        found = nearest_patches(index.moments, vectors, n_neighbors, ids=ids, reach=self._reach)
-        return ranked(self._places(found.by_track, comparison)), found.is_complete
-
-    def _places(
-        self, patches: Mapping[int, Int64 | None], comparison: Comparison
-    ) -> Iterator[Place]:
-        """Yield the places around some patches of tracks, by id; None: in all of the track."""
-        index, hop = self._index, self._index.require_moments()
+            yield within.run, within.track, None
+            return
+        hop = index.require_moments()
         self._tracks.update(index.by_id(list(patches)))
         for track_id, moments in index.moments.of(list(patches)):
             time_limit.check()
@@ -349,7 +248,7 @@ class MomentSearch:
             ):
                 vectors = moments.vectors(slice(first, end))
                 run = Run(first, vectors, is_start=not first, is_end=end == n_patches, hop=hop)
-                yield from comparison.places(run, track, sounds=moments.sounds)
+                yield run, track, moments.sounds
 
     @cached_property
     def _step(self) -> int:

@@ -1,4 +1,4 @@
-"""Stretches of tracks that a query finds, before and after the second look."""
+"""Stretches of tracks that a query finds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Bool, Float32, Float64, Int64
 
 _NEGATIVE_WEIGHT = 0.5  # weight of clips that stretches should not sound like
-_PEAK_REACH = 2  # starts on both sides of a peak, within the reach of the second look
+_PEAK_REACH = 2  # starts on both sides of a peak, by which a comparison of spectrograms shifts
 _MAX_PEAKS = 200  # of a run of patches
 
 
@@ -62,7 +62,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """What stretches of tracks are compared with.
+    """The clips with which stretches of tracks are compared, and the options.
 
     Attributes
     ----------
@@ -194,10 +194,10 @@ def is_same_file(clip: Clip, track: Track) -> bool:
     return not track.id and clip.path == track.real_path
 
 
-def _starts_within(track: Track, cells: Int64, seconds: float) -> Float64:
+def _starts_within(track: Track, steps: Int64, seconds: float) -> Float64:
     """Return the starts of stretches of a length, moved so that these lie within their track."""
     latest = max(0.0, track.seconds - seconds) if track.seconds else np.inf
-    starts: Float64 = np.clip(cells * np.float64(OFFSET_SECONDS), 0.0, latest)
+    starts: Float64 = np.clip(steps * np.float64(OFFSET_SECONDS), 0.0, latest)
     return starts
 
 

@@ -17,14 +17,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from audiosearch import time_limit
-from audiosearch.models.front_end import HOP_SAMPLES, SAMPLE_RATE_HZ
 from audiosearch.models.spectral_print import (
     FINE_FRAMES,
     FINE_PER_WORD,
+    FINE_WORD_SECONDS,
     WORD_BITS,
     WORD_SECONDS,
     words_of,
 )
+from audiosearch.search.moments.clip import FRAMES_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,9 +37,8 @@ if TYPE_CHECKING:
 _MIN_WORDS = 10  # of a clip: fewer agree by chance
 _MAX_CLIP_WORDS = 100  # that are compared: 12 s, from the middle of a clip
 _BLOCK_WORDS = 1 << 20  # compared at a time
-_PHASE_SECONDS = FINE_FRAMES * HOP_SAMPLES / SAMPLE_RATE_HZ
 
-_stored: WeakKeyDictionary[Index, tuple[tuple[int, int], PrintedTracks]] = WeakKeyDictionary()
+_stored: WeakKeyDictionary[Index, tuple[tuple[int, ...], PrintedTracks]] = WeakKeyDictionary()
 
 
 class PrintPlace(NamedTuple):
@@ -103,10 +103,8 @@ class PrintedTracks:
         seconds : float
             Length of the clip. Places in a track are at least that far apart.
         """
-        skipped = max(
-            0, len(frames) * HOP_SAMPLES / SAMPLE_RATE_HZ - _MAX_CLIP_WORDS * WORD_SECONDS
-        )
-        first = int(skipped / 2 / _PHASE_SECONDS) * FINE_FRAMES
+        skipped = max(0.0, len(frames) / FRAMES_PER_SECOND - _MAX_CLIP_WORDS * WORD_SECONDS)
+        first = int(skipped / 2 / FINE_WORD_SECONDS) * FINE_FRAMES
         shares = np.zeros(len(self.words), dtype=np.float32)
         starts = np.zeros(len(self.words))
         for phase in range(FINE_PER_WORD):
@@ -114,7 +112,7 @@ class PrintedTracks:
             agreement = self._agreement(words_of(frames[offset:])[:_MAX_CLIP_WORDS])
             is_better = agreement > shares
             shares[is_better] = agreement[is_better]
-            lead = offset * HOP_SAMPLES / SAMPLE_RATE_HZ
+            lead = offset / FRAMES_PER_SECOND
             starts[is_better] = self.numbers[is_better] * WORD_SECONDS - lead
         return self._peaks(shares, starts, n, seconds)
 
@@ -157,7 +155,7 @@ class PrintedTracks:
 
 def printed_tracks(index: Index) -> PrintedTracks:
     """Return the stored prints of the tracks of an index. They are kept until it changes."""
-    token = index.version_token()
+    token = (*index.version_token(), *index.moments.totals())  # prints are stored with moments
     if index not in _stored or _stored[index][0] != token:
         rows = index.fields(("id", "audio_hash", "content_hash"))
         hashes = {track_id: audio or content for track_id, audio, content in rows}

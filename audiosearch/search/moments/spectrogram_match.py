@@ -27,7 +27,7 @@ MAX_SHIFT: Final = 1.0
 #: Correlation from which on a stretch is the same recording as the clip. Of 30 clips with noise, as
 #: 64 kb/s mp3, the recordings had 0.53 or more, and other tracks 0.43 or less (95 %: 0.32).
 SAME_MATCH: Final = 0.35
-#: Correlation from which on no better place is looked for.
+#: Correlation from which on no better place is searched for.
 CLEAR_MATCH: Final = 0.75
 #: Seconds of a long clip that are compared, from its middle.
 MAX_COMPARED: Final = 20.0
@@ -36,8 +36,8 @@ _FRAME_SECONDS = 0.015  # by which a frame is longer than the hop
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """Places that were compared with a clip by their sound.
+class MatchedPlaces:
+    """Places that were compared with a clip by their spectrograms.
 
     Attributes
     ----------
@@ -54,15 +54,15 @@ class Looked:
     problems: list[AudioError]
 
 
-def look(
+def match_places(
     clip: Clip,
     places: Sequence[Place],
     tracks: Mapping[int, Track],
     reader: StretchReader,
     *,
     own: Callable[[Track], Sequence[tuple[float, float]]] = lambda _: (),
-) -> Looked:
-    """Compare places with a clip by their sound, which is decoded again.
+) -> MatchedPlaces:
+    """Compare places with a clip by their spectrograms, for which files are decoded again.
 
     A place of the same recording as the clip is moved to the exact time.
 
@@ -99,7 +99,7 @@ def look(
             same.append(replace(place, start=start, end=end, match=match))
         else:
             others.append(replace(place, match=match))
-    return Looked(by_match(same), others, problems)
+    return MatchedPlaces(by_match(same), others, problems)
 
 
 def by_match(places: Iterable[Place]) -> list[Place]:
