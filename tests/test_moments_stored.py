@@ -19,6 +19,7 @@ from audiosearch.library.patch_positions import Positions
 from audiosearch.maintenance.copy import copy
 from audiosearch.maintenance.doctor import State, examine, repair
 from audiosearch.models.moments import Moments, PatchSounds, quantized
+from audiosearch.models.spectral_print import SpectralPrint
 
 N_TRACKS = 8
 HOP = 0.96
@@ -447,7 +448,7 @@ def test_moments_of_a_former_sound_are_not_recovered(folder):
 
 
 @pytest.mark.parametrize("target", ["folder", "milvus"])
-def test_copy_takes_moments_to_any_backend_and_back(folder, tmp_path, target):
+def test_copy_takes_moments_and_prints_to_any_backend_and_back(folder, tmp_path, target):
     locations = [folder, tmp_path / "copy", tmp_path / "back"]
     if target == "milvus":
         locations[1] = f"milvus+lite://{tmp_path / 'copy.db'}"
@@ -455,12 +456,19 @@ def test_copy_takes_moments_to_any_backend_and_back(folder, tmp_path, target):
     for source, location in zip(locations, [*locations[1:], None], strict=True):
         with Index(source) as index:
             assert index.moment_hop == HOP
+            if source == folder:
+                words = np.arange(N_TRACKS * 50_000, dtype=np.uint16).reshape(N_TRACKS, -1)
+                prints = (SpectralPrint(1.5, row, row[:9]) for row in words)  # of several parts
+                index.put_prints(dict(zip([t.sound_hash for t in index], prints, strict=True)))
             stored = (index.moments_of(track) for track in index)
-            contents.append({(m.codes.tobytes(), m.sounds.to_bytes()) for m in stored})
+            moments = {(m.codes.tobytes(), m.sounds.to_bytes()) for m in stored}
+            kept = index.prints(index).items()
+            prints = {(key, p.seconds, p.words.tobytes(), len(p.fine_words)) for key, p in kept}
+            contents.append((moments, prints))
             if location is not None:
                 assert list(copy(index, location))[-1] == N_TRACKS
     assert contents[0] == contents[1] == contents[2]
-    assert len(contents[0]) == N_TRACKS
+    assert list(map(len, contents[0])) == [N_TRACKS, N_TRACKS]
 
 
 @pytest.mark.parametrize(

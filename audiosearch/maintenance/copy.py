@@ -29,7 +29,8 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
 
     A track keeps its id if the id is free in the other index. A track with the same path in the
     other index is replaced. To finish an interrupted copy, run it again.
-    Moments are copied if the other index is new, or has moments with the same hop.
+    Moments are copied if the other index is new, or has moments with the same hop. Spectral prints
+    are copied too.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
         with source.storage.all_with_vectors() as (_, rows):
             for batch, moments in _batches(source, rows, has_moments=has_moments):
                 target.add_all(batch, moments=moments)
+                if prints := source.prints(track for track, _ in batch):
+                    target.put_prints(prints)
                 n_copied += len(batch)
                 yield n_copied
         target.storage.add_failures(source.storage.failures())

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import time
+from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -281,16 +282,17 @@ class MilvusDatabase:
         values = {str(i): [digest, len(parts), i, part] for i, part in enumerate(parts)}
         self._put_notes(name, values, _BLOB_PARTS)
 
-    def blob(self, name: str) -> bytes | None:
-        """Return the bytes stored under a name; None if they are missing or incomplete."""
-        condition = f"kind == {literal(name)}"
-        rows = self.iterate(self._notes, condition, ["text"], page_rows=_BLOB_PARTS)
-        parts = sorted((json.loads(row["text"]) for row in rows), key=lambda part: int(part[2]))
-        if not parts:
-            return None
-        digest, n_parts, *_ = parts[0]
-        content = base64.b64decode("".join(part[3] for part in parts[:n_parts]))
-        return content if blake3(content).hexdigest(length=8) == digest else None
+    def blobs(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return the bytes stored under names, but none that are missing or incomplete."""
+        parts: defaultdict[str, list[Any]] = defaultdict(list)
+        for batch in batches(names):
+            condition = one_of("kind", batch)
+            for row in self.iterate(
+                self._notes, condition, ["kind", "text"], page_rows=_BLOB_PARTS
+            ):
+                parts[row["kind"]].append(json.loads(row["text"]))
+        contents = ((name, _joined(found)) for name, found in parts.items())
+        return {name: content for name, content in contents if content is not None}
 
     def revision(self) -> int:
         """Return a number that changes with every change: the time of the last change."""
@@ -359,6 +361,14 @@ class MilvusDatabase:
     def vector_batch_rows(self) -> int:
         """Number of rows with vectors in one request."""
         return max(1, min(_BATCH_ROWS, _BATCH_NUMBERS // self.dimension))
+
+
+def _joined(parts: list[Any]) -> bytes | None:
+    """Return the bytes in the parts of a blob; None if one is missing."""
+    parts.sort(key=lambda part: int(part[2]))
+    digest, n_parts, *_ = parts[0]
+    content = base64.b64decode("".join(part[3] for part in parts[:n_parts]))
+    return content if blake3(content).hexdigest(length=8) == digest else None
 
 
 def _dimension_of(settings: dict[str, str]) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from audiosearch.library.milvus.database import MilvusDatabase
 
 _HAS_PRINTS = "has_prints"  # setting: whether any prints are stored
+_PREFIX = "print:"  # of the names of prints
 _HEADER_BYTES = 16  # float64: length in seconds, number of words
 
 
@@ -34,8 +35,8 @@ class MilvusPrints:
         """Return the stored prints of files with the given hashes."""
         if not self.has_prints():
             return {}
-        blobs = {key: self._database.blob(_name(key)) for key in sound_hashes}
-        return {key: _from_blob(blob) for key, blob in blobs.items() if blob is not None}
+        blobs = self._database.blobs([_name(key) for key in sound_hashes])
+        return {name.removeprefix(_PREFIX): _from_blob(blob) for name, blob in blobs.items()}
 
     def has_prints(self) -> bool:
         """Return whether any prints are stored."""
@@ -54,7 +55,7 @@ class MilvusPrints:
 
 
 def _name(sound_hash: str) -> str:
-    return f"print:{sound_hash}"
+    return f"{_PREFIX}{sound_hash}"
 
 
 def _from_blob(blob: bytes) -> SpectralPrint:

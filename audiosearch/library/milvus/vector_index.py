@@ -236,7 +236,7 @@ class WhitenedMilvusIndex(MilvusVectorIndex):
         """Return the stored transform, after the number of tracks at its fit; None if missing."""
         import faiss
 
-        content = self._catalog.blob(_WHITENING)
+        content = self._catalog.blobs([_WHITENING]).get(_WHITENING)
         if content is None:
             return None
         index = faiss.deserialize_index(np.frombuffer(content[8:], dtype=np.uint8))
