@@ -6,26 +6,21 @@ import contextlib
 import logging
 import os
 import re
-from functools import cached_property
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from audiosearch import defaults
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
-from audiosearch.library.heard_sounds import SoundsOfTracks
-from audiosearch.library.storage import MOMENT_HOP
-from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Totals, Track
+from audiosearch.library.optional_parts import OptionalParts, hop_settings
+from audiosearch.library.track import EmbeddingSpec, Failure, Totals, Track
 from audiosearch.paths import absolute, names_of, normal_forms_of, real_path, real_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from audiosearch.library.backend import Candidates, Capability, VectorIndex, VectorIndexes
-    from audiosearch.library.storage import MomentStorage, SoundStorage, StagedVectors, Storage
+    from audiosearch.library.backend import Candidates, VectorIndex, VectorIndexes
+    from audiosearch.library.storage import Storage
     from audiosearch.models.moments import Moments
-    from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, StrPath
 
 __all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track", "without_sounds"]
@@ -33,7 +28,7 @@ __all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track", "without_soun
 log = logging.getLogger(__name__)
 
 
-class Index:
+class Index(OptionalParts):
     """Tracks with their vectors, in a folder or in Milvus.
 
     Parameters
@@ -80,7 +75,7 @@ class Index:
     ) -> None:
         self.location = backend.display_location(location)
         self.resources = contextlib.ExitStack()
-        settings = None if spec is None else spec.to_settings() | _hop_settings(moment_hop)
+        settings = None if spec is None else spec.to_settings() | hop_settings(moment_hop)
         self._parts = backend.open_index(location, settings)
         self.storage: Storage = self._parts.storage
         self.vector_indexes: VectorIndexes[Candidates] = self._parts.vector_indexes
@@ -201,46 +196,22 @@ class Index:
             raise LibraryError(sentence, hint="It finds the sounds in the files of these tracks.")
         log.warning("%s", sentence)
 
-    def require_sound_storage(self) -> None:
-        """Check that sounds of tracks can be stored.
+    def require_moments(self) -> float:
+        """Return the `moment_hop`, after checking that tracks have moments.
 
         Raises
         ------
         LibraryError
-            If the index is a collection of an older version.
+            If the index has no moments.
         """
-        if not self.keeps_sounds:
+        hop = self.moment_hop
+        if hop is None:
             raise LibraryError(
-                f"{self.location} was created by an older version and can't hold sounds.",
-                hint="Copy it into a new collection, which can: `audiosearch copy "
-                f"{self.location} NEW`. Then run `audiosearch refresh --sounds --index NEW`.",
+                f"The index {self.location} has no moments.",
+                hint="Add them with `audiosearch refresh --moments`.",
             )
-
-    @cached_property
-    def sounds(self) -> SoundStorage:
-        """Sounds of all tracks, taken together."""
-        return self._parts.sounds or SoundsOfTracks(
-            lambda filters: self.fields(("id", "sounds"), self.storage.ids(filters).tolist())
-        )
-
-    @property
-    def keeps_sounds(self) -> bool:
-        """Whether sounds of tracks are stored. A collection of an older version drops them."""
-        return self._parts.keeps_sounds
-
-    def supports(self, capability: Capability) -> bool:
-        """Return whether the backend supports an operation."""
-        return backend.supports(self.location, capability)
-
-    def require_capability(self, capability: Capability) -> None:
-        """Check that the backend supports an operation.
-
-        Raises
-        ------
-        LibraryError
-            If the backend doesn't support it.
-        """
-        backend.require_capability(self.location, capability)
+        self.require_tracks()
+        return hop
 
     def _adopt(self, spec: EmbeddingSpec) -> None:
         self.spec = spec
@@ -362,24 +333,6 @@ class Index:
         self.check_spec()
         return tracks
 
-    def fields(
-        self, names: Sequence[str], ids: Sequence[int] | None = None
-    ) -> list[tuple[Any, ...]]:
-        """Return fields of the tracks with the given ids, or of all, in ascending order of id.
-
-        Ids of removed tracks are left out. A folder reads a few fields of many tracks several times
-        faster than whole tracks.
-
-        Parameters
-        ----------
-        names : sequence of str
-            Two or more fields of `Track`.
-        ids : sequence of int, optional
-        """
-        if self._parts.fields is None:
-            return list(map(attrgetter(*names), self.storage.tracks(ids)))
-        return self._parts.fields.fields(names, ids)
-
     def resolve(self, name: str) -> Track | None:
         """Return the track with a name; None if there is none.
 
@@ -460,16 +413,6 @@ class Index:
                 result[digest].append(track)
         return result
 
-    def linked_paths(self, paths: Sequence[str]) -> dict[str, str] | None:
-        """Return the stored real path of each stored path from which it differs; empty if unknown.
-
-        Returns
-        -------
-        dict of str to str, or None
-            None if the backend doesn't keep real paths.
-        """
-        return None if self._parts.links is None else self._parts.links.linked_paths(paths)
-
     def totals(self) -> Totals:
         """Return the size of the index."""
         tracks, seconds, failures = self.storage.totals()
@@ -533,149 +476,6 @@ class Index:
         self.vector_index()
         if self.moment_hop is not None:
             self.moments.sync()
-
-    # Moments
-
-    @property
-    def moment_hop(self) -> float | None:
-        """Seconds from one patch to the next in the moments of tracks; None without moments."""
-        text = self.storage.settings().get(MOMENT_HOP, "")
-        return next((hop for hop in defaults.MOMENT_HOPS if text == repr(hop)), None)
-
-    def set_moment_hop(self, hop: float | None) -> None:
-        """Make the index one with moments, or without; None also removes the moments of all tracks.
-
-        Raises
-        ------
-        LibraryError
-            If the backend can't keep moments.
-        """
-        with self.storage.transaction():
-            if hop is None:
-                self.moments.remove_all()
-            self.storage.set_settings(_hop_settings(hop) or {MOMENT_HOP: ""})
-
-    @property
-    def keeps_moments(self) -> bool:
-        """Whether the backend can keep moments."""
-        return self._parts.moments is not None
-
-    @property
-    def moments(self) -> MomentStorage:
-        """Moments of tracks.
-
-        Raises
-        ------
-        LibraryError
-            If the backend can't keep moments.
-        """
-        if self._parts.moments is None:
-            raise LibraryError(
-                f"{self.location} can't hold moments.",
-                hint=f"Copy it into a new index: `audiosearch copy {self.location} NEW`.",
-            )
-        return self._parts.moments
-
-    def moments_of(self, track: Track) -> Moments | None:
-        """Return the moments of a track; None if it has none."""
-        if self._parts.moments is None or self.moment_hop is None:
-            return None
-        return dict(self.moments.of([track.id])).get(track.id)
-
-    def require_moments(self) -> float:
-        """Return the `moment_hop`, after checking that tracks have moments.
-
-        Raises
-        ------
-        LibraryError
-            If the index has no moments.
-        """
-        hop = self.moment_hop
-        if hop is None:
-            raise LibraryError(
-                f"The index {self.location} has no moments.",
-                hint="Add them with `audiosearch refresh --moments`.",
-            )
-        self.require_tracks()
-        return hop
-
-    # Vectors of another model
-
-    def staged_vectors(self, spec: EmbeddingSpec) -> StagedVectors:
-        """Return the staged vectors of another spec. If they have a different spec, delete them.
-
-        Raises
-        ------
-        LibraryError
-            If the backend can't stage vectors.
-        """
-        if self._parts.staging is None:
-            raise backend.unsupported_error(self.location, backend.Capability.REEMBED)
-        return self._parts.staging.staged_vectors(spec)
-
-    def pending(self) -> tuple[str | None, int]:
-        """Return the name of the model whose vectors are staged, and their number."""
-        return (None, 0) if self._parts.staging is None else self._parts.staging.pending()
-
-    # Map coordinates
-
-    def coordinates(self) -> Coordinates:
-        """Return the stored map coordinates. They are empty if the backend doesn't keep any."""
-        if self._parts.coordinates is None:
-            import numpy as np
-
-            return Coordinates("", np.empty(0, dtype=np.int64), np.empty((0, 2)))
-        return self._parts.coordinates.coordinates()
-
-    def put_coordinates(self, coordinates: Coordinates, *, as_of: int) -> bool:
-        """Store map coordinates, if the backend keeps any.
-
-        Parameters
-        ----------
-        coordinates : Coordinates
-        as_of : int
-            Revision of the vectors that the coordinates were computed from.
-
-        Returns
-        -------
-        bool
-            False if another process has replaced the layout; nothing is stored then.
-        """
-        if self._parts.coordinates is None:
-            return True
-        return self._parts.coordinates.put_coordinates(coordinates, as_of=as_of)
-
-    # Spectral prints
-
-    def prints(self, tracks: Iterable[Track]) -> dict[str, SpectralPrint]:
-        """Return the stored spectral prints of tracks, by the hash of their sound.
-
-        They are empty if the backend doesn't keep any.
-        """
-        return self.prints_of(track.sound_hash for track in tracks)
-
-    def prints_of(self, sound_hashes: Iterable[str]) -> dict[str, SpectralPrint]:
-        """Return the stored spectral prints of files with the given hashes: see `prints`."""
-        hashes = set(sound_hashes) - {""}
-        return {} if self._parts.prints is None else self._parts.prints.prints(sorted(hashes))
-
-    def has_prints(self) -> bool:
-        """Return whether any spectral prints are stored."""
-        return self._parts.prints is not None and self._parts.prints.has_prints()
-
-    def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
-        """Store spectral prints by the hash of the sound, if the backend keeps any."""
-        if self._parts.prints is not None:
-            self._parts.prints.put_prints(prints)
-
-    def prune_prints(self) -> None:
-        """Remove the spectral prints of files that are no longer tracks, if the backend can."""
-        if self._parts.prints is not None:
-            self._parts.prints.prune_prints()
-
-
-def _hop_settings(hop: float | None) -> dict[str, str]:
-    return {} if hop is None else {MOMENT_HOP: repr(hop)}
 
 
 def without_sounds(n_missing: int, n_tracks: int) -> str:

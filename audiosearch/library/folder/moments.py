@@ -44,16 +44,7 @@ class FolderMoments(MomentTable):
             self.delete_file()
 
     def search(self, vectors: Float32, k: int, *, ids: Int64 | None = None) -> list[PatchNeighbors]:
-        """Return, for each vector, the k patches nearest to it, best first.
-
-        Parameters
-        ----------
-        vectors : ndarray of float32, shape (n, dimension)
-            Of unit length.
-        k : int
-        ids : ndarray of int64, shape (n_tracks,), optional
-            Ids of the tracks whose patches are compared. Default: of all.
-        """
+        """Return the k patches nearest to each vector: see `MomentStorage.search`."""
         positions = self.patches.positions()
         if ids is not None and (allowed := positions.of(ids)).total <= _MAX_EXHAUSTIVE:
             blocks = self.patches.blocks_of(allowed.track_ids)

@@ -122,16 +122,7 @@ class MilvusMoments:
         return int(rows[0]["count(*)"])
 
     def search(self, vectors: Float32, k: int, *, ids: Int64 | None = None) -> list[PatchNeighbors]:
-        """Return, for each vector, the k patches nearest to it, best first, at most `MAX_K`.
-
-        Parameters
-        ----------
-        vectors : ndarray of float32, shape (n, dimension)
-            Of unit length.
-        k : int
-        ids : ndarray of int64, shape (n_tracks,), optional
-            Ids of the tracks whose patches are compared. Default: of all.
-        """
+        """Return the k patches nearest to each vector, at most `MAX_K`: see `MomentStorage.search`."""
         conditions = [""]
         if ids is not None:
             conditions = [one_of("track_id", batch) for batch in batches(ids.tolist(), _BATCH_IDS)]
