@@ -122,7 +122,7 @@ class MilvusMoments:
         return int(rows[0]["count(*)"])
 
     def search(self, vectors: Float32, k: int, *, ids: Int64 | None = None) -> list[PatchNeighbors]:
-        """Return the k patches nearest to each vector, at most `MAX_K`: see `MomentStorage.search`."""
+        """Return the k nearest patches, at most `MAX_K`: see `MomentStorage.search`."""
         conditions = [""]
         if ids is not None:
             conditions = [one_of("track_id", batch) for batch in batches(ids.tolist(), _BATCH_IDS)]
