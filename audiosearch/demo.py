@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 
 from audiosearch.atomic import atomic_path
+from audiosearch.demo_tags import tagged_wav, untagged_wav
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +42,7 @@ def write_sounds(folder: Path) -> tuple[list[DemoSound], list[DemoSound]]:
     Returns
     -------
     sounds : list of DemoSound
-        Five variants of each kind, in ``sounds/KIND/``.
+        Five variants of each kind, in ``sounds/KIND/``, with made-up tags and covers.
     queries : list of DemoSound
         One more variant of each kind, in ``queries/``.
 
@@ -56,14 +55,15 @@ def write_sounds(folder: Path) -> tuple[list[DemoSound], list[DemoSound]]:
     sounds, queries = [], []
     for number, (kind, synthesize) in enumerate(KINDS.items()):
         for variant in range(N_VARIANTS + 1):
-            waveform = synthesize(np.random.default_rng([number, variant]))
+            waveform = _normalized(synthesize(np.random.default_rng([number, variant])))
             if variant:
                 path = folder / "sounds" / kind / f"{kind}-{variant}.wav"
                 sounds.append(DemoSound(kind, path))
+                _write(path, tagged_wav(waveform, RATE_HZ, kind, variant - 1))
             else:
                 path = folder / "queries" / f"{kind}.wav"
                 queries.append(DemoSound(kind, path))
-            _write(path, _normalized(waveform))
+                _write(path, untagged_wav(waveform, RATE_HZ))
     return sounds, queries
 
 
@@ -81,11 +81,8 @@ def _normalized(waveform: Float64) -> Float32:
     return np.asarray(0.8 * waveform / np.abs(waveform).max(), dtype=np.float32)
 
 
-def _write(path: Path, waveform: Float32) -> None:
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, waveform, RATE_HZ, subtype="PCM_16", format="WAV")
-    content = buffer.getvalue()
     has_same_size = path.is_file() and path.stat().st_size == len(content)
     if not has_same_size or path.read_bytes() != content:
         with atomic_path(path) as draft:

@@ -14,6 +14,8 @@
     ├── MissingExtra               an optional package is not installed
     ├── StorageFull                the disk for temporary files is full
     ├── TookTooLong                the time limit of a piece of work is over
+    ├── PlayerError                a player or music server can't do what was asked
+    │   └── PlayerUnreachable      it can't be reached now; a later try may succeed
     └── LibraryError               an index can't do what was asked
         ├── IndexNotFound          there is no index at the location
         ├── IndexUnwritable        the index or its folder can't be opened or written
@@ -154,6 +156,14 @@ class TookTooLong(AudiosearchError):
     """The time limit of a piece of work is over: see `audiosearch.time_limit`."""
 
 
+class PlayerError(AudiosearchError):
+    """A player or music server can't be reached, refuses, or can't do what was asked."""
+
+
+class PlayerUnreachable(PlayerError):
+    """A player or music server can't be reached at the moment; a later try may succeed."""
+
+
 class LibraryError(AudiosearchError):
     """An index can't do what was asked."""
 
@@ -191,6 +201,10 @@ class ModelMismatch(LibraryError):
 
 class TrackNotFound(LibraryError):
     """No track of the index has the given path or id."""
+
+
+class PlaylistNotFound(LibraryError):
+    """No saved playlist of the index has the given name."""
 
 
 class RefusedAnswer(Exception):

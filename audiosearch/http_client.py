@@ -7,6 +7,7 @@ import ipaddress
 import queue
 import threading
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -20,7 +21,7 @@ from audiosearch.errors import RefusedAnswer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 MAX_REDIRECTS = 5  # from one request on
 #: A body must arrive at this average rate, once `GRACE_SECONDS` have passed.
@@ -85,14 +86,47 @@ class HttpClient:
             url = self._target(url, location)
         raise RefusedAnswer(f"it redirects more than {MAX_REDIRECTS} times")
 
-    def _answer(self, method: str, url: str) -> requests.Response:
+    def post(
+        self, url: str, form: Mapping[str, str | list[str]], headers: Mapping[str, str]
+    ) -> requests.Response:
+        """Send a form that may hold credentials, and return the answer, with its body unread.
+
+        Credentials in ``~/.netrc`` are not used, and redirects are not followed.
+
+        Raises
+        ------
+        RefusedAnswer
+            If the answer is a redirect.
+        requests.RequestException
+            If there is no answer.
+        """
+        response = self._answer("POST", url, form=form, headers=headers)
+        location = requests.Session.get_redirect_target(self._session, response)
+        if location is None:
+            return response
+        response.close()
+        parts = urlsplit(urljoin(url, location))
+        raise RefusedAnswer(f"it redirects to {parts.scheme}://{parts.hostname}")
+
+    def close(self) -> None:
+        """Close the connections that no answer uses."""
+        self._session.close()
+
+    def _answer(
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str | list[str]] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> requests.Response:
         """Return the answer from a URL.
 
         The timeouts of requests don't limit the look-up of a host's name and headers that arrive
         byte by byte, so a thread that can be abandoned makes the request.
         """
         results: queue.SimpleQueue[requests.Response | Exception] = queue.SimpleQueue()
-        auth = None if _origin(url) == self._origin else _no_credentials
+        auth = None if form is None and _origin(url) == self._origin else _no_credentials
         timeouts = (self._response_seconds, self._stall_seconds)
 
         def request() -> None:
@@ -101,7 +135,8 @@ class HttpClient:
                     self._session.request(
                         method,
                         url,
-                        headers={"Accept-Encoding": "identity"},
+                        data=form,
+                        headers={**headers, "Accept-Encoding": "identity"},
                         stream=True,
                         allow_redirects=False,
                         auth=auth,

@@ -53,6 +53,20 @@ def folder_names(folder: str) -> list[str]:
     return list(dict.fromkeys([*names_of(folder), *normal_forms_of(folder)]))
 
 
+def path_parts(folder_name: str) -> list[str]:
+    r"""Return the parts of paths by which a filter recognizes the files in folders with a name.
+
+    The paths of imported tracks may be Windows paths.
+
+    Examples
+    --------
+    >>> path_parts("Jazz")
+    ['/Jazz/', '\\Jazz\\']
+    """
+    names = dict.fromkeys(normal_form(form, folder_name) for form in ("NFC", "NFD"))
+    return [f"{separator}{name}{separator}" for name in names for separator in "/\\"]
+
+
 def real_paths(paths: Iterable[str]) -> Iterator[str]:
     """Yield the path without symbolic links of each file. Each folder is looked up once."""
     real_folders: dict[str, str] = {}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     Bool = npt.NDArray[np.bool_]
     Float64 = npt.NDArray[np.float64]
     Float32 = npt.NDArray[np.float32]
+    Int32 = npt.NDArray[np.int32]
     Int64 = npt.NDArray[np.int64]
     Int8 = npt.NDArray[np.int8]
     UInt8 = npt.NDArray[np.uint8]

@@ -11,16 +11,18 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 # NumPy and FAISS read this when they are imported. The test workers share the cores, and FAISS's
 # threads spin while they wait for each other: that took four times the CPU time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import httpx
 import numpy as np
 import pytest
 import tracks
 from filelock import FileLock
-from served import library, serving
+from served import Served, library, serving
 from songs import write_songs
 from sounds import melody, noise, tone, write
 from typer.testing import CliRunner, Result
@@ -43,10 +45,16 @@ MISSING = {name for name in BESIDE if not (SHARED / name).is_dir()}
 #: Slow test files (clusters, browsers, training, large indexes), the slowest first.
 SLOW = [
     *("test_cluster", "test_training", "test_vggish", "test_page", "test_map"),
+    "test_page_find",
+    *("test_page_playlist", "test_page_playlist_settings", "test_page_playlist_addresses"),
+    *("test_page_saved_playlists", "test_page_playlist_screens"),
+    "test_page_map",
     "test_page_moments",
-    *("test_map_page", "test_milvus", "test_optimize", "test_fuzz", "test_kills", "test_trust"),
+    *("test_beets", "test_watch", "test_watch_at_work", "test_firefox", "test_map_page"),
+    *("test_milvus", "test_optimize", "test_fuzz", "test_kills", "test_trust"),
     *("test_together", "test_bench", "test_benchmarks", "test_damaged_files"),
     *("test_damaged_indexes", "test_damaged_models", "test_hostile_names", "test_bombs"),
+    "test_radio",
 ]
 
 
@@ -292,6 +300,28 @@ def served(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("served")
     with serving(folder, library(folder)) as found:
         yield found
+
+
+@pytest.fixture
+def page(browser_page, served):
+    """The web page with a library of sounds. Nothing may go wrong on it."""
+    from pages import opened, watched
+
+    with watched(browser_page):
+        yield opened(browser_page, served.url)
+
+
+@pytest.fixture
+def saved(served: Served):
+    """A function that returns the names of the saved playlists. At the end they are removed."""
+    with httpx.Client(base_url=f"{served.url}/api") as api:
+
+        def saved_names() -> list[str]:
+            return [one["name"] for one in api.get("/playlists").json()["playlists"]]
+
+        yield saved_names
+        for name in saved_names():
+            api.delete(f"/playlists/{quote(name, safe='')}")
 
 
 @pytest.fixture(

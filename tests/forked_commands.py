@@ -20,7 +20,7 @@ from pathlib import Path
 #: Modules that commands import when they run.
 IMPORTED = [
     *("numpy", "faiss", "sqlite_utils", "ai_edge_litert.interpreter", "soundfile", "sklearn"),
-    *("sklearn.cluster", "plotly.graph_objects", "rich.table", "audiosearch.cli"),
+    *("sklearn.cluster", "rich.table", "audiosearch.cli"),
     *("audiosearch.library.folder.backend", "audiosearch.library.folder.recovery"),
     *("audiosearch.ingest.add", "audiosearch.ingest.reembed", "audiosearch.search.duplicates"),
     *("audiosearch.maintenance.copy", "audiosearch.maintenance.doctor"),

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import http.server
 import threading
+import urllib.parse
 
 import pytest
 
@@ -51,7 +52,7 @@ def over_http(folder):
 
 @contextlib.contextmanager
 def answering(answer, host="127.0.0.1"):
-    """Call a function with the handler of each request.
+    """Call a function with the handler of each request, which has the ``form`` of a POST.
 
     Yields the URL, and the list of the requests so far: paths and logins.
     """
@@ -64,6 +65,11 @@ def answering(answer, host="127.0.0.1"):
                 answer(self)
 
         def do_HEAD(self):
+            self.do_GET()
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.form = urllib.parse.parse_qs(body.decode())
             self.do_GET()
 
         def log_message(self, *_):
@@ -79,7 +85,7 @@ def send(handler, content=b"no sound", status=200, **headers):
     for name, value in ({"Content_Length": str(len(content))} | headers).items():
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
-    if handler.command == "GET":
+    if handler.command != "HEAD":
         handler.wfile.write(content)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from sounds import encode, melody, noise, tone, write
 from tracks import heard
 
@@ -68,6 +69,23 @@ def library(folder: Path) -> dict[str, int]:
                 fields = {"title": EVIL, "artist": EVIL, "album": EVIL}
                 sounds = heard(**{"Hiss": 0.9, EVIL: 0.8})
                 index.storage.update(replace(track, **fields, sounds=sounds, tagger="t"))
+        return {os.path.basename(track.path): track.id for track in index}
+
+
+def recordings(folder: Path) -> dict[str, int]:
+    """Make three recordings of 15 s, and an index of their moments; returns ids by file name.
+
+    ``clip.wav`` is what the first one has from 7 to 9 s.
+    """
+    music = folder / "music"
+    music.mkdir(parents=True)
+    for number in range(3):
+        parts = [noise(5.0, seed=number), melody(6.0, seed=number), tone(300 + 200 * number, 4.0)]
+        write(music / f"long{number}.wav", np.concatenate(parts))
+    samples, _ = soundfile.read(music / "long0.wav", dtype="float32")
+    write(folder / "clip.wav", samples[7 * 16_000 : 9 * 16_000])
+    add(folder / "index", [music], model="compact", moments=True, n_jobs=1)
+    with Index(folder / "index") as index:
         return {os.path.basename(track.path): track.id for track in index}
 
 

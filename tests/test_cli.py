@@ -31,25 +31,29 @@ def audiosearch(*arguments, **options):
     return subprocess.run(command, capture_output=True, check=False, **options)
 
 
-def test_help_does_not_import_numpy_faiss_or_tensorflow():
+def test_help_does_not_import_numpy_faiss_tensorflow_or_the_server():
     check = (
         "import sys\n"
         "from audiosearch.cli import app\n"
         "app(sys.argv[1:], standalone_mode=False)\n"
-        "sys.exit(bool({'numpy', 'faiss', 'tensorflow', 'sqlite_utils'} & set(sys.modules)))\n"
+        "heavy = {'numpy', 'faiss', 'tensorflow', 'sqlite_utils', 'fastapi', 'uvicorn', 'PIL'}\n"
+        "sys.exit(bool(heavy & set(sys.modules)))\n"
     )
-    for arguments in (["--help"], ["add", "--help"], ["model", "--help"]):
+    for arguments in (["--help"], ["add", "--help"], ["model", "--help"], ["serve", "--help"]):
         subprocess.run([sys.executable, "-c", check, *arguments], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("by", ["path", "file"])
-def test_a_query_imports_neither_tensorflow_nor_packages_for_clusters(index, tmp_path, by):
+def test_a_query_imports_neither_tensorflow_nor_packages_for_clusters_or_servers(
+    index, tmp_path, by
+):
     clip = index / "low.wav" if by == "path" else write(tmp_path / "unseen.wav", melody())
     check = (
         "import sys\n"
         "from audiosearch.cli import app\n"
         "app(sys.argv[1:], standalone_mode=False)\n"
         "heavy = {'tensorflow', 'ray', 'fsspec', 'aiohttp', 'pymilvus', 'milvus_lite', 'grpc'}\n"
+        "heavy |= {'fastapi', 'starlette', 'pydantic', 'uvicorn', 'PIL'}\n"
         "sys.exit(bool(heavy & set(sys.modules)))\n"
     )
     if by == "path":  # the vector of a track is stored: nothing is decoded

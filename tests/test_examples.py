@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
     [
         ("01_embed_a_sound", "128 values, of length 1.000"),
         ("02_add_and_search", "1. bell-"),
-        ("03_sounds_like_playlist", "#EXTINF:3,drum-1"),
+        ("03_sounds_like_playlist", "#EXTINF:3,Low Ceiling - Groove at the Border"),
         ("04_from_samples", "patches (3, 96, 64), one vector each: (3, 128)"),
     ],
 )

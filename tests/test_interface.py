@@ -232,6 +232,8 @@ def test_a_folder_of_any_name_is_filtered(index, folder):
     others = index.storage.ids(Filters(exclude=Filters(folder=(folder,))))
     assert not set(others.tolist()) & set(expected)
     assert sorted(track.id for track in index.resolve_all(folder)) == expected
+    named = Filters(folder_name=(folder.rpartition("/")[2],))
+    assert index.storage.ids(named).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -447,6 +449,7 @@ def test_a_path_is_found_in_any_normal_form(index, stored, given):
     assert index.resolve(f"/music/{given}/{given}.mp3").path == track.path
     assert [found.path for found in index.resolve_all(f"/music/{given}")] == [track.path]
     assert len(index.storage.ids(Filters(folder=(f"/music/{given}",)))) == 1
+    assert len(index.storage.ids(Filters(folder_name=(given,)))) == 1
 
 
 def test_tracks_are_found_by_the_sizes_of_their_files(filled):

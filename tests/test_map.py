@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from test_ranking import a_track, crowd
 from tracks import heard, some_track
 
@@ -16,10 +17,12 @@ from audiosearch.library.index import EmbeddingSpec
 from audiosearch.models.registry import compact
 from audiosearch.models.sound import Sound
 from audiosearch.soundmap import SoundMap, default_color_field, draw, layout, sound_map
+from audiosearch.soundmap.colors import legend
+from audiosearch.soundmap.columns import columns_of
+from audiosearch.soundmap.content import content
 from audiosearch.soundmap.labels import labels_of, name_of
-from audiosearch.soundmap.page import colors_of, content, legend
 from audiosearch.soundmap.palette import PALETTE
-from audiosearch.soundmap.regions import Region, regions_of
+from audiosearch.soundmap.regions import Region, RegionNames
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*SWIG|builtin type:DeprecationWarning"),
@@ -57,7 +60,7 @@ def clustered(*groups):
 
 def region_names(*groups):
     tracks, clusters = clustered(*groups)
-    return [one.name for one in regions_of(tracks, np.zeros((len(tracks), 2)), clusters)]
+    return [one.name for one in RegionNames(tracks).regions(np.zeros((len(tracks), 2)), clusters)]
 
 
 def a_map(directory, **options):
@@ -197,7 +200,7 @@ def test_a_region_is_named_after_its_most_characteristic_tag():
     tracks = [replace(a_track(n), genre="pop", artist=name) for n, name in enumerate(artists)]
     clusters = np.repeat([0, 1], 20)
     positions = np.repeat([[0.0, 1.0], [2.0, 3.0]], 20, axis=0)
-    regions = regions_of(tracks, positions, clusters)
+    regions = RegionNames(tracks).regions(positions, clusters)
     assert regions == [Region("Ann", 0.0, 1.0, 20, 0), Region("Bob", 2.0, 3.0, 20, 1)]
 
 
@@ -205,7 +208,18 @@ def test_a_region_is_not_named_after_a_single_track():
     tracks = [replace(a_track(n), genre="pop", artist=None, album=None) for n in range(40)]
     tracks = [replace(track, path=f"/m/{n}.mp3") for n, track in enumerate(tracks)]
     tracks[3] = replace(tracks[3], artist="One Off")
-    assert regions_of(tracks, np.zeros((40, 2)), np.repeat([0, 1], 20)) == []
+    assert RegionNames(tracks).regions(np.zeros((40, 2)), np.repeat([0, 1], 20)) == []
+
+
+def test_a_region_is_named_where_most_of_its_tracks_are():
+    tracks = [replace(a_track(n), genre="pop", artist="Ann") for n in range(40)]
+    positions = np.random.default_rng(0).uniform(-1, 1, (40, 2))
+    positions[:15] = np.random.default_rng(1).uniform(0.70, 0.72, (15, 2))
+    region, *_ = RegionNames(tracks + [a_track(99)] * 9).regions(
+        np.vstack([positions, np.zeros((9, 2))]), np.repeat([0, 1], [40, 9])
+    )
+    assert 0.69 < region.x < 0.73
+    assert 0.69 < region.y < 0.73
 
 
 def test_labels_have_their_most_frequent_spelling():
@@ -244,6 +258,16 @@ SPOKEN = [{"sounds": heard(Speech=0.9)}] * 20
             [GUITARS, [fields | {"genre": "pop"} for fields in DRUMS], [{"genre": "pop"}] * 20],
             ["Guitar", "pop"],
             id="a name is used once",
+        ),
+        pytest.param(
+            [
+                [{"sounds": heard(Music=0.95, Piano=0.3)}] * 20,
+                [{"sounds": heard(Music=0.2, Drum=0.6)}] * 20,
+                [{"sounds": heard(Music=0.2, Guitar=0.6)}] * 20,
+                SPOKEN,
+            ],
+            ["Piano", "Drum", "Guitar", "Speech"],
+            id="not after what most of the library is",
         ),
         pytest.param([SPOKEN, SPOKEN[:9]], ["Speech", "Speech 2"], id="a sound of all clusters"),
         pytest.param([GUITARS[:2] + [{}] * 9, SPOKEN], ["Speech"], id="rare sounds"),
@@ -305,18 +329,84 @@ def test_many_kinds_of_sounds_share_the_colors():
 def test_clusters_of_untagged_tracks_have_names(tmp_path):
     kinds = [{"Music": 0.9, f"Kind {number}": 0.5} for number in range(3)]
     result = a_map(sounding(tmp_path / "i", kinds, n_tracks=45))
-    names = colors_of(result)["cluster"]
+    names = result.labels["cluster"]
     assert len(set(names)) == len(set(result.clusters.tolist())) > 1
     assert all(name.startswith(("Kind ", "Music")) for name in names)
+    parts = columns_of(result, color_by="sound")
+    assert parts["points"]["columns"]["cluster"]["values"] == sorted(
+        set(names), key=lambda name: (-names.count(name), name)
+    )
     json = content(result)
     assert json["sounds"][:2] == ["Music; Kind 0", "Music; Kind 1"]
     assert json["sound"][:2] == ["Kind 0", "Kind 1"]
     assert {name for name, _, _ in json["colors"]["sound"]} == {"Kind 0", "Kind 1", "Kind 2"}
 
 
+def test_parts_of_regions_have_names_of_their_own(tmp_path):
+    kinds = [{"Music": 0.9, f"Kind {number}": 0.5} for number in range(8)]
+    result = a_map(sounding(tmp_path / "i", kinds, n_tracks=240))
+    assert result.parts
+    sizes = [part.n_tracks for part in result.parts]
+    assert sizes == sorted(sizes, reverse=True)
+    names = [region.name for region in (*result.regions, *result.parts)]
+    assert len(set(names)) == len(names)
+    points = columns_of(result, color_by="sound")["points"]
+    assert [region["name"] for region in points["regions"] + points["parts"]] == names
+    assert content(result)["regions"] == points["regions"]
+
+
 def test_tracks_without_tags_in_one_folder_are_colored_by_sound(tmp_path):
     result = a_map(sounding(tmp_path / "i", [{"Dog": 0.9}, {"Cat": 0.9}], n_tracks=20))
     assert default_color_field(result) == "sound"
+
+
+SORTS = [heard(**{name: 0.9}) for name in ("Dog", "Cat", "Owl")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param([{"genre": f"g{n % 4}"} for n in range(40)], "genre", id="few genres"),
+        pytest.param(
+            [{"genre": "pop", "artist": f"a{n % 5}"} for n in range(40)],
+            "artist",
+            id="all have the same genre",
+        ),
+        pytest.param(
+            [{"genre": "rock" if n else "pop", "album": f"a{n % 5}"} for n in range(40)],
+            "album",
+            id="nearly all have the same genre",
+        ),
+        pytest.param(
+            [{"path": f"/m/{n // 2}/{n}.wav", "sounds": SORTS[n % 3]} for n in range(90)],
+            "sound",
+            id="two thirds are in folders without a color",
+        ),
+        pytest.param(
+            [{"genre": f"g{n}" if n < 12 else None, "sounds": SORTS[n % 3]} for n in range(90)],
+            "sound",
+            id="few tracks have a genre",
+        ),
+        pytest.param([{"artist": "Ann"}], "artist", id="a single track"),
+        pytest.param([{}] * 30, "cluster", id="only clusters differ"),
+    ],
+)
+def test_a_map_is_colored_by_the_first_field_that_tells_tracks_apart(fields, expected):
+    plain = {"genre": None, "artist": None, "album": None, "path": "/m/a.wav"}
+    tracks = [replace(some_track(number), **plain | one) for number, one in enumerate(fields)]
+    clusters = np.arange(len(tracks)) % 3
+    positions = np.zeros((len(tracks), 2))
+    result = SoundMap(tracks, positions, clusters, [], crowd(len(tracks)), is_relayout=True)
+    assert default_color_field(result) == expected
+
+
+@pytest.mark.parametrize("n_tracks", [30, 80])
+def test_the_progress_of_a_layout_grows(tmp_path, n_tracks):
+    shares = []
+    a_map(filled(tmp_path / "i", n_tracks), on_progress=shares.append)
+    assert shares == sorted(shares)
+    assert all(0 <= share <= 1 for share in shares)
+    assert len(shares) > 2 or n_tracks < 50
 
 
 @pytest.mark.parametrize("kind", ["html", "svg", "png"])
@@ -327,7 +417,7 @@ def test_every_kind_of_map_can_be_colored_by_sound(run, tmp_path, kind):
     assert drawn.exit_code == 0
     assert "10 of 30 tracks have no sounds; run `audiosearch refresh --sounds`" in drawn.stderr
     if kind == "svg":
-        assert {"sound", "Dog", "Cat", "other"} <= set(ET.parse(path).getroot().itertext())
+        assert {"Sound", "Dog", "Cat", "No sound"} <= set(ET.parse(path).getroot().itertext())
     if kind == "html":
         assert '"color_by":"sound"' in path.read_text()
 
@@ -385,14 +475,76 @@ def test_a_static_image_shows_texts_unchanged(tmp_path):
     assert "$\\frac{1}$" in texts
 
 
+def pixels_of(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("options", "background"),
+    [
+        pytest.param([], (255, 255, 255), id="light"),
+        pytest.param(["--dark"], (15, 17, 21), id="dark"),
+    ],
+)
+def test_a_static_image_is_light_or_dark(run, tmp_path, options, background):
+    directory = filled(tmp_path / "i", 30)
+    drawn = run("map", "--index", directory, "-o", tmp_path / "m.png", *options)
+    assert drawn.exit_code == 0
+    assert tuple(pixels_of(tmp_path / "m.png")[-1, -1]) == background
+
+
+@pytest.mark.parametrize(("width", "height"), [(2.0, 2.0), (2.0, 0.5), (0.5, 2.0)])
+def test_a_static_image_is_as_high_as_the_map_needs(tmp_path, width, height):
+    tracks, clusters = clustered([{}] * 200)
+    positions = np.random.default_rng(0).uniform(-0.5, 0.5, (200, 2)) * (width, height)
+    result = SoundMap(tracks, positions, clusters, [], crowd(200), is_relayout=True)
+    draw(result, tmp_path / "m.png", kind="png", color_by="folder")
+    image = pixels_of(tmp_path / "m.png")
+    left = image[:, : int(0.78 * image.shape[1])]  # without the legend
+    is_drawn = (left.max(axis=2) - left.min(axis=2)) > 80  # a dot
+    rows, columns = np.flatnonzero(is_drawn.any(axis=1)), np.flatnonzero(is_drawn.any(axis=0))
+    free_rows = image.shape[0] - (rows[-1] - rows[0])
+    free_columns = left.shape[1] - (columns[-1] - columns[0])
+    assert min(free_rows / image.shape[0], free_columns / left.shape[1]) < 0.2
+
+
+def test_few_tracks_have_large_dots_and_names_in_a_static_image(tmp_path):
+    shares = []
+    for n_tracks in (5, 400):
+        tracks, clusters = clustered([{"title": f"Song {n}"} for n in range(n_tracks)])
+        positions = np.random.default_rng(0).uniform(-1, 1, (n_tracks, 2))
+        result = SoundMap(tracks, positions, clusters, [], crowd(n_tracks), is_relayout=True)
+        draw(result, tmp_path / "m.svg", kind="svg", color_by="folder")
+        texts = {text.strip() for text in ET.parse(tmp_path / "m.svg").getroot().itertext()}
+        assert ("Song 0" in texts) == (n_tracks == 5)
+        draw(result, tmp_path / "m.png", kind="png", color_by="folder")
+        image = pixels_of(tmp_path / "m.png")
+        shares.append(((image.max(axis=2) - image.min(axis=2)) > 130).mean() / n_tracks)
+    assert shares[0] > 3 * shares[1]
+
+
 def test_names_of_regions_in_a_static_image_do_not_overlap(tmp_path):
     tracks, clusters = clustered(GUITARS, DRUMS, SPOKEN)
-    positions = np.array([[0.0, 0.0], [0.0, 0.01], [0.0, 0.9]])[clusters]
-    regions = regions_of(tracks, positions, clusters)
+    positions = np.array([[0.0, 0.0], [0.0, 0.004], [0.0, 0.008]])[clusters]
+    regions = RegionNames(tracks).regions(positions, clusters)
     result = SoundMap(tracks, positions, clusters, regions, crowd(len(tracks)), is_relayout=True)
     draw(result, tmp_path / "m.svg", kind="svg", color_by="folder")
     texts = {text.strip() for text in ET.parse(tmp_path / "m.svg").getroot().itertext()}
-    assert texts & {"Guitar", "Drum", "Speech"} == {"Guitar", "Speech"}
+    # The second one is at the other side of its point, and there is no room for the third one.
+    assert texts & {"Guitar", "Drum", "Speech"} == {"Guitar", "Drum"}
+
+
+@pytest.mark.parametrize("n_words", [1, 20, 400])
+def test_a_long_title_of_a_static_image_is_above_the_map(tmp_path, n_words):
+    tracks, clusters = clustered([{}] * 200)
+    positions = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    result = SoundMap(tracks, positions, clusters, [], crowd(200), is_relayout=True)
+    draw(result, tmp_path / "m.png", kind="png", title="word " * n_words, color_by="folder")
+    image = pixels_of(tmp_path / "m.png")
+    rows_of_title = np.flatnonzero((image < 80).all(axis=2)[:, : image.shape[1] // 2].any(axis=1))
+    rows_of_dots = np.flatnonzero((image.max(axis=2) - image.min(axis=2) > 80).any(axis=1))
+    assert rows_of_title[-1] < rows_of_dots[0]
 
 
 def test_a_missing_folder_is_refused(made_up_songs, run, tmp_path):
@@ -406,7 +558,6 @@ def test_a_missing_folder_is_refused(made_up_songs, run, tmp_path):
     [
         ("umap", "html"),
         ("sklearn.cluster", "html"),
-        ("plotly.offline", "html"),
         ("matplotlib.figure", "png"),
     ],
 )

@@ -32,6 +32,26 @@ def rows_of(run, *command):
     return json.loads(result.stdout)
 
 
+@pytest.mark.parametrize(
+    ("state", "is_load_called"),
+    [
+        pytest.param("NotLoad", True, id="not loaded"),
+        pytest.param("Loading", True, id="another client is loading it"),
+        pytest.param("Loaded", False, id="loaded"),
+    ],
+)
+def test_a_collection_is_loaded_before_it_is_used(monkeypatch, state, is_load_called):
+    calls = []
+
+    def call(_, method, *arguments, **options):
+        calls.append(method)
+        return {"state": state}
+
+    monkeypatch.setattr(MilvusDatabase, "call", call)
+    MilvusDatabase._load(object.__new__(MilvusDatabase), "tracks")
+    assert ("load_collection" in calls) == is_load_called
+
+
 def test_every_command_works_on_an_index_in_milvus(address, music, run, tmp_path):
     at = ("--index", address)
     assert run("add", music, "--model", "compact", *at).exit_code == 0

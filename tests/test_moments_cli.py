@@ -314,6 +314,7 @@ def test_a_file_outside_the_index_is_named_by_its_path():
     assert text == "/music/1.mp3@1:02:03.4-1:02:09.0"
     assert parse_moment(text).track == "/music/1.mp3"
     assert moment_text(replace(track, id=12), 59.96, 65) == "12@1:00.0-1:05.0"
+    assert moment_text(replace(track, id=12), 1.52, 1.54) == "12@0:01.5-0:01.6"  # can be cut out
 
 
 # Sounds

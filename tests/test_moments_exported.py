@@ -6,18 +6,20 @@ import struct
 
 import numpy as np
 import pytest
-from tracks import SPEC, made_moments, some_track, unit_vectors
+from tracks import SPEC, bytes_of_moments, made_moments, some_track, unit_vectors
 
 from audiosearch import Index, LibraryError
 from audiosearch.maintenance.export_import import export, export_parquet, import_vectors
 from audiosearch.models.moments import Moments
 
 N_TRACKS = 6
+KEYS = ("moments", "moment_sounds", "moment_prints")
 
 
 def fill(folder, hop):
-    """Create an index of tracks; one has no moments, another's have no sounds."""
-    moments = [made_moments(number + 1, seed=number) for number in range(N_TRACKS)]
+    """Create an index of tracks; one has no moments, another's have no sounds and no prints."""
+    n_words = 16 if hop is None else round(hop / 0.06)
+    moments = [made_moments(n + 1, seed=n, n_words=n_words) for n in range(N_TRACKS)]
     moments[2], moments[4] = None, Moments(moments[4].codes)
     rows = [
         (dataclasses.replace(some_track(number), content_hash=f"a{number}"), vector)
@@ -41,9 +43,7 @@ def contents(folder):
     with Index(folder) as index:
         stored = {track.path: index.moments_of(track) for track in index}
     return {
-        path: (moments.codes.tobytes(), moments.sounds and moments.sounds.to_bytes())
-        for path, moments in stored.items()
-        if moments is not None
+        path: bytes_of_moments(moments) for path, moments in stored.items() if moments is not None
     }
 
 
@@ -70,9 +70,13 @@ def test_other_programs_can_read_the_arrays(exported):
     rows = [json.loads(line) for line in (folder / "tracks.jsonl").read_text().splitlines()]
     assert [row["moments"] for row in rows] == [1, 2, 0, 4, 5, 6]
     assert [row["moment_sounds"] for row in rows] == [0, 1, None, 3, None, 6]
+    assert [row["moment_prints"] for row in rows] == [1, 2, None, 4, None, 6]
     codes, sounds = np.load(folder / "moments.npy"), np.load(folder / "moment_sounds.npy")
     assert (codes.dtype, codes.shape) == (np.int8, (18, 128))
     np.testing.assert_array_equal(codes[3:7], made_moments(4, seed=3).codes)
+    prints = np.load(folder / "moment_prints.npy")
+    assert (prints.dtype, prints.shape) == (np.uint16, (13, 8))
+    np.testing.assert_array_equal(prints[3:7], made_moments(4, seed=3, n_words=8).prints)
     assert sounds.dtype.names == ("patch", "class", "score")
     assert sounds["patch"].tolist() == [2, 4, 5, 5, 13, 14, 14, 16, 17, 17]
     assert json.loads((folder / "index.json").read_text())["moment_hop"] == 0.48
@@ -138,7 +142,7 @@ def test_rows_that_are_left_out_take_their_moments_along(exported, tmp_path):
     folder, expected = exported
     lines = (folder / "tracks.jsonl").read_text().splitlines()
     row = json.loads(lines[1])
-    lines[1] = json.dumps({name: row[name] for name in ("moments", "moment_sounds")})  # no path
+    lines[1] = json.dumps({name: row[name] for name in KEYS})  # no path
     (folder / "tracks.jsonl").write_text("\n".join(lines))
     del expected["/music/1.mp3"]
     assert imported(folder, tmp_path / "again") == expected

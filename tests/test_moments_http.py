@@ -1,15 +1,12 @@
 """Moments over HTTP: queries for stretches of tracks, and with parts of clips."""
 
 import httpx
-import numpy as np
 import pytest
 import soundfile
-from served import serving
-from sounds import melody, noise, tone, write
-from typer.testing import CliRunner
+from served import recordings, serving
+from sounds import noise, write
 
-from audiosearch import Index, similar, similar_moments
-from audiosearch.cli import app
+from audiosearch import add, similar, similar_moments
 from audiosearch.search.options import TimeRange
 
 TIMES = ("start", "end", "match")
@@ -17,33 +14,24 @@ TIMES = ("start", "end", "match")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Recordings, an index with moments, and a clip from 7 to 9 s of the first recording."""
-    folder = tmp_path_factory.mktemp("moments")
-    (folder / "music").mkdir()
-    for number in range(3):
-        parts = [noise(5.0, seed=number), melody(6.0, seed=number), tone(300 + 200 * number, 4.0)]
-        write(folder / "music" / f"long{number}.wav", np.concatenate(parts))
-    samples, _ = soundfile.read(folder / "music" / "long0.wav", dtype="float32")
-    write(folder / "clip.wav", samples[7 * 16_000 : 9 * 16_000])
-    write(folder / "soft.wav", samples[7 * 16_000 : 9 * 16_000] / 8)
-    write(folder / "long.wav", noise(20.0, seed=7))
-    for name, options in (("index", ["--moments"]), ("plain", [])):
-        command = ["add", folder / "music", "--model", "compact", "-j", 1, "--index", folder / name]
-        result = CliRunner().invoke(app, [*map(str, command), *options])
-        assert result.exit_code == 0, result.stderr
-    return folder
+    return tmp_path_factory.mktemp("moments")
 
 
 @pytest.fixture(scope="module")
 def ids(folder):
-    with Index(folder / "index") as index:
-        return {track.path.rpartition("/")[2]: track.id for track in index}
+    """Ids of recordings in an index with moments; and another index of them, and clips."""
+    ids = recordings(folder)
+    add(folder / "plain", [folder / "music"], model="compact", n_jobs=1)
+    samples, _ = soundfile.read(folder / "clip.wav", dtype="float32")
+    write(folder / "soft.wav", samples / 8)
+    write(folder / "long.wav", noise(20.0, seed=7))
+    return ids
 
 
 @pytest.fixture(scope="module")
-def api(folder):
+def api(folder, ids):
     with (
-        serving(folder, {}) as served,
+        serving(folder, ids) as served,
         httpx.Client(base_url=f"{served.url}/api", timeout=60) as client,
     ):
         yield client

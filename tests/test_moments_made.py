@@ -147,13 +147,17 @@ def test_silence_is_a_sound_of_a_patch_only_if_nothing_else_is():
     silence, dog = map(sound_names().index, ("Silence", "Dog"))
     scores[0, [silence, dog]] = 0.9, 0.2
     scores[1, silence] = 0.9
-    sounds = patch_moments(np.ones((3, 4), np.float32), scores).sounds
+    sounds = patch_moments(
+        np.zeros((3, 96, 64), np.float32), np.ones((3, 4), np.float32), scores
+    ).sounds
     assert (sounds.counts.tolist(), sounds.classes.tolist()) == ([1, 1, 0], [dog, silence])
 
 
 def test_a_patch_with_more_sounds_than_are_stored_keeps_the_highest():
     scores = np.linspace(1.0, 0.2, 521, dtype=np.float32)[np.newaxis]
-    sounds = patch_moments(np.ones((1, 4), np.float32), scores).sounds
+    sounds = patch_moments(
+        np.zeros((1, 96, 64), np.float32), np.ones((1, 4), np.float32), scores
+    ).sounds
     assert (sounds.counts.tolist(), sounds.classes.tolist()) == ([255], list(range(255)))
 
 
@@ -454,7 +458,7 @@ def test_info_counts_moments_and_their_bytes(music, run):
     facts = json.loads(run("info", "--format", "json").stdout)
     moments = moments_by_name().values()
     n_moments = sum(map(len, moments))
-    n_bytes = sum(m.codes.nbytes + len(m.sounds.to_bytes()) for m in moments)
+    n_bytes = sum(m.codes.nbytes + len(m.sounds.to_bytes()) + m.prints.nbytes for m in moments)
     assert (facts["moment_hop"], facts["moment_tracks"], facts["moments"]) == (0.48, 5, n_moments)
     assert facts["moment_bytes"] == n_bytes
     total = n_bytes + (facts["moment_faiss_bytes"] or 0)

@@ -9,7 +9,7 @@ from contextlib import closing
 import faiss
 import numpy as np
 import pytest
-from tracks import SPEC, made_moments, some_track, unit, unit_vectors
+from tracks import SPEC, bytes_of_moments, made_moments, some_track, unit, unit_vectors
 
 from audiosearch import Index, LibraryError
 from audiosearch.library.faiss import moment_index
@@ -385,10 +385,11 @@ def older(folder):
     """An index of a version without moments."""
     for sql in (
         "DROP TABLE moments",
-        "DELETE FROM _sqlite_migrations WHERE name = 'm013_create_moments'",
+        "DELETE FROM _sqlite_migrations WHERE name >= 'm013'",
         "DELETE FROM settings WHERE key LIKE '%moment%' OR key = 'next_patch_id'",
         "ALTER TABLE pending_vectors DROP COLUMN codes",
         "ALTER TABLE pending_vectors DROP COLUMN sounds",
+        "ALTER TABLE pending_vectors DROP COLUMN prints",
     ):
         execute(folder, sql)
     (folder / "moments.faiss").unlink()
@@ -409,11 +410,26 @@ def test_an_index_of_an_older_version_is_read_and_takes_moments(older):
         assert found_tracks(index) == [1]
 
 
+def test_moments_of_a_version_without_prints_are_searched_and_count_as_missing(folder):
+    for sql in (
+        "ALTER TABLE moments DROP COLUMN prints",
+        "ALTER TABLE pending_vectors DROP COLUMN prints",
+        "DELETE FROM _sqlite_migrations WHERE name >= 'm014'",
+    ):
+        execute(folder, sql)
+    with Index(folder) as index:
+        assert list(index.moments.prints()) == []
+        assert index.moments_of(index.resolve("#1")).prints is None
+        assert index.moments.totals()[0] == N_TRACKS
+        assert len(found_tracks(index)) > 0
+        index.moments.put({1: made_moments(3)})
+        assert [i for i, _ in index.moments.prints()] == [1]
+        assert len(index.moments.missing()) == N_TRACKS - 1
+
+
 def test_a_database_without_header_keeps_its_moments(folder):
     with Index(folder) as index:
-        before = {
-            i: (m.codes.tobytes(), m.sounds.to_bytes()) for i, m in index.moments.of([*range(9)])
-        }
+        before = {i: bytes_of_moments(m) for i, m in index.moments.of([*range(9)])}
     database = folder / "audiosearch.db"
     content = bytearray(database.read_bytes())
     content[:4096] = bytes(4096)
@@ -421,9 +437,7 @@ def test_a_database_without_header_keeps_its_moments(folder):
     repair(folder, model="compact")
     with Index(folder) as index:
         assert index.moment_hop == HOP
-        after = {
-            i: (m.codes.tobytes(), m.sounds.to_bytes()) for i, m in index.moments.of([*range(9)])
-        }
+        after = {i: bytes_of_moments(m) for i, m in index.moments.of([*range(9)])}
         assert len(found_tracks(index)) == len(after)
     assert after == before
     assert finding(folder).state is State.OK
@@ -460,8 +474,7 @@ def test_copy_takes_moments_and_prints_to_any_backend_and_back(folder, tmp_path,
                 words = np.arange(N_TRACKS * 50_000, dtype=np.uint16).reshape(N_TRACKS, -1)
                 prints = (SpectralPrint(1.5, row, row[:9]) for row in words)  # of several parts
                 index.put_prints(dict(zip([t.sound_hash for t in index], prints, strict=True)))
-            stored = (index.moments_of(track) for track in index)
-            moments = {(m.codes.tobytes(), m.sounds.to_bytes()) for m in stored}
+            moments = {bytes_of_moments(index.moments_of(track)) for track in index}
             kept = index.prints(index).items()
             prints = {(key, p.seconds, p.words.tobytes(), len(p.fine_words)) for key, p in kept}
             contents.append((moments, prints))

@@ -32,6 +32,10 @@ def without_audio_hash(folder):
     """Bring the database of an index into the state before the last migrations."""
     with Index(folder) as index:
         db = index.storage.db
+        for table in ("waveforms", "playlists"):
+            db.execute(f"DROP TABLE {table}")
+        db.execute("DROP TRIGGER sound_changed")
+        db.execute("ALTER TABLE tracks DROP COLUMN has_cover")
         db.execute("DROP INDEX idx_tracks_audio_hash")
         db.execute("ALTER TABLE tracks DROP COLUMN audio_hash")
         db.execute("ALTER TABLE tracks DROP COLUMN real_path")

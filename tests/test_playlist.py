@@ -13,7 +13,7 @@ import pytest
 from test_ranking import a_track, crowd
 
 from audiosearch import Index, LibraryError, TrackNotFound, UsageError
-from audiosearch.cli.commands.playlist import _seconds as parse_length
+from audiosearch.cli.playlist_options import parse_duration as parse_length
 from audiosearch.library.backend import BACKENDS
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.index import EmbeddingSpec
@@ -177,7 +177,7 @@ def test_a_length_means_what_it_says(text, seconds):
 def test_other_lengths_are_a_sentence_with_a_hint(directory, run, text):
     result = run("playlist", "#8", "--index", directory, f"--length={text}")
     assert (result.exit_code, "is not a duration." in result.stderr) == (2, True)
-    assert "hint: Enter a duration like 60m, 1h30m or 90s." in result.stderr
+    assert "hint: Enter a duration like 90s, 60m, 1h30m or 30d." in result.stderr
 
 
 def test_a_short_length_is_a_short_playlist(directory, run):

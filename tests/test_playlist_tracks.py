@@ -263,7 +263,7 @@ def test_an_excluded_seed_is_not_in_the_playlist(library):
     ids, notes = excluding(library, f"{WATERLOO}\n", seeds=("#1", "#2"))
     assert 1 not in ids
     assert 2 in ids
-    assert "seeds left out by excluded playlists: 1" in notes
+    assert "seeds left out by excluded playlists and tracks: 1" in notes
 
 
 def test_a_path_through_an_excluded_track_is_an_error(library):

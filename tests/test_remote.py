@@ -31,7 +31,7 @@ from audiosearch.maintenance.doctor import State, examine
 from audiosearch.models.registry import ModelRequest
 from audiosearch.paths import is_url
 from audiosearch.playlist_files import Entry, PlaylistFormat, playlist_text, read_playlist
-from audiosearch.web.playback import Playback
+from audiosearch.web.services.playback import Playback
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 
 from audiosearch.errors import UsageError
 from audiosearch.web import create_app
-from audiosearch.web.clients import unless_left
 from audiosearch.web.errors import RequestError, error_response
 from audiosearch.web.limits import Limits
-from audiosearch.web.security import SecurityMiddleware
+from audiosearch.web.transport.clients import unless_left
+from audiosearch.web.transport.security import SecurityMiddleware
 
 TEN_BYTES = Limits(other_bytes=10, upload_seconds=1.0)
 

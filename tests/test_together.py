@@ -11,11 +11,11 @@ from test_web import upload
 
 from audiosearch import Index, similar
 from audiosearch.errors import UsageError
-from audiosearch.web.index_executor import IndexExecutor
+from audiosearch.web.services.index_executor import IndexExecutor
 
 
 def test_requests_do_not_wait_for_the_map(served, monkeypatch):
-    from audiosearch.web import maps
+    from audiosearch.web.services import maps
 
     is_free, n_made = threading.Event(), []
     make = maps.Maps._make

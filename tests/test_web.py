@@ -24,7 +24,7 @@ from audiosearch import Embedder, Index, add, defaults, similar
 from audiosearch.models.registry import compact
 from audiosearch.playlist_files import read_playlist
 from audiosearch.web import Limits
-from audiosearch.web.embedding_service import EmbeddingService
+from audiosearch.web.services.embedding_service import EmbeddingService
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_playlists_can_be_filtered(api, served):
     assert served.ids["hiss0.flac"] not in [track["id"] for track in result["tracks"]]
     music = str(served.folder / "music")
     for key, n_tracks in (("only", 15), ("unless", 0)):
-        for filters in ({"under": [music]}, {"seconds": "3.5..4.5"}):
+        for filters in ({"under": [music]}, {"under": ["music"]}, {"seconds": "3.5..4.5"}):
             result = api.post("/playlist", json=body | {"seeds": False, "unless": {}, key: filters})
             assert len(result.json()["tracks"]) == max(0, n_tracks - 1)
     rejected = api.post("/playlist", json=body | {"only": {"year": "soon"}})
@@ -295,6 +295,26 @@ def test_the_map_has_every_track_and_follows_changes(api, served):
         index.storage.update(replace(track, title="Low"))
         assert "Low" in api.get("/map").json()["name"]
         index.storage.update(track)
+
+
+def test_the_map_also_comes_in_small_parts_of_the_same_version(api, served):
+    whole = api.get("/map").json()
+    points, names, neighbours = (
+        api.get(f"/map/{part}").json() for part in ("points", "names", "neighbours")
+    )
+    assert points["version"] == names["version"] == neighbours["version"]
+    assert points["ids"] == whole["ids"]
+    assert np.allclose(np.array(points["x"]) * 2 / 65535 - 1, whole["x"], atol=1e-4)
+    assert names["name"] == whole["name"]
+    assert neighbours["neighbours"] == whole["neighbours"]
+    sounds = names["sounds"]
+    listed = ["; ".join(sounds["values"][code] for code in codes) for codes in sounds["codes"]]
+    assert listed == whole["sounds"]
+    for field in ("genre", "artist", "album", "folder", "sound", "cluster"):
+        column = (points["columns"] | names["columns"])[field]
+        values = [*column["values"], None]  # -1 stands for None
+        assert [values[code] for code in column["codes"]] == whole[field]
+    assert api.get("/map/others").status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -421,11 +441,11 @@ def test_a_long_clip_is_embedded_whole(api, tmp_path):
 
 def test_a_clip_is_embedded_where_descriptors_cannot_be_read(served, monkeypatch):
     async def embedded(path):
-        service = EmbeddingService(compact(), None, limits=Limits())
+        service = EmbeddingService(compact, None, limits=Limits())
         with path.open("rb") as stream, contextlib.closing(service):
             return await service.embed(stream)
 
     clip = served.clip("hiss.flac")
-    monkeypatch.setattr("audiosearch.web.embedding_service._READS_DESCRIPTORS", False)
+    monkeypatch.setattr("audiosearch.web.services.embedding_service._READS_DESCRIPTORS", False)
     vector = asyncio.run(embedded(clip)).vector
     np.testing.assert_allclose(vector, Embedder("compact").embed(clip).vector, atol=1e-6)

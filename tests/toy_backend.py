@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch import defaults
 from audiosearch.errors import IndexNotFound, LibraryError, TrackNotFound
 from audiosearch.library.backend import Backend, Capability, OpenIndex, Unsupported
 from audiosearch.library.filters import artist_values, genre_values
 from audiosearch.library.neighbors import PatchNeighbors, drop_excluded, top_k
+from audiosearch.library.saved_playlist import too_many_playlists
 from audiosearch.library.track import fold
-from audiosearch.paths import folder_names
+from audiosearch.paths import folder_names, path_parts
 
 if TYPE_CHECKING:
     from audiosearch.types import Int64
@@ -265,6 +267,9 @@ class ToyMoments:
         moments = self._current()
         return ((i, moments[i]) for i in ids if i in moments)
 
+    def prints(self):
+        return ((i, value.prints) for i, value in self._current().items())
+
     def missing(self):
         return [track for track in self._storage.tracks() if track.id not in self._current()]
 
@@ -300,6 +305,28 @@ class ToyMoments:
         pass
 
 
+class ToyPlaylists:
+    """Saved playlists in a dict."""
+
+    def __init__(self):
+        self._playlists = {}
+
+    def playlists(self):
+        return [playlist.summary for playlist in self._playlists.values()]
+
+    def playlist(self, name):
+        return self._playlists.get(name)
+
+    def put_playlist(self, playlist):
+        others = self._playlists.keys() - {playlist.summary.name}
+        if len(others) >= defaults.MAX_SAVED_PLAYLISTS:
+            raise too_many_playlists()
+        self._playlists[playlist.summary.name] = playlist
+
+    def remove_playlist(self, name):
+        return self._playlists.pop(name, None) is not None
+
+
 class ToyBackend:
     """Indexes by their locations, ``toy:NAME``."""
 
@@ -324,9 +351,10 @@ class ToyBackend:
             if settings is None:
                 raise IndexNotFound(f"There is no index {location}.", hint="Create it.")
             storage = ToyStorage(settings)
-            self._indexes[location] = storage, ToyMoments(storage)
-        storage, moments = self._indexes[location]
-        return OpenIndex(storage, ToyVectorIndex(storage), moments=moments)
+            self._indexes[location] = storage, ToyMoments(storage), ToyPlaylists()
+        storage, moments, playlists = self._indexes[location]
+        vectors = ToyVectorIndex(storage)
+        return OpenIndex(storage, vectors, moments=moments, playlists=playlists)
 
 
 BACKEND: Backend[Int64] = ToyBackend()
@@ -357,6 +385,9 @@ def conditions(track, filters):
             os.path.join(name, "") for folder in filters.folder for name in folder_names(folder)
         ]
         yield track.path.startswith(tuple(prefixes))
+    if filters.folder_name:
+        parts = [part for name in filters.folder_name for part in path_parts(name)]
+        yield any(part in track.path for part in parts)
     if filters.sound:
         yield any(sound.name in filters.sound for sound in track.sounds)
 

@@ -39,12 +39,19 @@ def unit_vectors(n, seed=0, dimension=128):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def made_moments(n_patches, seed=0, dimension=128):
+def made_moments(n_patches, seed=0, dimension=128, n_words=16):
     """Return moments of random patches. Patch n has n % 3 sounds."""
     counts = np.arange(n_patches, dtype=np.uint8) % 3
     classes = np.arange(counts.sum(), dtype=np.uint16) * 7 % 521
     sounds = PatchSounds(counts, classes, (classes % 256).astype(np.uint8))
-    return Moments(quantized(unit_vectors(n_patches, seed, dimension)), sounds)
+    words = np.random.default_rng(seed).integers(0, 2**16, (n_patches, n_words), dtype=np.uint16)
+    return Moments(quantized(unit_vectors(n_patches, seed, dimension)), sounds, words)
+
+
+def bytes_of_moments(moments):
+    """Return the bytes of codes, sounds and prints."""
+    sounds = moments.sounds and moments.sounds.to_bytes()
+    return moments.codes.tobytes(), sounds, moments.prints_to_bytes()
 
 
 def unit(dimension=128):

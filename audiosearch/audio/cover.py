@@ -47,19 +47,49 @@ def read_cover(file: OpenedFile) -> bytes | None:
     with open(file.fileno(), "rb", closefd=False) as content:
         bounded = _BoundedFile(content)
         try:
-            tags = TinyTag.get(
-                file.path, file_obj=cast("BinaryIO", bounded), duration=False, image=True
-            )
+            image = _image_of(_parsed(bounded, file.path))
         except Exception:  # noqa: BLE001  (tinytag raises any exception on damaged headers)
             if not bounded.is_exceeded:
                 return None
             raise _too_large(file.path) from None
-    picture = tags.images.any
-    if picture is None or media_type(picture.data) is None:
-        return None
-    if len(picture.data) > MAX_BYTES:
+    if image is not None and len(image) > MAX_BYTES:
         raise _too_large(file.path)
-    return picture.data
+    return image
+
+
+def parse_tags(file: BinaryIO, name: str) -> tuple[TinyTag, bool]:
+    """Return a file's tags, and whether there is a cover image in them that can be shown.
+
+    Parameters
+    ----------
+    file : binary file
+        At its start.
+    name : str
+        Name of the file, of which the suffix tells the format.
+
+    Raises
+    ------
+    Exception
+        Any, if tinytag doesn't support the format or the file is damaged.
+    """
+    try:
+        tags = _parsed(_BoundedFile(file), name)
+    except Exception:  # noqa: BLE001  (the image is damaged or too large, or so are all tags)
+        file.seek(0)
+        return TinyTag.get(name, file_obj=file, duration=False), False
+    image = _image_of(tags)
+    size = image and dimensions(image)
+    is_small = not size or size[0] * size[1] <= MAX_PIXELS
+    return tags, image is not None and len(image) <= MAX_BYTES and is_small
+
+
+def _parsed(file: _BoundedFile, name: str) -> TinyTag:
+    return TinyTag.get(name, file_obj=cast("BinaryIO", file), duration=False, image=True)
+
+
+def _image_of(tags: TinyTag) -> bytes | None:
+    picture = tags.images.any
+    return None if picture is None or media_type(picture.data) is None else picture.data
 
 
 def media_type(image: bytes) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from audiosearch.audio.decode import SUFFIXES
@@ -33,10 +33,48 @@ class AudioFiles:
         Absolute paths, each once.
     folder_aliases : list of str
         Other paths, by links, of folders that were read.
+    folder_links : list of str
+        Paths of links to folders that were followed.
     """
 
     paths: list[str]
     folder_aliases: list[str]
+    folder_links: list[str] = field(default_factory=list)
+
+
+class PartOfFolders:
+    """Some files and folders, with everything below these folders.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Absolute paths.
+
+    Examples
+    --------
+    >>> part = PartOfFolders(["/music/jazz"])
+    >>> part.covers("/music/jazz/a.mp3"), part.covers("/music"), part.touches("/music")
+    (True, False, True)
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = frozenset(paths)
+        self._above = {folder for path in self._paths for folder in folders_above(path)}
+
+    def covers(self, path: str) -> bool:
+        """Return whether a path is in the part."""
+        return path in self._paths or any(map(self._paths.__contains__, folders_above(path)))
+
+    def touches(self, path: str) -> bool:
+        """Return whether a path is in the part, or a folder above something in it."""
+        return path in self._above or self.covers(path)
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """Yield the folders above a path, the nearest one first."""
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
 
 
 def find_audio(
@@ -79,7 +117,6 @@ def discover(
     UsageError
         If a pattern is invalid.
     """
-    files: dict[str, None] = {}
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     names = [os.fspath(path) for path in paths]
@@ -90,15 +127,38 @@ def discover(
         )
         raise AudioError(name, "it is a URL, which can only be added with --ray", hint=hint)
     absolute_paths = [os.path.abspath(name) for name in names]
-    walk = _Walk(exclude, suffixes)
-    for path in absolute_paths:
+    found = find_files(absolute_paths, exclude=exclude, suffixes=suffixes)
+    if not found.paths:
+        raise no_audio_files(", ".join(absolute_paths))
+    if all(map(is_missing, found.paths)):
+        raise AudioError(", ".join(found.paths), "there is no such file", hint="Check the path.")
+    return found
+
+
+def find_files(
+    paths: Iterable[str],
+    *,
+    exclude: Sequence[str] = (),
+    suffixes: AbstractSet[str] = SUFFIXES,
+    part: PartOfFolders | None = None,
+) -> AudioFiles:
+    """Find files like `discover`, or none.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Absolute paths of files and folders.
+    exclude, suffixes : sequence of str, set of str
+        See `discover`.
+    part : PartOfFolders, optional
+        Part of the folders to search. Default: all of them.
+    """
+    walk = _Walk(exclude, suffixes, part)
+    files: dict[str, None] = {}
+    for path in paths:
         files |= dict.fromkeys(walk.files(path) if os.path.isdir(path) else [path])
     files |= dict.fromkeys(walk.linked_files())
-    if not files:
-        raise no_audio_files(", ".join(absolute_paths))
-    if all(map(is_missing, files)):
-        raise AudioError(", ".join(files), "there is no such file", hint="Check the path.")
-    return AudioFiles(list(files), walk.folder_aliases)
+    return AudioFiles(list(files), walk.folder_aliases, [folder for folder, _ in walk.links])
 
 
 def no_audio_files(folder: str) -> AudioError:
@@ -133,19 +193,26 @@ class _Walk:
         Patterns of files and folders to leave out, relative to each folder given to `files`.
     suffixes : set of str
         Suffixes of audio files.
+    part : PartOfFolders or None
+        Part of the folders to read; None for all of them.
 
     Attributes
     ----------
     folder_aliases : list of str
         Other paths of folders that were read.
+    links : list of (str, list of IgnorePatterns)
+        Links to folders, with the patterns of what to leave out there.
     """
 
-    def __init__(self, exclude: Sequence[str], suffixes: AbstractSet[str]) -> None:
+    def __init__(
+        self, exclude: Sequence[str], suffixes: AbstractSet[str], part: PartOfFolders | None
+    ) -> None:
         self._exclude = exclude
         self._suffixes = suffixes
+        self._part = part
         self._real_folders: set[str] = set()  # by path: inodes may be 0 on exFAT, SMB and FUSE
         self.folder_aliases: list[str] = []
-        self._links: list[tuple[str, list[IgnorePatterns]]] = []
+        self.links: list[tuple[str, list[IgnorePatterns]]] = []
 
     def files(self, root: str) -> Iterator[str]:
         """Yield the audio files below a folder, but nothing behind links."""
@@ -153,11 +220,11 @@ class _Walk:
         if os.path.realpath(root) == root:
             yield from self._files(root, patterns)
         else:
-            self._links.append((root, patterns))
+            self.links.append((root, patterns))
 
     def linked_files(self) -> Iterator[str]:
         """Yield the audio files in the folders behind the links that were found."""
-        for folder, patterns in self._links:  # grows in the meantime
+        for folder, patterns in self.links:  # grows in the meantime
             yield from self._files(folder, patterns)
 
     def _files(self, root: str, root_patterns: list[IgnorePatterns]) -> Iterator[str]:
@@ -165,6 +232,8 @@ class _Walk:
         pending = [(root, root_patterns)]
         while pending:
             folder, patterns = pending.pop()
+            if self._part is not None and not self._part.touches(folder):
+                continue
             real_folder = os.path.realpath(folder)
             if real_folder in self._real_folders:
                 self.folder_aliases.append(folder)
@@ -177,10 +246,15 @@ class _Walk:
             if entries is None:
                 yield folder
                 continue
-            included = [entry for entry in entries if _is_included(entry, patterns)]
+            included = [
+                entry
+                for entry in entries
+                if (self._part is None or self._part.touches(entry.path))
+                and _is_included(entry, patterns)
+            ]
             yield from (entry.path for entry in included if self._is_audio(entry))
             folders = [entry for entry in included if _is_folder(entry)]
-            self._links += [(entry.path, patterns) for entry in folders if entry.is_symlink()]
+            self.links += [(entry.path, patterns) for entry in folders if entry.is_symlink()]
             pending += [(e.path, patterns) for e in reversed(folders) if not e.is_symlink()]
 
     def _is_audio(self, entry: os.DirEntry[str]) -> bool:

@@ -173,15 +173,29 @@ class Disks:
 DISKS = Disks()
 
 
-def _mount_points() -> list[str]:
-    """Return the folders in which disks are mounted, the longest paths first."""
+def mounts() -> dict[str, str]:
+    """Return the type of the file system in each folder in which a disk is mounted.
+
+    The longest paths come first. Empty on other systems than Linux.
+    """
     try:
         with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
-            fields = [line.split(" ")[1] for line in file]
-    except OSError:  # not Linux: all files count as files of one disk
-        return []
-    paths = (re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), path) for path in fields)
-    return sorted({os.path.join(path, "") for path in paths}, key=len, reverse=True)
+            fields = [line.split(" ") for line in file]
+    except OSError:
+        return {}
+    found = {
+        re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), path): kind
+        for _, path, kind, *_ in fields
+    }
+    return dict(sorted(found.items(), key=lambda mount: len(mount[0]), reverse=True))
+
+
+def _mount_points() -> list[str]:
+    """Return the folders in which disks are mounted, the longest paths first.
+
+    Without any, all files count as files of one disk.
+    """
+    return [os.path.join(path, "") for path in mounts()]
 
 
 def _no_answer(path: str) -> Unreachable:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.audio.waveform import Peaks
 from audiosearch.errors import AudioError
 
 if TYPE_CHECKING:
@@ -21,6 +22,34 @@ _FULL_SCALES = (2.0**15, 2.0**23, 2.0**31)  # of integers
 _MAX_PEAK = 2.0  # lossy decoders overshoot 1 by less than this
 
 
+class RangeScale:
+    """Scales blocks, one after the other, whose samples are far outside [-1, 1].
+
+    Samples with a magnitude above 2 are divided by a power of two, together with all that follow:
+    by the smallest one that brings them to at most 1; above 256 by the full scale of 16, 24 or 32
+    bits. This is what the reference does, which reads integers and divides them by their full
+    scale. Clipping would turn floats from -32,768 to 32,767 into square waves. Smaller overshoots,
+    as lossy decoders cause, are left alone.
+
+    Attributes
+    ----------
+    peak : float
+        Largest magnitude so far, before scaling.
+    """
+
+    def __init__(self) -> None:
+        self._scale = 1.0
+        self.peak = 0.0
+
+    def __call__(self, samples: Float32, peak: float) -> Float32:
+        """Return the next samples, of any shape, scaled. Their largest magnitude is given."""
+        self.peak = max(self.peak, peak)
+        if peak / self._scale > _MAX_PEAK:
+            full_scales = [scale for scale in _FULL_SCALES if 256 < peak <= scale]
+            self._scale = min(full_scales, default=2.0 ** math.ceil(math.log2(peak)))
+        return samples if self._scale == 1.0 else samples * np.float32(1 / self._scale)
+
+
 class Downmix:
     """Mixes blocks to mono, one after the other.
 
@@ -32,11 +61,7 @@ class Downmix:
     So that the mix doesn't click, decisions are sticky and changes are faded: the mean comes back
     only at -6 dB, and a channel is kept until another one has twice its energy.
 
-    Samples with a magnitude above 2 are divided by a power of two, together with all that follow:
-    by the smallest one that brings them to at most 1; above 256 by the full scale of 16, 24 or 32
-    bits. This is what the reference does, which reads integers and divides them by their full
-    scale. Clipping would turn floats from -32,768 to 32,767 into square waves. Smaller overshoots,
-    as lossy decoders cause, are left alone.
+    Samples outside of the usual range are scaled: see `RangeScale`.
 
     Parameters
     ----------
@@ -45,16 +70,21 @@ class Downmix:
 
     Attributes
     ----------
-    peak : float
-        Largest magnitude so far, before scaling.
+    peaks : Peaks
+        Peaks of the mix so far, before scaling.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self.peaks = Peaks()
         self._weights: Float32 | None = None
         self._is_canceled = False
-        self._scale = 1.0
-        self.peak = 0.0
+        self._scale = RangeScale()
+
+    @property
+    def peak(self) -> float:
+        """Largest magnitude so far, before scaling."""
+        return self._scale.peak
 
     @property
     def is_silent(self) -> bool:
@@ -84,14 +114,14 @@ class Downmix:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             mix = self._mixed(block)
-            lowest, highest = float(mix.min(initial=0.0)), float(mix.max(initial=0.0))
-        if not (math.isfinite(lowest) and math.isfinite(highest)):
+        peak = self.peaks.add(mix)
+        if not math.isfinite(peak):
             raise AudioError(
                 self._path,
                 "it contains samples that are not finite numbers",
                 hint="Export it again from the program that made it, or as 16-bit integers.",
             )
-        return self._scaled(mix, max(-lowest, highest))
+        return self._scale(mix, peak)
 
     def _mixed(self, block: Float32) -> Float32:
         n_channels = block.shape[1]
@@ -124,13 +154,6 @@ class Downmix:
         weights = np.zeros(len(energies), dtype=np.float32)
         weights[loudest] = 1
         return weights
-
-    def _scaled(self, mix: Float32, peak: float) -> Float32:
-        self.peak = max(self.peak, peak)
-        if peak / self._scale > _MAX_PEAK:
-            full_scales = [scale for scale in _FULL_SCALES if 256 < peak <= scale]
-            self._scale = min(full_scales, default=2.0 ** math.ceil(math.log2(peak)))
-        return mix if self._scale == 1.0 else mix * np.float32(1 / self._scale)
 
 
 def _energy(samples: Float32) -> float:

@@ -83,7 +83,7 @@ def frames_span(path: str) -> tuple[int, int] | None:
 def _ends(file: BinaryIO) -> tuple[int, int, bytes, bytes]:
     """Return the size, the end of the ID3v2 tag, the bytes after it, and the last bytes."""
     size = os.fstat(file.fileno()).st_size
-    start = _skip_id3(file.read(10))
+    start = skip_id3(file.read(10))
     head = _read(file, start, _TOLERANCE_BYTES)
     tail = _read(file, max(0, size - _ID3V1_BYTES - _APE_FOOTER_BYTES), _TOLERANCE_BYTES)
     return size, start, head, tail
@@ -94,7 +94,7 @@ def _read(file: BinaryIO, position: int, n_bytes: int) -> bytes:
     return file.read(n_bytes)
 
 
-def _skip_id3(head: bytes) -> int:
+def skip_id3(head: bytes) -> int:
     """Return the position in bytes after an ID3v2 tag, which stores its size in 4 x 7 bits."""
     if head[:3] != b"ID3" or len(head) < 10:
         return 0

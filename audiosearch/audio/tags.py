@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
-from tinytag import TinyTag
-
 from audiosearch import defaults
 from audiosearch.audio.apev2 import read_apev2
+from audiosearch.audio.cover import parse_tags
 from audiosearch.audio.dates import parse_year
 
 if TYPE_CHECKING:
@@ -31,6 +30,10 @@ _NAMES = {
     "track_number": ("track", "tracknumber", "_track", "part_number"),
 }
 
+#: Names of the id of a recording; ID3v2 has it in the frame UFID.
+_RECORDING_IDS = ("musicbrainz_trackid", "musicbrainz track id", "ufid")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 _MAX_LENGTH = 10_000  # characters of a value that are kept
 _MAX_VALUES = 100  # of a field that are kept
 
@@ -39,7 +42,8 @@ _MAX_VALUES = 100  # of a field that are kept
 class Tags:
     """Tags of a file. A missing tag is None.
 
-    Several artists, album artists or genres are joined by "; ".
+    Several artists, album artists or genres are joined by "; ". ``has_cover`` tells whether there
+    is a cover image, as `audiosearch.audio.cover.read_cover` returns it.
     """
 
     title: str | None = None
@@ -49,6 +53,7 @@ class Tags:
     genre: str | None = None
     year: int | None = None
     track_number: int | None = None
+    has_cover: bool = False
 
 
 def read_tags(path: str, *, name: str | None = None) -> Tags:
@@ -71,7 +76,7 @@ def read_tags(path: str, *, name: str | None = None) -> Tags:
     with open(path, "rb") as file:
         has_id3v2 = file.read(3) == b"ID3"
         file.seek(0)
-        tags = _read_with_tinytag(file, name or path)
+        tags, has_cover = _read_with_tinytag(file, name or path)
     sources = [read_apev2(path), _read_with_ffmpeg(path) if tags is None else tags]
     if has_id3v2:  # an ID3v1 tag, which has only 30 characters of each text, comes last
         sources.reverse()
@@ -88,16 +93,40 @@ def read_tags(path: str, *, name: str | None = None) -> Tags:
         genre=_joined(values["genre"]),
         year=next((year for year in years if year is not None), None),
         track_number=_number(_first(values["track_number"])),
+        has_cover=has_cover,
     )
 
 
-def _read_with_tinytag(file: BinaryIO, name: str) -> Values | None:
-    """Return all tags; None if tinytag doesn't support the format or the file is damaged."""
+def read_recording_ids(path: str) -> frozenset[str]:
+    """Return the MusicBrainz ids of a file's recording, in lower case. Few files have several.
+
+    Unreadable tags count as missing, without an error.
+
+    Raises
+    ------
+    OSError
+        If the file can't be opened.
+    """
+    with open(path, "rb") as file:
+        tags, _ = _read_with_tinytag(file, path)
+    sources = [read_apev2(path), _read_with_ffmpeg(path) if tags is None else tags]
+    values = (
+        value for source in sources for name in _RECORDING_IDS for value in source.get(name, ())
+    )
+    return frozenset(found[0].lower() for value in values if (found := _UUID.search(value)))
+
+
+def _read_with_tinytag(file: BinaryIO, name: str) -> tuple[Values | None, bool]:
+    """Return all tags, and whether there is a cover image.
+
+    The tags are None if tinytag doesn't support the format or the file is damaged.
+    """
     try:
-        tags = TinyTag.get(name, file_obj=file, duration=False).as_dict()
+        tags, has_cover = parse_tags(file, name)
     except Exception:  # noqa: BLE001  (tinytag raises any exception on damaged headers)
-        return None
-    return {name.lower(): value for name, value in tags.items() if isinstance(value, list)}
+        return None, False
+    values = tags.as_dict().items()
+    return {name.lower(): value for name, value in values if isinstance(value, list)}, has_cover
 
 
 def _read_with_ffmpeg(path: str) -> Values:

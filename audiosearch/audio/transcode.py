@@ -15,11 +15,14 @@ import av
 import numpy as np
 
 from audiosearch.audio.decode import open_recording
+from audiosearch.audio.downmix import RangeScale
 from audiosearch.confinement import confine
 from audiosearch.errors import AudioError, is_disk_full
 
 if TYPE_CHECKING:
     from typing import BinaryIO
+
+    from audiosearch.types import Float32
 
 #: Exit status if the file can't be transcoded, now or later.
 FAULTY = 65
@@ -28,6 +31,7 @@ FULL = 74
 
 _RATE_HZ = 44_100
 _BITS_PER_SECOND = 192_000
+_CENTER_GAIN = 0.5**0.5  # of a channel that plays on both sides
 
 
 def main() -> int:
@@ -63,11 +67,34 @@ def transcode(source: str, target: BinaryIO) -> None:
     ):
         stream = copy.add_stream("libmp3lame", rate=_RATE_HZ, layout="stereo")
         stream.bit_rate = _BITS_PER_SECOND
+        scale = RangeScale()
         for block in recording.blocks():
-            # Mono plays on both sides. Of more than two channels, the first two play.
-            stereo = block[:, :2] if block.shape[1] > 1 else block.repeat(2, axis=1)
+            stereo = np.nan_to_num(_stereo(block), posinf=0.0, neginf=0.0)
+            stereo = scale(stereo, float(np.abs(stereo).max(initial=0.0)))
             interleaved = np.ascontiguousarray(stereo).reshape(1, -1)
             frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout="stereo")
             frame.sample_rate = recording.info.sample_rate_hz
             copy.mux(stream.encode(frame))
         copy.mux(stream.encode(None))
+
+
+def _stereo(block: Float32) -> Float32:
+    """Mix samples to two channels, so that each channel is heard and none is clipped.
+
+    The first two are left and right. All others play on both sides, because few files tell their
+    places.
+
+    Parameters
+    ----------
+    block : ndarray of float32, shape (n_samples, channels)
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples, 2)
+    """
+    n_channels = block.shape[1]
+    if n_channels == 1:
+        return block.repeat(2, axis=1)
+    center = _CENTER_GAIN * block[:, 2:].sum(axis=1, keepdims=True)
+    mix: Float32 = (block[:, :2] + center) / np.float32(1 + _CENTER_GAIN * (n_channels - 2))
+    return mix

@@ -64,6 +64,24 @@ def confirm(question: str) -> None:
         raise typer.Abort
 
 
+def ask_password(question: str) -> str:
+    """Ask for a password on the terminal, which doesn't show what is typed.
+
+    Raises
+    ------
+    typer.Abort
+        If nobody answers.
+    """
+    import getpass
+
+    import typer
+
+    try:
+        return getpass.getpass(f"{printable(question)}: ", messages)
+    except EOFError as exc:
+        raise typer.Abort from exc
+
+
 def say_error(message: str, hint: str) -> None:
     """Print a failure and a hint on what to do next."""
     say(message, label="error: ", style="bold red")

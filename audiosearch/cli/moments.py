@@ -67,8 +67,10 @@ def time_range(start: str | None, end: str | None) -> TimeRange | None:
 def moment_text(track: Track, start: float, end: float) -> str:
     """Return a moment as tables show it, and as `parse_moment` reads it.
 
-    A track is named by its id, and a file that is not in the index by its path.
+    A track is named by its id, and a file that is not in the index by its path. The text of a very
+    short moment covers a tenth of a second, so that it can be cut out.
     """
+    end = max(end, round(start, 1) + 0.1)
     return f"{track.id or track.path}@{position(start)}-{position(end)}"
 
 

@@ -12,6 +12,7 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.output import Format, MomentFormat
+from audiosearch.errors import UsageError
 from audiosearch.library.filters import Filters, Range
 from audiosearch.models.specs import AUTO, model_choices
 
@@ -65,6 +66,28 @@ Jobs = Annotated[
 NoSounds = Annotated[
     bool, typer.Option("--no-sounds", help="Don't find the sounds that are heard in the files.")
 ]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Skip matching files in folders; patterns as in .gitignore. A file "
+        ".audiosearchignore can hold more.",
+    ),
+]
+Extensions = Annotated[
+    str | None,
+    typer.Option(
+        "--ext",
+        metavar="mp3,flac,...",
+        help="Take only files with these suffixes from folders.",
+    ),
+]
+Moments = Annotated[
+    bool,
+    typer.Option(
+        "--moments", help="Make a new index with moments: queries can then find places in files."
+    ),
+]
 MomentHop = Annotated[
     float | None,
     typer.Option(
@@ -93,6 +116,10 @@ CsvSafe = Annotated[
 ]
 NullSeparated = Annotated[
     bool, typer.Option("-0", "--null", help="Print only paths, separated by NUL, for xargs -0.")
+]
+Prefix = Annotated[
+    list[str] | None,
+    typer.Option(metavar="OLD=NEW", help="Replace OLD at the start of a path with NEW."),
 ]
 
 Whiten = Annotated[
@@ -178,11 +205,28 @@ def _values(name: str, texts: Sequence[str]) -> Iterable[Any]:
     return map(Range.parsed, texts) if name in _RANGES else texts
 
 
+def parse_suffixes(extensions: str) -> set[str]:
+    """Return the suffixes that a value of ``--ext`` names, with the dot."""
+    names = extensions.replace(",", " ").split()
+    return {f".{name.lstrip('*').lstrip('.').lower()}" for name in names}
+
+
 def file_name(argument: str) -> str:
     """Return the file that an argument names: "-" is standard input."""
     from audiosearch.audio.pipes import STDIN
 
     return STDIN if argument == "-" else argument
+
+
+def prefix_pairs(texts: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """Return the prefix and its replacement in each value of --prefix."""
+    pairs = [text.partition("=") for text in texts or ()]
+    for old, equals, new in pairs:
+        if not equals or not old:
+            raise UsageError(
+                f"{old}{equals}{new} is not OLD=NEW.", hint="Enter --prefix like /music=D:/Music."
+            )
+    return tuple((old, new) for old, _, new in pairs)
 
 
 def help_without_command(context: typer.Context) -> None:

@@ -18,6 +18,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from audiosearch.cli.console import say
@@ -29,18 +30,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_REST_WIDTH = 64  # characters of all but the name of the file
+
+
 class _Speed(ProgressColumn):
     """Column of files per second and speed relative to real time."""
 
     def __init__(self, audio_seconds: Callable[[], float]) -> None:
-        super().__init__()
+        super().__init__(Column(no_wrap=True))
         self._audio_seconds = audio_seconds
 
     def render(self, task: Task) -> Text:
         elapsed = task.elapsed or math.inf
-        return Text(
-            f"{task.completed / elapsed:.1f} files/s, {self._audio_seconds() / elapsed:.0f}x"
-        )
+        times = self._audio_seconds() / elapsed
+        return Text(f"{task.completed / elapsed:.1f} files/s, {times:.0f} x real time")
 
 
 class IngestProgress:
@@ -53,10 +56,14 @@ class IngestProgress:
         self._bar = Progress(
             SpinnerColumn(),
             MofNCompleteColumn(),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=12),
             _Speed(audio_seconds),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[file]}", markup=False),
+            TextColumn(
+                "{task.fields[file]}",
+                markup=False,
+                table_column=Column(no_wrap=True, max_width=max(1, console.width - _REST_WIDTH)),
+            ),
             console=console,
             transient=True,
             redirect_stderr=False,

@@ -26,21 +26,28 @@ from audiosearch.cli.commands.map import draw_map
 from audiosearch.cli.commands.model import model_group
 from audiosearch.cli.commands.optimize import optimize
 from audiosearch.cli.commands.playlist import playlist
+from audiosearch.cli.commands.playlists import playlists_group
+from audiosearch.cli.commands.proxy import proxy
 from audiosearch.cli.commands.prune import prune
 from audiosearch.cli.commands.query import query
+from audiosearch.cli.commands.radio import radio
 from audiosearch.cli.commands.reembed import reembed
 from audiosearch.cli.commands.refresh import refresh
 from audiosearch.cli.commands.relocate import relocate
 from audiosearch.cli.commands.remove import remove
 from audiosearch.cli.commands.serve import serve
 from audiosearch.cli.commands.sounds import sounds
+from audiosearch.cli.commands.watch import watch
 
 #: Commands by name, in the order in which `audiosearch --help` lists them.
 COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "add": add,
+    "watch": watch,
     "query": query,
     "cut": cut,
     "playlist": playlist,
+    "playlists": playlists_group,
+    "radio": radio,
     "duplicates": duplicates,
     "map": draw_map,
     "evaluate": evaluate,
@@ -51,6 +58,7 @@ COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
     "remove": remove,
     "failures": failures,
     "serve": serve,
+    "proxy": proxy,
     "prune": prune,
     "relocate": relocate,
     "refresh": refresh,

@@ -95,13 +95,12 @@ class FileInProgress:
             embedding = clip_embedding(self.pool, batches.network, clip=end, path=self.path)
         except AudioError as exc:
             return EmbeddingResult(self.path, self.file_stat, error=exc)
+        embedding = replace(embedding, waveform=end.waveform)
         if batches.tagger is not None:
             sounds = self.scores.sounds(batches.tagger.names, end.starts)
             embedding = replace(embedding, sounds=sounds, tagger=batches.tagger.digest)
         if batches.moment_hop is not None:
-            embedding = replace(
-                embedding, moments=self.moments.moments(), spectral_print=end.spectral_print
-            )
+            embedding = replace(embedding, moments=self.moments.moments())
         return EmbeddingResult(self.path, self.file_stat, embedding, end.tags)
 
 
@@ -197,7 +196,8 @@ class PatchBatches:
         scores = self.tagger.scores(batch, values) if self.tagger else None
         moments = None
         if self.moment_hop is not None:
-            moments = patch_moments(self.network.embeddings(values), scores)
+            vectors = self.network.embeddings(values)
+            moments = patch_moments(batch, vectors, scores, step=self._step)
         self.n_pending -= n_patches
         self.n_done += n_patches
         start = 0

@@ -15,15 +15,14 @@ from audiosearch import errors
 from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.recording import AudioInfo
 from audiosearch.audio.tags import Tags
-from audiosearch.embedding.decoder_worker import AudioHash, DecodeSummary, StretchEnd
-from audiosearch.models.spectral_print import SpectralPrint
+from audiosearch.embedding.decoder_worker import AudioHash, DecodeSummary, FilePeaks, StretchEnd
 
 #: Size of the largest message. Decoders send about 400 KB at a time.
 MAX_BYTES = 1 << 28
 
 # NumPy's functions that make arrays and numbers from pickles have other names in other versions.
 _CLASSES_AND_FUNCTIONS: tuple[Any, ...] = (
-    *(AudioHash, AudioInfo, DecodeSummary, FileStat, SpectralPrint, StretchEnd, Tags),
+    *(AudioHash, AudioInfo, DecodeSummary, FilePeaks, FileStat, StretchEnd, Tags),
     *(errors.AudioError, errors.Unreachable, errors.rebuild),
     *(np.ndarray, np.dtype, np.empty(0).__reduce__()[0], np.empty(0).__reduce_ex__(5)[0]),
     np.float64().__reduce__()[0],

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 from audiosearch import child_process
 from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.tags import Tags
+from audiosearch.audio.waveform import is_valid
 from audiosearch.embedding.decoder_messages import MAX_BYTES, unpickled
 from audiosearch.embedding.decoder_worker import (
     WHOLE_FILE,
     AudioHash,
     DecodeRequest,
     DecodeSummary,
+    FilePeaks,
+    PeaksRequest,
     StretchEnd,
     StretchRequest,
 )
@@ -43,7 +46,7 @@ MAX_SECONDS = 12 * 3_600.0
 _MAX_POLL_MS = 2**31 - 1
 _UNNAMED = "the file"  # name of a file without a path, in error messages
 _SEND_BUFFER_BYTES = 1 << 20  # two messages, so that decoding goes on while one is being read
-_HINT = "Export it again from a program that can play it, or try again with --retry."
+_HINT = "Export it again from a program that can play it, or try it again."
 #: Environment of decoder processes. They share the cores, so each uses one thread: by default
 #: OpenBLAS takes ten times as much CPU time as its threads save. Its threads would also start
 #: before `confine`, and not be confined. By default glibc also returns large arrays to the system
@@ -93,7 +96,7 @@ class DecoderProcess:
             Decode only about this much of the file; None for all of it.
         moment_hop : float, optional
             Time from the start of one patch of a whole file to the start of the next, in seconds,
-            if its moments are kept. Then the summary has its spectral print.
+            if its moments are kept.
         max_seconds : float, optional
             Time limit, from now until the last result has been taken. Nothing that the file
             declares changes it. Default: by the file's size, see `time_limit`.
@@ -186,6 +189,32 @@ class DecoderProcess:
             if not n_left:
                 return
 
+    def peaks(
+        self, file: str | int, *, max_seconds: float | None = None, real_path: str = ""
+    ) -> FilePeaks:
+        """Return the peaks of a file, by which players draw it.
+
+        Parameters
+        ----------
+        file : str or int
+            Path, or descriptor of an open file. Only Linux reads files by descriptor.
+        max_seconds : float, optional
+            Time limit, as for `read`.
+        real_path : str
+            Path without symbolic links that the file must have; empty for any.
+
+        Raises
+        ------
+        AudioError
+            If the file can't be decoded, takes too long, or its decoder crashes.
+        """
+        request = PeaksRequest(_absolute(file), real_path)
+        message = next(self._messages(file, request, max_seconds=max_seconds))
+        self._is_answering = False
+        if not (isinstance(message, FilePeaks) and is_valid(message.values)):
+            raise AudioError(_name(file), "its decoder sent an invalid message", hint=_HINT)
+        return message
+
     def close(self) -> None:
         """Kill the process, even if it is decoding. May be called from any thread."""
         self.kill()
@@ -258,7 +287,7 @@ class DecoderProcess:
         except OSError as exc:
             raise AudiosearchError(
                 f"Can't start a decoder process: {exc.strerror or exc}.",
-                hint="Use fewer decoder processes: set a lower number with -j.",
+                hint="Free memory, or use fewer decoder processes, as in `audiosearch add -j 2`.",
             ) from exc
         try:
             self._connection.recv()

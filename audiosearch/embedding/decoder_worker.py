@@ -11,6 +11,7 @@ it sends
 4. a `DecodeSummary`.
 
 For each `StretchRequest`, it sends arrays of frames of each stretch, and a `StretchEnd` after them.
+For each `PeaksRequest`, it sends a `FilePeaks`.
 
 An `AudioError` in place of any of them ends the request.
 """
@@ -24,10 +25,12 @@ import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
+from audiosearch.audio.decode import open_recording
+from audiosearch.audio.downmix import Downmix
 from audiosearch.audio.file_stat import read_file_stat, size_and_mtime_of
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.packets import audio_hash
@@ -35,8 +38,7 @@ from audiosearch.audio.tags import Tags, read_tags
 from audiosearch.confinement import MAX_MEMORY_BYTES, confine
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
-from audiosearch.models.front_end import PATCH_FRAMES, PATCH_HOP_SECONDS, frames_in
-from audiosearch.models.spectral_print import PrintBuilder, SpectralPrint
+from audiosearch.models.front_end import PATCH_HOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,7 +69,7 @@ class DecodeRequest:
         Path without symbolic links that the file must have; empty for any.
     moment_hop : float or None
         Time from the start of one patch of a whole file to the start of the next, in seconds, if
-        its moments are kept: then its spectral print is sent too. None: patches don't overlap.
+        its moments are kept. None: patches don't overlap.
     """
 
     path: str | None
@@ -102,6 +104,41 @@ class StretchRequest:
     stretches: tuple[tuple[float, float | None], ...] = WHOLE_FILE
     real_path: str = ""
     size_and_mtime: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeaksRequest:
+    """A file of which to read the peaks. Its content is not hashed.
+
+    Attributes
+    ----------
+    path : str or None
+        Absolute path. None: the file's descriptor follows, by `multiprocessing.reduction`.
+    real_path : str
+        Path without symbolic links that the file must have; empty for any.
+    """
+
+    path: str | None
+    real_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePeaks:
+    """Message with the peaks of a file.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (800,)
+        See `audiosearch.audio.waveform.Peaks.values`.
+    seconds : float
+        Length of what was decoded.
+    """
+
+    values: Float32
+    seconds: float
+
+
+Request: TypeAlias = "DecodeRequest | StretchRequest | PeaksRequest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +185,8 @@ class DecodeSummary:
     tags : Tags
     starts : tuple of float
         Start of each patch of an excerpt, in seconds. Empty if one patch follows the other.
-    spectral_print : SpectralPrint or None
-        Only if moments are kept.
+    waveform : bytes
+        See `audiosearch.audio.waveform.to_bytes`; empty for an excerpt.
     """
 
     info: AudioInfo
@@ -157,7 +194,7 @@ class DecodeSummary:
     warning: str | None
     tags: Tags
     starts: tuple[float, ...] = ()
-    spectral_print: SpectralPrint | None = None
+    waveform: bytes = b""
 
 
 def main() -> None:
@@ -181,9 +218,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def _readable_path(
-    connection: Connection, request: DecodeRequest | StretchRequest
-) -> Iterator[str]:
+def _readable_path(connection: Connection, request: Request) -> Iterator[str]:
     """Yield the path of a request; for a received descriptor, one at which Linux opens its file."""
     if request.path is not None:
         yield request.path
@@ -195,11 +230,13 @@ def _readable_path(
         os.close(descriptor)
 
 
-def _handle(connection: Connection, path: str, request: DecodeRequest | StretchRequest) -> None:
+def _handle(connection: Connection, path: str, request: Request) -> None:
     try:
         with open_regular(path, real_path=request.real_path) as file:
             if isinstance(request, StretchRequest):
                 _send_stretches(connection, request, file)
+            elif isinstance(request, PeaksRequest):
+                connection.send(_peaks(file))
             else:
                 _send_answers(connection, request, file)
     except (ConnectionError, EOFError, AudioError, MemoryError):
@@ -224,20 +261,13 @@ def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFi
     reader = PatchReader(
         file.name, excerpt_seconds=request.excerpt_seconds, hop_seconds=hop_seconds
     )
-    builder = PrintBuilder() if request.moment_hop else None
-    step, n_patches = PATCH_FRAMES // frames_in(hop_seconds), 0
     with reader:
         for patches in _grouped(reader):
             connection.send(patches)
-            disjoint = patches[-n_patches % step :: step]
-            n_patches += len(patches)
-            if builder is not None and len(disjoint):
-                builder.add(disjoint)
         tags = read_tags(file.name, name=file.path)
         starts = tuple(reader.starts)
-        spectral_print = None if builder is None else builder.finish(reader.seconds)
         summary = DecodeSummary(
-            reader.info, reader.seconds, reader.warning, tags, starts, spectral_print
+            reader.info, reader.seconds, reader.warning, tags, starts, reader.waveform
         )
     connection.send(summary)
 
@@ -256,6 +286,15 @@ def _send_stretches(connection: Connection, request: StretchRequest, file: Opene
             for frames in stretch:
                 connection.send(frames)
             connection.send(StretchEnd(reader.seconds, reader.level_warning))
+
+
+def _peaks(file: OpenedFile) -> FilePeaks:
+    with contextlib.closing(open_recording(file.name)) as recording:
+        downmix = Downmix(file.name)
+        for block in recording.blocks():
+            downmix.mono(block)
+        peaks = downmix.peaks
+        return FilePeaks(peaks.values(), peaks.n_samples / recording.info.sample_rate_hz)
 
 
 def _grouped(patches: Iterable[Float32]) -> Iterator[Float32]:

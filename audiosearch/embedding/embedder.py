@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from audiosearch.models.moments import Moments
     from audiosearch.models.postprocess import PcaPostprocessor
     from audiosearch.models.sound import Sound
-    from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.types import Float32, StrPath
 
 #: Patches that go through the network at a time. Larger batches take more memory and no less time.
@@ -49,8 +48,9 @@ class Embedding:
         Digest of the tagger; empty if none listened.
     moments : Moments or None
         The embedding of each patch, if they are kept.
-    spectral_print : SpectralPrint or None
-        The spectral print of the file, if moments are kept.
+    waveform : bytes
+        See `audiosearch.audio.waveform.to_bytes`. Empty for an excerpt, and if a file is embedded
+        alone.
     """
 
     vector: Float32
@@ -60,7 +60,7 @@ class Embedding:
     sounds: tuple[Sound, ...] = ()
     tagger: str = ""
     moments: Moments | None = None
-    spectral_print: SpectralPrint | None = None
+    waveform: bytes = b""
 
 
 class DecodedClip(Protocol):

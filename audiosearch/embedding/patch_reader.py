@@ -16,6 +16,7 @@ from audiosearch.audio.decode import (
 )
 from audiosearch.audio.downmix import Downmix
 from audiosearch.audio.recording import WRONG_LENGTH
+from audiosearch.audio.waveform import to_bytes
 from audiosearch.errors import AudioError, UsageError
 from audiosearch.models.front_end import (
     PATCH_HOP_SECONDS,
@@ -55,6 +56,9 @@ class PatchReader:
     starts : list of float
         Start of each patch of an excerpt that was read so far, in seconds. It stays empty if one
         patch follows the other.
+    waveform : bytes
+        Peaks of a file that was read as a whole: see `audiosearch.audio.waveform.to_bytes`. Empty
+        for an excerpt. Valid once the stream has ended.
 
     Raises
     ------
@@ -78,6 +82,7 @@ class PatchReader:
         self.seconds = self.info.seconds or 0.0
         self.warning: str | None = None
         self.starts: list[float] = []
+        self.waveform = b""
 
     def __enter__(self) -> PatchReader:
         return self
@@ -186,6 +191,7 @@ class PatchReader:
             n_samples += len(block)
             yield block
         self.seconds = n_samples / SAMPLE_RATE_HZ
+        self.waveform = to_bytes(self._downmix.peaks.values())
 
     def _excerpt_starts(self) -> list[float]:
         """Return the start of each patch of the excerpt in seconds; empty for the whole file."""

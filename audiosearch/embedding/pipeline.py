@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from audiosearch.audio import local_file
@@ -34,10 +35,23 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32
 
     OpenLocal = Callable[[str], AbstractContextManager[local_file.LocalFile]]
+    LoadNetworks = Callable[..., tuple[Network, Tagger | None]]
 
 _LINGER_SECONDS = 0.25  # time that a partly filled batch waits for more patches
 _MAX_QUEUED_MESSAGES = 32  # from all decoders, of up to 16 patches (400 KB) each
 _MAX_JOBS = 256
+
+
+def load_networks(
+    model: Model, *, n_threads: int, has_sounds: bool
+) -> tuple[Network, Tagger | None]:
+    """Load the network of a model, and the tagger if it is needed."""
+    network = model.load(n_threads=n_threads)
+    if not has_sounds:
+        return network, None
+    from audiosearch.models.tagger import Tagger
+
+    return network, Tagger(model, n_threads=n_threads)
 
 
 class Pipeline:
@@ -66,6 +80,8 @@ class Pipeline:
         Keep the moments of each file, with this many seconds from one patch to the next.
     timeout_seconds : float
         Time limit for a small file; it grows with the size.
+    load : callable
+        Returns the networks, like `load_networks`. It is called in the thread that runs them.
 
     Raises
     ------
@@ -87,17 +103,20 @@ class Pipeline:
         has_sounds: bool = False,
         moment_hop: float | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        load: LoadNetworks = load_networks,
     ) -> None:
         self._paths = iter(paths)
-        self._model = model
         self._excerpt_seconds = excerpt_seconds
         self._n_jobs = min(n_jobs or n_cores(), _MAX_JOBS)
         self._known_hashes = known_hashes
         self._open_local = open_local
-        self._has_sounds = has_sounds
         self._timeout_seconds = timeout_seconds
         self._hop_seconds = moment_hop or PATCH_HOP_SECONDS
-        self._batches = PatchBatches(self._load_networks, self._finish, moment_hop=moment_hop)
+        self._batches = PatchBatches(
+            partial(load, model, n_threads=self._n_jobs, has_sounds=has_sounds),
+            self._finish,
+            moment_hop=moment_hop,
+        )
         self._paths_lock = threading.Lock()  # its own lock, because the next path may take long
         self._lock = threading.Lock()  # for the two dictionaries by content hash
         self._duplicates: dict[str, list[EmbeddingResult]] = {}  # of files in progress
@@ -219,14 +238,6 @@ class Pipeline:
             return True
 
     # Run by the network's thread
-
-    def _load_networks(self) -> tuple[Network, Tagger | None]:
-        network = self._model.load(n_threads=self._n_jobs)
-        if not self._has_sounds:
-            return network, None
-        from audiosearch.models.tagger import Tagger
-
-        return network, Tagger(self._model, n_threads=self._n_jobs)
 
     def _embed_loop(self) -> None:
         batches = self._batches

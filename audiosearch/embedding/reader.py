@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from audiosearch.audio import file_stat
-from audiosearch.embedding.pipeline import Pipeline
+from audiosearch.embedding.pipeline import Pipeline, load_networks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -36,11 +37,17 @@ class Reader:
         Number of decoder processes. Default: the number of cores.
     has_sounds : bool
         Whether to find the sounds that are heard in the files. Also an attribute.
+    keeps_networks : bool
+        Whether to keep the networks loaded for the next call of `embed`. Two calls at the same time
+        are not possible then.
     """
 
-    def __init__(self, *, n_jobs: int | None = None, has_sounds: bool = True) -> None:
+    def __init__(
+        self, *, n_jobs: int | None = None, has_sounds: bool = True, keeps_networks: bool = False
+    ) -> None:
         self._n_jobs = n_jobs
         self.has_sounds = has_sounds
+        self._load = lru_cache(maxsize=1)(load_networks) if keeps_networks else load_networks
 
     def embed(
         self,
@@ -77,6 +84,7 @@ class Reader:
             known_hashes=known_hashes,
             has_sounds=self.has_sounds,
             moment_hop=moment_hop,
+            load=self._load,
         )
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from audiosearch.defaults import SOUND_THRESHOLD
 from audiosearch.models.moments import MAX_SCORE, Moments, PatchSounds, quantized
+from audiosearch.models.patch_print import PATCH_WORDS, patch_prints
 from audiosearch.models.sound import SILENCE
 from audiosearch.models.tagger import sound_names
 
@@ -23,7 +24,8 @@ class RunningMoments:
     Examples
     --------
     >>> moments = RunningMoments()
-    >>> moments.add(patch_moments(np.ones((2, 128), dtype=np.float32), None))
+    >>> patches = np.zeros((2, 96, 64), dtype=np.float32)
+    >>> moments.add(patch_moments(patches, np.ones((2, 128), dtype=np.float32), None))
     >>> moments.moments().codes.shape
     (2, 128)
     """
@@ -38,27 +40,35 @@ class RunningMoments:
     def moments(self) -> Moments:
         """Return the moments of all patches that were added."""
         codes = np.concatenate([part.codes for part in self._parts])
+        prints = np.concatenate([part.prints for part in self._parts if part.prints is not None])
         sounds = [part.sounds for part in self._parts if part.sounds is not None]
         if not sounds:
-            return Moments(codes)
+            return Moments(codes, None, prints)
         arrays = ([getattr(part, name) for part in sounds] for name in _FIELDS)
-        return Moments(codes, PatchSounds(*map(np.concatenate, arrays)))
+        return Moments(codes, PatchSounds(*map(np.concatenate, arrays)), prints)
 
 
 _FIELDS = ("counts", "classes", "scores")
 
 
-def patch_moments(vectors: Float32, scores: Float32 | None) -> Moments:
+def patch_moments(
+    patches: Float32, vectors: Float32, scores: Float32 | None, *, step: int = 1
+) -> Moments:
     """Return patches as moments.
 
     Parameters
     ----------
+    patches : ndarray of float32, shape (n_patches, 96, 64)
+        Log-mel patches.
     vectors : ndarray of float32, shape (n_patches, dimension)
         Of any length.
     scores : ndarray of float32, shape (n_patches, 521), or None
         Scores of the sounds in them, in [0, 1]; None if no tagger listens.
+    step : int
+        Every ``step``-th patch starts where the one before it ended.
     """
-    return Moments(quantized(vectors), None if scores is None else _patch_sounds(scores))
+    sounds = None if scores is None else _patch_sounds(scores)
+    return Moments(quantized(vectors), sounds, patch_prints(patches)[:, : PATCH_WORDS // step])
 
 
 def _patch_sounds(scores: Float32) -> PatchSounds:

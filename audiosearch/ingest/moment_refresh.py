@@ -95,8 +95,5 @@ class MomentRefresh(FileRefresh):
             if track.id in stored and stored[track.id].content_hash == track.content_hash
         ]
         self._index.moments.put({track.id: embedding.moments for track in unchanged})
-        hashes = {track.sound_hash for track in unchanged} - {""}
-        if embedding.spectral_print is not None and hashes:
-            self._index.put_prints(dict.fromkeys(hashes, embedding.spectral_print))
         if self._index.keeps_sounds:
             put_sounds(self._index, unchanged, embedding)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from audiosearch.types import StrPath
 
 _BYTES_PER_VALUE = 2  # one in the database, one in the FAISS file
-_MORE_BYTES = 8  # of a moment: its sounds
+_MORE_BYTES = 40  # of a moment: its print and sounds
 # The largest rate of uncompressed sound, and of video, that is found in practice: 32 channels of
 # 4 bytes at 192 kHz. So a file of n bytes lasts at least n divided by this many seconds.
 _MAX_BYTES_PER_SECOND = 25_000_000
@@ -157,7 +157,7 @@ def bytes_of(n_moments: float, dimension: int) -> int:
     Examples
     --------
     >>> bytes_of(3_600 / 0.96, 128)  # of an hour
-    990000
+    1110000
     """
     return int(n_moments * (_BYTES_PER_VALUE * dimension + _MORE_BYTES))
 

@@ -98,6 +98,8 @@ class FileRefresh(ABC):
             same_sound.append(track)
         if result.embedding is not None:
             self._store(same_sound, result.embedding)
+            waveform = result.embedding.waveform
+            self._index.put_waveforms((same, waveform) for same in same_sound)
         elif not track.content_hash:  # else the first copy that was read has stored it
             reason = f"{result.duplicate_of}, which has the same content, was read instead"
             return AudioError(track.path, reason, hint="Run the same command again.")

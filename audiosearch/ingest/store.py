@@ -66,18 +66,12 @@ def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
         rows.append((track, embedding.vector))
         moments.append(embedding.moments)
     if rows:
-        put_prints(index, index.add_all(rows, moments=moments), results)
-
-
-def put_prints(index: Index, tracks: Sequence[Track], results: Sequence[EmbeddingResult]) -> None:
-    """Store the spectral prints of files that have any, given their tracks in the same order."""
-    pairs = [
-        (track, r.embedding and r.embedding.spectral_print)
-        for track, r in zip(tracks, results, strict=True)
-    ]
-    prints = {track.sound_hash: value for track, value in pairs if value and track.sound_hash}
-    if prints:
-        index.put_prints(prints)
+        tracks = index.add_all(rows, moments=moments)
+        index.put_waveforms(
+            (track, result.embedding.waveform)
+            for track, result in zip(tracks, results, strict=True)
+            if result.embedding is not None
+        )
 
 
 def store_known_sound(
@@ -115,7 +109,8 @@ def store_known_sound(
     if source is moved and current is None:
         index.storage.update(track)
         return AddResult(path, Status.MOVED)
-    index.add_all([(track, index.vector(source))], moments=[index.moments_of(source)])
+    (added,) = index.add_all([(track, index.vector(source))], moments=[index.moments_of(source)])
+    index.put_waveforms((added, content) for content in index.waveforms([source]).values())
     return AddResult(path, Status.ADDED, track.seconds)
 
 

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
         FieldStorage,
         LinkStorage,
         MomentStorage,
+        PlaylistStorage,
         PrintStorage,
         SoundStorage,
         StagingStorage,
         Storage,
+        SuggestionStorage,
+        WaveformStorage,
     )
     from audiosearch.library.track import EmbeddingSpec
     from audiosearch.types import Float32, Int64, StrPath
@@ -244,6 +247,10 @@ class OpenIndex(Generic[C]):
     prints : PrintStorage or None
         Spectral prints of files. None if the backend doesn't keep any; then each search for
         duplicates decodes the files again.
+    waveforms : WaveformStorage or None
+        Waveforms of files. None if the backend doesn't keep any; then they are made when needed.
+    playlists : PlaylistStorage or None
+        Saved playlists. None if the backend doesn't keep any.
     links : LinkStorage or None
         Real paths of tracks. None if the backend doesn't keep any; then a file that was replaced
         by a link isn't noticed.
@@ -256,6 +263,8 @@ class OpenIndex(Generic[C]):
         The sounds of all tracks, taken together. If it is None, whole tracks are read.
     keeps_sounds : bool
         Whether the sounds of tracks are stored. A collection of an older version drops them.
+    suggestions : SuggestionStorage or None
+        Values of tags, found by words. If it is None, whole tracks are read.
     moments : MomentStorage or None
         Moments of tracks. None if the backend doesn't keep any.
     """
@@ -265,11 +274,14 @@ class OpenIndex(Generic[C]):
     staging: StagingStorage | None = None
     coordinates: CoordinateStorage | None = None
     prints: PrintStorage | None = None
+    waveforms: WaveformStorage | None = None
+    playlists: PlaylistStorage | None = None
     links: LinkStorage | None = None
     fields: FieldStorage | None = None
     is_current: Callable[[], bool] | None = None
     sounds: SoundStorage | None = None
     keeps_sounds: bool = True
+    suggestions: SuggestionStorage | None = None
     moments: MomentStorage | None = None
 
 

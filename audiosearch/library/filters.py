@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import UsageError
-from audiosearch.paths import folder_names
+from audiosearch.paths import folder_names, path_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,6 +135,8 @@ class Filters:
         Ranges of the year, and of the length in seconds.
     folder : tuple of str
         Folders that contain the track, at any depth.
+    folder_name : tuple of str
+        Names of such folders, without their paths.
     sound : tuple of str
         Names of sounds (AudioSet classes), exactly, of which at least one is heard in the track:
         see `audiosearch.models.sound_names.matching` for names as people write them.
@@ -148,6 +150,7 @@ class Filters:
     year: tuple[Range, ...] = ()
     seconds: tuple[Range, ...] = ()
     folder: tuple[str, ...] = ()
+    folder_name: tuple[str, ...] = ()
     sound: tuple[str, ...] = ()
     exclude: Filters | None = None
 
@@ -187,6 +190,9 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, list[Any]]]:
         ],
         "substr(path, 1, ?) = ?": [
             _prefix(name) for folder in filters.folder for name in folder_names(folder)
+        ],
+        "instr(path, ?) > 0": [
+            [os.fsencode(part)] for name in filters.folder_name for part in path_parts(name)
         ],
         "id IN (SELECT track_id FROM sounds WHERE name = ?)": [[name] for name in filters.sound],
     }

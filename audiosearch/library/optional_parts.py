@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from audiosearch import defaults
 from audiosearch.errors import LibraryError
 from audiosearch.library import backend
+from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.heard_sounds import SoundsOfTracks
-from audiosearch.library.storage import MOMENT_HOP
+from audiosearch.library.storage import MOMENT_HOP, WAVEFORM_BYTES
+from audiosearch.library.suggestions import TAG_FIELDS, SuggestionsOfTracks
 from audiosearch.library.track import Coordinates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from audiosearch.library.backend import Candidates, Capability, OpenIndex
-    from audiosearch.library.storage import MomentStorage, SoundStorage, StagedVectors, Storage
+    from audiosearch.library.storage import (
+        MomentStorage,
+        PlaylistStorage,
+        SoundStorage,
+        StagedVectors,
+        Storage,
+        SuggestionStorage,
+    )
     from audiosearch.library.track import EmbeddingSpec, Track
     from audiosearch.models.moments import Moments
     from audiosearch.models.spectral_print import SpectralPrint
+
+T = TypeVar("T")
 
 
 class OptionalParts:
@@ -111,6 +122,17 @@ class OptionalParts:
         """Whether sounds of tracks are stored. A collection of an older version drops them."""
         return self._parts.keeps_sounds
 
+    # Suggestions
+
+    @cached_property
+    def suggestions(self) -> SuggestionStorage:
+        """Values of tags, sounds and folders of all tracks, found by words being typed."""
+        return self._parts.suggestions or SuggestionsOfTracks(
+            lambda: self.fields(TAG_FIELDS),
+            lambda: self.sounds.heard(EVERYTHING),
+            version=self.storage.track_changes,
+        )
+
     # Moments
 
     @property
@@ -146,12 +168,7 @@ class OptionalParts:
         LibraryError
             If the backend can't keep moments.
         """
-        if self._parts.moments is None:
-            raise LibraryError(
-                f"{self.location} can't hold moments.",
-                hint=f"Copy it into a new index: `audiosearch copy {self.location} NEW`.",
-            )
-        return self._parts.moments
+        return self._required(self._parts.moments, "moments")
 
     def moments_of(self, track: Track) -> Moments | None:
         """Return the moments of a track; None if it has none."""
@@ -212,11 +229,7 @@ class OptionalParts:
 
         They are empty if the backend doesn't keep any.
         """
-        return self.prints_of(track.sound_hash for track in tracks)
-
-    def prints_of(self, sound_hashes: Iterable[str]) -> dict[str, SpectralPrint]:
-        """Return the stored spectral prints of files with the given hashes: see `prints`."""
-        hashes = set(sound_hashes) - {""}
+        hashes = {track.sound_hash for track in tracks} - {""}
         return {} if self._parts.prints is None else self._parts.prints.prints(sorted(hashes))
 
     def has_prints(self) -> bool:
@@ -232,6 +245,65 @@ class OptionalParts:
         """Remove the spectral prints of files that are no longer tracks, if the backend can."""
         if self._parts.prints is not None:
             self._parts.prints.prune_prints()
+
+    # Waveforms
+
+    def waveforms(self, tracks: Iterable[Track]) -> dict[int, bytes]:
+        """Return the stored waveforms of tracks, by id. There are none if the backend keeps none.
+
+        See Also
+        --------
+        audiosearch.audio.waveform.to_bytes
+        """
+        parts = self._parts.waveforms
+        return {} if parts is None else parts.waveforms(list(tracks))
+
+    def put_waveforms(self, waveforms: Iterable[tuple[Track, bytes]]) -> None:
+        """Store waveforms of tracks, if the backend keeps any.
+
+        Left out are those of tracks without a hash of their sound, of tracks that were removed or
+        have another sound now, and those that are not `WAVEFORM_BYTES` bytes.
+        """
+        valid = [
+            (track, content)
+            for track, content in waveforms
+            if track.sound_hash and len(content) == WAVEFORM_BYTES
+        ]
+        if valid and self._parts.waveforms is not None:
+            self._parts.waveforms.put_waveforms(valid)
+
+    # Saved playlists
+
+    @property
+    def keeps_playlists(self) -> bool:
+        """Whether the backend can keep playlists."""
+        return self._parts.playlists is not None
+
+    @property
+    def playlists(self) -> PlaylistStorage:
+        """Saved playlists.
+
+        Raises
+        ------
+        LibraryError
+            If the backend can't keep playlists.
+        """
+        return self._required(self._parts.playlists, "playlists")
+
+    def _required(self, part: T | None, name: str) -> T:
+        """Return a part of the backend.
+
+        Raises
+        ------
+        LibraryError
+            If the backend lacks it.
+        """
+        if part is None:
+            raise LibraryError(
+                f"{self.location} can't hold {name}.",
+                hint=f"Copy it into a new index: `audiosearch copy {self.location} NEW`.",
+            )
+        return part
 
 
 def hop_settings(hop: float | None) -> dict[str, str]:

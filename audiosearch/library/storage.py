@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from audiosearch.library.filters import Filters
     from audiosearch.library.heard_sounds import HeardSound
     from audiosearch.library.neighbors import PatchNeighbors
+    from audiosearch.library.saved_playlist import PlaylistSummary, SavedPlaylist
+    from audiosearch.library.suggestions import Suggestion
     from audiosearch.library.track import Coordinates, EmbeddingSpec, Failure, Track
     from audiosearch.models.moments import Moments
     from audiosearch.models.spectral_print import SpectralPrint
-    from audiosearch.types import Float32, Int64
+    from audiosearch.types import Float32, Int64, UInt16
 
 
 class SettingsStorage(Protocol):
@@ -205,6 +207,41 @@ class PrintStorage(Protocol):
         """Remove the prints of files that are no longer tracks, if the backend can."""
 
 
+class WaveformStorage(Protocol):
+    """Waveforms of tracks. That of a track whose sound changes is no longer used.
+
+    A waveform is `WAVEFORM_BYTES` bytes: see `audiosearch.audio.waveform.to_bytes`.
+    """
+
+    def waveforms(self, tracks: Sequence[Track]) -> dict[int, bytes]:
+        """Return the stored waveforms of tracks, by id."""
+
+    def put_waveforms(self, waveforms: Sequence[tuple[Track, bytes]]) -> None:
+        """Store waveforms of tracks, except those that were removed or have another sound now."""
+
+
+class PlaylistStorage(Protocol):
+    """Saved playlists, by their names. They stay when tracks are removed."""
+
+    def playlists(self) -> list[PlaylistSummary]:
+        """Return all playlists without their tracks, in any order."""
+
+    def playlist(self, name: str) -> SavedPlaylist | None:
+        """Return the playlist with a name; None if there is none."""
+
+    def put_playlist(self, playlist: SavedPlaylist) -> None:
+        """Store a playlist. It replaces one of the same name.
+
+        Raises
+        ------
+        LibraryError
+            If there are as many playlists as there may be.
+        """
+
+    def remove_playlist(self, name: str) -> bool:
+        """Remove a playlist. Return whether there was one of that name."""
+
+
 class LinkStorage(Protocol):
     """Real paths of tracks, kept in `Track.real_path`."""
 
@@ -228,6 +265,25 @@ class SoundStorage(Protocol):
         """Return the sounds that are heard in the tracks that pass filters, in any order."""
 
 
+#: Bytes of a waveform.
+WAVEFORM_BYTES = 800
+
+
+class SuggestionStorage(Protocol):
+    """Values of tags, sounds and folders of all tracks, found by words being typed."""
+
+    def suggestions(self, words: str, fields: Collection[str]) -> Iterable[Suggestion]:
+        """Return the values of fields that have all words, or words that begin with them.
+
+        Parameters
+        ----------
+        words : str
+            All values of the fields if it is empty.
+        fields : collection of str
+            Some of `audiosearch.library.suggestions.FIELDS`.
+        """
+
+
 #: Setting: seconds from one patch to the next. See `audiosearch.library.index.Index.moment_hop`.
 MOMENT_HOP = "moment_hop"
 
@@ -247,8 +303,14 @@ class MomentStorage(Protocol):
     def of(self, ids: Sequence[int]) -> Iterator[tuple[int, Moments]]:
         """Yield the id and the moments of each track that has any, in any order."""
 
+    def prints(self) -> Iterator[tuple[int, UInt16]]:
+        """Yield the id and the prints of the patches of each track that has any, in any order.
+
+        Shape (n_patches, 16 or 8): see `audiosearch.models.moments.Moments`.
+        """
+
     def missing(self) -> list[Track]:
-        """Return the tracks without moments, in ascending order of id."""
+        """Return the tracks without moments or without prints, in ascending order of id."""
 
     def damaged(self) -> list[int]:
         """Return the track ids of moments that can't be read, or whose track doesn't exist.

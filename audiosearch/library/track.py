@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +27,7 @@ __all__ = [
     "Track",
     "artist_and_title",
     "fold",
+    "plain_words",
     "removed_track_error",
     "split_list",
 ]
@@ -51,6 +54,21 @@ def fold(text: str | None) -> str:
     if folded.isascii():
         return folded.lower()
     return normal_form("NFC", normal_form("NFD", folded).casefold())
+
+
+def plain_words(text: str) -> list[str]:
+    """Return the words of a text as searches compare them: without case, accents and signs.
+
+    Examples
+    --------
+    >>> plain_words("Sigur R\N{LATIN SMALL LETTER O WITH ACUTE}s - Untitled #1")
+    ['sigur', 'ros', 'untitled', '1']
+    """
+    plain = fold(text)
+    if not plain.isascii():
+        decomposed = normal_form("NFKD", plain)
+        plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return re.findall(r"[^\W_]+", plain)
 
 
 def split_list(text: str | None) -> list[str]:
@@ -201,6 +219,8 @@ class Track:
         `audiosearch.defaults.SOUND_THRESHOLD`.
     tagger : str
         Digest of the model that recognized the sounds; empty if none has listened to the file yet.
+    has_cover : bool or None
+        Whether the tags of the file hold a cover image; None if unknown.
     id : int
         Id of the track and of its vector; 0 until the track is stored.
     """
@@ -224,6 +244,7 @@ class Track:
     real_path: str = ""
     sounds: tuple[Sound, ...] = ()
     tagger: str = ""
+    has_cover: bool | None = None
     id: int = 0
 
     @property

@@ -11,6 +11,7 @@ from audiosearch.library.backend import display_location
 from audiosearch.library.index import Index
 from audiosearch.maintenance.exported_moments import with_moments
 from audiosearch.maintenance.moment_hops import takes_moments
+from audiosearch.maintenance.playlists_file import portable_playlists, put_playlists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +30,9 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
 
     A track keeps its id if the id is free in the other index. A track with the same path in the
     other index is replaced. To finish an interrupted copy, run it again.
-    Moments are copied if the other index is new, or has moments with the same hop. Spectral prints
-    are copied too.
+    Moments are copied if the other index is new, or has moments with the same hop. Spectral prints,
+    waveforms and saved playlists are copied too. Of two playlists of the same name, the one that
+    was saved last stays.
 
     Parameters
     ----------
@@ -65,12 +67,19 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
         n_copied = 0
         with source.storage.all_with_vectors() as (_, rows):
             for batch, moments in _batches(source, rows, has_moments=has_moments):
-                target.add_all(batch, moments=moments)
+                added = target.add_all(batch, moments=moments)
                 if prints := source.prints(track for track, _ in batch):
                     target.put_prints(prints)
+                waveforms = source.waveforms(track for track, _ in batch)
+                target.put_waveforms(
+                    (new, waveforms[track.id])
+                    for new, (track, _) in zip(added, batch, strict=True)
+                    if track.id in waveforms
+                )
                 n_copied += len(batch)
                 yield n_copied
         target.storage.add_failures(source.storage.failures())
+        put_playlists(target, portable_playlists(source))
         target.sync()
 
 

@@ -28,6 +28,13 @@ from audiosearch.maintenance.exported_moments import (
 )
 from audiosearch.maintenance.fields_file import TRACK_FIELDS, Problems, read_tracks
 from audiosearch.maintenance.moment_hops import takes_moments
+from audiosearch.maintenance.playlists_file import (
+    FILE,
+    portable_playlists,
+    put_playlists,
+    read_playlists,
+    to_json,
+)
 from audiosearch.models import registry
 from audiosearch.paths import why_missing
 from audiosearch.playlist_files.text import is_utf8
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from audiosearch.library.saved_playlist import SavedPlaylist
     from audiosearch.types import Float32, StrPath
 
 VECTORS, TRACKS, PARQUET = "vectors.npy", "tracks.jsonl", "tracks.parquet"
@@ -52,6 +60,7 @@ def export(index: Index, folder: Path, *, force: bool = False) -> int:
     ``vectors.npy`` is a float32 array of shape (n_tracks, dimension). Each line of
     ``tracks.jsonl`` has the fields of the track in the same row. ``index.json`` names the model.
     If the index has moments, they are written too: see `audiosearch.maintenance.exported_moments`.
+    Saved playlists are written to ``playlists.json``.
 
     Parameters
     ----------
@@ -72,8 +81,10 @@ def export(index: Index, folder: Path, *, force: bool = False) -> int:
         If the folder can't be written, or has other files of these names.
     """
     hop, former = index.moment_hop, _exported_json(folder / SPEC)
+    playlists = list(portable_playlists(index))
     if not force and _spec_of(former) is None:
-        names = (VECTORS, TRACKS, SPEC, *([] if hop is None else MOMENT_FILES))
+        names = [VECTORS, TRACKS, SPEC, *([] if hop is None else MOMENT_FILES)]
+        names += [FILE] if playlists else []
         _require_missing(folder / name for name in names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,9 +110,19 @@ def export(index: Index, folder: Path, *, force: bool = False) -> int:
         if hop is None and exported_hop(former) is not None:
             for name in MOMENT_FILES:  # they belong to the export that was replaced
                 (folder / name).unlink(missing_ok=True)
+        _write_playlists(folder / FILE, playlists, is_former=_spec_of(former) is not None)
     except OSError as exc:
         raise _unwritable(folder, exc) from exc
     return n_tracks
+
+
+def _write_playlists(path: Path, playlists: list[SavedPlaylist], *, is_former: bool) -> None:
+    """Write the saved playlists; if there are none, remove those of the export that was there."""
+    if playlists:
+        with atomic_path(path) as draft:
+            draft.write_text(to_json(playlists), encoding="utf-8", errors="backslashreplace")
+    elif is_former:
+        path.unlink(missing_ok=True)
 
 
 def export_parquet(index: Index, folder: Path, *, force: bool = False) -> int:
@@ -139,7 +160,7 @@ def export_parquet(index: Index, folder: Path, *, force: bool = False) -> int:
     if not force and not _is_parquet_export(folder / PARQUET):
         _require_missing([folder / PARQUET])
     dimension = index.spec.dimension
-    types = {"int": pa.int64(), "float": pa.float64(), "str": pa.string()}
+    types = {"int": pa.int64(), "float": pa.float64(), "str": pa.string(), "bool": pa.bool_()}
     sound = [(field.name, types[str(field.type)]) for field in fields(Sound)]
     types[TRACK_FIELDS["sounds"]] = pa.list_(pa.struct(sound))
     columns = [("id", types["int"])]
@@ -213,7 +234,8 @@ def import_vectors(
         The index. If it doesn't exist, it is created with the dimension of the vectors.
     vectors_file : Path
         NumPy file (.npy) of real numbers, shape (n, dimension), with a dimension from 2 to 4,096.
-        The vectors may have any length except 0. They are scaled to length 1.
+        The vectors may have any length except 0. They are scaled to length 1. If it is from
+        an export, its moments and saved playlists are added too.
     fields_file : Path
         JSON (a list of objects), JSON lines or CSV with one row for each vector, in the same
         order. See `audiosearch.maintenance.fields_file.read_tracks`. Paths are stored unchanged.
@@ -257,11 +279,13 @@ def import_vectors(
             f"No row can be imported. {problems.sentences()[0]}", hint="Correct the rows."
         )
     spec = _spec_of(exported)
+    playlists = [] if spec is None else read_playlists(vectors_file.with_name(FILE))
     with _open_index(location, model, vectors_file, dimension, exported=spec, hop=hop) as index:
         is_taken = takes_moments(index, hop)
         stored = index.add_all(
             rows.values(), moments=[moments[n] for n in rows] if is_taken else None
         )
+        put_playlists(index, playlists)
         index.sync()
     problems.warn()
     return stored
@@ -301,7 +325,7 @@ def _open_index(
     """Open or create the index for the vectors, and check that it has their model and dimension."""
     default = registry.PREFERRED if dimension == defaults.DIMENSION else _UNNAMED_MODEL
     name = model or default
-    known = registry.SPECS.get(name)
+    known = registry.find_spec(name)
     if known is not None and known.dimension != dimension:
         raise ModelMismatch(
             f"{vectors_file} has vectors of {dimension} numbers, but {name} makes vectors of "

@@ -1,8 +1,9 @@
-"""Moments in an export: ``moments.npy`` and ``moment_sounds.npy`` beside the vectors.
+"""Moments in an export: ``moments.npy`` and two more files beside the vectors.
 
 The patches of all tracks follow each other in the order of ``tracks.jsonl``. There, ``moments`` is
-the number of patches of a track, and ``moment_sounds`` that of its rows in ``moment_sounds.npy``:
-null if no tagger listened.
+the number of patches of a track, ``moment_sounds`` that of its rows in ``moment_sounds.npy`` (null
+if no tagger listened), and ``moment_prints`` that of its rows in ``moment_prints.npy`` (null if an
+older version made the moments).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from audiosearch.atomic import atomic_path
 from audiosearch.defaults import MOMENT_HOPS
 from audiosearch.errors import LibraryError
 from audiosearch.maintenance.fields_file import read_rows
+from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.models.moments import MAX_SCORE, N_CLASSES, Moments, PatchSounds
+from audiosearch.models.patch_print import PATCH_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,31 +38,37 @@ if TYPE_CHECKING:
     _Row = tuple[Track, Float32, dict[str, int | None]]
     RowsWithMoments = Callable[[Iterable[tuple[Track, Float32]]], Iterator[_Row]]
 
-MOMENTS, MOMENT_SOUNDS = MOMENT_FILES = ("moments.npy", "moment_sounds.npy")
+MOMENT_FILES = ("moments.npy", "moment_sounds.npy", "moment_prints.npy")
+MOMENTS, MOMENT_SOUNDS, MOMENT_PRINTS = MOMENT_FILES
 #: Key of ``index.json``: seconds from one patch of a track to the next.
 HOP = "moment_hop"
-_N_PATCHES, _N_SOUNDS = "moments", "moment_sounds"  # keys of ``tracks.jsonl``
+# Keys of ``tracks.jsonl``.
+_COUNTS = _N_PATCHES, _N_SOUNDS, _N_PRINTS = ("moments", "moment_sounds", "moment_prints")
 #: A sound in a patch: row of the patch in `MOMENTS`, class of AudioSet, and score in [0, 1].
 SOUND_TYPE = np.dtype([("patch", "<i8"), ("class", "<u2"), ("score", "<f4")])
+PRINT_TYPE = np.dtype("<u2")
 _BATCH_TRACKS = 20  # whose moments are in memory at a time
 _MAX_COUNT = 255  # sounds in a patch
 _HINT = "Export the index again, or delete {} to import the tracks without moments."
 
 
 class MomentsWriter:
-    """The two files of an export, written track by track.
+    """The files of an export, written track by track.
 
     Parameters
     ----------
-    codes, sounds : binary file
-        Empty files.
+    files : sequence of binary file
+        Empty files, in the order of `MOMENT_FILES`.
     dimension : int
         Numbers in the embedding of a patch.
+    n_words : int
+        Words in the print of a patch.
     """
 
-    def __init__(self, codes: BinaryIO, sounds: BinaryIO, dimension: int) -> None:
-        self._codes, self._sounds, self._dimension = codes, sounds, dimension
-        self._n_patches = self._n_sounds = 0
+    def __init__(self, files: Sequence[BinaryIO], dimension: int, n_words: int) -> None:
+        self._codes, self._sounds, self._prints = files
+        self._dimension, self._n_words = dimension, n_words
+        self._n_patches = self._n_sounds = self._n_prints = 0
         self._write_headers()
 
     def _write_headers(self) -> None:
@@ -67,6 +76,7 @@ class MomentsWriter:
         for file, dtype, shape in (
             (self._codes, np.dtype(np.int8), (self._n_patches, self._dimension)),
             (self._sounds, SOUND_TYPE, (self._n_sounds,)),
+            (self._prints, PRINT_TYPE, (self._n_prints, self._n_words)),
         ):
             descr = np.lib.format.dtype_to_descr(dtype)
             header = {"descr": descr, "fortran_order": False, "shape": shape}
@@ -76,14 +86,19 @@ class MomentsWriter:
     def write(self, moments: Moments | None) -> dict[str, int | None]:
         """Write the moments of the next track, and return its keys in ``tracks.jsonl``."""
         if moments is None:
-            return {_N_PATCHES: 0, _N_SOUNDS: None}
+            return {_N_PATCHES: 0, _N_SOUNDS: None, _N_PRINTS: None}
         self._codes.write(moments.codes.tobytes())
         rows = _rows(moments.sounds, self._n_patches)
         self._sounds.write(rows.tobytes())
         self._n_patches += len(moments)
         self._n_sounds += len(rows)
         n_sounds = None if moments.sounds is None else len(rows)
-        return {_N_PATCHES: len(moments), _N_SOUNDS: n_sounds}
+        n_prints = None
+        if moments.prints is not None and moments.prints.shape[1] == self._n_words:
+            self._prints.write(moments.prints.astype(PRINT_TYPE).tobytes())
+            n_prints = len(moments)
+            self._n_prints += n_prints
+        return {_N_PATCHES: len(moments), _N_SOUNDS: n_sounds, _N_PRINTS: n_prints}
 
     def finish(self) -> None:
         """Complete the files."""
@@ -103,13 +118,10 @@ def written_moments(index: Index, folder: Path) -> Iterator[RowsWithMoments]:
     if index.moment_hop is None:
         yield lambda rows: ((track, vector, {}) for track, vector in rows)
         return
-    with (
-        atomic_path(folder / MOMENTS) as codes_path,
-        atomic_path(folder / MOMENT_SOUNDS) as sounds_path,
-        codes_path.open("wb") as codes,
-        sounds_path.open("wb") as sounds,
-    ):
-        writer = MomentsWriter(codes, sounds, index.spec.dimension)
+    with contextlib.ExitStack() as stack:
+        paths = [stack.enter_context(atomic_path(folder / name)) for name in MOMENT_FILES]
+        outputs = [stack.enter_context(path.open("wb")) for path in paths]
+        writer = MomentsWriter(outputs, index.spec.dimension, _n_words(index.moment_hop))
 
         def write(rows: Iterable[tuple[Track, Float32]]) -> Iterator[_Row]:
             for batch in with_moments(index, rows):
@@ -154,7 +166,12 @@ def exported_moments(
     hop = exported_hop(content)
     if hop is None or not os.path.lexists(folder / MOMENTS):
         return None, []
-    return hop, read_moments(folder, read_rows(fields_file, ()), dimension)
+    return hop, read_moments(folder, read_rows(fields_file, ()), dimension, hop=hop)
+
+
+def _n_words(hop: float) -> int:
+    """Return the number of words in the print of a patch, given the hop of the moments."""
+    return round(hop / PATCH_HOP_SECONDS * PATCH_WORDS)
 
 
 def _rows(sounds: PatchSounds | None, first_row: int) -> npt.NDArray[np.void]:
@@ -169,7 +186,7 @@ def _rows(sounds: PatchSounds | None, first_row: int) -> npt.NDArray[np.void]:
 
 
 def read_moments(
-    folder: Path, tracks: Sequence[dict[str, Any]], dimension: int
+    folder: Path, tracks: Sequence[dict[str, Any]], dimension: int, *, hop: float
 ) -> list[Moments | None]:
     """Return the moments of each row of an export, in order; None for a track without any.
 
@@ -180,6 +197,8 @@ def read_moments(
         Rows of ``tracks.jsonl``.
     dimension : int
         Numbers in the embedding of a patch.
+    hop : float
+        Seconds from one patch of a track to the next.
 
     Raises
     ------
@@ -188,25 +207,35 @@ def read_moments(
     """
     codes = _mapped(folder / MOMENTS, np.dtype(np.int8), (dimension,))
     sounds = _mapped(folder / MOMENT_SOUNDS, SOUND_TYPE, ())
-    counts = [(_count(row, _N_PATCHES), _count(row, _N_SOUNDS)) for row in tracks]
-    totals = [sum(n or 0 for n in column) for column in zip(*counts, strict=True)] or [0, 0]
-    for path, array, total in zip((MOMENTS, MOMENT_SOUNDS), (codes, sounds), totals, strict=True):
+    prints = _mapped_prints(folder / MOMENT_PRINTS, _n_words(hop))
+    counts = [[_count(row, key) for key in _COUNTS] for row in tracks]
+    totals = [sum(n or 0 for n in column) for column in zip(*counts, strict=True)] or [0, 0, 0]
+    for name, array, total in zip(MOMENT_FILES, (codes, sounds, prints), totals, strict=True):
         if len(array) != total:
             raise LibraryError(
-                f"{folder / path} has {len(array):,} rows, but the tracks have {total:,}.",
+                f"{folder / name} has {len(array):,} rows, but the tracks have {total:,}.",
                 hint=_HINT.format(folder / MOMENTS),
             )
     moments: list[Moments | None] = []
-    first_row = first_sound = 0
-    for n_patches, n_sounds in counts:
+    first_row = first_sound = first_print = 0
+    for n_patches, n_sounds, n_prints in counts:
         end, sounds_end = first_row + (n_patches or 0), first_sound + (n_sounds or 0)
+        prints_end = first_print + (n_prints or 0)
         heard = None
         if n_sounds is not None:
             part = np.array(sounds[first_sound:sounds_end])
             heard = _patch_sounds(part, first_row, end, folder / MOMENT_SOUNDS)
-        moments.append(Moments(codes[first_row:end], heard) if n_patches else None)
-        first_row, first_sound = end, sounds_end
+        printed = prints[first_print:prints_end] if n_prints == n_patches else None
+        moments.append(Moments(codes[first_row:end], heard, printed) if n_patches else None)
+        first_row, first_sound, first_print = end, sounds_end, prints_end
     return moments
+
+
+def _mapped_prints(path: Path, n_words: int) -> npt.NDArray[Any]:
+    """Return the prints of an export; none if an older version wrote it, which had no prints."""
+    if not os.path.lexists(path):
+        return np.empty((0, n_words), PRINT_TYPE)
+    return _mapped(path, PRINT_TYPE, (n_words,))
 
 
 def _count(row: dict[str, Any], key: str) -> int | None:

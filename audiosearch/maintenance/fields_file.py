@@ -25,7 +25,7 @@ from audiosearch.playlist_files.text import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Callable, Container, Mapping
     from pathlib import Path
 
 #: Type of each field of `Track`, such as "int | None", by name of the field.
@@ -45,6 +45,7 @@ MAX_FILE_BYTES = 500_000_000
 _MAX_TEXT_LENGTH = 10_000
 _MAX_DIGITS = 300  # of a number that is parsed
 _MAX_NUMBER = 2**63  # SQLite stores only smaller integers
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _SOUNDS = TRACK_FIELDS["sounds"]  # their type
 _EMPTY_VALUES = {"int": 0, "float": 0.0, "str": "", _SOUNDS: ()}
 _MAX_SOUNDS = 1_000  # of a track
@@ -248,12 +249,10 @@ def _value(name: str, value: Any) -> Any:
         return _empty(kind)
     if kind == _SOUNDS:
         return _sounds(value)
-    if name == "year":
-        return parse_year(value)
+    if name in _PARSERS:
+        return _PARSERS[name](value)
     if kind.startswith("str"):
         return _text(name, value) or _empty(kind)
-    if name == "seconds":
-        return _seconds(str(value))
     number = re.match(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", str(value).strip())
     if number is None:
         raise UnusableValue("is not a number")
@@ -264,6 +263,13 @@ def _value(name: str, value: Any) -> Any:
     if not abs(parsed) < _MAX_NUMBER:
         raise UnusableValue("is too large")
     return int(parsed)
+
+
+def _flag(value: Any) -> bool:
+    flag = _FLAGS.get(str(value).strip().lower())
+    if flag is None:
+        raise UnusableValue("is neither true nor false")
+    return flag
 
 
 def _sounds(value: Any) -> tuple[Sound, ...]:
@@ -286,9 +292,9 @@ def _sound(value: Any) -> Sound:
     return sound
 
 
-def _seconds(text: str) -> float:
+def _seconds(value: Any) -> float:
     """Return a length such as "225.5", "225,5 s" or "3:45"; 0 for an unknown one, such as "-1"."""
-    number = (text.split() or [""])[0].replace(",", ".")
+    number = (str(value).split() or [""])[0].replace(",", ".")
     seconds = parse_seconds(number)
     is_unknown = re.fullmatch(r"-[0-9.]+|0[0-9.]*", number) is not None
     if (not seconds and not is_unknown) or seconds >= _MAX_NUMBER:
@@ -315,3 +321,10 @@ def _text(name: str, value: Any) -> str:
     if "\0" in text:
         raise UnusableValue("has characters that can't be stored")
     return text
+
+
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "year": parse_year,
+    "seconds": _seconds,
+    "has_cover": _flag,
+}

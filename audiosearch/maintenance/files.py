@@ -245,6 +245,7 @@ def refresh(index: Index) -> Iterator[Track]:
         Each track whose tags changed, with the new tags.
     """
     errors: list[AudioError] = []
+    covers = []  # of tracks of which it wasn't known whether they have one
     for track in list(index):
         try:
             tags = asdict(DISKS.call(track.path, partial(_tags, track)))
@@ -254,9 +255,13 @@ def refresh(index: Index) -> Iterator[Track]:
         except OSError:  # missing or unreadable
             continue
         updated = replace(track, **tags)
-        if updated != track:
+        if track.has_cover is None and updated == replace(track, has_cover=updated.has_cover):
+            covers.append((track, {"has_cover": updated.has_cover}))
+        elif updated != track:
             index.storage.set_fields([(track, tags)])
             yield updated
+    if covers:
+        index.storage.set_fields(covers)
     if errors:
         first = errors[0]
         log.warning(

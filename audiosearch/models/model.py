@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiosearch.models.download import Progress, no_progress
-from audiosearch.models.specs import AUTO, SPECS
+from audiosearch.models.installed import find_spec
+from audiosearch.models.specs import AUTO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ class Model:
     Attributes
     ----------
     name : str
-        A name in `SPECS`, or a .tflite file's name.
+        Name of a built-in model, of a model of another package, or of a .tflite file.
     weights_digest : str
         64 hexadecimal digits. Embeddings can be compared if their models' digests are equal.
     path : Path
@@ -36,8 +37,8 @@ class Model:
 
     @property
     def spec(self) -> ModelSpec | None:
-        """The model's entry in the registry; None for a user's own file."""
-        return SPECS.get(self.name)
+        """The model's description; None for a user's own file."""
+        return find_spec(self.name)
 
     @property
     def dimension(self) -> int:
@@ -75,7 +76,7 @@ class ModelRequest:
     Attributes
     ----------
     model : str
-        A name in `SPECS`, the path of a .tflite file, or "auto".
+        Name of a model, the path of a .tflite file, or "auto".
     weights : str, path-like or None
         Local copy of the model's weights, instead of the downloaded one. For VGGish a
         checkpoint; ``AUDIOSEARCH_WEIGHTS`` names one too.

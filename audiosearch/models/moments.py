@@ -103,14 +103,20 @@ class Moments:
         isn't needed: embeddings have unit length.
     sounds : PatchSounds or None
         The sounds in each patch; None if no tagger listened.
+    prints : ndarray of uint16, shape (n_patches, 16 or 8), or None
+        The print of each patch, up to the start of the next one: see
+        `audiosearch.models.patch_print`. None if an older version made the moments.
     """
 
     codes: Int8
     sounds: PatchSounds | None = None
+    prints: UInt16 | None = None
 
     @classmethod
-    def from_bytes(cls, codes: bytes, sounds: bytes | None, dimension: int) -> Moments:
-        """Return moments from the bytes of their codes, and of their sounds if there are any.
+    def from_bytes(
+        cls, codes: bytes, sounds: bytes | None, prints: bytes | None, *, dimension: int
+    ) -> Moments:
+        """Return moments from the bytes of their codes, and of their sounds and prints if any.
 
         Raises
         ------
@@ -119,7 +125,11 @@ class Moments:
         """
         array = np.frombuffer(codes, dtype=np.int8).reshape(-1, dimension)
         heard = None if sounds is None else PatchSounds.from_bytes(sounds, len(array))
-        return cls(array, heard)
+        return cls(array, heard, None if prints is None else prints_from_bytes(prints, len(array)))
+
+    def prints_to_bytes(self) -> bytes | None:
+        """Return the prints as bytes, little-endian: see `prints_from_bytes`."""
+        return None if self.prints is None else self.prints.astype("<u2").tobytes()
 
     def __len__(self) -> int:
         """Return the number of patches."""
@@ -128,7 +138,8 @@ class Moments:
     def part(self, start: int, end: int) -> Moments:
         """Return the patches from one position to another."""
         sounds = None if self.sounds is None else self.sounds.part(start, end)
-        return Moments(self.codes[start:end], sounds)
+        prints = None if self.prints is None else self.prints[start:end]
+        return Moments(self.codes[start:end], sounds, prints)
 
     def vectors(self, rows: slice = slice(None)) -> Float32:
         """Return the embeddings of patches: float32 of unit length, shape (n, dimension).
@@ -136,6 +147,18 @@ class Moments:
         An embedding of zeros stays zero.
         """
         return unit_rows(self.codes[rows])
+
+
+def prints_from_bytes(content: bytes, n_patches: int) -> UInt16:
+    """Return the prints that `Moments.prints_to_bytes` wrote: uint16, shape (n_patches, n_words).
+
+    Raises
+    ------
+    ValueError
+        If not all patches have equally many words.
+    """
+    prints: UInt16 = np.frombuffer(content, dtype="<u2").reshape(n_patches, -1)
+    return prints
 
 
 def quantized(vectors: Float32) -> Int8:

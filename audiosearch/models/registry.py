@@ -17,6 +17,12 @@ from audiosearch.errors import (
 )
 from audiosearch.models.cache import cache_dir, model_path
 from audiosearch.models.download import Progress, no_progress
+from audiosearch.models.installed import (
+    all_specs,
+    find_spec,
+    installed_models,
+    requested_spec,
+)
 from audiosearch.models.model import Model, ModelRequest
 from audiosearch.models.remote_file import RemoteFile
 from audiosearch.models.spec import PackagedFile
@@ -41,6 +47,7 @@ __all__ = [
     "compact",
     "describe",
     "fetch",
+    "find_spec",
     "nominal_digest",
     "resolve",
     "resolve_for_index",
@@ -67,8 +74,8 @@ def resolve(
     Parameters
     ----------
     name : str
-        A name in `SPECS`, the path of a .tflite file, or "auto": VGGish if its weights are
-        on this machine or can be downloaded, else compact.
+        Name of a model, the path of a .tflite file, or "auto": VGGish if its weights are on this
+        machine or can be downloaded, else compact.
     weights : str or path-like, optional
         Local copy of the model's weights.
     may_fetch : bool
@@ -80,11 +87,11 @@ def resolve(
     Raises
     ------
     UsageError
-        If ``weights`` are given for a model that takes none.
+        If ``weights`` are given for a model that takes none, or several models have this name.
     ModelUnavailable, DownloadError, WeightsError, ModelError
         If the model isn't on this machine, or can't be downloaded, read or converted.
     """
-    spec = SPECS.get(PREFERRED if name == AUTO else name)
+    spec = SPECS[PREFERRED] if name == AUTO else requested_spec(name)
     if weights is not None and (spec is None or spec.is_packaged):
         takers = [spec.name for spec in SPECS.values() if not spec.is_packaged]
         raise UsageError(
@@ -118,7 +125,7 @@ def available(
     Parameters
     ----------
     name : str
-        A name in `SPECS`.
+        Name of a built-in model or of a model of another package.
     weights : str or path-like, optional
         Local copy of the weights. It takes precedence over the model's environment variable,
         which takes precedence over downloaded weights.
@@ -130,9 +137,9 @@ def available(
     WeightsError, ModelError
         If the weights that ``weights`` or the variable names can't be read or converted.
     """
-    spec = SPECS[name]
+    spec = _spec(name)
     if spec.is_packaged:
-        return _packaged(spec)
+        return _packaged(spec, progress)
     named = _local_weights(spec, weights)
     return _downloaded(spec, progress) if named is None else _installed(spec, named, progress)
 
@@ -145,9 +152,9 @@ def fetch(name: str, progress: Progress = no_progress) -> Model:
     DownloadError, WeightsError, ModelError
         If they can't be downloaded, read or converted.
     """
-    spec = SPECS[name]
+    spec = _spec(name)
     if isinstance(spec.weights, PackagedFile):
-        return _packaged(spec)
+        return _packaged(spec, progress)
     return _installed(spec, spec.weights.fetch(progress), progress)
 
 
@@ -169,9 +176,9 @@ def resolve_for_index(name: str, weights_digest: str, request: ModelRequest) -> 
         If the model isn't on this machine, or can't be read or converted.
     """
     if request.weights is None:
-        if request.model == AUTO or request.model == name in SPECS:
+        requested = None if request.model == AUTO else requested_spec(request.model)
+        if request.model == AUTO or (requested and requested.name == name):
             return by_digest(name, weights_digest, request.progress)
-        requested = SPECS.get(request.model)
         if requested and not requested.is_packaged:
             raise ModelMismatch(
                 f"The index was made with {describe(name, weights_digest)}, "
@@ -221,11 +228,15 @@ def status() -> dict[str, str | None]:
         Paths and weights digests; None for files that aren't on this machine.
     """
     facts: dict[str, str | None] = {}
-    for name, spec in sorted(SPECS.items()):
+    packages = {model.spec.name: model.package for model in installed_models()}
+    for name, spec in sorted(all_specs().items()):
+        if name not in SPECS:
+            facts[f"{name}_package"] = packages[name]
         if isinstance(spec.weights, PackagedFile):
-            facts[name], facts[f"{name}_fingerprint"] = (
-                str(spec.weights.path),
-                _packaged(spec).weights_digest,
+            path = spec.weights.path
+            facts[name] = str(path) if os.path.exists(path) else None
+            facts[f"{name}_fingerprint"] = (
+                _packaged(spec).weights_digest if name in SPECS else _installed_digest(spec, path)
             )
             continue
         file = _local_weights(spec) or spec.weights.path
@@ -243,7 +254,7 @@ def nominal_digest(name: str) -> str:
 
     It is the digest of a packaged model, and the name for any other model.
     """
-    spec = SPECS.get(name)
+    spec = find_spec(name)
     return _packaged(spec).weights_digest if spec and spec.is_packaged else name
 
 
@@ -260,17 +271,27 @@ def describe(name: str, weights_digest: str) -> str:
 
 def _candidates(name: str, progress: Progress) -> Iterator[Model | None]:
     """Yield the models on this machine that a name may mean."""
-    spec = SPECS.get(name)
+    spec = find_spec(name)
     if spec is not None:
         yield available(name, None, progress)
         if not spec.is_packaged:
             yield _downloaded(spec, progress)
 
 
-def _packaged(spec: ModelSpec) -> Model:
+def _spec(name: str) -> ModelSpec:
+    spec = find_spec(name)
+    if spec is None:
+        raise KeyError(name)
+    return spec
+
+
+def _packaged(spec: ModelSpec, progress: Progress = no_progress) -> Model:
+    """Return a model whose file ships with a package. A file of another package is checked."""
     from audiosearch.models.digest import embeddings_digest
 
     path = spec.weights.path
+    if spec.name not in SPECS:
+        return _installed(spec, path, progress)
     return Model(spec.name, embeddings_digest(path), path)
 
 
@@ -304,7 +325,9 @@ def _installed_digest(spec: ModelSpec, weights: Path) -> str | None:
 def _user_model(path: Path) -> Model:
     """Return the model in a user's own LiteRT file, and keep a copy for later queries."""
     if path.suffix != ".tflite" or not os.path.isfile(path):
-        raise WeightsError(f"There is no model {path}.", hint=f"--model takes {model_choices()}.")
+        raise WeightsError(
+            f"There is no model {path}.", hint=f"--model takes {model_choices(all_specs())}."
+        )
     weights_digest, is_vggish, _ = copy_to_cache(path)
     return Model(PREFERRED if is_vggish else path.name, weights_digest, path)
 
@@ -322,18 +345,20 @@ def _warn_of_fallback(reason: str) -> None:
 
 
 def _unavailable_hint(name: str) -> str:
-    spec = SPECS.get(name)
+    spec = find_spec(name)
     if spec is None:
         return (
-            "Name its file with --model FILE.tflite, or embed the index's files again with a "
-            f"model on this machine: `audiosearch reembed --model {FALLBACK}`."
+            "Install the package that brings it, name its file with --model FILE.tflite, or embed "
+            "the index's files again with a model on this machine: `audiosearch reembed --model "
+            f"{FALLBACK}`."
         )
     if isinstance(spec.weights, RemoteFile):
         return (
             f"`audiosearch model fetch {name}` downloads {spec.weights.label}; "
             f"{spec.weights.option} uses a local one."
         )
+    package = "audiosearch" if name in SPECS else "its package"
     return (
-        "It shipped with another version of audiosearch. "
+        f"It shipped with another version of {package}. "
         f"`audiosearch reembed --model {name}` embeds the index's files with this version's."
     )

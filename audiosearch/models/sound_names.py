@@ -90,6 +90,29 @@ def matching_any(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for text in texts for name in matching(text)))
 
 
+@lru_cache(_CACHED_WORDS)
+def like(word: str) -> tuple[str, ...]:
+    """Return the names of the classes that a word being typed may stand for.
+
+    Their names have the word, one that begins with it, or one that it is a form of. There are none
+    for words of less than three letters, and for those like "the".
+
+    Examples
+    --------
+    >>> like("rai")[:3], like("barking"), like("of"), like("wuthering")
+    (('Rain', 'Raindrop', 'Rain on surface'), ('Bark',), (), ())
+    """
+    words = _words(word)
+    if len(words) != 1 or len(words[0]) < _MIN_PART:
+        return ()
+    begun = {
+        i
+        for i, name in enumerate(sound_names())
+        if any(longer.startswith(words[0]) for longer in _words(name))
+    }
+    return tuple(sound_names()[i] for i in sorted(begun | _having_word(words[0])))
+
+
 def _words(text: str) -> list[str]:
     """Return the words of a text in small letters, without stop words."""
     words = re.findall(

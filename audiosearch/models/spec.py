@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from audiosearch.models.front_end import FRONT_END_VERSION
+from audiosearch.models.weights_format import LiteRtFile
 
 if TYPE_CHECKING:
     from audiosearch.models.remote_file import RemoteFile
@@ -21,23 +22,26 @@ class Ability(str, Enum):
 
 
 class PackagedFile(NamedTuple):
-    """A file that ships with the package.
+    """A file that ships with a package.
 
     Attributes
     ----------
     name : str
-        File name in ``audiosearch/models``.
+        File name.
     license : str
         SPDX identifier.
+    folder : Path
+        Folder of the file. Default: ``audiosearch/models``.
     """
 
     name: str
     license: str
+    folder: Path = Path(__file__).parent
 
     @property
     def path(self) -> Path:
         """Path of the file."""
-        return Path(__file__).with_name(self.name)
+        return self.folder / self.name
 
 
 class ModelSpec(NamedTuple):
@@ -54,7 +58,7 @@ class ModelSpec(NamedTuple):
     weights : PackagedFile or RemoteFile
         The file with the weights. A LiteRT file, if the file is packaged.
     weights_format : WeightsFormat
-        Turns the file into a LiteRT file in the cache, if the file is downloaded.
+        Turns the file into a LiteRT file in the cache, unless it ships with audiosearch.
     abilities : frozenset of Ability
         Optional things that the model can do.
     strengths : str
@@ -73,7 +77,7 @@ class ModelSpec(NamedTuple):
     title: str
     dimension: int
     weights: PackagedFile | RemoteFile
-    weights_format: WeightsFormat
+    weights_format: WeightsFormat = LiteRtFile()
     abilities: frozenset[Ability] = frozenset()
     strengths: str = ""
     pca: RemoteFile | None = None
@@ -83,5 +87,5 @@ class ModelSpec(NamedTuple):
 
     @property
     def is_packaged(self) -> bool:
-        """Whether the weights ship with the package."""
+        """Whether the weights ship with a package."""
         return isinstance(self.weights, PackagedFile)

@@ -1,17 +1,21 @@
-"""The registry: every model that audiosearch knows by name.
+"""The registry: every model that ships with audiosearch.
 
 To add a model with .tflite weights, add one `ModelSpec` to `SPECS`. No other module changes.
-The command line reads the names at every start, so this module and its imports load fast.
+The command line reads the names at every start, so this module and its imports load fast. Models
+of other packages are in `audiosearch.models.installed`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from audiosearch.models.remote_file import RemoteFile
 from audiosearch.models.spec import Ability, ModelSpec, PackagedFile
 from audiosearch.models.vggish_layers import VGGISH_DIMENSION, VGGISH_FLOPS_PER_PATCH
-from audiosearch.models.weights_format import LiteRtFile, VggishCheckpoint
+from audiosearch.models.weights_format import VggishCheckpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _VGGISH = ModelSpec(
     name="vggish",
@@ -48,13 +52,12 @@ _COMPACT = ModelSpec(
     title="compact",
     dimension=128,
     weights=PackagedFile("compact.tflite", license="Apache-2.0"),
-    weights_format=LiteRtFile(),
     strengths="It is good at kinds of sound: with 687 files in 39 classes of music, instruments, "
     "speech and effects, the nearest neighbor was of the same class for 76 % (62 % with YAMNet, "
     "from which it is derived).",
 )
 
-#: Every model, by name.
+#: Every built-in model, by name.
 SPECS: Final[dict[str, ModelSpec]] = {spec.name: spec for spec in (_VGGISH, _COMPACT)}
 
 #: Value of ``--model`` for the index's model; for a new index, PREFERRED or else FALLBACK.
@@ -65,19 +68,29 @@ PREFERRED: Final = _VGGISH.name
 FALLBACK: Final = _COMPACT.name
 
 
-def model_choices() -> str:
+def model_choices(specs: Mapping[str, ModelSpec] = SPECS) -> str:
     """Return the values of ``--model`` except "auto", as help texts and errors show them.
+
+    Parameters
+    ----------
+    specs : mapping of str to ModelSpec
+        Models to name.
 
     Examples
     --------
     >>> model_choices().startswith("vggish|compact"), model_choices().endswith("FILE.tflite")
     (True, True)
     """
-    return "|".join((*SPECS, "FILE.tflite"))
+    return "|".join((*specs, "FILE.tflite"))
 
 
-def downloads() -> dict[str, RemoteFile]:
+def downloads(specs: Mapping[str, ModelSpec] = SPECS) -> dict[str, RemoteFile]:
     """Return every file that ``audiosearch model fetch`` downloads, by the name it takes.
+
+    Parameters
+    ----------
+    specs : mapping of str to ModelSpec
+        Models whose files to list.
 
     Examples
     --------
@@ -85,7 +98,7 @@ def downloads() -> dict[str, RemoteFile]:
     True
     """
     weights = {
-        name: spec.weights for name, spec in SPECS.items() if isinstance(spec.weights, RemoteFile)
+        name: spec.weights for name, spec in specs.items() if isinstance(spec.weights, RemoteFile)
     }
-    pca = {spec.pca.key.lower(): spec.pca for spec in SPECS.values() if spec.pca is not None}
+    pca = {spec.pca.key.lower(): spec.pca for spec in specs.values() if spec.pca is not None}
     return weights | pca

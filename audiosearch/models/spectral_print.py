@@ -94,23 +94,6 @@ class PrintBuilder:
         return SpectralPrint(seconds, _words(self._energies), _words(self._fine_energies))
 
 
-def words_of(frames: Float32) -> UInt16:
-    """Return the words of a sound, as in its print: one for each 0.12 s.
-
-    Parameters
-    ----------
-    frames : ndarray of float32, shape (n_frames, 64)
-        Natural log of mel magnitude plus 0.01; axes are frame (10 ms), band.
-
-    Returns
-    -------
-    ndarray of uint16, shape (n_words,)
-    """
-    n_words = len(frames) // (FINE_FRAMES * FINE_PER_WORD)
-    fine = _energies(frames[: n_words * FINE_FRAMES * FINE_PER_WORD])
-    return _words([fine.reshape(-1, FINE_PER_WORD, WORD_BITS + 1).mean(axis=1)])
-
-
 def signs(words: UInt16) -> Float32:
     """Return the bits of words as signs.
 
@@ -129,10 +112,19 @@ def signs(words: UInt16) -> Float32:
     return values
 
 
+@cache
+def band_weights() -> Float32:
+    """Return weights that sum the 64 bands to 17 wider ones, which overlap: shape (64, 17)."""
+    width = (N_BANDS - 1) / (WORD_BITS + 2)
+    centers = width * np.arange(1, WORD_BITS + 2)
+    distances = np.abs(np.arange(N_BANDS)[:, np.newaxis] - centers)
+    return np.maximum(0.0, 1.0 - distances / width).astype(np.float32)
+
+
 def _energies(frames: Float32) -> Float32:
     """Return the energies of 17 bands in each 0.03 s of frames, (n_frames, 64): (n, 17)."""
     mel = np.exp(frames.reshape(-1, FINE_FRAMES, N_BANDS)) - np.float32(LOG_OFFSET)
-    energies: Float32 = np.maximum(mel.mean(axis=1), 0.0) @ _band_weights()
+    energies: Float32 = np.maximum(mel.mean(axis=1), 0.0) @ band_weights()
     return energies
 
 
@@ -148,12 +140,3 @@ def _words(energies: list[Float32]) -> UInt16:
     words = np.packbits(changes > 0, axis=1).view(">u2")[:, 0].astype(np.uint16)
     is_steady = np.sqrt((changes**2).mean(axis=1)) < _MIN_CHANGE
     return np.asarray(np.where(is_steady, 0, words), dtype=np.uint16)
-
-
-@cache
-def _band_weights() -> Float32:
-    """Return weights that sum the 64 bands to 17 wider ones, which overlap: shape (64, 17)."""
-    width = (N_BANDS - 1) / (WORD_BITS + 2)
-    centers = width * np.arange(1, WORD_BITS + 2)
-    distances = np.abs(np.arange(N_BANDS)[:, np.newaxis] - centers)
-    return np.maximum(0.0, 1.0 - distances / width).astype(np.float32)

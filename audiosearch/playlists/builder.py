@@ -79,11 +79,14 @@ class PlaylistBuilder:
     ----------
     rules : Rules
     tracks : list of Track
-        Tracks so far.
+        Tracks so far, after those that precede the playlist.
+    n_preceding : int
+        Number of tracks that precede it.
     vectors : list of ndarray of float32, shape (dimension,)
         Their embeddings, of unit length.
     seconds : float
-        Playing time so far. A track of unknown duration counts as 4 minutes.
+        Playing time so far, without preceding tracks. A track of unknown duration counts as 4
+        minutes.
     changes : list of KeyChange
         Keys that the last added track has blocked or allowed.
     """
@@ -104,6 +107,7 @@ class PlaylistBuilder:
         # Shared by copies, like the rules. It numbers tracks like the rule about their ids.
         self._lookalikes = Lookalikes(has_prints=prints is not None and prints.has_prints)
         self.tracks: list[Track] = []
+        self.n_preceding = 0
         self.vectors: list[Float32] = []
         self.seconds = 0.0
         self._rejections: _Rejections | None = None
@@ -149,6 +153,17 @@ class PlaylistBuilder:
         self.tracks.append(track)
         self.vectors.append(vector)
         self.seconds += track.seconds or UNKNOWN_SECONDS
+
+    def precede(self, track: Track, vector: Float32) -> None:
+        """Append a track that isn't part of the playlist, before all others. See `add`."""
+        self.add(track, vector)
+        self.n_preceding += 1
+        self.seconds = 0.0
+
+    @property
+    def own_tracks(self) -> list[Track]:
+        """Tracks of the playlist so far."""
+        return self.tracks[self.n_preceding :]
 
     def has(self, track: Track) -> bool:
         """Return whether a track is in the playlist, or is one of the excluded tracks."""
@@ -216,15 +231,16 @@ class PlaylistBuilder:
         rules = Counter(self.rejections.values()).most_common()
         names = ", ".join(f"{rule} ({count})" for rule, count in rules)
         reason = f"tracks left out by: {names}" if names else other_reason
-        found = counted(len(self.tracks), "track")
+        n_tracks = len(self.own_tracks)
+        found = counted(n_tracks, "track")
         if options.seconds is None:
-            is_short = len(self.tracks) < options.n_tracks
+            is_short = n_tracks < options.n_tracks
             return [f"found {found} instead of {options.n_tracks}; {reason}"] if is_short else []
         notes = []
         if self.seconds < options.seconds:
             found += f" of {_duration(self.seconds)} in all"
             notes.append(f"found {found} instead of {_duration(options.seconds)}; {reason}")
-        n_unknown = sum(not track.seconds for track in self.tracks)
+        n_unknown = sum(not track.seconds for track in self.own_tracks)
         if n_unknown:
             unknown = counted(n_unknown, "track")
             notes.append(

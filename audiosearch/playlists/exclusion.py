@@ -1,4 +1,4 @@
-"""Tracks that a playlist leaves out because they are in other playlists."""
+"""Tracks that a playlist leaves out: those of other playlists, and those with given ids."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def resolve_excluded_playlists(
     index: Index, request: PlaylistRequest, playlist_tracks: PlaylistTracks
 ) -> tuple[PlaylistRequest, list[str]]:
-    """Add the tracks of the excluded playlists, and their copies, to the excluded paths.
+    """Add the excluded tracks and those of excluded playlists, and copies, to the excluded paths.
 
     Returns
     -------
@@ -32,6 +32,7 @@ def resolve_excluded_playlists(
         tracks += [match.track for match in matches if match.track is not None]
         problems = [match.problem for match in matches if match.track is None]
         notes += [*playlist.warnings, *warnings_about(playlist.name, problems)]
+    tracks += index.storage.tracks(sorted(set(request.excluded_ids)))
     tracks += chain.from_iterable(known_copies(index, tracks).values())
     constraints = request.constraints
     paths = constraints.excluded_paths.union(track.path for track in tracks)

@@ -17,7 +17,8 @@ from audiosearch.playlists.candidate_pool import CandidatePool
 from audiosearch.playlists.kept import kept
 from audiosearch.playlists.main_artists import main_artists
 from audiosearch.playlists.openings import Openings
-from audiosearch.search.query import SearchOptions, candidate_filter, centroid
+from audiosearch.playlists.rules import EXCLUDED
+from audiosearch.search.query import SearchOptions, candidate_filter, centroid, search_direction
 from audiosearch.search.same_recording import KnownPrints, known_copies
 from audiosearch.search.whitening_choice import is_whitening_better
 
@@ -51,7 +52,8 @@ class Selection:
     center : ndarray of float32, shape (dimension,)
         Centroid of the seeds' embeddings, not whitened, of unit length.
     seed_cosines : ndarray of float, shape (n_candidates,)
-        Cosines to the seeds, plus noise for a varied playlist.
+        Cosines to the seeds, plus noise for a varied playlist. With tracks to avoid, less a share
+        of the cosines to these.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Selection:
         builder: PlaylistBuilder,
         centers: tuple[Float32, Float32],
         rng: np.random.Generator,
+        preceding: Float32 | None = None,
     ) -> None:
         self.options, self.builder = options, builder
         self.center, center = centers
@@ -71,7 +74,11 @@ class Selection:
             scale = _NOISE_SCALE * self._cosines.std()
             self.seed_cosines = self._cosines + scale * rng.gumbel(size=len(self._cosines))
         self._chosen: list[int] = []  # positions
+        self._first_cosines = self._cosines  # to the track before the first choice
         self._max_cosines = np.full(len(pool.ids), -1.0)
+        if preceding is not None:
+            cosines = pool.vectors @ preceding.T
+            self._first_cosines, self._max_cosines = cosines[:, -1], cosines.max(axis=1)
         self._n_compared = 0  # chosen candidates that ``_max_cosines`` takes account of
 
     def choose(self, position: int) -> None:
@@ -86,12 +93,15 @@ class Selection:
 
     @cached_property
     def last_cosines(self) -> Float32:
-        """Cosines to the track chosen last; to the seeds before the first choice."""
-        return self._cosines_to(self._chosen[-1]) if self._chosen else self._cosines
+        """Cosines to the track chosen last; before the first choice, to the one before it.
+
+        If no track precedes it, these are the cosines to the seeds.
+        """
+        return self._cosines_to(self._chosen[-1]) if self._chosen else self._first_cosines
 
     @property
     def max_cosines(self) -> CandidateScores:
-        """Largest cosine to a track chosen after the seeds; -1 if there is none."""
+        """Largest cosine to a preceding track, or one chosen after the seeds; else -1."""
         for position in self._chosen[self._n_compared :]:
             is_last = position == self._chosen[-1]
             cosines = self.last_cosines if is_last else self._cosines_to(position)
@@ -133,7 +143,7 @@ def select(index: Index, seeds: QueryVectors, request: PlaylistRequest, score: S
     if request.destination is not None:
         raise UsageError(
             f"A playlist of the strategy {request.strategy_name} doesn't lead to a track.",
-            hint="Leave out the destination, or use the strategy path.",
+            hint="Leave out --to, or use the strategy path.",
         )
     return _GreedySelection(index, seeds, request, score).playlist()
 
@@ -166,8 +176,11 @@ class _GreedySelection:
         self._plain_index = index.vector_index()
         if not self._vector_index.n_tracks:
             index.require_tracks()
-        self._plain_center = centroid(seeds.vectors)
-        self._center = centroid(self._vector_index.transform(np.stack(seeds.vectors)))
+        self._plain_center = centroid(seeds.vectors, seeds.weights)
+        unlike = [index.vector(track) for track in _existing(index, request.unlike_ids)]
+        self._center = search_direction(
+            self._vector_index, seeds.vectors, unlike, weights=seeds.weights
+        )
         search_options = SearchOptions(request.filters, whiten)
         self._candidates = candidate_filter(index, search_options, self._plain_center)
         self._rng = np.random.default_rng(self._options.random_seed)
@@ -182,6 +195,11 @@ class _GreedySelection:
             [] if self._seeds else [*seeds.tracks, *chain.from_iterable(copies.values())],
             prints=KnownPrints(index),
         )
+        for track in _existing(index, request.preceding_ids):
+            self._start.precede(track, index.vector(track))
+        self._preceding = None
+        if self._start.vectors:
+            self._preceding = self._vector_index.transform(np.stack(self._start.vectors))
         for track in self._seeds:
             if not self._is_full(self._start):
                 self._start.add(track, index.vector(track))
@@ -201,23 +219,32 @@ class _GreedySelection:
             elif self._options.vary:
                 self._rng.gumbel(size=len(openings.ids))  # so that the next pool gets other noise
             if self._is_full(builder) or is_complete:
-                return Playlist(builder.tracks, [*self._notes_on_seeds(), *self._notes(builder)])
+                return Playlist(
+                    builder.own_tracks, [*self._notes_on_seeds(), *self._notes(builder)]
+                )
             n_candidates *= _GROWTH
 
     def _is_full(self, builder: PlaylistBuilder) -> bool:
         if self._options.seconds is not None:
             return builder.seconds >= self._options.seconds
-        return len(builder.tracks) >= self._options.n_tracks
+        return len(builder.own_tracks) >= self._options.n_tracks
 
     def _may_be_enough(self, builder: PlaylistBuilder, openings: Openings) -> bool:
         """Return False if the limits make it impossible to fill the playlist from a pool."""
-        n_missing = self._options.n_tracks - len(builder.tracks)
+        n_missing = self._options.n_tracks - len(builder.own_tracks)
         return self._options.seconds is not None or openings.max_tracks(n_missing) >= n_missing
 
     def _fill(self, builder: PlaylistBuilder, openings: Openings, *, has_notes: bool) -> None:
         pool = CandidatePool(self._index, openings.ids, self._vector_index, self._plain_index)
         centers = self._plain_center, self._center
-        selection = Selection(pool, self._options, builder=builder, centers=centers, rng=self._rng)
+        selection = Selection(
+            pool,
+            self._options,
+            builder=builder,
+            centers=centers,
+            rng=self._rng,
+            preceding=self._preceding,
+        )
         while not self._is_full(builder):
             scores = self._score(selection)
             choice = self._choice(builder, pool, openings, scores)
@@ -250,11 +277,11 @@ class _GreedySelection:
 
     def _notes_on_seeds(self) -> list[str]:
         n_excluded = self._n_excluded_seeds
-        return [f"seeds left out by excluded playlists: {n_excluded}"] if n_excluded else []
+        return [f"seeds left out by {EXCLUDED}: {n_excluded}"] if n_excluded else []
 
     def _notes(self, builder: PlaylistBuilder) -> list[str]:
         notes = builder.length_notes(self._options, self._end_of_tracks(builder))
-        n_seeds = len(self._start.tracks)
+        n_seeds = len(self._start.own_tracks)
         if n_seeds < len(self._seeds):
             first = "seed" if n_seeds == 1 else f"{n_seeds}"
             notes.insert(0, f"the playlist has only the first {first} of {len(self._seeds)} seeds")
@@ -264,6 +291,12 @@ class _GreedySelection:
         if len(builder.tracks) < self._index.n_tracks and self._candidates is not None:
             return "no more tracks match the filters"
         return "the index has no more tracks"
+
+
+def _existing(index: Index, ids: tuple[int, ...]) -> list[Track]:
+    """Return the tracks with some ids, in their order, without removed ones."""
+    tracks = index.by_id(ids) if ids else {}
+    return [tracks[i] for i in ids if i in tracks]
 
 
 def _without_copies(tracks: list[Track], copies: dict[int, list[Track]]) -> list[Track]:

@@ -59,7 +59,7 @@ class MainArtists:
         return self._known[tag]
 
     def _main_artist(self, tag: str) -> str:
-        artist = _without_guests(next(iter(split_list(tag)), ""))
+        artist = without_guests(next(iter(split_list(tag)), ""))
         joins = itertools.islice(_JOIN.finditer(artist), _MAX_JOINS)
         starts = (artist[: match.start()] for match in joins)
         return next((fold(start) for start in starts if fold(start) in self._names), fold(artist))
@@ -68,7 +68,7 @@ class MainArtists:
     def _names(self) -> frozenset[str]:
         """Folded names of all artists of the library."""
         artists = (artist for tag in self._tags() for artist in split_list(tag))
-        return frozenset(fold(_without_guests(artist)) for artist in artists)
+        return frozenset(fold(without_guests(artist)) for artist in artists)
 
 
 def main_artists(index: Index) -> MainArtists:
@@ -76,5 +76,12 @@ def main_artists(index: Index) -> MainArtists:
     return MainArtists(index.storage.artists)
 
 
-def _without_guests(artist: str) -> str:
-    return _GUEST.split(artist, maxsplit=1)[0]
+def without_guests(text: str) -> str:
+    """Return an artist or a title without the guests that it names at its end.
+
+    Examples
+    --------
+    >>> without_guests("Song (feat. Bob)"), without_guests("Anna ft. Bob")
+    ('Song', 'Anna')
+    """
+    return _GUEST.split(text, maxsplit=1)[0]

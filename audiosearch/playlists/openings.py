@@ -90,7 +90,7 @@ class Openings:
         self._change(blocked)
 
     def _exclude(self, index: Index) -> None:
-        """Break the rule about excluded playlists, which has nothing to do with tags."""
+        """Break the rule about excluded tracks, which has nothing to do with tags."""
         for number, rule in enumerate(self._rules):
             if rule.name == EXCLUDED:
                 paths = index.fields(["id", "path"], self.ids.tolist())

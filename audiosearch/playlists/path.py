@@ -76,7 +76,7 @@ def _check(seeds: QueryVectors, request: PlaylistRequest) -> None:
     if request.destination is None:
         raise UsageError(
             "A path needs a destination.",
-            hint="Name the last track too: --to TRACK, or `to` over HTTP.",
+            hint="Name the last track too: --to TRACK.",
         )
     if len(seeds.tracks) != 1 or len(seeds.vectors) != 1:
         raise UsageError(
@@ -85,7 +85,8 @@ def _check(seeds: QueryVectors, request: PlaylistRequest) -> None:
         )
     if request.options.diversity or request.options.vary:
         raise UsageError(
-            "A path can't be combined with diversity or variation.", hint="Leave them out."
+            "A path can't be combined with diversity or variation.",
+            hint="Leave out --diversity and --vary.",
         )
 
 
@@ -98,14 +99,15 @@ def _check_waypoints(waypoints: Sequence[Track], request: PlaylistRequest) -> No
     excluded = [track for track in waypoints if track.path in request.constraints.excluded_paths]
     if excluded:
         raise UsageError(
-            f"{excluded[0].label} is on the path and in an excluded playlist.",
-            hint="Use another track, or leave out the excluded playlist.",
+            f"{excluded[0].label} is on the path and in an excluded playlist or among the recent "
+            "plays.",
+            hint="Use another track, or leave out what excludes it.",
         )
     if options.seconds is None and options.n_tracks < len(waypoints):
         raise UsageError(
             f"A path of {counted(options.n_tracks, 'track')} can't go through {len(waypoints)} "
             "tracks.",
-            hint="Ask for more tracks.",
+            hint="Ask for more tracks with -n.",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from audiosearch import defaults
 from audiosearch.errors import UsageError
@@ -12,6 +12,7 @@ from audiosearch.library.filters import EVERYTHING, Filters
 
 if TYPE_CHECKING:
     from audiosearch.playlist_files import PlaylistFile
+    from audiosearch.plays import ListeningHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ class Constraints:
             raise UsageError(
                 f"The artist gap can't be {self.artist_gap} tracks.", hint="Use 0 or more."
             )
+
+
+#: Constraints that every track meets.
+NO_CONSTRAINTS: Final = Constraints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,37 @@ class PlaylistOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """Listening histories that a playlist starts from, or leaves out.
+
+    Attributes
+    ----------
+    histories : tuple of ListeningHistory
+    half_life_seconds : float
+        A play counts half as much as one that is this much later.
+    skip_seconds : float or None
+        Tracks that were played at most this long ago are left out. None leaves out no track.
+
+    Raises
+    ------
+    UsageError
+        If a span of time is out of range.
+    """
+
+    histories: tuple[ListeningHistory, ...]
+    half_life_seconds: float = defaults.HALF_LIFE_SECONDS
+    skip_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for seconds in (self.half_life_seconds, self.skip_seconds):
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise UsageError(
+                    f"The span of time can't be {seconds:g} seconds.", hint="Use a span like 30d."
+                )
+
+
+@dataclass(frozen=True, slots=True)
 class PlaylistRequest:
     """Everything that defines a playlist.
 
@@ -140,6 +176,17 @@ class PlaylistRequest:
         the waypoints.
     excluded_playlists : tuple of PlaylistFile
         Playlists whose tracks are left out, even as seeds.
+    excluded_ids : tuple of int
+        Ids of tracks that are left out like those. They need not exist.
+    preceding_ids : tuple of int
+        Ids of tracks that were played before, in this order. The playlist goes on after them: they
+        aren't part of it, but its tracks pass the rules about artists, albums and copies together
+        with them. Ids of removed tracks are left out. Not for a path.
+    unlike_ids : tuple of int
+        Ids of tracks that the playlist should not sound like. Not for a path.
+    history : HistoryOptions or None
+        Listening histories. Recent plays are weighted seeds, which together count as much as all
+        other seeds. A path doesn't start from them, but may leave out recent plays.
 
     Raises
     ------
@@ -158,21 +205,37 @@ class PlaylistRequest:
     waypoints: tuple[str, ...] = ()
     strategy: str | None = None
     options: PlaylistOptions = PlaylistOptions()
-    constraints: Constraints = Constraints()
+    constraints: Constraints = NO_CONSTRAINTS
     filters: Filters = EVERYTHING
     excluded_playlists: tuple[PlaylistFile, ...] = ()
+    excluded_ids: tuple[int, ...] = ()
+    preceding_ids: tuple[int, ...] = ()
+    unlike_ids: tuple[int, ...] = ()
+    history: HistoryOptions | None = None
 
     def __post_init__(self) -> None:
         """Check that the fields don't contradict each other."""
         if self.waypoints and self.destination is None:
             raise UsageError(
                 "A path with waypoints needs a destination.",
-                hint="Name the last track too: --to TRACK, or `to` over HTTP.",
+                hint="Name the last track too: --to TRACK.",
+            )
+        is_skipping = self.history is not None and self.history.skip_seconds is not None
+        if self.strategy_name == "path" and self.history is not None and not is_skipping:
+            raise UsageError(
+                "A path can't start from a listening history.",
+                hint="Leave it out, or use it to leave out recent plays: "
+                "`audiosearch playlist --history FILE --skip-recent 30d`.",
+            )
+        if self.strategy_name == "path" and (self.preceding_ids or self.unlike_ids):
+            raise UsageError(
+                "A path can't go on after other tracks, or avoid the sound of some.",
+                hint="Use the strategy similar or drift.",
             )
         if self.options.drift and self.strategy_name != "drift":
             raise UsageError(
                 f"The strategy {self.strategy_name} can't be combined with drift.",
-                hint=f"Leave out drift or the {'strategy' if self.strategy else 'destination'}.",
+                hint=f"Leave out --drift or --{'strategy' if self.strategy else 'to'}.",
             )
 
     @property

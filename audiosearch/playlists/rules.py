@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Rules about the track itself. All others are about its tags.
 NOT_AVAILABLE: Final = "already in the playlist, or a seed that is left out"
-EXCLUDED: Final = "excluded playlists"
+EXCLUDED: Final = "excluded playlists and tracks"
 SAME_RECORDING: Final = "same recording"
 
 

@@ -15,6 +15,7 @@ from audiosearch.models import registry
 from audiosearch.playlists.drift import drift
 from audiosearch.playlists.exclusion import resolve_excluded_playlists
 from audiosearch.playlists.path import path
+from audiosearch.playlists.played_tracks import add_played, played_tracks
 from audiosearch.playlists.similar import similar
 from audiosearch.search.query_vectors import QueryVectors
 
@@ -87,19 +88,40 @@ def playlist(
     IndexNotFound, ModelMismatch, LibraryError
         If the index can't be searched.
     """
-    strategy = _strategy(request.strategy_name)
+    strategy = strategy_of(request.strategy_name)
     if not isinstance(index, Index):
         with Index(index) as opened:
             return playlist(opened, request, model)
     seeds = QueryVectors(index, model)
     seeds.add_all(request.seeds, named=request.named)
+    request, history_notes = _with_history(index, seeds, request)
     request, exclusion_notes = resolve_excluded_playlists(index, request, seeds.playlist_tracks)
     result = strategy(index, seeds, request)
-    notes = [*seeds.warnings, *exclusion_notes, *result.notes]
-    return replace(result, name=result.name or _default_name(seeds), notes=notes)
+    notes = [*seeds.warnings, *history_notes, *exclusion_notes, *result.notes]
+    return replace(result, name=result.name or _default_name(seeds, request), notes=notes)
 
 
-def _strategy(name: str) -> Strategy:
+def _with_history(
+    index: Index, seeds: QueryVectors, request: PlaylistRequest
+) -> tuple[PlaylistRequest, list[str]]:
+    """Add recent plays to the seeds or the excluded ids, and return notes about them."""
+    if request.history is None:
+        return request, []
+    played = played_tracks(index, request.history, seeds.playlist_tracks)
+    if request.strategy_name != "path":
+        add_played(index, seeds, played)
+    ids = (*request.excluded_ids, *played.recent_ids)
+    return replace(request, excluded_ids=ids), played.notes
+
+
+def strategy_of(name: str) -> Strategy:
+    """Return the strategy with a name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
     if name not in STRATEGIES:
         raise UsageError(
             f"There is no playlist strategy {name}.", hint=f"Use one of: {', '.join(STRATEGIES)}."
@@ -107,5 +129,8 @@ def _strategy(name: str) -> Strategy:
     return STRATEGIES[name]
 
 
-def _default_name(seeds: QueryVectors) -> str:
-    return f"Like {seeds.tracks[0].label}" if seeds.tracks else "Sounds like a clip"
+def _default_name(seeds: QueryVectors, request: PlaylistRequest) -> str:
+    if seeds.tracks:
+        return f"Like {seeds.tracks[0].label}"
+    has_clips = bool(request.seeds or request.named)
+    return "Sounds like a clip" if has_clips else "Like recent plays"

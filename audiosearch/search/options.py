@@ -71,9 +71,7 @@ class SearchOptions:
                 hint="Use a number from 0 to 1.",
             )
         if not self.filters.sound:
-            raise UsageError(
-                "A sound weight needs a sound.", hint="Name one, for example --sound guitar."
-            )
+            raise UsageError("A sound weight needs a sound.", hint="Name one with --sound.")
 
 
 #: Default options: rank all tracks by the cosine of plain vectors.

@@ -39,7 +39,9 @@ class PathSuffixes:
     def __init__(self, tracks: Iterable[Track]) -> None:
         # Reversed paths that start alike end alike, and are neighbors once sorted.
         rows = [
-            (_folded(key), key, track) for track in tracks for key in [_key(_parts(track.path))]
+            (_folded(key), key, track)
+            for track in tracks
+            for key in [_key(folders_and_name(track.path))]
         ]
         self._rows = sorted(rows, key=itemgetter(0))
 
@@ -101,15 +103,36 @@ class PathSuffixes:
 def _possible_parts(path: str) -> list[list[str]]:
     """Return the parts of an entry's path below its drive or host: as written, and decoded."""
     if not is_url(path):
-        parts = _parts(path)
+        parts = folders_and_name(path)
         return [parts[1:] if parts and re.fullmatch("[A-Za-z]:", parts[0]) else parts]
     below_host = path.partition("://")[2].partition("/")[2]
-    return [_parts(below_host), _parts(unquote(re.split("[?#]", below_host)[0]))]
+    return [
+        folders_and_name(below_host),
+        folders_and_name(unquote(re.split("[?#]", below_host)[0])),
+    ]
 
 
-def _parts(path: str) -> list[str]:
+def folders_and_name(path: str) -> list[str]:
+    r"""Return the folders and the file name of a path, in Unicode's normal form NFC.
+
+    Examples
+    --------
+    >>> folders_and_name(r"C:\Music\..\a.mp3")
+    ['C:', 'a.mp3']
+    """
     parts = normpath(normal_form("NFC", path).replace("\\", "/")).split("/")
     return [part for part in parts if part not in ("", ".", "..")]
+
+
+def is_number(name: str) -> bool:
+    """Return whether a name says nothing but a number.
+
+    Examples
+    --------
+    >>> is_number("CD 1"), is_number("Track 01"), is_number("01 - Song")
+    (True, True, False)
+    """
+    return _NUMBER.fullmatch(name) is not None
 
 
 def _key(parts: list[str]) -> str:
@@ -124,8 +147,8 @@ def _folded(key: str) -> str:
 def _is_telling(parts: list[str], entry: Entry, track: Track) -> bool:
     """Return whether parts of a path are enough to tell that an entry means a track."""
     *folders, name = parts
-    if not all(_NUMBER.fullmatch(folder) for folder in folders):
+    if not all(map(is_number, folders)):
         return True
     if entry.seconds and track.seconds:
         return abs(entry.seconds - track.seconds) <= _TOLERANCE_SECONDS
-    return not _NUMBER.fullmatch(PurePosixPath(name).stem)
+    return not is_number(PurePosixPath(name).stem)

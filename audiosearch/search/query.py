@@ -17,7 +17,7 @@ from audiosearch.search.sound_query import SoundQuery, sound_score
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audiosearch.library.backend import Candidates
+    from audiosearch.library.backend import Candidates, VectorIndex
     from audiosearch.library.index import Index
     from audiosearch.library.track import EmbeddingSpec, Track
     from audiosearch.search.query_vectors import QueryVectors
@@ -33,6 +33,7 @@ __all__ = [
     "centroid",
     "make_query",
     "search_batch",
+    "search_direction",
 ]
 
 _NEGATIVE_WEIGHT = 0.5  # weight of clips that hits should not sound like; seeds have weight 1
@@ -58,8 +59,8 @@ class Hit:
         Start and end of the stretch of the track that was found, in seconds. None for a whole
         track.
     match : float or None
-        Correlation of the stretch's log-mel spectrogram with that of the clip, in [-1, 1]: near 1
-        if it is the same recording. None if the two were not compared.
+        Correlation of the stretch's log-mel spectrogram with that of the clip, in [-1, 1]: see
+        `audiosearch.search.moments.spectrogram_match`. None if the two were not compared.
     """
 
     rank: int
@@ -133,10 +134,7 @@ class Query:
         self._index = index
         self.vector_index = index.vector_index(whiten=options.whiten)
         self.center = centroid(seeds.vectors)
-        self.vector = centroid(self.vector_index.transform(np.stack(seeds.vectors)))
-        if negatives.vectors:
-            transformed = self.vector_index.transform(np.stack(negatives.vectors))
-            self.vector = self.vector - _NEGATIVE_WEIGHT * centroid(transformed)
+        self.vector = search_direction(self.vector_index, seeds.vectors, negatives.vectors)
         self._is_product_cosine = not (
             options.whiten or negatives.vectors or self.is_ranked_by_sound
         )
@@ -282,12 +280,44 @@ def candidate_filter(index: Index, options: SearchOptions, center: Float32) -> C
     return index.vector_indexes.candidates(options.filters, near=near)
 
 
-def centroid(vectors: Float32 | list[Float32]) -> Float32:
+def search_direction(
+    vector_index: VectorIndex[Candidates],
+    seeds: list[Float32],
+    negatives: list[Float32],
+    *,
+    weights: Sequence[float] | None = None,
+) -> Float32:
+    """Return the vector that leads to tracks that sound like seeds, and unlike negatives.
+
+    Parameters
+    ----------
+    vector_index : VectorIndex
+        Its transformation, such as whitening, is applied to all vectors.
+    seeds, negatives : list of ndarray of float32, shape (dimension,)
+        Of unit length. There is at least one seed.
+    weights : sequence of float, optional
+        Weight of each seed. Default: all weigh the same.
+
+    Returns
+    -------
+    ndarray of float32, shape (dimension,)
+        Of unit length if there are no negatives.
+    """
+    direction = centroid(vector_index.transform(np.stack(seeds)), weights)
+    if negatives:
+        away = centroid(vector_index.transform(np.stack(negatives)))
+        direction = direction - _NEGATIVE_WEIGHT * away
+    return direction
+
+
+def centroid(vectors: Float32 | list[Float32], weights: Sequence[float] | None = None) -> Float32:
     """Return the direction of the mean of unit vectors.
 
     Parameters
     ----------
     vectors : ndarray of float32, shape (n_vectors, dimension), or list of such rows
+    weights : sequence of float, optional
+        Weight of each vector. Default: all weigh the same.
 
     Returns
     -------
@@ -304,7 +334,7 @@ def centroid(vectors: Float32 | list[Float32]) -> Float32:
             "No clip was given to search with.",
             hint="Name an audio file, or a track's path or #ID, or a sound with --sound.",
         )
-    mean = np.mean(vectors, axis=0, dtype=np.float64)
+    mean = np.average(np.asarray(vectors, dtype=np.float64), axis=0, weights=weights)
     length = np.linalg.norm(mean)
     if length < _MIN_MEAN_LENGTH:
         raise UsageError(

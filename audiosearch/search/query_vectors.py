@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
     from audiosearch.search.options import TimeRange
-    from audiosearch.types import Float32, StrPath
+    from audiosearch.types import Float32, Float64, StrPath
 
 _Vectors = TypeVar("_Vectors", bound="QueryVectors")
 
@@ -48,6 +48,8 @@ class QueryVectors:
     ----------
     vectors : list of ndarray of float32, shape (dimension,)
         Vectors of unit length, one for each clip or track.
+    weights : list of float or None
+        Weight of each vector. None: all weigh the same.
     tracks : list of Track
         The tracks of the index among the clips.
     track_ids : set of int
@@ -79,6 +81,7 @@ class QueryVectors:
         # At most one, loaded when a clip needs it. Copies share the list.
         self._embedders: list[Embedder] = []
         self.vectors: list[Float32] = []
+        self.weights: list[float] | None = None
         self.tracks: list[Track] = []
         self.track_ids: set[int] = set()
         self.warnings: list[str] = []
@@ -90,7 +93,17 @@ class QueryVectors:
         other = copy(self)
         other._part = None  # noqa: SLF001
         other.vectors, other.tracks, other.warnings = [], [], []
+        other.weights = None
         other.track_ids = set()
+        return other
+
+    def with_tracks(self: _Vectors, tracks: Iterable[Track]) -> _Vectors:  # noqa: PYI019
+        """Return a copy with more tracks, which are added as whole tracks."""
+        other = self.empty_copy()
+        for name in ("vectors", "weights", "tracks", "warnings", "track_ids"):
+            setattr(other, name, copy(getattr(self, name)))
+        for track in tracks:
+            other.add_track(track)
         return other
 
     def add_all(self, clips: StrPath | Iterable[StrPath], *, named: Iterable[str] = ()) -> None:
@@ -133,7 +146,7 @@ class QueryVectors:
         self.track_ids.add(track.id)
         self.tracks.append(track)
         if self._part is None:
-            self.vectors.append(self._index.vector(track))
+            self._append(self._index.vector(track))
         else:
             self._add_part(track.path, name=track.path, real_path=track.real_path)
 
@@ -146,9 +159,29 @@ class QueryVectors:
         name : str
             Prefix of a warning about the clip, such as its path and a colon.
         """
-        self.vectors.append(embedding.vector)
+        self._append(embedding.vector)
         if embedding.warning:
             self.warnings.append(name + embedding.warning)
+
+    def _append(self, vector: Float32) -> None:
+        self.vectors.append(vector)
+        if self.weights is not None:
+            self.weights.append(1.0)
+
+    def add_weighted(self, vectors: Float32, weights: Float64) -> None:
+        """Add vectors after all clips. Together, they weigh as much as all clips.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, dimension)
+            Of unit length.
+        weights : ndarray of float64, shape (n,)
+            Above 0.
+        """
+        n_clips = len(self.vectors)
+        share = max(n_clips, 1) / weights.sum()
+        self.vectors += list(vectors)
+        self.weights = [*[1.0] * n_clips, *(share * weights).tolist()]
 
     def _add_playlist(self, path: str) -> None:
         playlist = read_playlist(path)
@@ -200,7 +233,7 @@ class QueryVectors:
 
         stretch = stretch_of(path, self._part, real_path=real_path)
         frames = PartFrames(stretch_reader(self._index), stretch, name=name)
-        self.vectors.append(self._embedder().embed_frames(frames, name))
+        self._append(self._embedder().embed_frames(frames, name))
         if frames.warning:
             self.warnings.append(f"{name}: {frames.warning}")
 

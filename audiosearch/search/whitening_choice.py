@@ -12,7 +12,7 @@ from audiosearch.errors import LibraryError
 from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.library.filters import EVERYTHING
-from audiosearch.models.registry import SPECS
+from audiosearch.models.installed import find_spec
 from audiosearch.models.spec import Ability
 from audiosearch.search.evaluate import Label, deduplicate, evaluate_vectors, label_ids
 
@@ -60,7 +60,7 @@ def is_whitening_better(index: Index) -> bool:
 
 
 def _has_ability(index: Index) -> bool:
-    spec = SPECS.get(index.spec.model)
+    spec = find_spec(index.spec.model)
     return spec is not None and Ability.WHITENING in spec.abilities
 
 

@@ -1,9 +1,9 @@
 """Draw a library as a map: similar tracks are close together."""
 
+from audiosearch.soundmap.colors import default_color_field
 from audiosearch.soundmap.drawing import (
     KINDS,
     check_drawable,
-    default_color_field,
     default_title,
     draw,
     kind_of,

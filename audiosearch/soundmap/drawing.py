@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from audiosearch.atomic import atomic_path
 from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, UsageError
-from audiosearch.soundmap.labels import FIELDS
-from audiosearch.soundmap.page import colors_of, page, plotly_script
+from audiosearch.soundmap.colors import default_color_field
+from audiosearch.soundmap.page import page
 from audiosearch.soundmap.static_image import new_figure, static_image
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from audiosearch.soundmap.layout import SoundMap
 
 KINDS = ("html", "png", "svg")
-_MIN_TAGGED_SHARE = 0.3  # a default color tag must be present in at least this share of the tracks
 
 
 def kind_of(path: Path, requested: str | None = None) -> str:
@@ -63,9 +62,7 @@ def check_drawable(kind: str) -> None:
     MissingExtra
         If the package isn't installed.
     """
-    if kind == "html":
-        plotly_script()
-    else:
+    if kind != "html":
         new_figure()
 
 
@@ -76,6 +73,7 @@ def draw(
     kind: str,
     color_by: str | None = None,
     title: str | None = None,
+    is_dark: bool = False,
 ) -> None:
     """Write a map to a file.
 
@@ -88,6 +86,8 @@ def draw(
         Tag or sound to color by. Default: see `default_color_field`.
     title : str, optional
         Default: see `default_title`.
+    is_dark : bool
+        Whether a static image has a dark background. A page follows the browser's setting.
 
     Raises
     ------
@@ -98,9 +98,8 @@ def draw(
     LibraryError
         If the file can't be written.
     """
-    labels = colors_of(sound_map)
-    color_by = color_by or _default_field(labels)
-    if not any(labels[color_by]):
+    color_by = color_by or default_color_field(sound_map)
+    if not any(sound_map.labels[color_by]):
         raise UsageError(
             f"Can't color by {color_by}: no track has one.",
             hint="Use --color-by cluster, which always works.",
@@ -109,7 +108,9 @@ def draw(
     if kind == "html":
         content = page(sound_map, title=title, color_by=color_by).encode()
     else:
-        content = static_image(sound_map, title=title, color_by=color_by, kind=kind)
+        content = static_image(
+            sound_map, title=title, color_by=color_by, kind=kind, is_dark=is_dark
+        )
     try:
         with atomic_path(path.resolve()) as draft:  # resolved, so that a symbolic link stays a link
             draft.write_bytes(content)
@@ -123,22 +124,3 @@ def draw(
 def default_title(sound_map: SoundMap) -> str:
     """Return the default heading of a map."""
     return f"{counted(len(sound_map.tracks), 'track')} by how they sound"
-
-
-def default_color_field(sound_map: SoundMap) -> str:
-    """Return the default field to color by.
-
-    It is the first of genre, artist, album, folder and sound that at least 30 % of the tracks have,
-    with at least two values, but at most half as many values as tracks that have it. If there is no
-    such field, it is "cluster".
-    """
-    return _default_field(colors_of(sound_map))
-
-
-def _default_field(colors: dict[str, list[str | None]]) -> str:
-    for field in FIELDS:
-        labels = [label for label in colors[field] if label]
-        is_common = len(labels) >= _MIN_TAGGED_SHARE * len(colors[field])
-        if is_common and 1 < len(set(labels)) <= len(labels) / 2:
-            return field
-    return "cluster"

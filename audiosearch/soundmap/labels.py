@@ -24,6 +24,8 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 TAGS = ("genre", "artist", "album")
 #: Fields that tracks can be colored by, besides their cluster.
 FIELDS = (*TAGS, "folder", "sound")
+#: Plural of each field that tracks can be colored by.
+PLURALS = {field: f"{field}s" for field in (*FIELDS, "cluster")}
 
 
 def labels_of(tracks: Sequence[Track], field: str) -> list[str | None]:
@@ -60,9 +62,14 @@ def file_of(track: Track) -> str:
     return readable(_path(track).name)
 
 
-def first_sounds(track: Track) -> str:
-    """Return the names of the sounds that are best heard in a track, joined by "; "."""
-    return defaults.LIST_SEPARATOR.join(s.name for s in track.sounds[: defaults.SOUNDS_SHOWN])
+def folder_of(track: Track) -> str:
+    """Return the name of the folder that a track's file is in; empty for the root folder."""
+    return readable(_path(track).parent.name)
+
+
+def first_sounds(track: Track) -> list[str]:
+    """Return the names of the sounds that are best heard in a track."""
+    return [sound.name for sound in track.sounds[: defaults.SOUNDS_SHOWN]]
 
 
 def readable(text: str) -> str:

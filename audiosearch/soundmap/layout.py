@@ -15,7 +15,8 @@ import os
 import sys
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,10 +24,11 @@ import numpy as np
 from audiosearch import defaults
 from audiosearch.errors import IndexUnwritable, MissingExtra
 from audiosearch.library.track import Coordinates
-from audiosearch.soundmap.regions import Region, clusters_of, regions_of
+from audiosearch.soundmap.labels import FIELDS, labels_of
+from audiosearch.soundmap.regions import Region, RegionNames, clusters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from audiosearch.library.index import Index, Track
     from audiosearch.types import Float32, Float64, Int64
@@ -35,13 +37,18 @@ N_NEIGHBORS = 5  # neighbors shown for a track, and neighbors that a new track i
 
 _MIN_UMAP_TRACKS = 50  # fewer tracks are laid out by their two principal components
 _UMAP_NEIGHBORS, _UMAP_DISTANCE, _UMAP_SEED = 15, 0.1, 42
+# Up to this number, comparing all tracks is faster than compiling and running UMAP's approximation
+_MAX_COMPARED = 100_000
 _MIN_PLACED_SHARE = 0.5  # if a smaller share of the tracks has a position, all are laid out again
 _WEIGHT_PER_COSINE = 20.0  # neighbors of a new track are weighted by exp(20 * cosine)
+
+# Shares of the work that are done when the tracks are read, compared and laid out
+_SHARE_READ, _SHARE_COMPARED, _SHARE_LAID_OUT = 0.05, 0.45, 0.9
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SoundMap:
     """Map of an index: its tracks, with positions, clusters and regions.
 
@@ -58,6 +65,8 @@ class SoundMap:
         Of unit length.
     is_relayout : bool
         Whether all tracks were laid out again. If not, only new tracks were placed.
+    parts : list of Region
+        Named clusters that are smaller than the regions, largest first.
     """
 
     tracks: list[Track]
@@ -66,6 +75,15 @@ class SoundMap:
     regions: list[Region]
     vectors: Float32
     is_relayout: bool
+    parts: list[Region] = field(default_factory=list)
+
+    @cached_property
+    def labels(self) -> dict[str, list[str | None]]:
+        """Labels to color by: for each field, a list with one label per track, or None."""
+        labels = {field: labels_of(self.tracks, field) for field in FIELDS}
+        names = {region.cluster: region.name for region in self.regions}
+        clusters = self.clusters.tolist()
+        return labels | {"cluster": [names.get(n, f"region {n + 1}") for n in clusters]}
 
     def neighbors(self) -> Int64:
         """Return, for each track, the rows of the most similar other tracks, best first.
@@ -75,6 +93,10 @@ class SoundMap:
         ndarray of int64, shape (n_tracks, n_neighbors)
             Five neighbors, or as many as there are other tracks.
         """
+        return self._neighbors
+
+    @cached_property
+    def _neighbors(self) -> Int64:
         n_neighbors = min(N_NEIGHBORS, len(self.vectors) - 1)
         nearest, _ = _nearest(self.vectors, self.vectors, n_neighbors + 1)
         rows = np.arange(len(nearest))[:, np.newaxis]
@@ -96,7 +118,12 @@ class SoundMap:
         return float(trustworthiness(vectors, positions, n_neighbors=n_neighbors, metric="cosine"))
 
 
-def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
+def sound_map(
+    index: Index,
+    *,
+    relayout: bool = False,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> SoundMap:
     """Lay out the tracks of an index, and store their positions in the index.
 
     Tracks that have a position keep it. New tracks are placed among the tracks that sound most
@@ -108,6 +135,8 @@ def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
     index : Index
     relayout : bool
         Whether to lay out all tracks again in any case.
+    on_progress : callable
+        Gets the share of the work that is done, 0 to 1, from time to time.
 
     Raises
     ------
@@ -126,7 +155,7 @@ def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
     has_position = np.isin(ids, stored.ids)
     relayout = relayout or not _are_enough(int(has_position.sum()), len(tracks))
     if relayout:
-        positions = _lay_out(vectors)
+        positions = _lay_out(vectors, on_progress)
         new = Coordinates("", ids, positions)
     else:
         positions = np.empty((len(tracks), 2))
@@ -137,12 +166,16 @@ def sound_map(index: Index, *, relayout: bool = False) -> SoundMap:
         new = Coordinates(stored.layout, ids[~has_position], positions[~has_position])
     try:
         if len(new.ids) and not index.put_coordinates(new, as_of=revision):
-            return sound_map(index)  # another process has just laid out all tracks
+            # Another process has just laid out all tracks
+            return sound_map(index, on_progress=on_progress)
     except IndexUnwritable as exc:
         log.warning("%s The tracks' positions are not stored.", exc)
     clusters = clusters_of(positions)
-    regions = regions_of(tracks, positions, clusters)
-    return SoundMap(tracks, positions, clusters, regions, vectors, relayout)
+    names = RegionNames(tracks)
+    regions = names.regions(positions, clusters)
+    parts = names.regions(positions, clusters_of(positions, is_fine=True))
+    parts = [part for part in parts if part.n_tracks < len(tracks)]
+    return SoundMap(tracks, positions, clusters, regions, vectors, relayout, parts)
 
 
 def _are_enough(n_placed: int, n_tracks: int) -> bool:
@@ -152,20 +185,43 @@ def _are_enough(n_placed: int, n_tracks: int) -> bool:
     )
 
 
-def _lay_out(vectors: Float32) -> Float64:
+def _lay_out(vectors: Float32, on_progress: Callable[[float], None]) -> Float64:
     """Return positions of all tracks, scaled to [-1, 1]: float64, shape (n_tracks, 2)."""
     if len(vectors) < _MIN_UMAP_TRACKS:
         centered = vectors - vectors.mean(axis=0, dtype=np.float64)
         left, scales, _ = np.linalg.svd(centered, full_matrices=False)
         positions = np.pad(left * scales, ((0, 0), (0, 2)))[:, :2]
     else:
-        positions = _umap().fit_transform(vectors)
+        on_progress(_SHARE_READ)
+        umap = _umap(on_progress)
+        if len(vectors) <= _MAX_COMPARED:
+            rows, cosines = _nearest(vectors, vectors, _UMAP_NEIGHBORS)
+            umap.precomputed_knn = (rows.astype(np.int32), np.maximum(1 - cosines, 0))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="precomputed_knn")  # can't add new points
+            positions = umap.fit_transform(vectors)
     low, high = positions.min(axis=0), positions.max(axis=0)
     extent = max(float((high - low).max()), 1e-12)
     return np.asarray((positions - (low + high) / 2) * (2 / extent), dtype=np.float64)
 
 
-def _umap() -> Any:
+class _Epochs:
+    """Text file that takes what a progress bar of tqdm writes, with only the percentage in it."""
+
+    def __init__(self, on_progress: Callable[[float], None]) -> None:
+        self._on_progress = on_progress
+
+    def write(self, text: str) -> None:
+        """Report the share of the work that is done."""
+        if percentage := text.strip():
+            share = float(percentage) / 100
+            self._on_progress(_SHARE_COMPARED + share * (_SHARE_LAID_OUT - _SHARE_COMPARED))
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+
+def _umap(on_progress: Callable[[float], None]) -> Any:
     with _without_tensorflow():
         try:
             from numba.core import config
@@ -182,6 +238,7 @@ def _umap() -> Any:
         init="pca",
         random_state=_UMAP_SEED,
         n_jobs=1,
+        tqdm_kwds={"disable": False, "file": _Epochs(on_progress), "bar_format": "{percentage}"},
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI
@@ -15,6 +17,7 @@ from audiosearch.errors import (
     AudiosearchError,
     IndexUnwritable,
     LibraryError,
+    PlaylistNotFound,
     StorageFull,
     TrackNotFound,
     Unreachable,
@@ -22,17 +25,31 @@ from audiosearch.errors import (
 )
 from audiosearch.library.backend import display_location
 from audiosearch.models import registry
-from audiosearch.web import api, pages
-from audiosearch.web.covers import Covers
-from audiosearch.web.embedding_service import EmbeddingService
 from audiosearch.web.errors import RequestError, error_response
-from audiosearch.web.index_executor import IndexExecutor
+from audiosearch.web.interface.field_names import request_fields, with_field_names
 from audiosearch.web.limits import Limits
-from audiosearch.web.maps import Maps
-from audiosearch.web.moments import MomentService
-from audiosearch.web.playback import Playback
-from audiosearch.web.queries import run_queries
-from audiosearch.web.security import LOOPBACK, SecurityMiddleware
+from audiosearch.web.routes import (
+    clips,
+    finding,
+    pages,
+    playlists,
+    sound_map,
+    status,
+    tracks,
+    uploads,
+)
+from audiosearch.web.routes.shared import Services
+from audiosearch.web.services.covers import Covers
+from audiosearch.web.services.embedding_service import EmbeddingService
+from audiosearch.web.services.index_executor import IndexExecutor
+from audiosearch.web.services.maps import Maps
+from audiosearch.web.services.moments import MomentService
+from audiosearch.web.services.playback import Playback
+from audiosearch.web.services.queries import run_queries
+from audiosearch.web.services.uploads import Uploads
+from audiosearch.web.services.waveforms import Waveforms
+from audiosearch.web.transport.compression import CompressionMiddleware
+from audiosearch.web.transport.security import LOOPBACK, SecurityMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,8 +61,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "create_app"]
 
+log = logging.getLogger(__name__)
+
 _STATUSES = (
-    *((TrackNotFound, 404), (UsageError, 400), (Unreachable, 503), (AudioError, 422)),
+    *(
+        (TrackNotFound, 404),
+        (PlaylistNotFound, 404),
+        (UsageError, 400),
+        (Unreachable, 503),
+        (AudioError, 422),
+    ),
     *((LibraryError, 409), (StorageFull, 507), (AudiosearchError, 503)),
 )
 
@@ -75,8 +100,6 @@ def create_app(
         If any host name is accepted without an API key.
     LibraryError
         If the index doesn't exist or can't be opened.
-    ModelError
-        If the index's model is not on this machine.
     """
     if hosts is None and not api_key:
         raise UsageError(
@@ -84,19 +107,20 @@ def create_app(
         )
     limits = limits or Limits()
     executor = IndexExecutor(location, limits)
-    try:
-        spec = executor.spec
-        model = registry.by_digest(spec.model, spec.weights_digest)
-    except BaseException:
-        executor.close()
-        raise
+    spec = executor.spec
+    find_model = partial(registry.by_digest, spec.model, spec.weights_digest)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        embedding = EmbeddingService(model, spec.excerpt_seconds, limits=limits)
+        embedding = EmbeddingService(find_model, spec.excerpt_seconds, limits=limits)
+        error = embedding.model_error()
+        if error is not None:
+            log.warning("Clips can't be embedded until this is solved: %s %s", error, error.hint)
         playback, covers = Playback(limits), Covers(limits)
-        moments = MomentService(executor, embedding)
-        app.state.services = api.Services(
+        waveforms = Waveforms(executor, limits)
+        uploads = Uploads(embedding, limits, on_drop=lambda upload: playback.forget(upload.label))
+        moments = MomentService(executor, embedding, uploads)
+        app.state.services = Services(
             executor,
             embedding,
             playback,
@@ -104,13 +128,17 @@ def create_app(
             Maps(location, executor),
             executor.batched(run_queries),
             moments,
+            uploads,
+            waveforms,
         )
         try:
             yield
         finally:
             embedding.close()
+            uploads.close()
             playback.close()
             covers.close()
+            waveforms.close()
             executor.close()
             moments.close()
 
@@ -123,24 +151,30 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.location = display_location(location)
-    app.include_router(api.router)
-    app.include_router(pages.router)
+    for routes in (status, finding, clips, uploads, tracks, playlists, sound_map, pages):
+        app.include_router(routes.router)
     app.add_exception_handler(AudiosearchError, _on_audiosearch_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_bug)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_middleware(CompressionMiddleware)
     app.add_middleware(SecurityMiddleware, hosts=hosts, api_key=api_key, limits=limits)
     return app
 
 
 async def _on_audiosearch_error(request: Request, error: Exception) -> Response:
-    """Respond with an error's sentence and hint, without the location of the index."""
+    """Respond with an error's sentence and hint, in terms of fields.
+
+    The location of the index is left out.
+    """
     if isinstance(error, IndexUnwritable):  # it may name any folder above the index
         sentence = "The index served here can't be opened or written."
         return error_response(409, sentence, "Check the permissions and the disk of its folder.")
     status = next(status for kind, status in _STATUSES if isinstance(error, kind))
-    sentence = str(error).replace(request.app.state.location, "served here")
-    return error_response(status, sentence, getattr(error, "hint", ""))
+    fields, location = request_fields(request.app.openapi()), request.app.state.location
+    sentence = str(error).replace(location, "served here")
+    hint = with_field_names(getattr(error, "hint", "").replace(location, "INDEX"), fields)
+    return error_response(status, sentence, hint)
 
 
 async def _on_bug(_: Request, __: Exception) -> Response:

@@ -24,6 +24,11 @@ class Limits:
         Size of all request bodies held at once, not counting the first 64 KB of each.
     upload_seconds : float
         Time until the whole body has arrived.
+    kept_seconds : float
+        Time for which an upload is kept after its last use.
+    kept_bytes, kept_uploads : int
+        Size of all uploads that are kept, on the disk and in memory; and their number, which is
+        smaller if the process may open few files.
     embedding_seconds : float
         Time to decode and embed one file, once it is its turn.
     waiting_seconds : float
@@ -34,6 +39,8 @@ class Limits:
         Number of files of the library that are transcoded for a player, or wait for that.
     waiting_covers : int
         Number of cover images that wait to be made smaller.
+    waiting_waveforms : int
+        Number of files of the library that are decoded to draw them, or wait for that.
     unread_seconds : float
         Time for which a client may read nothing of its response.
     connections : int
@@ -51,11 +58,15 @@ class Limits:
     other_bytes: int = 2**20
     total_bytes: int = 256 * 2**20
     upload_seconds: float = 60.0
+    kept_seconds: float = 3_600.0
+    kept_bytes: int = 200 * 2**20
+    kept_uploads: int = 200
     embedding_seconds: float = 60.0
     waiting_seconds: float = 60.0
     waiting_uploads: int = 256
     waiting_copies: int = 8
     waiting_covers: int = 32
+    waiting_waveforms: int = 256
     unread_seconds: float = 300.0
     connections: int = 512
     index_seconds: float = 30.0

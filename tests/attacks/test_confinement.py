@@ -18,7 +18,7 @@ import pytest
 
 from audiosearch import AudioError
 from audiosearch.embedding.decoder_process import DecoderProcess
-from audiosearch.web.playback import _transcoder_status
+from audiosearch.web.services.playback import _transcoder_status
 
 
 def landlock_version() -> int:

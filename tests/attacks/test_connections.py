@@ -14,7 +14,7 @@ import pytest
 from rawhttp import ask, chunked, connect, message
 from served import serving, wait_until
 
-from audiosearch.web.server import OncePerMinute
+from audiosearch.web.transport.server import OncePerMinute
 
 GET = message(b"GET /api/health")
 #: What a client sends before it stalls.
@@ -97,8 +97,8 @@ class TestManyConnections:
 SHORT = """
 import socket
 from audiosearch.web.limits import Limits
-from audiosearch.web.security import SecurityMiddleware
-from audiosearch.web.server import run
+from audiosearch.web.transport.security import SecurityMiddleware
+from audiosearch.web.transport.server import run
 
 async def app(scope, receive, send):
     if scope["type"] == "http":

@@ -21,14 +21,14 @@ from tracks import SPEC, some_track, unit_vectors
 from audiosearch import Index, time_limit
 from audiosearch.errors import IndexUnwritable, TookTooLong
 from audiosearch.library.index import EmbeddingSpec
+from audiosearch.library.index_reader import IndexReader
 from audiosearch.library.track import fold
 from audiosearch.models.registry import compact
 from audiosearch.playlists import Constraints, PlaylistBuilder, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.web import Limits, create_app
 from audiosearch.web.errors import RequestError
-from audiosearch.web.index_executor import IndexExecutor
-from audiosearch.web.index_reader import IndexReader
+from audiosearch.web.services.index_executor import IndexExecutor
 
 #: As many tracks of as few artists as a playlist may ask for.
 GREEDY = {"tracks": [1], "n": 1_000, "artist_gap": 1_000}

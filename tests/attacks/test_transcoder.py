@@ -18,9 +18,9 @@ from sounds import melody, write
 
 from audiosearch import AudioError, AudiosearchError, Index, add, child_process
 from audiosearch.errors import StorageFull
-from audiosearch.web import playback as module
 from audiosearch.web.limits import Limits
-from audiosearch.web.playback import Playback
+from audiosearch.web.services import playback as module
+from audiosearch.web.services.playback import Playback
 
 
 @pytest.fixture(scope="module")

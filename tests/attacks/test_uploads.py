@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 import wave
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -236,6 +237,27 @@ def test_a_killed_server_leaves_no_upload_behind(folder, tmp_path):
             psutil.Process(served.pid).kill()
         assert not [path for path in temporary.rglob("*") if path.is_file()]
         psutil.wait_procs(children, 5)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux has nameless files")
+def test_kept_uploads_have_no_name_and_take_no_more_than_a_limit(folder, tmp_path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    content = (folder / "clip.wav").read_bytes()
+    limits = {"kept_bytes": 3 * len(content) + 1}
+    with (
+        serving(folder, {}, env={"TMPDIR": str(temporary)}, limits=limits) as served,
+        httpx.Client(base_url=f"{served.url}/api", timeout=60) as client,
+    ):
+        send = partial(client.post, "/uploads", files={"file": content})
+        ids = [send().json()["id"] for _ in range(5)]
+        statuses = [client.get(f"/uploads/{one}").status_code for one in ids]
+        assert statuses == [404, 404, 200, 200, 200]
+        assert not [path for path in temporary.rglob("*") if path.is_file()]
+        links = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{served.pid}/fd")]
+        kept = [link for link in links if link.startswith(str(temporary))]
+        assert len(kept) == 3
+        assert all(link.endswith(" (deleted)") for link in kept)
 
 
 def decoded(path, content: bytes, *, timeout_seconds: float) -> list:

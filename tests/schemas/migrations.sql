@@ -35,3 +35,13 @@ CREATE INDEX idx_sounds_name_score_mean ON sounds (name, score, mean);
 CREATE TABLE pending_vectors ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, content_hash TEXT NOT NULL, embedding BLOB NOT NULL , codes BLOB, sounds BLOB);
 CREATE TABLE moments ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, first_id INTEGER NOT NULL, n_patches INTEGER NOT NULL, revision INTEGER NOT NULL, codes BLOB NOT NULL, sounds BLOB );
 CREATE UNIQUE INDEX idx_moments_first_id_n_patches_revision ON moments (first_id, n_patches, revision);
+-- m014_add_prints_of_patches
+CREATE TABLE pending_vectors ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, content_hash TEXT NOT NULL, embedding BLOB NOT NULL , codes BLOB, sounds BLOB, prints BLOB);
+CREATE TABLE moments ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, first_id INTEGER NOT NULL, n_patches INTEGER NOT NULL, revision INTEGER NOT NULL, codes BLOB NOT NULL, sounds BLOB , prints BLOB);
+-- m015_create_waveforms
+CREATE TABLE waveforms ( track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE, peaks BLOB NOT NULL );
+CREATE TRIGGER sound_changed AFTER UPDATE OF content_hash, audio_hash ON tracks WHEN NOT (OLD.audio_hash <> '' AND OLD.audio_hash = NEW.audio_hash OR OLD.content_hash <> '' AND OLD.content_hash = NEW.content_hash) BEGIN DELETE FROM waveforms WHERE track_id = OLD.id; END;
+-- m016_add_has_cover
+CREATE TABLE tracks ( id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, seconds REAL NOT NULL, sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, format TEXT NOT NULL, title TEXT, artist TEXT, album TEXT, album_artist TEXT, genre TEXT, year INTEGER, track_number INTEGER , audio_hash TEXT NOT NULL DEFAULT '', real_path BLOB NOT NULL DEFAULT x'', tagger TEXT NOT NULL DEFAULT '', has_cover INTEGER);
+-- m017_create_playlists
+CREATE TABLE playlists ( name TEXT PRIMARY KEY NOT NULL, n_tracks INTEGER NOT NULL, seconds REAL NOT NULL, saved TEXT NOT NULL, content TEXT NOT NULL );

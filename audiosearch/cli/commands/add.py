@@ -10,12 +10,16 @@ import typer
 from audiosearch import defaults
 from audiosearch.cli.options import (
     Excerpt,
+    Exclude,
+    Extensions,
     IndexAt,
     Jobs,
     ModelName,
     MomentHop,
+    Moments,
     NoSounds,
     Weights,
+    parse_suffixes,
 )
 from audiosearch.cli.usage import CheckedCommand
 
@@ -59,22 +63,8 @@ def add(
     force: Annotated[
         bool, typer.Option("--force", help="Embed all files again, unchanged ones too.")
     ] = False,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Skip matching files in folders; patterns as in .gitignore. A file "
-            ".audiosearchignore can hold more.",
-        ),
-    ] = None,
-    extensions: Annotated[
-        str | None,
-        typer.Option(
-            "--ext",
-            metavar="mp3,flac,...",
-            help="Take only files with these suffixes from folders.",
-        ),
-    ] = None,
+    exclude: Exclude = None,
+    extensions: Extensions = None,
     ray: Annotated[
         str | None,
         typer.Option(
@@ -84,13 +74,7 @@ def add(
         ),
     ] = None,
     no_sounds: NoSounds = False,
-    moments: Annotated[
-        bool,
-        typer.Option(
-            "--moments",
-            help="Make a new index with moments: queries can then find places in files.",
-        ),
-    ] = False,
+    moments: Moments = False,
     moment_hop: MomentHop = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list the files to be added, and why.")
@@ -106,7 +90,7 @@ def add(
     from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
     from audiosearch.models.registry import ModelRequest
 
-    suffixes = _parse_suffixes(extensions) if extensions else SUFFIXES
+    suffixes = parse_suffixes(extensions) if extensions else SUFFIXES
     reprocess = (
         ReprocessPolicy.ALL
         if force
@@ -172,11 +156,6 @@ def _open_reader(
     with connected(ray) if connect else contextlib.nullcontext(1) as n_cpus:
         files = AudioFiles(listed.paths, listed.folder_aliases)
         yield files, RayReader(listed, n_workers=jobs or n_cpus, has_sounds=has_sounds)
-
-
-def _parse_suffixes(extensions: str) -> set[str]:
-    names = extensions.replace(",", " ").split()
-    return {f".{name.lstrip('*').lstrip('.').lower()}" for name in names}
 
 
 def _show_plan(

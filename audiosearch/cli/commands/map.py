@@ -27,7 +27,7 @@ def draw_map(
         typer.Option(
             metavar="FIELD",
             help="genre, artist, album, folder, sound (the most characteristic one) or cluster. "
-            "Default: the first one that groups the tracks.",
+            "Default: the first one whose colors tell enough tracks apart.",
         ),
     ] = None,
     relayout: Annotated[
@@ -36,6 +36,9 @@ def draw_map(
     ] = False,
     relayout_alias: Annotated[
         bool, typer.Option("--anew", hidden=True, help="Same as --relayout.")
+    ] = False,
+    dark: Annotated[
+        bool, typer.Option("--dark", help="Dark background of an image. Pages follow the browser.")
     ] = False,
     title: Annotated[str | None, typer.Option(help="Heading of the map.")] = None,
     location: IndexAt = defaults.INDEX,
@@ -58,7 +61,7 @@ def draw_map(
         if color_by == "sound":
             index.require_sounds()
         result = sound_map(index, relayout=relayout or relayout_alias)
-    draw(result, output, kind=kind_drawn, color_by=color_by, title=title)
+    draw(result, output, kind=kind_drawn, color_by=color_by, title=title, is_dark=dark)
     how = ", all laid out again" if result.is_relayout else ""
     say(
         f"{output}: {counted(len(result.tracks), 'track')}{how}, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,10 @@ from audiosearch.cli.options import (
 )
 from audiosearch.cli.output import Format, show_facts, show_path
 from audiosearch.cli.usage import CheckedCommand, SuggestingGroup
-from audiosearch.models.specs import PREFERRED, SPECS, downloads
+from audiosearch.models.specs import PREFERRED, downloads
+
+if TYPE_CHECKING:
+    from audiosearch.models.remote_file import RemoteFile
 
 model_group = typer.Typer(
     cls=SuggestingGroup,
@@ -35,10 +38,17 @@ def status(output: OutputFormat = Format.TABLE, csv_safe: CsvSafe = False) -> No
     show_facts(registry.status(), output, csv_safe=csv_safe)
 
 
+def _downloads() -> dict[str, RemoteFile]:
+    """Return every file to download by name, also those of models of other packages."""
+    from audiosearch.models.installed import all_specs
+
+    return downloads(all_specs()) | downloads()
+
+
 def _check_download(name: str) -> str:
     """Return the name of a download, or fail if there is none of that name."""
-    if name not in downloads():
-        choices = ", ".join(f"'{choice}'" for choice in downloads())
+    if name not in downloads() and name not in _downloads():
+        choices = ", ".join(f"'{choice}'" for choice in _downloads())
         message = f"'{name}' is not one of {choices}."
         raise typer.BadParameter(message)
     return name
@@ -53,16 +63,19 @@ def fetch(
         ),
     ] = PREFERRED,
 ) -> None:
-    """Download VGGish (288 MB) and convert it, or download its PCA parameters."""
+    """Download VGGish (288 MB) and convert it, or download its PCA parameters.
+
+    It also downloads the files of models that other packages bring.
+    """
     from audiosearch.cli.console import say
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.models import registry
 
     with model_progress() as progress:
-        if what in SPECS:
+        if registry.find_spec(what) is not None:
             path = registry.fetch(what, progress).path
         else:
-            path = downloads()[what].fetch(progress)
+            path = _downloads()[what].fetch(progress)
     say(f"{what} is ready: {path}")
 
 

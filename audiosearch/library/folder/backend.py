@@ -14,8 +14,10 @@ from audiosearch.library.sqlite import database
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.coordinates import CoordinateTable
 from audiosearch.library.sqlite.heard_sounds import HeardSounds
+from audiosearch.library.sqlite.playlist_table import PlaylistTable
 from audiosearch.library.sqlite.print_table import PrintTable
 from audiosearch.library.sqlite.staged_vectors import StagingTable
+from audiosearch.library.sqlite.waveform_table import WaveformTable
 from audiosearch.paths import why_missing
 
 if TYPE_CHECKING:
@@ -79,9 +81,12 @@ class FolderBackend:
             staging=StagingTable(catalog),
             coordinates=CoordinateTable(catalog),
             prints=PrintTable(catalog),
+            waveforms=WaveformTable(catalog),
+            playlists=PlaylistTable(catalog),
             links=catalog,
             fields=catalog,
             sounds=HeardSounds(catalog),
+            suggestions=catalog,
             moments=FolderMoments(catalog, directory),
             is_current=catalog.is_current,
         )

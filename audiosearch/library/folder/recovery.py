@@ -8,23 +8,27 @@ import shutil
 import sqlite3
 import tempfile
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch import defaults
 from audiosearch.atomic import atomic_path
 from audiosearch.counting import counted
 from audiosearch.errors import IndexUnwritable, LibraryError, NewerIndex
 from audiosearch.library.backend import RecoveryReport
 from audiosearch.library.faiss import index_file
 from audiosearch.library.faiss.index_config import FLAT, held_ids
+from audiosearch.library.saved_playlist import PlaylistSummary, SavedPlaylist
 from audiosearch.library.sqlite.catalog import Catalog
 from audiosearch.library.sqlite.connection import require_regular_files
 from audiosearch.library.sqlite.database import FILE_NAME, MAX_NUMBER
 from audiosearch.library.sqlite.migrations import migrations, unknown_migrations
 from audiosearch.library.sqlite.moment_table import MomentTable
 from audiosearch.library.sqlite.page_recovery import Pages
+from audiosearch.library.sqlite.playlist_table import PlaylistTable
 from audiosearch.library.sqlite.schema import track_columns
 from audiosearch.library.sqlite.stored_types import mended
 from audiosearch.library.sqlite.vector_table import from_blob, to_blob
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 _TRACK_TYPES: list[Any] = [type(None), bytes, int, int, str, (float, int), int, int, str]
 _MASTER_TYPES = [str, str, str, int, str]  # rows of sqlite_master: type, name, table, page, SQL
 _MIGRATION_TYPES = [type(None), str, str, str]  # id, set, name, time
+_PLAYLIST_TYPES: list[Any] = [str, int, (float, int), str, str]
 _MOMENT_TYPES = [type(None), int, int, int, bytes]  # before the sounds
 _DRAFTS = ".repaired-"  # prefix of the new database, and of the folder in which it is made
 _FAILURE = ["path", "reason", "size", "mtime_ns"]
@@ -68,7 +73,9 @@ class _Rows:
     failures : dict
         Columns by path.
     moments : dict
-        Revision, codes and sounds by track id.
+        Revision, codes, sounds and prints by track id.
+    playlists : dict
+        Saved playlists by name.
     """
 
     settings: dict[str, str] = field(default_factory=dict)
@@ -77,7 +84,8 @@ class _Rows:
     migrations: set[str] = field(default_factory=set)
     vectors: dict[int, _Vectors] = field(default_factory=dict)
     failures: dict[bytes, dict[str, Any]] = field(default_factory=dict)
-    moments: dict[int, tuple[int, bytes, bytes | None]] = field(default_factory=dict)
+    moments: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    playlists: dict[str, SavedPlaylist] = field(default_factory=dict)
 
     def add(self, rowid: int, values: list[Any]) -> None:
         """Add a row to the table that the types of its values fit."""
@@ -90,14 +98,25 @@ class _Rows:
             self.vectors.setdefault(len(values[2]), {})[rowid] = (values[1], values[2])
         elif len(values) > len(_TRACK_TYPES) and all(map(isinstance, values, _TRACK_TYPES)):
             self.tracks[rowid] = [rowid, *values[1:]]
-        elif types[:5] == _MOMENT_TYPES and types[5:] in ([bytes], [type(None)]):
+        elif types[:5] == _MOMENT_TYPES and set(types[5:]) <= {bytes, type(None)}:
             if values[3] >= self.moments.get(rowid, (0,))[0]:  # free pages may hold older ones
-                self.moments[rowid] = (values[3], values[4], values[5])
+                self.moments[rowid] = (values[3], values[4], *(*values[5:], None, None)[:2])
+        elif len(values) == len(_PLAYLIST_TYPES) and all(map(isinstance, values, _PLAYLIST_TYPES)):
+            self._add_playlist(values)
         elif types == _MASTER_TYPES and values[:2] == ["table", "tracks"]:
             with contextlib.suppress(sqlite3.Error):
                 self.columns = track_columns(values[4])
         elif types == _MIGRATION_TYPES and values[1] == migrations.name:
             self.migrations.add(values[2])
+
+    def _add_playlist(self, values: list[Any]) -> None:
+        """Add a saved playlist, unless one of the same name was saved later."""
+        *summary, content = values
+        with contextlib.suppress(ValueError):
+            playlist = SavedPlaylist.of(PlaylistSummary(*summary), content)
+            known = self.playlists.get(playlist.summary.name)
+            if known is None or known.summary.saved <= playlist.summary.saved:
+                self.playlists[playlist.summary.name] = playlist
 
     def track(self, track_id: int) -> dict[str, Any]:
         """Return the values of a track by column."""
@@ -106,10 +125,10 @@ class _Rows:
     def moments_of(self, vectors: _Vectors, dimension: int) -> dict[int, Moments]:
         """Return the valid moments by track id, except those that are older than the vector."""
         result = {}
-        for track_id, (revision, codes, sounds) in self.moments.items():
+        for track_id, (revision, *blobs) in self.moments.items():
             if revision >= vectors.get(track_id, (0,))[0]:
                 with contextlib.suppress(ValueError):
-                    result[track_id] = Moments.from_bytes(codes, sounds, dimension)
+                    result[track_id] = Moments.from_bytes(*blobs, dimension=dimension)
         return result
 
     def spec(self, fallback: EmbeddingSpec | None) -> EmbeddingSpec | None:
@@ -296,6 +315,8 @@ def _write(
                 _insert(catalog, "failures", mended(failure))
             catalog.db.execute("UPDATE revision SET number = ?", [_last_revision(vectors) + 1])
             MomentTable(catalog).put(moments if hop else {})
+            for playlist in islice(rows.playlists.values(), defaults.MAX_SAVED_PLAYLISTS):
+                PlaylistTable(catalog).put_playlist(playlist)
         return catalog.count()
     finally:
         catalog.close()

@@ -79,14 +79,18 @@ class MilvusBackend:
         """
         from audiosearch.library.milvus.catalog import MilvusCatalog
         from audiosearch.library.milvus.moments import MilvusMoments
+        from audiosearch.library.milvus.playlists import MilvusPlaylists
         from audiosearch.library.milvus.prints import MilvusPrints
         from audiosearch.library.milvus.vector_index import MilvusVectorIndexes
+        from audiosearch.library.milvus.waveforms import MilvusWaveforms
 
         catalog = MilvusCatalog(location, settings=settings)
         return OpenIndex(
             storage=catalog,
             vector_indexes=MilvusVectorIndexes(catalog),
             prints=MilvusPrints(catalog),
+            waveforms=MilvusWaveforms(catalog),
+            playlists=MilvusPlaylists(catalog),
             links=catalog if "real_path" in catalog.fields else None,
             sounds=SoundsOfTracks(catalog.sounds),
             keeps_sounds="sounds" in catalog.fields,

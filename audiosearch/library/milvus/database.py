@@ -21,6 +21,7 @@ from audiosearch.library.milvus.schema import (
     ADDED_FIELDS,
     FIELDS,
     MOMENT_FIELDS,
+    PRINT_FIELD,
     TRACK_FIELDS,
     coded,
     decoded,
@@ -31,7 +32,7 @@ from audiosearch.library.milvus.schema import (
 from audiosearch.library.track import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
 T = TypeVar("T")
@@ -173,8 +174,9 @@ class MilvusDatabase:
         return self._connection.call(method, *args, **options)
 
     def _load(self, name: str) -> None:
-        """Load a collection into the server's memory. That may take long."""
-        if "NotLoad" in str(self.call("get_load_state", name)["state"]):
+        """Load a collection into the server's memory, or wait until it is. That may take long."""
+        state = str(self.call("get_load_state", name)["state"])
+        if "NotLoad" in state or "Loading" in state:  # another client may be loading it
             self.call("load_collection", name, timeout=None)
 
     def _create(self, settings: dict[str, str]) -> None:
@@ -225,8 +227,15 @@ class MilvusDatabase:
 
     def _holds_moments(self) -> bool:
         """Return whether a collection of this name holds moments: another index may have it."""
+        return self._moment_fields() >= set(MOMENT_FIELDS)
+
+    def _moment_fields(self) -> set[str]:
         described = self.call("describe_collection", self.moments_collection)
-        return {field["name"] for field in described["fields"]} >= set(MOMENT_FIELDS)
+        return {field["name"] for field in described["fields"]}
+
+    def has_prints_of_patches(self) -> bool:
+        """Return whether the collection of moments exists, and can hold the prints of patches."""
+        return self.has_moments() and PRINT_FIELD in self._moment_fields()
 
     def remove_moments(self, ids: Iterable[int]) -> None:
         """Remove the moments of the tracks with the given ids."""
@@ -258,29 +267,51 @@ class MilvusDatabase:
 
     def settings(self) -> dict[str, str]:
         """Return all settings."""
-        condition = f"kind == {literal('setting')}"
-        rows = self.call("query", self._notes, filter=condition, output_fields=["text"])
-        return dict(json.loads(row["text"]) for row in rows)
+        return dict(self.notes("setting"))
 
     def set_settings(self, settings: dict[str, str]) -> None:
         """Write settings. Settings with other names don't change."""
-        self._put_notes("setting", {name: (name, value) for name, value in settings.items()})
+        self.put_notes("setting", {name: (name, value) for name, value in settings.items()})
 
-    def _put_notes(self, kind: str, values: dict[str, Any], batch_rows: int = _BATCH_ROWS) -> None:
+    # Notes: values of several kinds
+
+    def notes(self, kind: str) -> list[Any]:
+        """Return all values of one kind."""
+        condition = f"kind == {literal(kind)}"
+        rows = self.call("query", self._notes, filter=condition, output_fields=["text"])
+        return [json.loads(row["text"]) for row in rows]
+
+    def note(self, kind: str, name: str) -> Any:
+        """Return the value of one kind with a name; None if there is none."""
+        condition = f"key == {literal(_key(kind, name))}"
+        rows = self.call("query", self._notes, filter=condition, output_fields=["text"])
+        return json.loads(rows[0]["text"]) if rows else None
+
+    def put_notes(self, kind: str, values: Mapping[str, Any]) -> None:
         """Store values of one kind by their names, as JSON."""
-        rows = [
-            {"key": _key(kind, name), "kind": kind, "text": json.dumps(value), "nothing": [0.0] * 2}
-            for name, value in values.items()
-        ]
+        self._put_rows([_row(kind, name, value) for name, value in values.items()])
+
+    def remove_notes(self, kind: str, names: Sequence[str] | None = None) -> None:
+        """Remove the values of one kind: those with the given names, or all."""
+        if names is None:
+            self.call("delete", self._notes, filter=f"kind == {literal(kind)}")
+        for batch in batches([_key(kind, name) for name in names or ()]):
+            self.call("delete", self._notes, filter=one_of("key", batch))
+
+    def _put_rows(self, rows: list[dict[str, Any]], batch_rows: int = _BATCH_ROWS) -> None:
         for batch in batches(rows, batch_rows):
             self.call("upsert", self._notes, batch)
 
-    def put_blob(self, name: str, content: bytes) -> None:
-        """Store bytes under a name. Each part carries a digest of all the bytes."""
-        text, digest = base64.b64encode(content).decode(), blake3(content).hexdigest(length=8)
-        parts = [text[i : i + _BLOB_PART_BYTES] for i in range(0, len(text), _BLOB_PART_BYTES)]
-        values = {str(i): [digest, len(parts), i, part] for i, part in enumerate(parts)}
-        self._put_notes(name, values, _BLOB_PARTS)
+    def put_blobs(self, contents: Mapping[str, bytes]) -> None:
+        """Store bytes by their names. Each part carries a digest of all the bytes."""
+        rows = []
+        for name, content in contents.items():
+            text, digest = base64.b64encode(content).decode(), blake3(content).hexdigest(length=8)
+            parts = [text[i : i + _BLOB_PART_BYTES] for i in range(0, len(text), _BLOB_PART_BYTES)]
+            values = ([digest, len(parts), i, part] for i, part in enumerate(parts))
+            rows += [_row(name, str(i), value) for i, value in enumerate(values)]
+        longest = max((len(row["text"]) for row in rows), default=1)
+        self._put_rows(rows, min(_BATCH_ROWS, _BLOB_PARTS * _BLOB_PART_BYTES // longest + 1))
 
     def blobs(self, names: Sequence[str]) -> dict[str, bytes]:
         """Return the bytes stored under names, but none that are missing or incomplete."""
@@ -318,7 +349,7 @@ class MilvusDatabase:
     def add_failures(self, failures: Iterable[Failure]) -> None:
         """Store failures; each replaces the failure with the same path."""
         rows = {failure.path: asdict(failure) for failure in failures}
-        self._put_notes("failure", {p: row | {"path": coded(p)} for p, row in rows.items()})
+        self.put_notes("failure", {p: row | {"path": coded(p)} for p, row in rows.items()})
 
     def failures(self) -> list[Failure]:
         """Return all failures, ordered by path."""
@@ -334,8 +365,7 @@ class MilvusDatabase:
 
     def remove_failures_at(self, paths: Iterable[str]) -> None:
         """Remove the failures with the given paths."""
-        for batch in batches([_key("failure", path) for path in paths]):
-            self.call("delete", self._notes, filter=one_of("key", batch))
+        self.remove_notes("failure", list(paths))
 
     # Requests
 
@@ -381,6 +411,12 @@ def _key(kind: str, name: str) -> str:
     It contains a digest of the name, because Milvus's client rejects keys with quotes.
     """
     return f"{kind}:{blake3(os.fsencode(name)).hexdigest(length=16)}"
+
+
+def _row(kind: str, name: str, value: Any) -> dict[str, Any]:
+    """Return a value as a row of the collection of notes."""
+    text = json.dumps(value)
+    return {"key": _key(kind, name), "kind": kind, "text": text, "nothing": [0.0] * 2}
 
 
 def batches(values: Sequence[T], size: int = _BATCH_ROWS) -> Iterator[list[T]]:

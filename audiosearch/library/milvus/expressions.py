@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.milvus.schema import UNKNOWN, coded, folded, key
-from audiosearch.paths import folder_names
+from audiosearch.paths import folder_names, path_parts
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NOTHING = "id < 0"
 _MAX_YEAR = 2.0**62  # larger years count as infinite
+_WILDCARDS = str.maketrans({"%": "\\%", "_": "\\_"})
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -86,6 +87,8 @@ def _conditions(filters: Filters, fields: Container[str]) -> Iterator[str]:
         yield _any_of(map(_in_seconds, filters.seconds))
     if filters.folder:
         yield _any_of(inside(name) for folder in filters.folder for name in folder_names(folder))
+    if filters.folder_name:
+        yield _any_of(_has_part(part) for name in filters.folder_name for part in path_parts(name))
     if filters.sound:
         yield _contains_any("sounds", filters.sound)
 
@@ -96,6 +99,10 @@ def _contains_any(field: str, values: Iterable[str]) -> str:
 
 def _any_of(clauses: Iterable[str]) -> str:
     return f"({' or '.join(clauses)})"
+
+
+def _has_part(part: str) -> str:
+    return f"path like {literal(f'%{coded(part).translate(_WILDCARDS)}%')}"
 
 
 def _in_years(span: Range) -> str:

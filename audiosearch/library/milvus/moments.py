@@ -10,7 +10,7 @@ import numpy as np
 
 from audiosearch.library.milvus.database import batches
 from audiosearch.library.milvus.expressions import one_of
-from audiosearch.library.milvus.schema import MOMENT_FIELDS, moment_rows
+from audiosearch.library.milvus.schema import MOMENT_FIELDS, PRINT_FIELD, moment_rows
 from audiosearch.library.milvus.vectors import MAX_K
 from audiosearch.library.neighbors import PatchNeighbors
 from audiosearch.models.moments import Moments, PatchSounds, quantized
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from audiosearch.library.milvus.catalog import MilvusCatalog
     from audiosearch.library.track import Track
-    from audiosearch.types import Float32, Int64
+    from audiosearch.types import Float32, Int64, UInt16
 
 _FIRST = "patch == 0"
 _BATCH_TRACKS = 50  # whose moments are read at a time
@@ -60,7 +60,10 @@ class MilvusMoments:
             self._upsert(chain.from_iterable(moment_rows(*item, 0, 1) for item in stored.items()))
 
     def _upsert(self, rows: Iterator[dict[str, Any]]) -> None:
+        has_prints = self._catalog.has_prints_of_patches()
         while batch := list(islice(rows, self._catalog.vector_batch_rows)):
+            if not has_prints:
+                batch = [{k: v for k, v in row.items() if k != PRINT_FIELD} for row in batch]
             self._catalog.call("upsert", self._collection, batch)
 
     def _existing(self, ids: Iterable[int]) -> set[int]:
@@ -81,15 +84,33 @@ class MilvusMoments:
         """
         for batch in batches(ids, _BATCH_TRACKS):
             rows: defaultdict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
-            for row in self._rows(one_of("track_id", batch), MOMENT_FIELDS):
+            for row in self._rows(one_of("track_id", batch), self._fields()):
                 vector = np.array(row["embedding"], dtype=np.float32)[np.newaxis]
                 rows[row["track_id"]][row["patch"]] = row | {"embedding": quantized(vector)}
             for track_id, patches in rows.items():
                 if max(patches) == len(patches) - 1:
                     yield track_id, _moments([patches[n] for n in range(len(patches))])
 
+    def _fields(self) -> tuple[str, ...]:
+        has_prints = self._catalog.has_prints_of_patches()
+        return (*MOMENT_FIELDS, PRINT_FIELD) if has_prints else MOMENT_FIELDS
+
+    def prints(self) -> Iterator[tuple[int, UInt16]]:
+        """Yield the id and the prints of the patches of each track that has any, in any order."""
+        if not self._catalog.has_prints_of_patches():
+            return
+        by_track: defaultdict[int, dict[int, list[int]]] = defaultdict(dict)
+        for row in self._rows("", ["track_id", "patch", PRINT_FIELD]):
+            by_track[row["track_id"]][row["patch"]] = row[PRINT_FIELD]
+        for track_id, prints in by_track.items():
+            if max(prints) == len(prints) - 1 and all(prints.values()):
+                yield track_id, np.array([prints[n] for n in range(len(prints))], np.uint16)
+
     def missing(self) -> list[Track]:
-        """Return the tracks without moments, in ascending order of id."""
+        """Return the tracks without moments, in ascending order of id.
+
+        In a collection of an older version they lack prints, which it can't hold.
+        """
         complete = {row["track_id"] for row in self._rows(_FIRST, ["track_id"])}
         return [track for track in self._catalog.tracks() if track.id not in complete]
 
@@ -176,15 +197,18 @@ class MilvusMoments:
 def _moments(rows: Sequence[dict[str, Any]]) -> Moments:
     """Return the moments in the rows of a track, in the order of their patches."""
     codes = np.concatenate([row["embedding"] for row in rows])
+    prints = None
+    if all(row.get(PRINT_FIELD) for row in rows):
+        prints = np.array([row[PRINT_FIELD] for row in rows], dtype=np.uint16)
     if not rows[0]["has_sounds"]:
-        return Moments(codes)
+        return Moments(codes, None, prints)
     counts = np.array([len(row["sound_classes"]) for row in rows], dtype=np.uint8)
     classes, scores = (
         list(chain.from_iterable(row[name] for row in rows))
         for name in ("sound_classes", "sound_scores")
     )
     sounds = PatchSounds(counts, np.array(classes, np.uint16), np.array(scores, np.uint8))
-    return Moments(codes, sounds)
+    return Moments(codes, sounds, prints)
 
 
 def _neighbors(hits: Sequence[dict[str, Any]], k: int) -> PatchNeighbors:

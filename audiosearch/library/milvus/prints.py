@@ -44,10 +44,7 @@ class MilvusPrints:
 
     def put_prints(self, prints: Mapping[str, SpectralPrint]) -> None:
         """Store prints by hash."""
-        for sound_hash, value in prints.items():
-            header = np.array([value.seconds, len(value.words)], dtype="<f8").tobytes()
-            words = np.concatenate([value.words, value.fine_words]).astype("<u2").tobytes()
-            self._database.put_blob(_name(sound_hash), header + words)
+        self._database.put_blobs({_name(key): _to_blob(value) for key, value in prints.items()})
         self._database.set_settings({_HAS_PRINTS: "yes"})
 
     def prune_prints(self) -> None:
@@ -56,6 +53,11 @@ class MilvusPrints:
 
 def _name(sound_hash: str) -> str:
     return f"{_PREFIX}{sound_hash}"
+
+
+def _to_blob(value: SpectralPrint) -> bytes:
+    header = np.array([value.seconds, len(value.words)], dtype="<f8").tobytes()
+    return header + np.concatenate([value.words, value.fine_words]).astype("<u2").tobytes()
 
 
 def _from_blob(blob: bytes) -> SpectralPrint:

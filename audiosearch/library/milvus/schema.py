@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from dataclasses import asdict, fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audiosearch.library.filters import artist_values, genre_values
-from audiosearch.library.track import Track, fold
+from audiosearch.library.track import Track, fold, plain_words
+from audiosearch.models.patch_print import PATCH_WORDS
 from audiosearch.models.sound import Sound
-from audiosearch.normal_form import normal_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +29,7 @@ _MAX_VALUES = 64  # of a list
 _MAX_SOUNDS = 1_000  # of a track
 _PATHS = ("path", "real_path")
 _TEXTS = ("title", "artist", "album", "album_artist", "genre")  # None if missing
-_NUMBERS = ("year", "track_number")  # None if missing
+_NUMBERS = ("year", "track_number", "has_cover")  # None if missing
 _KEYS = ("artist_key", "album_artist_key", "album_key")  # compared by filters
 _LISTS = ("artists", "genres")  # compared by filters
 # Lists of the scores, mean scores and times of the sounds whose names are in the list `sounds`.
@@ -40,8 +39,13 @@ SOUND_FIELDS = ("sounds", *_SOUND_NUMBERS)
 #: Fields that hold the fields of `Track`.
 TRACK_FIELDS = (*(field.name for field in fields(Track)), *_SOUND_NUMBERS)
 #: Fields that collections of older versions lack.
-ADDED_FIELDS = {"audio_hash", "artists", "real_path", "sounds", "tagger", *_SOUND_NUMBERS}
-#: Fields of the collection of moments, besides the key.
+ADDED_FIELDS = {
+    *("audio_hash", "artists", "real_path", "sounds", "tagger", "has_cover"),
+    *_SOUND_NUMBERS,
+}
+#: Field of the collection of moments that those of older versions lack.
+PRINT_FIELD = "print"
+#: The other fields of the collection of moments, besides the key.
 MOMENT_FIELDS = (
     "embedding",
     "track_id",
@@ -112,6 +116,9 @@ def moment_schema(client: Any, dimension: int) -> Any:
         schema.add_field(
             name, DataType.ARRAY, element_type=DataType.INT64, max_capacity=_MAX_SOUNDS
         )
+    schema.add_field(
+        PRINT_FIELD, DataType.ARRAY, element_type=DataType.INT32, max_capacity=PATCH_WORDS
+    )
     return schema
 
 
@@ -139,6 +146,7 @@ def moment_rows(
             "has_sounds": sounds is not None,
             "sound_classes": [] if sounds is None else sounds.classes[own].tolist(),
             "sound_scores": [] if sounds is None else sounds.scores[own].tolist(),
+            PRINT_FIELD: [] if moments.prints is None else moments.prints[n].tolist(),
         }
 
 
@@ -169,7 +177,7 @@ def row_of(track: Track, vector: Float32) -> dict[str, Any]:
     for name in _PATHS:
         row[name] = coded(row[name])
     for name in _NUMBERS:
-        row[name] = UNKNOWN if row[name] is None else row[name]
+        row[name] = UNKNOWN if row[name] is None else int(row[name])
     for name in _TEXTS:
         row[name] = row[name] and _cut(row[name])
     for name in _KEYS:
@@ -190,7 +198,9 @@ def track_of(row: dict[str, Any]) -> Track:
     values["sounds"] = sounds_of(row)
     values |= {name: decoded(values[name]) for name in _PATHS if name in values}
     for name in _NUMBERS:
-        values[name] = None if values[name] == UNKNOWN else values[name]
+        values[name] = None if values.get(name, UNKNOWN) == UNKNOWN else values[name]
+    if values["has_cover"] is not None:
+        values["has_cover"] = bool(values["has_cover"])
     return Track(**values)
 
 
@@ -228,9 +238,7 @@ def words_of(track: Track) -> list[str]:
 
 def split(text: str) -> list[str]:
     """Return the words of a text, without case and accents."""
-    plain = normal_form("NFKD", fold(text))
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return [coded(word) for word in re.findall(r"[^\W_]+", plain)]
+    return list(map(coded, plain_words(text)))
 
 
 def coded(path: str) -> str:

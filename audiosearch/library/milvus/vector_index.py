@@ -252,7 +252,7 @@ class WhitenedMilvusIndex(MilvusVectorIndex):
         index = whitened_index(self._catalog.sample(n_samples))
         with contextlib.suppress(LibraryError):
             content = faiss.serialize_index(index).tobytes()
-            self._catalog.put_blob(_WHITENING, n_tracks.to_bytes(8, "little") + content)
+            self._catalog.put_blobs({_WHITENING: n_tracks.to_bytes(8, "little") + content})
         return index
 
     def is_current(self, n_tracks: int) -> bool:

@@ -22,8 +22,9 @@ from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, ba
 from audiosearch.library.track import Failure, Track
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from audiosearch.library.suggestions import Suggestion
     from audiosearch.models.sound import Sound
     from audiosearch.types import Float32, Int64
 
@@ -144,9 +145,10 @@ class Catalog(VectorTable):
                 rows += self.db.execute(sql.format(where), batch).fetchall()
             for position, name in enumerate(columns):
                 require_types(name, map(itemgetter(position), rows))
-        if "path" in names:
-            n = names.index("path")
-            rows = [(*row[:n], os.fsdecode(row[n]), *row[n + 1 :]) for row in rows]
+        for name, convert in (("path", os.fsdecode), ("has_cover", _flag)):
+            if name in names:
+                n = names.index(name)
+                rows = [(*row[:n], convert(row[n]), *row[n + 1 :]) for row in rows]
         if "sounds" in names:
             n = names.index("sounds")
             sounds = self._sounds_of([row[n] for row in rows])
@@ -282,6 +284,10 @@ class Catalog(VectorTable):
         """
         return fts.search_text(self, self.path.parent, words, limit, offset)
 
+    def suggestions(self, words: str, fields: Collection[str]) -> list[Suggestion]:
+        """Return the values of fields that have all words: see `SuggestionStorage`."""
+        return fts.suggestions(self, self.path.parent, words, fields)
+
     def count(self) -> int:
         """Return the number of tracks."""
         return int(self.rows("SELECT count(*) AS number FROM tracks")[0]["number"])
@@ -378,10 +384,16 @@ def _track(row: dict[str, Any]) -> Track:
         require_row(row)
         for name in row.keys() & PATHS:
             row[name] = os.fsdecode(row[name])
+        if "has_cover" in row:
+            row["has_cover"] = _flag(row["has_cover"])
         return Track(**row)
     except (TypeError, KeyError) as exc:
         message = f"a track has missing or unknown fields ({exc})"
         raise sqlite3.DatabaseError(message) from exc
+
+
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def _track_with_vector(row: dict[str, Any]) -> tuple[Track, Float32]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 INSTRUCTIONS_PER_CHECK = 10_000
 
 _BUSY_SECONDS = 60
+_SIGNAL_SECONDS = 0.2  # Python handles no signal, such as Ctrl-C, while SQLite waits
 
 _FileId = tuple[int, int]
 
@@ -70,6 +71,32 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
+
+
+def begin_writing(connection: sqlite3.Connection) -> None:
+    """Begin a transaction with the write lock. Wait while another process has it.
+
+    Ctrl-C and the time limit end the wait.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        If the other process keeps the lock for too long.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    connection.execute(f"PRAGMA busy_timeout = {round(1_000 * _SIGNAL_SECONDS)}")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as exc:
+                if "locked" not in str(exc) or time.monotonic() > deadline:
+                    raise
+                time_limit.check()
+            else:
+                return
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {1_000 * _BUSY_SECONDS}")
 
 
 def require_regular_files(path: Path) -> None:

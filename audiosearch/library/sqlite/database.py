@@ -13,7 +13,7 @@ import sqlite_utils
 
 from audiosearch import time_limit
 from audiosearch.errors import IndexNotFound, IndexUnwritable, LibraryError, NewerIndex
-from audiosearch.library.sqlite.connection import connect, file_id
+from audiosearch.library.sqlite.connection import begin_writing, connect, file_id
 from audiosearch.library.sqlite.migrations import LAST_TABLE, migrations, unknown_migrations
 from audiosearch.library.sqlite.write_ahead_log import has_log, log_path
 from audiosearch.paths import why_missing
@@ -196,7 +196,7 @@ class Database:
             if self.db.conn.in_transaction:
                 yield
                 return
-            self.db.execute("BEGIN IMMEDIATE")
+            begin_writing(self.db.conn)
             try:
                 self._migrate()
                 self._count_transaction()
@@ -223,6 +223,10 @@ class Database:
         """Run a query, and return each row as a dict by column name."""
         with self.errors():
             return list(self.db.query(sql, values))
+
+    def has_table(self, name: str) -> bool:
+        """Return whether a table exists. A database of an older version lacks some."""
+        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = ?", [name]))
 
     # Settings
 

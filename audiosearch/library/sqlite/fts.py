@@ -9,16 +9,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audiosearch import time_limit
 from audiosearch.errors import LibraryError, TookTooLong
 from audiosearch.library.sqlite.connection import INSTRUCTIONS_PER_CHECK
+from audiosearch.library.sqlite.sound_table import require_values
 from audiosearch.library.sqlite.stored_types import require_types
-from audiosearch.library.track import fold
+from audiosearch.library.suggestions import TAG_FIELDS, Suggestion, values_of_tags
+from audiosearch.library.track import fold, plain_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from audiosearch.library.sqlite.database import Database
@@ -27,11 +29,13 @@ FILE_NAME = "texts.db"
 
 _BUSY_SECONDS = 60.0  # for which another process may hold the database
 
-_VERSION = 2  # of the texts; a database of another version is filled again
-_COLUMNS = ("title", "artist", "album", "album_artist", "genre", "path")
-_CREATE = (
-    f"CREATE VIRTUAL TABLE texts USING fts5({', '.join(_COLUMNS)}, "
-    "tokenize = 'unicode61 remove_diacritics 2')"
+_VERSION = 3  # of the texts; a database of another version is filled again
+_COLUMNS = TAG_FIELDS
+_TOKENIZE = "tokenize = 'unicode61 remove_diacritics 2'"
+_CREATE = f"CREATE VIRTUAL TABLE texts USING fts5({', '.join(_COLUMNS)}, {_TOKENIZE})"
+_CREATE_SUGGESTIONS = (
+    "CREATE VIRTUAL TABLE suggestions USING fts5("
+    f"plain, field UNINDEXED, text UNINDEXED, tracks UNINDEXED, {_TOKENIZE})"
 )
 
 
@@ -58,17 +62,57 @@ def search_text(
     TookTooLong
         If another process keeps the database locked.
     """
-    quoted = [word.replace('"', '""') for word in fold(words).split()]
-    if not quoted:
+    query = _prefixes(fold(words).split())
+    if not query:
         return []
-    query = " ".join(f'"{word}" *' for word in quoted)
     sql = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank, rowid LIMIT ? OFFSET ?"
+    with _opened(database, directory) as texts:
+        return [row[0] for row in texts.execute(sql, [query, limit, offset])]
+
+
+def suggestions(
+    database: Database, directory: Path, words: str, fields: Collection[str]
+) -> list[Suggestion]:
+    """Return the values of fields that have all words, or words that begin with them.
+
+    Parameters
+    ----------
+    database : Database
+        Database with the tags and paths.
+    directory : Path
+        Folder of the full-text database.
+    words : str
+        All values of the fields if it has no words.
+    fields : collection of str
+
+    Raises
+    ------
+    LibraryError, TookTooLong
+        As for `search_text`.
+    """
+    query = _prefixes(plain_words(words))
+    condition, values = ("suggestions MATCH ? AND ", [query]) if query else ("", [])
+    marks = ", ".join("?" * len(fields))
+    sql = f"SELECT field, text, plain, tracks FROM suggestions WHERE {condition}field IN ({marks})"
+    with _opened(database, directory) as texts:
+        return list(map(Suggestion._make, texts.execute(sql, [*values, *fields])))
+
+
+def _prefixes(words: Iterable[str]) -> str:
+    """Return a query for all of some words, each of which may go on; empty if there are none."""
+    quoted = (word.replace('"', '""') for word in words)
+    return " ".join(f'"{word}" *' for word in quoted)
+
+
+@contextlib.contextmanager
+def _opened(database: Database, directory: Path) -> Iterator[sqlite3.Connection]:
+    """Open the current full-text database. Work with it is within the time limit."""
     busy_seconds = min(_BUSY_SECONDS, time_limit.seconds_left())
     with time_limit.limited(None):
         texts = _open_current(database, directory / FILE_NAME, busy_seconds)
     texts.set_progress_handler(time_limit.is_over, INSTRUCTIONS_PER_CHECK)
     with contextlib.closing(texts), database.errors():
-        return [row[0] for row in texts.execute(sql, [query, limit, offset])]
+        yield texts
 
 
 def _open_current(database: Database, path: Path, busy_seconds: float) -> sqlite3.Connection:
@@ -115,12 +159,30 @@ def _fill(texts: sqlite3.Connection, database: Database) -> None:
         texts.execute(_CREATE)
         texts.executemany(
             f"INSERT INTO texts (rowid, {', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            _rows(database),
+            ((track_id, *map(fold, values)) for track_id, *values in _rows(database)),
+        )
+        texts.execute("DROP TABLE IF EXISTS suggestions")
+        texts.execute(_CREATE_SUGGESTIONS)
+        texts.executemany(
+            "INSERT INTO suggestions (field, text, plain, tracks) VALUES (?, ?, ?, ?)",
+            _suggestions(database),
         )
         texts.execute(f"PRAGMA user_version = {number}")
 
 
-def _rows(database: Database) -> Iterator[tuple[int | str, ...]]:
+def _suggestions(database: Database) -> Iterator[Suggestion]:
+    yield from values_of_tags(row[1:] for row in _rows(database))
+    with database.errors():
+        if not database.db.table("sounds").exists():  # in a database of an older version
+            return
+        sql = "SELECT name, count(*) FROM sounds GROUP BY name"
+        for name, n_tracks in database.db.execute(sql).fetchall():
+            require_values(name)
+            yield Suggestion.of("sound", name, n_tracks)
+
+
+def _rows(database: Database) -> Iterator[tuple[Any, ...]]:
+    """Yield the id, the tags and the readable path of each track."""
     sql = f"SELECT id, {', '.join(_COLUMNS)} FROM tracks ORDER BY id"
     with database.errors():
         for row in database.db.execute(sql):
@@ -128,4 +190,4 @@ def _rows(database: Database) -> Iterator[tuple[int | str, ...]]:
             for name, value in zip(_COLUMNS, row[1:], strict=True):
                 require_types(name, [value])
             readable_path = os.fsdecode(path).encode(errors="replace").decode()
-            yield track_id, *map(fold, texts), fold(readable_path)
+            yield track_id, *texts, readable_path

@@ -218,3 +218,45 @@ def m013_create_moments(db: Database) -> None:
     )
     for column in sorted({"codes", "sounds"} - db.table("pending_vectors").columns_dict.keys()):
         db.execute(f"ALTER TABLE pending_vectors ADD COLUMN {column} BLOB")
+
+
+@migrations()
+def m014_add_prints_of_patches(db: Database) -> None:
+    """Add the prints of the patches of tracks."""
+    for table in ("moments", "pending_vectors"):
+        if "prints" not in db.table(table).columns_dict:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN prints BLOB")
+
+
+@migrations()
+def m015_create_waveforms(db: Database) -> None:
+    """Create the waveforms of tracks. That of a track whose sound changes is removed."""
+    db.execute(
+        """
+        CREATE TABLE IF NOT EXISTS waveforms (
+            track_id INTEGER PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
+            peaks BLOB NOT NULL
+        )
+        """
+    )
+    db.execute(
+        "CREATE TRIGGER IF NOT EXISTS sound_changed "
+        "AFTER UPDATE OF content_hash, audio_hash ON tracks "
+        "WHEN NOT (OLD.audio_hash <> '' AND OLD.audio_hash = NEW.audio_hash "
+        "OR OLD.content_hash <> '' AND OLD.content_hash = NEW.content_hash) "
+        "BEGIN DELETE FROM waveforms WHERE track_id = OLD.id; END"
+    )
+
+
+@migrations()
+def m016_add_has_cover(db: Database) -> None:
+    """Add to the tracks whether their files have a cover image. It is NULL until they are added."""
+    if "has_cover" not in db.table("tracks").columns_dict:
+        db.execute("ALTER TABLE tracks ADD COLUMN has_cover INTEGER")
+
+
+@migrations()
+def m017_create_playlists(db: Database) -> None:
+    """Create the saved playlists. Their tracks and settings are JSON."""
+    columns = {"name": str, "n_tracks": int, "seconds": float, "saved": str, "content": str}
+    db.table("playlists").create(columns, pk="name", not_null=set(columns), if_not_exists=True)

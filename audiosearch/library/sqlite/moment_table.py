@@ -12,7 +12,7 @@ from audiosearch.library.sqlite.patch_table import (
     moments_source,
 )
 from audiosearch.library.sqlite.vector_table import batches
-from audiosearch.models.moments import Moments
+from audiosearch.models.moments import Moments, prints_from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audiosearch.library.sqlite.catalog import Catalog
     from audiosearch.library.track import Track
     from audiosearch.models.moments import PatchSounds
+    from audiosearch.types import UInt16
 
 
 class MomentTable:
@@ -45,35 +46,45 @@ class MomentTable:
         Patches that are the same as before keep their ids, so their FAISS index stays.
         """
         with self._catalog.transaction():
-            next_id = self.patches.next_id()
-            for track_id, value in moments.items():
-                if value is None or not self._put_sounds(track_id, value):
-                    sql = "DELETE FROM moments WHERE track_id = ?"
-                    self._catalog.db.execute(sql, [track_id])
-                    if value is not None:
-                        self._insert(track_id, value, next_id)
-                        next_id += len(value)
-            self._catalog.set_settings({NEXT_ID: str(next_id)})
+            stored = self._stored(list(moments))
+            kept = {i for i in stored if self._put_rest(i, moments[i])}
+            deleted = [[track_id] for track_id in stored - kept]
+            self._catalog.db.conn.executemany("DELETE FROM moments WHERE track_id = ?", deleted)
+            self._insert({i: m for i, m in moments.items() if m is not None and i not in kept})
 
-    def _put_sounds(self, track_id: int, moments: Moments) -> bool:
-        """Store only the sounds, if the same patches are stored. Return whether they are."""
+    def _stored(self, ids: Sequence[int]) -> set[int]:
+        """Return which of some tracks have moments."""
+        stored: set[int] = set()
+        for batch in batches(ids):
+            marks = ", ".join("?" * len(batch))
+            sql = f"SELECT track_id FROM moments WHERE track_id IN ({marks})"
+            stored.update(track_id for (track_id,) in self._catalog.db.execute(sql, batch))
+        return stored
+
+    def _put_rest(self, track_id: int, moments: Moments | None) -> bool:
+        """Store sounds and prints only, if the same patches are stored. Return whether they are."""
+        if moments is None:
+            return False
         sql = (
-            "UPDATE moments SET sounds = ?, revision = ? "
+            "UPDATE moments SET sounds = ?, prints = ?, revision = ? "
             "WHERE track_id = ? AND codes = ? AND n_patches = ?"
         )
-        new = [_blob(moments.sounds), self._catalog.revision()]
+        new = [_blob(moments.sounds), moments.prints_to_bytes(), self._catalog.revision()]
         values = [*new, track_id, moments.codes.tobytes(), len(moments)]
         return self._catalog.db.execute(sql, values).rowcount > 0
 
-    def _insert(self, track_id: int, moments: Moments, first_id: int) -> None:
-        catalog = self._catalog
+    def _insert(self, moments: Mapping[int, Moments]) -> None:
         sql = (
-            "INSERT INTO moments (track_id, first_id, n_patches, revision, codes, sounds) "
-            "SELECT id, ?, ?, ?, ?, ? FROM tracks WHERE id = ?"
+            "INSERT INTO moments (track_id, first_id, n_patches, revision, codes, sounds, prints) "
+            "SELECT id, ?, ?, ?, ?, ?, ? FROM tracks WHERE id = ?"
         )
-        blobs = [moments.codes.tobytes(), _blob(moments.sounds)]
-        row = [first_id, len(moments), catalog.revision(), *blobs, track_id]
-        catalog.db.execute(sql, row)
+        revision, next_id, rows = self._catalog.revision(), self.patches.next_id(), []
+        for track_id, value in moments.items():
+            blobs = [value.codes.tobytes(), _blob(value.sounds), value.prints_to_bytes()]
+            rows.append([next_id, len(value), revision, *blobs, track_id])
+            next_id += len(value)
+        self._catalog.db.conn.executemany(sql, rows)
+        self._catalog.set_settings({NEXT_ID: str(next_id)})
 
     def of(self, ids: Sequence[int]) -> Iterator[tuple[int, Moments]]:
         """Yield the id and the moments of each track that has any, in any order.
@@ -84,21 +95,32 @@ class MomentTable:
         for batch in batches(ids):
             marks = ", ".join("?" * len(batch))
             sql = (
-                f"{moments_source(self._catalog)}SELECT track_id, codes, sounds FROM moments "
-                f"WHERE track_id IN ({marks}) AND {IS_COMPLETE.format(dimension=dimension)}"
+                f"{moments_source(self._catalog)}SELECT track_id, codes, sounds, prints FROM "
+                f"moments WHERE track_id IN ({marks}) AND {IS_COMPLETE.format(dimension=dimension)}"
             )
             with self._catalog.errors():
-                for track_id, blob, sounds in self._catalog.db.execute(sql, batch):
+                for track_id, *blobs in self._catalog.db.execute(sql, batch):
                     with contextlib.suppress(ValueError):
-                        yield track_id, Moments.from_bytes(blob, sounds, dimension)
+                        yield track_id, Moments.from_bytes(*blobs, dimension=dimension)
+
+    def prints(self) -> Iterator[tuple[int, UInt16]]:
+        """Yield the id and the prints of the patches of each track that has any, in any order."""
+        sql = (
+            f"{moments_source(self._catalog)}SELECT track_id, prints, n_patches FROM moments "
+            f"WHERE prints IS NOT NULL AND {IS_COMPLETE.format(dimension=self._catalog.dimension)}"
+        )
+        with self._catalog.errors():
+            for track_id, blob, n_patches in self._catalog.db.execute(sql):
+                with contextlib.suppress(ValueError):
+                    yield track_id, prints_from_bytes(blob, n_patches)
 
     def missing(self) -> list[Track]:
-        """Return the tracks without moments, in ascending order of id."""
+        """Return the tracks without moments or without prints, in ascending order of id."""
         catalog = self._catalog
         if moments_source(catalog):
             return list(catalog.tracks())
         condition = IS_COMPLETE.format(dimension=catalog.dimension)
-        complete = f"SELECT track_id FROM moments WHERE {condition}"
+        complete = f"SELECT track_id FROM moments WHERE prints IS NOT NULL AND {condition}"
         return list(catalog.tracks_where(f"id NOT IN ({complete})"))
 
     def damaged(self) -> list[int]:
@@ -120,7 +142,8 @@ class MomentTable:
         sql = (
             f"{moments_source(self._catalog)}SELECT count(*) AS tracks, "
             "coalesce(sum(n_patches), 0) AS patches, "
-            "coalesce(sum(length(codes) + coalesce(length(sounds), 0)), 0) AS bytes "
+            "coalesce(sum(length(codes) + coalesce(length(sounds), 0) "
+            "+ coalesce(length(prints), 0)), 0) AS bytes "
             f"FROM moments WHERE {condition}"
         )
         (row,) = self._catalog.rows(sql)

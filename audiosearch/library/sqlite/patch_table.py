@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 NEXT_ID = "next_patch_id"
 _MAX_ID = 2**40
 _BLOCK_NUMBERS = 65_536 * 128  # numbers in a block of vectors: 32 MiB of memory
-# Begins a query of a database of an older version, which lacks the table.
+# Begin a query of a database of an older version, which lacks the table or the column of prints.
 _EMPTY_TABLE = (
-    "WITH moments(track_id, first_id, n_patches, revision, codes, sounds) AS "
-    "(SELECT 0, 0, 0, 0, x'', NULL WHERE 0) "
+    "WITH moments(track_id, first_id, n_patches, revision, codes, sounds, prints) AS "
+    "(SELECT 0, 0, 0, 0, x'', NULL, NULL WHERE 0) "
 )
+_WITHOUT_PRINTS = "WITH moments AS (SELECT *, NULL AS prints FROM main.moments) "
 # SQL condition that the numbers of a row are possible; the index of the table has them.
 _HAS_NUMBERS = (
     "typeof(first_id) = 'integer' AND typeof(n_patches) = 'integer' AND n_patches > 0 "
@@ -37,14 +38,17 @@ _HAS_NUMBERS = (
 #: SQL condition that a row of moments is complete. Others count as missing.
 IS_COMPLETE = (
     f"{_HAS_NUMBERS} AND typeof(codes) = 'blob' AND length(codes) = n_patches * {{dimension}} "
-    "AND (sounds IS NULL OR typeof(sounds) = 'blob')"
+    "AND (sounds IS NULL OR typeof(sounds) = 'blob') "
+    "AND (prints IS NULL OR typeof(prints) = 'blob')"
 )
 
 
 def moments_source(catalog: Catalog) -> str:
-    """Return what a query of the table ``moments`` begins with, so that it is never missing."""
-    sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'moments'"
-    return "" if catalog.rows(sql) else _EMPTY_TABLE
+    """Return what a query of the table ``moments`` begins with, so that no column is missing."""
+    columns = {row["name"] for row in catalog.rows("SELECT name FROM pragma_table_info('moments')")}
+    if not columns:
+        return _EMPTY_TABLE
+    return "" if "prints" in columns else _WITHOUT_PRINTS
 
 
 class PatchTable:
@@ -195,13 +199,15 @@ class PatchTable:
         n_patches = max(1, _BLOCK_NUMBERS // self.dimension)
         ids: list[Int64] = []
         codes: list[Int8] = []
+        n_collected = 0
         for first_id, row in rows:
             for start in range(0, len(row), n_patches):
                 codes.append(row[start : start + n_patches])
                 ids.append(first_id + start + np.arange(len(codes[-1])))
-                if sum(map(len, ids)) >= n_patches:
+                n_collected += len(codes[-1])
+                if n_collected >= n_patches:
                     yield np.concatenate(ids), unit_rows(np.concatenate(codes))
-                    ids, codes = [], []
+                    ids, codes, n_collected = [], [], 0
         if ids:
             yield np.concatenate(ids), unit_rows(np.concatenate(codes))
 

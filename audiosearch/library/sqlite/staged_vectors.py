@@ -111,16 +111,25 @@ class StagedVectors:
                 f"{self._spec.dimension}.",
                 hint=f"Use vectors of {self._spec.dimension} numbers.",
             )
-        codes = sounds = None
+        codes = sounds = prints = None
         if moments is not None:
             codes, sounds = moments.codes.tobytes(), moments.sounds and moments.sounds.to_bytes()
+            prints = moments.prints_to_bytes()
         with self._catalog.transaction():
             self._check_spec()
             self._catalog.db.execute(
                 "INSERT OR REPLACE INTO pending_vectors "
-                "(track_id, content_hash, embedding, codes, sounds) "
-                "SELECT id, ?, ?, ?, ? FROM tracks WHERE id = ? AND content_hash = ?",
-                [content_hash, to_blob(vector), codes, sounds, track.id, track.content_hash],
+                "(track_id, content_hash, embedding, codes, sounds, prints) "
+                "SELECT id, ?, ?, ?, ?, ? FROM tracks WHERE id = ? AND content_hash = ?",
+                [
+                    content_hash,
+                    to_blob(vector),
+                    codes,
+                    sounds,
+                    prints,
+                    track.id,
+                    track.content_hash,
+                ],
             )
 
     def vector(self, track_id: int) -> Float32 | None:
@@ -131,7 +140,7 @@ class StagedVectors:
 
     def moments(self, track_id: int) -> Moments | None:
         """Return the staged moments of a track; None if it has none."""
-        sql = "SELECT codes, sounds FROM pending_vectors WHERE track_id = ?"
+        sql = "SELECT codes, sounds, prints FROM pending_vectors WHERE track_id = ?"
         rows = self._catalog.rows(sql, [track_id])
         if not rows or rows[0]["codes"] is None:
             return None

@@ -22,7 +22,8 @@ PATHS = frozenset({"path", "real_path"})
 _MAX_SECONDS = 1e9  # of a track; 30 years
 _IS_TIME = f"at BETWEEN 0 AND {sys.float_info.max!r}"
 _MAX_PATH_BYTES = 100_000  # Linux allows 4,096, but URLs have no limit
-_TYPES = {"str": str, "int": int, "float": float, "None": type(None)}
+# SQLite stores True as 1.
+_TYPES = {"str": str, "int": int, "float": float, "bool": int, "None": type(None)}
 _FIELDS = {
     field.name: frozenset(_TYPES[name] for name in str(field.type).split(" | "))
     for field in chain(dataclasses.fields(Failure), dataclasses.fields(Track))
@@ -59,6 +60,9 @@ def require_row(row: Mapping[str, Any]) -> None:
     """
     types = {name: type(value) for name, value in row.items() if name != "sounds"}
     _require_row_types(tuple(types), tuple(types.values()))
+    if row.get("has_cover") not in {None, 0, 1}:
+        message = f"has_cover of a track is {row['has_cover']}"
+        raise sqlite3.DatabaseError(message)
     if not 0.0 <= row.get("seconds", 0.0) <= _MAX_SECONDS:
         message = f"a track has a duration of {row['seconds']} s"
         raise sqlite3.DatabaseError(message)
@@ -111,6 +115,7 @@ def wrong_types(db: Database, expected: Database) -> list[str]:
         ]
         if table == "tracks":
             conditions.append(f"NOT seconds BETWEEN 0 AND {_MAX_SECONDS}")
+            conditions += ["NOT has_cover BETWEEN 0 AND 1"] if "has_cover" in known else []
         if table == "sounds" and known:
             conditions.append(
                 f"NOT (score BETWEEN 0 AND 1 AND mean BETWEEN 0 AND 1 AND {_IS_TIME})"

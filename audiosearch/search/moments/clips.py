@@ -13,7 +13,7 @@ from audiosearch.errors import AudioError
 from audiosearch.library.track import Track
 from audiosearch.models.log_mel import patch_groups
 from audiosearch.models.moments import unit_rows
-from audiosearch.models.spectral_print import PrintBuilder
+from audiosearch.models.patch_print import patch_prints
 from audiosearch.search.moments.clip import FRAMES_PER_SECOND, Clip, embedded_clip
 from audiosearch.search.moments.moment_query import Within
 from audiosearch.search.part_frames import PartFrames, stretch_of, stretch_reader
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from audiosearch.library.index import Index
     from audiosearch.models.registry import ModelRequest
     from audiosearch.search.options import TimeRange
-    from audiosearch.types import Float32
+    from audiosearch.types import Float32, UInt16
 
 _MAX_SECONDS = 600  # of a clip: limits time and memory
 
@@ -103,19 +103,18 @@ class QueryClips(QueryVectors):
         name = track.path if track else os.path.abspath(path)
         stretch = stretch_of(name, None, real_path=track.real_path if track else "")
         frames = PartFrames(stretch_reader(self._index), stretch, name=path)
-        builder = PrintBuilder()
-        parts: list[Float32] = []
+        vectors: list[Float32] = []
+        prints: list[UInt16] = []
         for patches in patch_groups(frames):
-            builder.add(patches)
-            parts += self._embedder().vectors([patches])
-        vectors = np.concatenate(parts)
+            prints.append(patch_prints(patches))
+            vectors += self._embedder().vectors([patches])
         if frames.warning:
             self.warnings.append(f"{path}: {frames.warning}")
         if track is None:
             size, mtime_ns = size_and_mtime(name)
             real_path = os.path.realpath(name)
             track = Track(name, size, mtime_ns, "", frames.seconds, 0, 0, "", real_path=real_path)
-        return Within(track, unit_rows(vectors), builder.finish(frames.seconds))
+        return Within(track, unit_rows(np.concatenate(vectors)), np.concatenate(prints))
 
     def embed_patches(self, patches: Float32) -> Float32:
         """Return the embeddings of patches: (n, 96, 64) becomes (n, dimension)."""

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from audiosearch.library.track import Track
-    from audiosearch.models.spectral_print import SpectralPrint
     from audiosearch.search.moments.clip import Clip
     from audiosearch.search.options import SearchOptions
-    from audiosearch.types import Float32
+    from audiosearch.types import Float32, UInt16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,13 +31,13 @@ class Within:
         A track of the index, or one with the path of another file and the id 0.
     vectors : ndarray of float32, shape (n_patches, dimension), or None
         The embeddings of the patches of such a file, of unit length; None for a track.
-    spectral_print : SpectralPrint or None
-        The spectral print of such a file.
+    prints : ndarray of uint16, shape (n_patches, 16), or None
+        The prints of the patches of such a file.
     """
 
     track: Track
     vectors: Float32 | None = None
-    spectral_print: SpectralPrint | None = None
+    prints: UInt16 | None = None
 
     @property
     def run(self) -> Run:

@@ -22,7 +22,6 @@ from audiosearch.search.moments.sounds_over_time import heard_moments, track_fil
 from audiosearch.search.moments.spectrogram_match import (
     CLEAR_MATCH,
     MatchedPlaces,
-    by_match,
     match_places,
     unread_warning,
 )
@@ -43,7 +42,7 @@ _GROWTH = 8  # of that number, while there are too few hits
 _MAX_NEIGHBORS = _MIN_NEIGHBORS * _GROWTH
 _MIN_COMPARED = 40  # places that are compared once more by their sound
 _MAX_COMPARED = 200
-_PRINTED_COMPARED = 60  # the same, of those with the nearest spectral prints
+_PRINTED_COMPARED = 60  # the same, of those with the nearest prints
 _LONGER_SECONDS = 0.5  # by which a clip may be longer than a track, as after coding
 
 
@@ -158,7 +157,7 @@ class MomentSearch:
         """Compare the first places once more with the clip, by the sound itself.
 
         If none is clearly the same recording, as when the clip is softer or a mix of sounds, the
-        places with the nearest spectral prints are compared too.
+        places with the nearest prints are compared too.
 
         Returns
         -------
@@ -171,10 +170,10 @@ class MomentSearch:
         matched = self._match(places[:n_compared])
         if matched.problems:
             self.warnings.append(unread_warning(matched.problems))
-        same = matched.same
-        if not same or (same[0].match or 0) < CLEAR_MATCH:
-            same = by_match([*same, *self._match(self._printed_places()).same])
-        return [*same, *matched.others, *places[n_compared:]]
+        more: list[Place] = []
+        if max((place.match or 0 for place in matched.same), default=0) < CLEAR_MATCH:
+            more = self._match(self._printed_places()).same
+        return [*matched.ranked(more), *places[n_compared:]]
 
     def _match(self, places: list[Place]) -> MatchedPlaces:
         own = self._comparison.own_stretches
@@ -206,10 +205,10 @@ class MomentSearch:
             yield from self._comparison.places(run, track, sounds=sounds)
 
     def _printed_places(self) -> list[Place]:
-        """Return the places whose spectral prints are most like that of the clip."""
+        """Return the places whose prints are most like the clip."""
         clip, within = self._query.clips[0], self._query.within
-        if within is not None and within.spectral_print is not None:
-            prints = PrintedTracks.of([(within.track.id, within.spectral_print)])
+        if within is not None and within.prints is not None:
+            prints = PrintedTracks.of([(within.track.id, within.prints)])
         else:
             prints = printed_tracks(self._index).only(self._ids)
         found = prints.nearest(clip.frames, _PRINTED_COMPARED, seconds=self._comparison.seconds)

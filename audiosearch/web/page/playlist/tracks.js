@@ -1,91 +1,90 @@
 // The tracks of the playlist: show, reorder and remove them.
 
-import { byId, formatCount } from "../common/dom.js";
-import { moveToFooter, replaceItems } from "../common/player.js";
-import { showStatus } from "../common/status.js";
-import { trackActions } from "../common/track_actions.js";
-import { createTrackItem, trackName } from "../common/track_item.js";
-import { playlist, savePlaylist } from "./store.js";
+import { byId, createElement, createIconButton } from "../common/dom.js";
+import { formatCount, formatPosition } from "../common/format.js";
+import { titleOf, trackName } from "../tracks/names.js";
+import { createRow } from "../tracks/row.js";
+import { makeDraggable } from "./dragging.js";
+import { changeList } from "./list.js";
+import { hasList, playlist, playlistChanges } from "./store.js";
 
-export function setTracks(tracks, name) {
-  playlist.tracks = tracks;
-  playlist.name = name;
-  replaceItems(byId("playlist-tracks"), tracks.map(createItem));
-  byId("download").elements.name.value = name;
-  tracksChanged();
+const list = byId("playlist-tracks");
+const items = new WeakMap(); // by track, so that a change of the order keeps the rows
+
+let shown = null;
+
+function show() {
+  const { tracks, notes, removed } = playlist;
+  if (shown !== tracks) list.replaceChildren(...tracks.map(itemOf));
+  shown = tracks;
+  byId("playlist").classList.toggle("has-list", hasList());
+  byId("playlist-head").hidden = !hasList();
+  byId("playlist-empty").hidden = hasList();
+  for (const element of document.querySelectorAll("#playlist-empty [data-has-seeds]")) element.hidden = element.dataset.hasSeeds !== String(playlist.seeds.length > 0);
+  byId("playlist-count").hidden = !tracks.length;
+  byId("playlist-count").textContent = tracks.length;
+  const seconds = tracks.reduce((total, track) => total + (track.seconds ?? 0), 0);
+  const length = `${formatCount(tracks.length, "track")} · ${formatPosition(Math.round(seconds))}`;
+  byId("playlist-length").textContent = tracks.length ? length : "No tracks";
+  byId("playlist-notes").replaceChildren(...notes.map((note) => createElement("li", {}, note)));
+  byId("playlist-removed").hidden = !removed.length;
+  byId("removed-text").textContent = `${formatCount(removed.length, "removed track")} ${removed.length === 1 ? "stays" : "stay"} out.`;
 }
 
-function tracksChanged() {
-  const nTracks = playlist.tracks.length;
-  byId("download").hidden = !nTracks;
-  byId("playlist-count").hidden = !nTracks;
-  byId("playlist-count").textContent = `(${nTracks})`;
-  savePlaylist();
+function itemOf(track) {
+  if (!items.has(track)) items.set(track, createItem(track));
+  return items.get(track);
 }
 
-let draggedItem = null;
 function createItem(track) {
-  const item = createTrackItem(track, [
-    ["Up", (event) => moveTrack(positionOf(item), positionOf(item) - 1, event.target)],
-    ["Down", (event) => moveTrack(positionOf(item), positionOf(item) + 1, event.target)],
-    ["Remove", () => removeTrack(positionOf(item))],
-    ...trackActions(track),
-  ]);
-  item.onpointerdown = (event) => (item.draggable = !event.target.closest("audio, button"));
-  item.ondragstart = () => {
-    draggedItem = item;
-    item.classList.add("is-dragged");
-  };
-  item.ondragend = () => {
-    draggedItem = null;
-    item.classList.remove("is-dragged");
-  };
-  item.ondragover = (event) => {
-    if (!draggedItem) return;
-    event.preventDefault();
-    item.classList.toggle("is-drop-target", item !== draggedItem);
-  };
-  item.ondragleave = () => item.classList.remove("is-drop-target");
-  item.ondrop = (event) => {
-    event.preventDefault();
-    item.classList.remove("is-drop-target");
-    if (draggedItem) moveTrack(positionOf(draggedItem), positionOf(item));
-  };
+  const item = createRow(track, {
+    actions: [
+      { name: "remove", text: "Remove", isQuick: true, run: () => removeTrack(positionOf(item)) },
+      { name: "up", text: "Move up", run: () => moveTrack(positionOf(item), positionOf(item) - 1) },
+      { name: "down", text: "Move down", run: () => moveTrack(positionOf(item), positionOf(item) + 1) },
+    ],
+  });
+  const grip = createIconButton("grip", `Move ${trackName(track)}: drag it, or press the arrow keys`, null);
+  grip.classList.add("grip");
+  grip.title = "Drag to move, or press the arrow keys";
+  item.prepend(grip);
+  item.addEventListener("keydown", (event) => moveByKey(event, item));
   return item;
 }
 
-const positionOf = (item) => [...byId("playlist-tracks").children].indexOf(item);
+/** Arrow keys on the grip, and Alt with arrow keys on the row, move a track. Delete removes it. */
+function moveByKey(event, item) {
+  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  const isOnGrip = event.target.closest(".grip") !== null;
+  if (step && (isOnGrip || event.altKey)) moveTrack(positionOf(item), positionOf(item) + step, event.target);
+  else if (event.key === "Delete" && (isOnGrip || event.target === item)) removeTrack(positionOf(item));
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
 
-/**
- * Move a track to another position.
- *
- * Its item swaps with one neighbor after another. In each swap, an item that isn't playing is moved,
- * because an item taken out of the document stops playing.
- */
-function moveTrack(from, to, pressedButton = null) {
-  const { tracks } = playlist;
-  if (to < 0 || to >= tracks.length) return;
+const positionOf = (item) => [...list.children].indexOf(item);
+
+/** Move a track to another position, and focus its row or a control in it. */
+function moveTrack(from, to, focused = list.children[from]) {
+  if (to < 0 || to >= playlist.tracks.length || from === to) return;
+  const tracks = [...playlist.tracks];
   tracks.splice(to, 0, ...tracks.splice(from, 1));
-  const items = byId("playlist-tracks").children;
-  const step = Math.sign(to - from);
-  for (let position = from; position !== to; position += step) {
-    const upper = items[Math.min(position, position + step)];
-    const lower = upper.nextElementSibling;
-    if (lower.querySelector("audio").paused) upper.before(lower);
-    else lower.after(upper);
-  }
-  pressedButton?.focus();
-  showStatus(`Moved ${trackName(tracks[to])} to position ${to + 1}.`);
-  tracksChanged();
+  changeList(`Moved ${titleOf(tracks[to])} to position ${to + 1}.`, { tracks });
+  focused.focus();
 }
 
 function removeTrack(position) {
-  const { tracks } = playlist;
-  const [track] = tracks.splice(position, 1);
-  const items = byId("playlist-tracks").children;
-  moveToFooter(items[position]);
-  items[position].remove();
-  items[Math.min(position, tracks.length - 1)]?.focus();
-  showStatus(`Removed ${trackName(track)}. ${formatCount(tracks.length, "track")} left.`);
-  tracksChanged();
+  const track = playlist.tracks[position];
+  const tracks = playlist.tracks.filter((_, index) => index !== position);
+  changeList(`Removed ${titleOf(track)}.`, { tracks, removed: [...new Set([...playlist.removed, track.id])] });
+  (list.children[Math.min(position, tracks.length - 1)] ?? byId("undo")).focus();
 }
+
+byId("allow-removed").onclick = () => {
+  changeList("Removed tracks may come back.", { removed: [] });
+  byId("make").focus();
+};
+
+makeDraggable(list, moveTrack);
+playlistChanges.addEventListener("change", show);

@@ -1,0 +1,4 @@
+"""Libraries of beets: their index follows them, and hits are their items.
+
+The plugin itself is ``audiosearch/players/beetsplug/audiosearch.py``.
+"""

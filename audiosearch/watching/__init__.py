@@ -1,0 +1,1 @@
+"""Keep an index up to date while files in folders change."""

@@ -1,0 +1,1 @@
+"""The description of the HTTP interface: its bodies, fields, statuses and errors."""

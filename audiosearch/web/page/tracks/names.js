@@ -1,0 +1,25 @@
+// Names of tracks as people see them.
+
+import { createElement } from "../common/dom.js";
+
+export const titleOf = (track) => track.title || track.file || track.name;
+
+/** Return artist and album; of an untagged track its folder and file, of a clip what it is. */
+export function subtitleOf(track) {
+  if (track.upload) return "Your clip";
+  const tags = [track.artist, track.album].filter(Boolean);
+  if (tags.length) return tags.join(" – ");
+  return [track.folder, track.title ? track.file : null].filter(Boolean).join(" / ");
+}
+
+/** Return a title and a subtitle, one above the other. */
+export const createName = (title, ...subtitle) =>
+  createElement(
+    "span",
+    { className: "name" },
+    createElement("strong", { className: "title" }, title),
+    createElement("small", { className: "subtitle" }, ...subtitle),
+  );
+
+/** Return artist and title in one line. */
+export const trackName = (track) => [track.artist, titleOf(track)].filter(Boolean).join(" – ");
