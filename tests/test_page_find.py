@@ -207,6 +207,18 @@ def test_a_clip_may_have_any_name(page, served):
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
+def test_the_bar_of_a_busy_page_makes_it_no_wider(page, served):
+    width_at = """share => {
+      document.body.setAttribute("aria-busy", "true");
+      const [animation] = document.getElementById("top").getAnimations({ subtree: true });
+      const { delay, duration } = animation.effect.getTiming();
+      animation.pause();
+      animation.currentTime = delay + share * duration;
+      return document.documentElement.scrollWidth;
+    }"""
+    assert {page.evaluate(width_at, share) for share in (0.0, 0.5, 0.99)} == {1280}
+
+
 def test_more_clips_than_a_search_takes_are_refused_before_they_are_sent(page, served):
     upload(page, *[served.clip("tone.wav")] * (defaults.MAX_QUERY_FILES + 1))
     expect(page.locator("#status")).to_have_text("A search takes at most 10 clips.")
