@@ -164,6 +164,10 @@ class PlayerUnreachable(PlayerError):
     """A player or music server can't be reached at the moment; a later try may succeed."""
 
 
+class LoginRefused(PlayerError):
+    """A player or music server refuses the user or the password."""
+
+
 class LibraryError(AudiosearchError):
     """An index can't do what was asked."""
 

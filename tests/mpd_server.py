@@ -80,6 +80,7 @@ class Server:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._process = None
             self.socket.unlink()
 
     @contextlib.contextmanager

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mpd_server import made_track, make_music, name_of, serving_mpd
 from tracks import SPEC, heard, some_track, unit_vectors
 
 from audiosearch import Index, LibraryError, UsageError
 from audiosearch.library.backend import BACKENDS
+from audiosearch.library.filters import Filters, Range
 from audiosearch.maintenance.export_import import import_vectors
 from audiosearch.playlist_files import PathStyle, PlaylistFormat, read_playlist
 from audiosearch.playlists import Playlist, saved
@@ -26,6 +28,7 @@ from audiosearch.playlists.auto import (
 )
 from audiosearch.playlists.auto.folder import MANIFEST
 from audiosearch.playlists.auto.state import SETTING
+from audiosearch.playlists.songs import songs_only
 
 KINDS = ["Jazz", "Metal", "Folk", "Techno"]
 N_EACH = 30
@@ -226,6 +229,20 @@ def named(tmp_path, groups):
             [{"artist": "Ann"}, {"artist": "Bob"}], ["Like Ann", "Like Bob"], id="artists"
         ),
         pytest.param([{}, {}], ["Mix", "Mix 2"], id="nothing"),
+        pytest.param(
+            [{"sounds": heard(Music=0.9)}, {"sounds": heard(Music=0.9, Piano=0.4)}],
+            ["Mix", "Piano"],
+            id="a sound that says little",
+        ),
+        pytest.param(
+            [
+                {"genre": "Rock", "artist": "Ann"},
+                {"genre": "Rock", "artist": "Bob"},
+                {"genre": "Folk", "artist": "Cid"},
+            ],
+            ["Rock", "Rock, like Ann", "Folk"],
+            id="the same genre, other artists",
+        ),
         pytest.param([{"genre": "Jazz", "artist": "Ann"}], ["Jazz"], id="one cluster"),
         pytest.param([{"artist": "Ann"}], ["Like Ann"], id="one artist"),
         pytest.param(
@@ -271,6 +288,38 @@ def test_another_number_of_playlists_keeps_the_others(folder, first, second):
     assert sum(count == 2 for count in names.values()) == 4
 
 
+# Songs and samples
+
+
+@pytest.mark.parametrize("place", ["folder", "milvus"])
+def test_samples_are_left_out_of_a_library_of_music(tmp_path, place, run):
+    location = str(tmp_path / "index") if place == "folder" else f"milvus+lite://{tmp_path}/m.db"
+    library(location, n_each=10, seconds=180.0)
+    library(location, kinds=["Samples"], n_each=100, first=1_000, seconds=2.0)
+    library(location, kinds=["Unknown"], n_each=10, first=2_000, seconds=0.0)
+    result = run("playlists", "auto", "-n", "5", "--index", location, "--format", "json")
+    assert "100 tracks shorter than 20 seconds left out" in result.stderr
+    playlists = json.loads(result.stdout)["playlists"]
+    assert sum(p["tracks"] for p in playlists) == 50
+
+
+def test_a_library_of_samples_is_clustered_too(tmp_path):
+    location = library(str(tmp_path / "index"), seconds=2.0)
+    library(location, kinds=["Songs"], n_each=3, first=1_000, seconds=180.0)
+    playlists = auto(location, 4, n_tracks=1_000)
+    assert sum(len(p.tracks) for p in playlists) == 4 * N_EACH + 3
+
+
+def test_filters_by_length_decide_instead_of_the_rule(tmp_path):
+    with Index(library(str(tmp_path / "index"), seconds=180.0)) as index:
+        jingles = Filters(seconds=(Range(max=10.0),))
+        assert songs_only(index, jingles) == jingles
+        both = songs_only(index, Filters(genre=("Jazz",), exclude=Filters(artist=("Ann",))))
+        assert both.exclude.artist == ("Ann",)
+        assert both.genre == ("Jazz",)
+        assert both.exclude.seconds
+
+
 # Small and odd libraries
 
 
@@ -306,7 +355,7 @@ def test_an_empty_index_says_how_to_fill_it(tmp_path, run):
 def test_tracks_with_equal_vectors_make_playlists(tmp_path):
     location = str(tmp_path / "index")
     with Index(location, spec=SPEC) as index:
-        tracks = (replace(some_track(n), content_hash="", seconds=n + 1.0) for n in range(60))
+        tracks = (replace(some_track(n), content_hash="", seconds=n + 21.0) for n in range(60))
         index.add_all((track, unit_vectors(1)[0]) for track in tracks)
     playlists = auto(location, 5)
     assert sum(len(p.tracks) for p in playlists) >= 50
@@ -532,21 +581,40 @@ def test_the_command_saves_playlists(folder, run):
     assert "Jazz" in run("playlists", "list", "--index", folder).stdout
 
 
-class Recorder:
-    """A player that remembers what it was sent."""
+@pytest.fixture
+def mpd(tmp_path):
+    """Run an MPD that knows tracks of two of three kinds."""
+    music = make_music(tmp_path / "music", tmp_path / "unused", 40)
+    with Index(str(tmp_path / "kinds"), spec=SPEC) as index:
+        for kind, center in enumerate(unit_vectors(3, seed=7)):
+            numbers = range(20 * kind, 20 * kind + 20)
+            tracks = [
+                replace(made_track(str(music / name_of(n)), n), genre=KINDS[kind], artist=None)
+                for n in numbers
+            ]
+            index.add_all(zip(tracks, near(center, 20, seed=kind), strict=True))
+    with serving_mpd(tmp_path / "mpd", music) as server:
+        yield server
 
-    sent: list = []  # noqa: RUF012
 
-    def send(self, tracks, options):
-        from audiosearch.players import SendResult
-
-        self.sent.append((options.name, len(tracks)))
-        return SendResult(len(tracks), f"the playlist {options.name}")
+def send_kinds(run, tmp_path, address):
+    return run(
+        "playlists", "auto", "-n", "3", "--send", address, "--index", str(tmp_path / "kinds")
+    )
 
 
-def test_playlists_are_sent_to_a_player(folder, run, monkeypatch):
-    player = Recorder()
-    monkeypatch.setattr("audiosearch.players.open_player", lambda _, ask: player)
-    result = run("playlists", "auto", "--send", "mpd://h", "-n", "4", "--index", folder)
-    assert result.exit_code == 0, result.stderr
-    assert sorted(player.sent) == sorted((kind, N_EACH) for kind in KINDS)
+def test_a_playlist_that_cannot_be_sent_does_not_keep_back_the_others(mpd, tmp_path, run):
+    result = send_kinds(run, tmp_path, mpd.address)
+    assert result.exit_code == 1
+    assert f"Not sent to {mpd.address}: Folk." in result.stderr
+    assert "Folk" in result.stdout  # all playlists are listed
+    assert sorted(path.stem for path in (mpd.folder / "playlists").iterdir()) == ["Jazz", "Metal"]
+
+
+def test_nothing_more_is_sent_to_a_player_that_is_gone(mpd, tmp_path, run):
+    mpd.kill()
+    result = send_kinds(run, tmp_path, mpd.tcp_address)
+    assert result.exit_code == 1
+    assert result.stderr.count("was not sent") == 1
+    names = result.stderr.rpartition(f"Not sent to {mpd.tcp_address}: ")[2].partition(".")[0]
+    assert sorted(names.split(", ")) == ["Folk", "Jazz", "Metal"]

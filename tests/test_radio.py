@@ -21,6 +21,7 @@ from tracks import SPEC, unit_vectors
 from waiting import wait_for
 
 from audiosearch import Index
+from audiosearch.library.filters import Filters, Range
 from audiosearch.models.registry import ModelRequest
 from audiosearch.playlists import Constraints, Continuation, PlaylistOptions, PlaylistRequest
 
@@ -381,3 +382,12 @@ def test_copies_and_removed_tracks_among_the_preceding_ones(two_kinds):
     found = continuation.next_tracks(40, preceding=tracks[1:3]).tracks
     assert len(found) == 37
     assert "/copy.mp3" not in {track.path for track in found}
+
+
+def test_samples_are_not_chosen_unless_the_filters_ask_for_lengths(two_kinds):
+    tracks = in_order(two_kinds)
+    two_kinds.storage.set_fields((track, {"seconds": 2.0}) for track in tracks[:10])
+    assert chosen_kinds(two_kinds, 40, ("/0.mp3",)) == {0: 10, 1: 20}
+    request = PlaylistRequest(seeds=("/0.mp3",), filters=Filters(seconds=(Range(max=5.0),)))
+    continuation = Continuation(two_kinds, request, ModelRequest())
+    assert len(continuation.next_tracks(40, preceding=[]).tracks) == 9

@@ -20,7 +20,7 @@ from tracks import SPEC, some_track, unit_vectors
 
 from audiosearch import Index, UsageError
 from audiosearch.audio.tags import read_recording_ids
-from audiosearch.errors import PlayerError
+from audiosearch.errors import LoginRefused, PlayerError
 from audiosearch.players.address import PlayerAddress
 from audiosearch.players.player import SendOptions
 from audiosearch.players.subsonic.client import ServerError, SubsonicClient, logged_in
@@ -513,7 +513,7 @@ def test_nothing_changes_if_the_server_knows_no_track_or_refuses(world, monkeypa
         SubsonicPlayer(replace(address, password=PASSWORD)).send(
             [missing], SendOptions(title="all")
         )
-    with pytest.raises(ServerError, match="Wrong username or password"):
+    with pytest.raises(LoginRefused, match="Wrong username or password"):
         SubsonicPlayer(replace(address, password="wrong")).send(tracks, SendOptions(title="all"))
     with pytest.raises(UsageError, match="doesn't play"):
         SubsonicPlayer(address).send(tracks, SendOptions(is_played=True))

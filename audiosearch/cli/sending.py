@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiosearch.errors import PlayerError, UsageError
+from audiosearch.errors import LoginRefused, PlayerError, PlayerUnreachable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from audiosearch.library.track import Track
     from audiosearch.players import Player, PlayerAddress, SendOptions
@@ -90,6 +90,37 @@ class Sending:
         if result.unmatched and result.hint:
             say(result.hint, label="hint: ", style="cyan")
         say(f"{counted(result.n_sent, 'track')} sent to {result.destination} at {self.address}.")
+
+    def send_all(self, playlists: Iterable[tuple[str, Sequence[Track]]]) -> None:
+        """Send playlists under their names. One that can't be sent doesn't keep back the others.
+
+        Once the player can't be reached or refuses the login, nothing more is sent.
+
+        Parameters
+        ----------
+        playlists : iterable of (str, sequence of Track)
+
+        Raises
+        ------
+        PlayerError
+            If some were not sent.
+        """
+        from audiosearch.cli.console import warn
+
+        failed, error = list[str](), None
+        for name, tracks in playlists:
+            if not isinstance(error, (PlayerUnreachable, LoginRefused)):
+                try:
+                    self.send(tracks, name, name=name)
+                    continue
+                except PlayerError as exc:
+                    warn(f"{name} was not sent. {exc}")
+                    error = exc
+            failed.append(name)
+        if error is not None:
+            raise PlayerError(
+                f"Not sent to {self.address}: {', '.join(failed)}.", hint=error.hint
+            ) from error
 
 
 def checked_sending(

@@ -271,8 +271,8 @@ class Track:
 
     @property
     def label(self) -> str:
-        """Name to show: "artist - title", one of the two, or the file's name without suffix."""
-        return artist_and_title(self.artist, self.title) or PurePath(self.path).stem
+        """Name to show: "artist - title". In place of a missing title, the name of the file."""
+        return artist_and_title(self.artist, self.title or PurePath(self.path).stem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from audiosearch.playlists.exclusion import resolve_excluded_playlists
+from audiosearch.playlists.songs import songs_only
 from audiosearch.playlists.strategies import strategy_of
 from audiosearch.search.query_vectors import QueryVectors
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Continuation:
     """Chooses the next tracks of a playlist, again and again.
 
-    Seeds and excluded playlists are read once.
+    Seeds and excluded playlists are read once. Only songs are chosen: see `songs_only`.
 
     Parameters
     ----------
@@ -52,6 +53,7 @@ class Continuation:
         self._request, notes = resolve_excluded_playlists(
             index, request, self._seeds.playlist_tracks
         )
+        self._request = replace(self._request, filters=songs_only(index, request.filters))
         self.notes = [*self._seeds.warnings, *notes]
 
     @property

@@ -62,7 +62,7 @@ class CutRequest:
         >>> CutRequest("/music/a.mp3", 62.4, 3_725.0, "AC/DC live").name
         'AC_DC live 1m02.4s-1h02m05.0s'
         """
-        label = artist_and_title(self.artist, self.title) or PurePath(self.path).stem
+        label = artist_and_title(self.artist, self.title or PurePath(self.path).stem)
         safe = " ".join(_UNSAFE.sub("_", label).split()).strip(" .-")
         short = safe.encode()[:_MAX_LABEL_BYTES].decode(errors="ignore").rstrip(" .")
         return f"{short or 'stretch'} {_time(self.start)}-{_time(self.end)}"

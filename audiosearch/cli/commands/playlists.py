@@ -201,11 +201,10 @@ def auto(
         for name in files.removed:
             say(f"Removed {folder / name}.")
         say(f"{counted(len(files.written), 'playlist')} written to {folder}")
-    if sending is not None:
-        for playlist in result.playlists:
-            sending.send(playlist.tracks, playlist.name, name=file_stem(playlist.name))
     rows = [
         {"name": p.name, "tracks": len(p.tracks), "seconds": sum(t.seconds for t in p.tracks)}
         for p in result.playlists
     ]
     show_rows(rows, key="playlists", columns=COLUMNS[:3], output=output, csv_safe=csv_safe)
+    if sending is not None:
+        sending.send_all((file_stem(p.name), p.tracks) for p in result.playlists)

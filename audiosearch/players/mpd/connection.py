@@ -6,7 +6,13 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from audiosearch.errors import MissingExtra, PlayerError, PlayerUnreachable, UsageError
+from audiosearch.errors import (
+    LoginRefused,
+    MissingExtra,
+    PlayerError,
+    PlayerUnreachable,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -143,7 +149,7 @@ def _log_in(client: MPDClient, address: PlayerAddress, needs: Iterable[str]) -> 
     password = ":".join(filter(None, (address.user, address.password)))  # MPD has no users
     if password:
         if not is_sendable(password):
-            raise PlayerError(f"MPD at {address} refuses the password.", hint=_LOG_IN_HINT)
+            raise LoginRefused(f"MPD at {address} refuses the password.", hint=_LOG_IN_HINT)
         client.password(password)
     permitted = set(client.commands())
     missing = sorted(set(needs) - permitted)
@@ -161,7 +167,7 @@ def _refusal(address: PlayerAddress, error: CommandError) -> PlayerError:
 
     codes = FailureResponseCode
     if error.errno is codes.PASSWORD:
-        return PlayerError(f"MPD at {address} refuses the password.", hint=_LOG_IN_HINT)
+        return LoginRefused(f"MPD at {address} refuses the password.", hint=_LOG_IN_HINT)
     if error.errno is codes.PERMISSION:
         return PlayerError(f"MPD at {address} doesn't permit this.", hint=_LOG_IN_HINT)
     if error.errno is codes.PLAYLIST_MAX:

@@ -14,6 +14,7 @@ from audiosearch.players.mpd.player import add_to_queue, unknown_tracks
 from audiosearch.players.mpd.queue_events import QueueItem, Snapshot, n_ahead
 from audiosearch.players.mpd.radio_state import RadioSettings, RadioState
 from audiosearch.players.mpd.songs import Songs, seconds_of
+from audiosearch.playlists.songs import is_song
 
 if TYPE_CHECKING:
     from mpd import MPDClient
@@ -145,9 +146,10 @@ class _ConnectedRadio:
         if state.continuation.has_seeds:
             return
         items = sorted(now.queue, key=lambda item: item.song_id != now.current_id)
-        paths = [path for item in items if (path := state.paths.get(item.uri))]
-        state.liked = paths[: defaults.MAX_SEEDS]
-        if not state.liked:
+        known = [(path, item.seconds) for item in items if (path := state.paths.get(item.uri))]
+        songs = [path for path, seconds in known if is_song(seconds)]
+        state.first_seeds = (songs or [path for path, _ in known])[: defaults.MAX_SEEDS]
+        if not state.first_seeds:
             raise UsageError(
                 f"The queue of {self._address} holds no track of the index to start from.",
                 hint="Name a track as SEED, or add one to the queue.",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MAX_UNLIKE = 10  # skipped tracks that have an influence: the last ones
+_MAX_ADDED = 5  # the same for tracks that were added by hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,10 @@ class RadioState:
     observer : QueueObserver
     has_started : bool
         Whether the queue was filled once.
-    liked : list of str
-        Paths of tracks that are seeds, besides those of the continuation.
+    first_seeds : list of str
+        Paths of tracks that are seeds instead of those of the continuation, which has none.
+    added : list of str
+        Paths of the tracks that were added by hand last, which are seeds too.
     unknown : set of str
         Paths of tracks that MPD doesn't know.
     paths : dict of str to str or None
@@ -91,7 +94,8 @@ class RadioState:
         self.continuation = continuation
         self.observer = QueueObserver()
         self.has_started = False
-        self.liked: list[str] = []
+        self.first_seeds: list[str] = []
+        self.added: list[str] = []
         self.unknown: set[str] = set()
         self.paths: dict[str, str | None] = {}
         self._warned: set[str] = set()
@@ -115,27 +119,28 @@ class RadioState:
         if path is None:
             return
         if kind is EventKind.ADDED:
-            self.liked.append(path)
+            self.added = [*_without(self.added, path), path][-_MAX_ADDED:]
             log.info("More like %s, which was added by hand.", self._label(path))
             return
         is_skipped = kind is EventKind.SKIPPED
         self.played.add(Play(time.time(), path, is_skipped))
         if is_skipped:
             log.info("Less like %s, which was skipped.", self._label(path))
-            rest = [liked for liked in self.liked if liked != path]
-            if rest or self.continuation.has_seeds:
-                self.liked = rest
+            first_seeds, added = (_without(paths, path) for paths in (self.first_seeds, self.added))
+            if first_seeds or added or self.continuation.has_seeds:
+                self.first_seeds, self.added = first_seeds, added
 
     def next_tracks(self, n_tracks: int, queue: Iterable[QueueItem]) -> list[Track]:
         """Choose tracks that come after those in the queue."""
         plays = self.recent()
         in_queue = [path for item in queue if (path := self.paths.get(item.uri))]
         before = [play.path for play in plays if play.path not in in_queue]
-        unlike = [play.path for play in plays if play.is_skipped and play.path not in self.liked]
+        liked = [*self.first_seeds, *self.added]
+        unlike = [play.path for play in plays if play.is_skipped and play.path not in liked]
         playlist = self.continuation.next_tracks(
             n_tracks,
             preceding=self._tracks([*before, *in_queue]),
-            liked=self._tracks(self.liked),
+            liked=self._tracks(liked),
             unlike=self._tracks(unlike[-_MAX_UNLIKE:]),
             excluded_paths=self.unknown,
         )
@@ -160,3 +165,7 @@ class RadioState:
     def _tracks(self, paths: Iterable[str]) -> list[Track]:
         tracks = map(self.index.storage.track_at, dict.fromkeys(paths))
         return [track for track in tracks if track is not None]
+
+
+def _without(paths: list[str], path: str) -> list[str]:
+    return [other for other in paths if other != path]

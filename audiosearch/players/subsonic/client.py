@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from audiosearch.errors import PlayerError, RefusedAnswer
+from audiosearch.errors import LoginRefused, PlayerError, PlayerUnreachable, RefusedAnswer
 from audiosearch.http_client import HttpClient, body
 from audiosearch.json_input import parse_json
 from audiosearch.players.subsonic.server_url import is_own_network
@@ -135,7 +135,7 @@ class SubsonicClient:
             parts = body(response, max_bytes=_MAX_BYTES, max_seconds=_MAX_SECONDS)
             return response.status_code, b"".join(parts)
         except (requests.RequestException, RefusedAnswer) as exc:
-            raise PlayerError(
+            raise PlayerUnreachable(
                 f"The server {self._url} can't be used: {_reason(exc)}.",
                 hint="Check the address, and whether the server runs; subsonic+http:// and "
                 "subsonic+https:// say how to connect.",
@@ -151,8 +151,10 @@ def logged_in(url: str, user: str, password: str) -> Iterator[SubsonicClient]:
 
     Raises
     ------
+    LoginRefused
+        If the server refuses the user or the password.
     PlayerError
-        If the server can't be reached, or refuses the user.
+        If it can't be reached, or refuses something else.
     """
     salt = secrets.token_hex(8)
     token = hashlib.md5(f"{password}{salt}".encode(), usedforsecurity=False).hexdigest()
@@ -168,19 +170,28 @@ def logged_in(url: str, user: str, password: str) -> Iterator[SubsonicClient]:
             hint="Connect by subsonic+https://.",
         )
     with SubsonicClient(url, {**who, "p": f"enc:{password.encode().hex()}"}) as client:
-        client.call("ping")
+        _log_in(client)
         yield client
 
 
 def _knows_digests(client: SubsonicClient) -> bool:
     """Return whether the server accepts a client; False if it wants the password instead."""
     try:
-        client.call("ping")
+        _log_in(client)
     except ServerError as exc:
         if exc.code in _WANTS_PASSWORD:
             return False
         raise
     return True
+
+
+def _log_in(client: SubsonicClient) -> None:
+    try:
+        client.call("ping")
+    except ServerError as exc:
+        if exc.code == WRONG_PASSWORD:
+            raise LoginRefused(str(exc), hint=exc.hint) from exc
+        raise
 
 
 def items(answer: Any, *names: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.index_reader import IndexReader
 from audiosearch.players.subsonic.client import (
     MISSING_PARAMETER,
@@ -16,6 +17,7 @@ from audiosearch.players.subsonic.lookup import songs_of, track_of
 from audiosearch.players.subsonic.matching import Song
 from audiosearch.playlists import PlaylistOptions, PlaylistRequest, playlist
 from audiosearch.playlists.main_artists import main_artists
+from audiosearch.playlists.songs import is_song, songs_only
 from audiosearch.search.options import SearchOptions
 from audiosearch.search.similar import similar
 from audiosearch.time_limit import TimeLimit, limited
@@ -23,6 +25,7 @@ from audiosearch.time_limit import TimeLimit, limited
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from audiosearch.library.filters import Filters
     from audiosearch.library.index import Index
     from audiosearch.library.track import Track
     from audiosearch.players.subsonic.client import SubsonicClient
@@ -199,9 +202,11 @@ def _songs_under(client: SubsonicClient, id_: str) -> list[Song]:
             contents = items(client.call(method, id=id_), *names)
         except ServerError:
             continue
-        songs = [song for item in contents[:_MAX_SEEDS] for song in _inside(client, method, item)]
+        fields = [song for item in contents[:_MAX_SEEDS] for song in _inside(client, method, item)]
+        all_songs = [Song(song) for song in fields if not song.get("isDir")]
+        songs = [song for song in all_songs if is_song(song.number("duration"))] or all_songs
         step = -(-len(songs) // _MAX_SEEDS) or 1
-        return [Song(song) for song in songs[::step] if not song.get("isDir")]
+        return songs[::step]
     raise error
 
 
@@ -221,7 +226,13 @@ def _hits(index: Index, seeds: Sequence[Song], k: int) -> list[Hit]:
     if not tracks:
         return []
     names = [f"#{track.id}" for track in tracks]
-    return similar(index, names, k=k, options=SearchOptions(is_distinct=True)).hits
+    options = SearchOptions(filters=_like(index, tracks), is_distinct=True)
+    return similar(index, names, k=k, options=options).hits
+
+
+def _like(index: Index, tracks: Sequence[Track]) -> Filters:
+    """Return filters that only songs pass, if one of the tracks is a song."""
+    return songs_only(index) if any(is_song(track.seconds) for track in tracks) else EVERYTHING
 
 
 def _path(index: Index, start: Track, end: Track, count: int) -> tuple[list[Track], list[float]]:
@@ -231,6 +242,7 @@ def _path(index: Index, start: Track, end: Track, count: int) -> tuple[list[Trac
     request = PlaylistRequest(
         seeds=(f"#{start.id}",),
         destination=f"#{end.id}",
+        filters=_like(index, [start, end]),
         options=PlaylistOptions(n_tracks=count),
     )
     tracks = playlist(index, request).tracks

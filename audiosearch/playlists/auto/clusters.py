@@ -1,4 +1,4 @@
-"""Clusters of all tracks of an index: spherical k-means that goes on from former centers."""
+"""Clusters of tracks of an index: spherical k-means that goes on from former centers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.library.filters import EVERYTHING
 from audiosearch.search.k_means import best_centers, moved_centers, nearest_centers
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _SCATTER = np.uint64(0x9E3779B97F4A7C15)  # odd; multiplied by it, ids are as go
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """Clusters of the tracks of an index.
+    """Clusters of tracks of an index.
 
     Attributes
     ----------
@@ -51,22 +50,22 @@ class Clusters:
         return rows[np.lexsort((self.ids[rows], -self.cosines[rows]))]
 
 
-def clustered(index: Index, n_clusters: int, former: Float32 | None) -> Clusters:
-    """Cluster all tracks of an index by their embeddings.
+def clustered(index: Index, ids: Int64, n_clusters: int, former: Float32 | None) -> Clusters:
+    """Cluster tracks of an index by their embeddings.
 
     The same tracks and former centers always give the same clusters.
 
     Parameters
     ----------
     index : Index
+    ids : ndarray of int64, shape (n_tracks,)
+        Ids of the tracks, ascending.
     n_clusters : int
         At most the number of tracks.
     former : ndarray of float32, shape (n_former, dimension), optional
         Centers of former clusters, to go on from. If there are more or fewer clusters than before,
         large ones are split, or the smallest ones are left out.
     """
-    lost = {track.id for track in index.storage.missing_vectors()}
-    ids = np.array([i for i in index.storage.ids(EVERYTHING).tolist() if i not in lost], np.int64)
     vector_index = index.vector_index()
     sample = vector_index.vectors_of(scattered(ids, _MAX_SAMPLE))
     origins = np.full(n_clusters, -1, dtype=np.int64)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from audiosearch import defaults
+from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.playlists.auto.clusters import Clusters, clustered, scattered
 from audiosearch.playlists.auto.members import central_tracks, in_flow
@@ -17,6 +18,7 @@ from audiosearch.playlists.builder import Playlist
 from audiosearch.playlists.kept import kept
 from audiosearch.playlists.main_artists import main_artists
 from audiosearch.playlists.request import NO_CONSTRAINTS, Constraints
+from audiosearch.playlists.songs import MIN_SONG_SECONDS, songs_only
 from audiosearch.search.same_recording import KnownPrints
 
 if TYPE_CHECKING:
@@ -82,10 +84,11 @@ class AutoPlaylists:
 
 
 def auto_playlists(index: Index, options: AutoOptions = AutoOptions()) -> AutoPlaylists:
-    """Cluster a library, and make a playlist of each cluster.
+    """Cluster the songs of a library, and make a playlist of each cluster.
 
-    The index keeps the clusters. So the playlists keep their names and most of their tracks when
-    the library grows.
+    Samples and sound effects are left out, unless there is little else: see `songs_only`. The
+    index keeps the clusters. So the playlists keep their names and most of their tracks when the
+    library grows.
 
     Parameters
     ----------
@@ -98,11 +101,17 @@ def auto_playlists(index: Index, options: AutoOptions = AutoOptions()) -> AutoPl
         If the index is empty, or has no vectors.
     """
     index.require_vectors()
-    n_clusters = _n_clusters(index.n_tracks - len(index.storage.missing_vectors()), options)
-    state = read_state(index)
-    clusters = clustered(index, n_clusters, None if state is None else state.centers)
-    names = _names(index, clusters, state)
+    ids = index.storage.ids(songs_only(index))
     notes = []
+    if n_short := index.n_tracks - len(ids):
+        notes.append(
+            f"{counted(n_short, 'track')} shorter than {MIN_SONG_SECONDS:g} seconds left out"
+        )
+    ids = np.setdiff1d(ids, [track.id for track in index.storage.missing_vectors()])
+    state = read_state(index)
+    n_clusters = _n_clusters(len(ids), options)
+    clusters = clustered(index, ids, n_clusters, None if state is None else state.centers)
+    names = _names(index, clusters, state)
     try:
         write_state(index, State(clusters.centers, [text if ok else "" for text, ok in names]))
     except LibraryError as exc:

@@ -20,6 +20,7 @@ _MIN_ARTIST_SHARE = 0.02  # of a cluster's tracks
 _MAX_LABELS = 4  # in a name
 _MAX_LABEL_LENGTH = 40  # characters
 _MAX_NUMBER_LENGTH = 10  # characters that make a name different from others
+_GENERAL = {"Music", "Musical instrument"}  # sounds that say little about music
 #: Name of a cluster about which nothing is known.
 _UNKNOWN = "Mix"
 
@@ -41,16 +42,16 @@ class ClusterNames:
         artists = labels_of(tracks, "artist")
         tags = zip(genres, decades, strict=True)
         self._tags = CharacteristicLabels([dict.fromkeys(filter(None, t), 1.0) for t in tags])
-        self._sounds = CharacteristicLabels([strengths_of(track) for track in tracks])
+        self._sounds = CharacteristicLabels([_telling_sounds(track) for track in tracks])
         self._artists = CharacteristicLabels([{a: 1.0} if a else {} for a in artists])
         self._used = set(map(fold, used))
 
     def name(self, rows: list[int]) -> tuple[str, bool]:
         """Return a name for the tracks in some rows, and whether it says something about them.
 
-        It is the most characteristic genre, decade or sound. If another cluster has this name, the
-        next ones are added. Without such labels, it is one that most of the tracks have, or else
-        the most characteristic artist.
+        It is the most characteristic genre, decade or sound, or else one that most of the tracks
+        have. If another cluster has this name, the next ones are added, or else artists. Without
+        such labels, it is the most characteristic artist.
         """
         candidates = self._candidates(rows)
         name = next((text for text in candidates if fold(text) not in self._used), None)
@@ -67,8 +68,19 @@ class ClusterNames:
         artists = _ranked(self._artists.gains(rows, min_share=_MIN_ARTIST_SHARE))
         if not artists and (artist := self._artists.most_common(rows)):
             artists = [artist]
-        names = [_joined(labels[:n]) for n in range(1, len(labels) + 1)]
-        return names or [f"Like {_joined(artists[:n])}" for n in range(1, len(artists) + 1)]
+        names = [labels[:n] for n in range(1, len(labels) + 1)]
+        like = "like" if labels else "Like"
+        names += [
+            [*labels[:1], f"{like} {artists[0]}", *artists[1:n]] for n in range(1, len(artists) + 1)
+        ]
+        return list(map(_joined, names))
+
+
+def _telling_sounds(track: Track) -> dict[str, float]:
+    """Return how strongly each sound is heard in a track, without sounds that say too little."""
+    return {
+        name: strength for name, strength in strengths_of(track).items() if name not in _GENERAL
+    }
 
 
 def _ranked(gains: dict[str, float]) -> list[str]:
