@@ -30,6 +30,10 @@ def shot(items, current=None, *, at=0.0, elapsed=0.0, state="play"):
     return Snapshot(at, items, state, current, elapsed)
 
 
+def at_random(snapshot, *, has_next=True):
+    return replace(snapshot, is_random=True, has_next=has_next)
+
+
 def events(*snapshots):
     """Return what the last of some snapshots shows."""
     observer = QueueObserver()
@@ -76,6 +80,12 @@ def test_a_song_left_early_is_skipped(seconds, left_at, is_skip, seen_at):
 )
 def test_what_is_no_skip(before, after):
     assert SKIPPED not in {kind for kind, _ in events(before, after)}
+
+
+def test_at_random_only_a_song_played_before_is_going_back():
+    shots = [at_random(shot(ABC, current, at=at)) for at, current in enumerate((3, 1, 3))]
+    assert (SKIPPED, "c") in events(*shots[:2])
+    assert SKIPPED not in {kind for kind, _ in events(*shots)}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +151,9 @@ def test_a_server_started_again_skips_and_adds_nothing():
         pytest.param(shot((), state="stop"), set(), 0, id="empty"),
         pytest.param(shot(ABC, state="stop"), set(), 3, id="not started"),
         pytest.param(shot(ABC, state="stop"), {"a", "b", "c"}, 0, id="played to the end"),
+        pytest.param(at_random(shot(ABC, 3)), {"c"}, 2, id="the last place, at random"),
+        pytest.param(at_random(shot(ABC, 1)), {"a", "c"}, 1, id="one left, at random"),
+        pytest.param(at_random(shot(ABC, 1), has_next=False), {"a"}, 0, id="end, at random"),
     ],
 )
 def test_songs_ahead(snapshot, is_played, expected):

@@ -127,16 +127,46 @@ def test_fifty_changes_with_skips_keep_all_rules(server, radio, figures):
     figures(changes=N_CHANGES, skips=n_skips, noticed=running.text().count("Less like"))
 
 
-def test_consumed_songs_do_not_come_again(server, radio):
+@pytest.mark.parametrize(
+    "modes",
+    [
+        pytest.param({"consume": 1}, id="consume"),
+        pytest.param({"repeat": 1, "crossfade": 5}, id="repeat and crossfade"),
+        pytest.param({"random": 1}, id="random"),
+        pytest.param({"random": 1, "repeat": 1, "consume": 1}, id="random, repeat and consume"),
+    ],
+)
+def test_in_all_modes_the_queue_goes_on_and_nothing_comes_again(server, radio, modes):
     with server.client() as client:
-        client.consume(1)
+        for mode, value in modes.items():
+            getattr(client, mode)(value)
     running = radio("#1", "--play")
     played = []
-    for _ in range(12):
-        running.wait_until_ahead()
-        played.append(server.queue()[0])
-        next_song(server, is_skipped=True)
+    for number in range(10):
+        with server.client() as client:
+            wait_for(lambda: n_unplayed(client, played) >= 3)
+            played.append(client.currentsong()["file"])
+        next_song(server, is_skipped=number % 2 == 0)
     assert len(set(played)) == len(played)
+    assert running.text().count("Less like") == 5
+    assert ("random order" in running.text()) == ("random" in modes)
+
+
+def n_unplayed(client, played):
+    """Return how many songs of the queue come after the one that plays, in any order."""
+    current = client.currentsong()
+    if client.status()["state"] != "play" or current["file"] in played:
+        return 0
+    return len({song["file"] for song in client.playlistinfo()} - {current["file"], *played})
+
+
+def test_single_mode_is_reported_when_it_is_switched_on(server, radio):
+    running = radio("#1", "--play")
+    running.wait_until_ahead()
+    assert "MPD stops after each track" not in running.text()
+    with server.client() as client:
+        client.single("oneshot")
+    wait_for(lambda: "MPD stops after each track" in running.text())
 
 
 def test_a_restart_remembers_what_was_played_but_only_for_the_window(server, radio):

@@ -49,6 +49,10 @@ class Snapshot:
         Position in the current song, in seconds.
     is_decoded : bool
         Whether audio of the current song is there. It isn't if the song can't be played.
+    is_random : bool
+        Whether the player chooses the next song from the queue at random.
+    has_next : bool
+        Whether a song comes after the current one.
     """
 
     at: float
@@ -57,6 +61,8 @@ class Snapshot:
     current_id: int | None = None
     elapsed: float = 0.0
     is_decoded: bool = True
+    is_random: bool = False
+    has_next: bool = True
 
     @property
     def position(self) -> int | None:
@@ -109,7 +115,8 @@ class QueueObserver:
         before, self._before = self._before, now
         events: list[Event] = []
         if before is not None:
-            if _is_skip(before, now) and before.current is not None:
+            is_back = now.current_id in self._former_ids(before)
+            if not is_back and _is_skip(before, now) and before.current is not None:
                 events.append((EventKind.SKIPPED, before.current.uri))
             kept = self._started.union(item.song_id for item in now.queue)
             events += [
@@ -124,6 +131,12 @@ class QueueObserver:
         self._enqueued.clear()
         return events
 
+    def _former_ids(self, snapshot: Snapshot) -> set[int]:
+        """Return the ids of songs that were played before the current one."""
+        if snapshot.is_random or snapshot.position is None:
+            return self._started
+        return {item.song_id for item in snapshot.queue[: snapshot.position]}
+
 
 def n_ahead(now: Snapshot, is_played: set[str]) -> int:
     """Return the number of songs that come after the current one.
@@ -132,24 +145,25 @@ def n_ahead(now: Snapshot, is_played: set[str]) -> int:
     ----------
     now : Snapshot
     is_played : set of str
-        Names of songs that were played. They don't count if there is no current song.
+        Names of songs that were played. They don't count if there is no current song, or the next
+        one is chosen at random.
     """
-    if now.position is not None:
+    if now.position is not None and not now.is_random:
         return len(now.queue) - now.position - 1
-    return sum(item.uri not in is_played for item in now.queue)
+    if now.position is not None and not now.has_next:
+        return 0
+    return sum(item.uri not in is_played and item.song_id != now.current_id for item in now.queue)
 
 
 def _is_skip(before: Snapshot, now: Snapshot) -> bool:
-    """Return whether the listener left the current song soon, for one further down the queue.
+    """Return whether the listener left the current song soon for another one.
 
-    Stopping, clearing the queue, going back, and a song that can't be played are no skips.
+    Stopping, clearing the queue, and a song that can't be played are no skips.
     """
-    left, position = before.current, before.position
-    if left is None or position is None or before.state == "stop" or not before.is_decoded:
+    left = before.current
+    if left is None or before.state == "stop" or not before.is_decoded:
         return False
     if now.current_id is None or now.current_id == before.current_id:
-        return False
-    if now.current_id in {item.song_id for item in before.queue[:position]}:
         return False
     elapsed = before.elapsed + (now.at - before.at if before.state == "play" else 0.0)
     limit = min(SKIP_SECONDS, SKIP_SHARE * left.seconds) if left.seconds else SKIP_SECONDS

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _COMMANDS = ("add", "delete", "idle", "play", "playlistinfo", "status")
-_EVENTS = ("database", "player", "playlist")
+_EVENTS = ("database", "options", "player", "playlist")
 _IDLE_S = 300.0  # then the connection is made again, because a dead one tells nothing
 _MAX_WAIT_S = 60.0  # between two attempts to connect
 _GROWTH = 4  # factor for the number of tracks to choose, if MPD doesn't know some
 _MAX_CHOSEN = 256
 _MAX_UNKNOWN = 2_000  # tracks in a row that MPD doesn't know
+_RANDOM_MODE = "MPD plays the tracks ahead in random order. `mpc random off` ends that."
+_SINGLE_MODE = "MPD stops after each track, or repeats it. `mpc single off` ends that."
 
 
 def play_radio(
@@ -111,8 +113,10 @@ class _ConnectedRadio:
         state = self._state
         with translated_errors(self._address):
             now, status = _snapshot(self._client)
-        if status.get("random") == "1":
-            state.warn_once("random", "MPD plays in random order. `mpc random off` ends that.")
+        if now.is_random:
+            state.warn_once("random", _RANDOM_MODE)
+        if status.get("single", "0") != "0":
+            state.warn_once("single", _SINGLE_MODE)
         if error := status.get("error"):
             state.warn_once(error, f"MPD: {error}")
         events = state.observer.observe(now)
@@ -203,5 +207,7 @@ def _snapshot(client: MPDClient) -> tuple[Snapshot, dict[str, str]]:
         None if current is None else int(current),
         elapsed=float(status.get("elapsed", 0.0)),
         is_decoded="audio" in status,
+        is_random=status.get("random") == "1",
+        has_next="nextsong" in status,
     )
     return snapshot, status
