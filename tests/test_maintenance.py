@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from sounds import encode, tone
+from sounds import encode, tone, write
 
 from audiosearch import Index, LibraryError, TrackNotFound, add, similar
 from audiosearch.library.index import Track
@@ -58,6 +58,45 @@ def test_tracks_on_a_disk_that_is_not_mounted_are_not_pruned(
         prune(index, missing_files(index))
     prune(index, missing_files(index), force=True)
     assert index.totals().tracks == 4
+
+
+@pytest.fixture
+def mounted(music, monkeypatch):
+    """Let the folder "deep" be the mount point of a disk while the music is added."""
+    mounts = {str(music / "deep"): "ext4", "/": "ext4"}
+    monkeypatch.setattr("audiosearch.audio.disk.mounts", lambda: mounts)
+    return mounts
+
+
+def test_tracks_on_a_disk_that_was_mounted_among_other_music_are_not_pruned(music, mounted, index):
+    deep = music / "deep"
+    deep.rename(music.with_name("away"))
+    deep.mkdir()
+    mounted[str(deep)] = "autofs"  # would be mounted when it is used
+    (music / "low.wav").unlink()
+    with pytest.raises(LibraryError, match=f"{deep}.*may not be mounted"):
+        prune(index, missing_files(index))
+    deep.rmdir()
+    music.with_name("away").rename(deep)
+    prune(index, missing_files(index))
+    assert index.totals().tracks == 4
+
+
+def test_files_deleted_on_a_disk_that_is_mounted_are_pruned(music, mounted, index):
+    for file in (music / "deep").iterdir():
+        file.unlink()
+    (music / "deep" / "notes.txt").touch()
+    prune(index, missing_files(index))
+    assert index.totals().tracks == 4
+
+
+def test_files_deleted_after_a_disk_became_a_folder_are_pruned(music, mounted, index):
+    write(music / "deep" / "new.wav", tone(300, 1.0))
+    mounted.clear()
+    add(index.location, [music])
+    (music / "deep" / "new.wav").unlink()
+    prune(index, missing_files(index))
+    assert index.totals().tracks == 5
 
 
 def test_the_root_folder_can_be_relocated(music, index):

@@ -24,8 +24,10 @@ from watches import (
 )
 
 from audiosearch import Index, add
+from audiosearch.audio import disk
 from audiosearch.errors import AudiosearchError, LibraryError, UsageError
-from audiosearch.watching import folders, index_update, observer, scan_schedule, watch, watch_file
+from audiosearch.library.known_mounts import known_mounts
+from audiosearch.watching import index_update, observer, scan_schedule, watch, watch_file
 from audiosearch.watching.watch import Watch
 
 
@@ -327,7 +329,7 @@ def test_no_mount_point_without_its_disk_removes_a_library(index, sounds, leave,
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "started later"])
 def test_a_disk_inside_a_watched_folder_may_be_away(index, sounds, monkeypatch, is_running):
     mounted = {str(sounds / "deep"): "ext4"}
-    monkeypatch.setattr(folders, "mounts", lambda: mounted)
+    monkeypatch.setattr(disk, "mounts", lambda: mounted)
     away = sounds.with_name("away")
 
     def unmount():
@@ -336,7 +338,9 @@ def test_a_disk_inside_a_watched_folder_may_be_away(index, sounds, monkeypatch, 
         mounted.clear()
 
     with watched(index, sounds) as run:
-        wait_for(lambda: "deep" in (Path(index) / "watching.json").read_text())
+        wait_for(run.notes)
+        with Index(index) as opened:
+            wait_for(lambda: known_mounts(opened) == set(mounted))
         if is_running:
             monkeypatch.setattr(observer.FolderObserver, "_handle", lambda *_: None)
             unmount()

@@ -190,6 +190,31 @@ def mounts() -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda mount: len(mount[0]), reverse=True))
 
 
+def mounted_disks() -> list[str]:
+    """Return the folders in which disks are mounted, the longest paths first, without ``/``.
+
+    Folders in which the system would mount a disk when it is used don't count.
+    """
+    return [path for path, kind in mounts().items() if path != os.sep and kind != "autofs"]
+
+
+def disks_of(paths: Iterable[str]) -> set[str]:
+    """Return the folders in which the disks of files are mounted, without ``/``.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Absolute paths without symbolic links.
+    """
+    disks = mounted_disks()
+    folders = {os.path.join(os.path.dirname(path), "") for path in paths}
+    holders = (
+        next((disk for disk in disks if folder.startswith(os.path.join(disk, ""))), None)
+        for folder in folders
+    )
+    return set(filter(None, holders))
+
+
 def _mount_points() -> list[str]:
     """Return the folders in which disks are mounted, the longest paths first.
 

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import discover
+from audiosearch.audio.disk import disks_of
 from audiosearch.embedding.patch_reader import check_excerpt
 from audiosearch.embedding.reader import LOCAL_READER, Reader
 from audiosearch.errors import AudioError, LibraryError
@@ -22,6 +23,7 @@ from audiosearch.ingest.result import AddResult, ReprocessPolicy, Status
 from audiosearch.ingest.store import settle, store_embedded, store_known_sound
 from audiosearch.library.file_state import FileStates, State
 from audiosearch.library.index import EmbeddingSpec, Failure, Index
+from audiosearch.library.known_mounts import remember_mounts
 from audiosearch.models import registry
 
 if TYPE_CHECKING:
@@ -245,6 +247,8 @@ class Ingest:
         finally:
             if self._index is not None:
                 with self._index:
+                    real_paths = (file.real_path for file in self._file_states.files)
+                    remember_mounts(self._index, disks_of(real_paths))
                     self._index.sync()
 
     def _sizes_to_embed(self) -> Iterator[int]:

@@ -11,11 +11,12 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from audiosearch.audio.discovery import is_missing
-from audiosearch.audio.disk import DISKS
+from audiosearch.audio.disk import DISKS, mounted_disks
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.tags import read_tags
 from audiosearch.counting import counted
 from audiosearch.errors import AudioError, LibraryError, TrackNotFound, UsageError
+from audiosearch.library.known_mounts import known_mounts
 from audiosearch.paths import absolute, is_url, real_paths
 
 if TYPE_CHECKING:
@@ -74,14 +75,15 @@ def prune(
     ------
     LibraryError
         If ``force`` is false and a disk seems not to be mounted: if every local file is missing, if
-        a missing folder is in a place where systems mount disks, or if files are missing from a
-        folder that is now empty.
+        a missing file was added from a disk that isn't mounted now, if a missing folder is in a
+        place where systems mount disks, or if files are missing from a folder that is now empty.
     """
     missing_paths = {track.path for track in missing.tracks}
     paths = (path for _, path in index.fields(("id", "path")))
     present = [path for path in paths if path not in missing_paths and not is_url(path)]
     folders = sorted({_highest_missing(path) for path in missing_paths})
     unmounted = next(filter(None, (_unmounted(folder, present) for folder in folders)), None)
+    unmounted = _away_disk(index, missing, present) or unmounted
     if folders and not present:
         unmounted = unmounted or folders[0]
     if unmounted and not force:
@@ -95,6 +97,18 @@ def prune(
     index.remove(missing.tracks)
     index.storage.remove_failures(missing.failures)
     index.sync()
+
+
+def _away_disk(index: Index, missing: MissingFiles, present: list[str]) -> str | None:
+    """Return the folder of a disk with missing files that was mounted at an earlier time only."""
+    paths = [track.real_path for track in missing.tracks]
+    paths += [failure.path for failure in missing.failures]
+    for mount in known_mounts(index).difference(mounted_disks()):
+        prefix = os.path.join(mount, "")
+        lacks_all = not any(path.startswith(prefix) for path in present)
+        if lacks_all and any(path.startswith(prefix) for path in paths):
+            return mount
+    return None
 
 
 def _highest_missing(path: str) -> str:

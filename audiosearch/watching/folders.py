@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from audiosearch.audio.discovery import folders_above
-from audiosearch.audio.disk import DISKS, mounts
+from audiosearch.audio.disk import DISKS, mounted_disks, mounts
 from audiosearch.errors import Unreachable
 from audiosearch.paths import real_path
 
@@ -56,7 +56,7 @@ class Folders:
     names : iterable of str
         Absolute paths of the watched folders.
     mounted : iterable of str
-        Folders in which disks with watched files were mounted at an earlier time.
+        Folders in which disks were mounted at an earlier time.
     """
 
     def __init__(self, names: Iterable[str], mounted: Iterable[str] = ()) -> None:
@@ -126,7 +126,7 @@ class Folders:
 
     def disks(self) -> frozenset[str]:
         """Return the folders in which disks with watched files are mounted, and remember them."""
-        current = frozenset(mount for mount in mounts() if self._concerns(mount))
+        current = frozenset(mount for mount in mounted_disks() if self._concerns(mount))
         self.mounted |= current
         return current
 
@@ -149,8 +149,6 @@ class Folders:
         return [name for names in kept for name in names]
 
     def _concerns(self, mount: str) -> bool:
-        if mount == os.sep:
-            return False
         prefix = os.path.join(mount, "")
         return any(
             (folder.real + os.sep).startswith(prefix) or mount.startswith(folder.real + os.sep)

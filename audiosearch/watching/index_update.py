@@ -14,6 +14,7 @@ from audiosearch.ingest.add import Ingest, Status
 from audiosearch.ingest.plan import find_states
 from audiosearch.library.file_state import FileStates, State
 from audiosearch.library.index import Index
+from audiosearch.library.known_mounts import known_mounts, remember_mounts
 from audiosearch.models.download import no_progress
 from audiosearch.watching.report import Change
 
@@ -119,6 +120,19 @@ class IndexUpdate:
             paths += [failure.path for failure in index.storage.failures()]
         inside = [path for path in paths if path.startswith(prefixes)]
         return list(dict.fromkeys(compress(inside, DISKS.map(is_missing, inside))))
+
+    def known_mounts(self) -> set[str]:
+        """Return the folders in which disks with files of the index were mounted."""
+        if not self.exists():
+            return set()
+        with Index(self._location) as index:
+            return known_mounts(index)
+
+    def remember_mounts(self, mounts: Iterable[str]) -> None:
+        """Add folders in which disks are mounted to those that the index knows, if it exists."""
+        if self.exists():
+            with Index(self._location) as index:
+                remember_mounts(index, mounts)
 
 
 def _missing(items: Iterable[T]) -> list[T]:

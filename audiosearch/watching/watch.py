@@ -92,8 +92,7 @@ class Watch:
         with contextlib.ExitStack() as on_failure:
             self._file = WatchFile(location)
             on_failure.callback(self._file.close)
-            former = self._file.read()
-            self._folders = Folders(names, former.mounted if former else ())
+            self._folders = Folders(names, self._update.known_mounts())
             self._folders.check()
             self._disks = self._folders.disks()
             self._require_folders()
@@ -115,7 +114,7 @@ class Watch:
 
     def _write_file(self) -> None:
         names = [folder.name for folder in self._folders.roots]
-        self._file.write(Watching(names, self._since, sorted(self._folders.mounted)))
+        self._file.write(Watching(names, self._since))
 
     def stop(self) -> None:
         """End the iteration soon. May be called from any thread."""
@@ -225,7 +224,7 @@ class Watch:
             self._gone += gone
         self._folders.forget_links()
         self._schedule.scanned()
-        self._write_file()
+        self._update.remember_mounts(self._folders.mounted)
         yield from self._notes_on_kept(kept, missing)
         if self._backlog:
             yield Note(f"{counted(len(self._backlog), 'file')} to look at.")

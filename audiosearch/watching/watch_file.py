@@ -42,13 +42,10 @@ class Watching:
         Absolute paths of the watched folders.
     since : str
         Time when it started, in UTC, such as "2026-05-17T20:15:00Z".
-    mounted : list of str
-        Folders in which disks with watched files were mounted.
     """
 
     folders: list[str]
     since: str
-    mounted: list[str]
 
 
 class WatchFile:
@@ -108,10 +105,6 @@ class WatchFile:
             hint="Check that you may write to its folder, and that its disk is not full.",
         )
 
-    def read(self) -> Watching | None:
-        """Return the facts about the last watch; None if there was none."""
-        return _read(self._descriptor)
-
     def write(self, watching: Watching) -> None:
         """Replace the content.
 
@@ -155,10 +148,7 @@ def _opened(path: Path) -> Iterator[int]:
 def _read(descriptor: int) -> Watching | None:
     try:
         content: Any = parse_json(os.pread(descriptor, _MAX_BYTES, 0))
-        folders, mounted = (
-            [str(path) for path in content[name]] for name in ("folders", "mounted")
-        )
-        return Watching(folders, str(content["since"]), mounted)
+        return Watching([str(path) for path in content["folders"]], str(content["since"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
