@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import queue
+import ssl
 import threading
 import time
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -17,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from audiosearch.errors import RefusedAnswer
+from audiosearch.errors import RefusedAnswer, UsageError
 
 if TYPE_CHECKING:
     import socket
@@ -30,6 +33,9 @@ GRACE_SECONDS = 60.0
 
 CONNECTION_LOST = "the connection was lost"
 TOO_SLOW = "its answer takes too long"
+
+#: Environment variables with a file or folder of trusted certificates. The first one counts.
+CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 _CHUNK_BYTES = 1 << 18
 _PUBLIC, _PRIVATE, _LINK_LOCAL, _LOOPBACK = range(4)
@@ -53,6 +59,11 @@ class HttpClient:
         host's name.
     stall_seconds : float
         Longest time between two parts of a body.
+
+    Raises
+    ------
+    UsageError
+        If the trusted certificates can't be read: see `trusted_certificates`.
     """
 
     def __init__(self, url: str, *, response_seconds: float, stall_seconds: float) -> None:
@@ -61,6 +72,7 @@ class HttpClient:
         self._stall_seconds = stall_seconds
         self._network: int | None = None  # of the given host; unknown before the first connection
         self._session = _Session()
+        self._session.verify = trusted_certificates() or True
         adapter = _CheckingAdapter(self._check_address)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -180,6 +192,47 @@ class HttpClient:
                 f"it redirects to {_NETWORKS[network]} address ({address}) from "
                 f"{_NETWORKS[self._network]} one"
             )
+
+
+def trusted_certificates() -> str | None:
+    """Return the file or folder of trusted certificates in `CERTIFICATE_VARIABLES`; None for ours.
+
+    Raises
+    ------
+    UsageError
+        If it can't be read.
+    """
+    name = next(filter(os.environ.get, CERTIFICATE_VARIABLES), None)
+    if name is None:
+        return None
+    path = os.environ[name]
+    _check_certificates(name, path)
+    return path
+
+
+@lru_cache(1)  # reading many takes longer than a request
+def _check_certificates(name: str, path: str) -> None:
+    try:
+        tls_context(path)
+    except OSError as exc:
+        reason = "has no certificates" if isinstance(exc, ssl.SSLError) else "can't be read"
+        raise UsageError(
+            f"{name} is set to {path}, which {reason}.",
+            hint=f"Set {name} to a file of certificates in PEM format, or unset it.",
+        ) from exc
+
+
+def tls_context(path: str) -> ssl.SSLContext:
+    """Return settings of TLS with which the certificates in a file or folder are trusted.
+
+    Raises
+    ------
+    OSError
+        If they can't be read.
+    """
+    if os.path.isdir(path):
+        return ssl.create_default_context(capath=path)
+    return ssl.create_default_context(cafile=path)
 
 
 def network_of(address: str) -> int:

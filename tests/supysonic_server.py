@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import trustme
+
+from audiosearch.http_client import CERTIFICATE_VARIABLES
+
 USER, PASSWORD = "ann", "s3cret&+=%"
 
 _PROGRAM = """
@@ -29,7 +33,7 @@ class Quiet(WSGIRequestHandler):
     def log(self, kind, message, *arguments):
         print(message % arguments, file=sys.stderr, flush=True)
 
-music, data, user, password, port = sys.argv[1:]
+music, data, user, password, port, *certificate = sys.argv[1:]
 config = IniConfig([])
 config.BASE["database_uri"] = f"sqlite:///{data}/supysonic.db"
 config.WEBAPP.update(cache_dir=data, log_level="CRITICAL", mount_webui=False)
@@ -42,7 +46,12 @@ if not Path(data, "supysonic.db").exists():
     scanner.run()
     release_database()
 server = make_server(
-    "127.0.0.1", int(port), create_application(config), threaded=True, request_handler=Quiet
+    "127.0.0.1",
+    int(port),
+    create_application(config),
+    threaded=True,
+    request_handler=Quiet,
+    ssl_context=(*certificate, *certificate) or None,
 )
 print(server.port, flush=True)
 server.serve_forever()
@@ -60,22 +69,52 @@ class SubsonicServer:
 
     @property
     def address(self) -> str:
-        return f"subsonic://{USER}@127.0.0.1:{self.port}"
+        scheme = "subsonic+https" if self.url.startswith("https") else "subsonic"
+        return f"{scheme}://{USER}@127.0.0.1:{self.port}"
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
 
 
+def certificates(folder: Path) -> tuple[Path, Path]:
+    """Return the certificate of a new authority, and a key with a certificate by it, as files."""
+    authority, server = folder / "authority.pem", folder / "server.pem"
+    made = trustme.CA()
+    made.cert_pem.write_to_path(authority)
+    made.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(server)
+    return authority, server
+
+
+def trust_only(file: Path, monkeypatch, variable: str = "SSL_CERT_FILE") -> None:
+    """Let an environment variable name the file of trusted certificates, and no other one."""
+    for name in CERTIFICATE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(file))
+
+
 @contextlib.contextmanager
-def supysonic(music: Path, data: Path, port: int = 0) -> Iterator[SubsonicServer]:
-    """Serve a folder of music for the length of a block; it is scanned if `data` is empty."""
+def supysonic(
+    music: Path, data: Path, port: int = 0, *, certificate: Path | None = None
+) -> Iterator[SubsonicServer]:
+    """Serve a folder of music for the length of a block; it is scanned if `data` is empty.
+
+    `certificate` is a file with a key and a certificate, for https.
+    """
+    arguments = [
+        str(music),
+        str(data),
+        USER,
+        PASSWORD,
+        str(port),
+        *map(str, filter(None, [certificate])),
+    ]
     data.mkdir(exist_ok=True)
     log = data / "requests.log"
     with (
         log.open("a") as errors,
         subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, str(music), str(data), USER, PASSWORD, str(port)],
+            [sys.executable, "-c", _PROGRAM, *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -83,6 +122,7 @@ def supysonic(music: Path, data: Path, port: int = 0) -> Iterator[SubsonicServer
     ):
         try:
             port = int(process.stdout.readline())
-            yield SubsonicServer(f"http://127.0.0.1:{port}", port, process, log)
+            scheme = "https" if certificate else "http"
+            yield SubsonicServer(f"{scheme}://127.0.0.1:{port}", port, process, log)
         finally:
             process.kill()

@@ -25,8 +25,9 @@ import pytest
 from images import encoded
 from overhttp import answering, send
 from sounds import encode, melody, noise
-from supysonic_server import PASSWORD, USER, SubsonicServer, supysonic
+from supysonic_server import PASSWORD, USER, SubsonicServer, certificates, supysonic, trust_only
 from tracks import SPEC
+from waiting import wait_for
 
 from audiosearch import Index, add
 from audiosearch.errors import MissingExtra
@@ -396,6 +397,21 @@ def test_a_server_that_is_gone_gives_the_errors_that_clients_expect(world, tmp_p
                     use(*["1"] * (use != proxied.ping))
         answer = ET.fromstring(get(f"{url}/rest/stream.view", params=LOGIN).content)
         assert (answer.get("status"), answer[0].get("code")) == ("failed", "0")
+
+
+def test_a_server_with_a_certificate_authority_of_ones_own_is_reached(world, tmp_path, monkeypatch):
+    authority, certificate = certificates(tmp_path)
+    music = world.server.log.parents[1] / "music"
+    with supysonic(music, tmp_path / "data", certificate=certificate) as server:
+        with proxying(server.url, world.index) as (proxy, said):
+            assert "can't be reached" in world.ask("ping", base=proxy)["error"]["message"]
+            wait_for(lambda: "CERTIFICATE_VERIFY_FAILED" in "".join(said))
+        trust_only(authority, monkeypatch)
+        with proxying(server.url, world.index) as (proxy, _):
+            assert world.ask("ping", base=proxy)["status"] == "ok"
+            (song,) = world.ask("search3", base=proxy, query="Song 5")["searchResult3"]["song"]
+            found = world.ask("getSimilarSongs2", base=proxy, id=song["id"])
+            assert found["similarSongs2"]["song"]
 
 
 def test_credentials_are_never_printed(world):

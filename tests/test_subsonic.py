@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 from overhttp import answering, send
 from sounds import encode, melody
-from supysonic_server import PASSWORD, USER, supysonic
+from supysonic_server import PASSWORD, USER, certificates, supysonic, trust_only
 from tagging import with_id3v2
 from tracks import SPEC, some_track, unit_vectors
 
@@ -572,3 +572,30 @@ def test_the_command_asks_for_a_password_on_a_terminal(world, tmp_path):
     assert process.wait() == 0, shown
     assert PASSWORD.encode() not in shown
     assert len(stored(server)["asked"]) == 2
+
+
+# A certificate authority of one's own
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_a_certificate_authority_of_ones_own_is_trusted(world, tmp_path, monkeypatch, variable):
+    other, tracks, _ = world
+    authority, certificate = certificates(tmp_path)
+    music = other.log.parents[1] / "there"
+    with supysonic(music, tmp_path / "data", certificate=certificate) as server:
+        address = replace(PlayerAddress.parse(server.address), password=PASSWORD)
+        with pytest.raises(PlayerError, match="trusted certificate") as caught:
+            SubsonicPlayer(address).send(tracks, SendOptions(title="all"))
+        assert "SSL_CERT_FILE" in caught.value.hint
+        trust_only(authority, monkeypatch, variable)
+        assert SubsonicPlayer(address).send(tracks, SendOptions(title="all")).n_sent == len(tracks)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_certificates_that_can_not_be_read_are_named(tmp_path, monkeypatch, content):
+    file = tmp_path / "authority.pem"
+    if content is not None:
+        file.write_text(content)
+    trust_only(file, monkeypatch)
+    with pytest.raises(UsageError, match=f"SSL_CERT_FILE is set to {file}"):
+        SubsonicClient("https://127.0.0.1:1", {})

@@ -26,6 +26,10 @@ _WANTS_PASSWORD = {MISSING_PARAMETER, 41}
 _RESPONSE_SECONDS = 30.0
 _MAX_BYTES = 64 * 2**20  # of an answer
 _MAX_SECONDS = 60.0
+_TLS_HINT = (
+    "Check the address and the port. For a certificate authority of your own, set SSL_CERT_FILE to "
+    "the file with its certificate."
+)
 
 
 class SubsonicError(PlayerError):
@@ -137,7 +141,9 @@ class SubsonicClient:
         except (requests.RequestException, RefusedAnswer) as exc:
             raise PlayerUnreachable(
                 f"The server {self._url} can't be used: {_reason(exc)}.",
-                hint="Check the address, and whether the server runs; subsonic+http:// and "
+                hint=_TLS_HINT
+                if isinstance(exc, requests.exceptions.SSLError)
+                else "Check the address, and whether the server runs; subsonic+http:// and "
                 "subsonic+https:// say how to connect.",
             ) from exc
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from audiosearch.http_client import tls_context, trusted_certificates
 from audiosearch.players.subsonic.answers import failure
 from audiosearch.players.subsonic.calls import end_to_end
 
@@ -29,12 +30,19 @@ class Upstream:
     ----------
     url : str
         URL of the server, without "/" at its end.
+
+    Raises
+    ------
+    UsageError
+        If the trusted certificates can't be read: see `trusted_certificates`.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
+        certificates = trusted_certificates()
         # Each request has its own connection: one that is used again may just be closing.
         self._http = httpx.AsyncClient(
+            verify=True if certificates is None else tls_context(certificates),
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         )
@@ -57,7 +65,9 @@ class Upstream:
                 content=call.body,
             )
             answer = await self._http.send(request, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            if isinstance(exc, httpx.ConnectError):
+                log.warning("%s %s", UNREACHABLE, exc)
             await call.answered(failure(UNREACHABLE))(scope, receive, send)
             return
         try:
