@@ -320,6 +320,21 @@ def test_a_missing_index_is_explained(tmp_path):
     assert "Run `beet audiosearch`" in output.stderr
 
 
+def test_hints_name_settings_and_the_index_of_beets(small):
+    (small.index / "audiosearch.db").write_bytes(b"no database" * 1_000)
+    damaged = small.run("soundslike", "id:1")
+    assert f"`audiosearch doctor --repair --index {small.index}`" in damaged.stderr
+    small.configure("  index: other")
+    text = (small.folder / "config.yaml").read_text()
+    (small.folder / "config.yaml").write_text(text.replace("model: compact", "model: nonsense"))
+    unknown = small.run("audiosearch")
+    assert "`model` in the section `audiosearch` of `beet config -e` takes" in unknown.stderr
+    for output in (damaged, unknown):
+        assert output.code == 1
+        assert "--model" not in output.stderr
+        assert "--index DIR" not in output.stderr
+
+
 def test_nothing_similar_is_said(full):
     output = full.run("soundslike", "id:5", "--min-similarity", "0.9999")
     assert (output.code, output.stdout) == (0, "")

@@ -19,9 +19,10 @@ from beets.ui import Subcommand, UserError, print_  # type: ignore[attr-defined]
 
 from audiosearch import defaults
 from audiosearch.counting import counted
-from audiosearch.errors import AudiosearchError, IndexNotFound, ModelMismatch
+from audiosearch.errors import AudiosearchError
 from audiosearch.players.beets.changes import Changes
 from audiosearch.players.beets.items import path_of, track_of
+from audiosearch.players.beets.messages import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,7 +118,9 @@ class AudiosearchPlugin(BeetsPlugin):
             if items:
                 self._warn_of_problems(self._embed(lib, items))
         except (AudiosearchError, OSError) as exc:
-            self._log.warning("{} Then run `beet audiosearch`.", _sentences(exc))
+            self._log.warning(
+                "{} Then run `beet audiosearch`.", sentences(exc, self._location(lib))
+            )
 
     def _follow_at_exit(self) -> None:
         """Rename and remove tracks after a command that was interrupted. Nothing is embedded."""
@@ -125,7 +128,7 @@ class AudiosearchPlugin(BeetsPlugin):
             try:
                 self._rename_and_remove(self._library)
             except (AudiosearchError, OSError) as exc:
-                self._log.warning("{}", _sentences(exc))
+                self._log.warning("{}", sentences(exc, self._location(self._library)))
 
     def _rename_and_remove(self, lib: Library) -> list[Item]:
         """Rename and remove tracks, and return the items that must be embedded or read again."""
@@ -144,7 +147,7 @@ class AudiosearchPlugin(BeetsPlugin):
     # Commands
 
     def _soundslike(self, lib: Library, opts: Values, args: list[str]) -> None:
-        with _user_errors():
+        with self._user_errors(lib):
             if not args:
                 raise UserError("Nothing to search with. Enter a query, or the path of a file.")
             items = self._similar_items(lib, opts, args)
@@ -193,7 +196,7 @@ class AudiosearchPlugin(BeetsPlugin):
         return [item for item, _ in hits]
 
     def _embed_command(self, lib: Library, opts: Values, args: list[str]) -> None:
-        with _user_errors():
+        with self._user_errors(lib):
             items = list(lib.items(args))
             if not items:
                 raise UserError("No track in the library matches.")
@@ -250,6 +253,14 @@ class AudiosearchPlugin(BeetsPlugin):
                     item["sounds"] = names
                     item.store()
 
+    @contextmanager
+    def _user_errors(self, lib: Library) -> Iterator[None]:
+        """Turn the errors of a block into beets' own."""
+        try:
+            yield
+        except AudiosearchError as exc:
+            raise UserError(sentences(exc, self._location(lib))) from exc
+
     # Settings
 
     def _location(self, lib: Library) -> str:
@@ -296,24 +307,3 @@ def _words(query: str) -> list[str]:
         return shlex.split(query)
     except ValueError as exc:
         raise InvalidQueryError(query, exc) from exc
-
-
-def _sentences(error: Exception) -> str:
-    """Return an error as one line, with its hint."""
-    if isinstance(error, IndexNotFound):
-        return f"{error} Run `beet audiosearch` to embed the library."
-    if isinstance(error, ModelMismatch):
-        return (
-            f"{error} Change `model` or `index` in the section `audiosearch` of the configuration."
-        )
-    hint = getattr(error, "hint", "")
-    return f"{error} {hint}".strip()
-
-
-@contextmanager
-def _user_errors() -> Iterator[None]:
-    """Turn the errors of a block into beets' own."""
-    try:
-        yield
-    except AudiosearchError as exc:
-        raise UserError(_sentences(exc)) from exc
