@@ -1,15 +1,17 @@
 """`audiosearch optimize`: choose the FAISS index type of a large index, and search with it."""
 
+import errno
 import json
 import shutil
 
+import faiss
 import numpy as np
 import pytest
 from test_ranking import a_track, crowd
 from tracks import LARGE
 
 from audiosearch import Index, LibraryError, UsageError, similar
-from audiosearch.library.faiss import faiss_index
+from audiosearch.library.faiss import faiss_index, index_file
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
 from audiosearch.library.filters import Filters
 from audiosearch.library.index import EmbeddingSpec
@@ -121,7 +123,7 @@ def test_exact_search_is_kept_if_it_is_fast(index, run, monkeypatch):
     assert "Nothing changed" in run("optimize", "--index", index.location).stderr
 
 
-def never(self):
+def never(*_):
     raise AssertionError("built again")
 
 
@@ -262,6 +264,78 @@ class TestIndexType:
         assert index.vector_indexes.config(whiten=True) == FLAT
         assert result.after.recall == pytest.approx(1.0)
         assert hits_of(index, range(1, 51)) == exact_hits
+
+
+def contents(index):
+    """Return the code of each id in the lists of a FAISS index."""
+    inner = faiss.downcast_index(index.index) if hasattr(index, "index") else index
+    codes = {}
+    for number in range(inner.nlist):
+        size = inner.invlists.list_size(number)
+        if size:
+            ids = faiss.rev_swig_ptr(inner.invlists.get_ids(number), size).tolist()
+            rows = faiss.rev_swig_ptr(inner.invlists.get_codes(number), size * inner.code_size)
+            rows = rows.reshape(size, -1)
+            codes |= {i: (number, row.tobytes()) for i, row in zip(ids, rows, strict=True)}
+    return codes
+
+
+@pytest.mark.parametrize("whiten", [False, True], ids=["plain", "whitened"])
+@pytest.mark.parametrize(
+    "config", [c for c in CONFIGS if c.nlist], ids=lambda config: config.index_type
+)
+def test_changes_of_lists_are_written_without_a_copy_in_memory(index, config, whiten, monkeypatch):
+    index.vector_indexes.use(index.vector_indexes.build(config, whiten=whiten))
+    searched = index.vector_index(whiten=whiten).faiss
+    expected = faiss.deserialize_index(faiss.serialize_index(searched))
+    index.remove([index.resolve("#7"), index.resolve("#8")])
+    changed = index.add(a_track(8), VECTORS[LARGE + 1])
+    new = index.add(a_track(LARGE), VECTORS[LARGE])
+    inner = faiss.downcast_index(expected.index) if whiten else expected
+    inner.remove_ids(np.array([7, 8, changed.id]))
+    expected.add_with_ids(VECTORS[[LARGE + 1, LARGE]], np.array([changed.id, new.id]))
+    with monkeypatch.context() as patch:
+        patch.setattr(faiss_index.FaissIndex, "build", never)
+        patch.setattr(faiss_index.FaissIndex, "apply_changes", never)
+        followed = index.vector_index(whiten=whiten)
+        with Index(index.location) as again:
+            assert contents(again.vector_index(whiten=whiten).faiss) == contents(expected)
+    assert contents(followed.faiss) == contents(expected)
+    assert followed.faiss.ntotal == followed.n_tracks == LARGE - 1
+
+
+def test_changes_of_lists_are_searched_if_the_disk_is_full(index, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    index.vector_indexes.use(index.vector_indexes.build(CONFIGS[0]))
+    index.vector_index()
+    index.remove([index.resolve("#7")])
+    new = index.add(a_track(LARGE), VECTORS[LARGE])
+    monkeypatch.setattr(index_file, "atomic_path", full)
+    ((hit, _),) = index.search(index.vector(new), 1)
+    assert hit.id == new.id
+    assert 7 not in index.vector_index().ids
+
+
+@pytest.mark.parametrize("config", [FLAT, *CONFIGS], ids=lambda config: config.index_type)
+@pytest.mark.parametrize("n_near", [1, 30, LARGE // 3])
+def test_a_range_search_finds_what_is_near_and_nothing_else(index, config, n_near, monkeypatch):
+    index.vector_indexes.use(index.vector_indexes.build(config))
+    searched = index.vector_index()
+    products = VECTORS[:LARGE] @ VECTORS[0]
+    bound = float(np.sort(products)[-n_near]) - 1e-6
+    expected = set((np.flatnonzero(products >= bound) + 1).tolist())
+    with monkeypatch.context() as patch:
+        patch.setattr(type(index.storage), "vector_blocks", never)  # which reads all vectors
+        found = searched.range_search(VECTORS[0], bound)
+        odd = searched.range_search(VECTORS[0], bound, candidates=np.arange(1, LARGE, 2))
+    assert len(found) == len(set(found.tolist()))
+    assert set(found.tolist()) <= expected
+    assert len(found) >= 0.95 * len(expected)
+    assert config != FLAT or set(found.tolist()) == expected
+    assert set(odd.tolist()) <= {i for i in expected if i % 2}
+    assert len(odd) >= 0.95 * len([i for i in expected if i % 2])
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 
 from audiosearch.errors import ModelMismatch, TrackNotFound
 from audiosearch.library.faiss.index_config import FLAT, held_ids
+from audiosearch.library.faiss.inverted_lists import ListFiller
 from audiosearch.library.faiss.whitening import (
     check_enough_tracks,
     max_fitting_samples,
@@ -29,6 +30,10 @@ WHITENED_TRACKS = "whitened_tracks"  # setting: number of tracks that the transf
 
 _MIN_QUERIES_FOR_BLAS = 8  # from this number on, one matrix product is faster than single queries
 _MAX_EXHAUSTIVE = 10_000  # if no more tracks are allowed, all are compared, for any index type
+_MAX_RANGE_GROWTH = (
+    1.01  # a range search stops if twice the width finds at most this many times more
+)
+_CODE_ERROR = 0.05  # of an inner product computed from a code; larger errors are rare
 _CODE_FACTOR = 4  # codes that are found and compared again, for each neighbor requested
 _MAX_EF_SEARCH = 1_024  # if a search would need more, all vectors are compared instead
 
@@ -89,8 +94,10 @@ class FaissIndex:
         self.faiss = (
             whitened_index(sample, trained_index) if self.is_whitened else trained_index(sample)
         )
+        add = ListFiller(self._inner).add if self.config.nlist else self._inner.add_with_ids
         for block_ids, vectors in self._database.vector_blocks():
-            self.faiss.add_with_ids(vectors, block_ids)
+            add(self.transform(vectors), block_ids)
+        self.faiss.ntotal = self._inner.ntotal
 
     def build_settings(self) -> dict[str, str]:
         """Return the settings to store after `build`.
@@ -176,8 +183,12 @@ class FaissIndex:
             raise removed_track_error() from exc
         return vectors
 
-    def range_search(self, vector: Float32, min_product: float) -> Int64:
-        """Return the ids of all vectors within a range of a vector.
+    def range_search(
+        self, vector: Float32, min_product: float, *, candidates: Int64 | None = None
+    ) -> Int64:
+        """Return the ids of the vectors within a range of a vector.
+
+        Types other than "flat" don't read all vectors, and may miss some at the edge of the range.
 
         Parameters
         ----------
@@ -185,6 +196,8 @@ class FaissIndex:
             A vector as the index compares it.
         min_product : float
             Smallest inner product with ``vector`` of a vector in range.
+        candidates : ndarray of int64, shape (n,), optional
+            Allow-list of ids. Default: all.
 
         Returns
         -------
@@ -192,13 +205,33 @@ class FaissIndex:
             In no particular order.
         """
         self._check_dimension(vector)
-        if self._is_flat:
-            return self.ids[self.vectors_of(self.ids) @ vector >= min_product]
-        near = [
-            ids[self.transform(vectors) @ vector >= min_product]
-            for ids, vectors in self._database.vector_blocks()
-        ]
-        return np.concatenate([np.empty(0, dtype=np.int64), *near])
+        if candidates is not None and not self._is_flat and len(candidates) <= _MAX_EXHAUSTIVE:
+            return self._in_range(vector, min_product, candidates)
+        ids = self._range_search(vector, min_product)
+        return ids if candidates is None else np.intersect1d(ids, candidates)
+
+    def _range_search(self, vector: Float32, min_product: float) -> Int64:
+        """Search wider and wider, until twice the width finds hardly more."""
+        has_codes = self.config.index_type == "ivf-pq"
+        radius = np.float32(min_product - _CODE_ERROR if has_codes else min_product)
+        radius = np.nextafter(radius, np.float32(-np.inf))  # FAISS excludes the radius itself
+        max_factor = self.config.max_search_width(self.n_tracks) / self.config.search_width
+        n_found, factor = -1, 1.0
+        while True:
+            parameters = self.config.search_parameters(width_factor=factor)
+            _, _, ids = self._inner.range_search(vector[np.newaxis], radius, params=parameters)
+            if factor >= max_factor or len(ids) <= _MAX_RANGE_GROWTH * n_found:
+                return self._in_range(vector, min_product, ids) if has_codes else ids
+            n_found, factor = len(ids), 2 * factor
+
+    def _in_range(self, vector: Float32, min_product: float, ids: Int64) -> Int64:
+        """Return those of some ids whose full vectors are in range."""
+        kept = [np.empty(0, dtype=np.int64)]
+        for start in range(0, len(ids), _MAX_EXHAUSTIVE):
+            block = ids[start : start + _MAX_EXHAUSTIVE]
+            block, products = self._rerank(vector, block, len(block))
+            kept.append(block[products >= min_product])
+        return np.concatenate(kept)
 
     def search(
         self,

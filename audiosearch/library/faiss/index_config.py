@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -19,8 +20,11 @@ import numpy as np
 
 from audiosearch.errors import LibraryError
 from audiosearch.json_input import parse_json
+from audiosearch.library.faiss.inverted_lists import ids_in_lists, trained_centroids
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from audiosearch.types import Float32, Int64
 
 #: Name of a FAISS index: of plain vectors, of whitened vectors, of moments.
@@ -37,7 +41,8 @@ _FAISS: Any = faiss  # its type stubs lack the classes that SWIG generates
 _FLOAT_BYTES, _ID_BYTES = 4, 8
 _HNSW_LINKS = 32  # links of a graph node; twice as many on the lowest level
 _SAMPLES_PER_LIST = 64  # training vectors for each IVF centroid
-_PQ_SAMPLES = 65_536  # training vectors for the PQ codebooks
+_PQ_SAMPLES = 16_384  # training vectors for the PQ codebooks
+_PQ_ITERATIONS = 10  # of k-means for the PQ codebooks
 _SQ_SAMPLES = 65_536  # training vectors for the ranges of numbers at 8 bits
 _MAX_STORED = 10_000_000  # far more than `optimize` ever chooses
 _PQ_BITS = 8  # bits of each part of a code
@@ -140,6 +145,12 @@ class IndexConfig:
             return replace(self, ef_search=width)
         return replace(self, nprobe=width)
 
+    def max_search_width(self, n_vectors: int) -> int:
+        """Return the search width that compares a vector with all of n vectors."""
+        if self.index_type in _EXHAUSTIVE:
+            return 1
+        return n_vectors if self.index_type == "hnsw" else self.nlist
+
     def has_same_structure(self, other: IndexConfig) -> bool:
         """Return whether two configurations have the same type, number of lists and code size."""
         return self._structure == other._structure
@@ -193,7 +204,7 @@ class IndexConfig:
             flat = faiss.IndexScalarQuantizer(dimension, eight_bits, metric)
             flat.train(np.ascontiguousarray(sample))
             return faiss.IndexIDMap(flat)
-        centroids = faiss.IndexFlatIP(dimension)
+        centroids = trained_centroids(sample, self.nlist)
         if self.index_type == "ivf-flat":
             index: Any = faiss.IndexIVFFlat(centroids, dimension, self.nlist, metric)
         elif self.index_type == "ivf-sq8":
@@ -203,9 +214,11 @@ class IndexConfig:
         else:
             sizes = (self.nlist, self.code_bytes, _PQ_BITS, metric)
             index = faiss.IndexIVFPQ(centroids, dimension, *sizes)
-            index.pq.cp.min_points_per_centroid = 1
-        index.cp.min_points_per_centroid = 1  # or FAISS prints a warning about too few vectors
-        index.train(np.ascontiguousarray(sample))
+            index.pq.cp.min_points_per_centroid = 1  # or FAISS prints a warning
+            index.pq.cp.max_points_per_centroid = _PQ_SAMPLES // 2**_PQ_BITS
+            index.pq.cp.niter = _PQ_ITERATIONS
+        with _one_thread():
+            index.train(np.ascontiguousarray(sample))
         return index
 
     def matches(self, index: Any, dimension: int) -> bool:
@@ -258,11 +271,18 @@ def held_ids(index: Any) -> Int64:
     if isinstance(index, faiss.IndexIDMap):
         ids: Int64 = faiss.vector_to_array(index.id_map)
         return ids
-    lists = index.invlists
-    return np.concatenate(
-        [
-            np.array(faiss.rev_swig_ptr(lists.get_ids(number), lists.list_size(number)))
-            for number in range(lists.nlist)
-            if lists.list_size(number)
-        ]
-    )
+    return ids_in_lists(index)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Make FAISS use one thread inside the block.
+
+    k-means of short vectors spends more time in waiting for other threads than they save.
+    """
+    n_threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(n_threads)

@@ -18,6 +18,7 @@ from blake3 import blake3
 from audiosearch.atomic import atomic_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from audiosearch.library.faiss.index_config import IndexName
@@ -140,16 +141,29 @@ class IndexFile:
     def _expected_token(self) -> str | None:
         return self._database.settings().get(self._token)
 
-    def write(self, index: Any, revision: int, settings: dict[str, str]) -> None:
-        """Write a FAISS index that is up to date with a revision, and store settings with it."""
+    def write(self, save: Callable[[Path], None], revision: int, settings: dict[str, str]) -> None:
+        """Write a FAISS index that is up to date with a revision, and store settings with it.
+
+        Parameters
+        ----------
+        save : callable
+            Writes FAISS's part of the file to a path.
+        revision : int
+        settings : dict
+        """
         # The transaction makes two processes write one after the other.
         with self._database.transaction(), atomic_path(self._path) as draft:
-            faiss.write_index(index, str(draft))
+            save(draft)
             digest = _digest(blake3().update_mmap(draft), revision)
             footer = _Footer(revision, uuid.uuid4().hex, digest)
             with draft.open("ab") as file:
                 file.write(footer.to_bytes())
             self._database.set_settings(settings | {self._token: footer.token})
+
+
+def saver(index: Any) -> Callable[[Path], None]:
+    """Return a function that writes a FAISS index to a path, for `IndexFile.write`."""
+    return lambda draft: faiss.write_index(index, str(draft))
 
 
 def read_by_token(path: Path, token: str | None) -> LoadedIndex:

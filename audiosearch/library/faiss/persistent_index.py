@@ -13,7 +13,13 @@ import numpy as np
 from audiosearch.errors import IndexUnwritable
 from audiosearch.library.faiss.faiss_index import WHITENED_TRACKS, FaissIndex
 from audiosearch.library.faiss.index_config import IndexConfig, held_ids
-from audiosearch.library.faiss.index_file import IndexFile, InvalidIndexFile, file_name
+from audiosearch.library.faiss.index_file import (
+    IndexFile,
+    InvalidIndexFile,
+    file_name,
+    saver,
+)
+from audiosearch.library.faiss.inverted_lists import write_changed
 from audiosearch.library.faiss.whitening import is_current
 
 if TYPE_CHECKING:
@@ -45,7 +51,7 @@ def save(database: VectorDatabase, directory: Path, index: FaissIndex) -> None:
     name: IndexName = "whitened" if index.is_whitened else "vectors"
     settings = index.config.to_settings(name) | index.build_settings()
     file = IndexFile(database, directory / file_name(name))
-    file.write(index.faiss, index.revision, settings)
+    file.write(saver(index.faiss), index.revision, settings)
 
 
 class PersistentFaissIndex(FaissIndex):
@@ -107,6 +113,8 @@ class PersistentFaissIndex(FaissIndex):
             self._read_newer()  # another process or thread may have brought the file up to date
             if self._is_current():
                 return
+        if self._write_changes(configured):
+            return
         settings = {}
         with self._database.snapshot():
             if self.faiss is None or self._must_rebuild():
@@ -123,6 +131,32 @@ class PersistentFaissIndex(FaissIndex):
         with contextlib.suppress(OSError, RuntimeError, IndexUnwritable):
             self._write(configured, settings)
             self._read_newer()  # all threads and processes share the memory of the mapped file
+
+    def _write_changes(self, configured: IndexConfig) -> bool:
+        """Write a file with the changes of the database, without a copy of the index in memory.
+
+        Returns
+        -------
+        bool
+            Whether the index is up to date. Not if it is new, has no lists, must be rebuilt, or
+            the file can't be written.
+        """
+        content = self._mapped
+        if self.faiss is None or content is None or not self.config.nlist:
+            return False
+        with contextlib.suppress(OSError, RuntimeError, IndexUnwritable):
+            with self._database.transaction():
+                if self._must_rebuild() or not self._configured().has_same_structure(configured):
+                    return False
+                outdated, added = self.outdated_ids(), self._database.vector_blocks(self.revision)
+
+                def save(draft: Path) -> None:
+                    with draft.open("wb") as file:
+                        write_changed(content, outdated, added, file)
+
+                self._file.write(save, self._database.revision(), {})
+            self._read_newer()
+        return self._is_current()
 
     def _configured(self) -> IndexConfig:
         """Return the configuration that the settings name."""
@@ -142,7 +176,7 @@ class PersistentFaissIndex(FaissIndex):
         """Write the file, unless another process has just changed the configured type."""
         with self._database.transaction():
             if self._configured().has_same_structure(configured):
-                self._file.write(self.faiss, self.revision, settings)
+                self._file.write(saver(self.faiss), self.revision, settings)
 
     def _must_rebuild(self) -> bool:
         """Return whether the index must be rebuilt, because it can't take the changes."""

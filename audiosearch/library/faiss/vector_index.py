@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from audiosearch import time_limit
 from audiosearch.errors import IndexUnwritable
 from audiosearch.library.filters import EVERYTHING
@@ -73,12 +71,8 @@ class VectorIndexes:
         -------
         ndarray of int64, shape (n,), or None
         """
-        if filters == EVERYTHING:
-            return None if near is None else self.vector_index().range_search(*near)
-        ids = self._database.ids(filters)
-        if near is None:
-            return ids
-        return np.intersect1d(self.vector_index().range_search(*near), ids)
+        ids = None if filters == EVERYTHING else self._database.ids(filters)
+        return ids if near is None else self.vector_index().range_search(*near, candidates=ids)
 
     def index_type(self) -> str:
         """Return the type of the FAISS index of the plain vectors."""
