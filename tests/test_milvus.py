@@ -97,25 +97,30 @@ FILTERS = [
 ]
 
 
-def test_filtered_hits_equal_those_of_an_index_in_a_folder(tmp_path):
+def filtered_hits(location):
+    """Return ids and products of 200 filtered searches in a new index."""
     n_tracks = LARGE // 4
     vectors = crowd(n_tracks)
     step = n_tracks // 200
-    results = []
-    for location in (tmp_path / "index", f"milvus+lite:{tmp_path / 'index.db'}"):
-        with Index(location, spec=COMPACT) as index:
-            index.add_all(zip(map(a_track, range(n_tracks)), vectors, strict=True))
-        with Index(location) as index:
-            hits = []
-            for number in range(200):
-                candidates = index.vector_indexes.candidates(FILTERS[number % len(FILTERS)])
-                query = {"candidates": candidates, "exclude_ids": [step * number + 1]}
-                hits.append(index.vector_index().search(vectors[step * number], 10, **query))
-            results.append(hits)
-    for local, remote in zip(*results, strict=True):
+    with Index(location, spec=COMPACT) as index:
+        index.add_all(zip(map(a_track, range(n_tracks)), vectors, strict=True))
+    with Index(location) as index:
+        for number in range(200):
+            candidates = index.vector_indexes.candidates(FILTERS[number % len(FILTERS)])
+            query = {"candidates": candidates, "exclude_ids": [step * number + 1]}
+            yield index.vector_index().search(vectors[step * number], 10, **query)
+
+
+def check_filtered_hits(folder, address):
+    """Check that 200 filtered searches find the same in a folder and at an address."""
+    for local, remote in zip(filtered_hits(folder), filtered_hits(address), strict=True):
         assert len(local[0]) == 10
         assert local[0].tolist() == remote[0].tolist()
         np.testing.assert_allclose(local[1], remote[1], atol=1e-6)
+
+
+def test_filtered_hits_equal_those_of_an_index_in_a_folder(tmp_path):
+    check_filtered_hits(tmp_path / "index", f"milvus+lite:{tmp_path / 'index.db'}")
 
 
 @pytest.mark.parametrize("dimension", [128, 512])

@@ -46,7 +46,7 @@ _BLOB_PARTS = 20  # parts of a blob in one request
 INDEXED_FIELDS = ("path", "content_hash", "audio_hash")  # of tracks, besides the vectors
 _CHANGED = "changed"  # setting: time of the last change, in nanoseconds since 1970
 _SCHEMA = "schema"  # setting: version of the schema; 1 if it is missing
-_SCHEMA_VERSION = 1  # to be increased if an older version must not open the index
+_SCHEMA_VERSION = 2  # to be increased if an older version must not open the index
 
 
 def exists(location: str) -> bool:
@@ -173,6 +173,11 @@ class MilvusDatabase:
         """Call a method of Milvus's client: see `Connection.call`."""
         return self._connection.call(method, *args, **options)
 
+    @property
+    def has_infix_patterns(self) -> bool:
+        """Whether ``like`` finds a text in the middle of another text."""
+        return self._connection.has_infix_patterns
+
     def _load(self, name: str) -> None:
         """Load a collection into the server's memory, or wait until it is. That may take long."""
         state = str(self.call("get_load_state", name)["state"])
@@ -251,7 +256,7 @@ class MilvusDatabase:
     def _index_params(self, name: str) -> Any:
         params = self._connection.client.prepare_index_params()
         for field in {self.collection: INDEXED_FIELDS, self._notes: ()}.get(name, ("track_id",)):
-            params.add_index(field, index_type="INVERTED")
+            params.add_index(field, index_type=self._connection.scalar_index_type)
         params.add_index(self._vector_field(name), index_type="FLAT", metric_type="IP")
         return params
 
