@@ -45,7 +45,7 @@ def normal_forms_of(path: str) -> list[str]:
     File systems keep names in the form in which they were given, or decompose them. Keyboards
     compose letters.
     """
-    return [normal_form("NFC", absolute(path)), normal_form("NFD", absolute(path))]
+    return normal_forms(absolute(path))
 
 
 def folder_names(folder: str) -> list[str]:
@@ -63,8 +63,25 @@ def path_parts(folder_name: str) -> list[str]:
     >>> path_parts("Jazz")
     ['/Jazz/', '\\Jazz\\']
     """
-    names = dict.fromkeys(normal_form(form, folder_name) for form in ("NFC", "NFD"))
+    names = normal_forms(folder_name)
     return [f"{separator}{name}{separator}" for name in names for separator in "/\\"]
+
+
+def normal_forms(name: str) -> list[str]:
+    """Return a name with its letters composed and decomposed (NFC and NFD)."""
+    return list(dict.fromkeys(normal_form(form, name) for form in ("NFC", "NFD")))
+
+
+def parent_names(path: str) -> list[str]:
+    r"""Return the names of the folders that a path is in: those whose `path_parts` it contains.
+
+    Examples
+    --------
+    >>> parent_names("/music/Jazz/a.mp3"), parent_names("C:\\Jazz\\a.mp3")
+    (['music', 'Jazz'], ['Jazz'])
+    """
+    names = (name for separator in "/\\" for name in path.split(separator)[1:-1])
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def real_paths(paths: Iterable[str]) -> Iterator[str]:

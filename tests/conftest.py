@@ -51,7 +51,7 @@ SLOW = [
     "test_page_map",
     "test_page_moments",
     *("test_beets", "test_watch", "test_watch_at_work", "test_firefox", "test_map_page"),
-    *("test_milvus", "test_optimize", "test_fuzz", "test_kills", "test_trust"),
+    *("test_real_milvus", "test_milvus", "test_optimize", "test_fuzz", "test_kills", "test_trust"),
     *("test_together", "test_bench", "test_benchmarks", "test_damaged_files"),
     *("test_damaged_indexes", "test_damaged_models", "test_hostile_names", "test_bombs"),
     "test_radio",

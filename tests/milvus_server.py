@@ -1,17 +1,30 @@
-"""Milvus Lite behind a port, as a server, with or without a token."""
+"""Milvus Lite behind a port, as a server, with or without a token; and a real Milvus server."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import json
+import os
+import socket
+import subprocess
+import urllib.request
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
 
 import grpc
+import milvus
+from milvus import MilvusServerConfig
 from milvus_lite import MilvusLite
 from milvus_lite.adapter.grpc.servicer import MilvusServicer
+from pymilvus import MilvusClient
 from pymilvus.grpc_gen import milvus_pb2_grpc
+from waiting import wait_for
+
+# Of the real server. A read waits for the next tick of time, every 200 ms by default. A killed
+# server that starts again waits until the sessions of the former one end, after 30 s by default.
+_SETTINGS = {"proxy.timeTickInterval": 20, "common.session.ttl": 5}
 
 
 class _TokenInterceptor(grpc.ServerInterceptor):
@@ -45,3 +58,120 @@ def milvus_server(folder: Path, token: str | None = None) -> Iterator[str]:
     finally:
         server.stop(grace=2).wait()
         database.close()
+
+
+class RealMilvus:
+    """A Milvus server of the package `milvus`, which can be killed and started again.
+
+    Its ports listen on all interfaces of the machine: it has no setting for that.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of its programs, configuration, data and logs.
+
+    Attributes
+    ----------
+    host : str
+        HOST:PORT.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        config = MilvusServerConfig(data_dir=str(folder))
+        names = [name for name in config.configurable_items if name.endswith("_port")]
+        ports = free_ports(len(names) + 3)
+        config.update(**dict(zip(names, ports, strict=False)))
+        for name, value in _SETTINGS.items():
+            config.set(name, value)
+        config.resolve()
+        milvus._initialize_data_files(str(folder))
+        client, peer, self._health = ports[-3:]
+        etcd = folder / "configs" / "etcd.json"
+        etcd.write_text(json.dumps(_etcd(folder, client, peer)))
+        self._folder = folder
+        self._environment = os.environ | {
+            "DEPLOY_MODE": "STANDALONE",
+            "ETCD_CONFIG_PATH": str(etcd),
+            "LD_LIBRARY_PATH": str(folder / "bin"),
+            "METRICS_PORT": str(self._health),
+            "MILVUS_RUN_DIR": str(folder / "run"),
+        }
+        self.host = f"127.0.0.1:{config.get('proxy_port')}"
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, and wait until it serves requests."""
+        with (self._folder / "logs" / "output.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._folder / "bin" / "milvus", "run", "standalone"],
+                cwd=self._folder,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(self._is_healthy)
+
+    def _is_healthy(self) -> bool:
+        assert self._process.poll() is None, self.log()
+        with contextlib.suppress(OSError):
+            url = f"http://127.0.0.1:{self._health}/healthz"
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return b"OK" in response.read()
+        return False
+
+    def log(self) -> str:
+        """Return the end of what the server printed."""
+        return (self._folder / "logs" / "output.log").read_text(errors="replace")[-5_000:]
+
+    def kill(self) -> None:
+        """End the server at once."""
+        self._process.kill()
+        self._process.wait()
+
+
+@contextlib.contextmanager
+def real_milvus(folder: Path) -> Iterator[RealMilvus]:
+    """Run a Milvus server in a folder."""
+    server = RealMilvus(folder)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def free_ports(n: int) -> list[int]:
+    """Return numbers of ports that are free now."""
+    with contextlib.ExitStack() as sockets:
+        taken = [sockets.enter_context(socket.socket()) for _ in range(n)]
+        for one in taken:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in taken]
+
+
+def _etcd(folder: Path, client: int, peer: int) -> dict[str, str]:
+    """Return the configuration of the etcd in the server, which has two ports of its own."""
+    urls = {
+        f"{kind}-{name}-urls": f"http://127.0.0.1:{port}"
+        for kind, name, port in (
+            ("listen", "client", client),
+            ("advertise", "client", client),
+            ("listen", "peer", peer),
+            ("initial-advertise", "peer", peer),
+        )
+    }
+    names = {"name": "default", "initial-cluster": f"default=http://127.0.0.1:{peer}"}
+    return urls | names | {"data-dir": str(folder / "data" / "etcd.data")}
+
+
+def emptied(host: str, dimension: int) -> str:
+    """Return the address of collections without rows, which the next call empties again.
+
+    To Milvus, collections cost seconds: they are loaded. To an index, these are collections whose
+    creation was interrupted.
+    """
+    name, conditions = f"c{dimension}", {"": "id > 0", "_notes": 'key > ""', "_moments": 'key > ""'}
+    with contextlib.closing(MilvusClient(f"http://{host}", dedicated=True)) as client:
+        for suffix, condition in conditions.items():
+            if client.has_collection(name + suffix):
+                client.delete(name + suffix, filter=condition)
+    return f"milvus://{host}/{name}"

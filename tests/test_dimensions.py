@@ -8,6 +8,7 @@ import pytest
 
 from audiosearch import Index, LibraryError, ModelMismatch, similar
 from audiosearch.library.faiss import faiss_index
+from audiosearch.library.faiss.tuning import configs
 from audiosearch.library.faiss.whitening import max_fitting_samples, min_tracks_to_whiten
 from audiosearch.library.track import EmbeddingSpec
 from audiosearch.maintenance import optimize as optimizing
@@ -194,9 +195,9 @@ def test_an_index_can_be_optimized(tmp_path, monkeypatch, dimension):
 @pytest.mark.parametrize("index_type", ["ivf-flat", "hnsw"])
 def test_every_index_type_takes_every_dimension(tmp_path, dimension, index_type):
     vectors = vectors_of(100, dimension)
-    configs = {config.index_type: config for config in optimizing._configs(100, dimension)}
+    by_type = {config.index_type: config for config in configs(100, dimension)}
     with Index(imported(tmp_path, "i", vectors)) as index:
-        wide = configs[index_type].with_search_width(16)
+        wide = by_type[index_type].with_search_width(16)
         index.vector_indexes.use(index.vector_indexes.build(wide))
         ids, products = index.vector_index().search(vectors[0], 5)
         assert ids[0] == 1

@@ -320,9 +320,10 @@ def test_hits_have_at_least_the_minimum_cosine(filled, dimension):
     assert products.min() >= 0.1
 
 
-def test_vectors_of_the_largest_dimension_are_stored_in_several_requests(location):
-    vectors = unit_vectors(130, dimension=defaults.MAX_DIMENSION)
-    with Index(location, spec=dataclasses.replace(SPEC, dimension=defaults.MAX_DIMENSION)) as index:
+@pytest.mark.parametrize("dimension", [defaults.MAX_DIMENSION])
+def test_vectors_of_the_largest_dimension_are_stored_in_several_requests(location, dimension):
+    vectors = unit_vectors(130, dimension=dimension)
+    with Index(location, spec=dataclasses.replace(SPEC, dimension=dimension)) as index:
         index.add_all((some_track(number), vector) for number, vector in enumerate(vectors))
     with Index(location) as index, index.storage.all_with_vectors() as (n_tracks, rows):
         assert n_tracks == 130
@@ -404,6 +405,19 @@ def test_a_track_is_found_once_by_two_of_its_hashes(index):
     many = [f"{number:032x}" for number in range(2_000)]
     found = index.tracks_of(["a", *many, "b"])
     assert [len(found["a"]), len(found["b"])] == [1, 1]
+
+
+def test_an_empty_tag_differs_from_a_missing_one(index):
+    names = ("title", "artist", "album", "album_artist", "genre")
+    tracks = [
+        dataclasses.replace(some_track(number), **dict.fromkeys(names, text))
+        for number, text in enumerate(["", None])
+    ]
+    empty, missing = index.add_all((track, unit()) for track in tracks)
+    assert sorted(index, key=lambda track: track.path) == [empty, missing]
+    assert index.storage.artists() == {""}
+    for name in ("artist", "album", "genre"):
+        assert index.storage.ids(Filters(**{name: ("",)})).tolist() == [empty.id]
 
 
 def test_artists_of_all_tracks_include_album_artists(index):

@@ -18,7 +18,9 @@ from audiosearch.library.milvus.catalog import MilvusCatalog
 from audiosearch.library.milvus.database import MilvusDatabase
 from audiosearch.library.milvus.schema import coded, decoded
 from audiosearch.library.track import EmbeddingSpec, Failure
+from audiosearch.maintenance import optimize as optimizing
 from audiosearch.maintenance.copy import copy
+from audiosearch.maintenance.doctor import examine
 from audiosearch.models.registry import compact
 from audiosearch.playlists import PlaylistOptions, PlaylistRequest, playlist
 from audiosearch.search.query import SearchOptions
@@ -97,25 +99,30 @@ FILTERS = [
 ]
 
 
-def test_filtered_hits_equal_those_of_an_index_in_a_folder(tmp_path):
+def filtered_hits(location):
+    """Return ids and products of 200 filtered searches in a new index."""
     n_tracks = LARGE // 4
     vectors = crowd(n_tracks)
     step = n_tracks // 200
-    results = []
-    for location in (tmp_path / "index", f"milvus+lite:{tmp_path / 'index.db'}"):
-        with Index(location, spec=COMPACT) as index:
-            index.add_all(zip(map(a_track, range(n_tracks)), vectors, strict=True))
-        with Index(location) as index:
-            hits = []
-            for number in range(200):
-                candidates = index.vector_indexes.candidates(FILTERS[number % len(FILTERS)])
-                query = {"candidates": candidates, "exclude_ids": [step * number + 1]}
-                hits.append(index.vector_index().search(vectors[step * number], 10, **query))
-            results.append(hits)
-    for local, remote in zip(*results, strict=True):
+    with Index(location, spec=COMPACT) as index:
+        index.add_all(zip(map(a_track, range(n_tracks)), vectors, strict=True))
+    with Index(location) as index:
+        for number in range(200):
+            candidates = index.vector_indexes.candidates(FILTERS[number % len(FILTERS)])
+            query = {"candidates": candidates, "exclude_ids": [step * number + 1]}
+            yield index.vector_index().search(vectors[step * number], 10, **query)
+
+
+def check_filtered_hits(folder, address):
+    """Check that 200 filtered searches find the same in a folder and at an address."""
+    for local, remote in zip(filtered_hits(folder), filtered_hits(address), strict=True):
         assert len(local[0]) == 10
         assert local[0].tolist() == remote[0].tolist()
         np.testing.assert_allclose(local[1], remote[1], atol=1e-6)
+
+
+def test_filtered_hits_equal_those_of_an_index_in_a_folder(tmp_path):
+    check_filtered_hits(tmp_path / "index", f"milvus+lite:{tmp_path / 'index.db'}")
 
 
 @pytest.mark.parametrize("dimension", [128, 512])
@@ -238,6 +245,50 @@ def test_a_path_is_stored_as_text_and_decoded(path):
     assert coded(path + "/below").startswith(coded(path))
 
 
+def recall_of(hits, vectors):
+    """Return the share of the ten nearest of 50 tracks that are hits."""
+    exact = np.argsort(-(vectors[:50] @ vectors.T), axis=1)[:, :10]
+    return np.mean([len(a & set(b)) / 10 for a, b in zip(hits, exact.tolist(), strict=True)])
+
+
+def check_optimize(location, run, monkeypatch):
+    """Check that `optimize` replaces an exact search in Milvus, and brings it back."""
+    monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", 0.0)
+    monkeypatch.setattr(optimizing, "_MIN_TRACKS", 1)
+    # Timings on a busy machine must not decide: tests/benchmarks/milvus_hnsw.py measures them.
+    monkeypatch.setattr(optimizing, "_MIN_SPEEDUP", 1e-3)
+    vectors, at = crowd(2_000), ("--index", location)
+
+    def hits(index):
+        return [{track.size for track, _ in index.search(v, 10)} for v in vectors[:50]]
+
+    with Index(location, spec=COMPACT) as index:
+        index.add_all((some_track(n), vector) for n, vector in enumerate(vectors))
+        measured = rows_of(run, "optimize", *at)
+        assert [measured[when]["kind"] for when in ("before", "after")] == ["flat", "hnsw"]
+        assert measured["before"]["recall"] == pytest.approx(1.0)
+        assert measured["after"]["recall"] >= 0.95
+        assert recall_of(hits(index), vectors) >= 0.9  # it was opened before
+    assert rows_of(run, "info", *at)["arrangement"] == "hnsw"
+    with Index(location) as index:
+        width = index.storage.search_width
+        assert index.vector_index().config.search_width == width
+        assert (
+            f"ef {width}"
+            in {found.check: found for found in examine(location)}["search file"].detail
+        )
+        assert recall_of(hits(index), vectors) >= 0.9
+    exact = rows_of(run, "optimize", "--exact", *at)
+    assert [exact[when]["kind"] for when in ("before", "after")] == ["hnsw", "flat"]
+    assert 0.9 <= exact["before"]["recall"] < exact["after"]["recall"] + 1e-6
+    with Index(location) as index:
+        assert recall_of(hits(index), vectors) == pytest.approx(1.0)
+
+
+def test_optimize_replaces_exact_search_in_milvus(address, run, monkeypatch):
+    check_optimize(address, run, monkeypatch)
+
+
 @pytest.mark.parametrize(
     ("kind", "params"), [("HNSW", {"M": 16, "efConstruction": 100}), ("IVF_FLAT", {"nlist": 512})]
 )
@@ -257,8 +308,7 @@ def test_an_approximate_index_is_searched_with_enough_recall(kind, params, serve
     assert rows_of(run, "info", "--index", address)["arrangement"] == kind.lower()
     with Index(address) as index:
         hits = [{track.size for track, _ in index.search(v, 10)} for v in vectors[:50]]
-    exact = np.argsort(-(vectors[:50] @ vectors.T), axis=1)[:, :10]
-    assert np.mean([len(a & set(b)) for a, b in zip(hits, exact.tolist(), strict=True)]) >= 9.5
+    assert recall_of(hits, vectors) >= 0.95
 
 
 def test_whitening_is_fitted_once_and_again_when_the_library_grows(address, monkeypatch):

@@ -98,6 +98,8 @@ def test_an_older_collection_in_milvus_can_be_read_and_changed(tmp_path, monkeyp
 
     def older_schema(client, dimension):
         result = older(client, dimension)
+        for field in result.fields:
+            field.nullable = field.name in schema._TEXTS
         result.fields[:] = [f for f in result.fields if f.name not in schema.ADDED_FIELDS]
         return result
 
@@ -114,6 +116,11 @@ def test_an_older_collection_in_milvus_can_be_read_and_changed(tmp_path, monkeyp
         assert (track.audio_hash, index.storage.hashes()) == ("", {f"{n:032x}" for n in range(3)})
         index.storage.update(replace(track, artist="New", audio_hash="a" * 32))
         assert next(index.storage.tracks([track.id])).artist == "New"
+        (row,) = index.storage.query(f"id == {track.id}", index.storage.fields)
+        nothing = dict.fromkeys(schema._TEXTS)
+        index.storage.call("upsert", index.storage.collection, [dict(row) | nothing])
+        assert next(index.storage.tracks([track.id])).artist is None
+        assert index.storage.artists() == {"Band; Singer"}
 
 
 @pytest.mark.parametrize("is_older", [True, False])

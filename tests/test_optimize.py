@@ -13,6 +13,7 @@ from tracks import LARGE
 from audiosearch import Index, LibraryError, UsageError, similar
 from audiosearch.library.faiss import faiss_index, index_file
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
+from audiosearch.library.faiss.tuning import code_sizes
 from audiosearch.library.filters import Filters
 from audiosearch.library.index import EmbeddingSpec
 from audiosearch.maintenance import optimize as optimizing
@@ -425,5 +426,5 @@ def test_an_empty_index_is_refused(tmp_path):
     [(128, [64, 32, 16]), (96, [48, 24, 12]), (512, [256, 128, 64]), (97, [97]), (2, [1])],
 )
 def test_code_sizes_divide_the_dimension(dimension, sizes):
-    assert optimizing._code_sizes(dimension) == sizes
+    assert code_sizes(dimension) == sizes
     assert all(dimension % size == 0 for size in sizes)

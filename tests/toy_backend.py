@@ -237,6 +237,9 @@ class ToyVectorIndex:
     def index_type(self):
         return "flat"
 
+    def details(self):
+        return "up to date"
+
     def file_bytes(self):
         return None
 

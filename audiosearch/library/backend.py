@@ -172,6 +172,9 @@ class VectorIndexes(Protocol[C]):
     def file_bytes(self) -> int | None:
         """Return the size of the FAISS files, in bytes; None if a server keeps the index."""
 
+    def details(self) -> str:
+        """Return the state of the index of the plain vectors, as a phrase."""
+
     def problem(self) -> str | None:
         """Return the problem with the FAISS file, as a phrase; None if there is no problem."""
 

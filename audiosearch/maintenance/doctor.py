@@ -181,7 +181,7 @@ def _check_faiss_file(index: Index) -> Finding:
     problem = index.vector_indexes.problem()
     if problem:
         return Finding("search file", State.WARNING, f"{problem}; the next search rebuilds it")
-    return Finding("search file", State.OK, "up to date with the database")
+    return Finding("search file", State.OK, index.vector_indexes.details())
 
 
 def _check_files(index: Index) -> Finding:

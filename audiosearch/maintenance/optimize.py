@@ -1,4 +1,4 @@
-"""Choose the type of the FAISS index: build each type and measure it."""
+"""Choose the type of the vector index: build each type and measure it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,14 +15,14 @@ from audiosearch import defaults
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
+from audiosearch.library.faiss.tuning import N_CANDIDATES
 from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from audiosearch.library.faiss.faiss_index import FaissIndex
-    from audiosearch.library.faiss.vector_index import VectorIndexes
     from audiosearch.library.index import Index
+    from audiosearch.library.tuning import TunableIndex, TunableIndexes
     from audiosearch.types import Float32, Int64
 
 N_NEIGHBORS = 10  # recall is the share of these nearest neighbors that a search finds
@@ -32,8 +33,6 @@ _PRODUCT_TOLERANCE = 1e-5  # inner products that differ by at most this count as
 _FAST_ENOUGH_MS = 5.0  # if an exact search takes at most this time, it is kept
 _MIN_TRACKS = 10_000  # with fewer tracks, exact search is kept
 _MIN_SPEEDUP = 2.0  # another type must be this many times as fast as exact search
-_COMPRESSIONS = (2, 4, 8)  # dimension divided by bytes of a code, the most accurate first
-_N_CANDIDATES = (100, 300, 1_000, 3_000)  # values of n_candidates to try for "ivf-pq"
 _MAX_SEARCH_WIDTH = 512  # largest nprobe or ef_search
 
 
@@ -117,7 +116,7 @@ def optimize(
     may_be_exact = FLAT.memory_bytes(n_tracks, dimension) <= limit
     exact_ms = _exact_ms(indexes, benchmark, before) if may_be_exact else math.inf
     is_slow = exact_ms > _FAST_ENOUGH_MS and n_tracks >= _MIN_TRACKS
-    for config in _configs(n_tracks, dimension) if is_slow or not may_be_exact else ():
+    for config in indexes.configs() if is_slow or not may_be_exact else ():
         if config.memory_bytes(n_tracks, dimension) <= limit:
             after = _try(indexes, benchmark, config, target_recall, exact_ms / _MIN_SPEEDUP)
             if after is not None:
@@ -145,24 +144,26 @@ def make_exact(index: Index) -> OptimizeResult:
     return _make_exact(indexes, benchmark, benchmark.measure(indexes.vector_index()))
 
 
-def _optimizable(index: Index) -> VectorIndexes:
-    """Return the FAISS indexes of an index; only a backend that uses FAISS has the capability."""
+def _optimizable(index: Index) -> TunableIndexes[TunableIndex]:
+    """Return the vector indexes of an index, whose backend has the capability."""
     index.require_capability(Capability.OPTIMIZE)
     index.require_vectors()
-    return cast("VectorIndexes", index.vector_indexes)
+    return cast("TunableIndexes[TunableIndex]", index.vector_indexes)
 
 
 # Each of these functions keeps the index that it builds in a local variable, so that it is released
 # at the end: two indexes at a time may not fit in memory.
 
 
-def _exact_ms(indexes: VectorIndexes, benchmark: _Benchmark, before: Measurement) -> float:
+def _exact_ms(
+    indexes: TunableIndexes[TunableIndex], benchmark: _Benchmark, before: Measurement
+) -> float:
     is_exact = before.index_type == "flat"
     return before.ms if is_exact else benchmark.measure(indexes.build(FLAT)).ms
 
 
 def _try(
-    indexes: VectorIndexes,
+    indexes: TunableIndexes[TunableIndex],
     benchmark: _Benchmark,
     config: IndexConfig,
     target_recall: float,
@@ -177,11 +178,11 @@ def _try(
 
 
 def _make_exact(
-    indexes: VectorIndexes, benchmark: _Benchmark, before: Measurement
+    indexes: TunableIndexes[TunableIndex], benchmark: _Benchmark, before: Measurement
 ) -> OptimizeResult:
     if indexes.config(whiten=True) != FLAT:
         indexes.use(indexes.build(FLAT, whiten=True))
-    if before.index_type == "flat":
+    if before.index_type == "flat" and indexes.config() == FLAT:
         return OptimizeResult(before, before)
     built = indexes.build(FLAT)
     indexes.use(built)
@@ -189,42 +190,14 @@ def _make_exact(
 
 
 def _use_for_whitened(
-    indexes: VectorIndexes, config: IndexConfig, target_recall: float, dimension: int
+    indexes: TunableIndexes[TunableIndex], config: IndexConfig, target_recall: float, dimension: int
 ) -> None:
     """Use the same type for the whitened vectors, with a search wide enough for the recall."""
-    if len(indexes.ids()) < min_tracks_to_whiten(dimension):
+    if not indexes.has_whitened or len(indexes.ids()) < min_tracks_to_whiten(dimension):
         return
     built = indexes.build(config, whiten=True)
     _Benchmark(indexes, built.transform).tune(built, target_recall, math.inf)
     indexes.use(built)
-
-
-def _configs(n_tracks: int, dimension: int) -> Iterator[IndexConfig]:
-    """Yield the configurations to try, the fastest to search and build first."""
-    nlist = 2 ** max(4, round(np.log2(2 * np.sqrt(n_tracks))))
-    yield IndexConfig("ivf-flat", nlist)
-    yield IndexConfig("hnsw", ef_search=16)
-    for code_bytes in _code_sizes(dimension):
-        yield IndexConfig("ivf-pq", nlist, code_bytes=code_bytes, n_candidates=_N_CANDIDATES[0])
-
-
-def _code_sizes(dimension: int) -> list[int]:
-    """Return the sizes of codes to try, in bytes, the most accurate first.
-
-    Each size is a divisor of the dimension: those nearest to a half, a quarter and an eighth of
-    it.
-
-    Examples
-    --------
-    >>> _code_sizes(128), _code_sizes(100), _code_sizes(97)
-    ([64, 32, 16], [50, 25, 10], [97])
-    """
-    divisors = [size for size in range(1, dimension + 1) if dimension % size == 0]
-    sizes = {
-        min(divisors, key=lambda size: abs(math.log(size * compression / dimension)))
-        for compression in _COMPRESSIONS
-    }
-    return sorted(sizes, reverse=True)
 
 
 class _Benchmark:
@@ -246,7 +219,7 @@ class _Benchmark:
 
     def __init__(
         self,
-        indexes: VectorIndexes,
+        indexes: TunableIndexes[TunableIndex],
         transform: Callable[[Float32], Float32] = lambda vectors: vectors,
     ) -> None:
         self.ids = indexes.ids()
@@ -254,25 +227,33 @@ class _Benchmark:
         self._query_ids: Int64 = self.ids[rows]
         self._queries = transform(indexes.vectors_of(self._query_ids))
         self.dimension = self._queries.shape[1]
-        self._min_products = _min_products(indexes, self._query_ids, self._queries, transform)
+        self._indexes, self._transform = indexes, transform
 
-    def measure(self, index: FaissIndex) -> Measurement:
+    @cached_property
+    def _min_products(self) -> Float32:
+        """Each query's inner product with its tenth nearest other track."""
+        return self._indexes.min_products(
+            self._query_ids, self._queries, N_NEIGHBORS, self._transform
+        )
+
+    def measure(self, index: TunableIndex) -> Measurement:
         """Measure an index with its current configuration."""
         n_bytes = index.config.memory_bytes(len(self.ids), self.dimension)
-        return Measurement(index.config.index_type, self._recall(index), self._ms(index), n_bytes)
+        index_type, ms = index.config.index_type, self._ms(index)
+        return Measurement(index_type, self._recall(index), ms, n_bytes)
 
-    def tune(self, index: FaissIndex, target_recall: float, max_ms: float) -> Measurement | None:
+    def tune(self, index: TunableIndex, target_recall: float, max_ms: float) -> Measurement | None:
         """Widen the search until the recall is high enough. Return None if that is too slow."""
         for config in _wider_searches(index.config):
             index.config = config
             measurement = self.measure(index)
             if measurement.ms < max_ms and measurement.recall >= target_recall:
                 return measurement
-            if measurement.ms >= max_ms and config.n_candidates in {0, _N_CANDIDATES[0]}:
+            if measurement.ms >= max_ms and config.n_candidates in {0, N_CANDIDATES[0]}:
                 return None
         return None
 
-    def _ms(self, index: FaissIndex) -> float:
+    def _ms(self, index: TunableIndex) -> float:
         times = []
         for query in self._queries[:_N_TIMED_QUERIES]:
             started = time.perf_counter()
@@ -280,13 +261,15 @@ class _Benchmark:
             times.append(time.perf_counter() - started)
         return 1e3 * statistics.median(times)
 
-    def _recall(self, index: FaissIndex) -> float:
+    def _recall(self, index: TunableIndex) -> float:
         exclude_ids = self._query_ids[:, np.newaxis].tolist()
         results = index.search_batch(self._queries, [N_NEIGHBORS] * len(exclude_ids), exclude_ids)
         n_others = max(1, min(N_NEIGHBORS, len(self.ids) - 1))
+        # Only now, because Milvus may have to replace the index to compute them.
+        min_products = self._min_products
         shares = [
             np.count_nonzero(products >= min_product - _PRODUCT_TOLERANCE) / n_others
-            for (_, products), min_product in zip(results, self._min_products, strict=True)
+            for (_, products), min_product in zip(results, min_products, strict=True)
         ]
         return float(np.mean(np.minimum(shares, 1.0))) if len(self.ids) > 1 else 1.0
 
@@ -297,27 +280,6 @@ def _wider_searches(config: IndexConfig) -> Iterator[IndexConfig]:
     width = config.search_width
     while width <= max_width:
         wider = config.with_search_width(width)
-        for n_candidates in _N_CANDIDATES if config.index_type == "ivf-pq" else (0,):
+        for n_candidates in N_CANDIDATES if config.index_type == "ivf-pq" else (0,):
             yield replace(wider, n_candidates=n_candidates)
         width *= 2
-
-
-def _min_products(
-    indexes: VectorIndexes,
-    query_ids: Int64,
-    queries: Float32,
-    transform: Callable[[Float32], Float32],
-) -> Float32:
-    """Return each query's inner product with its tenth nearest other track, by exact search.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_queries,)
-    """
-    best = np.full((len(queries), N_NEIGHBORS), -2.0, dtype=np.float32)
-    for ids, vectors in indexes.vector_blocks():
-        products = queries @ transform(vectors).T
-        products[query_ids[:, np.newaxis] == ids] = -2.0
-        both = np.concatenate([best, products], axis=1)
-        best = np.partition(both, -N_NEIGHBORS, axis=1)[:, -N_NEIGHBORS:]
-    return np.asarray(best.min(axis=1))

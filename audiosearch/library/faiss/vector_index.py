@@ -9,7 +9,7 @@ from audiosearch.errors import IndexUnwritable
 from audiosearch.library.filters import EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from audiosearch.library.faiss.faiss_index import FaissIndex
@@ -78,6 +78,10 @@ class VectorIndexes:
         """Return the type of the FAISS index of the plain vectors."""
         return self.config().index_type
 
+    def details(self) -> str:
+        """Return the state of the FAISS file if it has no problem, as a phrase."""
+        return "up to date with the database"
+
     def file_bytes(self) -> int:
         """Return the size of the FAISS files of vectors, in bytes."""
         return sum(
@@ -118,6 +122,26 @@ class VectorIndexes:
     def vector_blocks(self) -> Iterator[tuple[Int64, Float32]]:
         """Yield all ids, shape (n,), and plain vectors, shape (n, dimension), block by block."""
         return self._database.vector_blocks()
+
+    has_whitened = True
+
+    def min_products(
+        self,
+        query_ids: Int64,
+        queries: Float32,
+        k: int,
+        transform: Callable[[Float32], Float32],
+    ) -> Float32:
+        """Return each query's product with its k-th nearest track: see `TunableIndexes`."""
+        from audiosearch.library.faiss.tuning import min_products
+
+        return min_products(self.vector_blocks(), query_ids, queries, k, transform)
+
+    def configs(self) -> Iterator[IndexConfig]:
+        """Yield the configurations to try, the fastest to search and build first."""
+        from audiosearch.library.faiss.tuning import configs
+
+        return configs(len(self.ids()), self._database.dimension)
 
     def config(self, *, whiten: bool = False) -> IndexConfig:
         """Return type and parameters of the FAISS index that searches use."""

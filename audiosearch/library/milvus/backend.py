@@ -20,11 +20,6 @@ class MilvusBackend:
     """
 
     unsupported: Mapping[Capability, Unsupported] = {
-        Capability.OPTIMIZE: Unsupported(
-            "`optimize` works on an index in a folder; {location} is on a server.",
-            hint="Create another index on the field `embedding` there, HNSW or DISKANN, with "
-            "metric IP.",
-        ),
         Capability.REEMBED: Unsupported(
             "Can't replace the vectors of {location} with another model's: Milvus has no "
             "transactions.",

@@ -27,6 +27,7 @@ from audiosearch.library.milvus.schema import (
     row_of,
     sounds_of,
     split,
+    text_of,
     track_of,
 )
 from audiosearch.library.milvus.vectors import MAX_K, MilvusVectors
@@ -222,7 +223,8 @@ class MilvusCatalog(MilvusVectors):
         """Return the different artist and album artist tags."""
         fields = ["artist", "album_artist"]
         rows = self.iterate(self.collection, "", fields)
-        return {row[field] for row in rows for field in fields if row[field] is not None}
+        names = (text_of(row[field]) for row in rows for field in fields)
+        return {name for name in names if name is not None}
 
     def sizes_and_times(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Return size (bytes) and modification time (ns) by path, for the paths that are stored."""
@@ -256,10 +258,17 @@ class MilvusCatalog(MilvusVectors):
         """Return the ids of tracks with all words in their tags or path, shortest texts first.
 
         A word also matches longer words that begin with it. If more than `MAX_K` tracks match,
-        only that many are considered.
+        only that many are considered. Before Milvus 2.4, the words of all tracks are read.
         """
-        condition = contains_phrases([split(word) for word in words.split()])
-        rows = self.query(condition, ["words"], limit=MAX_K)
+        phrases = [phrase for word in words.split() if (phrase := split(word))]
+        if self.has_infix_patterns:
+            rows = self.query(contains_phrases(phrases), ["words"], limit=MAX_K)
+        else:
+            rows = [
+                row
+                for row in self.iterate(self.collection, "", ["id", "words"])
+                if phrases and all(f" {' '.join(phrase)}" in row["words"] for phrase in phrases)
+            ]
         rows.sort(key=lambda row: (len(row["words"]), row["id"]))
         return [row["id"] for row in rows[offset : offset + limit]]
 

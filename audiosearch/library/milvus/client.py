@@ -9,6 +9,7 @@ import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -152,6 +153,20 @@ class Connection:
         """Return the next rows of a query iterator of the client; an empty list at its end."""
         with self._errors():
             return list(iterator.next())
+
+    @cached_property
+    def _version(self) -> str:
+        return str(self.call("get_server_version"))
+
+    @property
+    def scalar_index_type(self) -> str:
+        """Type of an index of texts. A server chooses it by itself; Milvus Lite has only one."""
+        return "INVERTED" if self._version.startswith("milvus_lite") else ""
+
+    @property
+    def has_infix_patterns(self) -> bool:
+        """Whether ``like`` finds a text in the middle of another text: since Milvus 2.4."""
+        return re.match(r"v?2\.[0-3]\.", self._version) is None
 
     def close(self) -> None:
         """Close the connection. The last one to a file of Milvus Lite releases the file."""

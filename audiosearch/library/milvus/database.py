@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Searches see all that their process wrote, and all else at most a tick of time later. They don't
+#: wait for the tick, as the other reads do: 0.2 s by default.
+SEARCH_CONSISTENCY = "Session"
+
 _BATCH_ROWS = 500  # rows of one request
 _BATCH_NUMBERS = 500 * 512  # numbers in the vectors of one request: 1 MiB
 _PAGE_ROWS = 10_000  # rows of an iterator's page
@@ -44,9 +48,11 @@ _PAGE_NUMBERS = 10_000 * 128  # numbers in the vectors of an iterator's page
 _BLOB_PART_BYTES = 60_000  # of one part of a blob, in base64
 _BLOB_PARTS = 20  # parts of a blob in one request
 INDEXED_FIELDS = ("path", "content_hash", "audio_hash")  # of tracks, besides the vectors
+_SEARCH_WIDTH = "search_width"  # setting: Milvus's `ef`, which `optimize` has found
+_DEFAULT_SEARCH_WIDTH = 128
 _CHANGED = "changed"  # setting: time of the last change, in nanoseconds since 1970
 _SCHEMA = "schema"  # setting: version of the schema; 1 if it is missing
-_SCHEMA_VERSION = 1  # to be increased if an older version must not open the index
+_SCHEMA_VERSION = 2  # to be increased if an older version must not open the index
 
 
 def exists(location: str) -> bool:
@@ -79,6 +85,8 @@ class MilvusDatabase:
         Fields of that collection. A collection of an older version lacks some.
     dimension : int
         Numbers in a vector.
+    search_width : int
+        Number of candidates of a search with HNSW; searches for many neighbors have more.
 
     Raises
     ------
@@ -117,9 +125,11 @@ class MilvusDatabase:
         if not self._is_indexed(self.collection):
             raise LibraryError(
                 f"The vectors of the index {self.location} have no index in Milvus.",
-                hint="Create one on the field `embedding` there, FLAT or HNSW, with metric IP.",
+                hint="Wait, if `optimize` is at work. Otherwise create an index on the field "
+                "`embedding` there, FLAT or HNSW, with metric IP.",
             )
         self._load(self.collection)
+        self.search_width = int((stored or {}).get(_SEARCH_WIDTH, _DEFAULT_SEARCH_WIDTH))
 
     def _stored_settings(self) -> dict[str, str] | None:
         """Return the settings; None if the index wasn't created completely.
@@ -172,6 +182,11 @@ class MilvusDatabase:
     def call(self, method: str, *args: Any, **options: Any) -> Any:
         """Call a method of Milvus's client: see `Connection.call`."""
         return self._connection.call(method, *args, **options)
+
+    @property
+    def has_infix_patterns(self) -> bool:
+        """Whether ``like`` finds a text in the middle of another text."""
+        return self._connection.has_infix_patterns
 
     def _load(self, name: str) -> None:
         """Load a collection into the server's memory, or wait until it is. That may take long."""
@@ -251,9 +266,13 @@ class MilvusDatabase:
     def _index_params(self, name: str) -> Any:
         params = self._connection.client.prepare_index_params()
         for field in {self.collection: INDEXED_FIELDS, self._notes: ()}.get(name, ("track_id",)):
-            params.add_index(field, index_type="INVERTED")
+            params.add_index(field, index_type=self._connection.scalar_index_type)
         params.add_index(self._vector_field(name), index_type="FLAT", metric_type="IP")
         return params
+
+    def keep_search_width(self) -> None:
+        """Store the search width, for other processes too."""
+        self.set_settings({_SEARCH_WIDTH: str(self.search_width)})
 
     def close(self) -> None:
         """Close the connection."""

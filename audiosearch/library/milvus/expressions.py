@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.milvus.schema import UNKNOWN, coded, folded, key
-from audiosearch.paths import folder_names, path_parts
+from audiosearch.paths import folder_names, normal_forms, path_parts
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -50,7 +51,7 @@ def contains_phrases(phrases: Iterable[list[str]]) -> str:
 
     The last word of a phrase also matches longer words that begin with it.
     """
-    patterns = ["% " + " ".join(phrase) + "%" for phrase in phrases if phrase]
+    patterns = ["% " + " ".join(phrase) + "%" for phrase in phrases]
     likes = [f"words like {literal(pattern)}" for pattern in patterns]
     return " and ".join(likes) or NOTHING
 
@@ -62,7 +63,7 @@ def expression(filters: Filters, fields: Container[str]) -> str:
     ----------
     filters : Filters
     fields : container of str
-        Fields of the collection. One of an older version has no ``artists``.
+        Fields of the collection. One of an older version has no ``artists`` or ``folders``.
     """
     clauses = [*_conditions(filters, fields)]
     if filters.exclude:
@@ -88,7 +89,7 @@ def _conditions(filters: Filters, fields: Container[str]) -> Iterator[str]:
     if filters.folder:
         yield _any_of(inside(name) for folder in filters.folder for name in folder_names(folder))
     if filters.folder_name:
-        yield _any_of(_has_part(part) for name in filters.folder_name for part in path_parts(name))
+        yield _in_named(filters.folder_name, fields)
     if filters.sound:
         yield _contains_any("sounds", filters.sound)
 
@@ -99,6 +100,14 @@ def _contains_any(field: str, values: Iterable[str]) -> str:
 
 def _any_of(clauses: Iterable[str]) -> str:
     return f"({' or '.join(clauses)})"
+
+
+def _in_named(names: Iterable[str], fields: Container[str]) -> str:
+    """Return the condition that a path is in a folder with one of several names."""
+    if "folders" in fields:
+        forms = chain.from_iterable(map(normal_forms, names))
+        return _contains_any("folders", map(coded, forms))
+    return _any_of(_has_part(part) for name in names for part in path_parts(name))
 
 
 def _has_part(part: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.library.milvus.database import batches
+from audiosearch.library.milvus.database import SEARCH_CONSISTENCY, batches
 from audiosearch.library.milvus.expressions import one_of
 from audiosearch.library.milvus.schema import MOMENT_FIELDS, PRINT_FIELD, moment_rows
 from audiosearch.library.milvus.vectors import MAX_K
@@ -165,6 +165,7 @@ class MilvusMoments:
             filter=condition,
             output_fields=["track_id", "patch"],
             search_params={"metric_type": "IP"},
+            consistency_level=SEARCH_CONSISTENCY,
         )
         return [
             [hit["entity"] | {"product": hit["distance"]} for hit in result] for result in results

@@ -14,6 +14,7 @@ from audiosearch.library.filters import artist_values, genre_values
 from audiosearch.library.track import Track, fold, plain_words
 from audiosearch.models.patch_print import PATCH_WORDS
 from audiosearch.models.sound import Sound
+from audiosearch.paths import parent_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,15 +24,18 @@ if TYPE_CHECKING:
 
 #: Stored in place of a missing number; no tag has this value.
 UNKNOWN = -(2**63)
+# An empty text is stored in place of a missing one, and this character in place of an empty one.
+_EMPTY = chr(0x10FF00)
 
 _MAX_BYTES = 65_535  # of one text: a limit of Milvus
 _MAX_VALUES = 64  # of a list
 _MAX_SOUNDS = 1_000  # of a track
+_MAX_FOLDERS = 2_048  # above a file
 _PATHS = ("path", "real_path")
 _TEXTS = ("title", "artist", "album", "album_artist", "genre")  # None if missing
 _NUMBERS = ("year", "track_number", "has_cover")  # None if missing
 _KEYS = ("artist_key", "album_artist_key", "album_key")  # compared by filters
-_LISTS = ("artists", "genres")  # compared by filters
+_LISTS = ("artists", "genres", "folders")  # compared by filters
 # Lists of the scores, mean scores and times of the sounds whose names are in the list `sounds`.
 _SOUND_NUMBERS = {"sound_scores": "score", "sound_means": "mean", "sound_times": "at"}
 #: Fields that hold the sounds of a track: lists of equal length.
@@ -40,7 +44,7 @@ SOUND_FIELDS = ("sounds", *_SOUND_NUMBERS)
 TRACK_FIELDS = (*(field.name for field in fields(Track)), *_SOUND_NUMBERS)
 #: Fields that collections of older versions lack.
 ADDED_FIELDS = {
-    *("audio_hash", "artists", "real_path", "sounds", "tagger", "has_cover"),
+    *("audio_hash", "artists", "real_path", "sounds", "tagger", "has_cover", "folders"),
     *_SOUND_NUMBERS,
 }
 #: Field of the collection of moments that those of older versions lack.
@@ -69,30 +73,31 @@ def track_schema(client: Any, dimension: int) -> Any:
     """Return the schema of a collection of tracks with vectors of a dimension.
 
     Filters compare ``album_key``, which is "=" followed by the folded tag, or empty if the tag is
-    missing, and the folded values in ``artists`` and ``genres``. Collections of older versions have
-    no ``artists``. There, filters compare ``artist_key`` and ``album_artist_key``. Searches for
-    words use ``words``. ``sounds`` holds the names of sounds, best first; those collections
-    lack it too.
+    missing, the folded values in ``artists`` and ``genres``, and the names of folders in
+    ``folders``. Searches for words use ``words``. ``sounds`` holds the names of sounds, best first.
+    Collections of older versions lack some fields, and their texts may be null. Without
+    ``artists``, filters compare ``artist_key`` and ``album_artist_key``; without ``folders``,
+    ``path``.
     """
     from pymilvus import DataType
 
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.INT64, is_primary=True)
     schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=dimension)
-    texts = (*_PATHS, "content_hash", "audio_hash", "tagger", "format", "words", *_KEYS)
+    hashes = ("content_hash", "audio_hash", "tagger")
+    texts = (*_PATHS, *hashes, "format", "words", *_KEYS, *_TEXTS)
     for name in texts:
         schema.add_field(name, DataType.VARCHAR, max_length=_MAX_BYTES)
     for name in ("size", "mtime_ns", "sample_rate_hz", "channels", *_NUMBERS):
         schema.add_field(name, DataType.INT64)
     schema.add_field("seconds", DataType.DOUBLE)
-    for name in _TEXTS:
-        schema.add_field(name, DataType.VARCHAR, max_length=_MAX_BYTES, nullable=True)
+    capacities = {"sounds": _MAX_SOUNDS, "folders": _MAX_FOLDERS}
     for name in (*_LISTS, "sounds"):
         schema.add_field(
             name,
             DataType.ARRAY,
             element_type=DataType.VARCHAR,
-            max_capacity=_MAX_SOUNDS if name == "sounds" else _MAX_VALUES,
+            max_capacity=capacities.get(name, _MAX_VALUES),
             max_length=_MAX_BYTES,
         )
     for name in _SOUND_NUMBERS:
@@ -179,11 +184,12 @@ def row_of(track: Track, vector: Float32) -> dict[str, Any]:
     for name in _NUMBERS:
         row[name] = UNKNOWN if row[name] is None else int(row[name])
     for name in _TEXTS:
-        row[name] = row[name] and _cut(row[name])
+        row[name] = "" if row[name] is None else _cut(row[name]) or _EMPTY
     for name in _KEYS:
         row[name] = key(getattr(track, name.removesuffix("_key")))
     row["artists"] = _folded_list(chain(*map(artist_values, (track.artist, track.album_artist))))
     row["genres"] = _folded_list(genre_values(track.genre))
+    row["folders"] = list(map(coded, parent_names(track.path)))[:_MAX_FOLDERS]
     row["words"] = f" {' '.join(words_of(track))} "
     row["sounds"] = [sound.name for sound in track.sounds]
     for name, attribute in _SOUND_NUMBERS.items():
@@ -197,11 +203,18 @@ def track_of(row: dict[str, Any]) -> Track:
     values = {name: value for name, value in values.items() if name not in _SOUND_NUMBERS}
     values["sounds"] = sounds_of(row)
     values |= {name: decoded(values[name]) for name in _PATHS if name in values}
+    for name in _TEXTS:
+        values[name] = text_of(values[name])
     for name in _NUMBERS:
         values[name] = None if values.get(name, UNKNOWN) == UNKNOWN else values[name]
     if values["has_cover"] is not None:
         values["has_cover"] = bool(values["has_cover"])
     return Track(**values)
+
+
+def text_of(stored: str | None) -> str | None:
+    """Return a tag as `Track` has it, given its stored text."""
+    return "" if stored == _EMPTY else stored or None
 
 
 def sounds_of(row: dict[str, Any]) -> tuple[Sound, ...]:

@@ -15,8 +15,9 @@ from audiosearch.library.milvus.vectors import MAX_K
 from audiosearch.library.neighbors import drop_excluded, top_k
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from audiosearch.library.faiss.index_config import IndexConfig
     from audiosearch.library.filters import Filters
     from audiosearch.library.milvus.catalog import MilvusCatalog
     from audiosearch.types import Float32, Int64
@@ -91,6 +92,16 @@ class MilvusVectorIndexes:
         """Return the type of Milvus's index of the vectors, in lower case."""
         return self._catalog.index_type
 
+    def details(self) -> str:
+        """Return type and parameters of Milvus's index of the vectors, as a phrase."""
+        described = self._catalog.index_description
+        parameters = [
+            f"{key} {described[key]}" for key in ("M", "efConstruction") if key in described
+        ]
+        if self.index_type() == "hnsw":
+            parameters.append(f"ef {self._catalog.search_width}")
+        return ", ".join([f"{self.index_type()} in Milvus", *parameters])
+
     def file_bytes(self) -> None:
         """Return None, because a server keeps the index."""
 
@@ -99,6 +110,62 @@ class MilvusVectorIndexes:
 
     def delete_file(self) -> None:
         """Do nothing, because there is no FAISS file."""
+
+    # For `audiosearch optimize`; these implement `TunableIndexes`.
+
+    has_whitened = False
+
+    def ids(self) -> Int64:
+        """Return the ids of all tracks, ascending: int64, shape (n,)."""
+        return self._catalog.ids(EVERYTHING)
+
+    def vectors_of(self, ids: Int64) -> Float32:
+        """Return the vectors of tracks, in the order of ids: float32, (n, dimension)."""
+        return self._catalog.vectors_of(ids)
+
+    def min_products(
+        self,
+        query_ids: Int64,
+        queries: Float32,
+        k: int,
+        transform: Callable[[Float32], Float32],
+    ) -> Float32:
+        """Return each query's product with its k-th nearest other track: see `TunableIndexes`.
+
+        Milvus searches exactly for that, and keeps the exact index.
+        """
+        from audiosearch.library.faiss.index_config import FLAT
+
+        exclude_ids = query_ids[:, np.newaxis].tolist()
+        results = self.build(FLAT).search_batch(transform(queries), [k] * len(queries), exclude_ids)
+        found = (products[-1] if len(products) == k else -2.0 for _, products in results)
+        return np.fromiter(found, dtype=np.float32)
+
+    def configs(self) -> Iterator[IndexConfig]:
+        """Yield the configurations to try, the fastest to search and build first."""
+        from audiosearch.library.milvus.index_config import CONFIGS
+
+        return iter(CONFIGS)
+
+    def config(self, *, whiten: bool = False) -> IndexConfig:
+        """Return type and parameters of Milvus's index; there is none of whitened vectors."""
+        from audiosearch.library.faiss.index_config import FLAT
+
+        return FLAT if whiten else self._plain.config
+
+    def build(self, config: IndexConfig, *, whiten: bool = False) -> MilvusVectorIndex:
+        """Replace Milvus's index of the vectors, unless an exact one is there and asked for."""
+        from audiosearch.library.milvus.index_config import HnswConfig
+
+        parameters = config.parameters if isinstance(config, HnswConfig) else {}
+        if parameters or self.index_type() != config.index_type:
+            self._catalog.replace_index(config.index_type.upper(), parameters)
+            self._plain.config = config
+        return self.vector_index(whiten=whiten)
+
+    def use(self, index: MilvusVectorIndex) -> None:
+        """Keep the search width of an index that `build` returned."""
+        index.keep_search_width()
 
 
 class MilvusVectorIndex:
@@ -111,6 +178,21 @@ class MilvusVectorIndex:
 
     def __init__(self, catalog: MilvusCatalog) -> None:
         self._catalog = catalog
+
+    @property
+    def config(self) -> IndexConfig:
+        """Type and parameters of Milvus's index. Only the search width can be changed."""
+        from audiosearch.library.milvus.index_config import config_of
+
+        return config_of(self._catalog.index_description, self._catalog.search_width)
+
+    @config.setter
+    def config(self, config: IndexConfig) -> None:
+        self._catalog.search_width = config.search_width
+
+    def keep_search_width(self) -> None:
+        """Store the search width, for other processes too."""
+        self._catalog.keep_search_width()
 
     @property
     def max_k(self) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.library.milvus.database import MilvusDatabase, batches
+from audiosearch.library.milvus.database import SEARCH_CONSISTENCY, MilvusDatabase, batches
 from audiosearch.library.milvus.expressions import literal, one_of
 from audiosearch.library.neighbors import top_k
 from audiosearch.library.track import removed_track_error
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 #: Largest number of neighbors of a search: a limit of Milvus.
 MAX_K = 16_384
-# Name of the search width parameter, by the beginning of the index type.
-_WIDTH_PARAMETERS = {"hnsw": "ef", "diskann": "search_list"}
-_MIN_WIDTH = 128
+# Name of the search width parameter, by the beginning of the index type. An exact search ignores
+# it: so it is right, too, if another process has just replaced the index.
+_WIDTH_PARAMETERS = {"flat": "ef", "hnsw": "ef", "diskann": "search_list"}
 _MIN_NPROBE, _LISTS_PER_PROBE = 64, 16
 
 
@@ -101,26 +101,48 @@ class MilvusVectors(MilvusDatabase):
             limit=k,
             filter=condition,
             search_params={"metric_type": "IP", "params": options},
+            consistency_level=SEARCH_CONSISTENCY,
         )
         return [_sorted(hits) for hits in results]
 
     def _search_options(self, k: int) -> dict[str, int]:
         """Return the search parameters of an approximate index: its search width."""
         if self.index_type.startswith("ivf"):
-            nlist = int(self._index.get("nlist", 0))
+            nlist = int(self.index_description.get("nlist", 0))
             return {"nprobe": max(_MIN_NPROBE, nlist // _LISTS_PER_PROBE)}
         names = (
             name for prefix, name in _WIDTH_PARAMETERS.items() if self.index_type.startswith(prefix)
         )
-        return {name: max(_MIN_WIDTH, 2 * k) for name in names}
+        return {name: max(self.search_width, 2 * k) for name in names}
+
+    def replace_index(self, index_type: str, parameters: dict[str, int]) -> None:
+        """Replace Milvus's index of the vectors. Until it is built, searches fail.
+
+        Parameters
+        ----------
+        index_type : str
+            Milvus's name, such as "FLAT" or "HNSW".
+        parameters : dict
+            Parameters of the index, by Milvus's names.
+        """
+        self.call("flush", self.collection, timeout=None)
+        self.call("release_collection", self.collection)
+        for name in self.call("list_indexes", self.collection, field_name="embedding"):
+            self.call("drop_index", self.collection, name)
+        params = self._connection.client.prepare_index_params()
+        params.add_index("embedding", index_type=index_type, metric_type="IP", params=parameters)
+        self.call("create_index", self.collection, params, timeout=None)
+        vars(self).pop("index_description", None)
+        self._load(self.collection)
 
     @property
     def index_type(self) -> str:
         """Type of Milvus's vector index in lower case; "flat" unless it was changed in Milvus."""
-        return str(self._index["index_type"]).lower()
+        return str(self.index_description["index_type"]).lower()
 
     @cached_property
-    def _index(self) -> dict[str, Any]:
+    def index_description(self) -> dict[str, Any]:
+        """Type and parameters of Milvus's index of the vectors."""
         (name, *_) = self.call("list_indexes", self.collection, field_name="embedding")
         described = self.call("describe_index", self.collection, name)
         index: dict[str, Any] = described | described.get("params", {})
