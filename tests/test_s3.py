@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+from networks import mean_bands, tflite
 from s3_server import KEY, SECRET, s3_server, use
 from sounds import tone, write
 
 from audiosearch import AudioError, Index, add
 from audiosearch.audio.url_listing import list_url
 from audiosearch.ingest.add import Status
+from audiosearch.ingest.reembed import Reembedding
+from audiosearch.models.registry import ModelRequest
 
 COMPACT = ("--model", "compact")
 
@@ -211,3 +215,47 @@ def test_missing_buckets_keys_and_servers_are_one_sentence(s3, monkeypatch, run)
         assert run("add", url, *COMPACT).stderr.startswith(f"error: {url}: there is no such file")
     use(s3, monkeypatch, AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1")
     assert f"error: {s3.music}: it can't be reached" in run("add", s3.music).stderr
+
+
+def test_duplicates_of_objects_are_found_by_their_sound(bucket, music, run):
+    samples, rate = soundfile.read(music / "tune.ogg", dtype="float32")
+    copy = write(music / "copy.flac", samples, rate)
+    bucket.put("other/copy.flac", copy.read_bytes())
+    run("add", bucket.music, f"s3://{bucket.bucket}/other", *COMPACT)
+    found = run("duplicates", "--format", "paths").stdout.splitlines()
+    assert sorted(found) == [f"{bucket.music}/tune.ogg", f"s3://{bucket.bucket}/other/copy.flac"]
+
+
+def test_a_stretch_of_an_object_is_cut(bucket, run):
+    run("add", bucket.music, *COMPACT)
+    path = run("cut", f"{bucket.music}/low.wav@1-2", "-o", "cuts").stdout.rstrip()
+    assert soundfile.info(path).duration == 1.0
+
+
+def test_objects_are_embedded_with_another_model(bucket, tmp_path):
+    add_urls(bucket.music)
+    add_urls(bucket.music)
+    network = tflite(tmp_path / "custom.tflite", mean_bands)
+    with Reembedding("index", ModelRequest(str(network))) as reembedding:
+        assert [error for _, error in reembedding] == [None] * 5
+        assert reembedding.commit() == []
+
+
+def test_what_commands_do_not_do_with_objects_is_one_sentence(bucket, run):
+    run("add", bucket.music, *COMPACT)
+    bucket.delete("music/low.wav")
+    assert run("prune", "--yes").stderr == "0 removed from the index; 5 URLs not checked\n"
+    assert "5 tracks at URLs skipped." in run("refresh").stderr
+    assert "only folders on this machine can be watched" in run("watch", bucket.music).stderr
+    other = f"{bucket.music}/other.wav"
+    assert "queries don't download URLs" in run("query", other).stderr
+    assert f"{other}: it is a URL, and only" in run("embed", other, *COMPACT).stderr
+
+
+def test_playlists_of_objects_hold_their_urls(bucket, run):
+    run("add", bucket.music, *COMPACT)
+    run("playlist", f"{bucket.music}/low.wav", "-n", 3, "-o", "list.m3u8")
+    entries = [line for line in Path("list.m3u8").read_text().splitlines() if line[0] != "#"]
+    assert len(entries) == 3
+    assert all(entry.startswith(f"{bucket.music}/") for entry in entries)
+    assert run("query", "list.m3u8").exit_code == 0
