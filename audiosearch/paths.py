@@ -105,6 +105,8 @@ def absolute(path: str) -> str:
 
 def why_missing(path: str) -> str:
     """Return why a path can't be found, as a clause: it is a broken link, or there is no file."""
+    if is_url(path):
+        return "it is a URL, and only `audiosearch add` reads these"
     try:
         target = os.readlink(path)
     except (OSError, ValueError):

@@ -1,9 +1,7 @@
 """An actor on a node of a Ray cluster: its results, and failures with the node's address."""
 
 import errno
-import os
 import pickle
-import shutil
 import tempfile
 from importlib.metadata import version
 
@@ -13,6 +11,7 @@ import pytest
 from sounds import melody, write
 
 from audiosearch import AudiosearchError, add
+from audiosearch.audio.fetch import never
 from audiosearch.errors import Unreachable
 from audiosearch.ingest.ray import actor as actor_module
 from audiosearch.ingest.ray.actor import EmbeddingActor, FileTask, JobSpec
@@ -38,35 +37,22 @@ def actor(monkeypatch):
 def content(actor):
     """Return the bytes of the actor's local copy of the URL."""
     actor._tasks[URL] = FileTask(URL)
-    with actor._open_local(URL) as file, open(file.path, "rb") as sound:
+    opened = actor._open_local(URL, is_stopped=never)
+    with opened as file, open(file.path, "rb") as sound:
         return sound.read()
 
 
-def test_a_removed_temporary_folder_is_made_again(actor):
+def test_a_closed_actor_fetches_nothing(actor):
     assert content(actor) == b"sound"
-    shutil.rmtree(actor._folder)
-    assert content(actor) == b"sound"
-    assert os.listdir(actor._folder) == []
     actor.close()
-    assert not os.path.lexists(actor._folder)
+    with pytest.raises(Unreachable, match="fetching it was stopped"):
+        content(actor)
 
 
 def test_a_node_without_disk_space_fails_only_the_file(actor, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     with pytest.raises(Unreachable, match="has no room for it"):
         content(actor)
-
-
-def test_a_temporary_folder_made_after_closing_is_removed(actor, monkeypatch):
-    def close_first(url):
-        actor._is_closed = True
-        return temporary_folder(url)
-
-    temporary_folder = actor_module.temporary_folder
-    monkeypatch.setattr(actor_module, "temporary_folder", close_first)
-    with pytest.raises(Unreachable):
-        content(actor)
-    assert not os.path.lexists(actor._folder)
 
 
 def start_error(actor, weights_digest="0" * 64):

@@ -1,7 +1,6 @@
 """Audio behind URLs: listing, fetching, adding, and errors."""
 
 import asyncio
-import errno
 import os
 import shutil
 import sys
@@ -15,16 +14,14 @@ from overhttp import PASSWORD, USER, list_files, listing_error, over_http
 from sounds import melody, noise, tone, write
 
 from audiosearch import AudioError, Index, LibraryError, TrackNotFound, add, similar
+from audiosearch.audio import fetch
 from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.fetch import fetched
 from audiosearch.audio.input_files import InputFiles
-from audiosearch.audio.local_file import open_local
 from audiosearch.audio.url_listing import list_url
-from audiosearch.audio.urls import check_no_password
-from audiosearch.embedding.pipeline import Pipeline
-from audiosearch.embedding.reader import Reader
+from audiosearch.audio.urls import check_no_secret
 from audiosearch.errors import Unreachable, UsageError
-from audiosearch.ingest.add import Ingest, Status
+from audiosearch.ingest.add import Status
 from audiosearch.ingest.reembed import Reembedding
 from audiosearch.maintenance import files
 from audiosearch.maintenance.doctor import State, examine
@@ -59,28 +56,9 @@ def web(music):
         yield url
 
 
-class UrlReader(Reader):
-    """Reads URLs in this process as workers of a Ray cluster do."""
-
-    def __init__(self, input_files):
-        super().__init__()
-        self._input_files = input_files
-        self.size_and_mtime = input_files.size_and_mtime
-        self.size_and_mtime_after_failure = input_files.size_and_mtime_after_failure
-
-    def embed(self, paths, model, **options):
-        def open_url(path):
-            return open_local(path, size_and_mtime=self._input_files.urls.get(path))
-
-        return Pipeline(paths, model, open_local=open_url, has_sounds=True, **options)
-
-
 def add_urls(*paths, directory="index"):
     """Add URLs and files, and return the results by path."""
-    input_files = InputFiles(paths)
-    reader = UrlReader(input_files)
-    ingest = Ingest(directory, input_files.paths, request=ModelRequest("compact"), reader=reader)
-    return {result.path: result for result in ingest}
+    return {result.path: result for result in add(directory, paths, model="compact")}
 
 
 def vectors(directory="index"):
@@ -128,10 +106,21 @@ def test_size_and_time_of_a_url_change_with_its_file(bucket, music):
 
 
 def test_a_fetched_copy_is_removed_after_the_block(bucket, music):
-    with fetched("memory://bucket/deep/hiss2.wav") as path:
-        assert Path(path).suffix == ".wav"
-        assert Path(path).read_bytes() == (music / "deep" / "hiss2.wav").read_bytes()
-    assert not os.path.lexists(os.path.dirname(path))
+    with fetched("memory://bucket/deep/hiss2.wav") as copy:
+        assert Path(copy.path).read_bytes() == (music / "deep" / "hiss2.wav").read_bytes()
+    assert not os.path.lexists(copy.path)
+
+
+def test_a_copy_has_no_name_on_disk_where_files_are_read_by_descriptor(bucket, monkeypatch):
+    folder = Path(tempfile.mkdtemp(dir="."))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with fetched("memory://bucket/low.wav") as copy:
+        assert copy.descriptor is not None
+        assert list(folder.iterdir()) == []
+    monkeypatch.setattr(fetch, "DESCRIPTORS", "/none")
+    with fetched("memory://bucket/low.wav") as copy:
+        assert (copy.descriptor, Path(copy.path).parents[1]) == (None, folder)
+    assert list(folder.iterdir()) == []
 
 
 def test_urls_have_the_same_vectors_as_local_files(bucket, music):
@@ -146,7 +135,7 @@ def test_urls_have_the_same_vectors_as_local_files(bucket, music):
 
 def test_unchanged_urls_are_not_fetched_again(bucket, music, monkeypatch):
     add_urls("memory://bucket")
-    monkeypatch.setattr(type(bucket), "get_file", None)
+    monkeypatch.setattr(type(bucket), "open", None)
     assert {result.status for result in add_urls("memory://bucket").values()} == {Status.UNCHANGED}
 
 
@@ -171,7 +160,7 @@ def test_a_failed_url_is_reported_and_not_tried_again(bucket):
 
 def test_a_url_that_cannot_be_fetched_is_tried_again(bucket, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(type(bucket), "get_file", lambda *_, **__: 1 / 0)
+        broken.setattr(type(bucket), "open", lambda *_, **__: 1 / 0)
         result = add_urls("memory://bucket/low.wav")["memory://bucket/low.wav"]
     assert result.message == "it can't be reached (ZeroDivisionError)"
     assert add_urls("memory://bucket/low.wav")["memory://bucket/low.wav"].status is Status.ADDED
@@ -254,27 +243,19 @@ def test_files_over_http_are_added_with_size_and_time(web, music, run):
     assert {result.status for result in again.values()} == {Status.UNCHANGED}
 
 
-def test_a_missing_temporary_folder_is_an_error_with_a_hint(bucket, tmp_path):
+def test_a_missing_temporary_folder_is_an_error_with_a_hint(bucket, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     with pytest.raises(
         Unreachable, match=r"has no room for it \(No such file or directory"
     ) as caught:
-        fetched("memory://bucket/low.wav", folder=str(tmp_path / "none")).__enter__()
+        fetched("memory://bucket/low.wav").__enter__()
     assert "TMPDIR" in caught.value.hint
 
 
-@pytest.mark.parametrize("is_full", [True, False])
-def test_a_full_or_removed_temporary_folder_does_not_count_as_a_missing_url(
-    bucket, monkeypatch, is_full
-):
-    def get_file(self, name, path):
-        if is_full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        shutil.rmtree(os.path.dirname(path))
-        Path(path).touch()
-
-    monkeypatch.setattr(type(bucket), "get_file", get_file)
+def test_a_copy_leaves_some_of_the_disk_free(bucket, monkeypatch):
+    monkeypatch.setattr(fetch, "RESERVED_BYTES", shutil.disk_usage(tempfile.gettempdir()).total)
     result = add_urls("memory://bucket/low.wav")["memory://bucket/low.wav"]
-    assert "has no room for it (No s" in result.message
+    assert f"has no room for it ({tempfile.gettempdir()} is full)" in result.message
 
 
 def test_each_failure_of_a_url_has_a_reason_and_a_hint(web, memory):
@@ -296,15 +277,15 @@ def test_each_failure_of_a_url_has_a_reason_and_a_hint(web, memory):
 def test_a_missing_driver_is_named(monkeypatch, scheme, package):
     monkeypatch.setitem(sys.modules, package, None)
     reason, hint = listing_error(f"{scheme}://bucket/a.wav")
-    assert reason == f"the package that reads {scheme}:// is not installed"
-    assert hint == f"Run on every node: pip install {package}"
+    assert reason == f"reading {scheme}:// needs the package {package}, which is not installed"
+    assert hint == f"pip install {package} (with --ray, on every node)"
 
 
 def test_without_fsspec_the_hint_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises(Exception, match="Reading URLs needs the package fsspec") as caught:
+    with pytest.raises(Exception, match="Reading memory:// needs the package fsspec") as caught:
         list_url("memory://a.wav")
-    assert "audiosearch[ray]" in caught.value.hint
+    assert "audiosearch[urls]" in caught.value.hint
 
 
 def test_a_missing_url_fails_alone(web):
@@ -321,9 +302,16 @@ def test_a_single_missing_url_is_an_error(web):
 
 
 def test_errors_do_not_show_the_query_of_a_url(web):
-    url = f"{web}/broken.wav?token=secret"
+    url = f"{web}/broken.wav?v=hidden"
     reason, hint = listing_error(url)
-    assert "secret" not in f"{reason} {hint}"
+    assert "hidden" not in f"{reason} {hint}"
+
+
+@pytest.mark.parametrize("name", ["X-Amz-Signature", "token", "sig", "AWSAccessKeyId", "api_key"])
+def test_a_url_with_a_secret_in_its_query_is_rejected(name):
+    with pytest.raises(UsageError, match=r"The query of https://host/a\.wav contains") as caught:
+        InputFiles([f"https://host/a.wav?v=1&{name}=fe5f"])
+    assert "fe5f" not in f"{caught.value}{caught.value.hint}"
 
 
 @pytest.mark.parametrize(
@@ -347,7 +335,7 @@ def test_a_url_with_a_password_is_rejected(url):
     "url", ["sftp://user@host/a", "abfs://box@account/a", "s3://b/a@b:c", "https://host/a:b@c"]
 )
 def test_an_at_sign_without_a_password_is_allowed(url):
-    check_no_password(url)
+    check_no_secret(url)
 
 
 def test_passwords_for_http_are_read_from_netrc(music, tmp_path, monkeypatch):
@@ -361,10 +349,9 @@ def test_passwords_for_http_are_read_from_netrc(music, tmp_path, monkeypatch):
     assert (result.path, result.status) == (f"{url}/private/low.wav", Status.ADDED)
 
 
-def test_add_without_ray_rejects_urls_with_a_hint(run, tmp_path):
+def test_the_command_adds_files_and_urls_together(web, run, tmp_path):
     local = write(tmp_path / "a.wav", tone(440))
-    for paths in (["https://host/a.mp3"], [local, "s3://bucket/a.mp3"]):
-        completed = run("add", *paths, "--model", "compact")
-        assert completed.exit_code == 1
-        assert f"{paths[-1]}: it is a URL, which can only be added with --ray" in completed.stderr
-        assert "Use `audiosearch add --ray`" in completed.stderr
+    arguments = ("add", local, f"{web}/", f"{web}/none.wav", "--model", "compact")
+    assert "6 added, 0 unchanged, 1 failed" in run(*arguments).stderr
+    assert "0 added, 6 unchanged, 1 failed" in run(*arguments).stderr
+    assert run("query", f"{web}/low.wav", "-k", 1).exit_code == 0

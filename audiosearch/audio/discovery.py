@@ -121,11 +121,7 @@ def discover(
         paths = [paths]
     names = [os.fspath(path) for path in paths]
     for name in filter(is_url, names):
-        hint = (
-            "Use `audiosearch add --ray`. It needs pip install 'audiosearch[ray]', or in a "
-            "checkout '.[ray]'."
-        )
-        raise AudioError(name, "it is a URL, which can only be added with --ray", hint=hint)
+        raise AudioError(name, "it is a URL", hint="Add it with `audiosearch add`.")
     absolute_paths = [os.path.abspath(name) for name in names]
     found = find_files(absolute_paths, exclude=exclude, suffixes=suffixes)
     if not found.paths:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import html
-import os
 import re
-import shutil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
 
@@ -16,11 +13,10 @@ from audiosearch.errors import RefusedAnswer
 from audiosearch.http_client import HttpClient, body
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MAX_FILE_BYTES = 32_000_000_000
 MAX_FILE_SECONDS = 6 * 3_600.0
-RESERVED_BYTES = 500_000_000  # of the disk, which a copy leaves free
 MAX_PAGE_BYTES = 16_000_000
 _MAX_PAGE_SECONDS = 300.0
 _TIMEOUT_SECONDS = 60.0  # for the start of an answer, and between two parts of it
@@ -66,8 +62,8 @@ def details(client: HttpClient, url: str) -> dict[str, Any]:
     return found
 
 
-def get_file(url: str, path: str) -> None:
-    """Write a local copy of a file.
+def file_content(url: str) -> Iterator[bytes]:
+    """Return the content of a file in parts.
 
     Raises
     ------
@@ -75,16 +71,9 @@ def get_file(url: str, path: str) -> None:
         If the server says that there is no such file.
     requests.RequestException, RefusedAnswer
         If there is no acceptable answer.
-    OSError
-        If the copy can't be written.
     """
-    room = shutil.disk_usage(os.path.dirname(path)).free - RESERVED_BYTES
     response = _response(client_for(url), url)
-    with open(path, "wb") as file:
-        for part in body(response, max_bytes=MAX_FILE_BYTES, max_seconds=MAX_FILE_SECONDS):
-            room -= file.write(part)
-            if room < 0:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return body(response, max_bytes=MAX_FILE_BYTES, max_seconds=MAX_FILE_SECONDS)
 
 
 def page_links(client: HttpClient, folder: str) -> tuple[str, list[str]]:

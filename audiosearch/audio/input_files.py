@@ -1,4 +1,4 @@
-"""Input files of `add --ray`: local files and URLs."""
+"""Input files of `add`: local files and URLs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from audiosearch.audio import file_stat
 from audiosearch.audio.decode import SUFFIXES
 from audiosearch.audio.discovery import AudioFiles, discover, is_missing
-from audiosearch.audio.url_listing import list_url
 from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import is_url
 
@@ -47,7 +46,7 @@ class InputFiles:
     AudioError
         If there is no audio file at all.
     UsageError
-        If a pattern is invalid, or a URL contains a password.
+        If a pattern is invalid, or a URL contains a secret.
     MissingExtra
         If fsspec, or the package it needs for a URL, is not installed.
     """
@@ -65,6 +64,8 @@ class InputFiles:
         self.urls: dict[str, tuple[int, int]] = {}
         self._errors: dict[str, AudioError] = {}
         for url in urls:
+            from audiosearch.audio.url_listing import list_url
+
             try:
                 listing = list_url(url, exclude=exclude, suffixes=suffixes)
                 self.urls |= listing.files

@@ -6,10 +6,11 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from audiosearch.audio.fetch import fetched, never
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from audiosearch.audio.file_stat import FileStat
 
@@ -21,7 +22,7 @@ class LocalFile:
     Attributes
     ----------
     path : str
-        Path of the file to open.
+        Path at which this process opens the file.
     size, mtime_ns : int or None
         Size in bytes and modification time in ns since 1970 of the file at the URL; None unless
         this is a copy of it.
@@ -29,6 +30,8 @@ class LocalFile:
         Path without symbolic links that the file must have; empty for any.
     is_original : bool
         Whether the path leads to this file also on the machine with the index.
+    descriptor : int or None
+        Descriptor of a file without a name.
     """
 
     path: str
@@ -36,6 +39,12 @@ class LocalFile:
     mtime_ns: int | None = None
     real_path: str = ""
     is_original: bool = True
+    descriptor: int | None = None
+
+    @property
+    def source(self) -> str | int:
+        """Path or descriptor for a decoder process."""
+        return self.path if self.descriptor is None else self.descriptor
 
     def original_stat(self, file_stat: FileStat) -> FileStat:
         """Return the `FileStat` to store: with the size and time of the file at the URL."""
@@ -48,7 +57,10 @@ class LocalFile:
 
 @contextlib.contextmanager
 def open_local(
-    path: str, *, size_and_mtime: tuple[int, int] | None = None, folder: str | None = None
+    path: str,
+    *,
+    size_and_mtime: tuple[int, int] | None = None,
+    is_stopped: Callable[[], bool] = never,
 ) -> Iterator[LocalFile]:
     """Yield the local file for a path or URL; a copy of a URL lasts as long as the block.
 
@@ -58,8 +70,8 @@ def open_local(
         Path or URL.
     size_and_mtime : tuple of int, optional
         Size and modification time of a URL, as they were listed.
-    folder : str, optional
-        Folder for the copy of a URL. Default: the system's folder for temporary files.
+    is_stopped : callable
+        Whether to give up fetching a URL. It is asked again and again.
 
     Raises
     ------
@@ -68,11 +80,9 @@ def open_local(
     MissingExtra
         If fsspec is not installed.
     """
-    if is_url(path):
-        from audiosearch.audio.fetch import fetched
-
-        with fetched(path, folder=folder) as copy:
-            size, mtime_ns = size_and_mtime or (None, None)
-            yield LocalFile(copy, size, mtime_ns, is_original=False)
-    else:
+    if not is_url(path):
         yield LocalFile(path)
+        return
+    with fetched(path, is_stopped=is_stopped) as copy:
+        size, mtime_ns = size_and_mtime or (None, None)
+        yield LocalFile(copy.path, size, mtime_ns, is_original=False, descriptor=copy.descriptor)

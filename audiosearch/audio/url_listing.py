@@ -10,14 +10,22 @@ from audiosearch.audio.decode import SUFFIXES
 from audiosearch.audio.discovery import no_audio_files
 from audiosearch.audio.ignore_patterns import IgnorePatterns
 from audiosearch.audio.url_stat import url_size_and_mtime
-from audiosearch.audio.urls import check_no_password, filesystem_of, is_http, translate_errors
+from audiosearch.audio.urls import (
+    check_no_secret,
+    filesystem_of,
+    has_secret_query,
+    is_http,
+    scheme_of,
+    translate_errors,
+    without_query,
+)
 from audiosearch.audio.web_listing import list_web_pages
+from audiosearch.errors import AudioError
+from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
-
-    from audiosearch.errors import AudioError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +66,14 @@ def list_url(
     AudioError
         If there is no audio file, or the URL can't be reached.
     UsageError
-        If the URL contains a password, or a pattern is invalid.
+        If the URL contains a secret, or a pattern is invalid.
     MissingExtra
         If fsspec is not installed.
     """
-    check_no_password(url)
+    check_no_secret(url)
+    if scheme_of(url) in ("file", "local"):
+        hint = "Add it by its path, without file://."
+        raise AudioError(url, "it is the URL of a file on this machine", hint=hint)
     patterns = IgnorePatterns("", exclude)
 
     def is_included(relative_path: str) -> bool:
@@ -72,26 +83,48 @@ def list_url(
         return is_audio and not is_hidden and relative_path not in patterns
 
     if is_http(url):
-        listing = UrlListing(*list_web_pages(url, is_included))
+        listing = _without_secrets(*list_web_pages(url, is_included))
     else:
-        listing = UrlListing(_list_filesystem(url, is_included))
+        listing = _list_filesystem(url, is_included)
     if not (listing.files or listing.errors):
         raise no_audio_files(url)
     return listing
 
 
-def _list_filesystem(url: str, is_included: Callable[[str], bool]) -> dict[str, tuple[int, int]]:
+def _without_secrets(
+    files: dict[str, tuple[int, int]], errors: dict[str, AudioError]
+) -> UrlListing:
+    """Return a listing in which links with secrets are errors that don't show them."""
+    secret = {without_query(url) for url in (*files, *errors) if has_secret_query(url)}
+    reason = "the page links to it with a signature, token or password, which an index would show"
+    hint = "Download the file, and add that."
+    return UrlListing(
+        {url: stat for url, stat in files.items() if not has_secret_query(url)},
+        {url: error for url, error in errors.items() if not has_secret_query(url)}
+        | {url: AudioError(url, reason, hint=hint) for url in secret},
+    )
+
+
+def _list_filesystem(url: str, is_included: Callable[[str], bool]) -> UrlListing:
     """Return the sizes and times of the file at a URL, or of the files below it, by fsspec."""
     with translate_errors(url):
-        filesystem, root = filesystem_of(url)
+        filesystem, name = filesystem_of(url)
         filesystem.invalidate_cache()
-        details = filesystem.info(root)
+        details = filesystem.info(name)
         if details["type"] != "directory":
-            return {url: url_size_and_mtime(details)}
-        details_by_name = filesystem.find(root, detail=True)
-    names = {name.removeprefix(root.rstrip("/")).lstrip("/"): name for name in details_by_name}
-    return {
-        f"{url.rstrip('/')}/{path}": url_size_and_mtime(details_by_name[names[path]])
-        for path in sorted(filter(is_included, names))
-        if not path.endswith("/")
-    }
+            return UrlListing({url: url_size_and_mtime(details)})
+        details_by_name = filesystem.find(name, detail=True)
+        filesystem.invalidate_cache()  # it has kept all details too
+    folder = str(details["name"]).rstrip("/")
+    names = {name.removeprefix(folder).removeprefix("/"): name for name in details_by_name}
+    listing = UrlListing({})
+    for path in sorted(filter(is_included, names)):
+        file = f"{url.rstrip('/')}/{path}"
+        if path.endswith("/"):
+            continue
+        if is_url(file):
+            listing.files[file] = url_size_and_mtime(details_by_name[names[path]])
+        else:
+            reason = "its name contains a line break"
+            listing.errors[file] = AudioError(file, reason, hint="Rename it, and add it again.")
+    return listing

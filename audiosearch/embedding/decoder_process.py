@@ -75,11 +75,12 @@ class DecoderProcess:
         self._is_closed = False
         self._start()
 
-    def read(
+    def read(  # noqa: PLR0913
         self,
         file: str | int,
         *,
         excerpt_seconds: float | None,
+        name: str = "",
         moment_hop: float | None = None,
         max_seconds: float | None = None,
         real_path: str = "",
@@ -94,6 +95,8 @@ class DecoderProcess:
             Path, or descriptor of an open file. Only Linux reads files by descriptor.
         excerpt_seconds : float or None
             Decode only about this much of the file; None for all of it.
+        name : str
+            Name of the file, of which the suffix tells the format of the tags. Default: the path.
         moment_hop : float, optional
             Time from the start of one patch of a whole file to the start of the next, in seconds,
             if its moments are kept.
@@ -124,6 +127,7 @@ class DecoderProcess:
         request = DecodeRequest(
             path=_absolute(file),
             excerpt_seconds=excerpt_seconds,
+            name=name,
             has_audio_hash=is_new_audio is not None,
             real_path=real_path,
             moment_hop=moment_hop,

@@ -67,6 +67,8 @@ class DecodeRequest:
         Whether to send the hash of the file's audio packets.
     real_path : str
         Path without symbolic links that the file must have; empty for any.
+    name : str
+        Name of the file, of which the suffix tells the format of the tags. Empty: the path.
     moment_hop : float or None
         Time from the start of one patch of a whole file to the start of the next, in seconds, if
         its moments are kept. None: patches don't overlap.
@@ -76,6 +78,7 @@ class DecodeRequest:
     excerpt_seconds: float | None
     has_audio_hash: bool = False
     real_path: str = ""
+    name: str = ""
     moment_hop: float | None = None
 
 
@@ -255,7 +258,7 @@ def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFi
     if request.has_audio_hash:
         connection.send(AudioHash(audio_hash(file.name)))
         if not connection.recv():  # the audio is known
-            connection.send(read_tags(file.name, name=file.path))
+            connection.send(read_tags(file.name, name=request.name or file.path))
             return
     hop_seconds = request.moment_hop or PATCH_HOP_SECONDS
     reader = PatchReader(
@@ -264,7 +267,7 @@ def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFi
     with reader:
         for patches in _grouped(reader):
             connection.send(patches)
-        tags = read_tags(file.name, name=file.path)
+        tags = read_tags(file.name, name=request.name or file.path)
         starts = tuple(reader.starts)
         summary = DecodeSummary(
             reader.info, reader.seconds, reader.warning, tags, starts, reader.waveform

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from audiosearch.models.tagger import Tagger
     from audiosearch.types import Float32
 
-    OpenLocal = Callable[[str], AbstractContextManager[local_file.LocalFile]]
+    OpenLocal = Callable[..., AbstractContextManager[local_file.LocalFile]]
     LoadNetworks = Callable[..., tuple[Network, Tagger | None]]
 
 _LINGER_SECONDS = 0.25  # time that a partly filled batch waits for more patches
@@ -72,7 +72,8 @@ class Pipeline:
         with known audio, only the tags are read. Among files with the same content, only the first
         one is ever embedded.
     open_local : callable
-        Context manager that yields the local file for a path; it may raise an AudioError.
+        Returns a context manager that yields the local file for a path; it may raise an
+        AudioError. The argument ``is_stopped`` tells it whether to give up.
         Default: `audiosearch.audio.local_file.open_local`.
     has_sounds : bool
         Whether to find the sounds that are heard in the files.
@@ -206,9 +207,10 @@ class Pipeline:
             return audio_hash not in self._known_hashes
 
         try:
-            with self._open_local(path) as local:
+            with self._open_local(path, is_stopped=lambda: self._is_stopping) as local:
                 messages = decoder.read(
-                    local.path,
+                    local.source,
+                    name=path,
                     excerpt_seconds=self._excerpt_seconds,
                     moment_hop=self._batches.moment_hop,
                     real_path=local.real_path,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiosearch.audio.local_file import open_local
 from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.decoder_worker import DecodeSummary
 from audiosearch.errors import AudioError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from audiosearch.audio.file_stat import FileStat
+    from audiosearch.audio.local_file import LocalFile
 
 _MAX_JOBS = 256
 
@@ -47,12 +50,12 @@ class PrintResult:
 def read_prints(
     paths: Mapping[str, str], *, n_jobs: int | None = None
 ) -> Generator[PrintResult, None, None]:
-    """Compute the spectral prints of local files, and yield each when it is done.
+    """Compute the spectral prints of files, and yield each when it is done.
 
     Parameters
     ----------
     paths : mapping of str to str
-        By path, the path without symbolic links that the file must have; empty for any.
+        By path or URL, the path without symbolic links that the file must have; empty for any.
     n_jobs : int, optional
         Number of decoder processes. Default: the number of cores.
 
@@ -71,7 +74,13 @@ def read_prints(
             decoders.append(own.decoder)
         if is_stopping.is_set():
             own.decoder.close()
-        return _read(own.decoder, path, paths[path])
+        with contextlib.ExitStack() as stack:
+            try:
+                local = stack.enter_context(open_local(path, is_stopped=is_stopping.is_set))
+            except AudioError as exc:
+                return PrintResult(path, error=exc)
+            real_path = paths[path] if local.is_original else ""
+            return _read(own.decoder, replace(local, real_path=real_path), path)
 
     n_threads = min(n_jobs or n_cores(), _MAX_JOBS, max(1, len(paths)))
     executor = ThreadPoolExecutor(n_threads)
@@ -86,7 +95,7 @@ def read_prints(
         executor.shutdown()
 
 
-def _read(decoder: DecoderProcess, path: str, real_path: str) -> PrintResult:
+def _read(decoder: DecoderProcess, file: LocalFile, path: str) -> PrintResult:
     builder = PrintBuilder()
     content_hashes: list[str] = []
 
@@ -96,7 +105,10 @@ def _read(decoder: DecoderProcess, path: str, real_path: str) -> PrintResult:
 
     try:
         messages = decoder.read(
-            path, excerpt_seconds=None, real_path=real_path, is_new_content=is_new_content
+            file.source,
+            excerpt_seconds=None,
+            real_path=file.real_path,
+            is_new_content=is_new_content,
         )
         for message in messages:
             if isinstance(message, DecodeSummary):
@@ -104,5 +116,5 @@ def _read(decoder: DecoderProcess, path: str, real_path: str) -> PrintResult:
             if isinstance(message, np.ndarray):
                 builder.add(message)
     except AudioError as exc:
-        return PrintResult(path, error=exc)
+        return PrintResult(path, error=exc.at(path))
     raise AssertionError  # the decoder ends with a summary or an error

@@ -6,12 +6,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from audiosearch.audio import file_stat
+from audiosearch.audio.local_file import open_local
 from audiosearch.embedding.pipeline import Pipeline, load_networks
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from collections.abc import Set as AbstractSet
+    from contextlib import AbstractContextManager
 
+    from audiosearch.audio.input_files import InputFiles
+    from audiosearch.audio.local_file import LocalFile
     from audiosearch.embedding.result import EmbeddingResult
     from audiosearch.errors import AudioError
     from audiosearch.models.registry import Model
@@ -29,7 +33,7 @@ class EmbeddingResults(Protocol):
 
 
 class Reader:
-    """Reads local files with decoder processes on this machine.
+    """Reads files with decoder processes on this machine.
 
     Parameters
     ----------
@@ -37,15 +41,23 @@ class Reader:
         Number of decoder processes. Default: the number of cores.
     has_sounds : bool
         Whether to find the sounds that are heard in the files. Also an attribute.
+    input_files : InputFiles, optional
+        The files, with the sizes and modification times of those at URLs. Default: local files.
     keeps_networks : bool
         Whether to keep the networks loaded for the next call of `embed`. Two calls at the same time
         are not possible then.
     """
 
     def __init__(
-        self, *, n_jobs: int | None = None, has_sounds: bool = True, keeps_networks: bool = False
+        self,
+        *,
+        n_jobs: int | None = None,
+        has_sounds: bool = True,
+        input_files: InputFiles | None = None,
+        keeps_networks: bool = False,
     ) -> None:
         self._n_jobs = n_jobs
+        self._input_files = input_files
         self.has_sounds = has_sounds
         self._load = lru_cache(maxsize=1)(load_networks) if keeps_networks else load_networks
 
@@ -82,10 +94,17 @@ class Reader:
             excerpt_seconds=excerpt_seconds,
             n_jobs=self._n_jobs,
             known_hashes=known_hashes,
+            open_local=self._open_local,
             has_sounds=self.has_sounds,
             moment_hop=moment_hop,
             load=self._load,
         )
+
+    def _open_local(
+        self, path: str, *, is_stopped: Callable[[], bool]
+    ) -> AbstractContextManager[LocalFile]:
+        stat = self._input_files.urls.get(path) if self._input_files else None
+        return open_local(path, size_and_mtime=stat, is_stopped=is_stopped)
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:
         """Return a file's size in bytes and modification time in ns since 1970, without opening it.
@@ -93,9 +112,9 @@ class Reader:
         Raises
         ------
         AudioError
-            If there is no such file, or it is not a regular file.
+            If there is no such file, it is not a regular file, or a URL can't be read.
         """
-        return file_stat.size_and_mtime(path)
+        return (self._input_files or file_stat).size_and_mtime(path)
 
     def size_and_mtime_after_failure(self, error: AudioError) -> tuple[int, int] | None:
         """Return the size and modification time to store with a failure; None to store none.
@@ -104,7 +123,7 @@ class Reader:
         --------
         audiosearch.audio.file_stat.size_and_mtime_after_failure
         """
-        return file_stat.size_and_mtime_after_failure(error)
+        return (self._input_files or file_stat).size_and_mtime_after_failure(error)
 
 
 #: Reads local files with all cores.

@@ -6,8 +6,8 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from audiosearch.audio.discovery import discover
 from audiosearch.audio.disk import disks_of
+from audiosearch.audio.input_files import InputFiles
 from audiosearch.embedding.patch_reader import check_excerpt
 from audiosearch.embedding.reader import LOCAL_READER, Reader
 from audiosearch.errors import AudioError, LibraryError
@@ -61,7 +61,7 @@ def add(  # noqa: PLR0913
     directory : str or path-like
         Location of the index. It is created if it doesn't exist.
     paths : str, path-like, or iterable of them
-        Files with any suffix, and folders to search for audio files.
+        Files with any suffix, and folders to search for audio files. URLs of files and folders.
     model : str
         Embedding model of a new index: "vggish", "compact", the path of a .tflite file, or
         "auto". An existing index keeps its model; asking for another one is an error.
@@ -100,7 +100,7 @@ def add(  # noqa: PLR0913
     --------
     Ingest : Does the same step by step.
     """
-    files = discover(paths)
+    files = InputFiles(paths)
     ingest = Ingest(
         directory,
         files.paths,
@@ -108,7 +108,7 @@ def add(  # noqa: PLR0913
         request=registry.ModelRequest(model, weights),
         excerpt_seconds=excerpt_seconds,
         reprocess=reprocess,
-        reader=Reader(n_jobs=n_jobs, has_sounds=sounds),
+        reader=Reader(n_jobs=n_jobs, has_sounds=sounds, input_files=files),
         moments=moments,
         moment_hop=moment_hop,
     )
@@ -127,8 +127,8 @@ class Ingest:
     directory : str or path-like
         Location of the index. If it doesn't exist, it is created with the first embedded file.
     paths : sequence of str
-        Absolute paths of files, as `audiosearch.audio.discovery.discover` returns them. Paths
-        of the same file, by symbolic links, count once.
+        Absolute paths of files and URLs, as `audiosearch.audio.input_files.InputFiles` has them.
+        Paths of the same file, by symbolic links, count once.
     folder_aliases : sequence of str
         Other paths of folders with these files. Tracks that are stored under them count too.
     request : ModelRequest

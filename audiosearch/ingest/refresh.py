@@ -14,7 +14,7 @@ from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from audiosearch.audio.file_stat import FileStat
     from audiosearch.audio.local_file import LocalFile
@@ -124,8 +124,9 @@ def opener(tracks: Mapping[str, Track]) -> OpenLocal:
     """Return a function that opens the files of tracks by path, unless they were replaced."""
 
     @contextlib.contextmanager
-    def open_local(path: str) -> Iterator[LocalFile]:
-        with local_file.open_local(path) as file:
-            yield replace(file, real_path=tracks[path].real_path)
+    def open_local(path: str, *, is_stopped: Callable[[], bool]) -> Iterator[LocalFile]:
+        with local_file.open_local(path, is_stopped=is_stopped) as file:
+            real_path = tracks[path].real_path if file.is_original else ""
+            yield replace(file, real_path=real_path)
 
     return open_local

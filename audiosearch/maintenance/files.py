@@ -251,7 +251,8 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
 def refresh(index: Index) -> Iterator[Track]:
     """Read the tags of all files again, and store those that changed. Skip missing files.
 
-    Files that can't be read for another reason are skipped too, with a warning at the end.
+    Files that can't be read for another reason are skipped too, and those at URLs, with a warning
+    at the end.
 
     Yields
     ------
@@ -260,7 +261,9 @@ def refresh(index: Index) -> Iterator[Track]:
     """
     errors: list[AudioError] = []
     covers = []  # of tracks of which it wasn't known whether they have one
-    for track in list(index):
+    tracks = list(index)
+    n_urls = sum(is_url(track.path) for track in tracks)
+    for track in tracks:
         try:
             tags = asdict(DISKS.call(track.path, partial(_tags, track)))
         except AudioError as exc:
@@ -276,6 +279,11 @@ def refresh(index: Index) -> Iterator[Track]:
             yield updated
     if covers:
         index.storage.set_fields(covers)
+    if n_urls:
+        log.warning(
+            "%s skipped. `audiosearch add` reads the tags of those that have changed.",
+            counted(n_urls, "track at a URL", "tracks at URLs"),
+        )
     if errors:
         first = errors[0]
         log.warning(

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from audiosearch import child_process
 from audiosearch.atomic import atomic_path
+from audiosearch.audio.local_file import open_local
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.embedding.decoder_process import ENVIRONMENT, time_limit
 from audiosearch.errors import AudioError, LibraryError, UsageError
 from audiosearch.json_input import parse_json
 from audiosearch.library.track import artist_and_title
-from audiosearch.paths import is_url, why_missing
+from audiosearch.paths import why_missing
 from audiosearch.times import position
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from audiosearch.audio.opened_file import OpenedFile
 
 # Characters that a file system or a shell gives a meaning, or that aren't visible.
@@ -135,16 +138,20 @@ def _time(seconds: float) -> str:
     return "".join(map("".join, zip(parts, "hms"[-len(parts) :], strict=True)))
 
 
-def _opened(stretch: CutRequest) -> OpenedFile:
+@contextlib.contextmanager
+def _opened(stretch: CutRequest) -> Iterator[OpenedFile]:
     path = stretch.path
-    if is_url(path):
-        raise AudioError(path, "it is at a URL", hint="Download the file, and cut that.")
-    try:
-        return open_regular(path, real_path=stretch.real_path)
-    except OSError as exc:
-        is_missing = isinstance(exc, FileNotFoundError)
-        reason = why_missing(path) if is_missing else f"it can't be read ({exc.strerror})"
-        raise AudioError(path, reason, hint="Check the path and its read permission.") from exc
+    with open_local(path) as local:
+        try:
+            source = open_regular(
+                local.path, real_path=stretch.real_path if local.is_original else ""
+            )
+        except OSError as exc:
+            is_missing = isinstance(exc, FileNotFoundError)
+            reason = why_missing(path) if is_missing else f"it can't be read ({exc.strerror})"
+            raise AudioError(path, reason, hint="Check the path and its read permission.") from exc
+        with source:
+            yield source
 
 
 def _cut(stretch: CutRequest, source: OpenedFile, descriptor: int) -> list[str]:

@@ -51,9 +51,9 @@ class _Content:
     vector: Float32
 
     def readable(self) -> Track | None:
-        """Return a track whose file is local and exists; None if there is none."""
-        local = (track for track in self.tracks if not is_url(track.path))
-        return next((track for track in local if not is_missing(track.path)), None)
+        """Return a track whose file isn't missing, if possible a local one; None without any."""
+        present = [track for track in self.tracks if not is_missing(track.path)]
+        return min(present, key=lambda track: is_url(track.path), default=None)
 
 
 class DuplicateSearch:
@@ -76,8 +76,8 @@ class DuplicateSearch:
     audio_seconds : float
         Seconds of audio read so far.
     n_unread : int
-        Number of tracks whose sound may have to be compared, but whose files are missing or at a
-        URL. Only their bytes are compared, if known.
+        Number of tracks whose sound may have to be compared, but whose files are missing. Only
+        their bytes are compared, if known.
 
     Raises
     ------

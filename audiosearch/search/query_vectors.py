@@ -242,7 +242,7 @@ class QueryVectors:
             raise TrackNotFound(
                 f"{clip} is not a track of the index {self._index.location}, and queries don't "
                 "download URLs.",
-                hint="Download the file, or add it with `audiosearch add --ray`.",
+                hint="Add it with `audiosearch add`, or download the file.",
             )
         if os.path.islink(clip) and not os.path.exists(clip):
             raise TrackNotFound(

@@ -26,7 +26,7 @@ def redirecting_to(target):
 
 
 def read(url):
-    with fetched(url) as path, open(path, "rb") as file:
+    with fetched(url) as copy, open(copy.path, "rb") as file:
         return file.read()
 
 

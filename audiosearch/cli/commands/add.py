@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from audiosearch.audio.discovery import AudioFiles
+    from audiosearch.audio.input_files import InputFiles
     from audiosearch.embedding.reader import Reader
     from audiosearch.ingest.add import ReprocessPolicy
 
@@ -50,7 +50,7 @@ class OptionalRayAddress(CheckedCommand):
 def add(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Audio files and folders. With --ray also URLs."),
+        typer.Argument(metavar="PATH...", help="Audio files and folders, also as URLs."),
     ],
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
@@ -139,27 +139,24 @@ def _open_reader(
     *,
     connect: bool,
     has_sounds: bool,
-) -> Iterator[tuple[AudioFiles, Reader]]:
+) -> Iterator[tuple[InputFiles, Reader]]:
     """Yield the files to add and the reader that embeds them."""
-    from audiosearch.audio.discovery import AudioFiles, discover
+    from audiosearch.audio.input_files import InputFiles
     from audiosearch.embedding.reader import Reader
 
+    files = InputFiles(paths, exclude=exclude, suffixes=suffixes)
     if ray is None:
-        files = discover(paths, exclude=exclude, suffixes=suffixes)
-        yield files, Reader(n_jobs=jobs, has_sounds=has_sounds)
+        yield files, Reader(n_jobs=jobs, has_sounds=has_sounds, input_files=files)
         return
-    from audiosearch.audio.input_files import InputFiles
     from audiosearch.ingest.ray.connection import connected
     from audiosearch.ingest.ray.reader import RayReader
 
-    listed = InputFiles(paths, exclude=exclude, suffixes=suffixes)
     with connected(ray) if connect else contextlib.nullcontext(1) as n_cpus:
-        files = AudioFiles(listed.paths, listed.folder_aliases)
-        yield files, RayReader(listed, n_workers=jobs or n_cpus, has_sounds=has_sounds)
+        yield files, RayReader(files, n_workers=jobs or n_cpus, has_sounds=has_sounds)
 
 
 def _show_plan(
-    location: str, files: AudioFiles, reprocess: ReprocessPolicy, reader: Reader
+    location: str, files: InputFiles, reprocess: ReprocessPolicy, reader: Reader
 ) -> None:
     from audiosearch.cli.output import Format, show_rows
     from audiosearch.ingest.add import ReprocessPolicy

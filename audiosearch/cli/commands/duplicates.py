@@ -78,7 +78,7 @@ def _read(search: DuplicateSearch) -> None:
     if search.n_unread:
         warn(
             f"Only the bytes of {counted(search.n_unread, 'track')} can be compared: the files are "
-            "missing, or at a URL."
+            "missing."
         )
     if not len(search):
         return

@@ -28,6 +28,7 @@ def prune(
     from audiosearch.cli.text import counted
     from audiosearch.library.index import Index
     from audiosearch.maintenance import files
+    from audiosearch.paths import is_url
 
     with Index(location) as index:
         missing = files.missing_files(index)
@@ -40,7 +41,9 @@ def prune(
         if missing.tracks and not yes:
             confirm(f"Remove {counted(len(missing.tracks), 'track')} from the index?")
         files.prune(index, missing, force=force)
-    say(f"{len(missing.tracks)} removed from the index")
+        n_urls = sum(is_url(path) for _, path in index.fields(("id", "path")))
+    unchecked = f"; {counted(n_urls, 'URL')} not checked" if n_urls else ""
+    say(f"{len(missing.tracks)} removed from the index{unchecked}")
 
 
 def _show_plan(tracks: list[Track]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import shutil
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -13,13 +12,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.audio.discovery import is_missing
-from audiosearch.audio.fetch import temporary_folder
 from audiosearch.audio.local_file import open_local
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudiosearchError, ModelError, Unreachable
 from audiosearch.models import registry
 from audiosearch.models.cache import cached_file, model_path
-from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from audiosearch.audio.local_file import LocalFile
     from audiosearch.embedding.result import EmbeddingResult
 
-_CLOSE_SECONDS = 1.0
 _POLL_SECONDS = 1.0  # longest time that a poll waits for a result
 _GATHER_SECONDS = 0.05  # time to wait for more results; a poll costs as much as a short file
 
@@ -132,7 +128,6 @@ class EmbeddingActor:
         self._results: queue.SimpleQueue[list[EmbeddingResult] | BaseException]
         self._results = queue.SimpleQueue()
         self._tasks: dict[str, FileTask] = {}
-        self._folder: str | None = None  # for copies of URLs
         self._is_closed = False
 
     def begin(self, job: JobSpec, known_hashes: np.ndarray[Any, np.dtype[np.bytes_]]) -> PollResult:
@@ -196,13 +191,8 @@ class EmbeddingActor:
         return PollResult(results, self._pipeline.audio_seconds, item)
 
     def close(self) -> None:
-        """Remove all temporary files from the node."""
+        """Fetch no more URLs."""
         self._is_closed = True
-        deadline = time.monotonic() + _CLOSE_SECONDS
-        # A download in progress may still write files, so the folder is removed repeatedly.
-        while self._folder and os.path.lexists(self._folder) and time.monotonic() < deadline:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            time.sleep(0.01)
 
     def _embed(self) -> None:
         try:
@@ -212,11 +202,12 @@ class EmbeddingActor:
             self._results.put(exc)
 
     @contextlib.contextmanager
-    def _open_local(self, path: str) -> Iterator[LocalFile]:
+    def _open_local(self, path: str, *, is_stopped: Callable[[], bool]) -> Iterator[LocalFile]:
         task = self._tasks.pop(path)
-        if self._is_closed:
-            raise Unreachable(path, "its worker was stopped", hint="Add it again.")
-        folder = self._folder_for(path) if is_url(path) else None
+
+        def is_over() -> bool:
+            return self._is_closed or is_stopped()
+
         if is_missing(path):
             raise Unreachable(
                 path,
@@ -224,16 +215,8 @@ class EmbeddingActor:
                 hint="Mount the folder at the same path on every node, for example by NFS; or add "
                 "URLs, which every node can fetch.",
             )
-        with open_local(path, size_and_mtime=task.size_and_mtime, folder=folder) as file:
+        with open_local(path, size_and_mtime=task.size_and_mtime, is_stopped=is_over) as file:
             yield replace(file, is_original=False)  # links may differ from node to node
-
-    def _folder_for(self, url: str) -> str:
-        """Return the folder for copies of URLs; make it again if it was removed."""
-        if self._folder is None or not os.path.isdir(self._folder):
-            self._folder = temporary_folder(url)
-        if self._is_closed:  # `close` ran in the meantime and doesn't know about the folder
-            shutil.rmtree(self._folder, ignore_errors=True)
-        return self._folder
 
 
 def _check_version(driver_version: str) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from audiosearch.audio.input_files import InputFiles
-    from audiosearch.errors import AudioError
     from audiosearch.models.registry import Model
 
 
@@ -43,8 +42,8 @@ class RayReader(Reader):
         has_sounds: bool = True,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        super().__init__(n_jobs=n_workers, has_sounds=has_sounds)
-        self._input_files = input_files
+        super().__init__(n_jobs=n_workers, has_sounds=has_sounds, input_files=input_files)
+        self._urls = input_files.urls
         self._n_workers = n_workers
         self._timeout_seconds = timeout_seconds
 
@@ -78,18 +77,4 @@ class RayReader(Reader):
         )
 
     def _task(self, path: str) -> FileTask:
-        return FileTask(path, self._input_files.urls.get(path))
-
-    def size_and_mtime(self, path: str) -> tuple[int, int]:
-        """Return the size in bytes and the modification time in ns of a file or URL.
-
-        Raises
-        ------
-        AudioError
-            If the file or URL can't be read.
-        """
-        return self._input_files.size_and_mtime(path)
-
-    def size_and_mtime_after_failure(self, error: AudioError) -> tuple[int, int] | None:
-        """Return the size and modification time to store with a failure; None to store none."""
-        return self._input_files.size_and_mtime_after_failure(error)
+        return FileTask(path, self._urls.get(path))

@@ -1,0 +1,261 @@
+"""Audio in a bucket of a real S3 server: adding, changes, failures, and what other commands do."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from networks import mean_bands, tflite
+from s3_server import KEY, SECRET, s3_server, use
+from sounds import tone, write
+
+from audiosearch import AudioError, Index, add
+from audiosearch.audio.url_listing import list_url
+from audiosearch.ingest.add import Status
+from audiosearch.ingest.reembed import Reembedding
+from audiosearch.models.registry import ModelRequest
+
+COMPACT = ("--model", "compact")
+
+
+@pytest.fixture(scope="module")
+def running():
+    """A server for the module."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(running, monkeypatch):
+    """The server, with a new bucket, and the environment of a user."""
+    use(running, monkeypatch)
+    running.door(refusals=0, vanishing=[])
+    running.use_new_bucket()
+    running.door(requests=[], n_bytes=0)
+    return running
+
+
+@pytest.fixture
+def bucket(s3, music):
+    """The server, with the sounds of `music` in its bucket."""
+    s3.put_folder(music, "music")
+    s3.door(requests=[], n_bytes=0)
+    return s3
+
+
+@pytest.fixture
+def content(tmp_path):
+    """The bytes of a sound."""
+    return write(tmp_path / "sound.wav", tone(440)).read_bytes()
+
+
+def add_urls(*urls, directory="index", **options):
+    """Add URLs, and return the status of each."""
+    results = add(directory, urls, model="compact", **options)
+    return {result.path: result.status for result in results}
+
+
+def vectors(directory):
+    """Return the vectors of an index by file name."""
+    with Index(directory) as index, index.storage.all_with_vectors() as (_, rows):
+        return {os.path.basename(track.path): vector for track, vector in rows}
+
+
+def test_a_bucket_has_the_same_vectors_as_local_files(bucket, music, run):
+    assert "5 added, 0 unchanged, 0 failed" in run("add", bucket.music, *COMPACT).stderr
+    add("plain", music, model="compact")
+    actual, expected = vectors("index"), vectors("plain")
+    assert actual.keys() == expected.keys()
+    for name, vector in actual.items():
+        np.testing.assert_allclose(vector, expected[name], atol=1e-6)
+
+
+def test_nothing_is_fetched_while_nothing_changes(bucket, run):
+    run("add", bucket.music, *COMPACT)
+    bucket.door(requests=[], n_bytes=0)
+    assert "0 added, 5 unchanged, 0 failed" in run("add", bucket.music).stderr
+    assert "/music/" not in "".join(bucket.door()["requests"])
+
+
+def test_a_changed_object_is_embedded_again(bucket, content):
+    add_urls(bucket.music)
+    bucket.put("music/low.wav", content)
+    statuses = add_urls(bucket.music)
+    assert statuses.pop(f"{bucket.music}/low.wav") is Status.ADDED
+    assert set(statuses.values()) == {Status.UNCHANGED}
+
+
+def test_a_plan_reads_no_object(bucket, run):
+    planned = run("add", bucket.music, "--dry-run")
+    assert planned.stdout.count(f"new\t{bucket.music}/") == 5
+    assert f"GET /{bucket.bucket}/music" not in "".join(bucket.door()["requests"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "with space.wav",
+            "100%.wav",
+            "%2e%2e.wav",
+            "a#b.wav",
+            "what?.wav",
+            "ünï 音.wav",
+            "+&=.wav",
+        ),
+        *("x::file:///etc/passwd.wav", "two//slashes.wav", "-n.wav", "\x1b[31m.wav"),
+    ],
+)
+def test_a_key_may_have_any_name(s3, content, name):
+    s3.put(f"music/{name}", content)
+    assert add_urls(s3.music) == {f"{s3.music}/{name}": Status.ADDED}
+    assert add_urls(s3.music) == {f"{s3.music}/{name}": Status.UNCHANGED}
+    assert add_urls(f"{s3.music}/{name}") == {f"{s3.music}/{name}": Status.UNCHANGED}
+
+
+def test_keys_in_hidden_folders_are_left_out(s3, content):
+    for name in ("a.wav", ".trash/b.wav", "up/../c.wav", "d.txt"):
+        s3.put(f"music/{name}", content)
+    assert list(add_urls(s3.music)) == [f"{s3.music}/a.wav"]
+
+
+@pytest.mark.parametrize("n_files", [300, pytest.param(5_000, marks=pytest.mark.long)])
+def test_a_large_bucket_is_listed_in_pages(s3, content, n_files):
+    for i in range(n_files):
+        s3.put(f"music/{i % 7}/{i}.wav", content)
+    s3.door(requests=[])
+    assert len(list_url(s3.music).files) == n_files
+    pages = [one for one in s3.door()["requests"] if "prefix=music" in one]
+    assert len(pages) <= 3 + n_files // 1_000
+    statuses = add_urls(s3.music)
+    assert (len(statuses), set(statuses.values())) == (n_files, {Status.ADDED})
+
+
+def test_a_key_that_is_deleted_midway_fails_alone(bucket):
+    bucket.door(vanishing=["low.wav"])
+    statuses = add_urls(bucket.music)
+    assert statuses.pop(f"{bucket.music}/low.wav") is Status.FAILED
+    assert set(statuses.values()) == {Status.ADDED}
+    assert set(add_urls(bucket.music).values()) == {Status.UNCHANGED}
+
+
+def test_an_object_that_is_replaced_while_it_is_read_fails(s3, content, monkeypatch):
+    s3.put("music/long.wav", content * 100)
+    monkeypatch.setattr("audiosearch.audio.fetch._PART_BYTES", 1 << 20)
+    first = s3.door()["n_bytes"]
+
+    def replace():
+        if s3.door()["n_bytes"] > first:
+            s3.put("music/long.wav", content * 101)
+        return False
+
+    from audiosearch.audio.fetch import fetched
+
+    with (
+        pytest.raises(AudioError, match="it was replaced while it was read"),
+        fetched(f"{s3.music}/long.wav", is_stopped=replace),
+    ):
+        pass
+
+
+def test_a_busy_server_is_asked_again(bucket):
+    bucket.door(refusals=2)
+    assert set(add_urls(bucket.music).values()) == {Status.ADDED}
+
+
+def test_a_server_that_stays_busy_is_given_up(bucket, monkeypatch, run):
+    use(bucket, monkeypatch, AWS_MAX_ATTEMPTS="1")
+    bucket.door(refusals=1_000)
+    completed = run("add", bucket.music, *COMPACT)
+    assert completed.exit_code == 1
+    assert completed.stderr.splitlines() == [
+        f"error: {bucket.music}: its server is too busy",
+        "hint: Run the same command again later, with fewer files at a time: -j 1.",
+    ]
+    assert len(bucket.door()["requests"]) < 50
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        pytest.param(
+            {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+            "there are no credentials for it",
+            id="none",
+        ),
+        pytest.param({"AWS_ACCESS_KEY_ID": "other"}, "access is denied", id="wrong"),
+    ],
+)
+def test_missing_and_wrong_credentials_are_one_sentence(
+    bucket, monkeypatch, run, variables, reason
+):
+    use(bucket, monkeypatch, **variables)
+    completed = run("add", bucket.music, *COMPACT)
+    assert completed.exit_code == 1
+    error, hint = completed.stderr.splitlines()
+    assert error == f"error: {bucket.music}: {reason}"
+    assert hint.startswith("hint: Set up credentials as for the AWS command line")
+    assert not os.path.exists("index")
+
+
+def test_the_index_and_messages_hold_no_credentials(bucket, run):
+    outputs = [run("add", bucket.music, *COMPACT).stderr, run("list", "--format", "json").stdout]
+    bucket.door(vanishing=["low.wav"])
+    outputs.append(run("add", bucket.music, "--force").stderr)
+    stored = Path(shutil.make_archive("all", "tar", "index")).read_bytes()
+    for secret in (KEY, SECRET):
+        assert secret not in "".join(outputs)
+        assert secret.encode() not in stored
+
+
+def test_missing_buckets_keys_and_servers_are_one_sentence(s3, monkeypatch, run):
+    for url in (f"{s3.music}/none.wav", s3.music, "s3://other/a.wav"):
+        assert run("add", url, *COMPACT).stderr.startswith(f"error: {url}: there is no such file")
+    use(s3, monkeypatch, AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1")
+    assert f"error: {s3.music}: it can't be reached" in run("add", s3.music).stderr
+
+
+def test_duplicates_of_objects_are_found_by_their_sound(bucket, music, run):
+    samples, rate = soundfile.read(music / "tune.ogg", dtype="float32")
+    copy = write(music / "copy.flac", samples, rate)
+    bucket.put("other/copy.flac", copy.read_bytes())
+    run("add", bucket.music, f"s3://{bucket.bucket}/other", *COMPACT)
+    found = run("duplicates", "--format", "paths").stdout.splitlines()
+    assert sorted(found) == [f"{bucket.music}/tune.ogg", f"s3://{bucket.bucket}/other/copy.flac"]
+
+
+def test_a_stretch_of_an_object_is_cut(bucket, run):
+    run("add", bucket.music, *COMPACT)
+    path = run("cut", f"{bucket.music}/low.wav@1-2", "-o", "cuts").stdout.rstrip()
+    assert soundfile.info(path).duration == 1.0
+
+
+def test_objects_are_embedded_with_another_model(bucket, tmp_path):
+    add_urls(bucket.music)
+    add_urls(bucket.music)
+    network = tflite(tmp_path / "custom.tflite", mean_bands)
+    with Reembedding("index", ModelRequest(str(network))) as reembedding:
+        assert [error for _, error in reembedding] == [None] * 5
+        assert reembedding.commit() == []
+
+
+def test_what_commands_do_not_do_with_objects_is_one_sentence(bucket, run):
+    run("add", bucket.music, *COMPACT)
+    bucket.delete("music/low.wav")
+    assert run("prune", "--yes").stderr == "0 removed from the index; 5 URLs not checked\n"
+    assert "5 tracks at URLs skipped." in run("refresh").stderr
+    assert "only folders on this machine can be watched" in run("watch", bucket.music).stderr
+    other = f"{bucket.music}/other.wav"
+    assert "queries don't download URLs" in run("query", other).stderr
+    assert f"{other}: it is a URL, and only" in run("embed", other, *COMPACT).stderr
+
+
+def test_playlists_of_objects_hold_their_urls(bucket, run):
+    run("add", bucket.music, *COMPACT)
+    run("playlist", f"{bucket.music}/low.wav", "-n", 3, "-o", "list.m3u8")
+    entries = [line for line in Path("list.m3u8").read_text().splitlines() if line[0] != "#"]
+    assert len(entries) == 3
+    assert all(entry.startswith(f"{bucket.music}/") for entry in entries)
+    assert run("query", "list.m3u8").exit_code == 0
