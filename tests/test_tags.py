@@ -5,12 +5,15 @@ import shutil
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from programs import run_program
 from sounds import encode, melody, noise, tone, write
 from tagging import add_mp4_value, with_apev2, with_id3v1, with_id3v2
 
 from audiosearch import Index, add
+from audiosearch.audio import packets
 from audiosearch.audio.dates import parse_year
+from audiosearch.audio.flac import flac_sound
 from audiosearch.audio.packets import audio_hash
 from audiosearch.audio.tags import read_tags
 from audiosearch.ingest.add import ReprocessPolicy, Status
@@ -295,6 +298,16 @@ def test_comments_and_covers_of_a_flac_file_do_not_count_as_audio(tmp_path):
     run_program("metaflac", "--set-tag=TITLE=New", path)
     run_program("metaflac", f"--import-picture-from={tmp_path / 'cover.png'}", path)
     assert audio_hash(str(path)) == before
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_the_hash_of_a_flac_file_without_ffmpeg_is_that_with_it(tmp_path, channels):
+    path = write(tmp_path / "a.flac", np.repeat(melody(2.0)[:, np.newaxis], channels, axis=1))
+    run_program("metaflac", "--set-tag=TITLE=New", path)
+    digest = blake3()
+    packets._add_packets(str(path), digest)
+    assert flac_sound(str(path)) is not None
+    assert audio_hash(str(path)) == digest.hexdigest(length=16)
 
 
 def changed_rate(content):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,10 +33,20 @@ def audio_hash(path: str) -> str:
     from blake3 import blake3
 
     from audiosearch.audio.containers import container_damage, next_start
+    from audiosearch.audio.flac import flac_sound
 
     digest = blake3()
-    spans = _sound_spans(path)
-    end_byte = _add_spans(path, spans, digest) if spans else _add_packets(path, digest)
+    if flac := flac_sound(path):
+        digest.update(_settings("flac", "flac", *flac[:3]))
+        end_byte = os.stat(path).st_size
+        _add_span(path, (flac.frames_start, end_byte), digest)
+    elif spans := _sound_spans(path):
+        for start, end in spans:
+            digest.update(b"%d:" % (end - start))
+            _add_span(path, (start, end), digest)
+        end_byte = spans[-1][1]
+    else:
+        end_byte = _add_packets(path, digest)
     if end_byte == 0 or container_damage(path) or next_start(path, end_byte) is not None:
         return ""
     return digest.hexdigest(length=16)
@@ -55,15 +66,13 @@ def _sound_spans(path: str) -> list[tuple[int, int]]:
     return [span] if span else [(chunk.start, chunk.start + chunk.n_bytes) for chunk in chunks]
 
 
-def _add_spans(path: str, spans: list[tuple[int, int]], digest: blake3) -> int:
-    """Add parts of a file to a digest, and return the end of the last one, in bytes."""
-    with open(path, "rb") as file:
-        for start, end in spans:
-            digest.update(b"%d:" % (end - start))
-            file.seek(start)
-            while content := file.read(min(end - file.tell(), _READ_BYTES)):
-                digest.update(content)
-    return spans[-1][1]
+def _add_span(path: str, span: tuple[int, int], digest: blake3) -> None:
+    """Add a part of a file to a digest."""
+    start, end = span
+    with open(path, "rb", buffering=0) as file:
+        file.seek(start)
+        while content := file.read(min(end - file.tell(), _READ_BYTES)):
+            digest.update(content)
 
 
 def _add_packets(path: str, digest: blake3) -> int:
@@ -97,5 +106,8 @@ def _decoder_settings(container: str, codec: Any) -> bytes:
     name = codec.codec.canonical_name
     # The headers of Vorbis include the tags.
     headers = b"" if name == "vorbis" else codec.extradata or b""
-    settings = (container, name, codec.sample_rate, codec.layout.nb_channels, headers)
-    return repr(settings).encode()
+    return _settings(container, name, codec.sample_rate, codec.layout.nb_channels, headers)
+
+
+def _settings(container: str, codec: str, rate_hz: int, channels: int, headers: bytes) -> bytes:
+    return repr((container, codec, rate_hz, channels, headers)).encode()

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, Float64
 
 _STREAM_SAMPLES = 15 * PATCH_HOP_SAMPLES  # turned into frames at a time: limits the memory
+_GROUP_FRAMES = 80  # whose spectra are computed at a time: they fit into the processor's cache
+_N_BINS = FFT_SAMPLES // 2 + 1
+_BANDS_AT_A_TIME = 16  # whose filters pass few of the bins
 
 
 def log_mel_patches(waveform: Float32) -> Float32:
@@ -80,10 +83,20 @@ def log_mel_frames(waveform: Float32) -> Float32:
     if len(waveform) < WINDOW_SAMPLES:
         return np.empty((0, N_BANDS), dtype=np.float32)
     frames = sliding_window_view(waveform, WINDOW_SAMPLES)[::HOP_SAMPLES]
+    log_mel = np.empty((len(frames), N_BANDS), dtype=np.float32)
+    windowed = np.zeros((_GROUP_FRAMES, FFT_SAMPLES), dtype=np.float32)  # zeros follow the window
+    magnitudes = np.empty((_GROUP_FRAMES, _N_BINS), dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # pooling rejects values that are not finite
-        spectrum = np.abs(np.fft.rfft(frames * _periodic_hann(), FFT_SAMPLES))
-        log_mel: Float32 = np.log(spectrum @ mel_weights() + np.float32(LOG_OFFSET))
-    return log_mel
+        for start in range(0, len(frames), _GROUP_FRAMES):
+            group = frames[start : start + _GROUP_FRAMES]
+            used = slice(len(group))
+            np.multiply(group, _periodic_hann(), out=windowed[used, :WINDOW_SAMPLES])
+            np.abs(np.fft.rfft(windowed[used]), out=magnitudes[used])
+            mel = log_mel[start : start + _GROUP_FRAMES]
+            for bins, bands, weights in _filters():
+                np.matmul(magnitudes[used, bins], weights, out=mel[:, bands])
+        log_mel += np.float32(LOG_OFFSET)
+        return np.log(log_mel, out=log_mel)
 
 
 def patches_of(frames: Float32, *, hop_frames: int = PATCH_FRAMES) -> Float32:
@@ -139,7 +152,7 @@ def patch_stream(blocks: Iterable[Float32], *, hop_frames: int = PATCH_FRAMES) -
     """Turn a stream of waveform blocks into a stream of log-mel patches.
 
     The patches don't depend on the lengths of the blocks. At most one block and the samples of
-    a few patches are in memory at a time.
+    15 patches are in memory at a time.
 
     Parameters
     ----------
@@ -168,23 +181,26 @@ def frame_stream(blocks: Iterable[Float32]) -> Iterator[Float32]:
     Yields
     ------
     ndarray of float32, shape (n_frames, 64)
-        At most 15.36 s each. A stream shorter than one patch is zero-padded to one; an empty stream
+        At most 28.8 s each. A stream shorter than one patch is zero-padded to one; an empty stream
         gives none.
     """
-    pending = np.empty(0, dtype=np.float32)
+    pending: list[Float32] = []
+    n_pending = 0
     is_first = True
     for block in blocks:
         for start in range(0, len(block), _STREAM_SAMPLES):
-            pending = np.concatenate([pending, block[start : start + _STREAM_SAMPLES]])
-            if len(pending) < PATCH_SAMPLES:
-                continue
-            yield (frames := log_mel_frames(pending))
-            pending = pending[len(frames) * HOP_SAMPLES :]
-            is_first = False
-    if is_first and len(pending):
-        yield log_mel_frames(np.pad(pending, (0, PATCH_SAMPLES - len(pending))))
-    elif len(pending) >= WINDOW_SAMPLES:
-        yield log_mel_frames(pending)
+            pending.append(block[start : start + _STREAM_SAMPLES])
+            n_pending += len(pending[-1])
+            if n_pending >= _STREAM_SAMPLES:
+                waveform = np.concatenate(pending)
+                yield (frames := log_mel_frames(waveform))
+                pending = [waveform[len(frames) * HOP_SAMPLES :]]
+                n_pending = len(pending[0])
+                is_first = False
+    if is_first and 0 < n_pending < PATCH_SAMPLES:
+        pending.append(np.zeros(PATCH_SAMPLES - n_pending, dtype=np.float32))
+    if pending and len(frames := log_mel_frames(np.concatenate(pending))):
+        yield frames
 
 
 @cache
@@ -209,6 +225,18 @@ def mel_weights() -> Float32:
     weights = np.maximum(0.0, np.minimum(rising, falling))
     weights[0] = 0.0
     return np.asarray(weights, dtype=np.float32)
+
+
+@cache
+def _filters() -> list[tuple[slice, slice, Float32]]:
+    """Return `mel_weights` in parts without most of its zeros: bins, bands and their weights."""
+    parts = []
+    for start in range(0, N_BANDS, _BANDS_AT_A_TIME):
+        bands = slice(start, start + _BANDS_AT_A_TIME)
+        passed = np.flatnonzero(mel_weights()[:, bands].any(axis=1))
+        bins = slice(passed[0], passed[-1] + 1)
+        parts.append((bins, bands, np.ascontiguousarray(mel_weights()[bins, bands])))
+    return parts
 
 
 @cache
