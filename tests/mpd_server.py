@@ -62,8 +62,10 @@ class Server:
         )
 
         def answers() -> bool:
-            if self.socket.exists():
-                with contextlib.suppress(OSError, mpd.MPDError), self.client() as client:
+            with contextlib.suppress(OSError, mpd.MPDError):
+                with socket.socket(socket.AF_UNIX) as probe:  # mpd2 doesn't close one that fails
+                    probe.connect(str(self.socket))
+                with self.client() as client:
                     return "updating_db" not in client.status()
             return False
 

@@ -11,12 +11,13 @@ from dataclasses import replace
 
 import pytest
 from mpd_server import made_track, make_music, name_of, serving_mpd
-from tracks import unit_vectors
+from tracks import SPEC, unit_vectors
 
 from audiosearch import Index
 from audiosearch.errors import MissingExtra, PlayerError, PlayerUnreachable, UsageError
 from audiosearch.players import PlayerAddress, SendOptions, open_player
 from audiosearch.players.mpd import connection, songs
+from audiosearch.search.playlist_tracks import PlaylistTracks
 
 N_TRACKS = 12
 
@@ -243,6 +244,40 @@ def test_of_two_songs_with_equal_ends_none_is_guessed(server, tmp_path):
 
 
 # Failures
+
+
+CUE_SHEET = """FILE "image.wav" WAVE
+  TRACK 01 AUDIO
+    TITLE "One"
+    INDEX 01 00:00:00
+  TRACK 02 AUDIO
+    TITLE "Two"
+    INDEX 01 00:10:00
+"""
+
+
+def test_the_file_of_a_cue_sheet_is_sent_as_a_whole_and_its_tracks_are_the_file(tmp_path):
+    music = make_music(tmp_path / "music", tmp_path / "index", 25)
+    album = music / name_of(3)
+    image = album.parent / "image.wav"
+    album.rename(image)
+    image.with_suffix(".cue").write_text(CUE_SHEET)
+    track = replaced_id(made_track(f"/other/{image.parent.name}/image.wav", 3), 1)
+    with serving_mpd(tmp_path / "mpd", music) as server:
+        open_player(server.tcp_address).send([track], SendOptions())
+        uri = f"{image.parent.name}/image.wav"
+        assert server.queue() == [uri]
+        for n_searches in (0, songs._MAX_SEARCHES):
+            with server.client() as client:
+                finder = songs.Songs(client)
+                finder._n_searches = n_searches
+                assert finder.uris([track]) == {1: uri}
+        with server.client() as client, Index(tmp_path / "more", spec=SPEC) as index:
+            index.add(track, unit_vectors(1)[0])
+            name = uri.replace(".wav", ".cue/track0002")
+            assert client.lsinfo(name.rpartition("/")[0])[1]["file"] == name
+            found = songs.Songs(client).tracks([(name, 10.0)], PlaylistTracks(index))
+            assert found[name].path == track.path
 
 
 def test_nothing_changes_if_mpd_knows_no_track(server, music):

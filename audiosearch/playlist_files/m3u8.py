@@ -75,8 +75,8 @@ def split_label(label: str) -> tuple[str | None, str | None]:
 
 
 def label_of(entry: Entry) -> str:
-    """Return "artist - title", or the file's name, on one line."""
-    label = artist_and_title(entry.artist, entry.title) or PurePath(entry.path).stem
+    """Return "artist - title" on one line. In place of a missing title, the name of the file."""
+    label = artist_and_title(entry.artist, entry.title or PurePath(entry.path).stem)
     return single_line(label)
 
 

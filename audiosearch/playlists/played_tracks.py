@@ -11,7 +11,7 @@ import numpy as np
 
 from audiosearch.errors import TrackNotFound
 from audiosearch.library.track import fold
-from audiosearch.playlist_files import Entry, PlaylistFile
+from audiosearch.playlist_files import Entry, PlaylistFile, files_of_cue_track
 from audiosearch.playlists.kept import kept
 from audiosearch.playlists.main_artists import MainArtists, main_artists, without_guests
 
@@ -155,4 +155,5 @@ def _best(recording: Recording, tracks: list[_Named]) -> list[int]:
 def _entry(path: str) -> Entry:
     """Return a path of a log as an entry of a playlist. Some logs escape quotes by backslashes."""
     unescaped = path.replace('\\"', '"').replace("\\\\", "\\")
-    return Entry(path, alternatives=() if unescaped == path else (unescaped,))
+    alternatives = () if unescaped == path else (unescaped,)
+    return Entry(path, alternatives=(*alternatives, *files_of_cue_track(unescaped)))

@@ -5,13 +5,20 @@ from __future__ import annotations
 import itertools
 from functools import cached_property
 from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.track import Track
 from audiosearch.normal_form import normal_form
 from audiosearch.paths import is_url
 from audiosearch.players.mpd.connection import is_sendable, parts
-from audiosearch.playlist_files import Entry, PathStyle, PlaylistFile
+from audiosearch.playlist_files import (
+    FIRST_CUE_TRACK,
+    Entry,
+    PathStyle,
+    PlaylistFile,
+    files_of_cue_track,
+)
 from audiosearch.search.path_suffixes import PathSuffixes
 
 if TYPE_CHECKING:
@@ -88,18 +95,22 @@ class Songs:
         """
         entries = []
         for uri, seconds in songs:
+            names = (uri, *files_of_cue_track(uri))
             paths = [
-                folder + uri.removeprefix(below)
+                folder + name.removeprefix(below)
                 for folder, below in self._folders
-                if uri.startswith(below)
+                for name in names
+                if name.startswith(below)
             ]
             unmapped = [
                 old + path.removeprefix(new)
                 for old, new in self._style.prefixes
-                for path in (uri, *paths)
+                for path in (*names, *paths)
                 if path.startswith(new)
             ]
-            entries.append(Entry(uri, seconds=seconds, alternatives=(*unmapped, *paths)))
+            entries.append(
+                Entry(uri, seconds=seconds, alternatives=(*unmapped, *paths, *names[1:]))
+            )
         playlist = PlaylistFile("MPD's queue", tuple(entries))
         matches = playlist_tracks.find(playlist, with_files=False)
         pairs = zip(entries, matches, strict=True)
@@ -164,9 +175,36 @@ class Songs:
 
         MPD reads its whole database for each search, so for many tracks it is fetched once.
         """
+        uri = self._like(Entry.from_track(track, path))
+        return self._behind_cue_sheet(path) if uri is None else uri
+
+    def _behind_cue_sheet(self, path: str) -> str | None:
+        """Return the file that MPD plays, but lists as tracks of its CUE sheet only."""
+        if not is_sendable(path):
+            return None
+        stem, suffix = splitext(path)
+        for sheet in (f"{stem}.cue", path):
+            first = self._like(Entry(f"{sheet}/{FIRST_CUE_TRACK}"))
+            if first is not None:
+                uri = splitext(first.removesuffix(f"/{FIRST_CUE_TRACK}"))[0] + suffix
+                return uri if self._exists(uri) else None
+        return None
+
+    def _exists(self, uri: str) -> bool:
+        """Return whether MPD has a song, even one that it doesn't list."""
+        from mpd import CommandError
+
+        try:
+            self._client.lsinfo(uri)
+        except CommandError:
+            return False
+        return True
+
+    def _like(self, entry: Entry) -> str | None:
+        """Return the song whose path ends like that of an entry; None if there is none."""
         self._n_searches += 1
-        suffixes = self._suffixes if self._is_fetched else PathSuffixes(self._alike(path))
-        match, _ = suffixes.find(Entry.from_track(track, path))
+        suffixes = self._suffixes if self._is_fetched else PathSuffixes(self._alike(entry.path))
+        match, _ = suffixes.find(entry)
         return None if match is None else match.path
 
     def _alike(self, path: str) -> list[Track]:

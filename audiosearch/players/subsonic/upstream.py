@@ -67,7 +67,7 @@ class Upstream:
             answer = await self._http.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             if isinstance(exc, httpx.ConnectError):
-                log.warning("%s %s", UNREACHABLE, exc)
+                log.warning("%s (%s)", UNREACHABLE, exc)
             await call.answered(failure(UNREACHABLE))(scope, receive, send)
             return
         try:
