@@ -68,6 +68,7 @@ class RayReader(Reader):
             excerpt_seconds,
             self.has_sounds,
             moment_hop,
+            model.runtime,
         )
         return RayResults(
             TaskQueue(paths),
