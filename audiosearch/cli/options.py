@@ -14,6 +14,7 @@ from audiosearch import defaults
 from audiosearch.cli.output import Format, MomentFormat
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import Filters, Range
+from audiosearch.models.runtime_choice import PRECISIONS, RUNTIMES
 from audiosearch.models.specs import AUTO, model_choices
 
 IndexAt = Annotated[
@@ -39,6 +40,22 @@ Weights = Annotated[
     typer.Option(
         metavar="FILE",
         help="VGGish checkpoint to use. AUDIOSEARCH_WEIGHTS sets it permanently.",
+    ),
+]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(RUNTIMES),
+        help="Library that runs the network. auto: LiteRT; for many files OpenVINO, if it is "
+        "installed and faster here.",
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(PRECISIONS),
+        help="Precision of the network. bf16 is faster than f32, less exact, and needs OpenVINO "
+        "and a processor with bf16.",
     ),
 ]
 Pca = Annotated[

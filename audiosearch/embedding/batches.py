@@ -95,7 +95,8 @@ class FileInProgress:
             embedding = clip_embedding(self.pool, batches.network, clip=end, path=self.path)
         except AudioError as exc:
             return EmbeddingResult(self.path, self.file_stat, error=exc)
-        embedding = replace(embedding, waveform=end.waveform)
+        runtime = str(batches.network.runtime)
+        embedding = replace(embedding, waveform=end.waveform, runtime=runtime)
         if batches.tagger is not None:
             sounds = self.scores.sounds(batches.tagger.names, end.starts)
             embedding = replace(embedding, sounds=sounds, tagger=batches.tagger.digest)

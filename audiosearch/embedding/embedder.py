@@ -51,6 +51,9 @@ class Embedding:
     waveform : bytes
         See `audiosearch.audio.waveform.to_bytes`. Empty for an excerpt, and if a file is embedded
         alone.
+    runtime : str
+        Runtime and precision of the network, such as "litert f32". Empty if a file is embedded
+        alone.
     """
 
     vector: Float32
@@ -61,6 +64,7 @@ class Embedding:
     tagger: str = ""
     moments: Moments | None = None
     waveform: bytes = b""
+    runtime: str = ""
 
 
 class DecodedClip(Protocol):

@@ -46,7 +46,7 @@ def load_networks(
     model: Model, *, n_threads: int, has_sounds: bool
 ) -> tuple[Network, Tagger | None]:
     """Load the network of a model, and the tagger if it is needed."""
-    network = model.load(n_threads=n_threads)
+    network = model.load(n_threads=n_threads, for_many_files=True)
     if not has_sounds:
         return network, None
     from audiosearch.models.tagger import Tagger

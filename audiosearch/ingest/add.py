@@ -25,6 +25,7 @@ from audiosearch.library.file_state import FileStates, State
 from audiosearch.library.index import EmbeddingSpec, Failure, Index
 from audiosearch.library.known_mounts import remember_mounts
 from audiosearch.models import registry
+from audiosearch.models.runtime_choice import F32, RuntimeChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,6 +48,8 @@ def add(  # noqa: PLR0913
     *,
     model: str = registry.AUTO,
     weights: StrPath | None = None,
+    runtime: str = registry.AUTO,
+    precision: str = F32,
     excerpt_seconds: float | None = None,
     reprocess: ReprocessPolicy = ReprocessPolicy.CHANGED,
     sounds: bool = True,
@@ -67,6 +70,10 @@ def add(  # noqa: PLR0913
         "auto". An existing index keeps its model; asking for another one is an error.
     weights : str or path-like, optional
         VGGish checkpoint.
+    runtime : {"auto", "litert", "openvino"}
+        Library that runs the network.
+    precision : {"f32", "bf16"}
+        Precision of the network. See `audiosearch.models.runtime_choice.RuntimeChoice`.
     excerpt_seconds : float, optional
         Embed only about this much of each file.
     reprocess : ReprocessPolicy
@@ -95,6 +102,8 @@ def add(  # noqa: PLR0913
         If the index can't take the files.
     ModelError
         If the model is unavailable.
+    MissingExtra, UsageError
+        If the runtime can't run the model with this precision.
 
     See Also
     --------
@@ -105,7 +114,7 @@ def add(  # noqa: PLR0913
         directory,
         files.paths,
         folder_aliases=files.folder_aliases,
-        request=registry.ModelRequest(model, weights),
+        request=registry.ModelRequest(model, weights, runtime=RuntimeChoice(runtime, precision)),
         excerpt_seconds=excerpt_seconds,
         reprocess=reprocess,
         reader=Reader(n_jobs=n_jobs, has_sounds=sounds, input_files=files),
@@ -215,9 +224,10 @@ class Ingest:
         if self._index is not None:
             current = self._index.spec
             return registry.resolve_for_index(current.model, current.weights_digest, request)
-        return registry.resolve(
+        model = registry.resolve(
             request.model, weights=request.weights, may_fetch=True, progress=request.progress
         )
+        return model.on(request.runtime)
 
     def __len__(self) -> int:
         """Return the number of files."""

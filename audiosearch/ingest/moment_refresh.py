@@ -13,6 +13,7 @@ from audiosearch.ingest.moments import (
 )
 from audiosearch.ingest.refresh import FileRefresh
 from audiosearch.ingest.sounds import put_sounds
+from audiosearch.library.runtimes import add_runtimes
 from audiosearch.models import registry
 
 if TYPE_CHECKING:
@@ -95,5 +96,6 @@ class MomentRefresh(FileRefresh):
             if track.id in stored and stored[track.id].content_hash == track.content_hash
         ]
         self._index.moments.put({track.id: embedding.moments for track in unchanged})
+        add_runtimes(self._index.storage, {embedding.runtime})
         if self._index.keeps_sounds:
             put_sounds(self._index, unchanged, embedding)

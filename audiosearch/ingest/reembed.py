@@ -14,6 +14,7 @@ from audiosearch.errors import AudioError, LibraryError
 from audiosearch.ingest.refresh import opener
 from audiosearch.ingest.sounds import lacks_sounds, sound_fields
 from audiosearch.library.index import Failure, Index, Track
+from audiosearch.library.runtimes import PENDING_RUNTIMES, add_runtimes
 from audiosearch.models import registry
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Reembedding:
             on_failure.callback(self._index.close)
             model = registry.resolve(
                 request.model, weights=request.weights, may_fetch=True, progress=request.progress
-            )
+            ).on(request.runtime)
             self.spec = replace(
                 self._index.spec,
                 model=model.name,
@@ -139,6 +140,7 @@ class Reembedding:
         if result.embedding is not None:
             vector: Float32 | None = result.embedding.vector
             moments = result.embedding.moments
+            add_runtimes(self._index.storage, {result.embedding.runtime}, PENDING_RUNTIMES)
         else:
             duplicate_id = result.duplicate_of and self._tracks[result.duplicate_of].id
             source_id = duplicate_id or self._staged_ids[content_hash]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from audiosearch.audio.discovery import is_missing
 from audiosearch.ingest.result import AddResult, Status
 from audiosearch.library.index import Index, Track
+from audiosearch.library.runtimes import add_runtimes
 from audiosearch.paths import real_path
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
         moments.append(embedding.moments)
     if rows:
         tracks = index.add_all(rows, moments=moments)
+        add_runtimes(index.storage, {r.embedding.runtime for r in results if r.embedding})
         index.put_waveforms(
             (track, result.embedding.waveform)
             for track, result in zip(tracks, results, strict=True)

@@ -5,11 +5,13 @@
     <cache>/downloads/<sha512, 16 digits>/<name>   verified downloads
     <cache>/models/<weights digest>.tflite         LiteRT models
     <cache>/known/<digest of a key>                weights digests of local files
+    <cache>/speedups/<digest of a key>             speed of OpenVINO divided by that of LiteRT
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 from pathlib import Path
@@ -70,6 +72,21 @@ def record_digest(key: str, weights_digest: str) -> None:
         draft.write_text(weights_digest + "\n", encoding="ascii")
 
 
+def recorded_speedup(key: str) -> float | None:
+    """Return the ratio of two runtimes' speeds that is recorded under a key, or None."""
+    try:
+        speedup = float(_record_path(key, "speedups").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return speedup if math.isfinite(speedup) else None
+
+
+def record_speedup(key: str, speedup: float) -> None:
+    """Record the ratio of two runtimes' speeds under a key, for `recorded_speedup`."""
+    with cached_file(_record_path(key, "speedups")) as draft:
+        draft.write_text(f"{speedup:.3f}\n", encoding="ascii")
+
+
 def files_key(paths: Sequence[Path]) -> str:
     """Return a key that changes with the path, size or modification time of any file.
 
@@ -107,8 +124,8 @@ def unwritable(error: OSError) -> ModelError:
     )
 
 
-def _record_path(key: str) -> Path:
+def _record_path(key: str, kind: str = "known") -> Path:
     import hashlib
 
     name = hashlib.sha256(os.fsencode(key)).hexdigest()
-    return cache_dir() / "known" / name
+    return cache_dir() / kind / name

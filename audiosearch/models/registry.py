@@ -174,11 +174,14 @@ def resolve_for_index(name: str, weights_digest: str, request: ModelRequest) -> 
         If the user asks for a downloaded model by name, and the index has another one.
     ModelUnavailable, WeightsError, ModelError
         If the model isn't on this machine, or can't be read or converted.
+    MissingExtra, UsageError
+        If the runtime that the user asks for can't run it.
     """
     if request.weights is None:
         requested = None if request.model == AUTO else requested_spec(request.model)
         if request.model == AUTO or (requested and requested.name == name):
-            return by_digest(name, weights_digest, request.progress)
+            model = by_digest(name, weights_digest, request.progress)
+            return model.on(request.runtime)
         if requested and not requested.is_packaged:
             raise ModelMismatch(
                 f"The index was made with {describe(name, weights_digest)}, "
@@ -186,7 +189,8 @@ def resolve_for_index(name: str, weights_digest: str, request: ModelRequest) -> 
                 hint="Leave out --model to use the index's model, or run `audiosearch reembed` to "
                 "change it.",
             )
-    return resolve(request.model, weights=request.weights, progress=request.progress)
+    model = resolve(request.model, weights=request.weights, progress=request.progress)
+    return model.on(request.runtime)
 
 
 def by_digest(name: str, weights_digest: str, progress: Progress = no_progress) -> Model:

@@ -1,4 +1,4 @@
-"""Running a network with LiteRT: log-mel patches in, embeddings out.
+"""Networks: log-mel patches in, embeddings out. LiteRT or OpenVINO runs them.
 
 Most networks turn each patch into an embedding, and the embedding of a file is the mean over
 its patches. A network with a second signature, ``pooled``, turns each patch into values that are
@@ -9,22 +9,22 @@ sound varies.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from audiosearch import defaults
 from audiosearch.errors import WeightsError
+from audiosearch.models import litert, openvino
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
-from audiosearch.models.signatures import POOLED, VALUES
+from audiosearch.models.runtime_choice import LITERT_F32, OPENVINO, RuntimeChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from ai_edge_litert.interpreter import Interpreter
-
     from audiosearch.types import Float32
+
+_PATCHES = [((PATCH_FRAMES, N_BANDS), np.float32)]
 
 
 def n_cores() -> int:
@@ -34,8 +34,25 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
+class Computation(Protocol):
+    """A computation in a model file, as a runtime runs it. Each runtime implements it.
+
+    Attributes
+    ----------
+    input, output : list of (tuple of int, type)
+        Shape without the first axis, and type, of each input and output.
+    """
+
+    input: list[tuple[tuple[int, ...], Any]]
+    output: list[tuple[tuple[int, ...], Any]]
+
+    def __call__(self, rows: Float32) -> Float32:
+        """Return the output for an input: both with one row for each item."""
+        ...
+
+
 class Network:
-    """A LiteRT model: patches to values, and averages of values to embeddings.
+    """A model, ready to run: patches to values, and averages of values to embeddings.
 
     Only one thread may use a network at a time.
 
@@ -48,32 +65,45 @@ class Network:
         (n, n_values).
     n_threads : int, optional
         Threads to run on. Default: the number of cores.
+    choice : RuntimeChoice
+        Runtime and precision.
 
     Attributes
     ----------
     dimension : int
         Numbers in an embedding, from 2 to 4,096.
+    runtime : RuntimeChoice
+        The runtime that runs the network now, and its precision.
 
     Raises
     ------
     WeightsError
-        If the file isn't a LiteRT model, or has other inputs or outputs.
+        If the file isn't a LiteRT model that the runtime can run, or has other inputs or outputs.
+    UsageError, MissingExtra
+        If the choice doesn't fit: see `audiosearch.models.openvino.check`.
     """
 
     dimension: int
 
-    def __init__(self, path: Path, *, n_threads: int | None = None) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            interpreter = Interpreter(os.fspath(path), num_threads=n_threads or n_cores())
-            self._values, self._pooled = _graphs(interpreter)
-        except (ValueError, RuntimeError) as exc:
-            raise WeightsError(
-                f"{path} isn't a LiteRT model that runs here.",
-                hint="Convert the model to a .tflite file that needs no custom operators.",
-            ) from exc
+    def __init__(
+        self,
+        path: Path,
+        *,
+        n_threads: int | None = None,
+        choice: RuntimeChoice = LITERT_F32,
+    ) -> None:
         self._path = path
+        self._values: Computation
+        self._pooled: Computation | None
+        self.runtime = LITERT_F32
+        n_threads = n_threads or n_cores()
+        if choice.needs_openvino:
+            openvino.check(choice, path)
+            self.runtime = RuntimeChoice(OPENVINO, choice.precision)
+            self._values = openvino.Graph(path, n_threads=n_threads, precision=choice.precision)
+            self._pooled = None
+        else:
+            self._values, self._pooled = litert.computations(path, n_threads=n_threads)
         self.dimension = self._checked_dimension()
 
     def _checked_dimension(self) -> int:
@@ -143,53 +173,3 @@ class Network:
                 f"{self._path} can't run on several patches at a time.",
                 hint="Convert the model with an unknown batch size: shape (None, 96, 64).",
             ) from exc
-
-
-class _Graph:
-    """The only computation in a LiteRT file. It turns one array into another."""
-
-    def __init__(self, interpreter: Interpreter) -> None:
-        self._interpreter = interpreter
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        self.input, self.output = _described(inputs), _described(outputs)
-        self._from, self._to = inputs[0]["index"], outputs[0]["index"]
-        self._n_rows = 0
-
-    def __call__(self, rows: Float32) -> Float32:
-        if len(rows) != self._n_rows:
-            self._interpreter.resize_tensor_input(self._from, rows.shape)
-            self._interpreter.allocate_tensors()
-            self._n_rows = len(rows)
-        self._interpreter.set_tensor(self._from, rows)
-        self._interpreter.invoke()
-        return np.asarray(self._interpreter.get_tensor(self._to))
-
-
-class Signature:
-    """One of several computations in a LiteRT file, selected by name."""
-
-    def __init__(self, interpreter: Interpreter, name: str) -> None:
-        self._runner = interpreter.get_signature_runner(name)
-        inputs, outputs = self._runner.get_input_details(), self._runner.get_output_details()
-        self.input, self.output = _described(inputs.values()), _described(outputs.values())
-        self._name = next(iter(inputs))
-
-    def __call__(self, rows: Float32) -> Float32:
-        """Return the output for an input: both with one row for each item."""
-        (result,) = self._runner(**{self._name: rows}).values()
-        return np.asarray(result)
-
-
-def _graphs(interpreter: Interpreter) -> tuple[_Graph | Signature, Signature | None]:
-    """Return the graph from patches to values, and the one from averages to embeddings, if any."""
-    names = list(interpreter.get_signature_list())
-    values = Signature(interpreter, VALUES) if len(names) > 1 else _Graph(interpreter)
-    return values, Signature(interpreter, POOLED) if POOLED in names else None
-
-
-def _described(tensors: Iterable[dict[str, Any]]) -> list[tuple[tuple[int, ...], type]]:
-    """Return each tensor's shape without the first axis, and its type."""
-    return [(tuple(tensor["shape"][1:]), tensor["dtype"]) for tensor in tensors]
-
-
-_PATCHES = [((PATCH_FRAMES, N_BANDS), np.float32)]

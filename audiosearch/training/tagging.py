@@ -20,8 +20,8 @@ import numpy as np
 from audiosearch.audio.decode import SUFFIXES
 from audiosearch.embedding.running_scores import RunningScores
 from audiosearch.errors import AudioError, UsageError
+from audiosearch.models.litert import Signature
 from audiosearch.models.log_mel import patch_stream
-from audiosearch.models.runtime import Signature
 from audiosearch.models.signatures import SOUNDS
 from audiosearch.training.free_audio import SOURCES, LabeledFile, spaced
 from audiosearch.training.processes import process_pool

@@ -18,6 +18,8 @@ from audiosearch.cli.options import (
     MomentHop,
     Moments,
     NoSounds,
+    Precision,
+    Runtime,
     Weights,
     parse_suffixes,
 )
@@ -55,6 +57,8 @@ def add(
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "f32",
     excerpt: Excerpt = None,
     jobs: Jobs = None,
     retry: Annotated[
@@ -89,6 +93,7 @@ def add(
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
     from audiosearch.models.registry import ModelRequest
+    from audiosearch.models.runtime_choice import RuntimeChoice
 
     suffixes = parse_suffixes(extensions) if extensions else SUFFIXES
     reprocess = (
@@ -116,7 +121,7 @@ def add(
                 location,
                 files.paths,
                 folder_aliases=files.folder_aliases,
-                request=ModelRequest(model, weights, progress),
+                request=ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
                 excerpt_seconds=excerpt,
                 reprocess=reprocess,
                 reader=reader,

@@ -8,13 +8,23 @@ from typing import Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import CsvSafe, Jobs, ModelName, OutputFormat, Weights
+from audiosearch.cli.options import (
+    CsvSafe,
+    Jobs,
+    ModelName,
+    OutputFormat,
+    Precision,
+    Runtime,
+    Weights,
+)
 from audiosearch.cli.output import Format, show_rows
 
 
 def bench(
     model: ModelName = "auto",
     weights: Weights = None,
+    runtime: Runtime = "litert",
+    precision: Precision = "f32",
     jobs: Jobs = None,
     rounds: Annotated[
         int, typer.Option(min=1, metavar="N", help="Number of rounds. The medians are reported.")
@@ -30,9 +40,12 @@ def bench(
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.models import registry
     from audiosearch.models.runtime import n_cores
+    from audiosearch.models.runtime_choice import RuntimeChoice
 
     with model_progress() as progress:
-        resolved = registry.resolve(model, weights=weights, progress=progress)
+        resolved = registry.resolve(model, weights=weights, progress=progress).on(
+            RuntimeChoice(runtime, precision)
+        )
     benchmark = Bench(resolved, n_jobs=jobs)
     with spinner(f"Round 1 of {rounds} ...") as live:
         for number in benchmark.rounds(rounds):
@@ -41,6 +54,7 @@ def bench(
     about = {
         "model": resolved.name,
         "fingerprint": resolved.weights_digest,
+        "runtime": str(resolved.runtime),
         "cores": n_cores(),
         "jobs": jobs or n_cores(),
         "rounds": rounds,

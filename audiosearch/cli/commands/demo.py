@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import CsvSafe, OutputFormat, Weights
+from audiosearch.cli.options import CsvSafe, OutputFormat, Precision, Runtime, Weights
 from audiosearch.cli.output import Format, show_rows
 
 COLUMNS = ("unheard", "sounds_most_like", "own_kind_first")
@@ -21,6 +21,8 @@ def demo(
         Path, typer.Option("--folder", metavar="DIR", help="Folder for the sounds and the index.")
     ] = Path(defaults.DEMO_FOLDER),
     weights: Weights = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "f32",
     output: OutputFormat = Format.TABLE,
     csv_safe: CsvSafe = False,
 ) -> None:
@@ -33,6 +35,7 @@ def demo(
     from audiosearch.ingest.add import Ingest
     from audiosearch.library.index import Index
     from audiosearch.models import registry
+    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.search.similar import similar
 
     try:
@@ -54,7 +57,9 @@ def demo(
         ingest = Ingest(
             index_dir,
             [os.path.abspath(sound.path) for sound in sounds],
-            request=registry.ModelRequest(model, weights, progress),
+            request=registry.ModelRequest(
+                model, weights, progress, RuntimeChoice(runtime, precision)
+            ),
         )
     run_ingest(ingest)
 

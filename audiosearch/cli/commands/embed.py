@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from audiosearch.cli.options import Excerpt, ModelName, Pca, Weights, file_name
+from audiosearch.cli.options import Excerpt, ModelName, Pca, Precision, Runtime, Weights, file_name
 from audiosearch.errors import AudiosearchError
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def embed(
     ] = False,
     model: ModelName = "auto",
     weights: Weights = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "f32",
     pca: Pca = None,
     excerpt: Excerpt = None,
 ) -> None:
@@ -61,9 +63,12 @@ def embed(
     from audiosearch.embedding.pooling import Pooling
     from audiosearch.models import registry
     from audiosearch.models.postprocess import postprocessor_for
+    from audiosearch.models.runtime_choice import RuntimeChoice
 
     with model_progress() as progress:
-        resolved = registry.resolve(model, weights=weights, progress=progress)
+        resolved = registry.resolve(model, weights=weights, progress=progress).on(
+            RuntimeChoice(runtime, precision)
+        )
         post = postprocessor_for(resolved, pca, progress) if postprocess or pca else None
     embedder = Embedder(resolved, excerpt_seconds=excerpt, postprocess=post)
     arrays = []

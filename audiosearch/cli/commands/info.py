@@ -21,11 +21,13 @@ def info(
     """Show what the index holds and which model produced its embeddings."""
     from audiosearch.cli.text import clock
     from audiosearch.library.index import Index
+    from audiosearch.library.runtimes import runtimes_of
 
     with Index(location) as index:
         totals, spec = index.totals(), index.spec
         pending_model, pending_tracks = index.pending()
         index_type, shown_location = index.vector_indexes.index_type(), index.location
+        runtimes = ", ".join(sorted(runtimes_of(index.storage)))
         moments = _moment_facts(index)
     facts = {
         "index": shown_location,
@@ -37,6 +39,7 @@ def info(
         "fingerprint": spec.weights_digest,
         "dimension": spec.dimension,
         "excerpt_seconds": spec.excerpt_seconds,
+        "runtimes": runtimes or None,
         "arrangement": index_type,
         "pending_model": pending_model,
         "pending_tracks": pending_tracks,

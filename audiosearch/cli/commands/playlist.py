@@ -14,7 +14,9 @@ from audiosearch.cli.options import (
     CsvSafe,
     IndexAt,
     ModelName,
+    Precision,
     Prefix,
+    Runtime,
     Weights,
     file_name,
     prefix_pairs,
@@ -111,6 +113,8 @@ def playlist(
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "f32",
     filters: Filters = EVERYTHING,
 ) -> None:
     """Make a playlist of tracks that sound like SEED, or that lead from SEED to another track."""
@@ -118,6 +122,7 @@ def playlist(
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.library.saved_playlist import checked_name
     from audiosearch.models.registry import ModelRequest
+    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.playlist_files import PathStyle, read_playlist
     from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
     from audiosearch.playlists import playlist as make_playlist
@@ -152,7 +157,11 @@ def playlist(
         excluded_playlists=tuple(read_playlist(os.fspath(file)) for file in exclude_playlist or ()),
     )
     with model_progress() as progress:
-        result = make_playlist(location, request, ModelRequest(model, weights, progress))
+        result = make_playlist(
+            location,
+            request,
+            ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
+        )
     for note in result.notes:
         warn(note)
     folder = output.parent if output is not None else Path()

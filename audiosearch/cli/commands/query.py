@@ -14,6 +14,8 @@ from audiosearch.cli.options import (
     ModelName,
     MomentOutputFormat,
     NullSeparated,
+    Precision,
+    Runtime,
     Weights,
     Whiten,
     file_name,
@@ -107,6 +109,8 @@ def query(
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "f32",
     output: MomentOutputFormat = MomentFormat.TABLE,
     csv_safe: CsvSafe = False,
     null: NullSeparated = False,
@@ -121,6 +125,7 @@ def query(
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.moments import time_range
     from audiosearch.models.registry import ModelRequest
+    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.search.query import SearchOptions
 
     moments = moments or within is not None
@@ -152,7 +157,7 @@ def query(
                 is_distinct=no_duplicates,
                 sound_weight=sound_weight,
             ),
-            request=ModelRequest(model, weights, progress),
+            request=ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
             **more,
         )
     for warning in result.warnings:

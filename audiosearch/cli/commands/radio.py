@@ -11,7 +11,9 @@ from audiosearch import defaults
 from audiosearch.cli.options import (
     IndexAt,
     ModelName,
+    Precision,
     Prefix,
+    Runtime,
     Weights,
     file_name,
     prefix_pairs,
@@ -72,6 +74,8 @@ def radio(
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "f32",
     filters: Filters = EVERYTHING,
 ) -> None:
     """Keep the queue of MPD a few tracks ahead of what plays, until Ctrl-C.
@@ -84,6 +88,7 @@ def radio(
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.library.index import Index
     from audiosearch.models.registry import ModelRequest
+    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.players import PlayerAddress
     from audiosearch.players.mpd import MpdPlayer
     from audiosearch.players.mpd.radio import play_radio
@@ -116,7 +121,11 @@ def radio(
     with Index(location) as index:
         index.require_tracks()
         with model_progress() as progress:
-            continuation = Continuation(index, request, ModelRequest(model, weights, progress))
+            continuation = Continuation(
+                index,
+                request,
+                ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
+            )
         for note in continuation.notes:
             warn(note)
         say(f"Keeping the queue of {player_address} ahead. Ctrl-C ends this, and leaves the queue.")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, Jobs, NoSounds, Weights
+from audiosearch.cli.options import IndexAt, Jobs, NoSounds, Precision, Runtime, Weights
 from audiosearch.models.specs import model_choices
 
 
@@ -17,6 +17,8 @@ def reembed(
         typer.Option("--model", metavar=model_choices(), help="New embedding model."),
     ],
     weights: Weights = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "f32",
     jobs: Jobs = None,
     force: Annotated[
         bool, typer.Option("--force", help="Remove tracks that can't be embedded again.")
@@ -30,11 +32,12 @@ def reembed(
     from audiosearch.cli.progress import IngestProgress
     from audiosearch.ingest.reembed import Reembedding
     from audiosearch.models.registry import ModelRequest
+    from audiosearch.models.runtime_choice import RuntimeChoice
 
     with model_progress() as progress:
         reembedding = Reembedding(
             location,
-            ModelRequest(model, weights, progress),
+            ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
             sounds=not no_sounds,
             n_jobs=jobs,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, Jobs, ModelName, MomentHop, Weights
+from audiosearch.cli.options import IndexAt, Jobs, ModelName, MomentHop, Precision, Runtime, Weights
 from audiosearch.errors import UsageError
 from audiosearch.models.specs import AUTO
 
@@ -36,6 +36,8 @@ def refresh(
     moment_hop: MomentHop = None,
     model: ModelName = AUTO,
     weights: Weights = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "f32",
     jobs: Jobs = None,
     location: IndexAt = defaults.INDEX,
 ) -> None:
@@ -48,6 +50,7 @@ def refresh(
     from audiosearch.library.index import Index
     from audiosearch.maintenance import files
     from audiosearch.models.registry import ModelRequest
+    from audiosearch.models.runtime_choice import RuntimeChoice
 
     _check({"-j": jobs is not None}, "--sounds or --moments", is_allowed=sounds or moments is True)
     _check(
@@ -55,6 +58,8 @@ def refresh(
             "--moment-hop": moment_hop is not None,
             "--model": model != AUTO,
             "--weights": weights is not None,
+            "--runtime": runtime != AUTO,
+            "--precision": precision != "f32",
         },
         "--moments",
         is_allowed=moments is True,
@@ -66,7 +71,7 @@ def refresh(
     with Index(location) as index:
         if moments:
             with model_progress() as progress:
-                request = ModelRequest(model, weights, progress)
+                request = ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision))
                 refreshing = MomentRefresh(index, hop=moment_hop, request=request, n_jobs=jobs)
             _run(refreshing, "moments")
         if sounds:

@@ -19,6 +19,8 @@ from audiosearch.cli.options import (
     MomentHop,
     Moments,
     NoSounds,
+    Precision,
+    Runtime,
     Weights,
     parse_suffixes,
 )
@@ -34,6 +36,8 @@ def watch(
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
     weights: Weights = None,
+    runtime: Runtime = "auto",
+    precision: Precision = "f32",
     excerpt: Excerpt = None,
     jobs: Jobs = None,
     nice: Annotated[
@@ -62,6 +66,7 @@ def watch(
     from audiosearch.cli.console import say
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.models.registry import ModelRequest
+    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.watching.options import WatchOptions
     from audiosearch.watching.watch import Watch
 
@@ -75,7 +80,7 @@ def watch(
             WatchOptions(
                 exclude=exclude or [],
                 suffixes=parse_suffixes(extensions) if extensions else SUFFIXES,
-                request=ModelRequest(model, weights, progress),
+                request=ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
                 excerpt_seconds=excerpt,
                 moments=moments,
                 moment_hop=moment_hop,

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.local_file import open_local
 from audiosearch.embedding.pipeline import Pipeline
-from audiosearch.errors import AudiosearchError, ModelError, Unreachable
+from audiosearch.errors import AudiosearchError, MissingExtra, ModelError, Unreachable, UsageError
 from audiosearch.models import registry
 from audiosearch.models.cache import cached_file, model_path
+from audiosearch.models.runtime_choice import AUTO_F32, RuntimeChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +67,8 @@ class JobSpec:
         Whether to find the sounds that are heard in the files.
     moment_hop : float or None
         Seconds from one patch to the next in the moments of files; None to keep none.
+    runtime : RuntimeChoice
+        Runtime and precision of the network.
     """
 
     version: str
@@ -75,6 +78,7 @@ class JobSpec:
     excerpt_seconds: float | None
     has_sounds: bool = False
     moment_hop: float | None = None
+    runtime: RuntimeChoice = AUTO_F32
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +150,8 @@ class EmbeddingActor:
         """
         try:
             _check_version(job.version)
-            model = _local_model(job)
-        except ModelError as exc:
+            model = _local_model(job).on(job.runtime)
+        except (ModelError, MissingExtra, UsageError) as exc:
             error = AudiosearchError(f"On the node {_address()}: {exc}", hint=exc.hint)
             return PollResult([], error=error)
         except AudiosearchError as exc:

@@ -67,6 +67,7 @@ class RayReader(Reader):
             excerpt_seconds,
             self.has_sounds,
             moment_hop,
+            model.runtime,
         )
         return RayResults(
             TaskQueue(paths),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import LibraryError, ModelMismatch
+from audiosearch.library.runtimes import PENDING_RUNTIMES, RUNTIMES
 from audiosearch.library.sqlite.moment_table import MomentTable
 from audiosearch.library.sqlite.vector_table import from_blob, to_blob
 from audiosearch.library.storage import MOMENT_HOP
@@ -62,7 +63,7 @@ class StagedVectors:
         with catalog.transaction():
             if not self._is_stored():
                 catalog.db.execute("DELETE FROM pending_vectors")
-                settings = spec.to_settings() | {MOMENT_HOP: self._moment_hop()}
+                settings = spec.to_settings() | {MOMENT_HOP: self._moment_hop(), RUNTIMES: ""}
                 catalog.set_settings({_PREFIX + name: text for name, text in settings.items()})
 
     def _moment_hop(self) -> str:
@@ -173,7 +174,9 @@ class StagedVectors:
                 "SELECT track_id, ?, embedding FROM pending_vectors",
                 [catalog.next_revision()],
             )
-            catalog.set_settings(self._spec.to_settings())  # moments are stored with its dimension
+            runtimes = {RUNTIMES: catalog.settings().get(PENDING_RUNTIMES, "")}
+            # Moments are stored with the dimension of the spec.
+            catalog.set_settings(self._spec.to_settings() | runtimes)
             if self._moment_hop():
                 self._commit_moments()
             # Clear the hashes of each track whose file has changed: the next `add` embeds it again.
