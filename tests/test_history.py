@@ -395,6 +395,8 @@ def test_the_album_decides_between_tracks_with_the_same_title(tmp_path):
         pytest.param("/music/Artist 3/LP 3/3.mp3", id="as stored"),
         pytest.param("Artist 3/LP 3/3.mp3", id="below the music folder"),
         pytest.param("LP 3/3.mp3", id="a shorter end"),
+        pytest.param("Artist 3/LP 3/3.cue/track0007", id="a part by a CUE sheet"),
+        pytest.param("Artist 3/LP 3/3.mp3/track0007", id="a part by an embedded CUE sheet"),
         pytest.param("D:\\\\Artist 3\\\\LP 3\\\\3.mp3", id="escaped backslashes"),
     ],
 )

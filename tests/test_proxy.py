@@ -303,6 +303,21 @@ def test_copies_are_left_out(world):
     assert "Song 5" not in titles
 
 
+def test_a_short_sound_is_only_similar_to_a_short_one(world, tmp_path):
+    shutil.copytree(world.index, tmp_path / "index")
+    with Index(tmp_path / "index") as index:
+        long = [(track, {"seconds": 180.0}) for track in index if track.title != "Song 5"]
+        index.storage.set_fields(long)
+
+    def similar_to(title):
+        answer = world.ask("getSimilarSongs2", base=proxy, id=world.ids[title], count=100)
+        return {song["title"] for song in answer["similarSongs2"]["song"]}
+
+    with proxying(world.server.url, tmp_path / "index") as (proxy, _):
+        assert "Song 5" not in similar_to("Song 4")
+        assert "Song 4" in similar_to("Song 5")
+
+
 @pytest.mark.parametrize("kind", ["album", "artist", "folder"])
 def test_albums_artists_and_folders_have_similar_songs(world, kind):
     song = world.ask("getSong", id=world.ids["Song 2"])["song"]
