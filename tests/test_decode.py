@@ -1,5 +1,6 @@
 """Audio files are decoded to mono at 16 kHz; files without audio are rejected."""
 
+import contextlib
 import os
 import struct
 import sys
@@ -7,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from sounds import cut, encode, melody, noise, tone, write
 
 from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.audio.mp3 import MpegLength, mpeg_length
+from audiosearch.audio.recording import BLOCK_SAMPLES
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.errors import AudioError
 
@@ -52,6 +55,19 @@ FFMPEG_FORMATS = [
     pytest.param("a.mka", "matroska", "aac", "aac", id="mka"),
     pytest.param("a.wv", "wv", "wavpack", "wavpack", id="wavpack"),
 ]
+
+
+@pytest.mark.parametrize(("name", "options", "codec", "tolerance"), SNDFILE_FORMATS)
+def test_the_blocks_of_a_long_file_are_exactly_its_samples(
+    tmp_path, name, options, codec, tolerance
+):
+    waveform = melody(8.0, 48_000)
+    path = write(tmp_path / name, np.stack([waveform, -0.5 * waveform], 1), 48_000, **options)
+    with contextlib.closing(open_recording(os.fspath(path))) as recording:
+        blocks = list(recording.blocks())
+    assert {len(block) for block in blocks[:-1]} == {BLOCK_SAMPLES // 2}
+    samples, _ = soundfile.read(path, dtype="float32")
+    np.testing.assert_array_equal(np.concatenate(blocks), samples)
 
 
 @pytest.mark.parametrize(("name", "options", "codec", "tolerance"), SNDFILE_FORMATS)

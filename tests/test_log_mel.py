@@ -5,7 +5,13 @@ import pytest
 from sounds import melody
 
 from audiosearch.models.front_end import PATCH_SAMPLES
-from audiosearch.models.log_mel import log_mel_patches, mel_weights, patch_stream
+from audiosearch.models.log_mel import (
+    frame_stream,
+    log_mel_frames,
+    log_mel_patches,
+    mel_weights,
+    patch_stream,
+)
 
 GOLDEN = ["sine_1khz_3s", "chirp_noise_5s", "one_patch_15600", "one_short_30959", "silence_2s"]
 
@@ -32,6 +38,13 @@ def test_a_stream_has_the_same_patches_as_the_whole_waveform(block):
     blocks = (waveform[i : i + block] for i in range(0, len(waveform), block))
     streamed = np.concatenate(list(patch_stream(blocks)))
     np.testing.assert_allclose(streamed, log_mel_patches(waveform), atol=1e-5)
+
+
+def test_a_stream_is_turned_into_frames_many_seconds_at_a_time():
+    waveform = melody(60.0)
+    streamed = list(frame_stream(np.split(waveform, 100)))
+    assert all(1_400 < len(frames) <= 2_880 for frames in streamed[:-1])
+    np.testing.assert_array_equal(np.concatenate(streamed), log_mel_frames(waveform))
 
 
 def test_a_short_stream_is_padded_to_one_patch():
