@@ -49,7 +49,7 @@ SLOW = [
     *("test_page_playlist", "test_page_playlist_settings", "test_page_playlist_addresses"),
     *("test_page_saved_playlists", "test_page_playlist_screens"),
     "test_page_map",
-    "test_page_moments",
+    *("test_page_moments", "test_s3"),
     *("test_beets", "test_watch", "test_watch_at_work", "test_firefox", "test_map_page"),
     *("test_real_milvus", "test_milvus", "test_optimize", "test_fuzz", "test_kills", "test_trust"),
     *("test_together", "test_bench", "test_benchmarks", "test_damaged_files"),

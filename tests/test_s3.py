@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 from networks import mean_bands, tflite
-from s3_server import KEY, SECRET, s3_server, use
-from sounds import tone, write
+from s3_server import KEY, SECRET, S3Server, s3_server, use
+from sounds import melody, tone, write
 
 from audiosearch import AudioError, Index, add
+from audiosearch.audio.fetch import fetched
 from audiosearch.audio.url_listing import list_url
 from audiosearch.ingest.add import Status
 from audiosearch.ingest.reembed import Reembedding
@@ -151,8 +152,6 @@ def test_an_object_that_is_replaced_while_it_is_read_fails(s3, content, monkeypa
             s3.put("music/long.wav", content * 101)
         return False
 
-    from audiosearch.audio.fetch import fetched
-
     with (
         pytest.raises(AudioError, match="it was replaced while it was read"),
         fetched(f"{s3.music}/long.wav", is_stopped=replace),
@@ -259,3 +258,79 @@ def test_playlists_of_objects_hold_their_urls(bucket, run):
     assert len(entries) == 3
     assert all(entry.startswith(f"{bucket.music}/") for entry in entries)
     assert run("query", "list.m3u8").exit_code == 0
+
+
+@pytest.fixture
+def long(s3, tmp_path):
+    """A folder with 5 minutes of sound in two formats, which is in the bucket too."""
+    folder = tmp_path / "long"
+    folder.mkdir()
+    samples = melody(300.0, 44_100)
+    for suffix in ("wav", "flac"):
+        write(folder / f"long.{suffix}", samples, 44_100)
+    s3.put_folder(folder, "music")
+    return folder
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_an_excerpt_fetches_only_the_parts_that_it_needs(s3, long, suffix):
+    path = long / f"long.{suffix}"
+    s3.door(n_bytes=0)
+    statuses = add_urls(f"{s3.music}/{path.name}", excerpt_seconds=5.0)
+    assert set(statuses.values()) == {Status.ADDED}
+    assert s3.door()["n_bytes"] < 0.2 * path.stat().st_size
+    add("plain", path, model="compact", excerpt_seconds=5.0)
+    np.testing.assert_array_equal(vectors("index")[path.name], vectors("plain")[path.name])
+    assert set(add_urls(f"{s3.music}/{path.name}").values()) == {Status.UNCHANGED}
+
+
+def test_excerpts_of_which_no_content_is_known_stay_apart(s3, long):
+    for name in ("a.wav", "b.wav"):
+        s3.put(f"other/{name}", (long / "long.wav").read_bytes())
+    other = f"s3://{s3.bucket}/other"
+    assert set(add_urls(other, excerpt_seconds=5.0).values()) == {Status.ADDED}
+    s3.put("other/c.wav", (long / "long.wav").read_bytes())
+    statuses = add_urls(other)
+    assert statuses.pop(f"{other}/c.wav") is Status.ADDED
+    assert set(statuses.values()) == {Status.UNCHANGED}
+    with Index("index") as index:
+        assert sorted(os.path.basename(track.path) for track in index) == [
+            "a.wav",
+            "b.wav",
+            "c.wav",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("disturb", "reason"),
+    [
+        pytest.param(S3Server.delete, "there is no such file", id="deleted"),
+        pytest.param(
+            lambda s3, key: s3.put(key, b"another sound" * 200_000),
+            "it was replaced while it was read",
+            id="replaced",
+        ),
+    ],
+)
+def test_a_file_that_changes_between_two_of_its_parts_fails(s3, long, disturb, reason):
+    url = f"{s3.music}/long.wav"
+    with fetched(url, in_parts=True) as copy:
+        copy.fetch(0, 100)
+        assert Path(copy.path).read_bytes()[:4] == b"RIFF"
+        disturb(s3, "music/long.wav")
+        with pytest.raises(AudioError, match=reason):
+            copy.fetch(10_000_000, 10_000_100)
+
+
+def test_each_part_is_fetched_once_and_lies_within_the_file(s3, long):
+    content = (long / "long.wav").read_bytes()
+    with fetched(f"{s3.music}/long.wav", in_parts=True) as copy:
+        s3.door(requests=[])
+        for start, stop in [(5_000_000, 5_300_000), (5_000_000, 5_000_001), (5_100_000, 5_290_000)]:
+            copy.fetch(start, stop)
+        assert len(s3.door()["requests"]) == 1
+        assert Path(copy.path).read_bytes()[5_000_000:5_300_000] == content[5_000_000:5_300_000]
+        copy.fetch(len(content) - 1, len(content))
+        for start, stop in [(-1, 5), (7, 7), (0, len(content) + 1)]:
+            with pytest.raises(AudioError, match="its decoder reads beyond its end"):
+                copy.fetch(start, stop)

@@ -11,6 +11,8 @@ import os
 import struct
 from typing import TYPE_CHECKING
 
+from audiosearch.audio.parts import open_binary
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -28,7 +30,7 @@ def read_apev2(path: str) -> dict[str, list[str]]:
     OSError
         If the file can't be read.
     """
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         items = _items(file)
     result: dict[str, list[str]] = {}
     start = 0

@@ -11,6 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from audiosearch.audio.parts import is_in_parts, open_binary
 from audiosearch.audio.recording import CUT_SHORT, WRONG_LENGTH
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def container_damage(path: str) -> str | None:
         `CUT_SHORT` if the file is shorter than declared, or lacks the last page of an Ogg stream.
         `WRONG_LENGTH` if a wav or aiff declares no samples although it has some, or 4 GiB too few.
     """
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(_HEAD_BYTES)
         if _length_is_wrong(file, size):
@@ -143,8 +144,11 @@ def next_start(path: str, position: int) -> int | None:
     Returns
     -------
     int or None
-        Position in bytes of the other file's first byte.
+        Position in bytes of the other file's first byte. None for a file that is fetched in parts:
+        the search would fetch all of it.
     """
+    if is_in_parts(path):
+        return None
     with open(path, "rb") as file:
         head = file.read(_START_BYTES)
         pattern = next((pattern for pattern in _STARTS if pattern.match(head)), None)

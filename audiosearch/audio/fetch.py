@@ -7,12 +7,12 @@ import os
 import platform
 import shutil
 import tempfile
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from audiosearch.audio.opened_file import DESCRIPTORS
 from audiosearch.audio.urls import filesystem_of, is_http, translate_errors
-from audiosearch.errors import Unreachable, is_disk_full
+from audiosearch.errors import AudioError, RefusedAnswer, Unreachable, is_disk_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 RESERVED_BYTES = 500_000_000  # of the disk, which copies leave free
 _PART_BYTES = 8 << 20  # read at a time
+# Of a file of which only some parts are needed: what is fetched at least, and at most in advance.
+_BLOCK_BYTES = 1 << 16
+_MAX_BLOCKS = 64
+_MIN_BYTES_IN_PARTS = 16 * _BLOCK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,13 @@ class Copy:
         Path at which this process opens it.
     descriptor : int or None
         Its descriptor, on Linux: the copy has no name there, so that it vanishes with the process.
+    fetch : callable or None
+        Fetches the bytes between two positions, for a copy of which nothing is there yet.
     """
 
     path: str
     descriptor: int | None = None
+    fetch: Callable[[int, int], None] | None = None
 
 
 def never() -> bool:
@@ -44,12 +51,16 @@ def never() -> bool:
 
 
 @contextlib.contextmanager
-def fetched(url: str, *, is_stopped: Callable[[], bool] = never) -> Iterator[Copy]:
+def fetched(
+    url: str, *, in_parts: bool = False, is_stopped: Callable[[], bool] = never
+) -> Iterator[Copy]:
     """Yield a local copy of a file at a URL; the copy lasts as long as the block.
 
     Parameters
     ----------
     url : str
+    in_parts : bool
+        Fetch only the parts that are read, if the scheme allows this and the file isn't small.
     is_stopped : callable
         Whether to give up. It is asked again and again.
 
@@ -65,12 +76,16 @@ def fetched(url: str, *, is_stopped: Callable[[], bool] = never) -> Iterator[Cop
             copy, file = stack.enter_context(_new_copy())
         except OSError as exc:
             raise _no_room(url, exc.strerror or str(exc)) from exc
-        with translate_errors(url), contextlib.closing(_parts(url)) as parts:
-            for part in parts:
-                if is_stopped():
-                    raise Unreachable(url, "fetching it was stopped", hint="Add it again.")
-                _write(url, file, part)
-            file.flush()
+        with translate_errors(url):
+            source = _seekable_source(url, stack) if in_parts and not is_http(url) else None
+            if source is None:
+                with contextlib.closing(_parts(url)) as parts:
+                    for part in parts:
+                        _check(url, is_stopped)
+                        _write(url, file, part)
+                file.flush()
+        if source is not None:
+            copy = replace(copy, fetch=_Filling(url, source, file, is_stopped))
         yield copy
 
 
@@ -78,12 +93,22 @@ def fetched(url: str, *, is_stopped: Callable[[], bool] = never) -> Iterator[Cop
 def _new_copy() -> Iterator[tuple[Copy, BinaryIO]]:
     """Yield an empty copy and its file, which are removed afterwards."""
     if os.path.isdir(DESCRIPTORS):
-        with tempfile.TemporaryFile() as file:
-            yield Copy(f"{DESCRIPTORS}/{file.fileno()}", file.fileno()), file
+        with (
+            tempfile.TemporaryFile() as file,
+            open(f"{DESCRIPTORS}/{file.fileno()}", "rb") as reading,  # so decoders can't write
+        ):
+            yield Copy(f"{DESCRIPTORS}/{reading.fileno()}", reading.fileno()), file
         return
     folder = tempfile.TemporaryDirectory(prefix="audiosearch-", ignore_cleanup_errors=True)
-    with folder as name, open(os.path.join(name, "sound"), "wb") as file:
-        yield Copy(file.name), file
+    with folder as name, open(os.path.join(name, "sound"), "wb") as named:
+        yield Copy(named.name), named
+
+
+def _seekable_source(url: str, stack: contextlib.ExitStack) -> Any:
+    """Open a file at a URL to read parts of it; None if it is too small, or can't be sought."""
+    filesystem, name = filesystem_of(url)
+    source = stack.enter_context(filesystem.open(name, "rb", cache_type="none"))
+    return source if source.seekable() and source.size >= _MIN_BYTES_IN_PARTS else None
 
 
 def _parts(url: str) -> Generator[bytes, None, None]:
@@ -97,6 +122,69 @@ def _parts(url: str) -> Generator[bytes, None, None]:
     with filesystem.open(name, "rb", cache_type="none") as source:
         while part := source.read(_PART_BYTES):
             yield part
+
+
+class _Filling:
+    """Fills a copy with the parts that are needed.
+
+    Parameters
+    ----------
+    url : str
+    source : file of fsspec
+    file : binary file
+        The copy, empty.
+    is_stopped : callable
+    """
+
+    def __init__(
+        self, url: str, source: Any, file: BinaryIO, is_stopped: Callable[[], bool]
+    ) -> None:
+        self._url, self._source, self._file = url, source, file
+        self._is_stopped = is_stopped
+        self._is_filled = bytearray(-(-source.size // _BLOCK_BYTES))  # by block
+        self._next_block = -1  # the one after those that were fetched last
+        self._n_ahead = 1
+        file.truncate(source.size)
+
+    def __call__(self, start: int, stop: int) -> None:
+        """Fetch the bytes between two positions, and more if they are read one after the other.
+
+        Raises
+        ------
+        AudioError
+            If they can't be fetched, or the file has no such bytes.
+        """
+        if not 0 <= start < stop <= self._source.size:
+            reason = "its decoder reads beyond its end"
+            raise AudioError(self._url, reason, hint="Copy or download it again.")
+        _check(self._url, self._is_stopped)
+        first, last = start // _BLOCK_BYTES, (stop - 1) // _BLOCK_BYTES
+        missing = [block for block in range(first, last + 1) if not self._is_filled[block]]
+        if not missing:
+            return
+        self._n_ahead = min(2 * self._n_ahead, _MAX_BLOCKS) if missing[0] == self._next_block else 1
+        self._next_block = min(missing[-1] + self._n_ahead, len(self._is_filled))
+        self._fill(missing[0], self._next_block)
+
+    def _fill(self, first: int, end: int) -> None:
+        position = first * _BLOCK_BYTES
+        with translate_errors(self._url):
+            self._source.seek(position)
+            self._file.seek(position)
+            n_left = min(end * _BLOCK_BYTES, self._source.size) - position
+            while n_left:
+                part = self._source.read(min(n_left, _PART_BYTES))
+                if not part:
+                    raise RefusedAnswer("it ends too early")
+                _write(self._url, self._file, part)
+                n_left -= len(part)
+            self._file.flush()
+        self._is_filled[first:end] = b"\1" * (end - first)
+
+
+def _check(url: str, is_stopped: Callable[[], bool]) -> None:
+    if is_stopped():
+        raise Unreachable(url, "fetching it was stopped", hint="Add it again.")
 
 
 def _write(url: str, file: BinaryIO, part: bytes) -> None:

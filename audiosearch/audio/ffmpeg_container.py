@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from audiosearch.audio.containers import streamed_head
+from audiosearch.audio.parts import open_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +46,7 @@ def open_container(
     FFmpeg never gets the path: with a path it would open other files that the content names.
     """
     options = {"format_whitelist": ",".join(DEMUXERS), **(settings or {})}
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         source = _NamelessFile(file, start_byte, streamed_head(file) if ignores_length else b"")
         with av.open(source, "r", options=options, **_LENIENT_METADATA) as container:
             yield container

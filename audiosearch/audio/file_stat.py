@@ -33,7 +33,7 @@ class FileStat:
     mtime_ns : int
         Modification time in nanoseconds since 1970, as `storable_ns` returns it.
     content_hash : str
-        BLAKE3 of the file's bytes, as 32 hexadecimal digits.
+        BLAKE3 of the file's bytes, as 32 hexadecimal digits. Empty if only parts were read.
     audio_hash : str
         Hash of the file's audio packets; empty if unknown. See `audiosearch.audio.packets`.
     real_path : str

@@ -32,6 +32,8 @@ class LocalFile:
         Whether the path leads to this file also on the machine with the index.
     descriptor : int or None
         Descriptor of a file without a name.
+    fetch : callable or None
+        Fetches the bytes between two positions, for a file of which nothing is there yet.
     """
 
     path: str
@@ -40,6 +42,7 @@ class LocalFile:
     real_path: str = ""
     is_original: bool = True
     descriptor: int | None = None
+    fetch: Callable[[int, int], None] | None = None
 
     @property
     def source(self) -> str | int:
@@ -60,6 +63,7 @@ def open_local(
     path: str,
     *,
     size_and_mtime: tuple[int, int] | None = None,
+    in_parts: bool = False,
     is_stopped: Callable[[], bool] = never,
 ) -> Iterator[LocalFile]:
     """Yield the local file for a path or URL; a copy of a URL lasts as long as the block.
@@ -70,6 +74,8 @@ def open_local(
         Path or URL.
     size_and_mtime : tuple of int, optional
         Size and modification time of a URL, as they were listed.
+    in_parts : bool
+        Fetch only the parts of a URL that are read, if its scheme allows this.
     is_stopped : callable
         Whether to give up fetching a URL. It is asked again and again.
 
@@ -83,6 +89,13 @@ def open_local(
     if not is_url(path):
         yield LocalFile(path)
         return
-    with fetched(path, is_stopped=is_stopped) as copy:
+    with fetched(path, in_parts=in_parts, is_stopped=is_stopped) as copy:
         size, mtime_ns = size_and_mtime or (None, None)
-        yield LocalFile(copy.path, size, mtime_ns, is_original=False, descriptor=copy.descriptor)
+        yield LocalFile(
+            copy.path,
+            size,
+            mtime_ns,
+            is_original=False,
+            descriptor=copy.descriptor,
+            fetch=copy.fetch,
+        )

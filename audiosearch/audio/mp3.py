@@ -19,6 +19,8 @@ import os
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from audiosearch.audio.parts import open_binary
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
@@ -47,7 +49,7 @@ class MpegLength(Enum):
 
 def mpeg_length(path: str) -> MpegLength:
     """Return the source of libmpg123's length of a file."""
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         size, start, head, tail = _ends(file)
         declared = _declared_bytes(head)
         if declared is not None:
@@ -69,7 +71,7 @@ def frames_span(path: str) -> tuple[int, int] | None:
         None unless two Layer III frames follow the start or the ID3v2 tag, or if nothing is left
         between the tags.
     """
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         size, start, head, tail = _ends(file)
     first = _frame(head, 0)
     if first is None or _frame(head, first[1]) is None:

@@ -12,6 +12,7 @@ import soundfile
 
 from audiosearch.audio.containers import next_start
 from audiosearch.audio.mp3 import MpegLength, mpeg_length
+from audiosearch.audio.parts import is_in_parts, open_binary
 from audiosearch.audio.recording import (
     BLOCK_SAMPLES,
     CUT_SHORT,
@@ -58,7 +59,7 @@ class SndfileRecording:
     def __init__(self, path: str) -> None:
         self._path = path
         with contextlib.ExitStack() as stack:
-            self._raw = stack.enter_context(open(path, "rb", buffering=0))
+            self._raw = stack.enter_context(open_binary(path, buffering=0))
             self._file = stack.enter_context(self._open())
             length = mpeg_length(path) if self._file.subtype in _MPEG else MpegLength.DECLARED
             self._close = stack.pop_all().close
@@ -88,7 +89,7 @@ class SndfileRecording:
         # By its name, a file could be taken for headerless samples. Windows has no descriptors
         # that libsndfile can share.
         self._raw.seek(0)
-        if sys.platform == "win32":
+        if sys.platform == "win32" or is_in_parts(self._path):
             return soundfile.SoundFile(self._raw)
         return soundfile.SoundFile(self._raw.fileno(), closefd=False)
 

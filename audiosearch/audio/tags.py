@@ -11,6 +11,7 @@ from audiosearch import defaults
 from audiosearch.audio.apev2 import read_apev2
 from audiosearch.audio.cover import parse_tags
 from audiosearch.audio.dates import parse_year
+from audiosearch.audio.parts import open_binary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,7 @@ def read_tags(path: str, *, name: str | None = None) -> Tags:
     OSError
         If the file can't be opened.
     """
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         has_id3v2 = file.read(3) == b"ID3"
         file.seek(0)
         tags, has_cover = _read_with_tinytag(file, name or path)
@@ -107,7 +108,7 @@ def read_recording_ids(path: str) -> frozenset[str]:
     OSError
         If the file can't be opened.
     """
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         tags, _ = _read_with_tinytag(file, path)
     sources = [read_apev2(path), _read_with_ffmpeg(path) if tags is None else tags]
     values = (

@@ -15,14 +15,20 @@ from audiosearch import errors
 from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.recording import AudioInfo
 from audiosearch.audio.tags import Tags
-from audiosearch.embedding.decoder_worker import AudioHash, DecodeSummary, FilePeaks, StretchEnd
+from audiosearch.embedding.decoder_worker import (
+    AudioHash,
+    DecodeSummary,
+    FilePeaks,
+    PartRequest,
+    StretchEnd,
+)
 
 #: Size of the largest message. Decoders send about 400 KB at a time.
 MAX_BYTES = 1 << 28
 
 # NumPy's functions that make arrays and numbers from pickles have other names in other versions.
 _CLASSES_AND_FUNCTIONS: tuple[Any, ...] = (
-    *(AudioHash, AudioInfo, DecodeSummary, FilePeaks, FileStat, StretchEnd, Tags),
+    *(AudioHash, AudioInfo, DecodeSummary, FilePeaks, FileStat, PartRequest, StretchEnd, Tags),
     *(errors.AudioError, errors.Unreachable, errors.rebuild),
     *(np.ndarray, np.dtype, np.empty(0).__reduce__()[0], np.empty(0).__reduce_ex__(5)[0]),
     np.float64().__reduce__()[0],

@@ -25,6 +25,7 @@ from audiosearch.embedding.decoder_worker import (
     DecodeRequest,
     DecodeSummary,
     FilePeaks,
+    PartRequest,
     PeaksRequest,
     StretchEnd,
     StretchRequest,
@@ -81,6 +82,7 @@ class DecoderProcess:
         *,
         excerpt_seconds: float | None,
         name: str = "",
+        fetch: Callable[[int, int], None] | None = None,
         moment_hop: float | None = None,
         max_seconds: float | None = None,
         real_path: str = "",
@@ -97,6 +99,9 @@ class DecoderProcess:
             Decode only about this much of the file; None for all of it.
         name : str
             Name of the file, of which the suffix tells the format of the tags. Default: the path.
+        fetch : callable, optional
+            Fetches the bytes between two positions of the file, of which nothing is there yet. It
+            may raise an AudioError. The time that it takes doesn't count.
         moment_hop : float, optional
             Time from the start of one patch of a whole file to the start of the next, in seconds,
             if its moments are kept.
@@ -128,12 +133,13 @@ class DecoderProcess:
             path=_absolute(file),
             excerpt_seconds=excerpt_seconds,
             name=name,
+            is_in_parts=fetch is not None,
             has_audio_hash=is_new_audio is not None,
             real_path=real_path,
             moment_hop=moment_hop,
         )
         path = _name(file)
-        for message in self._messages(file, request, max_seconds=max_seconds):
+        for message in self._messages(file, request, max_seconds=max_seconds, fetch=fetch):
             if isinstance(message, FileStat):
                 self._send(path, is_new := is_new_content(message))
                 if not is_new:
@@ -234,7 +240,12 @@ class DecoderProcess:
             self._process.kill()
 
     def _messages(
-        self, file: str | int, request: object, *, max_seconds: float | None
+        self,
+        file: str | int,
+        request: object,
+        *,
+        max_seconds: float | None,
+        fetch: Callable[[int, int], None] | None = None,
     ) -> Iterator[Any]:
         """Send a request about a file, and yield the answers. An error among them is raised."""
         if self._is_answering:  # a request whose other answers nobody has taken
@@ -254,7 +265,16 @@ class DecoderProcess:
             if isinstance(message, AudioError):
                 self._is_answering = False
                 raise AudioError(path, message.reason, hint=message.hint)
-            yield message
+            if not isinstance(message, PartRequest):
+                yield message
+                continue
+            if fetch is None or {type(message.start), type(message.stop)} != {int}:
+                self._stop()
+                raise AudioError(path, "its decoder sent an invalid message", hint=_HINT)
+            before = time.monotonic()
+            fetch(message.start, message.stop)
+            deadline += time.monotonic() - before
+            self._send(path, None)
 
     def _send_descriptor(self, descriptor: int) -> None:
         try:

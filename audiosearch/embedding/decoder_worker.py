@@ -13,7 +13,8 @@ it sends
 For each `StretchRequest`, it sends arrays of frames of each stretch, and a `StretchEnd` after them.
 For each `PeaksRequest`, it sends a `FilePeaks`.
 
-An `AudioError` in place of any of them ends the request.
+An `AudioError` in place of any of them ends the request. Of a file that is fetched in parts, each
+part is asked for by a `PartRequest` in between, which is answered when the part is there.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ import numpy as np
 
 from audiosearch.audio.decode import open_recording
 from audiosearch.audio.downmix import Downmix
-from audiosearch.audio.file_stat import read_file_stat, size_and_mtime_of
+from audiosearch.audio.file_stat import FileStat, read_file_stat, size_and_mtime_of
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.packets import audio_hash
+from audiosearch.audio.parts import fetching
 from audiosearch.audio.tags import Tags, read_tags
 from audiosearch.confinement import MAX_MEMORY_BYTES, confine
 from audiosearch.embedding.patch_reader import PatchReader
@@ -69,6 +71,9 @@ class DecodeRequest:
         Path without symbolic links that the file must have; empty for any.
     name : str
         Name of the file, of which the suffix tells the format of the tags. Empty: the path.
+    is_in_parts : bool
+        Whether the parts of the file are fetched as they are read: see `PartRequest`. Its content
+        and its audio are not hashed then.
     moment_hop : float or None
         Time from the start of one patch of a whole file to the start of the next, in seconds, if
         its moments are kept. None: patches don't overlap.
@@ -79,7 +84,22 @@ class DecodeRequest:
     has_audio_hash: bool = False
     real_path: str = ""
     name: str = ""
+    is_in_parts: bool = False
     moment_hop: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartRequest:
+    """Message that asks for a part of a file. The process waits for a message that it is there.
+
+    Attributes
+    ----------
+    start, stop : int
+        Positions in bytes.
+    """
+
+    start: int
+    stop: int
 
 
 #: The only stretch of a request for all of a file.
@@ -252,10 +272,25 @@ def _handle(connection: Connection, path: str, request: Request) -> None:
 
 
 def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFile) -> None:
-    connection.send(read_file_stat(file))
+    if not request.is_in_parts:
+        _send_file(connection, request, file)
+        return
+
+    def fetch(start: int, stop: int) -> None:
+        connection.send(PartRequest(start, stop))
+        connection.recv()
+
+    with fetching(file.name, fetch):
+        _send_file(connection, request, file)
+
+
+def _send_file(connection: Connection, request: DecodeRequest, file: OpenedFile) -> None:
+    is_hashed = not request.is_in_parts
+    size_and_mtime = size_and_mtime_of(file.status)
+    connection.send(read_file_stat(file) if is_hashed else FileStat(*size_and_mtime, ""))
     if not connection.recv():  # the content is known
         return
-    if request.has_audio_hash:
+    if request.has_audio_hash and is_hashed:
         connection.send(AudioHash(audio_hash(file.name)))
         if not connection.recv():  # the audio is known
             connection.send(read_tags(file.name, name=request.name or file.path))

@@ -211,6 +211,7 @@ class Pipeline:
                 messages = decoder.read(
                     local.source,
                     name=path,
+                    fetch=local.fetch,
                     excerpt_seconds=self._excerpt_seconds,
                     moment_hop=self._batches.moment_hop,
                     real_path=local.real_path,
@@ -226,6 +227,9 @@ class Pipeline:
         """Return whether a file must be embedded. If not, handle its result as a duplicate."""
         content_hash = file_stat.content_hash
         result = EmbeddingResult(file.path, file_stat)
+        if not content_hash:  # the file is fetched in parts
+            file.file_stat = file_stat
+            return True
         with self._lock:
             duplicates = self._duplicates.get(content_hash)
             embedded_path = self._embedded_paths.get(content_hash)
@@ -267,7 +271,7 @@ class Pipeline:
         """Queue the result of a file and the results of all files with the same content."""
         result = file.result(self._batches)
         self._results.put(result)
-        if file.file_stat is None:
+        if file.file_stat is None or not file.file_stat.content_hash:
             return
         with self._lock:
             duplicates = self._duplicates.pop(file.file_stat.content_hash)

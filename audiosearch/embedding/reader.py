@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 from audiosearch.audio import file_stat
@@ -94,17 +94,17 @@ class Reader:
             excerpt_seconds=excerpt_seconds,
             n_jobs=self._n_jobs,
             known_hashes=known_hashes,
-            open_local=self._open_local,
+            open_local=partial(self._open_local, in_parts=excerpt_seconds is not None),
             has_sounds=self.has_sounds,
             moment_hop=moment_hop,
             load=self._load,
         )
 
     def _open_local(
-        self, path: str, *, is_stopped: Callable[[], bool]
+        self, path: str, *, in_parts: bool, is_stopped: Callable[[], bool]
     ) -> AbstractContextManager[LocalFile]:
         stat = self._input_files.urls.get(path) if self._input_files else None
-        return open_local(path, size_and_mtime=stat, is_stopped=is_stopped)
+        return open_local(path, size_and_mtime=stat, in_parts=in_parts, is_stopped=is_stopped)
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:
         """Return a file's size in bytes and modification time in ns since 1970, without opening it.

@@ -42,15 +42,14 @@ def settle(index: Index, files: Sequence[KnownFile]) -> None:
 def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
     """Store embedded files. A file that was moved keeps its id."""
     rows, moments = [], []
-    tracks_by_content = index.tracks_of(
-        {result.file_stat.content_hash for result in results if result.file_stat is not None}
-    )
+    hashes = {result.file_stat.content_hash for result in results if result.file_stat is not None}
+    tracks_by_content = index.tracks_of(hashes - {""})
     for result in results:
         file_stat, embedding, tags = result.file_stat, result.embedding, result.tags
         if file_stat is None or embedding is None or tags is None:
             message = "an embedded file has a size, a modification time, an embedding and tags"
             raise ValueError(message)
-        same_content = tracks_by_content[file_stat.content_hash]
+        same_content = tracks_by_content.get(file_stat.content_hash, [])
         if not embedding.tagger and same_content:
             same = max(same_content, key=lambda track: bool(track.tagger))
             embedding = replace(

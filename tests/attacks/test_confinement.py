@@ -18,6 +18,7 @@ import pytest
 
 from audiosearch import AudioError
 from audiosearch.embedding.decoder_process import DecoderProcess
+from audiosearch.embedding.decoder_worker import PartRequest
 from audiosearch.web.services.playback import _transcoder_status
 
 
@@ -108,6 +109,26 @@ def test_a_decoder_cannot_run_code_by_its_messages(decoder, tmp_path, message):
     with pytest.raises(AudioError, match="its decoder sent an invalid message"):
         decoder._receive("sound.wav", time.monotonic() + 60)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "can_fetch"),
+    [
+        pytest.param(PartRequest(0, 10), False, id="of a file that is there"),
+        pytest.param(PartRequest("0", None), True, id="without positions"),
+    ],
+)
+def test_a_decoder_cannot_ask_for_parts_that_make_no_sense(decoder, part, can_fetch):
+    program = (
+        "import sys; from multiprocessing.connection import Connection; "
+        f"Connection(int(sys.argv[1])).send_bytes({pickle.dumps(part)!r})"
+    )
+    fetched = []
+    fetch = (lambda *part: fetched.append(part)) if can_fetch else None
+    messages = decoder._messages("a.wav", Code(exec, program), max_seconds=60, fetch=fetch)
+    with pytest.raises(AudioError, match="its decoder sent an invalid message"):
+        next(messages)
+    assert fetched == []
 
 
 def test_a_decoder_that_crashes_leaves_no_dump_of_its_memory(decoder):

@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +165,7 @@ class EmbeddingActor:
             excerpt_seconds=job.excerpt_seconds,
             n_jobs=1,
             known_hashes=KnownHashes(known_hashes),
-            open_local=self._open_local,
+            open_local=partial(self._open_local, in_parts=job.excerpt_seconds is not None),
             has_sounds=job.has_sounds,
             moment_hop=job.moment_hop,
         )
@@ -206,7 +207,9 @@ class EmbeddingActor:
             self._results.put(exc)
 
     @contextlib.contextmanager
-    def _open_local(self, path: str, *, is_stopped: Callable[[], bool]) -> Iterator[LocalFile]:
+    def _open_local(
+        self, path: str, *, in_parts: bool = False, is_stopped: Callable[[], bool]
+    ) -> Iterator[LocalFile]:
         task = self._tasks.pop(path)
 
         def is_over() -> bool:
@@ -219,7 +222,10 @@ class EmbeddingActor:
                 hint="Mount the folder at the same path on every node, for example by NFS; or add "
                 "URLs, which every node can fetch.",
             )
-        with open_local(path, size_and_mtime=task.size_and_mtime, is_stopped=is_over) as file:
+        opened = open_local(
+            path, size_and_mtime=task.size_and_mtime, in_parts=in_parts, is_stopped=is_over
+        )
+        with opened as file:
             yield replace(file, is_original=False)  # links may differ from node to node
 
 
