@@ -1,6 +1,8 @@
 """An index on a real Milvus server: it meets the specification of `Index`, and survives kills."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,10 +10,15 @@ import test_interface
 from milvus_server import emptied, real_milvus
 from sounds import tone, write
 from test_milvus import check_filtered_hits, check_optimize
+from tracks import SPEC, bytes_of_moments, heard, made_moments, some_track, unit_vectors
 
 from audiosearch import Index, LibraryError, add
 from audiosearch.ingest.add import Status
 from audiosearch.library.milvus.database import MilvusDatabase
+from audiosearch.library.track import Failure
+from audiosearch.maintenance.copy import copy
+from audiosearch.models.spectral_print import SpectralPrint
+from audiosearch.playlists import saved
 
 # All tests and fixtures of the specification, which run with the `location` below here.
 globals().update({k: v for k, v in vars(test_interface).items() if not k.startswith("__")})
@@ -35,6 +42,48 @@ def test_filtered_hits_equal_those_of_an_index_in_a_folder(location, tmp_path):
 
 def test_optimize_replaces_exact_search(location, run, monkeypatch):
     check_optimize(location, run, monkeypatch)
+
+
+def contents(location):
+    """Return everything that an index keeps of its tracks, in a form that can be compared."""
+    with Index(location) as index:
+        tracks = list(index)
+        moments = {number: bytes_of_moments(m) for number, m in index.moments.of([1, 2])}
+        prints = {key: words.words.tolist() for key, words in index.prints(tracks).items()}
+        playlist = saved.load(index, "Evening")
+        return {
+            "tracks": tracks,
+            "failures": index.storage.failures(),
+            "moments": moments,
+            "prints": prints,
+            "waveforms": index.waveforms(tracks),
+            "playlist": (playlist.summary, playlist.tracks, playlist.settings),
+        }
+
+
+def test_a_copy_to_the_server_and_back_changes_nothing(location, tmp_path):
+    odd = os.fsdecode(b"/m/caf\xe9\n'\"\\%.mp3")
+    tracks = [
+        replace(some_track(1), path=odd, content_hash="ab" * 16, genre="", sounds=heard(Dog=0.9)),
+        replace(some_track(2), content_hash="cd" * 16, artist="𠮷野; Band", year=1999),
+    ]
+    words = np.arange(100, dtype=np.uint16)
+    with Index(tmp_path / "first", spec=SPEC, moment_hop=0.96) as first:
+        moments = [made_moments(5), made_moments(3, seed=1)]
+        added = first.add_all(zip(tracks, unit_vectors(2), strict=True), moments=moments)
+        first.put_prints({tracks[0].content_hash: SpectralPrint(12.0, words, words[:3])})
+        first.put_waveforms([(added[1], bytes(range(200)) * 4)])
+        first.storage.add_failures([Failure("/music/bad.mp3", "it is empty", 0, 1)])
+        saved.save(first, "Evening", added, {"length": 2})
+        list(copy(first, location))
+    with Index(location) as there:
+        list(copy(there, tmp_path / "back"))
+        saved.remove(there, "Evening")
+        assert saved.summaries(there) == []
+        saved.save(there, "Evening", list(there)[::-1], {"length": 2})
+        assert saved.load(there, "Evening").tracks == list(there)[::-1]
+    assert all(contents(tmp_path / "first").values())
+    assert contents(tmp_path / "first") == contents(tmp_path / "back")
 
 
 def stored_vectors(location):

@@ -38,18 +38,18 @@ _MAX_SEARCH_WIDTH = 512  # largest nprobe or ef_search
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Recall, speed and memory of a FAISS index.
+    """Recall, speed and memory of a vector index.
 
     Attributes
     ----------
-    index_type : {"flat", "ivf-flat", "hnsw", "ivf-pq"}
-        See `audiosearch.library.faiss.index_config.IndexConfig`.
+    index_type : str
+        See `audiosearch.library.faiss.index_config.IndexConfig`; or a type of Milvus.
     recall : float
         Share of the ten nearest tracks that a search finds, in [0, 1].
     ms : float
         Median time of a query, in milliseconds.
     bytes : int
-        Memory that the FAISS index needs, estimated.
+        Memory that the index needs, estimated.
     """
 
     index_type: str
@@ -69,7 +69,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class OptimizeResult:
-    """Measurements of a FAISS index before and after `optimize`. Equal if nothing changed."""
+    """Measurements of a vector index before and after `optimize`. Equal if nothing changed."""
 
     before: Measurement
     after: Measurement
@@ -82,10 +82,10 @@ class OptimizeResult:
 def optimize(
     index: Index, *, target_recall: float = defaults.TARGET_RECALL, max_bytes: int | None = None
 ) -> OptimizeResult:
-    """Choose the FAISS index type that makes searches fast, with enough recall and little memory.
+    """Choose the index type that makes searches fast, with enough recall and little memory.
 
     Exact search is kept if it is fast enough, or if no other type with enough recall is at least
-    twice as fast.
+    twice as fast. In Milvus, searches fail while an index is built.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def optimize(
     UsageError
         If the recall is out of range.
     LibraryError
-        If the index is empty, if its backend has no FAISS index, or if no type within the memory
+        If the index is empty, if its backend has one type only, or if no type within the memory
         limit has enough recall.
     """
     if not 0.0 < target_recall <= 1.0:
@@ -110,25 +110,33 @@ def optimize(
         )
     indexes = _optimizable(index)
     benchmark = _Benchmark(indexes)
-    before = benchmark.measure(indexes.vector_index())
     n_tracks, dimension = len(benchmark.ids), benchmark.dimension
     limit = math.inf if max_bytes is None else max_bytes
     may_be_exact = FLAT.memory_bytes(n_tracks, dimension) <= limit
+    fitting = [
+        config for config in indexes.configs() if config.memory_bytes(n_tracks, dimension) <= limit
+    ]
+    if not fitting and not may_be_exact:
+        raise _no_type_within(limit, target_recall)
+    before = benchmark.measure(indexes.vector_index())
     exact_ms = _exact_ms(indexes, benchmark, before) if may_be_exact else math.inf
     is_slow = exact_ms > _FAST_ENOUGH_MS and n_tracks >= _MIN_TRACKS
-    for config in indexes.configs() if is_slow or not may_be_exact else ():
-        if config.memory_bytes(n_tracks, dimension) <= limit:
-            after = _try(indexes, benchmark, config, target_recall, exact_ms / _MIN_SPEEDUP)
-            if after is not None:
-                _use_for_whitened(indexes, config, target_recall, dimension)
-                return OptimizeResult(before, after)
+    for config in fitting if is_slow or not may_be_exact else ():
+        after = _try(indexes, benchmark, config, target_recall, exact_ms / _MIN_SPEEDUP)
+        if after is not None:
+            _use_for_whitened(indexes, config, target_recall, dimension)
+            return OptimizeResult(before, after)
     if not may_be_exact:
-        raise LibraryError(
-            f"No index type within {limit / 1e6:.6g} MB finds {target_recall:.0%} of the nearest "
-            "tracks.",
-            hint="Allow more memory with --max-memory, or a lower recall with --target-recall.",
-        )
+        raise _no_type_within(limit, target_recall)
     return _make_exact(indexes, benchmark, before)
+
+
+def _no_type_within(limit: float, target_recall: float) -> LibraryError:
+    return LibraryError(
+        f"No index type within {limit / 1e6:.6g} MB finds {target_recall:.0%} of the nearest "
+        "tracks.",
+        hint="Allow more memory with --max-memory, or a lower recall with --target-recall.",
+    )
 
 
 def make_exact(index: Index) -> OptimizeResult:
@@ -137,7 +145,7 @@ def make_exact(index: Index) -> OptimizeResult:
     Raises
     ------
     LibraryError
-        If the index is empty or its backend has no FAISS index.
+        If the index is empty or its backend has one type only.
     """
     indexes = _optimizable(index)
     benchmark = _Benchmark(indexes)

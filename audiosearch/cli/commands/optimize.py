@@ -24,7 +24,7 @@ def optimize(
         typer.Option(metavar="0..1", help="Recall at 10 to keep: share of true neighbors found."),
     ] = defaults.TARGET_RECALL,
     max_memory: Annotated[
-        str | None, typer.Option(metavar="2GB", help="Memory limit of the FAISS index.")
+        str | None, typer.Option(metavar="2GB", help="Memory limit of the search index.")
     ] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Return to exact search over all tracks.")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DEFAULT_SEARCH_WIDTH = 128  # for HNSW, unless `optimize` has found a better one
 #: Searches see all that their process wrote, and all else at most a tick of time later. They don't
 #: wait for the tick, as the other reads do: 0.2 s by default.
 SEARCH_CONSISTENCY = "Session"
@@ -49,7 +50,6 @@ _BLOB_PART_BYTES = 60_000  # of one part of a blob, in base64
 _BLOB_PARTS = 20  # parts of a blob in one request
 INDEXED_FIELDS = ("path", "content_hash", "audio_hash")  # of tracks, besides the vectors
 _SEARCH_WIDTH = "search_width"  # setting: Milvus's `ef`, which `optimize` has found
-_DEFAULT_SEARCH_WIDTH = 128
 _CHANGED = "changed"  # setting: time of the last change, in nanoseconds since 1970
 _SCHEMA = "schema"  # setting: version of the schema; 1 if it is missing
 _SCHEMA_VERSION = 2  # to be increased if an older version must not open the index
@@ -129,7 +129,7 @@ class MilvusDatabase:
                 "`embedding` there, FLAT or HNSW, with metric IP.",
             )
         self._load(self.collection)
-        self.search_width = int((stored or {}).get(_SEARCH_WIDTH, _DEFAULT_SEARCH_WIDTH))
+        self.search_width = int((stored or {}).get(_SEARCH_WIDTH, DEFAULT_SEARCH_WIDTH))
 
     def _stored_settings(self) -> dict[str, str] | None:
         """Return the settings; None if the index wasn't created completely.

@@ -10,6 +10,7 @@ import numpy as np
 
 from audiosearch.errors import LibraryError
 from audiosearch.library.filters import EVERYTHING
+from audiosearch.library.milvus.database import DEFAULT_SEARCH_WIDTH
 from audiosearch.library.milvus.expressions import expression
 from audiosearch.library.milvus.vectors import MAX_K
 from audiosearch.library.neighbors import drop_excluded, top_k
@@ -188,7 +189,8 @@ class MilvusVectorIndex:
 
     @config.setter
     def config(self, config: IndexConfig) -> None:
-        self._catalog.search_width = config.search_width
+        is_exact = config.index_type == "flat"
+        self._catalog.search_width = DEFAULT_SEARCH_WIDTH if is_exact else config.search_width
 
     def keep_search_width(self) -> None:
         """Store the search width, for other processes too."""
