@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import soundfile
 
+from audiosearch import system
 from audiosearch.audio.containers import next_start
 from audiosearch.audio.mp3 import MpegLength, mpeg_length
 from audiosearch.audio.recording import (
@@ -79,7 +79,7 @@ class SndfileRecording:
         # By its name, a file could be taken for headerless samples. Windows has no descriptors
         # that libsndfile can share.
         self._raw.seek(0)
-        if sys.platform == "win32":
+        if system.IS_WINDOWS:
             return soundfile.SoundFile(self._raw)
         return soundfile.SoundFile(self._raw.fileno(), closefd=False)
 

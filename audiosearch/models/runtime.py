@@ -17,6 +17,7 @@ from audiosearch import defaults
 from audiosearch.errors import WeightsError
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 from audiosearch.models.signatures import POOLED, VALUES
+from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
     from audiosearch.types import Float32
-
-
-def n_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Network:

@@ -70,7 +70,8 @@ class Tagger:
         from ai_edge_litert.interpreter import Interpreter
 
         from audiosearch.models.digest import embeddings_digest
-        from audiosearch.models.runtime import Signature, n_cores
+        from audiosearch.models.runtime import Signature
+        from audiosearch.system import n_cores
 
         self.names, self.digest = sound_names(), tagger_digest()
         interpreter = Interpreter(os.fspath(_PATH), num_threads=n_threads or n_cores())

@@ -16,7 +16,7 @@ from audiosearch.audio.ignore_patterns import IGNORE_FILE, IgnorePatterns
 from audiosearch.counting import counted
 from audiosearch.errors import AudiosearchError, UsageError
 from audiosearch.library.backend import display_location
-from audiosearch.paths import real_path
+from audiosearch.paths import absolute, real_path
 from audiosearch.watching.changes import ChangedPath, Changes, event_path
 from audiosearch.watching.folders import Folders
 from audiosearch.watching.index_update import IndexUpdate
@@ -75,7 +75,7 @@ class Watch:
     ) -> None:
         self._options = options = options or WatchOptions()
         self._index_folder = os.path.join(real_path(display_location(location)), "")
-        names = list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        names = list(dict.fromkeys(absolute(os.fspath(folder)) for folder in folders))
         IgnorePatterns(names[0], options.exclude)
         self._update = IndexUpdate(location, options)
         self._changes = Changes(options.quiet_seconds, options.open_seconds)
