@@ -8,10 +8,7 @@ import os
 import uuid
 from typing import TYPE_CHECKING
 
-try:
-    import fcntl
-except ModuleNotFoundError:  # on Windows, where an open file can't be renamed
-    fcntl = None  # type: ignore[assignment]
+from audiosearch import system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +43,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield draft
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
-            draft.replace(path)
+            system.replace(draft, path)
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
@@ -55,13 +52,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _created(draft: Path) -> Iterator[None]:
     """Create a draft, and lock it until the block or the process ends."""
-    if fcntl is None:
+    if not system.HAS_LOCKS:
+        draft.touch()
         yield
         return
     while True:
         with draft.open("ab") as file:
             with contextlib.suppress(OSError):  # the file system may know no locks
-                fcntl.flock(file, fcntl.LOCK_EX)
+                system.lock(file)
             if draft.exists():  # another process may have removed it before it was locked
                 yield
                 return
@@ -69,9 +67,9 @@ def _created(draft: Path) -> Iterator[None]:
 
 def _remove_dead(path: Path) -> None:
     """Remove the drafts of a file that no process has locked."""
-    for draft in _drafts(path.parent, path.name) if fcntl else ():
+    for draft in _drafts(path.parent, path.name) if system.HAS_LOCKS else ():
         with contextlib.suppress(OSError), draft.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(file, wait=False)
             draft.unlink()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import faiss
 import numpy as np
 import soundfile
 
-from audiosearch import child_process
+from audiosearch import child_process, system
 from audiosearch.audio.decode import mono_blocks, open_recording
 from audiosearch.embedding.decoder_process import ENVIRONMENT
 from audiosearch.embedding.embedder import BATCH_PATCHES
@@ -28,7 +27,7 @@ from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES, PATCH_HOP_SECONDS
 from audiosearch.models.log_mel import patch_stream
-from audiosearch.models.runtime import n_cores
+from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -247,8 +246,7 @@ class _Sounds:
             title = f"{_TITLE[:-5]}{number:05}"
             path.write_bytes(self._content.replace(_TITLE.encode(), title.encode()))
             self._paths.append(str(path))
-        if hasattr(os, "sync"):
-            os.sync()  # so that the disk isn't busy writing while reading is measured
+        system.sync_disks()  # so that the disk isn't busy writing while reading is measured
         return self._paths[:n_files]
 
 

@@ -2,8 +2,8 @@
 
 A child process imports from the same folders as this one, never from the working directory: its own
 is the root folder, and its environment names no relative folders. So file names among its arguments
-must be absolute. Its standard input is empty, and it inherits no open files except those that the
-caller passes.
+must be absolute. Unless the caller says otherwise, its standard input is empty and it inherits no
+open files.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from audiosearch import system
 from audiosearch.import_path import PACKAGES_FOLDER, safe_path
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def start(
     OSError
         If the process can't be started.
     """
-    command, settings = _command(module, arguments), _settings(variables)
-    return subprocess.Popen(command, **settings, **options)
+    return subprocess.Popen(_command(module, arguments), **_settings(variables) | options)
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
     """Run a process like `start` to its end, and return its output."""
     command, settings = _command(module, arguments), _settings(variables)
     return subprocess.run(
-        command, **settings, capture_output=True, text=True, errors="replace", check=False
+        command, **settings, capture_output=True, encoding="utf-8", errors="replace", check=False
     )
 
 
@@ -70,7 +70,7 @@ async def start_async(
     import asyncio
 
     program, *rest = _command(module, arguments)
-    return await asyncio.create_subprocess_exec(program, *rest, **_settings(variables), **options)
+    return await asyncio.create_subprocess_exec(program, *rest, **_settings(variables) | options)
 
 
 @contextlib.contextmanager
@@ -79,13 +79,8 @@ def outside_working_directory() -> Iterator[None]:
 
     This affects all threads, so that the block must be short.
     """
-    previous = os.open(".", os.O_RDONLY)  # unlike its name, valid even if the folder was deleted
-    try:
-        os.chdir(_ROOT)
+    with system.working_directory(_ROOT):
         yield
-    finally:
-        os.fchdir(previous)
-        os.close(previous)
 
 
 def _command(module: str, arguments: tuple[str, ...]) -> list[str]:

@@ -1,30 +1,35 @@
 """Limits that a process sets itself before it decodes files, in case a file takes control of it.
 
 =====================  =============================================================================
-memory                 at most `MAX_MEMORY_BYTES`
-size of a file         at most `MAX_FILE_BYTES`
-memory dumps           none
+memory                 at most `MAX_MEMORY_BYTES`; other systems than Linux look at it ten times a
+                       second
 lifetime               the process ends with its parent
+size of a file         Linux and macOS: at most `MAX_FILE_BYTES`
+memory dumps           Linux and macOS: none
 files, programs        Linux 5.13 and later, by Landlock: it can read files, but not write, make or
                        remove any, nor start programs
 network                Linux 6.7: it can't open or accept TCP connections
 other processes        Linux 6.12: it can't send signals to them
 =====================  =============================================================================
 
-Other systems, and containers that forbid Landlock, have only the first four.
+Containers that forbid Landlock have only the first four.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import sys
 import threading
 import time
+
+from audiosearch import system
 
 #: Memory that a decoding process may take. Decoders use a hundredth of it, except on malformed
 #: files.
 MAX_MEMORY_BYTES = 2 << 30
+
+#: Exit status of a process that took more, where the system doesn't refuse it.
+OUT_OF_MEMORY_STATUS = 76
 
 #: Size of a file that a decoding process may write: 12 hours of mp3.
 MAX_FILE_BYTES = 1 << 30
@@ -52,25 +57,12 @@ def confine() -> None:
 
     Threads that libraries started when they were imported would not be limited.
     """
-    _limit_resources()
-    if sys.platform == "linux":
+    has_memory_limit = system.limit_resources(MAX_MEMORY_BYTES, MAX_FILE_BYTES)
+    if system.IS_LINUX:
         _restrict_access()
-    threading.Thread(target=_exit_with, args=[os.getppid()], daemon=True).start()
-
-
-def _limit_resources() -> None:
-    try:
-        import resource
-    except ImportError:  # the system has no such limits
-        return
-    for kind, limit in (
-        (resource.RLIMIT_DATA, MAX_MEMORY_BYTES),
-        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, hard = resource.getrlimit(kind)
-        lower = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (lower, lower))
+    watch = [_exit_with_parent] if has_memory_limit else [_exit_with_parent, _exit_without_memory]
+    for function in watch:
+        threading.Thread(target=function, daemon=True).start()
 
 
 def _restrict_access() -> None:
@@ -93,8 +85,16 @@ def _restrict_access() -> None:
         os.close(ruleset)
 
 
-def _exit_with(parent_id: int) -> None:
+def _exit_with_parent() -> None:
     """Exit this process when its parent ends, even if a decoder is in an endless loop."""
-    while os.getppid() == parent_id:
+    has_parent = system.parent_lookout()
+    while has_parent():
         time.sleep(1.0)
     os._exit(1)
+
+
+def _exit_without_memory() -> None:
+    """Exit this process when it takes too much memory."""
+    while system.used_memory() <= MAX_MEMORY_BYTES:
+        time.sleep(0.1)
+    os._exit(OUT_OF_MEMORY_STATUS)

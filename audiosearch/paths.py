@@ -8,11 +8,12 @@ import re
 from typing import TYPE_CHECKING
 
 from audiosearch.normal_form import normal_form
+from audiosearch.system import true_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\r\n]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\r\n]+")  # one letter is a drive
 
 
 def is_url(path: str) -> bool:
@@ -20,7 +21,7 @@ def is_url(path: str) -> bool:
 
     Examples
     --------
-    >>> is_url("s3://bucket/a.mp3"), is_url("/music/a.mp3"), is_url("c://")
+    >>> is_url("s3://bucket/a.mp3"), is_url("/music/a.mp3"), is_url("c://music/a.mp3")
     (True, False, False)
     """
     return _URL.fullmatch(path) is not None
@@ -99,8 +100,22 @@ def real_paths(paths: Iterable[str]) -> Iterator[str]:
 
 
 def absolute(path: str) -> str:
-    """Return a path in the form that an index stores: absolute; a URL stays as it is."""
-    return path if is_url(path) else os.path.abspath(path)
+    """Return a path in the form that an index stores: absolute; a URL stays as it is.
+
+    On Windows, it has the upper and lower case that the disk has.
+    """
+    return path if is_url(path) else true_case(os.path.abspath(path))
+
+
+def is_in(path: str, folder: str) -> bool:
+    """Return whether a path is that of a folder, or of something in it. Both are absolute.
+
+    Examples
+    --------
+    >>> is_in("/music/a.mp3", "/music"), is_in("/music2", "/music"), is_in("/music", "/")
+    (True, False, True)
+    """
+    return os.path.join(path, "").startswith(os.path.join(folder, ""))
 
 
 def why_missing(path: str) -> str:

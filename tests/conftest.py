@@ -29,10 +29,16 @@ from typer.testing import CliRunner, Result
 
 from audiosearch.cli import app
 from audiosearch.maintenance.export_import import import_vectors
+from audiosearch.system import IS_WINDOWS
 
 sqlite3.connect(":memory:").close()  # binds Python's own SQLite
 
-collect_ignore = ["benchmarks", "golden"]  # programs
+collect_ignore = ["benchmarks", "golden", "without_posix"]  # programs
+if IS_WINDOWS:
+    collect_ignore += [  # about limits and processes that only POSIX has
+        *("attacks/test_confinement.py", "attacks/test_connections.py", "attacks/test_kills.py"),
+        *("attacks/test_edited_databases.py", "attacks/test_uploads.py", "forked_commands.py"),
+    ]
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import pty
 import struct
 import subprocess
-import termios
 import threading
 
 
@@ -27,6 +24,10 @@ def on_terminal(
     check : bool
         Whether the command must succeed.
     """
+    import fcntl  # these modules are missing in some tests
+    import pty
+    import termios
+
     terminal, ours = pty.openpty()
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     os.write(terminal, typed.encode())

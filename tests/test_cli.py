@@ -112,6 +112,7 @@ def test_piped_tables_are_tab_separated_columns(index, run):
     assert cells[0][-1] == str(index / "deep" / "hiss2.wav")
 
 
+@pytest.mark.posix
 def test_on_a_terminal_a_hit_is_one_line_that_ends_in_its_file_name(index, tmp_path):
     command = [sys.executable, "-m", "audiosearch", "query", str(index / "hiss.flac"), "-k", "3"]
     shown = on_terminal(command)

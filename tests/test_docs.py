@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import pty
 import re
 import shlex
 import sqlite3
@@ -349,6 +348,8 @@ def demo(tmp_path_factory):
 
 def on_a_terminal(arguments: list[str], folder: Path) -> str:
     """Run audiosearch on a terminal of 80 columns, and return its output."""
+    import pty  # missing in some tests
+
     master, slave = pty.openpty()
     environment = {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}
     with open(master, "rb", buffering=0) as screen:
@@ -382,6 +383,7 @@ def hits_in(listing: str) -> list[tuple[str, float, str, str]]:
     return [(rank, float(similarity), tags, path) for rank, similarity, tags, path in found]
 
 
+@pytest.mark.posix
 def test_the_readme_shows_real_output_of_query(demo):
     (line,) = [line for line in shell_lines(README) if "audiosearch-demo" in line]
     printed = on_a_terminal(shlex.split(line)[1:], demo)

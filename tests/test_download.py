@@ -3,7 +3,6 @@
 import hashlib
 import http.server
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -172,6 +171,7 @@ def test_two_concurrent_fetches_download_once(remote, server):
     assert server.requests == 1
 
 
+@pytest.mark.posix
 def test_a_cache_that_cannot_be_written_is_reported(remote, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("AUDIOSEARCH_CACHE", str(tmp_path / "file"))
@@ -181,6 +181,8 @@ def test_a_cache_that_cannot_be_written_is_reported(remote, monkeypatch, tmp_pat
 
 def audiosearch(*arguments, limit_bytes=None, **environment):
     def limit():
+        import resource  # missing in some tests
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 
     return subprocess.run(

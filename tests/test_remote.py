@@ -118,7 +118,7 @@ def test_a_copy_has_no_name_on_disk_where_files_are_read_by_descriptor(bucket, m
         assert list(folder.iterdir()) == []
         with pytest.raises(OSError, match="Bad file descriptor"):  # a decoder gets it too
             os.write(copy.descriptor, b"x")
-    monkeypatch.setattr(fetch, "DESCRIPTORS", "/none")
+    monkeypatch.setattr("audiosearch.system.HAS_DESCRIPTOR_PATHS", False)
     with fetched("memory://bucket/low.wav") as copy:
         assert (copy.descriptor, Path(copy.path).parents[1]) == (None, folder)
     assert list(folder.iterdir()) == []

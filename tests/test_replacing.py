@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 import sys
 
@@ -119,6 +118,8 @@ def test_an_export_leaves_the_other_files_of_its_folder(tracks, run, tmp_path):
 
 def on_terminal(answer, *arguments):
     """Run a command whose standard input is a terminal, and type an answer."""
+    import pty  # missing in some tests
+
     terminal, ours = pty.openpty()
     os.write(terminal, answer.encode())
     command = [sys.executable, "-m", "audiosearch", *arguments]
@@ -128,6 +129,7 @@ def on_terminal(answer, *arguments):
     return result
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("answer", "arguments", "n_left", "asks"),
     [

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import pty
 import shutil
 import socket
 import subprocess
@@ -549,12 +548,15 @@ def test_the_command_sends_a_playlist_and_lists_what_the_server_lacks(
     assert PASSWORD not in result.output + result.stderr
 
 
+@pytest.mark.posix
 def test_the_command_asks_for_a_password_on_a_terminal(world, tmp_path):
     server, tracks, _ = world
     with Index(tmp_path / "index", spec=SPEC) as index:
         index.add_all(zip(tracks, unit_vectors(6), strict=True))
     command = [sys.executable, "-m", "audiosearch", "playlist", tracks[0].path, "-n", "2"]
     options = ["--no-whiten", "--send", server.address, "--name", "asked"]
+    import pty  # missing in some tests
+
     terminal, theirs = pty.openpty()
     process = subprocess.Popen(
         [*command, *options, "--index", str(tmp_path / "index")],

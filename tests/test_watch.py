@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from watches import (
 
 from audiosearch import Index, add
 from audiosearch.audio import disk
-from audiosearch.errors import AudiosearchError, LibraryError, UsageError
+from audiosearch.errors import AudiosearchError, IndexUnwritable, LibraryError, UsageError
 from audiosearch.library.known_mounts import known_mounts
 from audiosearch.watching import index_update, observer, scan_schedule, watch, watch_file
 from audiosearch.watching.watch import Watch
@@ -478,16 +477,14 @@ def test_the_model_is_loaded_once(index, sounds, monkeypatch):
     assert len(loaded) == 1
 
 
-def test_without_file_locks_as_on_windows_nothing_is_watched(index, sounds, monkeypatch):
-    monkeypatch.setattr(watch_file, "fcntl", None)
-    assert watch_file.current_watch(index) is None
-    with pytest.raises(LibraryError, match="can't be watched on Windows"):
+def test_a_link_in_place_of_the_lock_is_not_followed(index, sounds, tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_text("mine")
+    Path(index, "watching.lock").symlink_to(kept)
+    with pytest.raises(IndexUnwritable, match="is being watched"):
         Watch(index, [sounds], OPTIONS)
-
-
-def test_the_server_can_ask_for_a_watch_without_file_locks():
-    code = "import sys; sys.modules['fcntl'] = None; import audiosearch.watching.watch_file"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert watch_file.current_watch(index) is None
+    assert kept.read_text() == "mine"
 
 
 def test_only_one_watch_runs_for_an_index(index, sounds):

@@ -446,6 +446,6 @@ def test_a_clip_is_embedded_where_descriptors_cannot_be_read(served, monkeypatch
             return await service.embed(stream)
 
     clip = served.clip("hiss.flac")
-    monkeypatch.setattr("audiosearch.web.services.embedding_service._READS_DESCRIPTORS", False)
+    monkeypatch.setattr("audiosearch.system.HAS_DESCRIPTOR_PATHS", False)
     vector = asyncio.run(embedded(clip)).vector
     np.testing.assert_allclose(vector, Embedder("compact").embed(clip).vector, atol=1e-6)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soundfile
 
+from audiosearch import system
 from audiosearch.audio.decode import open_recording
 from audiosearch.confinement import MAX_FILE_BYTES, confine
 from audiosearch.errors import AudioError
@@ -40,10 +41,10 @@ _FLAC_HINT = "Cut it with an audio editor, into a wav file."
 def main() -> int:
     """Cut the stretch that the command line names."""
     confine()
-    path, descriptor, start, end = sys.argv[1:]
+    path, target, start, end = sys.argv[1:]
     answer: dict[str, Any]
     try:
-        answer = {"warnings": cut(path, int(descriptor), float(start), float(end))}
+        answer = {"warnings": cut(path, system.inherited_file(target), float(start), float(end))}
     except AudioError as exc:
         answer = {"reason": exc.reason, "hint": exc.hint}
     except MemoryError:

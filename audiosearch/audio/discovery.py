@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from audiosearch.audio.decode import SUFFIXES
 from audiosearch.audio.ignore_patterns import IGNORE_FILE, IgnorePatterns, read_patterns
 from audiosearch.errors import AudioError
-from audiosearch.paths import is_url
+from audiosearch.paths import absolute, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -122,7 +122,7 @@ def discover(
     names = [os.fspath(path) for path in paths]
     for name in filter(is_url, names):
         raise AudioError(name, "it is a URL", hint="Add it with `audiosearch add`.")
-    absolute_paths = [os.path.abspath(name) for name in names]
+    absolute_paths = [absolute(name) for name in names]
     found = find_files(absolute_paths, exclude=exclude, suffixes=suffixes)
     if not found.paths:
         raise no_audio_files(", ".join(absolute_paths))

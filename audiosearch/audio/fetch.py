@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from audiosearch.audio.opened_file import DESCRIPTORS
+from audiosearch import system
 from audiosearch.audio.urls import filesystem_of, is_http, translate_errors
 from audiosearch.errors import AudioError, RefusedAnswer, Unreachable, is_disk_full
 
@@ -92,12 +92,12 @@ def fetched(
 @contextlib.contextmanager
 def _new_copy() -> Iterator[tuple[Copy, BinaryIO]]:
     """Yield an empty copy and its file, which are removed afterwards."""
-    if os.path.isdir(DESCRIPTORS):
+    if system.HAS_DESCRIPTOR_PATHS:
         with (
             tempfile.TemporaryFile() as file,
-            open(f"{DESCRIPTORS}/{file.fileno()}", "rb") as reading,  # so decoders can't write
+            open(system.descriptor_path(file.fileno()), "rb") as reading,  # decoders can't write
         ):
-            yield Copy(f"{DESCRIPTORS}/{reading.fileno()}", reading.fileno()), file
+            yield Copy(system.descriptor_path(reading.fileno()), reading.fileno()), file
         return
     folder = tempfile.TemporaryDirectory(prefix="audiosearch-", ignore_cleanup_errors=True)
     with folder as name, open(os.path.join(name, "sound"), "wb") as named:

@@ -61,7 +61,7 @@ class IgnorePatterns:
             ) from exc
 
     def __contains__(self, path: str) -> bool:
-        return self._spec.match_file(path.removeprefix(self._prefix))
+        return self._spec.match_file(path.removeprefix(self._prefix).replace(os.sep, "/"))
 
 
 def read_patterns(path: str) -> list[str]:

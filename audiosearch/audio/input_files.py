@@ -9,7 +9,7 @@ from audiosearch.audio import file_stat
 from audiosearch.audio.decode import SUFFIXES
 from audiosearch.audio.discovery import AudioFiles, discover, is_missing
 from audiosearch.errors import AudioError, Unreachable
-from audiosearch.paths import is_url
+from audiosearch.paths import absolute, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,7 +60,7 @@ class InputFiles:
     ) -> None:
         names = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
         urls = [os.fspath(name) for name in names if is_url(os.fspath(name))]
-        local_paths = [os.path.abspath(name) for name in names if not is_url(os.fspath(name))]
+        local_paths = [absolute(os.fspath(name)) for name in names if not is_url(os.fspath(name))]
         self.urls: dict[str, tuple[int, int]] = {}
         self._errors: dict[str, AudioError] = {}
         for url in urls:

@@ -12,14 +12,8 @@ import os
 import stat
 from io import FileIO
 
+from audiosearch import system
 from audiosearch.errors import AudioError
-
-# Opening must neither wait for the other end of a pipe nor take over a terminal.
-_FLAGS = os.O_RDONLY
-for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
-    _FLAGS |= getattr(os, _name, 0)
-#: Folder by which processes open their descriptors again, on Linux.
-DESCRIPTORS = "/proc/self/fd"
 
 
 class OpenedFile:
@@ -50,11 +44,11 @@ class OpenedFile:
     def name(self) -> str:
         """Path by which this process, or a child that inherits the descriptor, opens it again.
 
-        It leads to this very file, even if another one has its path by now. Only systems without
-        ``/proc`` have no such path; there, it is the real path.
+        On Linux, it leads to this very file, even if another one has its path by now. On other
+        systems, it is the real path.
         """
-        is_linux = os.path.isdir(DESCRIPTORS)
-        return f"{DESCRIPTORS}/{self.fileno()}" if is_linux else self.real_path
+        has_path = system.HAS_DESCRIPTOR_PATHS
+        return system.descriptor_path(self.fileno()) if has_path else self.real_path
 
     def fileno(self) -> int:
         """Return the file descriptor."""
@@ -82,7 +76,7 @@ def open_regular(path: str, *, real_path: str = "") -> OpenedFile:
         If it can't be opened.
     """
     check_regular(path, real_path=real_path)  # opening a device may already have an effect
-    descriptor = _open_without_links(real_path) if real_path else os.open(path, _FLAGS)
+    descriptor = system.open_without_links(real_path) if real_path else system.open_at_once(path)
     file = OpenedFile(path, FileIO(descriptor))
     try:
         _require_regular(path, file.status)
@@ -115,23 +109,6 @@ def not_a_file(path: str) -> AudioError:
 def _require_regular(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise not_a_file(path)
-
-
-def _open_without_links(real_path: str) -> int:
-    """Open a path that contains no symbolic links; fail if one has been put there meanwhile."""
-    if not hasattr(os, "O_PATH"):
-        return os.open(real_path, _FLAGS | getattr(os, "O_NOFOLLOW_ANY", 0))
-    root, *folders, name = real_path.split(os.sep)
-    folder = os.open(root or os.sep, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in folders:
-            flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            inner = os.open(part, flags, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        return os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=folder)
-    finally:
-        os.close(folder)
 
 
 def _real_path(path: str, status: os.stat_result) -> str:

@@ -1,13 +1,12 @@
 """Make images smaller. This runs as its own process, because an image may fill memory.
 
-Its argument is the descriptor of its end of a socket. It receives images, each after its length in
-bytes as 4 bytes, and answers each with a smaller one in the same way; with none, of length 0, if it
-can't be decoded.
+On its standard input it receives images, each after its length in bytes as 4 bytes. On its standard
+output it answers each with a smaller one in the same way; with none, of length 0, if it can't be
+decoded.
 """
 
 from __future__ import annotations
 
-import socket
 import sys
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -28,14 +27,13 @@ _JPEG_QUALITY = 85
 
 
 def main() -> None:
-    """Answer until the other end of the socket is closed."""
+    """Answer until the standard input is closed."""
     confine()
-    with socket.socket(fileno=int(sys.argv[1])) as connection:
-        stream = connection.makefile("rwb")
-        while length := stream.read(LENGTH_BYTES):
-            result = shrunk(stream.read(int.from_bytes(length, "big")))
-            stream.write(len(result).to_bytes(LENGTH_BYTES, "big") + result)
-            stream.flush()
+    images, results = sys.stdin.buffer, sys.stdout.buffer
+    while length := images.read(LENGTH_BYTES):
+        result = shrunk(images.read(int.from_bytes(length, "big")))
+        results.write(len(result).to_bytes(LENGTH_BYTES, "big") + result)
+        results.flush()
 
 
 def shrunk(image: bytes) -> bytes:

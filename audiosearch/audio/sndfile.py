@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 
+from audiosearch import system
 from audiosearch.audio.containers import next_start
 from audiosearch.audio.mp3 import MpegLength, mpeg_length
 from audiosearch.audio.parts import is_in_parts, open_binary
@@ -89,7 +89,7 @@ class SndfileRecording:
         # By its name, a file could be taken for headerless samples. Windows has no descriptors
         # that libsndfile can share.
         self._raw.seek(0)
-        if sys.platform == "win32" or is_in_parts(self._path):
+        if system.IS_WINDOWS or is_in_parts(self._path):
             return soundfile.SoundFile(self._raw)
         return soundfile.SoundFile(self._raw.fileno(), closefd=False)
 

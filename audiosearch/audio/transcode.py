@@ -1,7 +1,7 @@
 """Transcode a file to mp3. This runs as its own process, because a decoder may crash.
 
-The process takes the path of the file, and the descriptor of the file to write, because it can't
-open files for writing. Its exit status is 0, `FAULTY`, `FULL`, or any other if it crashed.
+The process takes the path of the file, and inherits the file to write, because it can't open files
+for writing. Its exit status is 0, `FAULTY`, `FULL`, or any other if it crashed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from audiosearch import system
 from audiosearch.audio.decode import open_recording
 from audiosearch.audio.downmix import RangeScale
 from audiosearch.confinement import confine
@@ -38,7 +39,7 @@ def main() -> int:
     """Transcode the file that the command line names."""
     confine()
     try:
-        with open(int(sys.argv[2]), "wb") as target:
+        with open(system.inherited_file(sys.argv[2]), "wb") as target:
             transcode(sys.argv[1], target)
     except (AudioError, MemoryError):
         return FAULTY

@@ -13,6 +13,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from audiosearch import system
 from audiosearch.errors import AudiosearchError
 from audiosearch.escapes import printable
 
@@ -53,7 +54,7 @@ def open_streams() -> TextIO:
     encoding = stdout.encoding if stdout is not None and stdout.isatty() else "utf-8"
     output = _Raw(_raw(stdout), must_arrive=True)
     sys.stdout = _text_stream(output, encoding, is_line_buffered=output.isatty())
-    encoding = "utf-8" if stderr is None else stderr.encoding
+    encoding = "utf-8" if stderr is None else system.console_encoding(stderr, 2)
     messages = _text_stream(_Raw(io.FileIO(os.dup(2), "w"), must_arrive=False), encoding)
     if not os.environ.get("AUDIOSEARCH_DEBUG"):
         with open(os.devnull, "wb") as devnull:

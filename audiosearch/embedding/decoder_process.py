@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import signal
-import socket
 import subprocess
 import threading
 import time
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import send_handle
 from typing import TYPE_CHECKING, Any
 
-from audiosearch import child_process
+from audiosearch import child_process, system
 from audiosearch.audio.file_stat import FileStat
 from audiosearch.audio.tags import Tags
 from audiosearch.audio.waveform import is_valid
+from audiosearch.confinement import OUT_OF_MEMORY_STATUS
 from audiosearch.embedding.decoder_messages import MAX_BYTES, unpickled
 from audiosearch.embedding.decoder_worker import (
+    TOO_LARGE,
     WHOLE_FILE,
     AudioHash,
     DecodeRequest,
@@ -44,9 +41,8 @@ BYTES_PER_TIMEOUT = 120_000
 #: Time limit of the largest files, in seconds.
 MAX_SECONDS = 12 * 3_600.0
 
-_MAX_POLL_MS = 2**31 - 1
+_MAX_WAIT_SECONDS = 1e6  # systems wait no longer
 _UNNAMED = "the file"  # name of a file without a path, in error messages
-_SEND_BUFFER_BYTES = 1 << 20  # two messages, so that decoding goes on while one is being read
 _HINT = "Export it again from a program that can play it, or try it again."
 #: Environment of decoder processes. They share the cores, so each uses one thread: by default
 #: OpenBLAS takes ten times as much CPU time as its threads save. Its threads would also start
@@ -278,7 +274,7 @@ class DecoderProcess:
 
     def _send_descriptor(self, descriptor: int) -> None:
         try:
-            send_handle(self._connection, descriptor, self._process.pid)
+            system.send_file(self._connection, descriptor, self._process.pid)
         except OSError as exc:
             raise AudioError(_UNNAMED, self._exit_reason(), hint=_HINT) from exc
 
@@ -291,10 +287,10 @@ class DecoderProcess:
     def _receive(self, path: str, deadline: float) -> Any:
         """Wait for a message; stop the process at the deadline, even if messages keep coming."""
         left_seconds = deadline - time.monotonic()
-        if left_seconds <= 0 or not self._poll.poll(min(1e3 * left_seconds, _MAX_POLL_MS)):
-            self._stop()
-            raise AudioError(path, "decoding it takes too long", hint=_HINT)
         try:
+            if left_seconds <= 0 or not self._connection.poll(min(left_seconds, _MAX_WAIT_SECONDS)):
+                self._stop()
+                raise AudioError(path, "decoding it takes too long", hint=_HINT)
             message = self._connection.recv_bytes(MAX_BYTES)
         except (EOFError, OSError) as exc:  # OSError: the process died while sending a message
             raise AudioError(path, self._exit_reason(), hint=_HINT) from exc
@@ -322,32 +318,30 @@ class DecoderProcess:
             ) from exc
 
     def _launch(self) -> None:
-        ours, theirs = socket.socketpair()
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        ours, theirs = system.connected_pair()
         with contextlib.ExitStack() as on_failure, theirs, self._closing:
             on_failure.callback(ours.close)
             if self._is_closed:
                 raise ConnectionAbortedError
-            fd = theirs.fileno()
+            arguments, inheritance = system.inherited(theirs)
             self._process = child_process.start(
-                *("audiosearch.embedding.decoder_worker", str(fd)),
+                *("audiosearch.embedding.decoder_worker", *arguments),
                 variables=ENVIRONMENT,
-                pass_fds=[fd],
+                **inheritance,
                 stdout=subprocess.DEVNULL,
                 stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
             )
             on_failure.pop_all()
-        self._poll = select.poll()  # made once; `Connection.poll` makes one for each message
-        self._poll.register(ours, select.POLLIN)
-        self._connection = Connection(ours.detach())
+        self._connection = ours
 
     def _exit_reason(self) -> str:
         """Stop the process and return why it ended."""
         status = self._stop()
-        if status == -signal.SIGKILL:
+        if status == OUT_OF_MEMORY_STATUS:
+            return TOO_LARGE
+        if system.was_killed(status):
             return "its decoder was killed, perhaps because memory ran out"
-        cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        return f"its decoder crashed ({cause})"
+        return f"its decoder crashed ({system.exit_cause(status)})"
 
     def _stop(self) -> int:
         self._process.kill()

@@ -1,8 +1,8 @@
 """Program of a decoder process: it reads audio files into patches.
 
-`audiosearch.embedding.decoder_process` starts it with one argument, the file descriptor of its
-end of a socket. For each `DecodeRequest` that it receives (with a descriptor, if it names no path),
-it sends
+`audiosearch.embedding.decoder_process` starts it with one argument, for its end of a pipe (see
+`audiosearch.system.inherited`). For each `DecodeRequest` that it receives (with a descriptor, if it
+names no path), it sends
 
 1. a `FileStat`, and then waits for a bool: whether the content is new;
 2. if requested, an `AudioHash`, and then waits for a bool: whether the audio is new. If it isn't,
@@ -24,12 +24,11 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
+from audiosearch import system
 from audiosearch.audio.decode import open_recording
 from audiosearch.audio.downmix import Downmix
 from audiosearch.audio.file_stat import FileStat, read_file_stat, size_and_mtime_of
@@ -47,10 +46,14 @@ if TYPE_CHECKING:
 
     from audiosearch.audio.opened_file import OpenedFile
     from audiosearch.audio.recording import AudioInfo
+    from audiosearch.system import Connection
     from audiosearch.types import Float32
 
 #: Patches per message: enough to make sending cheap, few enough to keep the network busy.
 MESSAGE_PATCHES = 16
+
+#: Reason why a file can't be decoded that unfolds to too much.
+TOO_LARGE = f"decoding it takes more than {MAX_MEMORY_BYTES >> 30} GB of memory"
 
 _EXPORT_HINT = "Export it again from a program that can play it."
 
@@ -62,7 +65,7 @@ class DecodeRequest:
     Attributes
     ----------
     path : str or None
-        Absolute path. None: the file's descriptor follows, by `multiprocessing.reduction`.
+        Absolute path. None: the file's descriptor follows, by `audiosearch.system.send_file`.
     excerpt_seconds : float or None
         Decode only about this much of the file; None for all of it.
     has_audio_hash : bool
@@ -113,7 +116,7 @@ class StretchRequest:
     Attributes
     ----------
     path : str or None
-        Absolute path. None: the file's descriptor follows, by `multiprocessing.reduction`.
+        Absolute path. None: the file's descriptor follows, by `audiosearch.system.send_file`.
     stretches : tuple of (float, float or None)
         Start and length of each in seconds, in ascending order of the starts. The length of an only
         stretch may be None: up to the end of the file.
@@ -136,7 +139,7 @@ class PeaksRequest:
     Attributes
     ----------
     path : str or None
-        Absolute path. None: the file's descriptor follows, by `multiprocessing.reduction`.
+        Absolute path. None: the file's descriptor follows, by `audiosearch.system.send_file`.
     real_path : str
         Path without symbolic links that the file must have; empty for any.
     """
@@ -221,10 +224,10 @@ class DecodeSummary:
 
 
 def main() -> None:
-    """Handle requests until the other end of the socket is closed."""
+    """Handle requests until the other end of the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal
     confine()
-    connection = Connection(int(sys.argv[1]))
+    connection = system.inherited_connection(sys.argv[1])
     connection.send(None)
     try:
         while True:
@@ -246,9 +249,9 @@ def _readable_path(connection: Connection, request: Request) -> Iterator[str]:
     if request.path is not None:
         yield request.path
         return
-    descriptor = recv_handle(connection)
+    descriptor = system.received_file(connection)
     try:
-        yield f"/proc/self/fd/{descriptor}"
+        yield system.descriptor_path(descriptor)
     finally:
         os.close(descriptor)
 
@@ -357,5 +360,4 @@ def _unreadable(path: str, error: OSError) -> AudioError:
 
 
 def _too_large(path: str) -> AudioError:
-    reason = f"decoding it takes more than {MAX_MEMORY_BYTES >> 30} GB of memory"
-    return AudioError(path, reason, hint=_EXPORT_HINT)
+    return AudioError(path, TOO_LARGE, hint=_EXPORT_HINT)

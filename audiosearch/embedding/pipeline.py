@@ -20,7 +20,7 @@ from audiosearch.embedding.decoder_process import TIMEOUT_SECONDS, DecoderProces
 from audiosearch.embedding.result import EmbeddingResult
 from audiosearch.errors import AudioError
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
-from audiosearch.models.runtime import n_cores
+from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Generator, Iterable

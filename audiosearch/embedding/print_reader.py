@@ -14,8 +14,8 @@ from audiosearch.audio.local_file import open_local
 from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.decoder_worker import DecodeSummary
 from audiosearch.errors import AudioError
-from audiosearch.models.runtime import n_cores
 from audiosearch.models.spectral_print import PrintBuilder, SpectralPrint
+from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

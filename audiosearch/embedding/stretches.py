@@ -19,7 +19,7 @@ from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.decoder_worker import StretchEnd
 from audiosearch.errors import AudioError
 from audiosearch.models.front_end import N_BANDS
-from audiosearch.models.runtime import n_cores
+from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -18,8 +18,9 @@ import numpy as np
 from audiosearch.errors import AudiosearchError, ModelError
 from audiosearch.models import openvino
 from audiosearch.models.cache import record_speedup, recorded_speedup
-from audiosearch.models.runtime import Network, n_cores
+from audiosearch.models.runtime import Network
 from audiosearch.models.runtime_choice import F32, OPENVINO, RuntimeChoice
+from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
     from audiosearch.models.runtime import Computation

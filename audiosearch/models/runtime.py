@@ -8,7 +8,6 @@ sound varies.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,6 +17,7 @@ from audiosearch.errors import WeightsError
 from audiosearch.models import litert, openvino
 from audiosearch.models.front_end import N_BANDS, PATCH_FRAMES
 from audiosearch.models.runtime_choice import LITERT_F32, OPENVINO, RuntimeChoice
+from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32
 
 _PATCHES = [((PATCH_FRAMES, N_BANDS), np.float32)]
-
-
-def n_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Computation(Protocol):

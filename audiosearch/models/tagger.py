@@ -71,7 +71,7 @@ class Tagger:
 
         from audiosearch.models.digest import embeddings_digest
         from audiosearch.models.litert import Signature
-        from audiosearch.models.runtime import n_cores
+        from audiosearch.system import n_cores
 
         self.names, self.digest = sound_names(), tagger_digest()
         interpreter = Interpreter(os.fspath(_PATH), num_threads=n_threads or n_cores())

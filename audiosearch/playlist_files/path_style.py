@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -13,10 +14,12 @@ class PathStyle:
     Attributes
     ----------
     relative_to : str or None
-        Folder that absolute paths are made relative to; None keeps them absolute.
+        Folder that absolute paths are made relative to; None keeps them absolute. Paths on another
+        drive of Windows stay absolute.
     prefixes : tuple of (str, str)
         Pairs of a prefix and its replacement. The first prefix that a path starts with is
-        replaced. Such a path is not made relative.
+        replaced. Such a path is not made relative. On Windows, case and the kind of slash don't
+        matter.
     forward_slash : bool
         Write ``/`` instead of backslashes.
 
@@ -33,10 +36,11 @@ class PathStyle:
     def apply(self, path: str) -> str:
         """Return a track's path in this style."""
         for prefix, replacement in self.prefixes:
-            if path.startswith(prefix):
+            if os.path.normcase(path).startswith(os.path.normcase(prefix)):
                 path = replacement + path[len(prefix) :]
                 break
         else:
             if self.relative_to is not None and os.path.isabs(path):
-                path = os.path.relpath(path, os.path.abspath(self.relative_to))
+                with contextlib.suppress(ValueError):  # it is on another drive
+                    path = os.path.relpath(path, os.path.abspath(self.relative_to))
         return path.replace("\\", "/") if self.forward_slash else path

@@ -20,7 +20,7 @@ def has_scheme(text: str) -> bool:
 
 
 def path_to_uri(path: str) -> str:
-    """Return a path as a URI with its bytes percent-encoded.
+    r"""Return a path as a URI with its bytes percent-encoded.
 
     An absolute path starts with ``file://``. A URL is returned unchanged.
 
@@ -28,12 +28,16 @@ def path_to_uri(path: str) -> str:
     --------
     >>> path_to_uri("/music/a b.mp3"), path_to_uri("a b.mp3")
     ('file:///music/a%20b.mp3', 'a%20b.mp3')
+    >>> path_to_uri(r"C:\a b.mp3"), path_to_uri(r"\\nas\music\a b.mp3")
+    ('file:///C:/a%20b.mp3', 'file://nas/music/a%20b.mp3')
     """
     if is_url(path):
         return path
     if _has_drive(path):
         return "file:///" + quote(os.fsencode(path.replace("\\", "/")), safe=_UNESCAPED)
-    escaped = quote(os.fsencode(path), safe=_UNESCAPED)
+    if path.startswith("\\\\"):  # a folder of the network, on Windows
+        return "file:" + quote(os.fsencode(path.replace("\\", "/")), safe=_UNESCAPED)
+    escaped = quote(os.fsencode(path.replace(os.sep, "/")), safe=_UNESCAPED)
     if path.startswith("/"):
         return f"file://{escaped}"
     return f"./{escaped}" if ":" in escaped.split("/")[0] else escaped

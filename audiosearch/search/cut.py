@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from audiosearch import child_process
+from audiosearch import child_process, system
 from audiosearch.atomic import atomic_path
 from audiosearch.audio.local_file import open_local
 from audiosearch.audio.opened_file import open_regular
@@ -157,13 +157,14 @@ def _opened(stretch: CutRequest) -> Iterator[OpenedFile]:
 def _cut(stretch: CutRequest, source: OpenedFile, descriptor: int) -> list[str]:
     """Cut in another process, because a decoder may crash. Return what is wrong as phrases."""
     limit_seconds = time_limit(source.status.st_size)
+    (target, _), inheritance = system.inherited(descriptor, source.fileno())
     with (
         tempfile.TemporaryFile() as output,  # a pipe could fill the memory of this process
         child_process.start(
             "audiosearch.audio.cut",
-            *(source.name, str(descriptor), repr(stretch.start), repr(stretch.end)),
+            *(source.name, target, repr(stretch.start), repr(stretch.end)),
             variables=ENVIRONMENT,
-            pass_fds=[source.fileno(), descriptor],
+            **inheritance,
             stdout=output,
             stderr=None if os.environ.get("AUDIOSEARCH_DEBUG") else subprocess.DEVNULL,
         ) as process,

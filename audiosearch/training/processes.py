@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from audiosearch.embedding.decoder_process import ENVIRONMENT
-from audiosearch.models.runtime import n_cores
+from audiosearch.system import n_cores
 
 
 def process_pool() -> ProcessPoolExecutor:

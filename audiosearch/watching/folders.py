@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from audiosearch.audio.discovery import folders_above
 from audiosearch.audio.disk import DISKS, mounted_disks, mounts
 from audiosearch.errors import Unreachable
-from audiosearch.paths import real_path
+from audiosearch.paths import is_in, real_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,7 +102,7 @@ class Folders:
         behind_links = (
             folder.name + path[len(folder.real) :]
             for folder in self.all
-            if (path + os.sep).startswith(folder.real + os.sep)
+            if is_in(path, folder.real)
         )
         return list(dict.fromkeys([path, *behind_links]))
 
@@ -149,10 +149,8 @@ class Folders:
         return [name for names in kept for name in names]
 
     def _concerns(self, mount: str) -> bool:
-        prefix = os.path.join(mount, "")
         return any(
-            (folder.real + os.sep).startswith(prefix) or mount.startswith(folder.real + os.sep)
-            for folder in self.present
+            is_in(folder.real, mount) or is_in(mount, folder.real) for folder in self.present
         )
 
     def on_network(self) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import tempfile
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.errors import AudiosearchError, MissingExtra
+from audiosearch.paths import is_in
 from audiosearch.watching.changes import ChangedPath, Changes
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class FolderObserver:
         AudiosearchError
             If the system allows no further watched folders.
         """
-        if any((folder + os.sep).startswith(other + os.sep) for other in self._watches):
+        if any(is_in(folder, other) for other in self._watches):
             return
         with contextlib.suppress(OSError), _limit_errors():  # it may be gone again
             self._watches[folder] = self._schedule(folder)

@@ -16,7 +16,7 @@ from audiosearch.audio.ignore_patterns import IGNORE_FILE, IgnorePatterns
 from audiosearch.counting import counted
 from audiosearch.errors import AudiosearchError, UsageError
 from audiosearch.library.backend import display_location
-from audiosearch.paths import is_url, real_path
+from audiosearch.paths import absolute, is_url, real_path
 from audiosearch.watching.changes import ChangedPath, Changes, event_path
 from audiosearch.watching.folders import Folders
 from audiosearch.watching.index_update import IndexUpdate
@@ -81,7 +81,7 @@ class Watch:
                     f"{folder} is a URL, and only folders on this machine can be watched.",
                     hint="Run `audiosearch add` on it regularly, for example by cron.",
                 )
-        names = list(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        names = list(dict.fromkeys(absolute(os.fspath(folder)) for folder in folders))
         IgnorePatterns(names[0], options.exclude)
         self._update = IndexUpdate(location, options)
         self._changes = Changes(options.quiet_seconds, options.open_seconds)

@@ -1,35 +1,30 @@
-"""The file that says that an index is being watched. A lock on it ends with the process."""
+"""The file that says that an index is being watched. A lock beside it ends with the process."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
+from filelock import FileLock, Timeout
 
+from audiosearch import system
+from audiosearch.atomic import atomic_path
 from audiosearch.errors import IndexUnwritable, LibraryError
 from audiosearch.json_input import parse_json
 from audiosearch.library.backend import display_location
 from audiosearch.models.cache import cache_dir
 
-try:
-    import fcntl
-except ModuleNotFoundError:  # on Windows
-    fcntl = None  # type: ignore[assignment]
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from audiosearch.types import StrPath
 
 _NAME = "watching.json"
 _MAX_BYTES = 1 << 20
-_LOCK_SECONDS = 2.0  # readers lock the file for a moment
+_LOCK_SECONDS = 2.0  # readers hold the lock for a moment
+_READER_SECONDS = 0.02  # for another reader to let go of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ class Watching:
 
 
 class WatchFile:
-    """The file that says that an index is being watched, locked by this process.
+    """The file that says that an index is being watched, with the lock of this process.
 
     Parameters
     ----------
@@ -59,45 +54,25 @@ class WatchFile:
     Raises
     ------
     LibraryError
-        If another process watches folders for this index, or the system is Windows.
+        If another process watches folders for this index.
     IndexUnwritable
         If the file can't be written.
     """
 
     def __init__(self, location: StrPath) -> None:
-        if fcntl is None:
-            raise LibraryError(
-                "Folders can't be watched on Windows.", hint="Run `audiosearch add` regularly."
-            )
         self._location = display_location(location)
-        path = _path(location)
+        self._path = _path(location)
+        self._lock = _lock(self._path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(_LOCK_SECONDS)
+        except Timeout as exc:
+            raise LibraryError(
+                f"Another `audiosearch watch` is running for the index {self._location}.",
+                hint="Stop that one, and name all folders in one command.",
+            ) from exc
         except OSError as exc:
             raise self._unwritable(exc) from exc
-        try:
-            self._lock()
-        except BaseException:
-            self.close()
-            raise
-
-    def _lock(self) -> None:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as exc:
-                if time.monotonic() > deadline:
-                    raise LibraryError(
-                        f"Another `audiosearch watch` is running for the index {self._location}.",
-                        hint="Stop that one, and name all folders in one command.",
-                    ) from exc
-                time.sleep(0.05)
-            except OSError as exc:
-                raise self._unwritable(exc) from exc
-            else:
-                return
 
     def _unwritable(self, error: OSError) -> IndexUnwritable:
         return IndexUnwritable(
@@ -113,41 +88,39 @@ class WatchFile:
         IndexUnwritable
             If it can't be written.
         """
-        content = json.dumps(asdict(watching)).encode()
         try:
-            os.ftruncate(self._descriptor, os.pwrite(self._descriptor, content, 0))
+            with atomic_path(self._path) as draft:
+                draft.write_text(json.dumps(asdict(watching)), encoding="utf-8")
         except OSError as exc:
             raise self._unwritable(exc) from exc
 
     def close(self) -> None:
         """End the lock."""
-        os.close(self._descriptor)
+        self._lock.release()
 
 
 def current_watch(location: StrPath) -> Watching | None:
     """Return the facts about the process that watches folders for an index; None if none does."""
-    if fcntl is None:
+    path = _path(location)
+    if not path.exists():
         return None
-    with contextlib.suppress(OSError), _opened(_path(location)) as descriptor:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _read(descriptor)
-    return None
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        with _lock(path).acquire(_READER_SECONDS, poll_interval=_READER_SECONDS / 2):
+            return None
+    except Timeout:
+        return _read(path)
+    except OSError:
+        return None
 
 
-def _read(descriptor: int) -> Watching | None:
+def _lock(path: Path) -> FileLock:
+    return FileLock(path.with_suffix(".lock"), thread_local=False)
+
+
+def _read(path: Path) -> Watching | None:
     try:
-        content: Any = parse_json(os.pread(descriptor, _MAX_BYTES, 0))
+        with open(system.open_at_once(str(path), system.NO_LINK), "rb") as file:
+            content: Any = parse_json(file.read(_MAX_BYTES))
         return Watching([str(path) for path in content["folders"]], str(content["since"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -22,7 +22,7 @@ from sounds import tone, write
 
 from audiosearch import AudioError, add
 from audiosearch.embedding.decoder_process import DecoderProcess
-from audiosearch.models.runtime import n_cores
+from audiosearch.system import n_cores
 
 LONG = 2_000_000  # bytes of laces that take a minute or more
 

@@ -26,8 +26,8 @@ from sounds import encode, melody, write
 from audiosearch import Index
 from audiosearch.library.index import EmbeddingSpec, Track
 from audiosearch.models import registry
-from audiosearch.models.runtime import n_cores
 from audiosearch.models.tagger import Tagger
+from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable

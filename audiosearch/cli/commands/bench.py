@@ -39,8 +39,8 @@ def bench(
     from audiosearch.cli.console import spinner
     from audiosearch.cli.model_progress import model_progress
     from audiosearch.models import registry
-    from audiosearch.models.runtime import n_cores
     from audiosearch.models.runtime_choice import RuntimeChoice
+    from audiosearch.system import n_cores
 
     with model_progress() as progress:
         resolved = registry.resolve(model, weights=weights, progress=progress).on(

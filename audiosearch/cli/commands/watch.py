@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiosearch import defaults
+from audiosearch import defaults, system
 from audiosearch.cli.options import (
     Excerpt,
     Exclude,
@@ -70,8 +69,7 @@ def watch(
     from audiosearch.watching.options import WatchOptions
     from audiosearch.watching.watch import Watch
 
-    if hasattr(os, "nice"):  # not on Windows
-        os.nice(nice)
+    system.lower_priority(nice)
     signal.signal(signal.SIGTERM, _stop)
     with model_progress() as progress:
         watching = Watch(

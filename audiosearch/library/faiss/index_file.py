@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import mmap
-import os
 import re
 import time
 import uuid
@@ -15,6 +13,7 @@ import faiss
 import numpy as np
 from blake3 import blake3
 
+from audiosearch import system
 from audiosearch.atomic import atomic_path
 
 if TYPE_CHECKING:
@@ -180,8 +179,8 @@ def read_by_token(path: Path, token: str | None) -> LoadedIndex:
 def _read_parts(path: Path) -> tuple[memoryview, _Footer]:
     """Return FAISS's part of a file and the footer, with the digest checked."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        with open(path, "rb", opener=system.open_at_once) as file:
+            content = system.mapped(file)
     except OSError as exc:
         raise InvalidIndexFile(f"can't be read ({exc.strerror})") from exc
     except ValueError as exc:
@@ -194,11 +193,6 @@ def _read_parts(path: Path) -> tuple[memoryview, _Footer]:
     if _digest(blake3(body), footer.revision) != footer.blake3:
         raise InvalidIndexFile("is damaged")
     return body, footer
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open a file, or a pipe without waiting for its other end: mapping it into memory fails."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _load(body: memoryview, footer: _Footer, token: str | None) -> LoadedIndex:

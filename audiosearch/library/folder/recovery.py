@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch import defaults
+from audiosearch import defaults, system
 from audiosearch.atomic import atomic_path
 from audiosearch.counting import counted
 from audiosearch.errors import IndexUnwritable, LibraryError, NewerIndex
@@ -198,7 +197,7 @@ def recover(directory: Path, *, spec: EmbeddingSpec | None = None) -> RecoveryRe
         kept = _keep_copy(path)
         if has_log(path):  # SQLite would apply it to the new database
             _replace_by_pages(path, pages)
-        os.replace(new, path)
+        system.replace(new, path)
     n_known = len(_last_of_path(rows)) + len(vectors.keys() - rows.tracks.keys())
     return RecoveryReport(n_saved, n_known - n_saved, str(kept))
 
@@ -228,7 +227,7 @@ def _new_database(
     new = directory / f"{_DRAFTS}{FILE_NAME}"
     with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=directory) as folder:
         n_saved = _write(Path(folder), spec, rows, vectors, moments)
-        os.replace(Path(folder, FILE_NAME), new)
+        system.replace(Path(folder, FILE_NAME), new)
     return new, n_saved
 
 
@@ -236,7 +235,7 @@ def _recover_without_log(path: Path) -> RecoveryReport | None:
     """Put a log that belongs to another database aside. Return None if that isn't enough."""
     log = log_path(_unused(path))
     with _writing(path.parent):
-        os.replace(log_path(path), log)
+        system.replace(log_path(path), log)
     with contextlib.suppress(LibraryError), contextlib.closing(Catalog(path.parent)) as catalog:
         if not catalog.problems():
             return RecoveryReport(catalog.count(), 0, str(log))

@@ -68,12 +68,12 @@ class Played:
             if len(lines) > _MAX_LINES:
                 self._plays = self._plays[-_MAX_LINES // 2 :]
                 with atomic_path(file) as draft:
-                    draft.write_text("".join(map(_line, self._plays)))
+                    draft.write_text("".join(map(_line, self._plays)), encoding="utf-8")
 
     def add(self, play: Play) -> None:
         """Remember a track."""
         self._plays.append(play)
-        with _reported_errors(self.file), self.file.open("a") as lines:
+        with _reported_errors(self.file), self.file.open("a", encoding="utf-8") as lines:
             lines.write(_line(play))
 
     def since(self, at: float) -> list[Play]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
+from audiosearch import system
 from audiosearch.errors import PlayerError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _from_file(address: PlayerAddress) -> str | None:
     path = passwords_file()
     try:
         with path.open(encoding="utf-8") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            status = os.fstat(file.fileno())
             text = file.read()
     except FileNotFoundError:
         return None
@@ -74,7 +74,7 @@ def _from_file(address: PlayerAddress) -> str | None:
             f"The file of passwords {path} can't be read.",
             hint="Check its permissions; it is a text in UTF-8.",
         ) from exc
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if system.is_open_to_others(status):
         raise PlayerError(
             f"Other users may read the file of passwords {path}.", hint=f"chmod 600 {path}"
         )

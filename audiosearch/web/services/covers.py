@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections import OrderedDict
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from blake3 import blake3
 
@@ -43,7 +42,6 @@ class Covers:
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()  # by the hash of the original
         self._lock = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
     async def cover(self, track: Track) -> bytes | None:
         """Return the cover image in a track's file; None if there is none.
@@ -88,7 +86,6 @@ class Covers:
     def close(self) -> None:
         """Stop the process."""
         if self._process is not None:
-            self._streams[1].close()
             with contextlib.suppress(ProcessLookupError):  # it has exited
                 self._process.kill()
             self._process = None
@@ -118,22 +115,17 @@ class Covers:
 
     async def _answer(self, image: bytes) -> bytes:
         if self._process is None:
-            await self._start()
-        reader, writer = self._streams
+            self._process = await child_process.start_async(
+                "audiosearch.audio.shrink",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        streams = (self._process.stdout, self._process.stdin)
+        reader, writer = cast("tuple[asyncio.StreamReader, asyncio.StreamWriter]", streams)
         writer.write(len(image).to_bytes(LENGTH_BYTES, "big") + image)
         await writer.drain()
         n_bytes = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
         if n_bytes > MAX_BYTES:  # an image has taken control of the process
             raise EOFError
         return await reader.readexactly(n_bytes)
-
-    async def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._streams = await asyncio.open_connection(sock=ours)
-            self._process = await child_process.start_async(
-                *("audiosearch.audio.shrink", str(theirs.fileno())),
-                pass_fds=[theirs.fileno()],
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-            )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
+from audiosearch import system
 from audiosearch.audio.recording import AudioInfo
 from audiosearch.audio.waveform import to_bytes
 from audiosearch.embedding.decoder_process import DecoderProcess
@@ -24,10 +25,10 @@ from audiosearch.embedding.pooling import RunningPool
 from audiosearch.errors import AudioError, ModelError
 from audiosearch.models.front_end import SAMPLE_RATE_HZ
 from audiosearch.models.log_mel import patch_groups
-from audiosearch.models.runtime import n_cores
 from audiosearch.search.moments.clip import Clip, embedded_clip
 from audiosearch.search.moments.clips import all_frames
 from audiosearch.search.part_frames import PartFrames, stretch_of
+from audiosearch.system import n_cores
 from audiosearch.web.errors import unavailable
 from audiosearch.web.limits import Limits
 from audiosearch.web.services.shared_network import SharedNetwork
@@ -46,7 +47,6 @@ T = TypeVar("T")
 
 _BUSY = "Too many files are waiting."
 _NAME = "the file"  # name of an upload in error messages
-_READS_DESCRIPTORS = os.path.isdir("/proc/self/fd")
 
 
 @dataclass(eq=False, slots=True)
@@ -344,12 +344,13 @@ class _OneFile:
 @contextlib.contextmanager
 def _readable(stream: BinaryIO) -> Iterator[str | int]:
     """Yield the descriptor of a stream, or the path of a copy where descriptors can't be read."""
-    if _READS_DESCRIPTORS:
+    if system.HAS_DESCRIPTOR_PATHS:
         descriptor = stream.fileno()  # writes a stream that is in memory to a nameless file
         stream.flush()
         yield descriptor
         return
-    with tempfile.NamedTemporaryFile(prefix="audiosearch-") as copy:
-        shutil.copyfileobj(stream, copy)
-        copy.flush()
-        yield copy.name
+    with tempfile.TemporaryDirectory(prefix="audiosearch-") as folder:
+        path = os.path.join(folder, "upload")
+        with open(path, "wb") as copy:
+            shutil.copyfileobj(stream, copy)
+        yield path

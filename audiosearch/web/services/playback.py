@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from audiosearch import child_process
+from audiosearch import child_process, system
 from audiosearch.audio.browser_formats import browser_media_type
 from audiosearch.audio.disk import DISKS
 from audiosearch.audio.transcode import FAULTY, FULL
@@ -22,7 +22,7 @@ from audiosearch.errors import (
 )
 from audiosearch.web.errors import unavailable
 from audiosearch.web.limits import Limits
-from audiosearch.web.services.temporary_files import reopened, temporary_file
+from audiosearch.web.services.temporary_files import reopened
 from audiosearch.web.services.track_files import open_track
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ async def _write_copy(name: str, source: OpenedFile) -> IO[bytes]:
     """Return an mp3 copy of a file. Raises like `Playback.playable_file`."""
     with contextlib.ExitStack() as unless_complete:
         try:
-            copy = unless_complete.enter_context(temporary_file())
+            copy = unless_complete.enter_context(system.temporary_file())
             status = await _transcoder_status(source, copy.fileno())
             reason = "it takes too long" if status is None else "its decoder crashed"
         except OSError as exc:
@@ -207,10 +207,11 @@ def _check_status(name: str, status: int | None, reason: str) -> None:
 
 async def _transcoder_status(source: OpenedFile, descriptor: int) -> int | None:
     """Transcode a file into an open one; return the exit status, None if it takes too long."""
+    (target, _), inheritance = system.inherited(descriptor, source.fileno())
     process = await child_process.start_async(
-        *("audiosearch.audio.transcode", source.name, str(descriptor)),
+        *("audiosearch.audio.transcode", source.name, target),
         variables=ENVIRONMENT,
-        pass_fds=[source.fileno(), descriptor],
+        **inheritance,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )

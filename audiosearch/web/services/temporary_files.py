@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from typing import IO, BinaryIO
 
-from audiosearch.audio.opened_file import DESCRIPTORS, OpenedFile, open_regular
-
-
-def temporary_file() -> IO[bytes]:
-    """Return a file that is deleted when it is closed. On Linux it has no name."""
-    if os.path.isdir(DESCRIPTORS):
-        return tempfile.TemporaryFile(prefix="audiosearch-", buffering=0)
-    return tempfile.NamedTemporaryFile(prefix="audiosearch-", buffering=0)
+from audiosearch import system
+from audiosearch.audio.opened_file import OpenedFile, open_regular
 
 
 def copy_of(stream: BinaryIO) -> IO[bytes]:
@@ -23,9 +16,9 @@ def copy_of(stream: BinaryIO) -> IO[bytes]:
     On Linux it is the stream's own file, of which nothing is copied.
     """
     stream.flush()
-    if os.path.isdir(DESCRIPTORS):
+    if system.HAS_DESCRIPTOR_PATHS:
         return os.fdopen(os.dup(stream.fileno()), "rb", buffering=0)
-    file = temporary_file()
+    file = system.temporary_file()
     stream.seek(0)
     shutil.copyfileobj(stream, file)
     return file
@@ -33,5 +26,5 @@ def copy_of(stream: BinaryIO) -> IO[bytes]:
 
 def reopened(file: IO[bytes]) -> OpenedFile:
     """Open a temporary file again, with a position of its own."""
-    name = f"{DESCRIPTORS}/{file.fileno()}" if os.path.isdir(DESCRIPTORS) else file.name
+    name = system.descriptor_path(file.fileno()) if system.HAS_DESCRIPTOR_PATHS else file.name
     return open_regular(name)

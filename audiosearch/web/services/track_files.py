@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.responses import StreamingResponse
 
+from audiosearch import system
 from audiosearch.audio.disk import DISKS
 from audiosearch.audio.opened_file import OpenedFile, open_regular
 from audiosearch.errors import AudioError, TrackNotFound, Unreachable
@@ -127,7 +127,7 @@ class TrackFileResponse(StreamingResponse):
         position = part.start
         while position < part.stop:
             n_bytes = min(_CHUNK_BYTES, part.stop - position)
-            reading = partial(_read, self._file, n_bytes, position)
+            reading = partial(system.read_at, self._file.fileno(), n_bytes, position)
             try:
                 chunk = await DISKS.call_async(self._file.path, reading)
             except (OSError, Unreachable) as exc:
@@ -136,7 +136,3 @@ class TrackFileResponse(StreamingResponse):
                 raise EOFError
             position += len(chunk)
             yield chunk
-
-
-def _read(file: OpenedFile, n_bytes: int, position: int) -> bytes:
-    return os.pread(file.fileno(), n_bytes, position)

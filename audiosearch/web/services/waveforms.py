@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
+from audiosearch import system
 from audiosearch.audio.file_stat import size_and_mtime_of
-from audiosearch.audio.opened_file import DESCRIPTORS
 from audiosearch.audio.waveform import to_bytes
 from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.errors import AudioError, LibraryError
@@ -105,7 +105,7 @@ class Waveforms:
         loop = asyncio.get_running_loop()
         if self._process is None:
             self._process = await loop.run_in_executor(self._thread, DecoderProcess)
-        source = file.fileno() if file.name.startswith(DESCRIPTORS) else file.name
+        source = file.fileno() if system.HAS_DESCRIPTOR_PATHS else file.name
         read = partial(self._process.peaks, source, max_seconds=self._limits.embedding_seconds)
         done = loop.run_in_executor(self._thread, read)
         # Otherwise asyncio reports an error for which nobody waits, as when the server ends.

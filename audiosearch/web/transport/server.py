@@ -18,6 +18,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
+from audiosearch import system
 from audiosearch.web.errors import RequestError, head_too_large, unavailable
 from audiosearch.web.limits import Limits
 from audiosearch.web.transport.security import HEADERS
@@ -51,16 +52,7 @@ def run(app: ASGIApp, listener: socket.socket, limits: Limits | None = None) -> 
 
 def raised_descriptor_limit() -> int:
     """Raise the number of files that this process may open at once, and return it."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return _DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= _DESCRIPTORS:
-        return _DESCRIPTORS
-    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return wanted
+    return system.raise_descriptor_limit(_DESCRIPTORS)
 
 
 class OncePerMinute(logging.Filter):

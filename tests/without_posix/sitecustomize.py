@@ -1,0 +1,83 @@
+"""Take from every process that has this folder on PYTHONPATH what Windows lacks.
+
+Processes then inherit files by handles, as on Windows, and `audiosearch.system` takes its Windows
+branches. Here, a handle is a file descriptor. A file that this process has open can't be replaced
+or removed.
+"""
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import types
+import warnings
+
+import psutil._psposix  # before what is missing on Windows is gone, which it uses on Linux
+
+psutil._psposix.select = types.SimpleNamespace(**vars(select))
+for _name in ("fcntl", "grp", "pwd", "resource", "termios"):
+    sys.modules[_name] = None
+for _module, _names in {
+    select: ["poll", "epoll"],
+    os: ["fchdir", "nice", "pread", "pwrite", "sched_getaffinity", "sync", "O_PATH", "O_NOFOLLOW"],
+}.items():
+    for _name in _names:
+        delattr(_module, _name)
+
+_isdir = os.path.isdir
+os.path.isdir = lambda path: path != "/proc/self/fd" and _isdir(path)
+os.set_handle_inheritable = lambda _handle, _inheritable: None
+psutil.BELOW_NORMAL_PRIORITY_CLASS = 10  # a niceness
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # "only soft file lock is available"
+    import filelock  # noqa: F401
+
+
+class _StartupInfo:
+    def __init__(self, *, lpAttributeList):  # noqa: N803  (its name on Windows)
+        self.handles = lpAttributeList["handle_list"]
+
+
+subprocess.STARTUPINFO = _StartupInfo
+_start = subprocess.Popen.__init__
+
+
+def _started(self, args, *positional, pass_fds=(), startupinfo=None, close_fds=True, **options):
+    if pass_fds:
+        message = "pass_fds not supported on Windows."
+        raise ValueError(message)
+    handles = startupinfo.handles if startupinfo else ()
+    if close_fds and handles:
+        message = "with handles, close_fds must be False"
+        raise ValueError(message)
+    _start(self, args, *positional, pass_fds=handles, **options)
+
+
+subprocess.Popen.__init__ = _started
+
+
+def _unless_open(function):
+    def changed(path, *others, **options):
+        for name in (path, *others):
+            if _is_open(name):
+                raise PermissionError(13, "a process has the file open", os.fspath(name))
+        return function(path, *others, **options)
+
+    return changed
+
+
+def _is_open(path):
+    real = os.path.realpath(path)
+    if not os.path.isfile(real):
+        return False
+    with os.scandir("/proc/self/fd") as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # closed meanwhile
+                if os.readlink(entry.path) == real:
+                    return True
+    with open("/proc/self/maps", errors="surrogateescape") as lines:
+        return any(line.rstrip("\n").endswith(f" {real}") for line in lines)
+
+
+os.replace, os.rename = _unless_open(os.replace), _unless_open(os.rename)
