@@ -16,7 +16,7 @@ from audiosearch.errors import AudioError, RefusedAnswer, Unreachable, is_disk_f
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from typing import BinaryIO
+    from typing import IO
 
 RESERVED_BYTES = 500_000_000  # of the disk, which copies leave free
 _PART_BYTES = 8 << 20  # read at a time
@@ -90,7 +90,7 @@ def fetched(
 
 
 @contextlib.contextmanager
-def _new_copy() -> Iterator[tuple[Copy, BinaryIO]]:
+def _new_copy() -> Iterator[tuple[Copy, IO[bytes]]]:
     """Yield an empty copy and its file, which are removed afterwards."""
     if system.HAS_DESCRIPTOR_PATHS:
         with (
@@ -137,7 +137,7 @@ class _Filling:
     """
 
     def __init__(
-        self, url: str, source: Any, file: BinaryIO, is_stopped: Callable[[], bool]
+        self, url: str, source: Any, file: IO[bytes], is_stopped: Callable[[], bool]
     ) -> None:
         self._url, self._source, self._file = url, source, file
         self._is_stopped = is_stopped
@@ -187,7 +187,7 @@ def _check(url: str, is_stopped: Callable[[], bool]) -> None:
         raise Unreachable(url, "fetching it was stopped", hint="Add it again.")
 
 
-def _write(url: str, file: BinaryIO, part: bytes) -> None:
+def _write(url: str, file: IO[bytes], part: bytes) -> None:
     folder = tempfile.gettempdir()
     try:
         if shutil.disk_usage(folder).free - len(part) < RESERVED_BYTES:
