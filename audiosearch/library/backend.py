@@ -172,6 +172,12 @@ class VectorIndexes(Protocol[C]):
     def file_bytes(self) -> int | None:
         """Return the size of the FAISS files, in bytes; None if a server keeps the index."""
 
+    def memory_bytes(self) -> int | None:
+        """Estimate the memory that searches keep here, in bytes; None if a server keeps it."""
+
+    def max_memory_bytes(self) -> int | None:
+        """Return the limit of `memory_bytes` that was asked for; None if there is none."""
+
     def problem(self) -> str | None:
         """Return the problem with the FAISS file, as a phrase; None if there is no problem."""
 

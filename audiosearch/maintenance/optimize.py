@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,79 +12,56 @@ from audiosearch import defaults
 from audiosearch.errors import LibraryError, UsageError
 from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
-from audiosearch.library.faiss.whitening import min_tracks_to_whiten
+from audiosearch.library.faiss.search_target import SearchTarget
+from audiosearch.library.faiss.tuning import N_CANDIDATES, exact_ms, measure, tune
+from audiosearch.library.faiss.whitening import check_enough_tracks, min_tracks_to_whiten
+from audiosearch.library.search_benchmark import Measurement, SearchBenchmark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from audiosearch.library.faiss.faiss_index import FaissIndex
     from audiosearch.library.faiss.vector_index import VectorIndexes
     from audiosearch.library.index import Index
-    from audiosearch.types import Float32, Int64
 
-N_NEIGHBORS = 10  # recall is the share of these nearest neighbors that a search finds
-
-_N_QUERIES = 200
-_N_TIMED_QUERIES = 50
-_PRODUCT_TOLERANCE = 1e-5  # inner products that differ by at most this count as equal
 _FAST_ENOUGH_MS = 5.0  # if an exact search takes at most this time, it is kept
 _MIN_TRACKS = 10_000  # with fewer tracks, exact search is kept
 _MIN_SPEEDUP = 2.0  # another type must be this many times as fast as exact search
 _COMPRESSIONS = (2, 4, 8)  # dimension divided by bytes of a code, the most accurate first
-_N_CANDIDATES = (100, 300, 1_000, 3_000)  # values of n_candidates to try for "ivf-pq"
-_MAX_SEARCH_WIDTH = 512  # largest nprobe or ef_search
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """Recall, speed and memory of a FAISS index.
-
-    Attributes
-    ----------
-    index_type : {"flat", "ivf-flat", "hnsw", "ivf-pq"}
-        See `audiosearch.library.faiss.index_config.IndexConfig`.
-    recall : float
-        Share of the ten nearest tracks that a search finds, in [0, 1].
-    ms : float
-        Median time of a query, in milliseconds.
-    bytes : int
-        Memory that the FAISS index needs, estimated.
-    """
-
-    index_type: str
-    recall: float
-    ms: float
-    bytes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the measurement as `audiosearch optimize --format json` prints it."""
-        return {
-            "kind": self.index_type,
-            "recall": self.recall,
-            "ms": self.ms,
-            "bytes": self.bytes,
-        }
 
 
 @dataclass(frozen=True, slots=True)
 class OptimizeResult:
-    """Measurements of a FAISS index before and after `optimize`. Equal if nothing changed."""
+    """Measurements of searches before and after `optimize`. Equal if nothing changed.
+
+    Attributes
+    ----------
+    before, after : Measurement
+        Of the plain vectors. The memory is that of both kinds of vectors.
+    whitened : Measurement or None
+        Of the whitened vectors after `optimize`; None if they have no FAISS index.
+    """
 
     before: Measurement
     after: Measurement
+    whitened: Measurement | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as `audiosearch optimize --format json` prints it."""
-        return {"before": self.before.to_json(), "after": self.after.to_json()}
+        result = {"before": self.before.to_json(), "after": self.after.to_json()}
+        return result if self.whitened is None else result | {"whitened": self.whitened.to_json()}
 
 
 def optimize(
-    index: Index, *, target_recall: float = defaults.TARGET_RECALL, max_bytes: int | None = None
+    index: Index,
+    *,
+    target_recall: float = defaults.TARGET_RECALL,
+    max_bytes: int | None = None,
+    whiten: bool = False,
 ) -> OptimizeResult:
     """Choose the FAISS index type that makes searches fast, with enough recall and little memory.
 
     Exact search is kept if it is fast enough, or if no other type with enough recall is at least
-    twice as fast.
+    twice as fast. The whitened vectors get the same type if they have a FAISS index.
 
     Parameters
     ----------
@@ -94,42 +69,25 @@ def optimize(
     target_recall : float
         Smallest share of the ten nearest tracks that a search must find, in (0, 1].
     max_bytes : int, optional
-        Memory limit of the FAISS index. Default: no limit.
+        Limit of the memory that searches keep, for plain and whitened vectors together. Default: no
+        limit.
+    whiten : bool
+        Make a FAISS index of the whitened vectors if there is none.
 
     Raises
     ------
     UsageError
         If the recall is out of range.
     LibraryError
-        If the index is empty, if its backend has no FAISS index, or if no type within the memory
-        limit has enough recall.
+        If the index is empty, if its backend has no FAISS index, if there are too few tracks to
+        whiten, or if no type within the memory limit has enough recall.
     """
     if not 0.0 < target_recall <= 1.0:
         raise UsageError(
             f"A recall of {target_recall:g} is out of range.",
             hint="Choose a number above 0, at most 1: --target-recall 0.95.",
         )
-    indexes = _optimizable(index)
-    benchmark = _Benchmark(indexes)
-    before = benchmark.measure(indexes.vector_index())
-    n_tracks, dimension = len(benchmark.ids), benchmark.dimension
-    limit = math.inf if max_bytes is None else max_bytes
-    may_be_exact = FLAT.memory_bytes(n_tracks, dimension) <= limit
-    exact_ms = _exact_ms(indexes, benchmark, before) if may_be_exact else math.inf
-    is_slow = exact_ms > _FAST_ENOUGH_MS and n_tracks >= _MIN_TRACKS
-    for config in _configs(n_tracks, dimension) if is_slow or not may_be_exact else ():
-        if config.memory_bytes(n_tracks, dimension) <= limit:
-            after = _try(indexes, benchmark, config, target_recall, exact_ms / _MIN_SPEEDUP)
-            if after is not None:
-                _use_for_whitened(indexes, config, target_recall, dimension)
-                return OptimizeResult(before, after)
-    if not may_be_exact:
-        raise LibraryError(
-            f"No index type within {limit / 1e6:.6g} MB finds {target_recall:.0%} of the nearest "
-            "tracks.",
-            hint="Allow more memory with --max-memory, or a lower recall with --target-recall.",
-        )
-    return _make_exact(indexes, benchmark, before)
+    return _Optimization(index, SearchTarget(target_recall, max_bytes), whiten=whiten).run()
 
 
 def make_exact(index: Index) -> OptimizeResult:
@@ -140,63 +98,112 @@ def make_exact(index: Index) -> OptimizeResult:
     LibraryError
         If the index is empty or its backend has no FAISS index.
     """
-    indexes = _optimizable(index)
-    benchmark = _Benchmark(indexes)
-    return _make_exact(indexes, benchmark, benchmark.measure(indexes.vector_index()))
+    return _Optimization(index, SearchTarget()).make_exact()
 
 
-def _optimizable(index: Index) -> VectorIndexes:
-    """Return the FAISS indexes of an index; only a backend that uses FAISS has the capability."""
-    index.require_capability(Capability.OPTIMIZE)
-    index.require_vectors()
-    return cast("VectorIndexes", index.vector_indexes)
+# Each function keeps the FAISS index that it builds in a local variable, so that it is released at
+# the end: two at a time may not fit in memory. The exact one isn't opened: its file is as large as
+# all vectors.
 
 
-# Each of these functions keeps the index that it builds in a local variable, so that it is released
-# at the end: two indexes at a time may not fit in memory.
+class _Optimization:
+    """One run of `optimize`.
 
+    Parameters
+    ----------
+    index : Index
+    target : SearchTarget
+    whiten : bool
+        Make a FAISS index of the whitened vectors if there is none.
+    """
 
-def _exact_ms(indexes: VectorIndexes, benchmark: _Benchmark, before: Measurement) -> float:
-    is_exact = before.index_type == "flat"
-    return before.ms if is_exact else benchmark.measure(indexes.build(FLAT)).ms
+    def __init__(self, index: Index, target: SearchTarget, *, whiten: bool = False) -> None:
+        index.require_capability(Capability.OPTIMIZE)
+        index.require_vectors()
+        # Only a backend that uses FAISS has the capability.
+        self._indexes = cast("VectorIndexes", index.vector_indexes)
+        self._database = self._indexes.database
+        self._target = target
+        n_tracks, dimension = self._database.count(), self._database.dimension
+        if whiten:
+            check_enough_tracks(n_tracks, dimension)
+        self._has_whitened = self._indexes.has_whitened()
+        can_whiten = n_tracks >= min_tracks_to_whiten(dimension)
+        self._whiten = whiten or (self._has_whitened and can_whiten)
+        self._benchmark = SearchBenchmark(self._database)
+        self._exact_ms = exact_ms(self._database, self._benchmark)
 
+    def run(self) -> OptimizeResult:
+        """Choose a type, and use it."""
+        before = self._before()
+        limit = math.inf if self._target.max_bytes is None else self._target.max_bytes
+        may_be_exact = self._bytes(FLAT) <= limit
+        n_vectors, dimension = self._benchmark.n_vectors, self._benchmark.dimension
+        is_slow = self._exact_ms > _FAST_ENOUGH_MS and n_vectors >= _MIN_TRACKS
+        max_ms = self._exact_ms / _MIN_SPEEDUP if may_be_exact else math.inf
+        for config in _configs(n_vectors, dimension) if is_slow or not may_be_exact else ():
+            if self._bytes(config) <= limit:
+                after = self._try(config, max_ms)
+                if after is not None:
+                    return self._result(before, after, config)
+        if not may_be_exact:
+            raise LibraryError(
+                f"No index type within {limit / 1e6:.6g} MB finds {self._target.recall:.0%} of the "
+                "nearest tracks.",
+                hint="Allow more memory with --max-memory, or a lower recall with --target-recall.",
+            )
+        return self._use_exact(before)
 
-def _try(
-    indexes: VectorIndexes,
-    benchmark: _Benchmark,
-    config: IndexConfig,
-    target_recall: float,
-    max_ms: float,
-) -> Measurement | None:
-    """Build an index, and use it if it is accurate and fast enough. Return None if it isn't."""
-    built = indexes.build(config)
-    measurement = benchmark.tune(built, target_recall, max_ms)
-    if measurement is not None:
-        indexes.use(built)
-    return measurement
+    def make_exact(self) -> OptimizeResult:
+        """Return to exact search."""
+        return self._use_exact(self._before())
 
+    def _bytes(self, config: IndexConfig) -> int:
+        """Return the memory that searches keep if all vectors have a type."""
+        n_bytes = config.memory_bytes(self._benchmark.n_vectors, self._benchmark.dimension)
+        return n_bytes * (2 if self._whiten else 1)
 
-def _make_exact(
-    indexes: VectorIndexes, benchmark: _Benchmark, before: Measurement
-) -> OptimizeResult:
-    if indexes.config(whiten=True) != FLAT:
-        indexes.use(indexes.build(FLAT, whiten=True))
-    if before.index_type == "flat":
-        return OptimizeResult(before, before)
-    built = indexes.build(FLAT)
-    indexes.use(built)
-    return OptimizeResult(before, benchmark.measure(built))
+    def _before(self) -> Measurement:
+        """Measure the type in use. The exact one finds all, and isn't opened."""
+        n_bytes = self._indexes.memory_bytes()
+        if self._indexes.config() == FLAT:
+            return Measurement(FLAT.index_type, 1.0, self._exact_ms, n_bytes)
+        return replace(measure(self._indexes.vector_index(), self._benchmark), bytes=n_bytes)
 
+    def _try(self, config: IndexConfig, max_ms: float) -> Measurement | None:
+        """Build an index, and use it if it is accurate and fast enough. Return None if it isn't."""
+        built = self._indexes.build(config)
+        measurement = tune(built, self._benchmark, self._target.recall, max_ms)
+        if measurement is not None:
+            self._indexes.use(built)
+        return measurement
 
-def _use_for_whitened(
-    indexes: VectorIndexes, config: IndexConfig, target_recall: float, dimension: int
-) -> None:
-    """Use the same type for the whitened vectors, with a search wide enough for the recall."""
-    if len(indexes.ids()) < min_tracks_to_whiten(dimension):
-        return
-    built = indexes.build(config, whiten=True)
-    _Benchmark(indexes, built.transform).tune(built, target_recall, math.inf)
-    indexes.use(built)
+    def _use_exact(self, before: Measurement) -> OptimizeResult:
+        if before.index_type != FLAT.index_type:
+            self._indexes.use(self._indexes.build(FLAT))
+        after = Measurement(FLAT.index_type, 1.0, self._exact_ms, 0)
+        return self._result(before, after, FLAT)
+
+    def _result(
+        self, before: Measurement, after: Measurement, config: IndexConfig
+    ) -> OptimizeResult:
+        """Use the same type for the whitened vectors, and store what was asked for."""
+        whitened = None
+        if self._whiten and not (
+            config == FLAT and self._has_whitened and self._indexes.config(whiten=True) == FLAT
+        ):
+            whitened = self._use_for_whitened(config)
+        self._indexes.set_target(self._target, whiten=self._whiten)
+        after = replace(after, bytes=self._indexes.memory_bytes())
+        return OptimizeResult(before, after, whitened)
+
+    def _use_for_whitened(self, config: IndexConfig) -> Measurement:
+        """Use a type for the whitened vectors, with a search wide enough for the recall."""
+        built = self._indexes.build(config, whiten=True)
+        benchmark = SearchBenchmark(self._database, built.transform)
+        measurement = tune(built, benchmark, self._target.recall, math.inf)
+        self._indexes.use(built)
+        return measurement or measure(built, benchmark)
 
 
 def _configs(n_tracks: int, dimension: int) -> Iterator[IndexConfig]:
@@ -205,7 +212,7 @@ def _configs(n_tracks: int, dimension: int) -> Iterator[IndexConfig]:
     yield IndexConfig("ivf-flat", nlist)
     yield IndexConfig("hnsw", ef_search=16)
     for code_bytes in _code_sizes(dimension):
-        yield IndexConfig("ivf-pq", nlist, code_bytes=code_bytes, n_candidates=_N_CANDIDATES[0])
+        yield IndexConfig("ivf-pq", nlist, code_bytes=code_bytes, n_candidates=N_CANDIDATES[0])
 
 
 def _code_sizes(dimension: int) -> list[int]:
@@ -225,99 +232,3 @@ def _code_sizes(dimension: int) -> list[int]:
         for compression in _COMPRESSIONS
     }
     return sorted(sizes, reverse=True)
-
-
-class _Benchmark:
-    """Queries drawn from the tracks, and the result of an exact search for each.
-
-    Parameters
-    ----------
-    indexes : VectorIndexes
-    transform : callable
-        Function that returns vectors as the measured index compares them. Default: unchanged.
-
-    Attributes
-    ----------
-    ids : ndarray of int64, shape (n_tracks,)
-        Ids of all tracks.
-    dimension : int
-        Numbers in a vector.
-    """
-
-    def __init__(
-        self,
-        indexes: VectorIndexes,
-        transform: Callable[[Float32], Float32] = lambda vectors: vectors,
-    ) -> None:
-        self.ids = indexes.ids()
-        rows = np.random.default_rng(0).permutation(len(self.ids))[:_N_QUERIES]
-        self._query_ids: Int64 = self.ids[rows]
-        self._queries = transform(indexes.vectors_of(self._query_ids))
-        self.dimension = self._queries.shape[1]
-        self._min_products = _min_products(indexes, self._query_ids, self._queries, transform)
-
-    def measure(self, index: FaissIndex) -> Measurement:
-        """Measure an index with its current configuration."""
-        n_bytes = index.config.memory_bytes(len(self.ids), self.dimension)
-        return Measurement(index.config.index_type, self._recall(index), self._ms(index), n_bytes)
-
-    def tune(self, index: FaissIndex, target_recall: float, max_ms: float) -> Measurement | None:
-        """Widen the search until the recall is high enough. Return None if that is too slow."""
-        for config in _wider_searches(index.config):
-            index.config = config
-            measurement = self.measure(index)
-            if measurement.ms < max_ms and measurement.recall >= target_recall:
-                return measurement
-            if measurement.ms >= max_ms and config.n_candidates in {0, _N_CANDIDATES[0]}:
-                return None
-        return None
-
-    def _ms(self, index: FaissIndex) -> float:
-        times = []
-        for query in self._queries[:_N_TIMED_QUERIES]:
-            started = time.perf_counter()
-            index.search(query, N_NEIGHBORS)
-            times.append(time.perf_counter() - started)
-        return 1e3 * statistics.median(times)
-
-    def _recall(self, index: FaissIndex) -> float:
-        exclude_ids = self._query_ids[:, np.newaxis].tolist()
-        results = index.search_batch(self._queries, [N_NEIGHBORS] * len(exclude_ids), exclude_ids)
-        n_others = max(1, min(N_NEIGHBORS, len(self.ids) - 1))
-        shares = [
-            np.count_nonzero(products >= min_product - _PRODUCT_TOLERANCE) / n_others
-            for (_, products), min_product in zip(results, self._min_products, strict=True)
-        ]
-        return float(np.mean(np.minimum(shares, 1.0))) if len(self.ids) > 1 else 1.0
-
-
-def _wider_searches(config: IndexConfig) -> Iterator[IndexConfig]:
-    """Yield configurations of the same type, each with a wider search than the one before."""
-    max_width = min(config.nlist or _MAX_SEARCH_WIDTH, _MAX_SEARCH_WIDTH)
-    width = config.search_width
-    while width <= max_width:
-        wider = config.with_search_width(width)
-        for n_candidates in _N_CANDIDATES if config.index_type == "ivf-pq" else (0,):
-            yield replace(wider, n_candidates=n_candidates)
-        width *= 2
-
-
-def _min_products(
-    indexes: VectorIndexes,
-    query_ids: Int64,
-    queries: Float32,
-    transform: Callable[[Float32], Float32],
-) -> Float32:
-    """Return each query's inner product with its tenth nearest other track, by exact search.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_queries,)
-    """
-    best = np.full((len(queries), N_NEIGHBORS), -2.0, dtype=np.float32)
-    for ids, vectors in indexes.vector_blocks():
-        products = queries @ transform(vectors).T
-        products[query_ids[:, np.newaxis] == ids] = -2.0
-        both = np.concatenate([best, products], axis=1)
-        best = np.partition(both, -N_NEIGHBORS, axis=1)[:, -N_NEIGHBORS:]
-    return np.asarray(best.min(axis=1))

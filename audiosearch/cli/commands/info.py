@@ -27,6 +27,8 @@ def info(
         pending_model, pending_tracks = index.pending()
         index_type, shown_location = index.vector_indexes.index_type(), index.location
         moments = _moment_facts(index)
+        memory_bytes = index.vector_indexes.memory_bytes()
+        max_memory_bytes = index.vector_indexes.max_memory_bytes()
     facts = {
         "index": shown_location,
         "tracks": totals.tracks,
@@ -42,6 +44,8 @@ def info(
         "pending_tracks": pending_tracks,
         "database_bytes": totals.database_bytes,
         "faiss_bytes": totals.faiss_bytes,
+        "search_memory_bytes": memory_bytes,
+        "max_memory_bytes": max_memory_bytes,
         **moments,
     }
     if output is not Format.JSON and not sys.stdout.isatty():

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 #: Name of a FAISS index: of plain vectors, of whitened vectors, of moments.
 IndexName = Literal["vectors", "whitened", "moments"]
-# Names of the settings with the configurations.
-_SETTINGS: dict[IndexName, str] = {
+#: Names of the settings with the configurations.
+CONFIG_SETTINGS: dict[IndexName, str] = {
     "vectors": "arrangement",
     "whitened": "whitened_arrangement",
     "moments": "moments_arrangement",
@@ -39,6 +39,7 @@ _SETTINGS: dict[IndexName, str] = {
 _FAISS: Any = faiss  # its type stubs lack the classes that SWIG generates
 
 _FLOAT_BYTES, _ID_BYTES = 4, 8
+_ID_MAP_BYTES = 40  # of the hash table from ids to rows, in IndexIDMap2
 _HNSW_LINKS = 32  # links of a graph node; twice as many on the lowest level
 _SAMPLES_PER_LIST = 64  # training vectors for each IVF centroid
 _PQ_SAMPLES = 16_384  # training vectors for the PQ codebooks
@@ -85,12 +86,17 @@ class IndexConfig:
     def from_settings(cls, settings: dict[str, str], name: IndexName = "vectors") -> IndexConfig:
         """Return the configuration stored in an index's settings; "flat" if there is none.
 
+        The whitened vectors have that of the plain ones, unless they have one of their own.
+
         Raises
         ------
         LibraryError
             If this version doesn't know the stored configuration.
         """
-        text = settings.get(_SETTINGS[name], "{}")
+        text = settings.get(CONFIG_SETTINGS[name])
+        if not text and name == "whitened":
+            return cls.from_settings(settings)
+        text = text or "{}"
         try:
             return cls._from_stored(**parse_json(text))
         except (TypeError, ValueError) as exc:
@@ -128,7 +134,7 @@ class IndexConfig:
             "code_bytes": self.code_bytes,
             "n_candidates": self.n_candidates,
         }
-        return {_SETTINGS[name]: json.dumps(stored)}
+        return {CONFIG_SETTINGS[name]: json.dumps(stored)}
 
     @property
     def search_width(self) -> int:
@@ -163,9 +169,9 @@ class IndexConfig:
         """Estimate the memory that an index of n vectors takes, in bytes."""
         vector_bytes = _FLOAT_BYTES * dimension
         bytes_per_vector = {
-            "flat": vector_bytes + _ID_BYTES,
+            "flat": vector_bytes + _ID_BYTES + _ID_MAP_BYTES,
             "ivf-flat": vector_bytes + _ID_BYTES,
-            "hnsw": vector_bytes + _ID_BYTES + 4 * (2 * _HNSW_LINKS + 1),
+            "hnsw": vector_bytes + _ID_BYTES + _ID_MAP_BYTES + 4 * (2 * _HNSW_LINKS + 1),
             "ivf-pq": self.code_bytes + _ID_BYTES,
             "flat-sq8": dimension + _ID_BYTES,
             "ivf-sq8": dimension + _ID_BYTES,

@@ -94,6 +94,12 @@ class MilvusVectorIndexes:
     def file_bytes(self) -> None:
         """Return None, because a server keeps the index."""
 
+    def memory_bytes(self) -> None:
+        """Return None, because a server keeps the index."""
+
+    def max_memory_bytes(self) -> None:
+        """Return None, because there is no limit."""
+
     def problem(self) -> None:
         """Return None, because there is no FAISS file."""
 
