@@ -60,6 +60,6 @@ class SearchTarget:
             raise OverMemoryLimit(
                 f"With whitened vectors, searches need {n_bytes / 1e6:.6g} MB, more than the "
                 f"{self.max_bytes / 1e6:.6g} MB of the last `optimize --max-memory`.",
-                hint="Run `audiosearch optimize --whiten` with the memory that both may take as "
-                "--max-memory, or search without --whiten.",
+                hint="Run `audiosearch optimize --whiten --max-memory 2GB` with enough for both, "
+                "or search without --whiten.",
             )
