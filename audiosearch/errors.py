@@ -20,6 +20,7 @@
         ├── IndexNotFound          there is no index at the location
         ├── IndexUnwritable        the index or its folder can't be opened or written
         ├── NewerIndex             a newer version of audiosearch made or changed the index
+        ├── OverMemoryLimit        a search needs more memory than `optimize` was told
         ├── ModelMismatch          the index holds another model's embeddings
         └── TrackNotFound          no track has this path or id
 """
@@ -197,6 +198,10 @@ class NewerIndex(LibraryError):
             hint="Install the latest version with `pip install --upgrade audiosearch`, or use "
             "another index with --index DIR.",
         )
+
+
+class OverMemoryLimit(LibraryError):
+    """A search needs more memory than the limit that `optimize` was given."""
 
 
 class ModelMismatch(LibraryError):

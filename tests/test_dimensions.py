@@ -7,11 +7,12 @@ import pyarrow.parquet
 import pytest
 
 from audiosearch import Index, LibraryError, ModelMismatch, similar
+from audiosearch.library import search_benchmark, tuning
 from audiosearch.library.faiss import faiss_index
+from audiosearch.library.faiss.index_config import FLAT, IndexConfig
 from audiosearch.library.faiss.tuning import configs
 from audiosearch.library.faiss.whitening import max_fitting_samples, min_tracks_to_whiten
 from audiosearch.library.track import EmbeddingSpec
-from audiosearch.maintenance import optimize as optimizing
 from audiosearch.maintenance.copy import copy
 from audiosearch.maintenance.doctor import State, examine
 from audiosearch.maintenance.export_import import export, export_parquet, import_vectors
@@ -175,14 +176,15 @@ def test_too_few_tracks_to_whiten_are_refused_with_the_number_needed(tmp_path, d
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
 def test_an_index_can_be_optimized(tmp_path, monkeypatch, dimension):
-    monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", 0.0)
-    monkeypatch.setattr(optimizing, "_N_QUERIES", 20)
+    monkeypatch.setattr(tuning, "_FAST_ENOUGH_MS", 0.0)
+    monkeypatch.setattr(search_benchmark, "_N_QUERIES", 20)
     vectors = vectors_of(400, dimension)
     with Index(imported(tmp_path, "i", vectors)) as index:
-        flat_bytes = 400 * (4 * dimension + 8)
-        result = optimize(index, target_recall=0.9, max_bytes=flat_bytes - 1)
+        types = (FLAT, IndexConfig("ivf-flat", 32))
+        with_vectors = min(config.memory_bytes(400, dimension) for config in types)
+        result = optimize(index, target_recall=0.9, max_bytes=with_vectors - 1)
         assert (result.before.index_type, result.after.index_type) == ("flat", "ivf-pq")
-        assert result.before.bytes == flat_bytes
+        assert result.before.bytes == 400 * (4 * dimension + 48)
         assert dimension % index.vector_indexes.config().code_bytes == 0
         expected = np.argsort(-(vectors @ vectors[0]), kind="stable")[1:11] + 1
         hits = {hit.track.id for hit in similar(index, "#1", k=10).hits}

@@ -69,6 +69,7 @@ def api(served):
 #: Modules that requests use, and none of whose texts is only for the command line.
 MODULES = ["playlists", "search/options.py", "search/sound_query.py", "search/clip_parts.py"]
 MODULES += ["search/query.py", "search/moments", "library/filters.py", "library/faiss/whitening.py"]
+MODULES += ["library/search_target.py"]
 MODULES += ["library/index.py", "library/sqlite/database.py", "embedding", "web"]
 MODULES += ["audio/decode.py", "audio/downmix.py", "audio/opened_file.py", "audio/cover.py"]
 

@@ -13,12 +13,12 @@ from test_ranking import a_track, crowd
 from tracks import LARGE, SPEC, some_track, unit, unit_vectors
 
 from audiosearch import Index, IndexNotFound, similar
+from audiosearch.library import tuning
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.milvus.catalog import MilvusCatalog
 from audiosearch.library.milvus.database import MilvusDatabase
 from audiosearch.library.milvus.schema import coded, decoded
 from audiosearch.library.track import EmbeddingSpec, Failure
-from audiosearch.maintenance import optimize as optimizing
 from audiosearch.maintenance.copy import copy
 from audiosearch.maintenance.doctor import examine
 from audiosearch.models.registry import compact
@@ -253,10 +253,10 @@ def recall_of(hits, vectors):
 
 def check_optimize(location, run, monkeypatch):
     """Check that `optimize` replaces an exact search in Milvus, and brings it back."""
-    monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", 0.0)
-    monkeypatch.setattr(optimizing, "_MIN_TRACKS", 1)
+    monkeypatch.setattr(tuning, "_FAST_ENOUGH_MS", 0.0)
+    monkeypatch.setattr(tuning, "_MIN_TRACKS", 1)
     # Timings on a busy machine must not decide: tests/benchmarks/milvus_hnsw.py measures them.
-    monkeypatch.setattr(optimizing, "_MIN_SPEEDUP", 1e-3)
+    monkeypatch.setattr(tuning, "_MIN_SPEEDUP", 1e-3)
     vectors, at = crowd(2_000), ("--index", location)
 
     def hits(index):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 
 import faiss
@@ -11,15 +12,17 @@ from test_ranking import a_track, crowd
 from tracks import LARGE
 
 from audiosearch import Index, LibraryError, UsageError, similar
+from audiosearch.library import tuning
 from audiosearch.library.faiss import faiss_index, index_file
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
 from audiosearch.library.faiss.tuning import code_sizes
 from audiosearch.library.filters import Filters
 from audiosearch.library.index import EmbeddingSpec
-from audiosearch.maintenance import optimize as optimizing
+from audiosearch.library.search_target import SearchTarget
 from audiosearch.maintenance.optimize import make_exact, optimize
 from audiosearch.models.registry import compact
 from audiosearch.search.query import SearchOptions
+from audiosearch.search.whitening_choice import is_whitening_better
 
 
 def clustered(n_vectors):
@@ -61,13 +64,27 @@ def index(exact, tmp_path):
         yield opened
 
 
+@pytest.fixture(scope="module")
+def exact_hits(exact):
+    with Index(exact) as index:
+        return hits_of(index, range(1, 51))
+
+
+@pytest.fixture(scope="module")
+def exact_whitened_hits(exact, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("whitened") / "i"
+    shutil.copytree(exact, directory)
+    with Index(directory) as index:
+        return hits_of(index, range(1, 51), whiten=True)
+
+
 @pytest.fixture
 def slow_when_exact(monkeypatch):
     """Make exact search count as slow, as in a much larger index."""
-    monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", 0.0)
-    monkeypatch.setattr(optimizing, "_MIN_TRACKS", 1)
+    monkeypatch.setattr(tuning, "_FAST_ENOUGH_MS", 0.0)
+    monkeypatch.setattr(tuning, "_MIN_TRACKS", 1)
     # Timings on a busy machine must not decide: tests/benchmarks/scale.py measures the speed.
-    monkeypatch.setattr(optimizing, "_MIN_SPEEDUP", 1e-3)
+    monkeypatch.setattr(tuning, "_MIN_SPEEDUP", 1e-3)
 
 
 def hits_of(index, seeds, **options):
@@ -116,8 +133,60 @@ def test_the_memory_limit_holds_and_similarities_are_exact(index, slow_when_exac
             assert similarity == pytest.approx(VECTORS[i - 1] @ VECTORS[number - 1], abs=2e-5)
 
 
+def test_whitened_vectors_made_later_take_the_type_and_keep_the_recall(
+    index, exact_whitened_hits, slow_when_exact, monkeypatch
+):
+    result = optimize(index, max_bytes=1_500_000, target_recall=0.9)
+    assert not index.vector_indexes.has_whitened()
+    assert result.whitened is None
+    hits = hits_of(index, range(1, 51), whiten=True)
+    made = index.vector_index(whiten=True).config
+    assert made.index_type == result.after.index_type == "ivf-pq"
+    assert recall(hits, exact_whitened_hits) >= 0.85
+    monkeypatch.setattr(faiss_index.FaissIndex, "build", never)
+    with Index(index.location) as again:
+        assert hits_of(again, range(1, 51), whiten=True) == hits
+        assert again.vector_index(whiten=True).config == made
+
+
+def test_whitened_vectors_made_later_that_exceed_the_memory_are_refused(
+    index, run, slow_when_exact
+):
+    result = optimize(index, max_bytes=500_000, target_recall=0.3)
+    assert result.after.bytes <= 500_000 < 2 * result.after.bytes
+    failed = run("query", "#1", "--whiten", "--index", index.location)
+    assert failed.exit_code == 1
+    assert re.search(
+        "With whitened vectors, searches need .* MB, more than the 0.5 MB", failed.stderr
+    )
+    assert "optimize --whiten" in failed.stderr
+    assert not is_whitening_better(index)
+    assert run("query", "#1", "--index", index.location).exit_code == 0
+    both = optimize(index, max_bytes=1_000_000, target_recall=0.3, whiten=True)
+    assert both.after.bytes == index.vector_indexes.memory_bytes() <= 1_000_000
+    assert run("query", "#1", "--whiten", "--index", index.location).exit_code == 0
+
+
+def test_the_memory_of_whitened_vectors_is_reported(index, run, slow_when_exact):
+    def facts():
+        return json.loads(run("info", "--index", index.location, "--format", "json").stdout)
+
+    plain = facts()
+    assert plain["search_memory_bytes"] == FLAT.memory_bytes(LARGE, 128)
+    index.vector_index(whiten=True)
+    assert facts()["search_memory_bytes"] == 2 * plain["search_memory_bytes"]
+    assert facts()["faiss_bytes"] > 1.9 * plain["faiss_bytes"]
+    assert facts()["max_memory_bytes"] is None
+    result = optimize(index, max_bytes=1_500_000, target_recall=0.3)
+    assert result.before.bytes == 2 * plain["search_memory_bytes"]
+    assert result.after.bytes == facts()["search_memory_bytes"] <= 1_500_000
+    assert result.whitened.bytes < result.after.bytes
+    assert result.whitened.recall >= 0.3
+    assert facts()["max_memory_bytes"] == 1_500_000
+
+
 def test_exact_search_is_kept_if_it_is_fast(index, run, monkeypatch):
-    monkeypatch.setattr(optimizing, "_FAST_ENOUGH_MS", np.inf)
+    monkeypatch.setattr(tuning, "_FAST_ENOUGH_MS", np.inf)
     result = optimize(index)
     assert (result.before.index_type, result.after.index_type) == ("flat", "flat")
     assert index.vector_index().config == FLAT
@@ -126,12 +195,6 @@ def test_exact_search_is_kept_if_it_is_fast(index, run, monkeypatch):
 
 def never(*_):
     raise AssertionError("built again")
-
-
-@pytest.fixture(scope="module")
-def exact_hits(exact):
-    with Index(exact) as index:
-        return hits_of(index, range(1, 51))
 
 
 @pytest.fixture(scope="module", params=CONFIGS, ids=lambda config: config.index_type)
@@ -215,12 +278,9 @@ class TestIndexType:
         assert list(map(len, hits)) == list(map(len, expected))
         assert recall(hits, expected) >= 0.9
 
-    def test_whitened_vectors_can_have_the_same_type(self, index, exact, config):
-        with Index(exact) as other:
-            expected = hits_of(other, range(1, 21), whiten=True)
-        assert hits_of(index, range(1, 21), whiten=True) == expected
+    def test_whitened_vectors_can_have_the_same_type(self, index, exact_whitened_hits, config):
         index.vector_indexes.use(index.vector_indexes.build(config, whiten=True))
-        assert recall(hits_of(index, range(1, 21), whiten=True), expected) >= 0.9
+        assert recall(hits_of(index, range(1, 51), whiten=True), exact_whitened_hits) >= 0.9
         assert index.vector_index(whiten=True).config.index_type == config.index_type
 
     def test_a_narrow_search_is_widened_to_find_k_neighbors(self, index, config):
@@ -396,6 +456,21 @@ def test_the_command_prints_measurements_before_and_after(index, run, slow_when_
     info = json.loads(run("info", "--index", index.location, "--format", "json").stdout)
     assert info["arrangement"] == "flat"
     assert back["after"]["kind"] == "flat"
+
+
+@pytest.mark.parametrize(
+    ("stored", "target"),
+    [
+        pytest.param({}, SearchTarget(), id="none"),
+        pytest.param(SearchTarget(0.9, 10**9).to_settings(), SearchTarget(0.9, 10**9), id="both"),
+        pytest.param({"search_target": "[1]"}, SearchTarget(), id="not an object"),
+        pytest.param({"search_target": '{"recall": 2}'}, SearchTarget(), id="out of range"),
+        pytest.param({"search_target": '{"max_bytes": "1"}'}, SearchTarget(), id="not a number"),
+        pytest.param({"search_target": '{"speed": 1}'}, SearchTarget(), id="unknown"),
+    ],
+)
+def test_what_was_asked_for_is_read_from_the_settings(stored, target):
+    assert SearchTarget.from_settings(stored) == target
 
 
 def test_an_impossible_request_is_refused_and_changes_nothing(index, slow_when_exact):

@@ -243,6 +243,12 @@ class ToyVectorIndex:
     def file_bytes(self):
         return None
 
+    def memory_bytes(self):
+        return None
+
+    def max_memory_bytes(self):
+        return None
+
     def problem(self):
         return None
 

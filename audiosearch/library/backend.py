@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         WaveformStorage,
     )
     from audiosearch.library.track import EmbeddingSpec
+    from audiosearch.library.tuning import Optimizer
     from audiosearch.types import Float32, Int64, StrPath
 
 #: Module of each backend, by URL scheme; "" is a path without a scheme. The object ``BACKEND`` in
@@ -175,6 +176,12 @@ class VectorIndexes(Protocol[C]):
     def details(self) -> str:
         """Return the state of the index of the plain vectors, as a phrase."""
 
+    def memory_bytes(self) -> int | None:
+        """Estimate the memory that searches keep here, in bytes; None if a server keeps it."""
+
+    def max_memory_bytes(self) -> int | None:
+        """Return the limit of `memory_bytes` that was asked for; None if there is none."""
+
     def problem(self) -> str | None:
         """Return the problem with the FAISS file, as a phrase; None if there is no problem."""
 
@@ -185,7 +192,7 @@ class VectorIndexes(Protocol[C]):
 class Capability(Enum):
     """An operation that only some backends support."""
 
-    OPTIMIZE = "optimize"  # choose the type of the FAISS index
+    OPTIMIZE = "optimize"  # choose the type of the vector index
     REEMBED = "reembed"  # replace all vectors with those of another model
     RECOVER = "recover"  # save the readable rows of a damaged database
     WHITEN = "whiten"  # search whitened vectors
@@ -243,6 +250,9 @@ class OpenIndex(Generic[C]):
         Tracks, vectors, failures and settings.
     vector_indexes : VectorIndexes
         Vector indexes of the plain and the whitened vectors.
+    optimizer : Optimizer or None
+        Chooses the type of the vector indexes; None if the backend doesn't support
+        `Capability.OPTIMIZE`.
     staging : StagingStorage or None
         Vectors of another model; None if the backend doesn't support `Capability.REEMBED`.
     coordinates : CoordinateStorage or None
@@ -274,6 +284,7 @@ class OpenIndex(Generic[C]):
 
     storage: Storage
     vector_indexes: VectorIndexes[C]
+    optimizer: Optimizer | None = None
     staging: StagingStorage | None = None
     coordinates: CoordinateStorage | None = None
     prints: PrintStorage | None = None

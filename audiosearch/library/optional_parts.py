@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SuggestionStorage,
     )
     from audiosearch.library.track import EmbeddingSpec, Track
+    from audiosearch.library.tuning import Optimizer
     from audiosearch.models.moments import Moments
     from audiosearch.models.spectral_print import SpectralPrint
 
@@ -175,6 +176,21 @@ class OptionalParts:
         if self._parts.moments is None or self.moment_hop is None:
             return None
         return dict(self.moments.of([track.id])).get(track.id)
+
+    # Types of vector indexes
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """Chooses the type of the vector indexes.
+
+        Raises
+        ------
+        LibraryError
+            If the backend has one type only.
+        """
+        if self._parts.optimizer is None:
+            raise backend.unsupported_error(self.location, backend.Capability.OPTIMIZE)
+        return self._parts.optimizer
 
     # Vectors of another model
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from audiosearch import time_limit
-from audiosearch.errors import LibraryError
+from audiosearch.errors import LibraryError, OverMemoryLimit
 from audiosearch.library.backend import Capability
 from audiosearch.library.faiss.whitening import min_tracks_to_whiten
 from audiosearch.library.filters import EVERYTHING
@@ -41,7 +41,8 @@ def is_whitening_better(index: Index) -> bool:
     Returns
     -------
     bool
-        False if there are too few tracks to whiten, or the backend can't.
+        False if there are too few tracks to whiten, if searches would need more memory than
+        `optimize` was given, or if the backend can't.
     """
     n_needed = min_tracks_to_whiten(index.spec.dimension)
     if not index.supports(Capability.WHITEN) or index.n_tracks < n_needed:
@@ -49,14 +50,23 @@ def is_whitening_better(index: Index) -> bool:
     version = " ".join(map(str, index.version_token()))
     kept_version, _, kept = index.storage.settings().get(SETTING, "").rpartition(" ")
     if kept_version == version:
-        return kept == _WHITENED
+        return kept == _WHITENED and _fits(index)
     with time_limit.limited(None):
         measured = _measure(index) if n_needed <= _SAMPLE_TRACKS else None
     is_better = _has_ability(index) if measured is None else measured
     with contextlib.suppress(LibraryError):  # the index may be read-only
         choice = _WHITENED if is_better else _PLAIN
         index.storage.set_settings({SETTING: f"{version} {choice}"})
-    return is_better
+    return is_better and _fits(index)
+
+
+def _fits(index: Index) -> bool:
+    """Return whether the whitened vectors keep to the memory that `optimize` was given."""
+    try:
+        index.vector_index(whiten=True)
+    except OverMemoryLimit:
+        return False
+    return True
 
 
 def _has_ability(index: Index) -> bool:

@@ -24,8 +24,9 @@ from scale import drawn
 from tracks import some_track
 
 from audiosearch import Index
+from audiosearch.library import tuning
 from audiosearch.library.track import EmbeddingSpec
-from audiosearch.maintenance import optimize as optimizing
+from audiosearch.maintenance.optimize import optimize
 from audiosearch.models.registry import compact
 
 N_QUERIES, K = 200, 10
@@ -54,7 +55,7 @@ def main() -> None:
     arguments = parser.parse_args()
     songs = np.load(arguments.songs)
     # Few tracks are searched exactly in less time: here the index is replaced all the same.
-    optimizing._FAST_ENOUGH_MS, optimizing._MIN_TRACKS = 0.0, 1
+    tuning._FAST_ENOUGH_MS, tuning._MIN_TRACKS = 0.0, 1
     with tempfile.TemporaryDirectory() as folder, real_milvus(Path(folder)) as server:
         location = f"milvus://{server.host}/tracks"
         vectors = np.concatenate([*drawn(songs, arguments.tracks)])
@@ -63,7 +64,7 @@ def main() -> None:
             index.add_all(zip(map(some_track, itertools.count()), vectors, strict=False))
             print(f"{len(vectors):,} tracks added in {time.perf_counter() - started:.0f} s")
             started = time.perf_counter()
-            result = optimizing.optimize(index)
+            result = optimize(index)
             print(f"optimized in {time.perf_counter() - started:.0f} s")
             for when, measured in result.to_json().items():
                 print(when, measured)

@@ -1,25 +1,29 @@
-"""Measure searches of a large index: exact, and after `optimize`.
+"""Measure searches of a large index, exact and after `optimize`, and what `optimize` takes.
 
 Usage: python tests/benchmarks/scale.py SONGS.npy [--tracks N] [--codes N] [--folder DIR]
+           [--vectors songs gaussians] [--whiten]
 
 SONGS.npy holds the vectors of real songs, one per row. The tracks are drawn from them with added
-noise, a tenth of their standard deviation, so they cluster like real songs. Independent Gaussian
-vectors, which have no clusters, are measured for comparison.
-It prints figures and checks nothing, because machines differ and are noisy.
+noise, a tenth of their standard deviation, so they cluster like real songs. With --vectors
+gaussians, they are independent Gaussian vectors, which have no clusters.
+With --whiten, the index has whitened vectors too, and `optimize` chooses the type of both.
+It prints figures and checks nothing, because machines differ and are noisy. Seconds of a processor
+depend less on other work of the machine than seconds that pass.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -74,8 +78,24 @@ def fill(directory: Path, songs: np.ndarray | None, n_tracks: int) -> float:
         return time.perf_counter() - started
 
 
-def audiosearch(*arguments: object) -> tuple[str, float, float]:
-    """Run a command. Return its output, its seconds, and its peak memory in bytes."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Output of a command, the seconds that it took, and its peak memory in bytes."""
+
+    output: str
+    seconds: float
+    processor_seconds: float
+    bytes: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.seconds:.2f} s, {self.processor_seconds:.2f} s of a processor, "
+            f"{self.bytes / 1e6:.0f} MB at most"
+        )
+
+
+def audiosearch(*arguments: object) -> Run:
+    """Run a command and measure it."""
     command = [sys.executable, "-m", "audiosearch", *map(str, arguments)]
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -84,42 +104,57 @@ def audiosearch(*arguments: object) -> tuple[str, float, float]:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{command} failed")
-    return printed, time.perf_counter() - started, 1024.0 * usage.ru_maxrss
+    seconds = time.perf_counter() - started
+    return Run(printed, seconds, usage.ru_utime + usage.ru_stime, 1024.0 * usage.ru_maxrss)
 
 
 def report(
-    title: str, directory: Path, songs: np.ndarray | None, n_tracks: int, *options: str
+    title: str,
+    directory: Path,
+    songs: np.ndarray | None,
+    n_tracks: int,
+    options: list[str],
+    *,
+    whiten: bool,
 ) -> None:
     """Print the time and memory of searches before and after `optimize`."""
     # In another process, because a child starts with the peak memory of its parent.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         seconds = pool.submit(fill, directory, songs, n_tracks).result()
     print(f"{n_tracks} {title}: indexed in {seconds:.0f} s", flush=True)
-    report_query("  query, whole process", directory)
-    output, seconds, most = audiosearch(
-        "optimize", "--index", directory, "--format", "json", *options
-    )
-    before, after = json.loads(output).values()
-    for when, measured in (("before", before), ("after", after)):
+    kinds = {"plain": [], "whitened": ["--whiten"]} if whiten else {"plain": []}
+    report_queries("exact", directory, kinds)
+    run = audiosearch("optimize", "--index", directory, "--format", "json", *options)
+    measurements = json.loads(run.output)
+    before, after = measurements["before"], measurements["after"]
+    for when, measured in measurements.items():
         print(
             f"  {when}: {measured['kind']}, recall {measured['recall']:.3f}, "
-            f"{measured['ms']:.2f} ms, {measured['bytes'] / 1e6:.0f} MB"
+            f"{measured['ms']:.2f} ms a query, {measured['bytes'] / 1e6:.0f} MB"
         )
     print(
         f"  {before['ms'] / after['ms']:.1f} times as many queries per second, "
-        f"{after['bytes'] / before['bytes']:.2f} of the memory; optimized in {seconds:.0f} s, "
-        f"{most / 1e9:.2f} GB at most"
+        f"{after['bytes'] / before['bytes']:.2f} of the memory"
     )
-    report_query("  query, whole process, optimized", directory)
+    print(f"  optimize: {run}")
+    report_queries("optimized", directory, kinds)
+    with Index(directory) as index:
+        track = replace(some_track(0), path="/new/song.mp3", content_hash="f" * 32)
+        index.add(track, index.vector(index.resolve("#6")))
+    print(f"  first query after a new track: {audiosearch('query', '#5', '--index', directory)}")
     on_disk = sum(path.stat().st_size for path in directory.iterdir())
-    print(f"  on disk: {on_disk / n_tracks:.0f} bytes per track")
+    print(f"  on disk: {on_disk / n_tracks:.0f} bytes per track", flush=True)
 
 
-def report_query(title: str, directory: Path) -> None:
-    """Print the time and peak memory of the whole process of a query with a track."""
-    runs = [audiosearch("query", "#5", "--index", directory) for _ in range(QUERY_ROUNDS)]
-    seconds = statistics.median(seconds for _, seconds, _ in runs)
-    print(f"{title}: {seconds:.2f} s, {max(most for *_, most in runs) / 1e9:.2f} GB at most")
+def report_queries(title: str, directory: Path, kinds: dict[str, list[str]]) -> None:
+    """Print the time and peak memory of whole processes of queries with a track."""
+    for kind, options in kinds.items():
+        query = ("query", "#5", "--index", directory, *options)
+        print(f"  first {kind} query, {title}: {audiosearch(*query)}")
+        runs = sorted((audiosearch(*query) for _ in range(QUERY_ROUNDS)), key=lambda r: r.seconds)
+        print(f"  {kind} query, {title}, median of {QUERY_ROUNDS}: {runs[QUERY_ROUNDS // 2]}")
+    near = audiosearch("query", "#5", "--index", directory, "--min-similarity", 0.95)
+    print(f"  query --min-similarity 0.95, {title}: {near}", flush=True)
 
 
 def report_writer(directory: Path) -> None:
@@ -142,7 +177,7 @@ def main() -> None:
         "--tracks",
         type=int,
         default=1_000_000,
-        help="tracks of the first two indexes; 0: skip them",
+        help="tracks of the index without a memory limit; 0: skip it",
     )
     parser.add_argument(
         "--codes",
@@ -153,21 +188,24 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, help="temporary folder; needs 1 GB per million tracks"
     )
+    parser.add_argument(
+        "--vectors", nargs="+", choices=["songs", "gaussians"], default=["songs"], help="kinds"
+    )
+    parser.add_argument("--whiten", action="store_true", help="search whitened vectors too")
     arguments = parser.parse_args()
     songs = np.load(arguments.songs).astype(np.float32)
     songs /= np.linalg.norm(songs, axis=1, keepdims=True)
     print(f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB")
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         report_writer(Path(name))
-    limit = ["--max-memory", f"{arguments.codes * 100}B"]  # a fifth of the vectors
-    for title, source, n_tracks, options in (
-        ("songs", songs, arguments.tracks, []),
-        ("Gaussians", None, arguments.tracks, []),
-        ("songs", songs, arguments.codes, limit),
-    ):
+    n_bytes = arguments.codes * 100 * (2 if arguments.whiten else 1)  # a fifth of the vectors
+    limit = ["--max-memory", f"{n_bytes}B"]
+    sizes = [(arguments.tracks, []), (arguments.codes, limit)]
+    for kind, (n_tracks, options) in itertools.product(arguments.vectors, sizes):
         if n_tracks:
             with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
-                report(title, Path(name), source, n_tracks, *options)
+                source = songs if kind == "songs" else None
+                report(kind, Path(name), source, n_tracks, options, whiten=arguments.whiten)
 
 
 if __name__ == "__main__":

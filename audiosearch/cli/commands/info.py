@@ -29,6 +29,8 @@ def info(
         index_type, shown_location = index.vector_indexes.index_type(), index.location
         runtimes = ", ".join(sorted(runtimes_of(index.storage)))
         moments = _moment_facts(index)
+        memory_bytes = index.vector_indexes.memory_bytes()
+        max_memory_bytes = index.vector_indexes.max_memory_bytes()
     facts = {
         "index": shown_location,
         "tracks": totals.tracks,
@@ -45,6 +47,8 @@ def info(
         "pending_tracks": pending_tracks,
         "database_bytes": totals.database_bytes,
         "faiss_bytes": totals.faiss_bytes,
+        "search_memory_bytes": memory_bytes,
+        "max_memory_bytes": max_memory_bytes,
         **moments,
     }
     if output is not Format.JSON and not sys.stdout.isatty():

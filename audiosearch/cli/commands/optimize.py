@@ -24,8 +24,11 @@ def optimize(
         typer.Option(metavar="0..1", help="Recall at 10 to keep: share of true neighbors found."),
     ] = defaults.TARGET_RECALL,
     max_memory: Annotated[
-        str | None, typer.Option(metavar="2GB", help="Memory limit of the search index.")
+        str | None, typer.Option(metavar="2GB", help="Limit of the memory that searches keep.")
     ] = None,
+    whiten: Annotated[
+        bool, typer.Option("--whiten", help="Index whitened vectors too, within the same limit.")
+    ] = False,
     exact: Annotated[
         bool, typer.Option("--exact", help="Return to exact search over all tracks.")
     ] = False,
@@ -43,12 +46,16 @@ def optimize(
         raise UsageError(
             "--exact can't be combined with --max-memory.", hint="Leave out --max-memory."
         )
+    if exact and whiten:
+        raise UsageError("--exact can't be combined with --whiten.", hint="Leave out --whiten.")
     max_bytes = None if max_memory is None else _parse_bytes(max_memory)
     with Index(location) as index, spinner("Trying index types ..."):
         if exact:
             result = make_exact(index)
         else:
-            result = optimize_index(index, target_recall=target_recall, max_bytes=max_bytes)
+            result = optimize_index(
+                index, target_recall=target_recall, max_bytes=max_bytes, whiten=whiten
+            )
     if output is Format.JSON:
         print_json(result.to_json())
         return

@@ -82,6 +82,14 @@ class FaissIndex:
             self.revision = self._database.revision()
 
     def _build(self, ids: Int64, dimension: int) -> None:
+        self.faiss = self._trained(ids, dimension)
+        add = ListFiller(self._inner).add if self.config.nlist else self._inner.add_with_ids
+        for block_ids, vectors in self._database.vector_blocks():
+            add(self.transform(vectors), block_ids)
+        self.faiss.ntotal = self._inner.ntotal
+
+    def _trained(self, ids: Int64, dimension: int) -> Any:
+        """Return an empty FAISS index, trained on a sample of the vectors."""
         n_samples = self.config.n_training_vectors
         if self.is_whitened:
             check_enough_tracks(len(ids), dimension)
@@ -91,13 +99,7 @@ class FaissIndex:
         if len(ids) < self.config.min_training_vectors:
             self.config = FLAT
         trained_index = self.config.trained_index
-        self.faiss = (
-            whitened_index(sample, trained_index) if self.is_whitened else trained_index(sample)
-        )
-        add = ListFiller(self._inner).add if self.config.nlist else self._inner.add_with_ids
-        for block_ids, vectors in self._database.vector_blocks():
-            add(self.transform(vectors), block_ids)
-        self.faiss.ntotal = self._inner.ntotal
+        return whitened_index(sample, trained_index) if self.is_whitened else trained_index(sample)
 
     def build_settings(self) -> dict[str, str]:
         """Return the settings to store after `build`.

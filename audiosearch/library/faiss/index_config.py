@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 #: Name of a FAISS index: of plain vectors, of whitened vectors, of moments.
 IndexName = Literal["vectors", "whitened", "moments"]
-# Names of the settings with the configurations.
-_SETTINGS: dict[IndexName, str] = {
+#: Names of the settings with the configurations.
+CONFIG_SETTINGS: dict[IndexName, str] = {
     "vectors": "arrangement",
     "whitened": "whitened_arrangement",
     "moments": "moments_arrangement",
@@ -38,7 +38,11 @@ _SETTINGS: dict[IndexName, str] = {
 
 _FAISS: Any = faiss  # its type stubs lack the classes that SWIG generates
 
+#: Numbers of codes of "ivf-pq" to try to compare again by full vectors.
+N_CANDIDATES = (100, 300, 1_000, 3_000)
+_MAX_TUNED_WIDTH = 512  # largest nprobe or ef_search to try
 _FLOAT_BYTES, _ID_BYTES = 4, 8
+_ID_MAP_BYTES = 40  # of the hash table from ids to rows, in IndexIDMap2
 _HNSW_LINKS = 32  # links of a graph node; twice as many on the lowest level
 _SAMPLES_PER_LIST = 64  # training vectors for each IVF centroid
 _PQ_SAMPLES = 16_384  # training vectors for the PQ codebooks
@@ -85,12 +89,17 @@ class IndexConfig:
     def from_settings(cls, settings: dict[str, str], name: IndexName = "vectors") -> IndexConfig:
         """Return the configuration stored in an index's settings; "flat" if there is none.
 
+        The whitened vectors have that of the plain ones, unless they have one of their own.
+
         Raises
         ------
         LibraryError
             If this version doesn't know the stored configuration.
         """
-        text = settings.get(_SETTINGS[name], "{}")
+        text = settings.get(CONFIG_SETTINGS[name])
+        if not text and name == "whitened":
+            return cls.from_settings(settings)
+        text = text or "{}"
         try:
             return cls._from_stored(**parse_json(text))
         except (TypeError, ValueError) as exc:
@@ -128,7 +137,7 @@ class IndexConfig:
             "code_bytes": self.code_bytes,
             "n_candidates": self.n_candidates,
         }
-        return {_SETTINGS[name]: json.dumps(stored)}
+        return {CONFIG_SETTINGS[name]: json.dumps(stored)}
 
     @property
     def search_width(self) -> int:
@@ -144,6 +153,18 @@ class IndexConfig:
         if self.index_type == "hnsw":
             return replace(self, ef_search=width)
         return replace(self, nprobe=width)
+
+    def wider_searches(self) -> list[list[IndexConfig]]:
+        """Return configurations for `tune` to try: for each width, all numbers of candidates."""
+        max_width = min(self.nlist or _MAX_TUNED_WIDTH, _MAX_TUNED_WIDTH)
+        widths = [self.search_width]
+        while 2 * widths[-1] <= max_width:
+            widths.append(2 * widths[-1])
+        numbers = N_CANDIDATES if self.index_type == "ivf-pq" else (0,)
+        return [
+            [replace(self.with_search_width(width), n_candidates=n) for n in numbers]
+            for width in widths
+        ]
 
     def max_search_width(self, n_vectors: int) -> int:
         """Return the search width that compares a vector with all of n vectors."""
@@ -163,9 +184,9 @@ class IndexConfig:
         """Estimate the memory that an index of n vectors takes, in bytes."""
         vector_bytes = _FLOAT_BYTES * dimension
         bytes_per_vector = {
-            "flat": vector_bytes + _ID_BYTES,
+            "flat": vector_bytes + _ID_BYTES + _ID_MAP_BYTES,
             "ivf-flat": vector_bytes + _ID_BYTES,
-            "hnsw": vector_bytes + _ID_BYTES + 4 * (2 * _HNSW_LINKS + 1),
+            "hnsw": vector_bytes + _ID_BYTES + _ID_MAP_BYTES + 4 * (2 * _HNSW_LINKS + 1),
             "ivf-pq": self.code_bytes + _ID_BYTES,
             "flat-sq8": dimension + _ID_BYTES,
             "ivf-sq8": dimension + _ID_BYTES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from audiosearch.errors import IndexUnwritable
 from audiosearch.library.faiss.faiss_index import WHITENED_TRACKS, FaissIndex
-from audiosearch.library.faiss.index_config import IndexConfig, held_ids
+from audiosearch.library.faiss.index_config import CONFIG_SETTINGS, FLAT, IndexConfig, held_ids
 from audiosearch.library.faiss.index_file import (
     IndexFile,
     InvalidIndexFile,
@@ -20,7 +21,11 @@ from audiosearch.library.faiss.index_file import (
     saver,
 )
 from audiosearch.library.faiss.inverted_lists import write_changed
+from audiosearch.library.faiss.tuning import TransformedVectors
 from audiosearch.library.faiss.whitening import is_current
+from audiosearch.library.search_benchmark import SearchBenchmark
+from audiosearch.library.search_target import SearchTarget
+from audiosearch.library.tuning import tune
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +91,31 @@ class PersistentFaissIndex(FaissIndex):
         self._mapped: UInt8 | None = None  # mapped file that FAISS reads from and must not change
         self._read()
         self.refresh()
+
+    def build(self) -> None:
+        """Index all vectors.
+
+        Whitened vectors without a type of their own take that of the plain vectors, with searches
+        wide enough for the recall that `optimize` was asked for.
+
+        Raises
+        ------
+        OverMemoryLimit
+            If they don't fit into the memory that it was given.
+        LibraryError
+            If there are too few tracks to whiten.
+        """
+        with self._database.snapshot():
+            settings = self._database.settings()
+            is_follower = self.is_whitened and not settings.get(CONFIG_SETTINGS["whitened"])
+            target = SearchTarget.from_settings(settings)
+            if is_follower and not self._path.exists():
+                configs = [IndexConfig.from_settings(settings), self.config]
+                target.check_memory(configs, self._database.count(), self._database.dimension)
+            super().build()
+            if is_follower and self.config != FLAT:
+                benchmark = SearchBenchmark(TransformedVectors(self._database, self.transform))
+                tune(self, benchmark, target.recall, math.inf)
 
     def _read(self) -> None:
         """Read the index from the file. It stays None if the file is invalid or of another type."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from audiosearch import time_limit
 from audiosearch.errors import IndexUnwritable
 from audiosearch.library.filters import EVERYTHING
+from audiosearch.library.search_target import SearchTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from audiosearch.library.faiss.faiss_index import FaissIndex
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from audiosearch.library.filters import Filters
     from audiosearch.types import Float32, Int64
 
-
+_WHITENED_FILE = "whitened.faiss"
 MOMENTS_FILE = "moments.faiss"  # it isn't one of the `VectorIndexes`
 
 
@@ -109,39 +109,19 @@ class VectorIndexes:
         self._open.clear()
         delete_file(self._directory / FILE_NAME)
 
-    # For `audiosearch optimize`: the vectors, and FAISS indexes of other types
+    def memory_bytes(self) -> int:
+        """Estimate the memory that searches keep, in bytes.
 
-    def ids(self) -> Int64:
-        """Return the ids of the tracks that have a vector, ascending: int64, shape (n,)."""
-        return self._database.vector_ids()
+        It is that of the FAISS index of the plain vectors, and of the whitened ones if they have a
+        file.
+        """
+        configs = [self.config(), *([self.config(whiten=True)] if self.has_whitened() else [])]
+        n_vectors, dimension = self._database.count(), self._database.dimension
+        return sum(config.memory_bytes(n_vectors, dimension) for config in configs)
 
-    def vectors_of(self, ids: Int64) -> Float32:
-        """Return the plain vectors of tracks, in the order of ids: float32, (n, dimension)."""
-        return self._database.vectors_of(ids)
-
-    def vector_blocks(self) -> Iterator[tuple[Int64, Float32]]:
-        """Yield all ids, shape (n,), and plain vectors, shape (n, dimension), block by block."""
-        return self._database.vector_blocks()
-
-    has_whitened = True
-
-    def min_products(
-        self,
-        query_ids: Int64,
-        queries: Float32,
-        k: int,
-        transform: Callable[[Float32], Float32],
-    ) -> Float32:
-        """Return each query's product with its k-th nearest track: see `TunableIndexes`."""
-        from audiosearch.library.faiss.tuning import min_products
-
-        return min_products(self.vector_blocks(), query_ids, queries, k, transform)
-
-    def configs(self) -> Iterator[IndexConfig]:
-        """Yield the configurations to try, the fastest to search and build first."""
-        from audiosearch.library.faiss.tuning import configs
-
-        return configs(len(self.ids()), self._database.dimension)
+    def max_memory_bytes(self) -> int | None:
+        """Return the memory limit that the last `optimize` was given, in bytes; None: no limit."""
+        return SearchTarget.from_settings(self._database.settings()).max_bytes
 
     def config(self, *, whiten: bool = False) -> IndexConfig:
         """Return type and parameters of the FAISS index that searches use."""
@@ -149,6 +129,32 @@ class VectorIndexes:
 
         name: IndexName = "whitened" if whiten else "vectors"
         return IndexConfig.from_settings(self._database.settings(), name)
+
+    # For `Optimization`: the vectors, and FAISS indexes of other types
+
+    @property
+    def database(self) -> TrackVectorDatabase:
+        """Source of the vectors."""
+        return self._database
+
+    def has_whitened(self) -> bool:
+        """Return whether the whitened vectors have a file."""
+        return (self._directory / _WHITENED_FILE).exists()
+
+    def set_target(self, target: SearchTarget, *, whiten: bool) -> None:
+        """Store the recall and memory of later searches.
+
+        Parameters
+        ----------
+        target : SearchTarget
+        whiten : bool
+            Whether the whitened vectors have a type of their own. Else they take that of the plain
+            vectors when they are first searched.
+        """
+        from audiosearch.library.faiss.index_config import CONFIG_SETTINGS
+
+        follower = {} if whiten else {CONFIG_SETTINGS["whitened"]: ""}
+        self._database.set_settings(target.to_settings() | follower)
 
     def build(self, config: IndexConfig, *, whiten: bool = False) -> FaissIndex:
         """Build a FAISS index of all vectors in memory. Pass it to `use` to search with it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.errors import IndexUnwritable
 from audiosearch.library.backend import Backend, Capability, OpenIndex, RecoveryReport, Unsupported
+from audiosearch.library.faiss.optimizer import FaissOptimizer
 from audiosearch.library.faiss.vector_index import VectorIndexes
 from audiosearch.library.folder.moments import FolderMoments
 from audiosearch.library.sqlite import database
@@ -75,9 +76,11 @@ class FolderBackend:
         """
         directory = Path(location).absolute()
         catalog = Catalog(directory, settings=settings)
+        vector_indexes = VectorIndexes(catalog, directory)
         return OpenIndex(
             storage=catalog,
-            vector_indexes=VectorIndexes(catalog, directory),
+            vector_indexes=vector_indexes,
+            optimizer=FaissOptimizer(vector_indexes),
             staging=StagingTable(catalog),
             coordinates=CoordinateTable(catalog),
             prints=PrintTable(catalog),

@@ -74,6 +74,7 @@ class MilvusBackend:
         """
         from audiosearch.library.milvus.catalog import MilvusCatalog
         from audiosearch.library.milvus.moments import MilvusMoments
+        from audiosearch.library.milvus.optimizer import MilvusOptimizer
         from audiosearch.library.milvus.playlists import MilvusPlaylists
         from audiosearch.library.milvus.prints import MilvusPrints
         from audiosearch.library.milvus.vector_index import MilvusVectorIndexes
@@ -83,6 +84,7 @@ class MilvusBackend:
         return OpenIndex(
             storage=catalog,
             vector_indexes=MilvusVectorIndexes(catalog),
+            optimizer=MilvusOptimizer(catalog),
             prints=MilvusPrints(catalog),
             waveforms=MilvusWaveforms(catalog),
             playlists=MilvusPlaylists(catalog),

@@ -16,7 +16,7 @@ from audiosearch.library.milvus.vectors import MAX_K
 from audiosearch.library.neighbors import drop_excluded, top_k
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from audiosearch.library.faiss.index_config import IndexConfig
     from audiosearch.library.filters import Filters
@@ -106,67 +106,17 @@ class MilvusVectorIndexes:
     def file_bytes(self) -> None:
         """Return None, because a server keeps the index."""
 
+    def memory_bytes(self) -> None:
+        """Return None, because a server keeps the index."""
+
+    def max_memory_bytes(self) -> None:
+        """Return None, because there is no limit."""
+
     def problem(self) -> None:
         """Return None, because there is no FAISS file."""
 
     def delete_file(self) -> None:
         """Do nothing, because there is no FAISS file."""
-
-    # For `audiosearch optimize`; these implement `TunableIndexes`.
-
-    has_whitened = False
-
-    def ids(self) -> Int64:
-        """Return the ids of all tracks, ascending: int64, shape (n,)."""
-        return self._catalog.ids(EVERYTHING)
-
-    def vectors_of(self, ids: Int64) -> Float32:
-        """Return the vectors of tracks, in the order of ids: float32, (n, dimension)."""
-        return self._catalog.vectors_of(ids)
-
-    def min_products(
-        self,
-        query_ids: Int64,
-        queries: Float32,
-        k: int,
-        transform: Callable[[Float32], Float32],
-    ) -> Float32:
-        """Return each query's product with its k-th nearest other track: see `TunableIndexes`.
-
-        Milvus searches exactly for that, and keeps the exact index.
-        """
-        from audiosearch.library.faiss.index_config import FLAT
-
-        exclude_ids = query_ids[:, np.newaxis].tolist()
-        results = self.build(FLAT).search_batch(transform(queries), [k] * len(queries), exclude_ids)
-        found = (products[-1] if len(products) == k else -2.0 for _, products in results)
-        return np.fromiter(found, dtype=np.float32)
-
-    def configs(self) -> Iterator[IndexConfig]:
-        """Yield the configurations to try, the fastest to search and build first."""
-        from audiosearch.library.milvus.index_config import CONFIGS
-
-        return iter(CONFIGS)
-
-    def config(self, *, whiten: bool = False) -> IndexConfig:
-        """Return type and parameters of Milvus's index; there is none of whitened vectors."""
-        from audiosearch.library.faiss.index_config import FLAT
-
-        return FLAT if whiten else self._plain.config
-
-    def build(self, config: IndexConfig, *, whiten: bool = False) -> MilvusVectorIndex:
-        """Replace Milvus's index of the vectors, unless an exact one is there and asked for."""
-        from audiosearch.library.milvus.index_config import HnswConfig
-
-        parameters = config.parameters if isinstance(config, HnswConfig) else {}
-        if parameters or self.index_type() != config.index_type:
-            self._catalog.replace_index(config.index_type.upper(), parameters)
-            self._plain.config = config
-        return self.vector_index(whiten=whiten)
-
-    def use(self, index: MilvusVectorIndex) -> None:
-        """Keep the search width of an index that `build` returned."""
-        index.keep_search_width()
 
 
 class MilvusVectorIndex:
@@ -191,6 +141,15 @@ class MilvusVectorIndex:
     def config(self, config: IndexConfig) -> None:
         is_exact = config.index_type == "flat"
         self._catalog.search_width = DEFAULT_SEARCH_WIDTH if is_exact else config.search_width
+
+    def replace(self, config: IndexConfig) -> None:
+        """Replace Milvus's index of the vectors, unless it is exact and is to be so."""
+        from audiosearch.library.milvus.index_config import HnswConfig
+
+        parameters = config.parameters if isinstance(config, HnswConfig) else {}
+        if parameters or self._catalog.index_type != config.index_type:
+            self._catalog.replace_index(config.index_type.upper(), parameters)
+        self.config = config
 
     def keep_search_width(self) -> None:
         """Store the search width, for other processes too."""

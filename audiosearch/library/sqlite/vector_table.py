@@ -94,16 +94,19 @@ class VectorTable(Database):
             If another process removed one of the tracks.
         """
         dimension = self.dimension
-        embeddings: dict[int, bytes] = {}
-        for batch in batches(ids.tolist()):
+        vectors = np.empty((len(ids), dimension), dtype="<f4")
+        for start in range(0, len(ids), _MAX_VARIABLES):
+            batch = ids[start : start + _MAX_VARIABLES].tolist()
             marks = ", ".join("?" * len(batch))
             sql = f"SELECT track_id, embedding FROM vectors WHERE track_id IN ({marks})"
             with self.errors():
                 rows = self.db.execute(f"{sql} AND {_HAS_DIMENSION.format(dimension)}", batch)
-                embeddings.update(rows)
-        if len(embeddings) < len(set(ids.tolist())):
-            raise removed_track_error()
-        return _as_matrix((embeddings[i] for i in ids.tolist()), dimension)
+                embeddings: dict[int, bytes] = dict(rows)
+            if len(embeddings) < len(set(batch)):
+                raise removed_track_error()
+            block = _as_matrix((embeddings[i] for i in batch), dimension)
+            vectors[start : start + len(batch)] = block
+        return vectors
 
     def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
         """Yield the vectors written after a revision, block by block, in the order of their ids.
