@@ -88,6 +88,7 @@ def test_one_thing_is_in_the_singular(run, arguments, words):
     write(Path("one.wav"), tone(220))
     run("add", "one.wav", "--model", "compact")
     if arguments == ["prune"]:
+        run("add", str(write(Path("other.wav"), tone(300))), "--model", "compact")
         Path("one.wav").unlink()
     result = run(*arguments)
     assert words in result.stdout + result.stderr

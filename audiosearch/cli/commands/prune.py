@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def prune(
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask for confirmation.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Go on even if all files are missing.")
+        bool, typer.Option("--force", help="Go on even if a disk seems not to be mounted.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list the tracks to be removed.")
@@ -34,10 +34,12 @@ def prune(
         missing = files.missing_files(index)
         if dry_run:
             _show_plan(missing.tracks)
-            files.prune(index, missing, force=force, dry_run=True)
+        else:
+            for track in missing.tracks:
+                say(track.path, label="missing: ", style="yellow")
+        files.prune(index, missing, force=force, dry_run=True)  # refuses before it asks
+        if dry_run:
             return
-        for track in missing.tracks:
-            say(track.path, label="missing: ", style="yellow")
         if missing.tracks and not yes:
             confirm(f"Remove {counted(len(missing.tracks), 'track')} from the index?")
         files.prune(index, missing, force=force)
