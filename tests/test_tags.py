@@ -306,7 +306,8 @@ def test_the_hash_of_a_flac_file_without_ffmpeg_is_that_with_it(tmp_path, channe
     run_program("metaflac", "--set-tag=TITLE=New", path)
     digest = blake3()
     packets._add_packets(str(path), digest)
-    assert flac_sound(str(path)) is not None
+    with path.open("rb") as file:
+        assert flac_sound(file) is not None
     assert audio_hash(str(path)) == digest.hexdigest(length=16)
 
 

@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from blake3 import blake3
 
 #: FFmpeg looks for other codecs in some files, which takes longer than reading all packets.
@@ -36,23 +38,24 @@ def audio_hash(path: str) -> str:
     from audiosearch.audio.flac import flac_sound
 
     digest = blake3()
-    if flac := flac_sound(path):
-        digest.update(_settings("flac", "flac", *flac[:3]))
-        end_byte = os.stat(path).st_size
-        _add_span(path, (flac.frames_start, end_byte), digest)
-    elif spans := _sound_spans(path):
-        for start, end in spans:
-            digest.update(b"%d:" % (end - start))
-            _add_span(path, (start, end), digest)
-        end_byte = spans[-1][1]
-    else:
-        end_byte = _add_packets(path, digest)
+    with open(path, "rb") as file:
+        if flac := flac_sound(file):
+            digest.update(_settings("flac", "flac", *flac[:3]))
+            end_byte = file.seek(0, os.SEEK_END)
+            _add_span(file, (flac.frames_start, end_byte), digest)
+        elif spans := _sound_spans(path, file):
+            for start, end in spans:
+                digest.update(b"%d:" % (end - start))
+                _add_span(file, (start, end), digest)
+            end_byte = spans[-1][1]
+        else:
+            end_byte = _add_packets(path, digest)
     if end_byte == 0 or container_damage(path) or next_start(path, end_byte) is not None:
         return ""
     return digest.hexdigest(length=16)
 
 
-def _sound_spans(path: str) -> list[tuple[int, int]]:
+def _sound_spans(path: str, file: BinaryIO) -> list[tuple[int, int]]:
     """Return the parts of a wav, aiff or mp3 that hold its sound, as positions in bytes.
 
     FFmpeg takes longer to find them. The list is empty for other files.
@@ -60,19 +63,17 @@ def _sound_spans(path: str) -> list[tuple[int, int]]:
     from audiosearch.audio.containers import sound_chunks
     from audiosearch.audio.mp3 import frames_span
 
-    with open(path, "rb") as file:
-        chunks = sound_chunks(file)
+    chunks = sound_chunks(file)
     span = None if chunks else frames_span(path)
     return [span] if span else [(chunk.start, chunk.start + chunk.n_bytes) for chunk in chunks]
 
 
-def _add_span(path: str, span: tuple[int, int], digest: blake3) -> None:
-    """Add a part of a file to a digest."""
+def _add_span(file: BinaryIO, span: tuple[int, int], digest: blake3) -> None:
+    """Add a part of a file, from one position in bytes to another, to a digest."""
     start, end = span
-    with open(path, "rb", buffering=0) as file:
-        file.seek(start)
-        while content := file.read(min(end - file.tell(), _READ_BYTES)):
-            digest.update(content)
+    file.seek(start)
+    while content := file.read(min(end - file.tell(), _READ_BYTES)):
+        digest.update(content)
 
 
 def _add_packets(path: str, digest: blake3) -> int:
