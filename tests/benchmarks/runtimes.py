@@ -161,12 +161,13 @@ def ranking(model: registry.Model, folder: Path, options: argparse.Namespace) ->
     unit = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in unit.items()}
     reference = next(iter(unit.values()))
     queries = np.random.default_rng(0).permutation(len(reference))[: options.queries]
-    best = {name: first_hits(rows, queries, options.hits) for name, rows in unit.items()}
+    n_hits = min(options.hits, len(reference) - 1)
+    best = {name: first_hits(rows, queries, n_hits) for name, rows in unit.items()}
     expected = next(iter(best.values()))
-    print(f"\nthe first {options.hits} hits of {len(queries)} queries among {len(reference)} files")
+    print(f"\nthe first {n_hits} hits of {len(queries)} queries among {len(reference)} files")
     for name, rows in best.items():
         same = np.mean([len(set(a) & set(b)) for a, b in zip(rows, expected, strict=True)])
-        print(f"  {name:14} {same / options.hits:.4f} the same;", end="")
+        print(f"  {name:14} {same / n_hits:.4f} the same;", end="")
         print(f" lowest cosine: of a file {cosines(unit[name], reference).min():.6f},", end="")
         print(f" of a patch {lowest[name]:.6f}")
 
