@@ -33,8 +33,9 @@ def real_server(tmp_path_factory):
 
 @pytest.fixture
 def location(real_server, dimension):
-    """Address of an index without rows."""
-    return emptied(real_server.host, dimension)
+    """Address of an index without rows. A test that fails shows the log of the server."""
+    yield emptied(real_server.host, dimension)
+    print(real_server.log())
 
 
 def test_filtered_hits_equal_those_of_an_index_in_a_folder(location, tmp_path):
