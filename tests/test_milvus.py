@@ -269,6 +269,8 @@ def check_optimize(location, run, monkeypatch):
         assert measured["before"]["recall"] == pytest.approx(1.0)
         assert measured["after"]["recall"] >= 0.95
         assert recall_of(hits(index), vectors) >= 0.9  # it was opened before
+    refused = run("optimize", "--max-memory", "1KB", *at)
+    assert (refused.exit_code, "No index type within" in refused.stderr) == (1, True)
     assert rows_of(run, "info", *at)["arrangement"] == "hnsw"
     with Index(location) as index:
         width = index.storage.search_width

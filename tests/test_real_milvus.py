@@ -1,5 +1,6 @@
 """An index on a real Milvus server: it meets the specification of `Index`, and survives kills."""
 
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,8 +33,9 @@ def real_server(tmp_path_factory):
 
 @pytest.fixture
 def location(real_server, dimension):
-    """Address of an index without rows."""
-    return emptied(real_server.host, dimension)
+    """Address of an index without rows. A test that fails shows the log of the server."""
+    yield emptied(real_server.host, dimension)
+    print(real_server.log())
 
 
 def test_filtered_hits_equal_those_of_an_index_in_a_folder(location, tmp_path):
@@ -97,42 +99,50 @@ def stored_vectors(location):
     return vectors
 
 
-@pytest.mark.parametrize("moment", ["during a write", "after a write"])
-def test_an_add_whose_server_is_killed_goes_on_after_its_restart(
-    real_server, location, moment, tmp_path, monkeypatch
-):
+@pytest.fixture
+def kill_at_write(real_server, monkeypatch):
+    """Return a context in which the server is killed while or after it stores tracks."""
+
+    @contextlib.contextmanager
+    def killing(*, after):
+        def call(database, method, *args, _call=MilvusDatabase.call, **options):
+            if (method, args[:1]) != ("upsert", (database.collection,)):
+                return _call(database, method, *args, **options)
+            if after:
+                result = _call(database, method, *args, **options)
+                real_server.kill()
+                return result
+            with ThreadPoolExecutor(1) as killer:
+                killer.submit(real_server.kill)
+                return _call(database, method, *args, **options)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(MilvusDatabase, "call", call)
+            with pytest.raises(LibraryError, match="no Milvus answers"):
+                yield
+        real_server.start()
+
+    return killing
+
+
+def test_an_add_whose_server_is_killed_goes_on_after_its_restart(location, tmp_path, kill_at_write):
+    music = tmp_path / "music"
+    (music / "first").mkdir(parents=True)
     for number in range(12):
-        folder = tmp_path / "music" / ("first" if number < 4 else "second")
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = music / "first" if number < 4 else music
         write(folder / f"{number}.wav", tone(200 + 50 * number, 0.3))
-    add(tmp_path / "index", tmp_path / "music", model="compact", n_jobs=1)
+    add(tmp_path / "index", music, model="compact", n_jobs=1)
     expected = stored_vectors(tmp_path / "index")
-    add(location, tmp_path / "music" / "first", model="compact", n_jobs=1)
+    with kill_at_write(after=False):
+        add(location, music / "first", model="compact", n_jobs=1)
     first = stored_vectors(location)
-
-    def call(database, method, *args, _call=MilvusDatabase.call, **options):
-        if (method, args[:1]) != ("upsert", (database.collection,)):
-            return _call(database, method, *args, **options)
-        if moment == "after a write":
-            result = _call(database, method, *args, **options)
-            real_server.kill()
-            return result
-        with ThreadPoolExecutor(1) as killer:
-            killer.submit(real_server.kill)
-            return _call(database, method, *args, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(MilvusDatabase, "call", call)
-        with pytest.raises(LibraryError, match="no Milvus answers"):
-            add(location, tmp_path / "music", model="compact", n_jobs=1)
-    real_server.start()
-    after_kill = stored_vectors(location)
-    assert after_kill.keys() >= first.keys()
-    assert moment == "during a write" or len(after_kill) > len(first)
-    results = add(location, tmp_path / "music", model="compact", n_jobs=1)
-    assert sum(result.status is Status.ADDED for result in results) == len(expected) - len(
-        after_kill
-    )
+    with kill_at_write(after=True):
+        add(location, music, model="compact", n_jobs=1)
+    second = stored_vectors(location)
+    assert second.keys() > first.keys()
+    results = add(location, music, model="compact", n_jobs=1)
+    n_added = sum(result.status is Status.ADDED for result in results)
+    assert n_added == len(expected) - len(second)
     complete = stored_vectors(location)
     assert complete.keys() == expected.keys()
     for path, vector in complete.items():
