@@ -490,6 +490,13 @@ def test_an_invalid_memory_size_is_rejected(exact, run, size):
     assert "is not a size" in refused.stderr
 
 
+@pytest.mark.parametrize("option", [["--max-memory", "1GB"], ["--whiten"]], ids=" ".join)
+def test_exact_search_has_no_other_options(exact, run, option):
+    refused = run("optimize", "--index", exact, "--exact", *option)
+    assert refused.exit_code == 2
+    assert f"--exact can't be combined with {option[0]}" in refused.stderr
+
+
 def test_an_empty_index_is_refused(tmp_path):
     empty = Index(tmp_path / "i", spec=EmbeddingSpec("compact", "f" * 64))
     with empty, pytest.raises(LibraryError, match="empty"):

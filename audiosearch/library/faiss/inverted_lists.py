@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FAISS: Any = faiss  # its type stubs lack the classes that SWIG generates
 
-_ITERATIONS = 10  # of k-means; more change the recall by less than a hundredth
+_ITERATIONS = 10  # of k-means; more hardly change the recall of searches that are wide enough
 # From this number of centroids on, a graph finds the nearest one faster than comparing all.
 _MIN_GRAPH_CENTROIDS = 2_048
 _GRAPH_LINKS, _GRAPH_BUILD_WIDTH, _GRAPH_WIDTH = 16, 40, 16
