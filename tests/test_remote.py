@@ -10,7 +10,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from overhttp import PASSWORD, USER, list_files, listing_error, over_http
+from overhttp import PASSWORD, USER, answering, list_files, listing_error, over_http, send
 from sounds import melody, noise, tone, write
 
 from audiosearch import AudioError, Index, LibraryError, TrackNotFound, add, similar
@@ -356,3 +356,30 @@ def test_the_command_adds_files_and_urls_together(web, run, tmp_path):
     assert "6 added, 0 unchanged, 1 failed" in run(*arguments).stderr
     assert "0 added, 6 unchanged, 1 failed" in run(*arguments).stderr
     assert run("query", f"{web}/low.wav", "-k", 1).exit_code == 0
+
+
+def test_links_with_secrets_are_not_listed(music):
+    page = b'<a href="get?token=fe5f&f=low.wav">it</a> <a href="get?f=low.wav">it</a>'
+
+    def answer(handler):
+        if handler.path == "/":
+            send(handler, page, Content_Type="text/html")
+        else:
+            send(handler, (music / "low.wav").read_bytes())
+
+    with answering(answer) as (url, _):
+        assert list(list_files(f"{url}/")) == [f"{url}/get?f=low.wav"]
+
+
+def test_a_name_with_a_line_break_fails_alone(bucket, music):
+    bucket.pipe_file("/bucket/two\nlines.wav", (music / "low.wav").read_bytes())
+    results = add_urls("memory://bucket")
+    assert len(results) == 6
+    assert results["memory://bucket/two\nlines.wav"].message == "its name contains a line break"
+
+
+def test_the_url_of_a_local_file_is_an_error_with_a_hint(music):
+    for url in (f"file://{music}", f"local://{music}/low.wav"):
+        reason, hint = listing_error(url)
+        assert reason == "it is the URL of a file on this machine"
+        assert hint.startswith("Add it by its path")

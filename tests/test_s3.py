@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import soundfile
 from networks import mean_bands, tflite
 from s3_server import KEY, SECRET, S3Server, s3_server, use
 from sounds import melody, tone, write
+from waiting import wait_for
 
 from audiosearch import AudioError, Index, add
 from audiosearch.audio.fetch import fetched
@@ -32,7 +35,7 @@ def running():
 def s3(running, monkeypatch):
     """The server, with a new bucket, and the environment of a user."""
     use(running, monkeypatch)
-    running.door(refusals=0, vanishing=[])
+    running.door(refusals=0, vanishing=[], silent=[])
     running.use_new_bucket()
     running.door(requests=[], n_bytes=0)
     return running
@@ -174,6 +177,15 @@ def test_a_server_that_stays_busy_is_given_up(bucket, monkeypatch, run):
         "hint: Run the same command again later, with fewer files at a time: -j 1.",
     ]
     assert len(bucket.door()["requests"]) < 50
+
+
+def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(bucket, start):
+    bucket.door(silent=["low.wav"])
+    process = start(sys.executable, "-m", "audiosearch", "add", bucket.music, *COMPACT, "-j", 2)
+    wait_for(lambda: any("low.wav" in one for one in bucket.door()["requests"]))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(50) == 130  # s3fs would ask for more than a minute
+    assert "Interrupted" in process.stderr.read()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from audiosearch.audio.urls import (
     is_http,
     scheme_of,
     translate_errors,
-    without_query,
 )
 from audiosearch.audio.web_listing import list_web_pages
 from audiosearch.errors import AudioError
@@ -82,27 +81,16 @@ def list_url(
         is_audio = relative_path.endswith("/") or suffix in suffixes
         return is_audio and not is_hidden and relative_path not in patterns
 
+    def is_linked(relative_path: str) -> bool:
+        return not has_secret_query(relative_path) and is_included(relative_path)
+
     if is_http(url):
-        listing = _without_secrets(*list_web_pages(url, is_included))
+        listing = UrlListing(*list_web_pages(url, is_linked))
     else:
         listing = _list_filesystem(url, is_included)
     if not (listing.files or listing.errors):
         raise no_audio_files(url)
     return listing
-
-
-def _without_secrets(
-    files: dict[str, tuple[int, int]], errors: dict[str, AudioError]
-) -> UrlListing:
-    """Return a listing in which links with secrets are errors that don't show them."""
-    secret = {without_query(url) for url in (*files, *errors) if has_secret_query(url)}
-    reason = "the page links to it with a signature, token or password, which an index would show"
-    hint = "Download the file, and add that."
-    return UrlListing(
-        {url: stat for url, stat in files.items() if not has_secret_query(url)},
-        {url: error for url, error in errors.items() if not has_secret_query(url)}
-        | {url: AudioError(url, reason, hint=hint) for url in secret},
-    )
 
 
 def _list_filesystem(url: str, is_included: Callable[[str], bool]) -> UrlListing:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 _LINGER_SECONDS = 0.25  # time that a partly filled batch waits for more patches
 _MAX_QUEUED_MESSAGES = 32  # from all decoders, of up to 16 patches (400 KB) each
 _MAX_JOBS = 256
+# At the end, threads may take this long. One that waits for a silent server is left to itself: it
+# ends when the server answers, or is given up.
+_STOP_SECONDS = 5.0
 
 
 def load_networks(
@@ -138,11 +142,11 @@ class Pipeline:
 
     def __iter__(self) -> Generator[list[EmbeddingResult], None, None]:
         """Embed the files."""
-        threads = [
+        decoding = [
             threading.Thread(target=self._decode_loop, daemon=True) for _ in range(self._n_jobs)
         ]
-        threads.append(threading.Thread(target=self._embed_loop, daemon=True))
-        for thread in threads:
+        embedding = threading.Thread(target=self._embed_loop, daemon=True)
+        for thread in (*decoding, embedding):
             thread.start()
         try:
             while results := self._ready_results():
@@ -151,8 +155,11 @@ class Pipeline:
             self._is_stopping = True
             for decoder in self._decoders:
                 decoder.close()
-            for thread in threads:
-                thread.join()
+            end = time.monotonic() + _STOP_SECONDS
+            for thread in decoding:
+                thread.join(max(0.0, end - time.monotonic()))
+            if not any(thread.is_alive() for thread in decoding):
+                embedding.join()
 
     def _ready_results(self) -> list[EmbeddingResult]:
         """Wait for a result, and return it and all other results that are ready; [] at the end."""
