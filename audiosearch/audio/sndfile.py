@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import soundfile
@@ -80,7 +81,11 @@ class SndfileRecording:
         # that libsndfile can share.
         self._raw.seek(0)
         if system.IS_WINDOWS:
-            return soundfile.SoundFile(self._raw)
+            raw = self._raw
+            nameless = SimpleNamespace(
+                read=raw.read, readinto=raw.readinto, seek=raw.seek, tell=raw.tell
+            )
+            return soundfile.SoundFile(nameless)
         return soundfile.SoundFile(self._raw.fileno(), closefd=False)
 
     def blocks(self) -> Iterator[Float32]:
