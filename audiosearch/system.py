@@ -37,7 +37,7 @@ def _module(name: str) -> Any:
 
 
 _os: Any = os  # with the functions that only some systems have
-_fcntl, _resource, _msvcrt = map(_module, ("fcntl", "resource", "msvcrt"))
+_fcntl, _msvcrt, _resource, _select = map(_module, ("fcntl", "msvcrt", "resource", "select"))
 
 #: Whether this is Windows. Only there, files are open by handles.
 IS_WINDOWS: Final = hasattr(os, "set_handle_inheritable")
@@ -277,6 +277,15 @@ def connected_pair() -> tuple[Connection, Connection]:
         with socket.socket(fileno=os.dup(theirs.fileno())) as theirs_again:
             theirs_again.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
     return ours, theirs
+
+
+def waiter(end: Connection) -> Callable[[float], bool]:
+    """Return a function that waits some seconds, and returns whether there is a message to read."""
+    if not hasattr(_select, "poll"):
+        return end.poll
+    poll = _select.poll()  # made once; `Connection.poll` makes one for each message
+    poll.register(end.fileno(), _select.POLLIN)
+    return lambda seconds: bool(poll.poll(1e3 * seconds))
 
 
 def inherited(*files: Connection | int) -> tuple[list[str], dict[str, Any]]:

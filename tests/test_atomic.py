@@ -40,6 +40,7 @@ def test_the_draft_of_a_file_is_removed_by_the_name_of_the_file(name):
         drafts.pop_all()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("name", [*_NAMES, pytest.param("[a]*.html", id="a pattern")])
 def test_the_draft_of_a_killed_process_is_removed_and_that_of_a_running_one_is_not(name, start):
     writing = (

@@ -1,7 +1,6 @@
 """Uploads that are kept: sent once, and searched with by their ids."""
 
 import asyncio
-import os
 import tempfile
 
 import httpx
@@ -13,6 +12,7 @@ from sounds import encode, noise, tone, write
 from audiosearch.audio.recording import AudioInfo
 from audiosearch.embedding.embedder import Embedding
 from audiosearch.search.moments.clip import Clip
+from audiosearch.system import read_at
 from audiosearch.web.errors import RequestError
 from audiosearch.web.limits import Limits
 from audiosearch.web.services.uploads import Uploads
@@ -276,7 +276,7 @@ def test_a_dropped_upload_is_deleted_once_nothing_uses_it():
         upload = await added(uploads, b"content")
         uploads.remove(upload.id)
         with upload.open() as file:
-            assert os.pread(file.fileno(), 100, 0) == b"content"
+            assert read_at(file.fileno(), 100, 0) == b"content"
         closed = upload._file
         del upload
         assert closed.closed

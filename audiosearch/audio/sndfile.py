@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,7 +91,11 @@ class SndfileRecording:
         # that libsndfile can share.
         self._raw.seek(0)
         if system.IS_WINDOWS or is_in_parts(self._path):
-            return soundfile.SoundFile(self._raw)
+            raw = self._raw
+            nameless = SimpleNamespace(
+                read=raw.read, readinto=raw.readinto, seek=raw.seek, tell=raw.tell
+            )
+            return soundfile.SoundFile(nameless)
         return soundfile.SoundFile(self._raw.fileno(), closefd=False)
 
     def _read(self, n_samples: int) -> Float32:

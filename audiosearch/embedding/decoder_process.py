@@ -288,7 +288,7 @@ class DecoderProcess:
         """Wait for a message; stop the process at the deadline, even if messages keep coming."""
         left_seconds = deadline - time.monotonic()
         try:
-            if left_seconds <= 0 or not self._connection.poll(min(left_seconds, _MAX_WAIT_SECONDS)):
+            if left_seconds <= 0 or not self._has_message(min(left_seconds, _MAX_WAIT_SECONDS)):
                 self._stop()
                 raise AudioError(path, "decoding it takes too long", hint=_HINT)
             message = self._connection.recv_bytes(MAX_BYTES)
@@ -333,6 +333,7 @@ class DecoderProcess:
             )
             on_failure.pop_all()
         self._connection = ours
+        self._has_message = system.waiter(ours)
 
     def _exit_reason(self) -> str:
         """Stop the process and return why it ended."""
