@@ -9,9 +9,10 @@ import pytest
 from tracks import SPEC, some_track, unit, unit_vectors
 
 from audiosearch import Index, LibraryError, ModelMismatch, UsageError
-from audiosearch.library.backend import Capability, recover
+from audiosearch.library.backend import BACKENDS, Capability, recover
 from audiosearch.library.track import EmbeddingSpec, Failure
 from audiosearch.maintenance.doctor import State, examine
+from audiosearch.maintenance.optimize import make_exact, optimize
 
 OTHER = EmbeddingSpec("other", "e" * 64, dimension=512)
 N_TRACKS = 40
@@ -170,13 +171,22 @@ def test_vectors_of_an_earlier_model_are_not_recovered(index):
             np.testing.assert_array_equal(opened.vector(track), vectors[track.size])
 
 
+def test_an_index_whose_backend_has_one_type_is_not_optimized(tmp_path, monkeypatch):
+    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
+    with Index(f"toy:{tmp_path}", spec=SPEC) as index:
+        index.add(some_track(0), unit_vectors(1)[0])
+        for change in (optimize, make_exact):
+            with pytest.raises(LibraryError, match="is a toy") as caught:
+                change(index)
+            assert caught.value.hint
+
+
 def test_an_unsupported_operation_is_rejected_with_a_hint(tmp_path):
     location = f"milvus+lite:{tmp_path / 'index.db'}"
     with Index(location, spec=SPEC) as index:
         for act in (
             lambda: index.staged_vectors(OTHER),
             lambda: index.require_capability(Capability.REEMBED),
-            lambda: index.require_capability(Capability.OPTIMIZE),
             lambda: recover(location, SPEC),
         ):
             with pytest.raises(LibraryError, match=r"index\.db") as caught:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
@@ -91,7 +91,7 @@ class SndfileRecording:
         # that libsndfile can share.
         self._raw.seek(0)
         if system.IS_WINDOWS or is_in_parts(self._path):
-            raw = self._raw
+            raw: Any = self._raw
             nameless = SimpleNamespace(
                 read=raw.read, readinto=raw.readinto, seek=raw.seek, tell=raw.tell
             )

@@ -152,7 +152,7 @@ def test_a_repair_that_is_killed_before_its_end_can_be_repeated(tmp_path, monkey
     empty(folder)
     from audiosearch.library.folder import recovery
 
-    real = recovery.os.replace
+    real = recovery.system.replace
     for n_allowed in range(2):
         n_done = 0
 
@@ -164,7 +164,7 @@ def test_a_repair_that_is_killed_before_its_end_can_be_repeated(tmp_path, monkey
             real(*paths)
 
         with monkeypatch.context() as patch:
-            patch.setattr(recovery.os, "replace", replace_until_killed)
+            patch.setattr(recovery.system, "replace", replace_until_killed)
             try:
                 repair(folder)
             except KeyboardInterrupt:
