@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sqlite3  # before any test imports TensorFlow, whose SQLite has no full-text search
 import subprocess
 import sys
@@ -32,6 +33,12 @@ from audiosearch.maintenance.export_import import import_vectors
 from audiosearch.system import IS_WINDOWS
 
 sqlite3.connect(":memory:").close()  # binds Python's own SQLite
+
+# A shell starts background jobs with these signals ignored, and the commands that tests start
+# would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if not IS_WINDOWS:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 collect_ignore = ["benchmarks", "golden", "without_posix"]  # programs
 if IS_WINDOWS:

@@ -360,8 +360,6 @@ def test_ctrl_c_keeps_added_files(cluster, tmp_path, start):
     adding = start(
         *(*ADD_WITH_RAY, cluster.address, tmp_path),
         start_new_session=True,
-        # A shell starts background jobs with SIGINT ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(lambda: Index.exists("index") and len(stored()) == 4)
     os.killpg(adding.pid, signal.SIGINT)

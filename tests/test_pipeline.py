@@ -45,7 +45,6 @@ def faulty(tmp_path, monkeypatch):
     lines = [f"    if {name!r} in path: {fault}" for name, fault in FAULTS.items()]
     program = [
         "import os, signal, time",
-        "signal.signal(signal.SIGINT, signal.default_int_handler)",  # background jobs lack it
         "from audiosearch.embedding import patch_reader",
         "original = patch_reader.open_recording",
         "def slowly():",

@@ -43,13 +43,11 @@ def command(*arguments: object) -> list[str]:
 
 @contextlib.contextmanager
 def running(arguments: list[str], **options) -> Iterator[subprocess.Popen[str]]:
-    """Run a process until the end of the block, with Ctrl-C as on a terminal."""
+    """Run a process until the end of the block."""
     process = subprocess.Popen(
         arguments,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell starts background jobs with SIGINT ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         **options,
     )
     try:

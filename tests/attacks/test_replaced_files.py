@@ -285,7 +285,6 @@ def hanging(function):
         return function(path, *args, **kwargs)
     return call
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored here
 os.stat, os.lstat, os.open = map(hanging, (os.stat, os.lstat, os.open))
 builtins.open = hanging(builtins.open)
 main()
