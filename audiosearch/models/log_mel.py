@@ -91,8 +91,7 @@ def log_mel_frames(waveform: Float32) -> Float32:
             group = frames[start : start + _GROUP_FRAMES]
             used = slice(len(group))
             np.multiply(group, _periodic_hann(), out=windowed[used, :WINDOW_SAMPLES])
-            # With this norm, NumPy computes in float32; with the default one, in float64.
-            np.abs(np.fft.rfft(windowed[used], norm="forward"), out=magnitudes[used])
+            np.abs(np.fft.rfft(windowed[used]), out=magnitudes[used])
             mel = log_mel[start : start + _GROUP_FRAMES]
             for bins, bands, weights in _filters():
                 np.matmul(magnitudes[used, bins], weights, out=mel[:, bands])
@@ -230,16 +229,13 @@ def mel_weights() -> Float32:
 
 @cache
 def _filters() -> list[tuple[slice, slice, Float32]]:
-    """Return the mel filters in parts without most of the zeros: bins, bands and weights.
-
-    The weights are those of `mel_weights` times 512, by which the norm of the FFT divides.
-    """
+    """Return `mel_weights` in parts without most of its zeros: bins, bands and their weights."""
     parts = []
     for start in range(0, N_BANDS, _BANDS_AT_A_TIME):
         bands = slice(start, start + _BANDS_AT_A_TIME)
         passed = np.flatnonzero(mel_weights()[:, bands].any(axis=1))
         bins = slice(passed[0], passed[-1] + 1)
-        parts.append((bins, bands, FFT_SAMPLES * mel_weights()[bins, bands]))
+        parts.append((bins, bands, np.ascontiguousarray(mel_weights()[bins, bands])))
     return parts
 
 

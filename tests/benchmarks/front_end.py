@@ -213,7 +213,7 @@ def sounds(folder: Path) -> dict[str, list[str]]:
 
 def pooled_cosine(ours: np.ndarray, theirs: np.ndarray) -> float:
     network = registry.resolve("compact").load()
-    first, second = (network(patches).mean(axis=0, dtype=float) for patches in (ours, theirs))
+    first, second = (network(patches).mean(axis=0) for patches in (ours, theirs))
     return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
 
 
@@ -240,10 +240,9 @@ def compare(folder: Path, other: Path | None, files: list[Path], n_turns: int) -
             print()
         if other:
             ours, theirs = np.load(saved["here"]), np.load(saved["other"])
-            if np.array_equal(ours, theirs):
-                print("  patches    identical")
-            else:
-                print(f"  patches    differ; pooled cosine {pooled_cosine(ours, theirs):.9f}")
+            is_same = np.array_equal(ours, theirs)
+            print("  patches   ", "identical" if is_same else "differ", end="")
+            print("" if is_same else f": pooled cosine {pooled_cosine(ours, theirs):.9f}")
     for checkout in checkouts.values():
         checkout.close()
 
