@@ -1,4 +1,4 @@
-"""What differs between operating systems, and paths of Windows."""
+"""The module `system`, and how paths are read by the rules of Windows."""
 
 import io
 import ntpath

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ class _FileInParts(io.FileIO):
         self._fetch = fetch
         self._n_bytes = os.fstat(self.fileno()).st_size
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any, /) -> int:
         """Read up to as many bytes as a buffer has."""
         start = self.tell()
         stop = min(start + len(memoryview(buffer).cast("B")), self._n_bytes)
