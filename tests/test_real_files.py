@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections import Counter
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -426,6 +427,22 @@ def test_every_time_can_be_stored(tmp_path, monkeypatch, time_ns):
     os.utime(path, ns=(0, time_ns))
     with open_regular(str(path)) as file:
         assert read_file_stat(file).mtime_ns == size_and_mtime(str(path))[1]
+
+
+def test_an_object_replaced_within_a_second_is_a_changed_one():
+    time, other = datetime(2026, 1, 1, tzinfo=timezone.utc), {"size": 5}
+    before, after, later = (
+        url_size_and_mtime(other | {"LastModified": time + timedelta(seconds=wait), "ETag": digest})
+        for wait, digest in ((0, "a"), (0, "b"), (1, "a"))
+    )
+    assert len({before, after, later}) == 3
+    assert before[1] // 10**9 == after[1] // 10**9 == time.timestamp()
+
+
+def test_etags_of_servers_that_share_a_website_may_differ():
+    time = "Thu, 01 Jan 2026 00:00:00 GMT"
+    one, other = (url_size_and_mtime({"Last-Modified": time, "ETag": tag}) for tag in ("a", "b"))
+    assert one == other
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from audiosearch.audio.file_stat import storable_ns
 # Names under which filesystems list the modification time, and a digest of the content.
 _TIME_KEYS = ("mtime", "LastModified", "last_modified", "updated", "Last-Modified", "created")
 _DIGEST_KEYS = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "checksum", "crc32c")
+_SECOND_NS = 10**9
 
 
 def url_size_and_mtime(details: dict[str, Any]) -> tuple[int, int]:
@@ -28,18 +29,27 @@ def url_size_and_mtime(details: dict[str, Any]) -> tuple[int, int]:
     size : int
         Size in bytes; 0 if it is unknown.
     mtime_ns : int
-        Modification time in ns since 1970. If it is unknown, a number that changes with the
-        content, as far as the details show it.
+        Modification time in ns since 1970. Below a second, where object stores tell none, it is
+        a number that changes with the content. So it is as a whole if the time is unknown.
     """
+    size = int(details.get("size") or 0)
+    digests = [str(details[key]) for key in _DIGEST_KEYS if details.get(key)]
+    times = ((key, _nanoseconds(details.get(key))) for key in _TIME_KEYS)
+    key, mtime_ns = next(((key, time) for key, time in times if time is not None), ("", None))
+    if mtime_ns is None:
+        return size, _number(digests or [str(size)])
+    mtime_ns = storable_ns(mtime_ns)
+    # Servers that share a website may have different ETags for a file, but the same time.
+    if digests and mtime_ns % _SECOND_NS == 0 and key != "Last-Modified":
+        mtime_ns += _number(digests) % _SECOND_NS
+    return size, mtime_ns
+
+
+def _number(texts: list[str]) -> int:
+    """Return a number below 2^63 that depends on texts."""
     from blake3 import blake3
 
-    size = int(details.get("size") or 0)
-    times = (_nanoseconds(details.get(key)) for key in _TIME_KEYS)
-    mtime_ns = next((time for time in times if time is not None), None)
-    if mtime_ns is not None:
-        return size, storable_ns(mtime_ns)
-    digests = [str(details[key]) for key in _DIGEST_KEYS if details.get(key)] or [str(size)]
-    return size, int.from_bytes(blake3("\n".join(digests).encode()).digest(length=8), "big") >> 1
+    return int.from_bytes(blake3("\n".join(texts).encode()).digest(length=8), "big") >> 1
 
 
 def _nanoseconds(time: object) -> int | None:
