@@ -274,7 +274,7 @@ def test_each_failure_of_a_url_has_a_reason_and_a_hint(web, memory):
     assert listing_error(f"{web}/broken/")[0] == "its server answers with status 500"
 
 
-@pytest.mark.parametrize(("scheme", "package"), [("s3", "s3fs"), ("gs", "gcsfs")])
+@pytest.mark.parametrize(("scheme", "package"), [("abfs", "adlfs"), ("gs", "gcsfs")])
 def test_a_missing_driver_is_named(monkeypatch, scheme, package):
     monkeypatch.setitem(sys.modules, package, None)
     reason, hint = listing_error(f"{scheme}://bucket/a.wav")
