@@ -15,10 +15,11 @@ import numpy as np
 from audiosearch.counting import counted
 from audiosearch.library.filters import Filters, sql_functions
 from audiosearch.library.sqlite import fts
+from audiosearch.library.sqlite.conditions import batches, one_of
 from audiosearch.library.sqlite.schema import schema_problems
 from audiosearch.library.sqlite.sound_table import EMPTY_TABLE, put_sounds, sounds_of, with_sounds
 from audiosearch.library.sqlite.stored_types import PATHS, require_row, require_types
-from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, batches, from_blob
+from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, from_blob
 from audiosearch.library.track import Failure, Track
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Catalog(VectorTable):
             if ids is None:
                 rows = self.db.execute(sql.format("")).fetchall()
             for batch in batches(sorted(ids or ())):
-                where = f"WHERE id IN ({', '.join('?' * len(batch))})"
+                where = f"WHERE {one_of('id', batch)}"
                 rows += self.db.execute(sql.format(where), batch).fetchall()
             for position, name in enumerate(columns):
                 require_types(name, map(itemgetter(position), rows))
@@ -180,8 +181,7 @@ class Catalog(VectorTable):
     def _tracks_with(self, columns: Sequence[str], values: Sequence[Any]) -> Iterator[Track]:
         """Yield the tracks that have one of the given values in one of the columns."""
         for batch in batches(values):
-            marks = ", ".join("?" * len(batch))
-            conditions = [f"{column} IN ({marks})" for column in columns]
+            conditions = [one_of(column, batch) for column in columns]
             yield from self.tracks_where(" OR ".join(conditions), [*batch] * len(conditions))
 
     def tracks_under(self, folder: str) -> list[Track]:
@@ -234,8 +234,7 @@ class Catalog(VectorTable):
         """Return size (bytes) and modification time (ns) by path, for the paths that are stored."""
         result: dict[str, tuple[int, int]] = {}
         for batch in batches(paths):
-            marks = ", ".join("?" * len(batch))
-            sql = f"SELECT path, size, mtime_ns FROM tracks WHERE path IN ({marks})"
+            sql = f"SELECT path, size, mtime_ns FROM tracks WHERE {one_of('path', batch)}"
             for row in self.rows(sql, [os.fsencode(path) for path in batch]):
                 result[os.fsdecode(row["path"])] = (row["size"], row["mtime_ns"])
         return result
@@ -249,10 +248,8 @@ class Catalog(VectorTable):
             return dict.fromkeys(self.sizes_and_times(paths), "")
         result: dict[str, str] = {}
         for batch in batches(paths):
-            marks = ", ".join("?" * len(batch))
-            sql = (
-                f"SELECT path, real_path FROM tracks WHERE path IN ({marks}) AND path <> real_path"
-            )
+            where = f"{one_of('path', batch)} AND path <> real_path"
+            sql = f"SELECT path, real_path FROM tracks WHERE {where}"
             rows = self.rows(sql, [os.fsencode(path) for path in batch])
             with self.errors():
                 require_types("real_path", (row["real_path"] for row in rows))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiosearch import time_limit
 from audiosearch.errors import LibraryError, TookTooLong
+from audiosearch.library.sqlite.conditions import one_of
 from audiosearch.library.sqlite.connection import INSTRUCTIONS_PER_CHECK
 from audiosearch.library.sqlite.sound_table import require_values
 from audiosearch.library.sqlite.stored_types import require_types
@@ -91,9 +92,9 @@ def suggestions(
         As for `search_text`.
     """
     query = _prefixes(plain_words(words))
-    condition, values = ("suggestions MATCH ? AND ", [query]) if query else ("", [])
-    marks = ", ".join("?" * len(fields))
-    sql = f"SELECT field, text, plain, tracks FROM suggestions WHERE {condition}field IN ({marks})"
+    condition, values = ("suggestions MATCH ?", [query]) if query else ("1", [])
+    where = f"{condition} AND {one_of('field', fields)}"
+    sql = f"SELECT field, text, plain, tracks FROM suggestions WHERE {where}"
     with _opened(database, directory) as texts:
         return list(map(Suggestion._make, texts.execute(sql, [*values, *fields])))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.library.heard_sounds import HeardSound
+from audiosearch.library.sqlite.conditions import one_of
 from audiosearch.library.sqlite.sound_table import require_values
 
 if TYPE_CHECKING:
@@ -28,12 +29,9 @@ class HeardSounds:
 
     def scores(self, filters: Filters) -> dict[int, float]:
         """Return the highest score of the sounds in filters, for each track that passes them."""
-        marks = ", ".join("?" * len(filters.sound))
         passing, values = self._passing(replace(filters, sound=()))
-        sql = (
-            f"SELECT track_id, max(score) FROM sounds WHERE name IN ({marks}) AND {passing} "
-            "GROUP BY track_id"
-        )
+        where = f"{one_of('name', filters.sound)} AND {passing}"
+        sql = f"SELECT track_id, max(score) FROM sounds WHERE {where} GROUP BY track_id"
         rows = self._rows(sql, [*filters.sound, *values])
         with self._catalog.errors():
             for _, score in rows:

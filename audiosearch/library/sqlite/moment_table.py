@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from audiosearch.library.sqlite.conditions import batches, one_of
 from audiosearch.library.sqlite.patch_table import (
-    IS_COMPLETE,
     NEXT_ID,
     PatchTable,
     moments_source,
+    select_complete,
 )
-from audiosearch.library.sqlite.vector_table import batches
 from audiosearch.models.moments import Moments, prints_from_bytes
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class MomentTable:
         """Return which of some tracks have moments."""
         stored: set[int] = set()
         for batch in batches(ids):
-            marks = ", ".join("?" * len(batch))
-            sql = f"SELECT track_id FROM moments WHERE track_id IN ({marks})"
+            sql = f"SELECT track_id FROM moments WHERE {one_of('track_id', batch)}"
             stored.update(track_id for (track_id,) in self._catalog.db.execute(sql, batch))
         return stored
 
@@ -93,11 +92,8 @@ class MomentTable:
         """
         dimension = self._catalog.dimension
         for batch in batches(ids):
-            marks = ", ".join("?" * len(batch))
-            sql = (
-                f"{moments_source(self._catalog)}SELECT track_id, codes, sounds, prints FROM "
-                f"moments WHERE track_id IN ({marks}) AND {IS_COMPLETE.format(dimension=dimension)}"
-            )
+            columns = "track_id, codes, sounds, prints"
+            sql = select_complete(self._catalog, columns, one_of("track_id", batch))
             with self._catalog.errors():
                 for track_id, *blobs in self._catalog.db.execute(sql, batch):
                     with contextlib.suppress(ValueError):
@@ -105,10 +101,8 @@ class MomentTable:
 
     def prints(self) -> Iterator[tuple[int, UInt16]]:
         """Yield the id and the prints of the patches of each track that has any, in any order."""
-        sql = (
-            f"{moments_source(self._catalog)}SELECT track_id, prints, n_patches FROM moments "
-            f"WHERE prints IS NOT NULL AND {IS_COMPLETE.format(dimension=self._catalog.dimension)}"
-        )
+        columns = "track_id, prints, n_patches"
+        sql = select_complete(self._catalog, columns, "prints IS NOT NULL")
         with self._catalog.errors():
             for track_id, blob, n_patches in self._catalog.db.execute(sql):
                 with contextlib.suppress(ValueError):
@@ -119,8 +113,7 @@ class MomentTable:
         catalog = self._catalog
         if moments_source(catalog):
             return list(catalog.tracks())
-        condition = IS_COMPLETE.format(dimension=catalog.dimension)
-        complete = f"SELECT track_id FROM moments WHERE prints IS NOT NULL AND {condition}"
+        complete = select_complete(catalog, "track_id", "prints IS NOT NULL")
         return list(catalog.tracks_where(f"id NOT IN ({complete})"))
 
     def damaged(self) -> list[int]:
@@ -138,15 +131,12 @@ class MomentTable:
 
     def totals(self) -> tuple[int, int, int]:
         """Return the numbers of tracks with moments, of their patches, and of bytes."""
-        condition = IS_COMPLETE.format(dimension=self._catalog.dimension)
-        sql = (
-            f"{moments_source(self._catalog)}SELECT count(*) AS tracks, "
-            "coalesce(sum(n_patches), 0) AS patches, "
+        columns = (
+            "count(*) AS tracks, coalesce(sum(n_patches), 0) AS patches, "
             "coalesce(sum(length(codes) + coalesce(length(sounds), 0) "
-            "+ coalesce(length(prints), 0)), 0) AS bytes "
-            f"FROM moments WHERE {condition}"
+            "+ coalesce(length(prints), 0)), 0) AS bytes"
         )
-        (row,) = self._catalog.rows(sql)
+        (row,) = self._catalog.rows(select_complete(self._catalog, columns))
         return row["tracks"], row["patches"], row["bytes"]
 
 

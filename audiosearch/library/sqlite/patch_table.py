@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiosearch.library.patch_positions import Positions, numbers_of
-from audiosearch.library.sqlite.vector_table import batches
+from audiosearch.library.sqlite.conditions import batches, one_of
 from audiosearch.library.track import removed_track_error
 from audiosearch.models.moments import unit_rows
 
@@ -35,8 +35,8 @@ _HAS_NUMBERS = (
     "typeof(first_id) = 'integer' AND typeof(n_patches) = 'integer' AND n_patches > 0 "
     f"AND first_id BETWEEN 0 AND {_MAX_ID} AND n_patches <= {_MAX_ID} - first_id"
 )
-#: SQL condition that a row of moments is complete. Others count as missing.
-IS_COMPLETE = (
+# SQL condition that a row of moments is complete. Others count as missing.
+_IS_COMPLETE = (
     f"{_HAS_NUMBERS} AND typeof(codes) = 'blob' AND length(codes) = n_patches * {{dimension}} "
     "AND (sounds IS NULL OR typeof(sounds) = 'blob') "
     "AND (prints IS NULL OR typeof(prints) = 'blob')"
@@ -49,6 +49,12 @@ def moments_source(catalog: Catalog) -> str:
     if not columns:
         return _EMPTY_TABLE
     return "" if "prints" in columns else _WITHOUT_PRINTS
+
+
+def select_complete(catalog: Catalog, columns: str, where: str = "1") -> str:
+    """Return the query of columns of complete moments that meet an SQL condition."""
+    condition = _IS_COMPLETE.format(dimension=catalog.dimension)
+    return f"{moments_source(catalog)}SELECT {columns} FROM moments WHERE {condition} AND {where}"
 
 
 class PatchTable:
@@ -102,7 +108,7 @@ class PatchTable:
         positions = self._read_positions(_HAS_NUMBERS)
         # The largest plausible numbers are those that the database has room for.
         if positions.total * self.dimension > self._catalog.file_bytes():
-            positions = self._read_positions(IS_COMPLETE.format(dimension=self.dimension))
+            positions = self._read_positions(_IS_COMPLETE.format(dimension=self.dimension))
         if not connection.in_transaction:  # which may be rolled back
             self._positions = (key, positions)
         return positions
@@ -141,7 +147,7 @@ class PatchTable:
 
     def vector_ids(self) -> Int64:
         """Return the ids of all patches in complete rows, ascending: int64, shape (n,)."""
-        return self._read_positions(IS_COMPLETE.format(dimension=self.dimension)).ids()
+        return self._read_positions(_IS_COMPLETE.format(dimension=self.dimension)).ids()
 
     def changed_since(self, revision: int) -> Int64:
         """Return no ids, shape (0,): a patch never changes. A changed track has new patches."""
@@ -213,15 +219,12 @@ class PatchTable:
 
     def _rows_of(self, track_ids: Int64) -> Iterator[tuple[int, Int8]]:
         for batch in batches(track_ids.tolist()):
-            yield from self._rows(f"track_id IN ({', '.join('?' * len(batch))})", batch)
+            yield from self._rows(one_of("track_id", batch), batch)
 
     def _rows(self, where: str, values: Sequence[int]) -> Iterator[tuple[int, Int8]]:
         """Yield the id of the first patch and the codes, (n, dimension), of each complete row."""
         dimension = self.dimension
-        sql = (
-            f"{moments_source(self._catalog)}SELECT first_id, codes FROM moments "
-            f"WHERE {IS_COMPLETE.format(dimension=dimension)} AND {where}"
-        )
+        sql = select_complete(self._catalog, "first_id, codes", where)
         with self._catalog.errors():
             for first_id, codes in self._catalog.db.execute(sql, values):
                 yield first_id, np.frombuffer(codes, np.int8).reshape(-1, dimension)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiosearch.library.sqlite.vector_table import batches
+from audiosearch.library.sqlite.conditions import batches, one_of
 from audiosearch.models.spectral_print import SpectralPrint
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class PrintTable:
         if not self.has_prints():
             return result
         for batch in batches(sound_hashes):
-            marks = ", ".join("?" * len(batch))
-            sql = f"SELECT * FROM prints WHERE sound_hash IN ({marks}) AND {_IS_VALID}"
+            sql = f"SELECT * FROM prints WHERE {one_of('sound_hash', batch)} AND {_IS_VALID}"
             for row in self._database.rows(sql, batch):
                 words, fine_words = _from_blob(row["words"]), _from_blob(row["fine_words"])
                 result[row["sound_hash"]] = SpectralPrint(row["seconds"], words, fine_words)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
+from audiosearch.library.sqlite.conditions import one_of
 from audiosearch.library.sqlite.migrations import migrations
 from audiosearch.library.sqlite.stored_types import wrong_types
 
@@ -73,8 +74,7 @@ def _in_memory() -> Iterator[Database]:
 
 def _copy_schema(source: Database, target: Database, tables: list[str]) -> None:
     """Create the tables of a database with their indexes and triggers, without rows."""
-    marks = ", ".join("?" * len(tables))
-    sql = f"SELECT sql FROM sqlite_master WHERE tbl_name IN ({marks}) AND sql IS NOT NULL"
+    sql = f"SELECT sql FROM sqlite_master WHERE {one_of('tbl_name', tables)} AND sql IS NOT NULL"
     for (statement,) in source.execute(
         f"{sql} AND name NOT LIKE 'sqlite_%' ORDER BY rowid", tables
     ):

@@ -8,6 +8,7 @@ from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from audiosearch.library.sqlite.conditions import one_of
 from audiosearch.models.sound import Sound
 
 if TYPE_CHECKING:
@@ -59,9 +60,8 @@ def require_values(name: Any, *scores: Any) -> None:
 
 def sounds_of(database: Database, ids: Sequence[int]) -> dict[int, list[Sound]]:
     """Return the sounds of at most 500 tracks by id, best first."""
-    marks = ", ".join("?" * len(ids))
     sql = (
-        f"SELECT track_id, name, score, mean, at FROM sounds WHERE track_id IN ({marks}) "
+        f"SELECT track_id, name, score, mean, at FROM sounds WHERE {one_of('track_id', ids)} "
         "ORDER BY score DESC, name"
     )
     sounds: defaultdict[int, list[Sound]] = defaultdict(list)

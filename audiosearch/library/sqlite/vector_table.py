@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiosearch import defaults
 from audiosearch.errors import TrackNotFound
+from audiosearch.library.sqlite.conditions import batches, one_of
 from audiosearch.library.sqlite.database import Database
 from audiosearch.library.track import removed_track_error
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from audiosearch.types import Float32, Int64
 
-T = TypeVar("T")
-
-_MAX_VARIABLES = 500  # values in one SQL statement; SQLite limits their number
 _BLOCK_NUMBERS = 65_536 * 128  # numbers in a block of vectors: 32 MiB of memory
 
 # SQL condition that a stored vector has a number of dimensions.
@@ -95,17 +93,17 @@ class VectorTable(Database):
         """
         dimension = self.dimension
         vectors = np.empty((len(ids), dimension), dtype="<f4")
-        for start in range(0, len(ids), _MAX_VARIABLES):
-            batch = ids[start : start + _MAX_VARIABLES].tolist()
-            marks = ", ".join("?" * len(batch))
-            sql = f"SELECT track_id, embedding FROM vectors WHERE track_id IN ({marks})"
+        n_read = 0
+        for batch in batches(ids.tolist()):
+            sql = f"SELECT track_id, embedding FROM vectors WHERE {one_of('track_id', batch)}"
             with self.errors():
                 rows = self.db.execute(f"{sql} AND {_HAS_DIMENSION.format(dimension)}", batch)
                 embeddings: dict[int, bytes] = dict(rows)
             if len(embeddings) < len(set(batch)):
                 raise removed_track_error()
             block = _as_matrix((embeddings[i] for i in batch), dimension)
-            vectors[start : start + len(batch)] = block
+            vectors[n_read : n_read + len(batch)] = block
+            n_read += len(batch)
         return vectors
 
     def vector_blocks(self, since: int = 0) -> Iterator[tuple[Int64, Float32]]:
@@ -126,12 +124,6 @@ class VectorTable(Database):
             while block := cursor.fetchmany(max(1, _BLOCK_NUMBERS // dimension)):
                 ids = np.array([row[0] for row in block], dtype=np.int64)
                 yield ids, _as_matrix((row[1] for row in block), dimension)
-
-
-def batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield values in batches that fit into one SQL statement."""
-    for start in range(0, len(values), _MAX_VARIABLES):
-        yield values[start : start + _MAX_VARIABLES]
 
 
 def to_blob(vector: Float32) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audiosearch.library.sqlite.vector_table import batches
+from audiosearch.library.sqlite.conditions import batches, one_of
 from audiosearch.library.storage import WAVEFORM_BYTES
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ class WaveformTable:
         if not self._database.has_table("waveforms"):  # in an index of an older version
             return result
         for batch in batches([track.id for track in tracks]):
-            marks = ", ".join("?" * len(batch))
-            sql = f"SELECT * FROM waveforms WHERE track_id IN ({marks}) AND {_IS_VALID}"
+            sql = f"SELECT * FROM waveforms WHERE {one_of('track_id', batch)} AND {_IS_VALID}"
             rows = self._database.rows(sql, batch)
             result |= {row["track_id"]: row["peaks"] for row in rows}
         return result
