@@ -13,10 +13,14 @@ from typer.main import get_command
 
 from audiosearch import __version__, interrupts
 from audiosearch.cli import console
-from audiosearch.cli.options import help_without_command
 from audiosearch.cli.streams import open_streams, write_error
 from audiosearch.cli.table import COMMAND_CLASSES, COMMANDS
-from audiosearch.cli.usage import CheckedCommand, SuggestingGroup, usage_message
+from audiosearch.cli.usage import (
+    CheckedCommand,
+    SuggestingGroup,
+    help_without_command,
+    usage_message,
+)
 from audiosearch.errors import AudiosearchError
 
 

@@ -85,7 +85,17 @@ def ask_password(question: str) -> str:
 def say_error(message: str, hint: str) -> None:
     """Print a failure and a hint on what to do next."""
     say(message, label="error: ", style="bold red")
+    say_hint(hint)
+
+
+def say_hint(hint: str) -> None:
+    """Print what to do next."""
     say(hint, label="hint: ", style="cyan")
+
+
+def say_failed(failure: str) -> None:
+    """Print the failure of one file of several."""
+    say(failure, label="failed: ", style="bold red")
 
 
 def say_failure(error: AudiosearchError) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 if TYPE_CHECKING:
     from audiosearch.ingest.add import AddResult, Ingest
 
@@ -20,26 +18,22 @@ def run_ingest(ingest: Ingest) -> list[AddResult]:
     """
     from time import perf_counter
 
-    from audiosearch.cli.console import say, stderr
-    from audiosearch.cli.progress import IngestProgress
+    from audiosearch.cli.progress import file_progress
 
     results: list[AddResult] = []
     started = perf_counter()
     try:
-        with IngestProgress(stderr(), len(ingest), lambda: ingest.audio_seconds) as bar:
+        with file_progress(ingest, kept="The files added so far are") as bar:
             for result in ingest:
                 results.append(result)
                 bar.advance(result.path)
-    except KeyboardInterrupt:
-        say("Interrupted. The files added so far are kept; run the same command to continue.")
-        raise typer.Exit(130) from None
     finally:
         _report(results, perf_counter() - started)
     return results
 
 
 def _report(results: list[AddResult], wall_seconds: float) -> None:
-    from audiosearch.cli.console import say, warn
+    from audiosearch.cli.console import say, say_failed, say_hint, warn
     from audiosearch.cli.text import counted, duration
     from audiosearch.ingest.add import Status
 
@@ -53,8 +47,8 @@ def _report(results: list[AddResult], wall_seconds: float) -> None:
             warn(f"{result.path}: {result.message}")
     for hint, same_hint in failures.items():
         for result in same_hint:
-            say(f"{result.path}: {result.message}", label="failed: ", style="bold red")
-        say(hint, label="hint: ", style="cyan")
+            say_failed(f"{result.path}: {result.message}")
+        say_hint(hint)
     counts = ", ".join(
         f"{count} {status.value}"
         for status in Status

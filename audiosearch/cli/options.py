@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from audiosearch import defaults
 from audiosearch.cli.output import Format, MomentFormat
 from audiosearch.errors import UsageError
-from audiosearch.library.filters import Filters, Range
-from audiosearch.models.runtime_choice import PRECISIONS, RUNTIMES
 from audiosearch.models.specs import AUTO, model_choices
 
 IndexAt = Annotated[
@@ -40,22 +36,6 @@ Weights = Annotated[
     typer.Option(
         metavar="FILE",
         help="VGGish checkpoint to use. AUDIOSEARCH_WEIGHTS sets it permanently.",
-    ),
-]
-Runtime = Annotated[
-    str,
-    typer.Option(
-        metavar="|".join(RUNTIMES),
-        help="Library that runs the network. auto: LiteRT; for many files OpenVINO, if it is "
-        "installed and faster here.",
-    ),
-]
-Precision = Annotated[
-    str,
-    typer.Option(
-        metavar="|".join(PRECISIONS),
-        help="Precision of the network. bf16 is faster than f32, less exact, and needs OpenVINO "
-        "and a processor with bf16.",
     ),
 ]
 Pca = Annotated[
@@ -149,79 +129,6 @@ Whiten = Annotated[
 ]
 
 
-# Filter options: metavar and meaning. Each has a --not- counterpart.
-_FILTERS = {
-    "artist": ("NAME", "by this artist"),
-    "album": ("NAME", "on this album"),
-    "genre": ("NAME", "of this genre"),
-    "year": ("1990..1999", "from these years"),
-    "seconds": ("60..600", "with a length in this range"),
-    "under": ("FOLDER", "in this folder or below it"),
-    "sound": ("WORDS", 'in which this is heard, such as guitar or "dog barking"'),
-}
-_RANGES = {"year", "seconds"}
-_ATTRIBUTES = {"under": "folder"}  # attributes of Filters that are not named like their option
-
-
-def with_filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the filter options to a command, which receives them as its ``filters`` parameter."""
-    signature = inspect.signature(command, eval_str=True)
-    parameters = [p for name, p in signature.parameters.items() if name != "filters"]
-    parameters += _filter_parameters()
-
-    @functools.wraps(command)
-    def with_parsed_filters(**values: Any) -> None:
-        names = [name for name in values if name.removeprefix("not_") in _FILTERS]
-        filters = _parse_filters({name: values.pop(name) for name in names})
-        command(**values, filters=filters)
-
-    with_parsed_filters.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    with_parsed_filters.__annotations__ = {p.name: p.annotation for p in parameters}
-    return with_parsed_filters
-
-
-@functools.cache  # building them takes a moment
-def _filter_parameters() -> list[inspect.Parameter]:
-    """Return the filter options as parameters of a function."""
-    parameters = []
-    for prefix, words in (("", "Only tracks"), ("not_", "No tracks")):
-        for name, (metavar, meaning) in _FILTERS.items():
-            option = typer.Option(
-                f"--{prefix}{name}".replace("_", "-"),
-                metavar=metavar,
-                help=f"{words} {meaning}.",
-                rich_help_panel="Filters (each can be repeated)",
-            )
-            annotation = Annotated[list[str] | None, option]
-            kind = inspect.Parameter.KEYWORD_ONLY
-            parameters.append(
-                inspect.Parameter(prefix + name, kind, default=None, annotation=annotation)
-            )
-    return parameters
-
-
-def _parse_filters(texts: dict[str, list[str] | None]) -> Filters:
-    """Turn the texts of the filter options into `Filters`."""
-
-    def parse(prefix: str) -> dict[str, Any]:
-        return {
-            _ATTRIBUTES.get(name, name): tuple(_values(name, texts[prefix + name] or ()))
-            for name in _FILTERS
-        }
-
-    exclude = parse("not_")
-    return Filters(**parse(""), exclude=Filters(**exclude) if any(exclude.values()) else None)
-
-
-def _values(name: str, texts: Sequence[str]) -> Iterable[Any]:
-    """Return the values of a filter, given the texts of its option."""
-    if name == "sound" and texts:
-        from audiosearch.models.sound_names import matching_any
-
-        return matching_any(texts)
-    return map(Range.parsed, texts) if name in _RANGES else texts
-
-
 def parse_suffixes(extensions: str) -> set[str]:
     """Return the suffixes that a value of ``--ext`` names, with the dot."""
     names = extensions.replace(",", " ").split()
@@ -244,9 +151,3 @@ def prefix_pairs(texts: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
                 f"{old}{equals}{new} is not OLD=NEW.", hint="Enter --prefix like /music=D:/Music."
             )
     return tuple((old, new) for old, _, new in pairs)
-
-
-def help_without_command(context: typer.Context) -> None:
-    """Print a group's help if no command of it was given."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiosearch import defaults
+from audiosearch.cli.option_groups import OptionGroup
 from audiosearch.errors import UsageError
+
+if TYPE_CHECKING:
+    from audiosearch.playlists import PlaylistRequest
 
 
 def _strategy_names() -> list[str]:
@@ -83,6 +90,48 @@ PlaylistWhiten = Annotated[
         "library, off with --to.",
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Variety:
+    """Limits on tracks that are alike, tracks to leave out, and randomness."""
+
+    diversity: Diversity = defaults.DIVERSITY
+    max_per_artist: MaxPerArtist = None
+    max_per_album: MaxPerAlbum = None
+    artist_gap: ArtistGap = defaults.ARTIST_GAP
+    vary: Vary = False
+    random_seed: RandomSeed = None
+    exclude_playlist: ExcludePlaylist = None
+
+    def added_to(self, request: PlaylistRequest) -> PlaylistRequest:
+        """Return a request for a playlist with this variety.
+
+        Raises
+        ------
+        UsageError
+            If a value is out of range.
+        LibraryError
+            If a playlist to leave out can't be read.
+        """
+        from audiosearch.playlist_files import read_playlist
+        from audiosearch.playlists import Constraints
+
+        files = self.exclude_playlist or ()
+        return replace(
+            request,
+            options=replace(
+                request.options,
+                diversity=self.diversity,
+                vary=self.vary or self.random_seed is not None,
+                random_seed=self.random_seed,
+            ),
+            constraints=Constraints(self.max_per_artist, self.max_per_album, self.artist_gap),
+            excluded_playlists=tuple(read_playlist(os.fspath(file)) for file in files),
+        )
+
+
+VarietyOptions = Annotated[Variety, OptionGroup(Variety)]
 
 
 def parse_duration(text: str) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+import typer
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -21,11 +23,11 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from audiosearch.cli.console import say
+from audiosearch.cli.console import say, stderr
 from audiosearch.cli.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
@@ -81,6 +83,39 @@ class IngestProgress:
     def advance(self, path: str) -> None:
         """Count one finished file."""
         self._bar.update(self._task, advance=1, file=printable(os.path.basename(path)))
+
+
+class DecodedFiles(Protocol):
+    """Files that are decoded one after the other."""
+
+    @property
+    def audio_seconds(self) -> float:
+        """Seconds of audio decoded so far."""
+
+    def __len__(self) -> int: ...
+
+
+@contextlib.contextmanager
+def file_progress(files: DecodedFiles, *, kept: str) -> Iterator[IngestProgress]:
+    """Show a progress bar while files are decoded.
+
+    Parameters
+    ----------
+    files : DecodedFiles
+    kept : str
+        The results that Ctrl-C doesn't lose, with a verb.
+
+    Raises
+    ------
+    typer.Exit
+        After Ctrl-C, with status 130.
+    """
+    try:
+        with IngestProgress(stderr(), len(files), lambda: files.audio_seconds) as bar:
+            yield bar
+    except KeyboardInterrupt:
+        say(f"Interrupted. {kept} kept; run the same command to continue.")
+        raise typer.Exit(130) from None
 
 
 class _SizeIfKnown(DownloadColumn):

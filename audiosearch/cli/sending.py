@@ -72,7 +72,7 @@ class Sending:
         PlayerError
             If there are no tracks, or the player raises it.
         """
-        from audiosearch.cli.console import say, warn
+        from audiosearch.cli.console import say, say_hint, warn
         from audiosearch.cli.text import counted
 
         if not tracks:
@@ -88,7 +88,7 @@ class Sending:
         if n_more > 0:
             warn(f"and {counted(n_more, 'more track')}")
         if result.unmatched and result.hint:
-            say(result.hint, label="hint: ", style="cyan")
+            say_hint(result.hint)
         say(f"{counted(result.n_sent, 'track')} sent to {result.destination} at {self.address}.")
 
     def send_all(self, playlists: Iterable[tuple[str, Sequence[Track]]]) -> None:

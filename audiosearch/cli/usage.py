@@ -78,6 +78,20 @@ class SuggestingGroup(TyperGroup):
             raise
 
 
+def command_group(text: str) -> typer.Typer:
+    """Return a command group with a help text, to which commands can be added."""
+    # `SuggestingGroup` suggests commands.
+    group = typer.Typer(cls=SuggestingGroup, help=text, suggest_commands=False)
+    group.callback(invoke_without_command=True)(help_without_command)
+    return group
+
+
+def help_without_command(context: typer.Context) -> None:
+    """Print a group's help if no command of it was given."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 def usage_message(error: Any, args: Sequence[str]) -> str:
     """Return the message of an error in the command line, with a suggestion for unknown options.
 

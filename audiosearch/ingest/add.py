@@ -39,8 +39,6 @@ __all__ = ["AddResult", "Ingest", "ReprocessPolicy", "Status", "add"]
 
 log = logging.getLogger(__name__)
 
-_AUTO = registry.ModelRequest()
-
 
 def add(  # noqa: PLR0913
     directory: StrPath,
@@ -174,7 +172,7 @@ class Ingest:
         paths: Sequence[str],
         *,
         folder_aliases: Sequence[str] = (),
-        request: registry.ModelRequest = _AUTO,
+        request: registry.ModelRequest = registry.AUTO_REQUEST,
         excerpt_seconds: float | None = None,
         reprocess: ReprocessPolicy = ReprocessPolicy.CHANGED,
         reader: Reader = LOCAL_READER,
@@ -224,10 +222,7 @@ class Ingest:
         if self._index is not None:
             current = self._index.spec
             return registry.resolve_for_index(current.model, current.weights_digest, request)
-        model = registry.resolve(
-            request.model, weights=request.weights, may_fetch=True, progress=request.progress
-        )
-        return model.on(request.runtime)
+        return registry.resolve_request(request, may_fetch=True)
 
     def __len__(self) -> int:
         """Return the number of files."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from audiosearch.errors import AudioError
     from audiosearch.library.index import Index, Track
 
-_INDEX_MODEL = registry.ModelRequest()
-
 
 class MomentRefresh(FileRefresh):
     """Tracks of an index that have no moments yet.
@@ -59,7 +57,7 @@ class MomentRefresh(FileRefresh):
         index: Index,
         *,
         hop: float | None = None,
-        request: registry.ModelRequest = _INDEX_MODEL,
+        request: registry.ModelRequest = registry.AUTO_REQUEST,
         n_jobs: int | None = None,
     ) -> None:
         self._hop = hop_to_refresh(index, hop)

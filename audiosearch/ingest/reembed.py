@@ -69,9 +69,7 @@ class Reembedding:
         self._index = Index(directory)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._index.close)
-            model = registry.resolve(
-                request.model, weights=request.weights, may_fetch=True, progress=request.progress
-            ).on(request.runtime)
+            model = registry.resolve_request(request, may_fetch=True)
             self.spec = replace(
                 self._index.spec,
                 model=model.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from audiosearch.models.download import Progress, no_progress
 from audiosearch.models.installed import find_spec
@@ -123,3 +123,7 @@ class ModelRequest:
     weights: StrPath | None = None
     progress: Progress = no_progress
     runtime: RuntimeChoice = AUTO_F32
+
+
+#: The model of the index. For a new index: VGGish if available, else compact.
+AUTO_REQUEST: Final = ModelRequest()

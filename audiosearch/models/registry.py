@@ -23,7 +23,7 @@ from audiosearch.models.installed import (
     installed_models,
     requested_spec,
 )
-from audiosearch.models.model import Model, ModelRequest
+from audiosearch.models.model import AUTO_REQUEST, Model, ModelRequest
 from audiosearch.models.remote_file import RemoteFile
 from audiosearch.models.spec import PackagedFile
 from audiosearch.models.specs import AUTO, FALLBACK, PREFERRED, SPECS, model_choices
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUTO",
+    "AUTO_REQUEST",
     "FALLBACK",
     "PREFERRED",
     "SPECS",
@@ -51,6 +52,7 @@ __all__ = [
     "nominal_digest",
     "resolve",
     "resolve_for_index",
+    "resolve_request",
     "status",
 ]
 
@@ -189,7 +191,28 @@ def resolve_for_index(name: str, weights_digest: str, request: ModelRequest) -> 
                 hint="Leave out --model to use the index's model, or run `audiosearch reembed` to "
                 "change it.",
             )
-    model = resolve(request.model, weights=request.weights, progress=request.progress)
+    return resolve_request(request)
+
+
+def resolve_request(request: ModelRequest, *, may_fetch: bool = False) -> Model:
+    """Return the model that the user asks for, ready to run as asked.
+
+    Parameters
+    ----------
+    request : ModelRequest
+    may_fetch : bool
+        See `resolve`.
+
+    Raises
+    ------
+    UsageError, ModelUnavailable, DownloadError, WeightsError, ModelError
+        See `resolve`.
+    MissingExtra, UsageError
+        If the runtime that the user asks for can't run it.
+    """
+    model = resolve(
+        request.model, weights=request.weights, may_fetch=may_fetch, progress=request.progress
+    )
     return model.on(request.runtime)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiosearch.audio.decode import SUFFIXES
-from audiosearch.models.registry import ModelRequest
+from audiosearch.models.registry import AUTO_REQUEST, ModelRequest
 from audiosearch.watching.changes import OPEN_SECONDS, QUIET_SECONDS
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class WatchOptions:
 
     exclude: Sequence[str] = ()
     suffixes: AbstractSet[str] = SUFFIXES
-    request: ModelRequest = field(default_factory=ModelRequest)
+    request: ModelRequest = AUTO_REQUEST
     excerpt_seconds: float | None = None
     moments: bool = False
     moment_hop: float | None = None

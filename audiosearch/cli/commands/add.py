@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults
+from audiosearch.cli.network_options import NetworkOptions
+from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import (
     Excerpt,
     Exclude,
@@ -18,9 +20,6 @@ from audiosearch.cli.options import (
     MomentHop,
     Moments,
     NoSounds,
-    Precision,
-    Runtime,
-    Weights,
     parse_suffixes,
 )
 from audiosearch.cli.usage import CheckedCommand
@@ -49,6 +48,7 @@ class OptionalRayAddress(CheckedCommand):
         return super().parse_args(ctx, completed)
 
 
+@with_groups
 def add(
     paths: Annotated[
         list[str],
@@ -56,9 +56,8 @@ def add(
     ],
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
-    weights: Weights = None,
-    runtime: Runtime = "auto",
-    precision: Precision = "f32",
+    *,
+    network: NetworkOptions,
     excerpt: Excerpt = None,
     jobs: Jobs = None,
     retry: Annotated[
@@ -90,10 +89,7 @@ def add(
     """Add files and folders to the index. Unchanged files are skipped."""
     from audiosearch.audio.decode import SUFFIXES
     from audiosearch.cli.ingest_run import run_ingest
-    from audiosearch.cli.model_progress import model_progress
     from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
-    from audiosearch.models.registry import ModelRequest
-    from audiosearch.models.runtime_choice import RuntimeChoice
 
     suffixes = parse_suffixes(extensions) if extensions else SUFFIXES
     reprocess = (
@@ -116,12 +112,12 @@ def add(
         if dry_run:
             _show_plan(location, files, reprocess, reader)
             return
-        with model_progress() as progress:
+        with network.requested(model) as request:
             ingest = Ingest(
                 location,
                 files.paths,
                 folder_aliases=files.folder_aliases,
-                request=ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
+                request=request,
                 excerpt_seconds=excerpt,
                 reprocess=reprocess,
                 reader=reader,

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import (
-    CsvSafe,
-    Jobs,
-    ModelName,
-    OutputFormat,
-    Precision,
-    Runtime,
-    Weights,
-)
+from audiosearch.cli.network_options import Network
+from audiosearch.cli.option_groups import OptionGroup, with_groups
+from audiosearch.cli.options import CsvSafe, Jobs, ModelName, OutputFormat
 from audiosearch.cli.output import Format, show_rows
+from audiosearch.models.runtime_choice import LITERT
 
 
+@with_groups
 def bench(
     model: ModelName = "auto",
-    weights: Weights = None,
-    runtime: Runtime = "litert",
-    precision: Precision = "f32",
+    *,
+    network: Annotated[Network, OptionGroup(partial(Network, runtime=LITERT))],
     jobs: Jobs = None,
     rounds: Annotated[
         int, typer.Option(min=1, metavar="N", help="Number of rounds. The medians are reported.")
@@ -37,15 +33,11 @@ def bench(
 
     from audiosearch.bench import Bench
     from audiosearch.cli.console import spinner
-    from audiosearch.cli.model_progress import model_progress
     from audiosearch.models import registry
-    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.system import n_cores
 
-    with model_progress() as progress:
-        resolved = registry.resolve(model, weights=weights, progress=progress).on(
-            RuntimeChoice(runtime, precision)
-        )
+    with network.requested(model) as request:
+        resolved = registry.resolve_request(request)
     benchmark = Bench(resolved, n_jobs=jobs)
     with spinner(f"Round 1 of {rounds} ...") as live:
         for number in benchmark.rounds(rounds):

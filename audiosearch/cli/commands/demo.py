@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import CsvSafe, OutputFormat, Precision, Runtime, Weights
+from audiosearch.cli.network_options import NetworkOptions
+from audiosearch.cli.option_groups import with_groups
+from audiosearch.cli.options import CsvSafe, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
 COLUMNS = ("unheard", "sounds_most_like", "own_kind_first")
 N_HITS = 3
 
 
+@with_groups
 def demo(
     folder: Annotated[
         Path, typer.Option("--folder", metavar="DIR", help="Folder for the sounds and the index.")
     ] = Path(defaults.DEMO_FOLDER),
-    weights: Weights = None,
-    runtime: Runtime = "auto",
-    precision: Precision = "f32",
+    *,
+    network: NetworkOptions,
     output: OutputFormat = Format.TABLE,
     csv_safe: CsvSafe = False,
 ) -> None:
     """Take a tour: synthesize 40 sounds, index them, and search with new ones."""
     from audiosearch.cli.console import say
     from audiosearch.cli.ingest_run import run_ingest
-    from audiosearch.cli.model_progress import model_progress
     from audiosearch.demo import write_sounds
     from audiosearch.errors import AudiosearchError
     from audiosearch.ingest.add import Ingest
     from audiosearch.library.index import Index
     from audiosearch.models import registry
-    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.search.similar import similar
 
     try:
@@ -47,19 +48,15 @@ def demo(
         ) from exc
     say(f"Wrote {len(sounds)} sounds of {len(queries)} kinds to {folder / 'sounds'}; adding them.")
     index_dir = folder / "index"
-    with model_progress() as progress:
-        if Index.exists(index_dir):
-            model = registry.AUTO  # the index of an earlier demo
-        elif registry.available(registry.PREFERRED, weights, progress) is None:
-            model = registry.FALLBACK
-        else:
-            model = registry.PREFERRED
+    with network.requested(registry.AUTO) as request:
+        model = registry.AUTO
+        if not Index.exists(index_dir):  # else the model is that of an earlier demo
+            preferred = registry.available(registry.PREFERRED, request.weights, request.progress)
+            model = registry.FALLBACK if preferred is None else registry.PREFERRED
         ingest = Ingest(
             index_dir,
             [os.path.abspath(sound.path) for sound in sounds],
-            request=registry.ModelRequest(
-                model, weights, progress, RuntimeChoice(runtime, precision)
-            ),
+            request=replace(request, model=model),
         )
     run_ingest(ingest)
 

@@ -32,7 +32,7 @@ def doctor(
     csv_safe: CsvSafe = False,
 ) -> None:
     """Check database, vectors, FAISS index, audio files and model. Exits with 1 on errors."""
-    from audiosearch.cli.console import say
+    from audiosearch.cli.console import say, say_hint
     from audiosearch.maintenance import doctor as checks
 
     if repair:
@@ -45,5 +45,5 @@ def doctor(
     )
     if any(finding.state is checks.State.ERROR for finding in findings):
         if not repair:
-            say("Run `audiosearch doctor --repair`.", label="hint: ", style="cyan")
+            say_hint("Run `audiosearch doctor --repair`.")
         raise typer.Exit(1)

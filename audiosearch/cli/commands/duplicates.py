@@ -71,8 +71,8 @@ def _read(search: DuplicateSearch) -> None:
 
     Each failure is one line. Each different hint follows once, at the end.
     """
-    from audiosearch.cli.console import say, stderr, warn
-    from audiosearch.cli.progress import IngestProgress
+    from audiosearch.cli.console import say_failed, say_hint, warn
+    from audiosearch.cli.progress import file_progress
     from audiosearch.cli.text import counted
 
     if search.n_unread:
@@ -83,15 +83,11 @@ def _read(search: DuplicateSearch) -> None:
     if not len(search):
         return
     hints: dict[str, None] = {}
-    try:
-        with IngestProgress(stderr(), len(search), lambda: search.audio_seconds) as bar:
-            for path, error in search:
-                bar.advance(path)
-                if error is not None:
-                    say(str(error), label="failed: ", style="bold red")
-                    hints[error.hint] = None
-    except KeyboardInterrupt:
-        say("Interrupted. What was read is kept; run the same command to continue.")
-        raise typer.Exit(130) from None
+    with file_progress(search, kept="What was read is") as bar:
+        for path, error in search:
+            bar.advance(path)
+            if error is not None:
+                say_failed(str(error))
+                hints[error.hint] = None
     for hint in hints:
-        say(hint, label="hint: ", style="cyan")
+        say_hint(hint)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from audiosearch.cli.options import Excerpt, ModelName, Pca, Precision, Runtime, Weights, file_name
+from audiosearch.cli.network_options import NetworkOptions
+from audiosearch.cli.option_groups import with_groups
+from audiosearch.cli.options import Excerpt, ModelName, Pca, file_name
 from audiosearch.errors import AudiosearchError
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+@with_groups
 def embed(
     files: Annotated[
         list[str],
@@ -46,9 +49,8 @@ def embed(
         typer.Option("--per-patch", help="Give one embedding per patch of 0.96 s, not pooled."),
     ] = False,
     model: ModelName = "auto",
-    weights: Weights = None,
-    runtime: Runtime = "auto",
-    precision: Precision = "f32",
+    *,
+    network: NetworkOptions,
     pca: Pca = None,
     excerpt: Excerpt = None,
 ) -> None:
@@ -57,19 +59,15 @@ def embed(
 
     from audiosearch.audio.pipes import seekable
     from audiosearch.cli.console import warn
-    from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.output import print_json
     from audiosearch.embedding.embedder import Embedder
     from audiosearch.embedding.pooling import Pooling
     from audiosearch.models import registry
     from audiosearch.models.postprocess import postprocessor_for
-    from audiosearch.models.runtime_choice import RuntimeChoice
 
-    with model_progress() as progress:
-        resolved = registry.resolve(model, weights=weights, progress=progress).on(
-            RuntimeChoice(runtime, precision)
-        )
-        post = postprocessor_for(resolved, pca, progress) if postprocess or pca else None
+    with network.requested(model) as request:
+        resolved = registry.resolve_request(request)
+        post = postprocessor_for(resolved, pca, request.progress) if postprocess or pca else None
     embedder = Embedder(resolved, excerpt_seconds=excerpt, postprocess=post)
     arrays = []
     for file in map(file_name, files):

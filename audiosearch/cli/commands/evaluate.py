@@ -21,7 +21,7 @@ def evaluate(
     csv_safe: CsvSafe = False,
 ) -> None:
     """Measure how often neighbors share a label, with plain and with whitened vectors."""
-    from audiosearch.cli.console import say, warn
+    from audiosearch.cli.console import say, say_hint, warn
     from audiosearch.cli.text import counted
     from audiosearch.library.index import Index
     from audiosearch.search.evaluate import Label
@@ -34,7 +34,7 @@ def evaluate(
             f"Only one {by} has two tracks or more, so the scores don't show how well tracks are "
             "told apart."
         )
-        say("Choose another label with --by.", label="hint: ", style="cyan")
+        say_hint("Choose another label with --by.")
     if output is Format.JSON:
         print_json(evaluation)
         return

@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import (
-    CsvSafe,
-    IndexAt,
-    MomentOutputFormat,
-    NullSeparated,
-    with_filters,
-)
+from audiosearch.cli.filter_options import FilterOptions
+from audiosearch.cli.option_groups import with_groups
+from audiosearch.cli.options import CsvSafe, IndexAt, MomentOutputFormat, NullSeparated
 from audiosearch.cli.output import MomentFormat, show_rows
 from audiosearch.errors import UsageError
-from audiosearch.library.filters import EVERYTHING, Filters
 
 if TYPE_CHECKING:
     from audiosearch.library.track import Track
@@ -27,7 +22,7 @@ COLUMNS = ("id", "title", "artist", "album", "seconds", "sounds", "path")
 MOMENT_COLUMNS = ("sound_score", "moment", "title", "artist", "path")
 
 
-@with_filters
+@with_groups
 def list_tracks(
     words: Annotated[
         list[str] | None,
@@ -58,7 +53,8 @@ def list_tracks(
     output: MomentOutputFormat = MomentFormat.TABLE,
     csv_safe: CsvSafe = False,
     null: NullSeparated = False,
-    filters: Filters = EVERYTHING,
+    *,
+    filters: FilterOptions,
 ) -> None:
     """List the tracks in the index."""
     from audiosearch.cli.console import say

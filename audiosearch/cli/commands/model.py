@@ -13,21 +13,15 @@ from audiosearch.cli.options import (
     OutputFormat,
     Pca,
     Weights,
-    help_without_command,
 )
 from audiosearch.cli.output import Format, show_facts, show_path
-from audiosearch.cli.usage import CheckedCommand, SuggestingGroup
+from audiosearch.cli.usage import CheckedCommand, command_group
 from audiosearch.models.specs import PREFERRED, downloads
 
 if TYPE_CHECKING:
     from audiosearch.models.remote_file import RemoteFile
 
-model_group = typer.Typer(
-    cls=SuggestingGroup,
-    help="Show, download and check the embedding models.",
-    suggest_commands=False,  # `SuggestingGroup` does
-)
-model_group.callback(invoke_without_command=True)(help_without_command)
+model_group = command_group("Show, download and check the embedding models.")
 
 
 @model_group.command(cls=CheckedCommand)

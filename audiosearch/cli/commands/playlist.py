@@ -9,32 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults
+from audiosearch.cli.filter_options import FilterOptions
 from audiosearch.cli.history_options import HalfLife, HistoryFiles, SkipRecent, history_options
+from audiosearch.cli.network_options import NetworkOptions
+from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import (
     CsvSafe,
     IndexAt,
     ModelName,
-    Precision,
     Prefix,
-    Runtime,
-    Weights,
     file_name,
     prefix_pairs,
-    with_filters,
 )
 from audiosearch.cli.playlist_options import (
-    ArtistGap,
-    Diversity,
     Drift,
-    ExcludePlaylist,
-    MaxPerAlbum,
-    MaxPerArtist,
     NamedSeeds,
     PlaylistWhiten,
-    RandomSeed,
     Seeds,
     StrategyName,
-    Vary,
+    VarietyOptions,
     parse_duration,
 )
 from audiosearch.cli.playlist_output import (
@@ -45,13 +38,12 @@ from audiosearch.cli.playlist_output import (
     show_playlist,
 )
 from audiosearch.cli.sending import Append, Play, SendTo, StoredName, checked_sending
-from audiosearch.library.filters import EVERYTHING, Filters
 
 if TYPE_CHECKING:
     from audiosearch.playlists import Playlist
 
 
-@with_filters
+@with_groups
 def playlist(
     seeds: Seeds = None,
     n_tracks: Annotated[
@@ -74,13 +66,8 @@ def playlist(
         typer.Option(metavar="TRACK", help="Pass through this track on the way to --to."),
     ] = None,
     strategy: StrategyName = None,
-    diversity: Diversity = defaults.DIVERSITY,
-    max_per_artist: MaxPerArtist = None,
-    max_per_album: MaxPerAlbum = None,
-    artist_gap: ArtistGap = defaults.ARTIST_GAP,
-    vary: Vary = False,
-    random_seed: RandomSeed = None,
-    exclude_playlist: ExcludePlaylist = None,
+    *,
+    variety: VarietyOptions,
     history: HistoryFiles = None,
     half_life: HalfLife = None,
     skip_recent: SkipRecent = None,
@@ -112,19 +99,14 @@ def playlist(
     ] = False,
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
-    weights: Weights = None,
-    runtime: Runtime = "auto",
-    precision: Precision = "f32",
-    filters: Filters = EVERYTHING,
+    network: NetworkOptions,
+    filters: FilterOptions,
 ) -> None:
     """Make a playlist of tracks that sound like SEED, or that lead from SEED to another track."""
     from audiosearch.cli.console import warn
-    from audiosearch.cli.model_progress import model_progress
     from audiosearch.library.saved_playlist import checked_name
-    from audiosearch.models.registry import ModelRequest
-    from audiosearch.models.runtime_choice import RuntimeChoice
-    from audiosearch.playlist_files import PathStyle, read_playlist
-    from audiosearch.playlists import Constraints, PlaylistOptions, PlaylistRequest
+    from audiosearch.playlist_files import PathStyle
+    from audiosearch.playlists import PlaylistOptions, PlaylistRequest
     from audiosearch.playlists import playlist as make_playlist
 
     if output is not None:
@@ -144,24 +126,16 @@ def playlist(
         options=PlaylistOptions(
             n_tracks=n_tracks,
             seconds=None if length is None else parse_duration(length),
-            diversity=diversity,
             keep_seeds=keep_seeds,
             drift=drift,
-            vary=vary or random_seed is not None,
-            random_seed=random_seed,
             whiten=whiten,
         ),
-        constraints=Constraints(max_per_artist, max_per_album, artist_gap),
         filters=filters,
         history=history_options(history or (), half_life, skip_recent),
-        excluded_playlists=tuple(read_playlist(os.fspath(file)) for file in exclude_playlist or ()),
     )
-    with model_progress() as progress:
-        result = make_playlist(
-            location,
-            request,
-            ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
-        )
+    request = variety.added_to(request)
+    with network.requested(model) as model_request:
+        result = make_playlist(location, request, model_request)
     for note in result.notes:
         warn(note)
     folder = output.parent if output is not None else Path()

@@ -14,7 +14,6 @@ from audiosearch.cli.options import (
     IndexAt,
     OutputFormat,
     Prefix,
-    help_without_command,
     prefix_pairs,
 )
 from audiosearch.cli.output import Format, show_rows
@@ -27,18 +26,14 @@ from audiosearch.cli.playlist_output import (
     show_playlist,
 )
 from audiosearch.cli.sending import Append, Play, SendTo, StoredName, checked_sending
-from audiosearch.cli.usage import CheckedCommand, SuggestingGroup
+from audiosearch.cli.usage import CheckedCommand, command_group
 from audiosearch.errors import UsageError
 
 COLUMNS = ("name", "tracks", "seconds", "saved")
 
-playlists_group = typer.Typer(
-    cls=SuggestingGroup,
-    help="List, show and remove the playlists that are saved in the index; make some from its "
-    "clusters.",
-    suggest_commands=False,  # `SuggestingGroup` does
+playlists_group = command_group(
+    "List, show and remove the playlists that are saved in the index; make some from its clusters."
 )
-playlists_group.callback(invoke_without_command=True)(help_without_command)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a saved playlist.")]
 

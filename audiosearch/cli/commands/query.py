@@ -8,29 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiosearch import defaults
+from audiosearch.cli.filter_options import FilterOptions
+from audiosearch.cli.network_options import NetworkOptions
+from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import (
     CsvSafe,
     IndexAt,
     ModelName,
     MomentOutputFormat,
     NullSeparated,
-    Precision,
-    Runtime,
-    Weights,
     Whiten,
     file_name,
-    with_filters,
 )
 from audiosearch.cli.output import MomentFormat
 from audiosearch.cli.usage import is_given
 from audiosearch.errors import UsageError
-from audiosearch.library.filters import EVERYTHING, Filters
 
 if TYPE_CHECKING:
     from audiosearch.search.query import SearchResult
 
 
-@with_filters
+@with_groups
 def query(
     context: typer.Context,
     clips: Annotated[
@@ -108,13 +106,12 @@ def query(
     ] = False,
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
-    weights: Weights = None,
-    runtime: Runtime = "auto",
-    precision: Precision = "f32",
+    *,
+    network: NetworkOptions,
     output: MomentOutputFormat = MomentFormat.TABLE,
     csv_safe: CsvSafe = False,
     null: NullSeparated = False,
-    filters: Filters = EVERYTHING,
+    filters: FilterOptions,
 ) -> None:
     """Find the tracks that sound most like CLIP.
 
@@ -122,10 +119,7 @@ def query(
     """
     from audiosearch.cli.console import warn
     from audiosearch.cli.hits import show_hits
-    from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.moments import time_range
-    from audiosearch.models.registry import ModelRequest
-    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.search.query import SearchOptions
 
     moments = moments or within is not None
@@ -141,7 +135,7 @@ def query(
         from audiosearch.search.similar import similar as search
 
         _check_without_moments(per_track, output)
-    with model_progress() as progress:
+    with network.requested(model) as request:
         result = search(
             location,
             map(file_name, clips or ()),
@@ -157,7 +151,7 @@ def query(
                 is_distinct=no_duplicates,
                 sound_weight=sound_weight,
             ),
-            request=ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
+            request=request,
             **more,
         )
     for warning in result.warnings:

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import (
-    IndexAt,
-    ModelName,
-    Precision,
-    Prefix,
-    Runtime,
-    Weights,
-    file_name,
-    prefix_pairs,
-    with_filters,
-)
+from audiosearch.cli.filter_options import FilterOptions
+from audiosearch.cli.network_options import NetworkOptions
+from audiosearch.cli.option_groups import with_groups
+from audiosearch.cli.options import IndexAt, ModelName, Prefix, file_name, prefix_pairs
 from audiosearch.cli.playlist_options import (
-    ArtistGap,
-    Diversity,
     Drift,
-    ExcludePlaylist,
-    MaxPerAlbum,
-    MaxPerArtist,
     NamedSeeds,
     PlaylistWhiten,
-    RandomSeed,
     Seeds,
-    Vary,
+    VarietyOptions,
     parse_duration,
 )
 from audiosearch.errors import UsageError
-from audiosearch.library.filters import EVERYTHING, Filters
 
 
-@with_filters
+@with_groups
 def radio(
     address: Annotated[
         str,
@@ -62,21 +47,14 @@ def radio(
     ] = False,
     tracks: NamedSeeds = None,
     drift: Drift = False,
-    diversity: Diversity = defaults.DIVERSITY,
-    max_per_artist: MaxPerArtist = None,
-    max_per_album: MaxPerAlbum = None,
-    artist_gap: ArtistGap = defaults.ARTIST_GAP,
-    vary: Vary = False,
-    random_seed: RandomSeed = None,
-    exclude_playlist: ExcludePlaylist = None,
+    *,
+    variety: VarietyOptions,
     whiten: PlaylistWhiten = None,
     prefix: Prefix = None,
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
-    weights: Weights = None,
-    runtime: Runtime = "auto",
-    precision: Precision = "f32",
-    filters: Filters = EVERYTHING,
+    network: NetworkOptions,
+    filters: FilterOptions,
 ) -> None:
     """Keep the queue of MPD a few tracks ahead of what plays, until Ctrl-C.
 
@@ -85,16 +63,12 @@ def radio(
     album count the tracks of the last hours too: see --window.
     """
     from audiosearch.cli.console import say, warn
-    from audiosearch.cli.model_progress import model_progress
     from audiosearch.library.index import Index
-    from audiosearch.models.registry import ModelRequest
-    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.players import PlayerAddress
     from audiosearch.players.mpd import MpdPlayer
     from audiosearch.players.mpd.radio import play_radio
     from audiosearch.players.mpd.radio_state import RadioSettings
-    from audiosearch.playlist_files import read_playlist
-    from audiosearch.playlists import Constraints, Continuation, PlaylistOptions, PlaylistRequest
+    from audiosearch.playlists import Continuation, PlaylistOptions, PlaylistRequest
 
     player_address = PlayerAddress.parse(address)
     if player_address.scheme != "mpd":
@@ -107,25 +81,14 @@ def radio(
     request = PlaylistRequest(
         seeds=tuple(map(file_name, seeds or ())),
         named=tuple(tracks or ()),
-        options=PlaylistOptions(
-            diversity=diversity,
-            drift=drift,
-            vary=vary or random_seed is not None,
-            random_seed=random_seed,
-            whiten=whiten,
-        ),
-        constraints=Constraints(max_per_artist, max_per_album, artist_gap),
+        options=PlaylistOptions(drift=drift, whiten=whiten),
         filters=filters,
-        excluded_playlists=tuple(read_playlist(os.fspath(file)) for file in exclude_playlist or ()),
     )
+    request = variety.added_to(request)
     with Index(location) as index:
         index.require_tracks()
-        with model_progress() as progress:
-            continuation = Continuation(
-                index,
-                request,
-                ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
-            )
+        with network.requested(model) as model_request:
+            continuation = Continuation(index, request, model_request)
         for note in continuation.notes:
             warn(note)
         say(f"Keeping the queue of {player_address} ahead. Ctrl-C ends this, and leaves the queue.")

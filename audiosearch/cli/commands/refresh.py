@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import IndexAt, Jobs, ModelName, MomentHop, Precision, Runtime, Weights
+from audiosearch.cli.network_options import NetworkOptions
+from audiosearch.cli.option_groups import with_groups
+from audiosearch.cli.options import IndexAt, Jobs, ModelName, MomentHop
 from audiosearch.errors import UsageError
+from audiosearch.models.runtime_choice import F32
 from audiosearch.models.specs import AUTO
 
 if TYPE_CHECKING:
     from audiosearch.ingest.refresh import FileRefresh
 
 
+@with_groups
 def refresh(
     sounds: Annotated[
         bool,
@@ -35,31 +39,27 @@ def refresh(
     ] = None,
     moment_hop: MomentHop = None,
     model: ModelName = AUTO,
-    weights: Weights = None,
-    runtime: Runtime = "auto",
-    precision: Precision = "f32",
+    *,
+    network: NetworkOptions,
     jobs: Jobs = None,
     location: IndexAt = defaults.INDEX,
 ) -> None:
     """Read the tags of all files again, without embedding anything."""
     from audiosearch.cli.console import say
-    from audiosearch.cli.model_progress import model_progress
     from audiosearch.cli.text import counted
     from audiosearch.ingest.moment_refresh import MomentRefresh
     from audiosearch.ingest.sounds import SoundRefresh
     from audiosearch.library.index import Index
     from audiosearch.maintenance import files
-    from audiosearch.models.registry import ModelRequest
-    from audiosearch.models.runtime_choice import RuntimeChoice
 
     _check({"-j": jobs is not None}, "--sounds or --moments", is_allowed=sounds or moments is True)
     _check(
         {
             "--moment-hop": moment_hop is not None,
             "--model": model != AUTO,
-            "--weights": weights is not None,
-            "--runtime": runtime != AUTO,
-            "--precision": precision != "f32",
+            "--weights": network.weights is not None,
+            "--runtime": network.runtime != AUTO,
+            "--precision": network.precision != F32,
         },
         "--moments",
         is_allowed=moments is True,
@@ -70,8 +70,7 @@ def refresh(
         )
     with Index(location) as index:
         if moments:
-            with model_progress() as progress:
-                request = ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision))
+            with network.requested(model) as request:
                 refreshing = MomentRefresh(index, hop=moment_hop, request=request, n_jobs=jobs)
             _run(refreshing, "moments")
         if sounds:
@@ -95,22 +94,18 @@ def _check(is_given: dict[str, bool], needed: str, *, is_allowed: bool) -> None:
 
 def _run(refreshing: FileRefresh, what: str) -> None:
     from audiosearch.audio.discovery import is_missing
-    from audiosearch.cli.console import say, stderr
-    from audiosearch.cli.progress import IngestProgress
+    from audiosearch.cli.console import say, say_failed
+    from audiosearch.cli.progress import file_progress
 
     n_missing = n_failed = 0
-    try:
-        with IngestProgress(stderr(), len(refreshing), lambda: refreshing.audio_seconds) as bar:
-            for path, error in refreshing:
-                bar.advance(path)
-                if error is not None and is_missing(path):
-                    n_missing += 1
-                elif error is not None:
-                    say(str(error), label="failed: ", style="bold red")
-                    n_failed += 1
-    except KeyboardInterrupt:
-        say(f"Interrupted. The {what} found so far are kept; run the same command to continue.")
-        raise typer.Exit(130) from None
+    with file_progress(refreshing, kept=f"The {what} found so far are") as bar:
+        for path, error in refreshing:
+            bar.advance(path)
+            if error is not None and is_missing(path):
+                n_missing += 1
+            elif error is not None:
+                say_failed(str(error))
+                n_failed += 1
     n_updated = len(refreshing) - n_missing - n_failed
     say(f"{n_updated} updated, {n_missing} missing, {n_failed} failed")
     if n_failed and not n_updated:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiosearch import defaults
-from audiosearch.cli.options import CsvSafe, IndexAt, MomentOutputFormat, with_filters
+from audiosearch.cli.filter_options import FilterOptions
+from audiosearch.cli.option_groups import with_groups
+from audiosearch.cli.options import CsvSafe, IndexAt, MomentOutputFormat
 from audiosearch.cli.output import MomentFormat, show_rows
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING, Filters
@@ -22,7 +24,7 @@ TRACK_COLUMNS = ("name", "score", "mean", "at")
 TIME_COLUMNS = ("start", "end", "name", "score")
 
 
-@with_filters
+@with_groups
 def sounds(
     track: Annotated[
         str | None,
@@ -40,7 +42,8 @@ def sounds(
     location: IndexAt = defaults.INDEX,
     output: MomentOutputFormat = MomentFormat.TABLE,
     csv_safe: CsvSafe = False,
-    filters: Filters = EVERYTHING,
+    *,
+    filters: FilterOptions,
 ) -> None:
     """List the sounds that are heard in the tracks, those of the most tracks first.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiosearch import defaults, system
+from audiosearch.cli.network_options import NetworkOptions
+from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import (
     Excerpt,
     Exclude,
@@ -18,9 +20,6 @@ from audiosearch.cli.options import (
     MomentHop,
     Moments,
     NoSounds,
-    Precision,
-    Runtime,
-    Weights,
     parse_suffixes,
 )
 
@@ -30,13 +29,13 @@ if TYPE_CHECKING:
 _STYLES = {"added": "green", "failed": "bold red", "removed": "yellow"}
 
 
+@with_groups
 def watch(
     folders: Annotated[list[str], typer.Argument(metavar="FOLDER...", help="Folders to watch.")],
     location: IndexAt = defaults.INDEX,
     model: ModelName = "auto",
-    weights: Weights = None,
-    runtime: Runtime = "auto",
-    precision: Precision = "f32",
+    *,
+    network: NetworkOptions,
     excerpt: Excerpt = None,
     jobs: Jobs = None,
     nice: Annotated[
@@ -63,22 +62,19 @@ def watch(
     """Keep the index up to date with folders while their files change, until Ctrl-C."""
     from audiosearch.audio.decode import SUFFIXES
     from audiosearch.cli.console import say
-    from audiosearch.cli.model_progress import model_progress
-    from audiosearch.models.registry import ModelRequest
-    from audiosearch.models.runtime_choice import RuntimeChoice
     from audiosearch.watching.options import WatchOptions
     from audiosearch.watching.watch import Watch
 
     system.lower_priority(nice)
     signal.signal(signal.SIGTERM, _stop)
-    with model_progress() as progress:
+    with network.requested(model) as request:
         watching = Watch(
             location,
             folders,
             WatchOptions(
                 exclude=exclude or [],
                 suffixes=parse_suffixes(extensions) if extensions else SUFFIXES,
-                request=ModelRequest(model, weights, progress, RuntimeChoice(runtime, precision)),
+                request=request,
                 excerpt_seconds=excerpt,
                 moments=moments,
                 moment_hop=moment_hop,
@@ -103,7 +99,7 @@ def _stop(*_: object) -> None:
 
 
 def _show(report: Change | Note) -> None:
-    from audiosearch.cli.console import say, warn
+    from audiosearch.cli.console import say, say_hint, warn
     from audiosearch.watching.report import Note
 
     if isinstance(report, Note):
@@ -115,4 +111,4 @@ def _show(report: Change | Note) -> None:
         text = f"{report.path}: {report.message}" if report.message else report.path
         say(text, label=f"{report.status}: ", style=_STYLES.get(report.status, ""))
     if report.hint:
-        say(report.hint, label="hint: ", style="cyan")
+        say_hint(report.hint)

@@ -165,7 +165,7 @@ class AudiosearchPlugin(BeetsPlugin):
 
     def _similar_items(self, lib: Library, opts: Values, args: list[str]) -> list[Item]:
         from audiosearch.library.index import Index
-        from audiosearch.models.registry import ModelRequest
+        from audiosearch.models.registry import AUTO_REQUEST
         from audiosearch.players.beets.similar_items import add_clips, similar_items
         from audiosearch.search.options import SearchOptions, check_number_of_hits
         from audiosearch.search.query_vectors import QueryVectors
@@ -174,7 +174,7 @@ class AudiosearchPlugin(BeetsPlugin):
         among = {path_of(i): i for i in lib.items(opts.among)} if opts.among else None
         with Index(self._location(lib)) as index:
             index.require_vectors()
-            seeds = QueryVectors(index, ModelRequest())
+            seeds = QueryVectors(index, AUTO_REQUEST)
             negatives = seeds.empty_copy()
             clips = [(seeds, args), *((negatives, words) for words in map(_words, opts.unlike))]
             for vectors, words in clips:
