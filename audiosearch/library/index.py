@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from audiosearch.models.moments import Moments
     from audiosearch.types import Float32, StrPath
 
-__all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track", "without_sounds"]
+__all__ = ["EmbeddingSpec", "Failure", "Index", "Totals", "Track", "opened", "without_sounds"]
 
 log = logging.getLogger(__name__)
 
@@ -481,3 +481,13 @@ class Index(OptionalParts):
 def without_sounds(n_missing: int, n_tracks: int) -> str:
     """Return the sentence that tracks have no sounds yet, and what adds them."""
     return f"{n_missing} of {n_tracks} tracks have no sounds; run `audiosearch refresh --sounds`."
+
+
+@contextlib.contextmanager
+def opened(index: Index | StrPath) -> Iterator[Index]:
+    """Yield an open index as it is; or open the one at a location, and close it at the end."""
+    if isinstance(index, Index):
+        yield index
+    else:
+        with Index(index) as newly_opened:
+            yield newly_opened

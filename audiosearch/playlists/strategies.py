@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from audiosearch.errors import UsageError
-from audiosearch.library.index import Index
+from audiosearch.library.index import opened
 from audiosearch.models import registry
 from audiosearch.playlists.drift import drift
 from audiosearch.playlists.exclusion import resolve_excluded_playlists
@@ -20,11 +20,10 @@ from audiosearch.playlists.similar import similar
 from audiosearch.search.query_vectors import QueryVectors
 
 if TYPE_CHECKING:
+    from audiosearch.library.index import Index
     from audiosearch.playlists.builder import Playlist
     from audiosearch.playlists.request import PlaylistRequest
     from audiosearch.types import StrPath
-
-_INDEX_MODEL = registry.ModelRequest()
 
 
 class Strategy(Protocol):
@@ -59,7 +58,7 @@ STRATEGIES: dict[str, Strategy] = {
 def playlist(
     index: Index | StrPath,
     request: PlaylistRequest,
-    model: registry.ModelRequest = _INDEX_MODEL,
+    model: registry.ModelRequest = registry.AUTO_REQUEST,
 ) -> Playlist:
     """Make a playlist.
 
@@ -89,14 +88,14 @@ def playlist(
         If the index can't be searched.
     """
     strategy = strategy_of(request.strategy_name)
-    if not isinstance(index, Index):
-        with Index(index) as opened:
-            return playlist(opened, request, model)
-    seeds = QueryVectors(index, model)
-    seeds.add_all(request.seeds, named=request.named)
-    request, history_notes = _with_history(index, seeds, request)
-    request, exclusion_notes = resolve_excluded_playlists(index, request, seeds.playlist_tracks)
-    result = strategy(index, seeds, request)
+    with opened(index) as open_index:
+        seeds = QueryVectors(open_index, model)
+        seeds.add_all(request.seeds, named=request.named)
+        request, history_notes = _with_history(open_index, seeds, request)
+        request, exclusion_notes = resolve_excluded_playlists(
+            open_index, request, seeds.playlist_tracks
+        )
+        result = strategy(open_index, seeds, request)
     notes = [*seeds.warnings, *history_notes, *exclusion_notes, *result.notes]
     return replace(result, name=result.name or _default_name(seeds, request), notes=notes)
 

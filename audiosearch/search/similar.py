@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiosearch import defaults
-from audiosearch.library.index import Index
+from audiosearch.library.index import opened
 from audiosearch.models import registry
 from audiosearch.search.clip_parts import check_part
 from audiosearch.search.options import check_number_of_hits
@@ -21,10 +21,9 @@ from audiosearch.search.query_vectors import QueryVectors
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from audiosearch.library.index import Index
     from audiosearch.search.options import TimeRange
     from audiosearch.types import StrPath
-
-_INDEX_MODEL = registry.ModelRequest()
 
 
 def similar(  # noqa: PLR0913  (the options of the command)
@@ -36,7 +35,7 @@ def similar(  # noqa: PLR0913  (the options of the command)
     k: int = defaults.HITS,
     part: TimeRange | None = None,
     options: SearchOptions = DEFAULT_OPTIONS,
-    request: registry.ModelRequest = _INDEX_MODEL,
+    request: registry.ModelRequest = registry.AUTO_REQUEST,
 ) -> SearchResult:
     """Find the tracks that sound most like a clip, or like the centroid of several clips.
 
@@ -82,22 +81,11 @@ def similar(  # noqa: PLR0913  (the options of the command)
     """
     check_number_of_hits(k)
     clips = check_part(part, clips, named := list(named))
-    if not isinstance(index, Index):
-        with Index(index) as opened:
-            return similar(
-                opened,
-                clips,
-                named=named,
-                unlike=unlike,
-                k=k,
-                part=part,
-                options=options,
-                request=request,
-            )
-    seeds = QueryVectors(index, request, part=part)
-    negatives = seeds.empty_copy()
-    seeds.add_all(clips, named=named)
-    negatives.add_all(unlike)
-    query = make_query(index, seeds, negatives, k=k, options=options)
-    (result,) = search_batch(index, [query])
+    with opened(index) as open_index:
+        seeds = QueryVectors(open_index, request, part=part)
+        negatives = seeds.empty_copy()
+        seeds.add_all(clips, named=named)
+        negatives.add_all(unlike)
+        query = make_query(open_index, seeds, negatives, k=k, options=options)
+        (result,) = search_batch(open_index, [query])
     return result

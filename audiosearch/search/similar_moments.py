@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from audiosearch import defaults
 from audiosearch.errors import UsageError
 from audiosearch.library.filters import EVERYTHING
-from audiosearch.library.index import Index
+from audiosearch.library.index import opened
 from audiosearch.models import registry
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.search.clip_parts import check_part
@@ -22,9 +22,8 @@ from audiosearch.search.query import SearchResult
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from audiosearch.library.index import Index
     from audiosearch.types import StrPath
-
-_INDEX_MODEL = registry.ModelRequest()
 
 
 def similar_moments(  # noqa: PLR0913  (the options of the command)
@@ -38,7 +37,7 @@ def similar_moments(  # noqa: PLR0913  (the options of the command)
     part: TimeRange | None = None,
     within: StrPath | None = None,
     options: SearchOptions = DEFAULT_OPTIONS,
-    request: registry.ModelRequest = _INDEX_MODEL,
+    request: registry.ModelRequest = registry.AUTO_REQUEST,
 ) -> SearchResult:
     """Find the moments in tracks that sound most like a clip.
 
@@ -103,40 +102,27 @@ def similar_moments(  # noqa: PLR0913  (the options of the command)
         per_track = defaults.MOMENTS_PER_TRACK if within is None else k
     check_numbers(k, per_track, options)
     names = check_part(part, clips, named := list(named))
-    if not isinstance(index, Index):
-        with Index(index) as opened:
-            return similar_moments(
-                opened,
-                names,
-                named=named,
-                unlike=unlike,
-                k=k,
-                per_track=per_track,
-                part=part,
-                within=within,
-                options=options,
-                request=request,
+    with opened(index) as open_index:
+        track = None if within is None else open_index.resolve(os.fspath(within))
+        moments = None if track is None else open_index.moments_of(track)
+        is_embedded = within is not None and moments is None
+        if is_embedded and options.filters != EVERYTHING:
+            raise UsageError(
+                f"{within} is not a track with moments, so filters can't select stretches of it.",
+                hint="Leave out the filters, or add the file with `audiosearch add`.",
             )
-    track = None if within is None else index.resolve(os.fspath(within))
-    moments = None if track is None else index.moments_of(track)
-    is_embedded = within is not None and moments is None
-    if is_embedded and options.filters != EVERYTHING:
-        raise UsageError(
-            f"{within} is not a track with moments, so filters can't select stretches of it.",
-            hint="Leave out the filters, or add the file with `audiosearch add`.",
-        )
-    hop = PATCH_HOP_SECONDS if is_embedded else index.require_moments()
-    seeds = QueryClips(index, request, hop=hop, part=part)
-    negatives = seeds.empty_copy()
-    seeds.add_all(names, named=named)
-    negatives.add_all(unlike)
-    place = None
-    if is_embedded and within is not None:
-        place = seeds.embedded_file(os.fspath(within), track)
-    elif track is not None:
-        place = Within(track)
-    query = MomentQuery(seeds.clips, negatives.clips, k, per_track, options, place)
-    result = MomentSearch(index, query, stretch_reader(index)).run()
+        hop = PATCH_HOP_SECONDS if is_embedded else open_index.require_moments()
+        seeds = QueryClips(open_index, request, hop=hop, part=part)
+        negatives = seeds.empty_copy()
+        seeds.add_all(names, named=named)
+        negatives.add_all(unlike)
+        place = None
+        if is_embedded and within is not None:
+            place = seeds.embedded_file(os.fspath(within), track)
+        elif track is not None:
+            place = Within(track)
+        query = MomentQuery(seeds.clips, negatives.clips, k, per_track, options, place)
+        result = MomentSearch(open_index, query, stretch_reader(open_index)).run()
     return SearchResult(
         result.spec, result.hits, [*seeds.warnings, *negatives.warnings, *result.warnings]
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiosearch.library.filters import EVERYTHING, Filters
-from audiosearch.library.index import Index
+from audiosearch.library.index import opened
 
 if TYPE_CHECKING:
     from audiosearch.library.heard_sounds import HeardSound
+    from audiosearch.library.index import Index
     from audiosearch.types import StrPath
 
 
@@ -35,9 +36,7 @@ def sounds(
     LibraryError
         If no track has sounds yet.
     """
-    if not isinstance(index, Index):
-        with Index(index) as opened:
-            return sounds(opened, filters=filters, limit=limit)
-    index.require_sounds()
-    heard = index.sounds.heard(filters)
+    with opened(index) as open_index:
+        open_index.require_sounds()
+        heard = open_index.sounds.heard(filters)
     return sorted(heard, key=lambda row: (-row.tracks, -row.score, row.name))[:limit]
