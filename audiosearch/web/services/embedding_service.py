@@ -32,6 +32,7 @@ from audiosearch.system import n_cores
 from audiosearch.web.errors import unavailable
 from audiosearch.web.limits import Limits
 from audiosearch.web.services.shared_network import SharedNetwork
+from audiosearch.web.transport.clients import run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,17 +190,8 @@ class EmbeddingService:
         work = _Work(stream, name, self._idle.pop() if self._idle else None)
         self._active.add(work)
         try:
-            done = asyncio.get_running_loop().run_in_executor(
-                self._threads, self._run, work, function
-            )
-            # Otherwise asyncio reports an error for which nobody waits, as when the server ends.
-            done.add_done_callback(lambda done: done.cancelled() or done.exception())
-            try:
-                return await asyncio.shield(done)
-            except asyncio.CancelledError:
-                work.cancel()
-                await asyncio.wait([done])  # the stream is in use until then
-                raise
+            run = partial(self._run, work, function)
+            return await run_in_thread(self._threads, run, cancel=work.cancel)
         finally:
             self._end(work)
 

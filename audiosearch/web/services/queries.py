@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import AudiosearchError, TrackNotFound
-from audiosearch.models.registry import ModelRequest
+from audiosearch.models.registry import AUTO_REQUEST
 from audiosearch.search.query import (
     Query,
     SearchOptions,
@@ -71,7 +71,7 @@ def run_queries(
 
 
 def _prepare(index: Index, request: QueryRequest, stored: dict[int, Track]) -> Query | SoundQuery:
-    seeds = QueryVectors(index, ModelRequest())
+    seeds = QueryVectors(index, AUTO_REQUEST)
     negatives = seeds.empty_copy()
     for track in tracks_in_order(stored, request.tracks):
         seeds.add_track(track)

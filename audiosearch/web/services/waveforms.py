@@ -15,6 +15,7 @@ from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.errors import AudioError, LibraryError
 from audiosearch.web.errors import unavailable
 from audiosearch.web.services.track_files import open_track
+from audiosearch.web.transport.clients import run_in_thread
 
 if TYPE_CHECKING:
     from audiosearch.audio.opened_file import OpenedFile
@@ -102,20 +103,18 @@ class Waveforms:
                 self._kept.popitem(last=False)
 
     async def _decoded(self, track: Track, file: OpenedFile) -> bytes:
-        loop = asyncio.get_running_loop()
         if self._process is None:
+            loop = asyncio.get_running_loop()
             self._process = await loop.run_in_executor(self._thread, DecoderProcess)
         source = file.fileno() if system.HAS_DESCRIPTOR_PATHS else file.name
         read = partial(self._process.peaks, source, max_seconds=self._limits.embedding_seconds)
-        done = loop.run_in_executor(self._thread, read)
-        # Otherwise asyncio reports an error for which nobody waits, as when the server ends.
-        done.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return to_bytes((await asyncio.shield(done)).values)
+            peaks = await run_in_thread(self._thread, read, cancel=self._kill)
         except AudioError as exc:
             raise exc.at(f"track #{track.id}") from exc
-        except asyncio.CancelledError:
-            self._process.kill()
-            await asyncio.wait([done])  # the file is in use until then
-            self._process = None
-            raise
+        return to_bytes(peaks.values)
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
