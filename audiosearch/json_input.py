@@ -1,9 +1,12 @@
-"""JSON that another program may have written."""
+"""JSON, and files with it, that another program may have written."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def parse_json(text: str | bytes, **options: Any) -> Any:
@@ -29,3 +32,20 @@ def parse_json(text: str | bytes, **options: Any) -> Any:
         raise
     except ValueError as exc:  # from `int`
         raise ValueError("it has a number with too many digits") from exc
+
+
+def read_limited(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a file.
+
+    Raises
+    ------
+    OSError
+        If it can't be read.
+    ValueError
+        If it has more bytes than the limit. The message is a phrase.
+    """
+    with path.open("rb") as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise ValueError(f"it is larger than {max_bytes:,} bytes")
+    return content

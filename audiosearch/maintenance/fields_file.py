@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from audiosearch import defaults
 from audiosearch.audio.dates import parse_year
 from audiosearch.errors import LibraryError, UsageError
-from audiosearch.json_input import parse_json
+from audiosearch.json_input import parse_json, read_limited
 from audiosearch.library.index import Track
 from audiosearch.library.track import Sound
 from audiosearch.maintenance.table_rows import BadRow, table_rows
@@ -171,11 +171,7 @@ def read_rows(path: Path, names: Container[str]) -> list[Any]:
         If the file can't be read.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise ValueError(f"it is larger than {MAX_FILE_BYTES:,} bytes")  # noqa: TRY301
-        text = decode_text(content)
+        text = decode_text(read_limited(path, MAX_FILE_BYTES))
         if path.suffix.lower() in (".csv", ".tsv"):
             return table_rows(text, names)
         rows = parse_json(text) if path.suffix.lower() == ".json" else _json_lines(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from audiosearch import defaults
 from audiosearch.counting import counted
 from audiosearch.errors import LibraryError, UsageError
-from audiosearch.json_input import parse_json
+from audiosearch.json_input import parse_json, read_limited
 from audiosearch.library.saved_playlist import (
     PlaylistSummary,
     SavedPlaylist,
@@ -110,10 +110,7 @@ def read_playlists(file: Path) -> list[SavedPlaylist]:
         If it can't be read.
     """
     try:
-        with file.open("rb") as opened:
-            content = opened.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise ValueError(f"it is larger than {_MAX_BYTES:,} bytes")  # noqa: TRY301
+        content = read_limited(file, _MAX_BYTES)
         return [_playlist(row) for row in _list(_value(parse_json(content), "playlists"))]
     except FileNotFoundError:
         return []

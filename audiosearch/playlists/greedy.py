@@ -18,6 +18,7 @@ from audiosearch.playlists.kept import kept
 from audiosearch.playlists.main_artists import main_artists
 from audiosearch.playlists.openings import Openings
 from audiosearch.playlists.rules import EXCLUDED
+from audiosearch.search.listing import tracks_of_ids
 from audiosearch.search.query import SearchOptions, candidate_filter, centroid, search_direction
 from audiosearch.search.same_recording import KnownPrints, known_copies
 from audiosearch.search.whitening_choice import is_whitening_better
@@ -177,7 +178,7 @@ class _GreedySelection:
         if not self._vector_index.n_tracks:
             index.require_tracks()
         self._plain_center = centroid(seeds.vectors, seeds.weights)
-        unlike = [index.vector(track) for track in _existing(index, request.unlike_ids)]
+        unlike = [index.vector(track) for track in tracks_of_ids(index, request.unlike_ids)]
         self._center = search_direction(
             self._vector_index, seeds.vectors, unlike, weights=seeds.weights
         )
@@ -195,7 +196,7 @@ class _GreedySelection:
             [] if self._seeds else [*seeds.tracks, *chain.from_iterable(copies.values())],
             prints=KnownPrints(index),
         )
-        for track in _existing(index, request.preceding_ids):
+        for track in tracks_of_ids(index, request.preceding_ids):
             self._start.precede(track, index.vector(track))
         self._preceding = None
         if self._start.vectors:
@@ -291,12 +292,6 @@ class _GreedySelection:
         if len(builder.tracks) < self._index.n_tracks and self._candidates is not None:
             return "no more tracks match the filters"
         return "the index has no more tracks"
-
-
-def _existing(index: Index, ids: tuple[int, ...]) -> list[Track]:
-    """Return the tracks with some ids, in their order, without removed ones."""
-    tracks = index.by_id(ids) if ids else {}
-    return [tracks[i] for i in ids if i in tracks]
 
 
 def _without_copies(tracks: list[Track], copies: dict[int, list[Track]]) -> list[Track]:

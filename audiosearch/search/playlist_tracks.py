@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from audiosearch import time_limit
-from audiosearch.normal_form import normal_form
-from audiosearch.paths import is_url
+from audiosearch.paths import is_url, normal_forms
 from audiosearch.playlist_files.text import readable
 from audiosearch.search.path_suffixes import PathSuffixes
 
@@ -117,7 +116,7 @@ def _possible_paths(entry: Entry, folder: str | None) -> list[str]:
     paths = []
     for path in (entry.path, *entry.alternatives):
         for slashed in (path, path.replace("\\", "/")):
-            for text in (slashed, *(normal_form(f, slashed) for f in ("NFC", "NFD"))):
+            for text in (slashed, *normal_forms(slashed)):
                 if folder is not None and not is_url(text):
                     paths.append(os.path.normpath(os.path.join(folder, text)))
                 paths.append(text)

@@ -9,8 +9,7 @@ from posixpath import splitext
 from typing import TYPE_CHECKING, Any
 
 from audiosearch.library.track import Track
-from audiosearch.normal_form import normal_form
-from audiosearch.paths import is_url
+from audiosearch.paths import is_url, normal_forms
 from audiosearch.players.mpd.connection import is_sendable, parts
 from audiosearch.playlist_files import (
     FIRST_CUE_TRACK,
@@ -266,7 +265,7 @@ def _music_folder(client: MPDClient) -> str | None:
 
 
 def _normal_forms(text: str) -> list[str]:
-    return list(dict.fromkeys((text, normal_form("NFC", text), normal_form("NFD", text))))
+    return list(dict.fromkeys((text, *normal_forms(text))))
 
 
 def _folders_without_common_end(path: str, uri: str) -> tuple[str, str]:
