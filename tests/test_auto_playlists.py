@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from locations import location_in
 from mpd_server import made_track, make_music, name_of, serving_mpd
 from tracks import SPEC, heard, some_track, unit_vectors
 
 from audiosearch import Index, LibraryError, UsageError
-from audiosearch.library.backend import BACKENDS
 from audiosearch.library.filters import Filters, Range
 from audiosearch.maintenance.export_import import import_vectors
 from audiosearch.playlist_files import PathStyle, PlaylistFormat, read_playlist
@@ -81,13 +81,7 @@ def test_each_cluster_is_a_playlist_named_after_its_genre(folder):
 
 @pytest.mark.parametrize("place", ["folder", "milvus", "toy"])
 def test_every_backend_keeps_the_clusters(tmp_path, place, monkeypatch):
-    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
-    locations = {
-        "folder": str(tmp_path / "index"),
-        "milvus": f"milvus+lite://{tmp_path / 'index.db'}",
-        "toy": f"toy:{tmp_path}",
-    }
-    location = library(locations[place], n_each=12)
+    location = library(location_in(place, tmp_path, monkeypatch), n_each=12)
     first = auto(location, 4)
     assert auto(location, 4) == first
     library(location, n_each=3, first=12)

@@ -5,11 +5,11 @@ import dataclasses
 import httpx
 import numpy as np
 import pytest
+from locations import location_in
 from served import serving
 from tracks import SPEC, heard, some_track, unit_vectors
 
 from audiosearch import Index
-from audiosearch.library.backend import BACKENDS
 from audiosearch.library.suggestions import FIELDS, ranked
 from audiosearch.search.listing import matching_ids
 from audiosearch.search.sample import sample_ids, spread
@@ -36,12 +36,7 @@ def library():
 @pytest.fixture(params=["folder", pytest.param("milvus", marks=pytest.mark.slow), "toy"])
 def index(request, tmp_path, monkeypatch):
     """The library in each backend."""
-    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
-    location = {
-        "folder": str(tmp_path / "index"),
-        "milvus": f"milvus+lite://{tmp_path / 'index.db'}",
-        "toy": f"toy:{tmp_path}",
-    }[request.param]
+    location = location_in(request.param, tmp_path, monkeypatch)
     with Index(location, spec=SPEC) as opened:
         opened.add_all(library())
         yield opened

@@ -10,10 +10,10 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+from locations import location_in
 from tracks import SPEC, some_track, unit_vectors
 
 from audiosearch import Index, LibraryError, TrackNotFound
-from audiosearch.library.backend import BACKENDS
 from audiosearch.playlists import HistoryOptions, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
 from audiosearch.plays import Recording, read_history
@@ -324,14 +324,7 @@ def test_the_playlist_does_not_begin_with_all_that_was_played(folder, tmp_path, 
 
 @pytest.mark.parametrize("place", ["folder", "milvus", "toy"])
 def test_recent_plays_are_left_out(tmp_path, place, monkeypatch):
-    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
-    location = fill(
-        {
-            "folder": str(tmp_path / "index"),
-            "milvus": f"milvus+lite://{tmp_path / 'index.db'}",
-            "toy": f"toy:{tmp_path}",
-        }[place]
-    )
+    location = fill(location_in(place, tmp_path, monkeypatch))
     played = {n: n * 2.0 for n in range(1, 30)}  # days ago
     history = write_history(tmp_path / "a.jsonl", [listen(n, d) for n, d in played.items()])
     _, result = ids_of(location, history, skip_seconds=30.5 * DAY, n_tracks=N_TRACKS)

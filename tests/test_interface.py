@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from locations import location_in
 from tracks import SPEC, made_moments, some_track, unit, unit_vectors
 
 from audiosearch import (
@@ -16,7 +17,7 @@ from audiosearch import (
     UsageError,
     defaults,
 )
-from audiosearch.library.backend import BACKENDS, Capability
+from audiosearch.library.backend import Capability
 from audiosearch.library.filters import Filters, Range
 from audiosearch.library.track import EmbeddingSpec, Failure
 from audiosearch.models.moments import Moments
@@ -27,12 +28,7 @@ any_dimension = pytest.mark.parametrize("dimension", [2, 96, 128, 512])
 @pytest.fixture(params=["folder", "milvus", "toy"])
 def location(request, tmp_path, monkeypatch):
     """Location of a new index in each backend."""
-    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
-    return {
-        "folder": str(tmp_path / "index"),
-        "milvus": f"milvus+lite://{tmp_path / 'index.db'}",
-        "toy": f"toy:{tmp_path}",
-    }[request.param]
+    return location_in(request.param, tmp_path, monkeypatch)
 
 
 @pytest.fixture

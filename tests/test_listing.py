@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from locations import location_in
 from tracks import SPEC, some_track, unit_vectors
 
 from audiosearch import Index, UsageError
-from audiosearch.library.backend import BACKENDS
 from audiosearch.library.filters import Filters, Range
 from audiosearch.search.listing import list_tracks
 
@@ -27,12 +27,7 @@ def fill(location):
 
 @pytest.fixture(params=["folder", pytest.param("milvus", marks=pytest.mark.slow), "toy"])
 def index(request, tmp_path, monkeypatch):
-    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
-    location = {
-        "folder": str(tmp_path / "index"),
-        "milvus": f"milvus+lite://{tmp_path / 'index.db'}",
-        "toy": f"toy:{tmp_path}",
-    }[request.param]
+    location = location_in(request.param, tmp_path, monkeypatch)
     fill(location)
     with Index(location) as opened:
         yield opened

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from images import PNG
 from in_process import answered
+from locations import location_in
 from sounds import encode, noise, tone, write
 from tagging import with_cover
 from tracks import SPEC, some_track, unit_vectors
 
 from audiosearch import Index, LibraryError, UsageError, add, defaults
-from audiosearch.library.backend import BACKENDS, recover
+from audiosearch.library.backend import recover
 from audiosearch.library.saved_playlist import PlaylistSummary, SavedPlaylist, SavedTrack
 from audiosearch.maintenance.copy import copy
 from audiosearch.playlists import saved
@@ -37,12 +38,7 @@ NAMES = [
 @pytest.fixture(params=["folder", "milvus", "toy"])
 def location(request, tmp_path, monkeypatch):
     """Location of a new index in each backend."""
-    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
-    return {
-        "folder": str(tmp_path / "index"),
-        "milvus": f"milvus+lite://{tmp_path / 'index.db'}",
-        "toy": f"toy:{tmp_path}",
-    }[request.param]
+    return location_in(request.param, tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from dataclasses import replace
 import httpx
 import numpy as np
 import pytest
+from locations import location_in
 from tracks import SPEC, some_track, unit_vectors
 
 import audiosearch
 from audiosearch import Index, LibraryError, UsageError, similar
 from audiosearch.cli.terminal_table import print_table
-from audiosearch.library.backend import BACKENDS
 from audiosearch.library.filters import Filters
 from audiosearch.library.track import EmbeddingSpec, Sound
 from audiosearch.models.registry import compact
@@ -56,13 +56,7 @@ def filled(location, stored=None, spec=SPEC):
 @pytest.fixture(params=["folder", "milvus", "toy"])
 def location(request, tmp_path, monkeypatch):
     """Location of an index of the tracks in each backend."""
-    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
-    location = {
-        "folder": str(tmp_path / "index"),
-        "milvus": f"milvus+lite://{tmp_path / 'index.db'}",
-        "toy": f"toy:{tmp_path}",
-    }[request.param]
-    return filled(location)
+    return filled(location_in(request.param, tmp_path, monkeypatch))
 
 
 @pytest.fixture

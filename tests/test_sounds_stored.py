@@ -4,10 +4,10 @@ import dataclasses
 from dataclasses import replace
 
 import pytest
+from locations import location_in
 from tracks import LARGE, SPEC, some_track, unit, unit_vectors
 
 from audiosearch import Index, LibraryError
-from audiosearch.library.backend import BACKENDS
 from audiosearch.library.filters import EVERYTHING, Filters
 from audiosearch.library.milvus import database, schema
 from audiosearch.library.track import Sound
@@ -26,12 +26,7 @@ def heard(number, *sounds, **fields):
 @pytest.fixture(params=["folder", "milvus", "toy"])
 def location(request, tmp_path, monkeypatch):
     """Location of a new index in each backend."""
-    monkeypatch.setitem(BACKENDS, "toy", "toy_backend")
-    return {
-        "folder": str(tmp_path / "index"),
-        "milvus": f"milvus+lite://{tmp_path / 'index.db'}",
-        "toy": f"toy:{tmp_path}",
-    }[request.param]
+    return location_in(request.param, tmp_path, monkeypatch)
 
 
 @pytest.fixture
