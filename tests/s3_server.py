@@ -36,11 +36,13 @@ DENIED = (
     b"<Message>The AWS Access Key Id does not exist.</Message></Error>"
 )
 
+STATE = ("requests", "n_bytes", "most_open")
+
 class Door:
     def __init__(self, app, key):
         self.app, self.key, self.lock = app, key, Lock()
         self.refusals, self.vanishing, self.requests, self.n_bytes = 0, [], [], 0
-        self.silent = []
+        self.silent, self.latency, self.n_open, self.most_open = [], 0.0, 0, 0
 
     def __call__(self, environ, start_response):
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
@@ -50,7 +52,7 @@ class Door:
                     int(environ["CONTENT_LENGTH"] or 0)
                 ) or "{}").items():
                     setattr(self, name, value)
-                state = {"requests": self.requests, "n_bytes": self.n_bytes}
+                state = {name: getattr(self, name) for name in STATE}
             start_response("200 OK", [("Content-Type", "application/json")])
             return [json.dumps(state).encode()]
         with self.lock:
@@ -58,6 +60,11 @@ class Door:
             self.requests.append(f"{method} {path}" + (f"?{query}" if query else ""))
             is_refused = self.refusals > 0
             self.refusals -= is_refused
+            self.n_open += 1
+            self.most_open = max(self.most_open, self.n_open)
+        time.sleep(self.latency)
+        with self.lock:
+            self.n_open -= 1
         if is_refused:
             return self.refuse(environ, start_response, "503 Slow Down", BUSY)
         if f"Credential={self.key}/" not in environ.get("HTTP_AUTHORIZATION", ""):
@@ -127,8 +134,9 @@ class S3Server:
         """Change the door, and return what went through it.
 
         refusals: number of requests to answer with 503; vanishing: ends of keys that are deleted
-        when they are read; silent: ends of keys whose requests wait; requests, n_bytes: what went
-        through, to start again.
+        when they are read; silent: ends of keys whose requests wait; latency: seconds before
+        each answer; requests, n_bytes, most_open (requests that waited for their answers at the
+        same time): what went through, to start again.
         """
         return httpx.post(f"{self.url}/-door", content=json.dumps(settings)).json()
 

@@ -136,7 +136,7 @@ def test_urls_have_the_same_vectors_as_local_files(bucket, music):
 
 def test_unchanged_urls_are_not_fetched_again(bucket, music, monkeypatch):
     add_urls("memory://bucket")
-    monkeypatch.setattr(type(bucket), "open", None)
+    monkeypatch.setattr(type(bucket), "cat_file", None)
     assert {result.status for result in add_urls("memory://bucket").values()} == {Status.UNCHANGED}
 
 
@@ -161,7 +161,7 @@ def test_a_failed_url_is_reported_and_not_tried_again(bucket):
 
 def test_a_url_that_cannot_be_fetched_is_tried_again(bucket, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(type(bucket), "open", lambda *_, **__: 1 / 0)
+        broken.setattr(type(bucket), "cat_file", lambda *_, **__: 1 / 0)
         result = add_urls("memory://bucket/low.wav")["memory://bucket/low.wav"]
     assert result.message == "it can't be reached (ZeroDivisionError)"
     assert add_urls("memory://bucket/low.wav")["memory://bucket/low.wav"].status is Status.ADDED

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from networks import mean_bands, tflite
 from s3_server import KEY, SECRET, S3Server, s3_server, use
+from s3fs.core import S3File
 from sounds import melody, tone, write
 from waiting import wait_for
 
@@ -35,7 +36,7 @@ def running():
 def s3(running, monkeypatch):
     """The server, with a new bucket, and the environment of a user."""
     use(running, monkeypatch)
-    running.door(refusals=0, vanishing=[], silent=[])
+    running.door(refusals=0, vanishing=[], silent=[], latency=0)
     running.use_new_bucket()
     running.door(requests=[], n_bytes=0)
     return running
@@ -137,6 +138,25 @@ def test_a_large_bucket_is_listed_in_pages(s3, content, n_files):
     assert (len(statuses), set(statuses.values())) == (n_files, {Status.ADDED})
 
 
+def test_a_small_object_takes_one_request(bucket):
+    add_urls(bucket.music)
+    requests = [one for one in bucket.door()["requests"] if "/music/" in one]
+    keys = ["deep/hiss2.wav", "high.wav", "hiss.flac", "low.wav", "tune.ogg"]
+    assert sorted(requests) == [f"GET /{bucket.bucket}/music/{key}" for key in keys]
+
+
+def test_the_next_objects_are_fetched_while_a_server_takes_its_time(bucket):
+    bucket.door(latency=0.3, most_open=0)
+    add_urls(bucket.music, n_jobs=1)
+    assert bucket.door()["most_open"] == 4
+
+
+def test_an_object_that_is_replaced_after_it_was_listed_is_read_as_a_whole(s3, content):
+    s3.put("music/a.wav", content)
+    with fetched(f"{s3.music}/a.wav", size=len(content) - 100) as copy:
+        assert Path(copy.path).read_bytes() == content
+
+
 def test_a_key_that_is_deleted_midway_fails_alone(bucket):
     bucket.door(vanishing=["low.wav"])
     statuses = add_urls(bucket.music)
@@ -147,7 +167,7 @@ def test_a_key_that_is_deleted_midway_fails_alone(bucket):
 
 def test_an_object_that_is_replaced_while_it_is_read_fails(s3, content, monkeypatch):
     s3.put("music/long.wav", content * 100)
-    monkeypatch.setattr("audiosearch.audio.fetch._PART_BYTES", 1 << 20)
+    monkeypatch.setattr("audiosearch.audio.fetch.PART_BYTES", 1 << 20)
     first = s3.door()["n_bytes"]
 
     def replace():
@@ -272,16 +292,21 @@ def test_playlists_of_objects_hold_their_urls(bucket, run):
     assert run("query", "list.m3u8").exit_code == 0
 
 
-@pytest.fixture
-def long(s3, tmp_path):
-    """A folder with 5 minutes of sound in two formats, which is in the bucket too."""
-    folder = tmp_path / "long"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def long_sounds(tmp_path_factory):
+    """A folder with 5 minutes of sound in two formats."""
+    folder = tmp_path_factory.mktemp("long")
     samples = melody(300.0, 44_100)
     for suffix in ("wav", "flac"):
         write(folder / f"long.{suffix}", samples, 44_100)
-    s3.put_folder(folder, "music")
     return folder
+
+
+@pytest.fixture
+def long(s3, long_sounds):
+    """The folder `long_sounds`, which is in the bucket too."""
+    s3.put_folder(long_sounds, "music")
+    return long_sounds
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
@@ -325,13 +350,33 @@ def test_excerpts_of_which_no_content_is_known_stay_apart(s3, long):
     ],
 )
 def test_a_file_that_changes_between_two_of_its_parts_fails(s3, long, disturb, reason):
-    url = f"{s3.music}/long.wav"
-    with fetched(url, in_parts=True) as copy:
-        copy.fetch(0, 100)
-        assert Path(copy.path).read_bytes()[:4] == b"RIFF"
-        disturb(s3, "music/long.wav")
-        with pytest.raises(AudioError, match=reason):
+    def read():
+        with fetched(f"{s3.music}/long.wav", in_parts=True) as copy:
+            copy.fetch(0, 100)
+            assert Path(copy.path).read_bytes()[:4] == b"RIFF"
+            disturb(s3, "music/long.wav")
             copy.fetch(10_000_000, 10_000_100)
+
+    with pytest.raises(AudioError, match=reason):
+        read()
+
+
+@pytest.mark.parametrize("excerpt_seconds", [None, 5.0])
+def test_a_store_that_does_not_compare_parts_is_asked_at_the_end(
+    s3, long, monkeypatch, excerpt_seconds
+):
+    monkeypatch.setattr(S3File, "read_kw", property(lambda _: {}, lambda *_: None), raising=False)
+    original = S3File._fetch_range
+
+    def replacing(file, start, end):
+        s3.put("music/long.wav", b"another sound" * 3_000_000)
+        return original(file, start, end)
+
+    monkeypatch.setattr(S3File, "_fetch_range", replacing)
+    (result,) = add(
+        "index", f"{s3.music}/long.wav", model="compact", excerpt_seconds=excerpt_seconds
+    )
+    assert result.message == "it was replaced while it was read"
 
 
 def test_each_part_is_fetched_once_and_lies_within_the_file(s3, long):

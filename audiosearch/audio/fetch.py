@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from audiosearch import system
-from audiosearch.audio.urls import filesystem_of, is_http, translate_errors
+from audiosearch.audio.url_stat import url_size_and_mtime
+from audiosearch.audio.urls import filesystem_of, is_http, replaced, translate_errors
 from audiosearch.errors import AudioError, RefusedAnswer, Unreachable, is_disk_full
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from typing import IO
 
 RESERVED_BYTES = 500_000_000  # of the disk, which copies leave free
-_PART_BYTES = 8 << 20  # read at a time
+#: Bytes that are read by one request.
+PART_BYTES = 8 << 20
 # Of a file of which only some parts are needed: what is fetched at least, and at most in advance.
 _BLOCK_BYTES = 1 << 16
 _MAX_BLOCKS = 64
@@ -52,13 +54,15 @@ def never() -> bool:
 
 @contextlib.contextmanager
 def fetched(
-    url: str, *, in_parts: bool = False, is_stopped: Callable[[], bool] = never
+    url: str, *, size: int = 0, in_parts: bool = False, is_stopped: Callable[[], bool] = never
 ) -> Iterator[Copy]:
     """Yield a local copy of a file at a URL; the copy lasts as long as the block.
 
     Parameters
     ----------
     url : str
+    size : int
+        Size in bytes, as it was listed; 0 if unknown. It spares requests for a small file.
     in_parts : bool
         Fetch only the parts that are read, if the scheme allows this and the file isn't small.
     is_stopped : callable
@@ -67,7 +71,8 @@ def fetched(
     Raises
     ------
     AudioError
-        If the file can't be fetched.
+        If the file can't be fetched. At the end of the block, if it was replaced while its parts
+        were read.
     MissingExtra
         If fsspec is not installed.
     """
@@ -77,16 +82,24 @@ def fetched(
         except OSError as exc:
             raise _no_room(url, exc.strerror or str(exc)) from exc
         with translate_errors(url):
-            source = _seekable_source(url, stack) if in_parts and not is_http(url) else None
+            is_small = 0 < size < _MIN_BYTES_IN_PARTS
+            is_whole = is_http(url) or is_small or not in_parts
+            source = None if is_whole else _seekable_source(url, stack)
             if source is None:
-                with contextlib.closing(_parts(url)) as parts:
+                with contextlib.closing(_parts(url, size)) as parts:
                     for part in parts:
                         _check(url, is_stopped)
                         _write(url, file, part)
                 file.flush()
-        if source is not None:
-            copy = replace(copy, fetch=_Filling(url, source, file, is_stopped))
-        yield copy
+        if source is None:
+            yield copy
+            return
+        try:
+            yield replace(copy, fetch=_Filling(url, source, file, is_stopped))
+        finally:  # parts of different files may look like damage
+            if not is_stopped():
+                with translate_errors(url):
+                    _require_unchanged(url, source)
 
 
 @contextlib.contextmanager
@@ -111,17 +124,31 @@ def _seekable_source(url: str, stack: contextlib.ExitStack) -> Any:
     return source if source.seekable() and source.size >= _MIN_BYTES_IN_PARTS else None
 
 
-def _parts(url: str) -> Generator[bytes, None, None]:
-    """Yield the content of a file at a URL."""
+def _parts(url: str, size: int) -> Generator[bytes, None, None]:
+    """Yield the content of a file at a URL, by one request if its listed size is small."""
     if is_http(url):
         from audiosearch.audio.http_files import file_content
 
         yield from file_content(url)
         return
     filesystem, name = filesystem_of(url)
+    if 0 < size <= PART_BYTES:
+        yield filesystem.cat_file(name, start=0)  # without a start, s3fs asks for the size first
+        return
     with filesystem.open(name, "rb", cache_type="none") as source:
-        while part := source.read(_PART_BYTES):
+        while part := source.read(PART_BYTES):
             yield part
+        _require_unchanged(url, source)
+
+
+def _require_unchanged(url: str, source: Any) -> None:
+    """Check that a file is still the one that was opened. Not each store does it at each part."""
+    details = getattr(source, "details", None)
+    if details is None:
+        return
+    current = source.fs.info(source.path)
+    if url_size_and_mtime(current) != url_size_and_mtime(details):
+        raise replaced(url)
 
 
 class _Filling:
@@ -173,7 +200,7 @@ class _Filling:
             self._file.seek(position)
             n_left = min(end * _BLOCK_BYTES, self._source.size) - position
             while n_left:
-                part = self._source.read(min(n_left, _PART_BYTES))
+                part = self._source.read(min(n_left, PART_BYTES))
                 if not part:
                     raise RefusedAnswer("it ends too early")
                 _write(self._url, self._file, part)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from audiosearch.audio.fetch import fetched, never
+from audiosearch.audio.fetch import PART_BYTES, fetched, never
+from audiosearch.audio.urls import is_http
 from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from audiosearch.audio.file_stat import FileStat
+
+
+_NO_LIMIT: Final = contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ def open_local(
     size_and_mtime: tuple[int, int] | None = None,
     in_parts: bool = False,
     is_stopped: Callable[[], bool] = never,
+    large_copies: AbstractContextManager[object] = _NO_LIMIT,
 ) -> Iterator[LocalFile]:
     """Yield the local file for a path or URL; a copy of a URL lasts as long as the block.
 
@@ -78,6 +84,8 @@ def open_local(
         Fetch only the parts of a URL that are read, if its scheme allows this.
     is_stopped : callable
         Whether to give up fetching a URL. It is asked again and again.
+    large_copies : context manager
+        A semaphore that limits the number of large copies, which need room on the disk.
 
     Raises
     ------
@@ -89,8 +97,12 @@ def open_local(
     if not is_url(path):
         yield LocalFile(path)
         return
-    with fetched(path, in_parts=in_parts, is_stopped=is_stopped) as copy:
-        size, mtime_ns = size_and_mtime or (None, None)
+    size, mtime_ns = size_and_mtime or (None, None)
+    is_small = 0 < (size or 0) <= PART_BYTES or (in_parts and not is_http(path))
+    with (
+        _NO_LIMIT if is_small else large_copies,
+        fetched(path, size=size or 0, in_parts=in_parts, is_stopped=is_stopped) as copy,
+    ):
         yield LocalFile(
             copy.path,
             size,

@@ -160,6 +160,11 @@ def translate_errors(url: str) -> Iterator[None]:
         raise _unreachable(url, exc) from exc
 
 
+def replaced(url: str) -> Unreachable:
+    """Return the error that a file isn't the one any more of which a part was read."""
+    return Unreachable(url, "it was replaced while it was read", hint="Add it again.")
+
+
 def _denied(url: str, reason: str) -> Unreachable:
     scheme = scheme_of(url)
     place = _CREDENTIALS.get(_DRIVERS.get(scheme, scheme), "as fsspec's documentation says")
@@ -185,11 +190,11 @@ def _unreachable(url: str, error: BaseException | None) -> Unreachable:
         return _denied(url, "there are no credentials for it")
     if status in (401, 403):
         return _denied(url, "access is denied")
+    if kind == "FileExpired":  # of s3fs
+        return replaced(url)
     hint = _RETRY_HINT
     if status is not None:
         reason = f"its server answers with status {status}"
-    elif kind == "FileExpired":  # of s3fs
-        reason, hint = "it was replaced while it was read", "Add it again."
     elif getattr(error, "errno", None) == errno.EBUSY:  # S3's answers 503 and SlowDown
         reason, hint = "its server is too busy", _BUSY_HINT
     elif "Timeout" in kind:

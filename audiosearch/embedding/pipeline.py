@@ -1,19 +1,23 @@
 """Embed many files: decoded by several processes, embedded by one network.
 
-Each of several threads owns a `DecoderProcess`, which decodes one file after another into patches.
-One more thread collects the patches of all files into batches and runs the network, which releases
-Python's lock while it computes. The queue between them is bounded, so that memory doesn't grow with
-the length or the number of files.
+Each of several threads takes one file after another, fetches it if it is at a URL, and has it
+decoded into patches by a `DecoderProcess`. There are more threads than such processes: while some
+files are decoded, the next ones are fetched. One more thread collects the patches of all files into
+batches and runs the network, which releases Python's lock while it computes. The queue between them
+is bounded, so that memory doesn't grow with the length or the number of files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from audiosearch.audio import local_file
 from audiosearch.embedding.batches import FileInProgress, PatchBatches
@@ -24,7 +28,7 @@ from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Generator, Iterable
+    from collections.abc import Callable, Container, Generator, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from audiosearch.audio.file_stat import FileStat
@@ -41,6 +45,9 @@ if TYPE_CHECKING:
 _LINGER_SECONDS = 0.25  # time that a partly filled batch waits for more patches
 _MAX_QUEUED_MESSAGES = 32  # from all decoders, of up to 16 patches (400 KB) each
 _MAX_JOBS = 256
+# Files that are opened at a time: an answer from far away may take longer than decoding a file.
+_OPEN_FILES_PER_JOB = 4
+_MAX_OPEN_FILES = 16  # unless there are more jobs
 # At the end, threads may take this long. One that waits for a silent server is left to itself: it
 # ends when the server answers, or is given up.
 _STOP_SECONDS = 5.0
@@ -77,8 +84,8 @@ class Pipeline:
         one is ever embedded.
     open_local : callable
         Returns a context manager that yields the local file for a path; it may raise an
-        AudioError. The argument ``is_stopped`` tells it whether to give up.
-        Default: `audiosearch.audio.local_file.open_local`.
+        AudioError. The argument ``is_stopped`` tells it whether to give up, and ``large_copies``
+        limits the copies of large files. Default: `audiosearch.audio.local_file.open_local`.
     has_sounds : bool
         Whether to find the sounds that are heard in the files.
     moment_hop : float, optional
@@ -113,8 +120,11 @@ class Pipeline:
         self._paths = iter(paths)
         self._excerpt_seconds = excerpt_seconds
         self._n_jobs = min(n_jobs or n_cores(), _MAX_JOBS)
+        self._n_threads = max(
+            self._n_jobs, min(_OPEN_FILES_PER_JOB * self._n_jobs, _MAX_OPEN_FILES)
+        )
         self._known_hashes = known_hashes
-        self._open_local = open_local
+        self._open_local = partial(open_local, large_copies=threading.Semaphore(self._n_jobs))
         self._timeout_seconds = timeout_seconds
         self._hop_seconds = moment_hop or PATCH_HOP_SECONDS
         self._batches = PatchBatches(
@@ -129,6 +139,10 @@ class Pipeline:
         self._is_stopping = False
         self._failure: BaseException | None = None
         self._decoders: list[DecoderProcess] = []
+        # Those that are free; None for each that isn't needed yet.
+        self._free_decoders: queue.LifoQueue[DecoderProcess | None] = queue.LifoQueue()
+        for _ in range(self._n_jobs):
+            self._free_decoders.put(None)
         self._messages: queue.Queue[
             tuple[FileInProgress, Float32 | DecodeSummary | Tags | AudioError] | None
         ] = queue.Queue(_MAX_QUEUED_MESSAGES)
@@ -143,7 +157,7 @@ class Pipeline:
     def __iter__(self) -> Generator[list[EmbeddingResult], None, None]:
         """Embed the files."""
         decoding = [
-            threading.Thread(target=self._decode_loop, daemon=True) for _ in range(self._n_jobs)
+            threading.Thread(target=self._decode_loop, daemon=True) for _ in range(self._n_threads)
         ]
         embedding = threading.Thread(target=self._embed_loop, daemon=True)
         for thread in (*decoding, embedding):
@@ -180,21 +194,27 @@ class Pipeline:
     # Run by each decoding thread
 
     def _decode_loop(self) -> None:
-        decoder = None
         try:
             while (path := self._next_path()) is not None:
-                decoder = decoder or self._new_decoder()
-                self._decode(decoder, path)
+                self._decode(path)
         except BaseException as exc:  # noqa: BLE001  (raised again where results are read)
             self._results.put(exc)
         finally:
-            if decoder is not None:
-                decoder.close()
             self._messages.put(None)
 
     def _next_path(self) -> str | None:
         with self._paths_lock:
             return None if self._is_stopping else next(self._paths, None)
+
+    @contextlib.contextmanager
+    def _decoder(self) -> Iterator[DecoderProcess]:
+        """Wait for a decoder process that is free, and yield it."""
+        decoder = self._free_decoders.get()
+        try:
+            decoder = decoder or self._new_decoder()
+            yield decoder
+        finally:
+            self._free_decoders.put(decoder)
 
     def _new_decoder(self) -> DecoderProcess:
         decoder = DecoderProcess(timeout_seconds=self._timeout_seconds)
@@ -203,8 +223,9 @@ class Pipeline:
             decoder.close()
         return decoder
 
-    def _decode(self, decoder: DecoderProcess, path: str) -> None:
+    def _decode(self, path: str) -> None:
         file = FileInProgress(path)
+        end: DecodeSummary | Tags | AudioError | None = None
 
         def is_new_content(file_stat: FileStat) -> bool:
             return self._is_new_content(file, local.original_stat(file_stat))
@@ -214,7 +235,8 @@ class Pipeline:
             return audio_hash not in self._known_hashes
 
         try:
-            with self._open_local(path, is_stopped=lambda: self._is_stopping) as local:
+            opened = self._open_local(path, is_stopped=lambda: self._is_stopping)
+            with opened as local, self._decoder() as decoder:
                 messages = decoder.read(
                     local.source,
                     name=path,
@@ -226,9 +248,14 @@ class Pipeline:
                     is_new_audio=is_new_audio,
                 )
                 for message in messages:
-                    self._messages.put((file, message))
+                    if isinstance(message, np.ndarray):
+                        self._messages.put((file, message))
+                    else:
+                        end = message
         except AudioError as exc:
-            self._messages.put((file, exc.at(path)))
+            end = exc.at(path)
+        if end is not None:  # the file isn't a copy of another
+            self._messages.put((file, end))
 
     def _is_new_content(self, file: FileInProgress, file_stat: FileStat) -> bool:
         """Return whether a file must be embedded. If not, handle its result as a duplicate."""
@@ -254,7 +281,7 @@ class Pipeline:
 
     def _embed_loop(self) -> None:
         batches = self._batches
-        n_decoding_threads = self._n_jobs
+        n_decoding_threads = self._n_threads
         try:
             while n_decoding_threads:
                 try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from audiosearch.audio import file_stat
 from audiosearch.audio.local_file import open_local
 from audiosearch.embedding.pipeline import Pipeline, load_networks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
     from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
 
@@ -100,11 +100,9 @@ class Reader:
             load=self._load,
         )
 
-    def _open_local(
-        self, path: str, *, in_parts: bool, is_stopped: Callable[[], bool]
-    ) -> AbstractContextManager[LocalFile]:
+    def _open_local(self, path: str, **options: Any) -> AbstractContextManager[LocalFile]:
         stat = self._input_files.urls.get(path) if self._input_files else None
-        return open_local(path, size_and_mtime=stat, in_parts=in_parts, is_stopped=is_stopped)
+        return open_local(path, size_and_mtime=stat, **options)
 
     def size_and_mtime(self, path: str) -> tuple[int, int]:
         """Return a file's size in bytes and modification time in ns since 1970, without opening it.

@@ -6,7 +6,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audiosearch.audio import local_file
 from audiosearch.audio.discovery import is_missing
@@ -14,7 +14,7 @@ from audiosearch.embedding.pipeline import Pipeline
 from audiosearch.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from audiosearch.audio.file_stat import FileStat
     from audiosearch.audio.local_file import LocalFile
@@ -124,9 +124,10 @@ def opener(tracks: Mapping[str, Track]) -> OpenLocal:
     """Return a function that opens the files of tracks by path, unless they were replaced."""
 
     @contextlib.contextmanager
-    def open_local(path: str, *, is_stopped: Callable[[], bool]) -> Iterator[LocalFile]:
-        with local_file.open_local(path, is_stopped=is_stopped) as file:
-            real_path = tracks[path].real_path if file.is_original else ""
-            yield replace(file, real_path=real_path)
+    def open_local(path: str, **options: Any) -> Iterator[LocalFile]:
+        track = tracks[path]
+        stat = (track.size, track.mtime_ns)
+        with local_file.open_local(path, size_and_mtime=stat, **options) as file:
+            yield replace(file, real_path=track.real_path if file.is_original else "")
 
     return open_local

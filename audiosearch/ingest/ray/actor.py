@@ -208,7 +208,7 @@ class EmbeddingActor:
 
     @contextlib.contextmanager
     def _open_local(
-        self, path: str, *, in_parts: bool = False, is_stopped: Callable[[], bool]
+        self, path: str, *, is_stopped: Callable[[], bool], **options: Any
     ) -> Iterator[LocalFile]:
         task = self._tasks.pop(path)
 
@@ -222,10 +222,8 @@ class EmbeddingActor:
                 hint="Mount the folder at the same path on every node, for example by NFS; or add "
                 "URLs, which every node can fetch.",
             )
-        opened = open_local(
-            path, size_and_mtime=task.size_and_mtime, in_parts=in_parts, is_stopped=is_over
-        )
-        with opened as file:
+        size_and_mtime = task.size_and_mtime
+        with open_local(path, size_and_mtime=size_and_mtime, is_stopped=is_over, **options) as file:
             yield replace(file, is_original=False)  # links may differ from node to node
 
 
