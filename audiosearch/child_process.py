@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 from audiosearch import system
@@ -87,11 +86,11 @@ def _command(module: str, arguments: tuple[str, ...]) -> list[str]:
     # Not by -m, because pickled classes must belong to the module's name, not to __main__.
     path = [*safe_path(), PACKAGES_FOLDER]
     program = f"import sys; sys.path[:] = {path!a}; from {module} import main; sys.exit(main())"
-    return [sys.executable, "-c", program, *arguments]
+    return [system.interpreter()[0], "-c", program, *arguments]
 
 
 def _settings(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-    environment = {**os.environ, **(variables or {})}
+    environment = {**os.environ, **system.interpreter()[1], **(variables or {})}
     for name in environment.keys() & _CODE_FOLDERS:
         folders = filter(os.path.isabs, environment[name].split(os.pathsep))
         environment[name] = os.pathsep.join(folders)

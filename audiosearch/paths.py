@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\r\n]+")  # one letter is a drive
 
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|con(?:in|out)\$|(?:com|lpt)[0-9¹²³]) *", re.IGNORECASE)
+
 
 def is_url(path: str) -> bool:
     """Return whether a path is a URL.
@@ -33,6 +35,30 @@ def real_path(path: str) -> str:
         return path if is_url(path) else os.path.realpath(path)
     except ValueError:  # no file has such a name
         return absolute(path)
+
+
+def new_name(name: str) -> str:
+    """Return a name for a new file, changed if Windows takes it for a device, with any suffix.
+
+    Examples
+    --------
+    >>> new_name("Con"), new_name("nul.1"), new_name("Contra")
+    ('Con_', 'nul_.1', 'Contra')
+    """
+    stem, dot, rest = name.partition(".")
+    return f"{stem}_{dot}{rest}" if _DEVICE.fullmatch(stem) else name
+
+
+def path_from_bytes(content: bytes) -> str:
+    """Return the path that bytes stand for.
+
+    Windows knows only names in Unicode. Other bytes, from an index or a playlist of another system,
+    become the same text there as on Linux.
+    """
+    try:
+        return os.fsdecode(content)
+    except UnicodeDecodeError:
+        return content.decode(errors="surrogateescape")
 
 
 def names_of(path: str) -> list[str]:

@@ -8,6 +8,7 @@ descriptor again by a path.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import importlib
 import io
@@ -21,9 +22,9 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final
 
 if TYPE_CHECKING:
     import tempfile
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.connection import Connection as _Connection
-    from typing import TextIO, TypeAlias
+    from typing import TypeAlias
 
     Connection: TypeAlias = _Connection[Any, Any]
 
@@ -56,6 +57,7 @@ _DESCRIPTORS = "/proc/self/fd"
 HAS_DESCRIPTOR_PATHS: Final = os.path.isdir(_DESCRIPTORS)
 
 _KILLED = 9  # the number of SIGKILL
+_ENABLE_VIRTUAL_TERMINAL_PROCESSING = 4
 _SEND_BUFFER_BYTES = 1 << 20  # two messages, so that decoding goes on while one is being read
 _REPLACE_SECONDS = 5.0  # for which another process may have a file open
 
@@ -240,21 +242,59 @@ def true_case(path: str) -> str:
     """
     if not IS_WINDOWS:
         return path
-    real = os.path.realpath(path)
-    if os.path.normcase(real) == os.path.normcase(path):
-        path = real
     drive, rest = os.path.splitdrive(path)
+    real = os.path.realpath(path)
+    if os.path.normcase(real).endswith(os.path.normcase(rest)):  # a drive may be a network folder
+        rest = real[len(real) - len(rest) :]
     return (drive.upper() if drive.endswith(":") else drive) + rest
 
 
-def console_encoding(stream: TextIO, descriptor: int) -> str:
-    """Return the encoding of bytes that are written to the descriptor of a standard stream.
+def is_hidden(entry: os.DirEntry[str]) -> bool:
+    """Return whether a file or folder is hidden: by a dot, or on Windows by an attribute.
 
-    Python writes to consoles of Windows as Unicode, but they read bytes in an encoding of their
-    own.
+    The recycle bins of disks have that attribute.
     """
-    code_page = os.device_encoding(descriptor) if IS_WINDOWS else None
-    return code_page or stream.encoding
+    if entry.name.startswith(".") or not IS_WINDOWS:
+        return entry.name.startswith(".")
+    attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
+    return bool(attributes & stat.FILE_ATTRIBUTE_HIDDEN)
+
+
+def use_escape_sequences(descriptor: int) -> None:
+    """Let a console of Windows act on escape sequences, as other terminals do."""
+    if _msvcrt is None:
+        return
+    import ctypes
+
+    windows: Any = ctypes
+    kernel = windows.WinDLL("kernel32")
+    console, mode = ctypes.c_void_p(_handle_of(descriptor)), ctypes.c_ulong()
+    if kernel.GetConsoleMode(console, ctypes.byref(mode)):  # it is a console
+        kernel.SetConsoleMode(console, mode.value | _ENABLE_VIRTUAL_TERMINAL_PROCESSING)
+
+
+def is_closed_pipe(error: OSError) -> bool:
+    """Return whether writing failed because the reader of a pipe has gone.
+
+    Windows gives the same error for an invalid argument.
+    """
+    return error.errno == errno.EPIPE or (IS_WINDOWS and error.errno == errno.EINVAL)
+
+
+def matching_files(words: Iterable[str]) -> list[str]:
+    """Replace words with ``*`` or ``?`` by the names of the files that they match, if any do.
+
+    The shells of other systems than Windows have done so already.
+    """
+    if not IS_WINDOWS:
+        return list(words)
+    import glob
+
+    def matches(word: str) -> list[str]:
+        is_pattern = not {"*", "?"}.isdisjoint(word)
+        return sorted(glob.glob(word.replace("[", "[[]"))) if is_pattern else []
+
+    return [name for word in words for name in matches(word) or [word]]
 
 
 def is_open_to_others(status: os.stat_result) -> bool:
@@ -263,6 +303,18 @@ def is_open_to_others(status: os.stat_result) -> bool:
 
 
 # Processes
+
+
+def interpreter() -> tuple[str, dict[str, str]]:
+    """Return the path of this Python, and the environment variables that it needs.
+
+    The program of a virtual environment of Windows only starts another process. That one would stay
+    when its grandparent is killed.
+    """
+    program: str = getattr(sys, "_base_executable", sys.executable)
+    if not IS_WINDOWS or program == sys.executable:
+        return sys.executable, {}
+    return program, {"__PYVENV_LAUNCHER__": sys.executable}
 
 
 def connected_pair() -> tuple[Connection, Connection]:
@@ -312,8 +364,7 @@ def inherited(*files: Connection | int) -> tuple[list[str], dict[str, Any]]:
     for handle in handles:
         _os.set_handle_inheritable(handle, True)
     # Of the handles that can be inherited, a child then gets only these.
-    startup_info = windows.STARTUPINFO(lpAttributeList={"handle_list": handles})
-    return arguments, {"startupinfo": startup_info, "close_fds": False}
+    return arguments, {"startupinfo": windows.STARTUPINFO(lpAttributeList={"handle_list": handles})}
 
 
 def inherited_connection(argument: str) -> Connection:

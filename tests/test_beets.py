@@ -348,7 +348,7 @@ def test_a_playlist_is_written(full, tmp_path):
     hits = full.run("soundslike", "-p", "-n", "3", "id:5").lines
     output = full.run("soundslike", "-n", "3", "-m", "like five", "id:5")
     assert output.stdout == ""
-    lines = Path("like five.m3u").read_text().splitlines()
+    lines = Path("like five.m3u").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not line.startswith("#")] == hits
     assert str(Path("like five.m3u").absolute()) in output.stderr
 
@@ -390,7 +390,7 @@ def test_a_playlist_is_replaced_but_no_other_file(full):
     assert Path("notes.m3u").read_bytes() == b"\0 no playlist"
     full.run("soundslike", "-m", "like", "-n", "9", "id:5")
     full.run("soundslike", "-m", "like", "-n", "2", "id:6")
-    lines = Path("like.m3u").read_text().splitlines()
+    lines = Path("like.m3u").read_text(encoding="utf-8").splitlines()
     assert len([line for line in lines if not line.startswith("#")]) == 2
 
 

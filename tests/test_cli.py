@@ -134,6 +134,7 @@ def test_all_formats_show_the_same_hits(index, run):
     assert paths == [hit["path"] for hit in hits]
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps any bytes in names")
 def test_paths_with_any_bytes_are_printed_unchanged_in_every_format(tmp_path):
     name = os.path.join(os.fsencode(tmp_path), b"caf\xe9\t\n.wav")

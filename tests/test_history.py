@@ -16,7 +16,7 @@ from tracks import SPEC, some_track, unit_vectors
 from audiosearch import Index, LibraryError, TrackNotFound
 from audiosearch.playlists import HistoryOptions, PlaylistOptions, PlaylistRequest
 from audiosearch.playlists import playlist as make_playlist
-from audiosearch.plays import Recording, read_history
+from audiosearch.plays import Recording, mpd_log, read_history
 
 DAY = 86_400.0
 NOW = time.time()
@@ -165,6 +165,21 @@ def test_times_without_a_year_are_those_before_the_last_change_of_the_log(tmp_pa
     assert [times[f"{n}.mp3"].strftime("%Y-%m-%d") for n in range(5)] == [
         *("2020-02-29", "2020-12-30", "2021-01-02", "2021-01-02", "2021-12-24")
     ]
+
+
+def test_a_time_that_the_system_can_not_tell_is_left_out(tmp_path, monkeypatch):
+    class Time(datetime):
+        def timestamp(self):  # as on Windows
+            if self.year < 1970:
+                raise OSError(22, "Invalid argument")
+            return super().timestamp()
+
+    monkeypatch.setattr(mpd_log, "datetime", Time)
+    path = tmp_path / "mpd.log"
+    lines = [f'{year}-05-01T10:00:00 player: played "{year}.mp3"' for year in (1960, 2020)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    history = read_history(str(path))
+    assert [recording.path for recording in history.times] == ["2020.mp3"]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_every_command_refuses_a_newer_index_in_one_sentence_and_leaves_it(newer
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     write(Path("a.wav"), tone())
     np.save("new.npy", np.eye(128)[:1])
-    Path("new.json").write_text('[{"path": "/imported.mp3"}]')
+    Path("new.json").write_text('[{"path": "/imported.mp3"}]', encoding="utf-8")
     name, *rest = command.split()
     if name == "copy":
         Index("other", spec=SPEC).close()

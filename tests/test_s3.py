@@ -286,7 +286,8 @@ def test_what_commands_do_not_do_with_objects_is_one_sentence(bucket, run):
 def test_playlists_of_objects_hold_their_urls(bucket, run):
     run("add", bucket.music, *COMPACT)
     run("playlist", f"{bucket.music}/low.wav", "-n", 3, "-o", "list.m3u8")
-    entries = [line for line in Path("list.m3u8").read_text().splitlines() if line[0] != "#"]
+    lines = Path("list.m3u8").read_text(encoding="utf-8").splitlines()
+    entries = [line for line in lines if line[0] != "#"]
     assert len(entries) == 3
     assert all(entry.startswith(f"{bucket.music}/") for entry in entries)
     assert run("query", "list.m3u8").exit_code == 0

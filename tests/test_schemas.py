@@ -84,7 +84,7 @@ def test_an_index_of_a_former_version_can_be_changed_by_every_command(former, ru
     for name in ("a.wav", "a.flac"):
         write(music / name, melody())
     np.save("new.npy", np.eye(128)[:1])
-    Path("new.json").write_text('[{"path": "/imported.mp3"}]')
+    Path("new.json").write_text('[{"path": "/imported.mp3"}]', encoding="utf-8")
     for command in (
         ("relocate", "/music", music),
         ("reembed", "--model", "compact"),

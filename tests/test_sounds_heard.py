@@ -362,7 +362,8 @@ def test_exported_sounds_are_imported_again(command, files, run):
     add("index", [files], model="compact", n_jobs=1)
     assert run("export", "out").exit_code == 0
     if command == "list":
-        Path("out/tracks.jsonl").write_text(run("list", "--format", "json").stdout)
+        content = run("list", "--format", "json").stdout
+        Path("out/tracks.jsonl").write_text(content, encoding="utf-8")
         Path("out/tracks.jsonl").rename("out/tracks.json")
     (table,) = Path("out").glob("tracks.*")
     assert run("import", "out/vectors.npy", table, "--index", "back").exit_code == 0
@@ -386,7 +387,8 @@ def test_exported_sounds_are_imported_again(command, files, run):
 )
 def test_imported_sounds_that_make_no_sense_are_ignored(sounds, run):
     np.save("v.npy", np.eye(128)[:1])
-    Path("t.json").write_text(json.dumps([{"path": "/a.mp3", "title": "A", "sounds": sounds}]))
+    tracks = [{"path": "/a.mp3", "title": "A", "sounds": sounds}]
+    Path("t.json").write_text(json.dumps(tracks), encoding="utf-8")
     result = run("import", "v.npy", "t.json")
     assert (result.exit_code, "ignored sounds in row 1" in result.stderr) == (0, True)
     (track,) = stored().values()

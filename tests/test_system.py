@@ -1,24 +1,33 @@
 """The module `system`, and how paths are read by the rules of Windows."""
 
-import io
+import ctypes
+import errno
 import ntpath
 import os
 import re
+import stat
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import faiss
+import numpy as np
 import pytest
 
 import audiosearch
-from audiosearch import paths, system
+from audiosearch import Index, paths, system
 from audiosearch.audio import discovery, ignore_patterns
 from audiosearch.audio.discovery import PartOfFolders
 from audiosearch.audio.ignore_patterns import IgnorePatterns
+from audiosearch.library import index
+from audiosearch.library.faiss import index_file
+from audiosearch.maintenance import files
+from audiosearch.models import litert
 from audiosearch.playlist_files import path_style, uri
 from audiosearch.playlist_files.path_style import PathStyle
 from audiosearch.playlist_files.uri import path_to_uri, possible_paths
 
+COMPACT = Path(audiosearch.__file__).parent / "models" / "compact.tflite"
 WINDOWS = SimpleNamespace(**vars(os) | {"path": ntpath, "sep": "\\"})
 
 
@@ -26,7 +35,7 @@ WINDOWS = SimpleNamespace(**vars(os) | {"path": ntpath, "sep": "\\"})
 def windows(monkeypatch):
     """Let modules about paths see those of Windows."""
     monkeypatch.setattr(system, "IS_WINDOWS", True)
-    for module in (discovery, ignore_patterns, path_style, paths, system, uri):
+    for module in (discovery, ignore_patterns, index, path_style, paths, system, uri):
         monkeypatch.setattr(module, "os", WINDOWS)
 
 
@@ -76,6 +85,10 @@ def test_uris_in_playlists(windows, path, expected):
         ("file:///C:/Music/a%20b.mp3", "C:/Music/a b.mp3"),
         ("file://C:/Music/a.mp3", "C:/Music/a.mp3"),
         (r"D:\Music\100%.mp3", r"D:\Music\100%.mp3"),
+        ("file://nas/music/a%20b.mp3", "//nas/music/a b.mp3"),
+        ("file://///nas/music/a.mp3", "//nas/music/a.mp3"),
+        ("file://localhost/C:/a.mp3", "C:/a.mp3"),
+        ("file:///C:/caf%E9.mp3", "C:/caf\udce9.mp3"),
     ],
 )
 def test_locations_in_playlists_of_windows_are_read(windows, text, path):
@@ -107,13 +120,24 @@ def test_a_drive_is_no_url():
 
 
 def test_stored_paths_have_the_case_of_the_disk(windows, monkeypatch):
-    disk = {r"c:\music\abba": r"C:\Music\ABBA", r"c:\link": r"D:\Elsewhere"}
+    disk = {
+        r"c:\music\abba": r"C:\Music\ABBA",
+        r"c:\link": r"D:\Elsewhere",
+        r"z:\music": r"\\nas\share\Music",  # a drive for a folder of the network
+    }
     real = SimpleNamespace(**vars(ntpath) | {"realpath": lambda path: disk.get(path.lower(), path)})
     monkeypatch.setattr(system, "os", SimpleNamespace(**vars(WINDOWS) | {"path": real}))
     assert paths.absolute(r"c:\music\abba") == r"C:\Music\ABBA"
     assert paths.absolute(r"c:\music\x\..\abba") == r"C:\Music\ABBA"
     assert paths.absolute(r"c:\link") == r"C:\link"
+    assert paths.absolute(r"z:\music") == r"Z:\Music"
     assert paths.absolute(r"c:\new") == r"C:\new"
+
+
+def test_a_folder_that_is_gone_is_found_in_any_case(windows):
+    tracks = SimpleNamespace(fields=lambda names: [(1, r"C:\Music\ABBA\a.mp3")])
+    assert Index.as_stored(tracks, r"C:\music\Abba") == r"C:\Music\ABBA"
+    assert Index.as_stored(tracks, r"C:\music\abb") == r"C:\music\abb"
 
 
 def test_a_file_is_replaced_once_no_other_process_reads_it(tmp_path, monkeypatch):
@@ -152,10 +176,89 @@ def test_names_can_be_printed_on_a_console_that_is_not_utf_8(encoding, start, tm
     assert process.stderr.read() == expected
 
 
-def test_messages_have_the_code_page_of_a_console_of_windows(monkeypatch):
-    console = SimpleNamespace(device_encoding={1: None, 2: "cp850"}.get)
+def test_a_drive_that_is_away_is_not_taken_for_deleted_files(monkeypatch):
+    there = SimpleNamespace(**vars(ntpath) | {"lexists": lambda path: path.startswith("C:")})
+    monkeypatch.setattr(files, "os", SimpleNamespace(**vars(WINDOWS) | {"path": there}))
+    for drive in ("E:\\", "\\\\nas\\music\\"):
+        assert files._highest_missing(rf"{drive}jazz\live\a.mp3") == drive
+        assert files._unmounted(drive, [r"C:\Music\b.mp3"]) == drive
+
+
+def test_paths_of_other_systems_are_read_where_names_are_unicode(monkeypatch):
+    monkeypatch.setattr(os, "fsdecode", lambda content: content.decode("utf-8", "surrogatepass"))
+    assert paths.path_from_bytes("é".encode()) == "é"
+    assert paths.path_from_bytes(b"/music/caf\xe9.mp3") == "/music/caf\udce9.mp3"
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "is_hidden"),
+    [
+        pytest.param("$RECYCLE.BIN", stat.FILE_ATTRIBUTE_HIDDEN, True, id="attribute"),
+        pytest.param(".git", 0, True, id="dot"),
+        pytest.param("Jazz", stat.FILE_ATTRIBUTE_ARCHIVE, False, id="neither"),
+    ],
+)
+def test_folders_may_be_hidden_by_an_attribute(monkeypatch, name, attributes, is_hidden):
     monkeypatch.setattr(system, "IS_WINDOWS", True)
-    monkeypatch.setattr(system, "os", console)
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    assert system.console_encoding(stream, 2) == "cp850"
-    assert system.console_encoding(stream, 1) == "utf-8"
+    status = SimpleNamespace(st_file_attributes=attributes)
+    assert system.is_hidden(SimpleNamespace(name=name, stat=lambda **_: status)) == is_hidden
+
+
+def test_patterns_in_arguments_are_replaced_by_files(monkeypatch, tmp_path):
+    names = ["a [1].wav", "b.wav", "c.mp3"]
+    for name in names:
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(system, "IS_WINDOWS", False)
+    assert system.matching_files(["*.wav"]) == ["*.wav"]
+    monkeypatch.setattr(system, "IS_WINDOWS", True)
+    assert system.matching_files(["*.wav", "c.mp3", "*.ogg"]) == [*names, "*.ogg"]
+    assert system.matching_files(["a [1].*", "a [1].wav"]) == ["a [1].wav"] * 2
+
+
+def test_children_are_started_without_the_starter_of_a_virtual_environment(monkeypatch):
+    monkeypatch.setattr(sys, "_base_executable", r"C:\Python\python.exe")
+    assert system.interpreter() == (sys.executable, {}) or system.IS_WINDOWS
+    monkeypatch.setattr(system, "IS_WINDOWS", True)
+    variables = {"__PYVENV_LAUNCHER__": sys.executable}
+    assert system.interpreter() == (r"C:\Python\python.exe", variables)
+
+
+def test_consoles_of_windows_are_told_to_act_on_escape_sequences(monkeypatch):
+    modes = {}
+
+    def mode_of(console, mode):
+        mode._obj.value = 3
+        return console.value == 12  # the other one is a file
+
+    kernel = SimpleNamespace(
+        GetConsoleMode=mode_of,
+        SetConsoleMode=lambda console, mode: modes.update({console.value: mode}),
+    )
+    monkeypatch.setattr(ctypes, "WinDLL", {"kernel32": kernel}.get, raising=False)
+    monkeypatch.setattr(system, "_msvcrt", SimpleNamespace(get_osfhandle={1: 11, 2: 12}.get))
+    for descriptor in (1, 2):
+        system.use_escape_sequences(descriptor)
+    assert modes == {12: 7}
+
+
+def test_a_pipe_without_a_reader_has_another_error_on_windows(monkeypatch):
+    monkeypatch.setattr(system, "IS_WINDOWS", False)
+    assert system.is_closed_pipe(BrokenPipeError(errno.EPIPE, "broken"))
+    assert not system.is_closed_pipe(OSError(errno.EINVAL, "invalid"))
+    monkeypatch.setattr(system, "IS_WINDOWS", True)
+    assert system.is_closed_pipe(OSError(errno.EINVAL, "invalid"))
+    assert not system.is_closed_pipe(OSError(errno.ENOSPC, "full"))
+
+
+def test_libraries_get_no_file_names_that_they_could_misread(monkeypatch, tmp_path):
+    vectors, write = faiss.IndexFlatIP(2), faiss.write_index
+    vectors.add(np.eye(2, dtype=np.float32))
+    targets = []
+    monkeypatch.setattr(faiss, "write_index", lambda *of: (targets.append(of[1]), write(*of)))
+    index_file.saver(vectors)(tmp_path / "日本.faiss")
+    assert not any(isinstance(target, str) for target in targets)
+    assert (tmp_path / "日本.faiss").read_bytes() == faiss.serialize_index(vectors).tobytes()
+    monkeypatch.setattr(system, "IS_WINDOWS", True)
+    nameless = SimpleNamespace(read_bytes=COMPACT.read_bytes)
+    assert litert.opened(nameless, n_threads=1).get_signature_list()

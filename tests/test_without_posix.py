@@ -56,7 +56,7 @@ def test_files_are_added_found_cut_and_written_to_a_playlist(music):
     found = audiosearch("query", music / "hiss.flac", "-k", "1")
     assert found.split("\t")[-1].strip() == str(music / "deep" / "hiss2.wav")
     audiosearch("playlist", music / "low.wav", "-n", "3", "-o", "low.m3u8")
-    lines = Path("low.m3u8").read_text().splitlines()
+    lines = Path("low.m3u8").read_text(encoding="utf-8").splitlines()
     assert len([line for line in lines if not line.startswith("#")]) == 3
     audiosearch("cut", f"{music / 'tune.ogg'}@0-0.5", "-o", "cuts")
     assert len(list(Path("cuts").iterdir())) == 1

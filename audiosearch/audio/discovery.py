@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from audiosearch import system
 from audiosearch.audio.decode import SUFFIXES
 from audiosearch.audio.ignore_patterns import IGNORE_FILE, IgnorePatterns, read_patterns
 from audiosearch.errors import AudioError
@@ -276,4 +277,4 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_included(entry: os.DirEntry[str], patterns: list[IgnorePatterns]) -> bool:
     path = os.path.join(entry.path, "") if _is_folder(entry) else entry.path
-    return not entry.name.startswith(".") and not any(path in ignored for ignored in patterns)
+    return not system.is_hidden(entry) and not any(path in ignored for ignored in patterns)

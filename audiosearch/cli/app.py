@@ -42,6 +42,8 @@ class Commands(SuggestingGroup):
         """Run the command line and exit: 1 for expected failures, 2 for wrong usage."""
         try:
             try:
+                # `CheckedCommand` expands the patterns of files, but not those of --exclude.
+                extra["windows_expand_args"] = False
                 status = super().main(args, standalone_mode=False, **extra)
             finally:
                 sys.stdout.flush()

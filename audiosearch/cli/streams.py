@@ -50,12 +50,15 @@ def open_streams() -> TextIO:
     _fill_closed_descriptors()
     if stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    for descriptor in (1, 2):
+        system.use_escape_sequences(descriptor)
     # Programs read UTF-8 everywhere; a terminal gets its own encoding.
     encoding = stdout.encoding if stdout is not None and stdout.isatty() else "utf-8"
     output = _Raw(_raw(stdout), must_arrive=True)
     sys.stdout = _text_stream(output, encoding, is_line_buffered=output.isatty())
-    encoding = "utf-8" if stderr is None else system.console_encoding(stderr, 2)
-    messages = _text_stream(_Raw(io.FileIO(os.dup(2), "w"), must_arrive=False), encoding)
+    encoding = "utf-8" if stderr is None else stderr.encoding
+    raw = open(os.dup(2), "wb", buffering=0)  # noqa: SIM115  (of a console of Windows, too)
+    messages = _text_stream(_Raw(raw, must_arrive=False), encoding)
     if not os.environ.get("AUDIOSEARCH_DEBUG"):
         with open(os.devnull, "wb") as devnull:
             os.dup2(devnull.fileno(), 2)
@@ -163,7 +166,7 @@ class _Raw(io.RawIOBase):
                 return self._target.write(data)
             except OSError as exc:
                 self._is_broken = True
-                if exc.errno == errno.EPIPE:
+                if system.is_closed_pipe(exc):
                     sys.exit(CLOSED_PIPE_STATUS)
                 if self._must_arrive:
                     raise write_error(exc) from exc

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from audiosearch import system
 from audiosearch.cli.output import Format
 from audiosearch.cli.streams import escaped_on_terminals
 from audiosearch.errors import UsageError
@@ -42,6 +43,10 @@ class CheckedCommand(TyperCommand):
             If two options contradict each other, or one needs another.
         """
         rest = super().parse_args(ctx, args)
+        for param in self.params:
+            name = param.name or ""
+            if param.param_type_name == "argument" and param.nargs == -1 and ctx.params[name]:
+                ctx.params[name] = system.matching_files(ctx.params[name])
         given = {p.name: p.opts[0] for p in self.params if is_given(ctx, p.name or "")}
         for (name, other), harmless in _CONTRADICTIONS.items():
             if {name, other} <= given.keys() and ctx.params[other] != harmless:

@@ -8,6 +8,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from audiosearch import system
 from audiosearch.errors import LibraryError, ModelMismatch, TrackNotFound, UsageError
 from audiosearch.library import backend
 from audiosearch.library.optional_parts import OptionalParts, hop_settings
@@ -379,7 +380,7 @@ class Index(OptionalParts):
         track = self.resolve(name)
         if track:
             return [track]
-        for folder in (name, *normal_forms_of(name)):
+        for folder in (name, self.as_stored(absolute(name)), *normal_forms_of(name)):
             if tracks := self.tracks_in(folder):
                 return tracks
         raise self.no_track(name)
@@ -395,6 +396,18 @@ class Index(OptionalParts):
         """Return the tracks in a folder, which may be a link, and in its subfolders."""
         tracks = (track for name in names_of(folder) for track in self.storage.tracks_under(name))
         return list({track.id: track for track in tracks}.values())
+
+    def as_stored(self, folder: str) -> str:
+        """Return an absolute path as the tracks below that folder have it.
+
+        On Windows, no disk tells the upper and lower case of a folder that is gone.
+        """
+        if not system.IS_WINDOWS or os.path.isdir(folder):
+            return folder
+        start = os.path.normcase(os.path.join(folder, ""))
+        stored = (path for _, path in self.fields(("id", "path")))
+        below = (path for path in stored if os.path.normcase(path).startswith(start))
+        return next(below, folder)[: len(folder)]
 
     def search_text(self, words: str, *, limit: int = 20, offset: int = 0) -> list[Track]:
         """Return tracks with all words in their tags or path, best first.

@@ -112,8 +112,11 @@ def _away_disk(index: Index, missing: MissingFiles, present: list[str]) -> str |
 
 
 def _highest_missing(path: str) -> str:
-    """Return the topmost missing folder above a missing file; the file if its folder exists."""
-    while (parent := os.path.dirname(path)) and not os.path.lexists(parent):
+    """Return the topmost missing folder above a missing file; the file if its folder exists.
+
+    On Windows, that may be a whole drive.
+    """
+    while (parent := os.path.dirname(path)) not in {"", path} and not os.path.lexists(parent):
         path = parent
     return path
 
@@ -124,6 +127,8 @@ def _unmounted(missing: str, present: list[str]) -> str | None:
     An empty folder counts as such a folder, unless files of tracks exist beside it.
     """
     parent = os.path.dirname(missing) or os.curdir
+    if parent == missing:  # a drive of Windows, or a folder of the network
+        return missing
     if any(fnmatch.fnmatch(parent, pattern) for pattern in _MOUNT_FOLDERS):
         return missing
     grandparent = os.path.join(os.path.dirname(parent), "")
@@ -220,6 +225,7 @@ def relocate(index: Index, old: StrPath, new: StrPath) -> int:
             hint="Name both folders: `audiosearch relocate OLD NEW`.",
         )
     old_root, new_root = (absolute(os.fspath(folder)) for folder in (old, new))
+    old_root = index.as_stored(old_root)
     tracks = index.storage.tracks_under(old_root)
     if not tracks and index.storage.track_at(old_root):
         raise TrackNotFound(

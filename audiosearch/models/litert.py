@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audiosearch import system
 from audiosearch.errors import WeightsError
 from audiosearch.models.signatures import POOLED, VALUES
 
@@ -54,6 +55,21 @@ class Signature:
         return np.asarray(result)
 
 
+def opened(path: Path, *, n_threads: int) -> Interpreter:
+    """Return the interpreter of a LiteRT file.
+
+    Raises
+    ------
+    ValueError
+        If the file isn't a LiteRT model.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    if system.IS_WINDOWS:  # where LiteRT opens no names with letters of other languages
+        return Interpreter(model_content=path.read_bytes(), num_threads=n_threads)
+    return Interpreter(os.fspath(path), num_threads=n_threads)
+
+
 def computations(path: Path, *, n_threads: int) -> tuple[_Graph | Signature, Signature | None]:
     """Return the computation from patches to values, and the one to embeddings, if any.
 
@@ -62,10 +78,8 @@ def computations(path: Path, *, n_threads: int) -> tuple[_Graph | Signature, Sig
     WeightsError
         If the file isn't a LiteRT model.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     try:
-        interpreter = Interpreter(os.fspath(path), num_threads=n_threads)
+        interpreter = opened(path, n_threads=n_threads)
         names = list(interpreter.get_signature_list())
         values = Signature(interpreter, VALUES) if len(names) > 1 else _Graph(interpreter)
         return values, Signature(interpreter, POOLED) if POOLED in names else None

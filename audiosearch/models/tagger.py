@@ -6,7 +6,6 @@ embeddings.
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -67,14 +66,12 @@ class Tagger:
     """
 
     def __init__(self, model: Model | None = None, *, n_threads: int | None = None) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
         from audiosearch.models.digest import embeddings_digest
-        from audiosearch.models.litert import Signature
+        from audiosearch.models.litert import Signature, opened
         from audiosearch.system import n_cores
 
         self.names, self.digest = sound_names(), tagger_digest()
-        interpreter = Interpreter(os.fspath(_PATH), num_threads=n_threads or n_cores())
+        interpreter = opened(_PATH, n_threads=n_threads or n_cores())
         self._from_patches = Signature(interpreter, SOUNDS)
         self._from_values = Signature(interpreter, SOUNDS_FROM_VALUES)
         self._takes_values = model and model.weights_digest == embeddings_digest(_PATH)

@@ -6,12 +6,12 @@ import os
 import re
 from urllib.parse import quote, unquote_to_bytes
 
-from audiosearch.paths import is_url
+from audiosearch.paths import is_url, path_from_bytes
 from audiosearch.playlist_files.text import in_legacy_encodings, is_usable_path
 
 _UNESCAPED = "/!$&'()*+,;=:@"  # characters that need no percent-encoding in a URI's path
 # The scheme with its host, which is a drive in the URIs of some programs (file://C:/a.mp3).
-_FILE_SCHEME = re.compile(r"file:(?://(?:(?=[A-Za-z]:)|[^/\\]*))?", re.IGNORECASE)
+_FILE_SCHEME = re.compile(r"file:(?://(?:(?=[A-Za-z]:)|([^/\\]*)))?", re.IGNORECASE)
 
 
 def has_scheme(text: str) -> bool:
@@ -80,12 +80,18 @@ def possible_paths(text: str, *, is_uri: bool) -> list[str]:
 
 def _decoded(path: str) -> str:
     """Return a path with its percent-encoding decoded."""
-    return _without_root(os.fsdecode(unquote_to_bytes(path.encode(errors="surrogateescape"))))
+    return _without_root(path_from_bytes(unquote_to_bytes(path.encode(errors="surrogateescape"))))
 
 
 def _without_file_scheme(uri: str) -> str:
     scheme = _FILE_SCHEME.match(uri)
-    return _without_root(uri[scheme.end() :]) if scheme else uri
+    if not scheme:
+        return uri
+    path = uri[scheme.end() :]
+    if os.sep == "\\":  # folders of the network: file://nas/a.mp3, and file://///nas/a.mp3
+        has_host = (scheme[1] or "").lower() not in {"", "localhost"}
+        path = f"//{scheme[1]}{path}" if has_host else re.sub(r"^/{3,}", "//", path)
+    return _without_root(path)
 
 
 def _without_root(path: str) -> str:

@@ -67,7 +67,8 @@ def plays_in_log(
             yield None
         else:
             following = time
-            yield Recording(path=path), time.timestamp()
+            seconds = _timestamp(time)
+            yield None if seconds is None else (Recording(path=path), seconds)
 
 
 def _entry(line: bytes) -> tuple[datetime | tuple[int, ...], bytes] | None:
@@ -84,6 +85,14 @@ def _entry(line: bytes) -> tuple[datetime | tuple[int, ...], bytes] | None:
         numbers = (int(part or 0) for part in parts.groups()[1:])
         return (_MONTHS.index(month) + 1, *numbers), match[1]
     return None
+
+
+def _timestamp(time: datetime) -> float | None:
+    """Return a time in seconds since 1970, or None if the system can't tell it."""
+    try:
+        return time.timestamp()
+    except (OSError, OverflowError, ValueError):  # before 1970 on Windows, or in the year 1
+        return None
 
 
 def _latest(stamp: tuple[int, ...], following: datetime) -> datetime | None:

@@ -19,7 +19,7 @@ from audiosearch.embedding.decoder_process import ENVIRONMENT, time_limit
 from audiosearch.errors import AudioError, LibraryError, UsageError
 from audiosearch.json_input import parse_json
 from audiosearch.library.track import artist_and_title
-from audiosearch.paths import why_missing
+from audiosearch.paths import new_name, why_missing
 from audiosearch.times import position
 
 if TYPE_CHECKING:
@@ -64,11 +64,13 @@ class CutRequest:
         --------
         >>> CutRequest("/music/a.mp3", 62.4, 3_725.0, "AC/DC live").name
         'AC_DC live 1m02.4s-1h02m05.0s'
+        >>> CutRequest("/music/nul.1.wav", 1.0, 2.0).name
+        'nul_.1 0m01.0s-0m02.0s'
         """
         label = artist_and_title(self.artist, self.title or PurePath(self.path).stem)
         safe = " ".join(_UNSAFE.sub("_", label).split()).strip(" .-")
         short = safe.encode()[:_MAX_LABEL_BYTES].decode(errors="ignore").rstrip(" .")
-        return f"{short or 'stretch'} {_time(self.start)}-{_time(self.end)}"
+        return new_name(f"{short or 'stretch'} {_time(self.start)}-{_time(self.end)}")
 
 
 class StretchFolder:

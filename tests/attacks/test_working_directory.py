@@ -292,7 +292,7 @@ def test_a_child_imports_from_the_same_folders_but_the_working_directory(probe, 
 
 
 def test_a_child_has_its_own_folder_and_no_open_files(probe):
-    with open(os.devnull) as file:
+    with open(os.devnull, encoding="utf-8") as file:
         os.set_inheritable(file.fileno(), True)
         facts = probe()
     assert (facts["cwd"], facts["in"], facts["n_files"]) == ("/", "", 3)

@@ -127,7 +127,8 @@ def measure(directory: Path, asked: np.ndarray) -> Iterator[str]:
 
 def memory() -> tuple[int, int]:
     """Return the memory of this process of its own and of mapped files, in bytes (Linux)."""
-    fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    fields = dict(line.split(":") for line in lines)
     own, mapped = (int(fields[name].split()[0]) for name in ("RssAnon", "RssFile"))
     return 1024 * own, 1024 * mapped
 

@@ -20,13 +20,16 @@ for _name in ("fcntl", "grp", "pwd", "resource", "termios"):
     sys.modules[_name] = None
 for _module, _names in {
     select: ["poll", "epoll"],
-    os: ["fchdir", "nice", "pread", "pwrite", "sched_getaffinity", "sync", "O_PATH", "O_NOFOLLOW"],
+    os: ["fchdir", "nice", "pread", "pwrite", "sched_getaffinity", "sync"],
 }.items():
     for _name in _names:
         delattr(_module, _name)
+for _name in ("O_CLOEXEC", "O_NOCTTY", "O_NOFOLLOW", "O_NONBLOCK", "O_PATH"):
+    delattr(os, _name)
 
 _isdir = os.path.isdir
 os.path.isdir = lambda path: path != "/proc/self/fd" and _isdir(path)
+sys._base_executable = sys.executable  # here, that of a virtual environment starts no other one
 os.set_handle_inheritable = lambda _handle, _inheritable: None
 psutil.BELOW_NORMAL_PRIORITY_CLASS = 10  # a niceness
 with warnings.catch_warnings():
@@ -48,9 +51,10 @@ def _started(self, args, *positional, pass_fds=(), startupinfo=None, close_fds=T
         message = "pass_fds not supported on Windows."
         raise ValueError(message)
     handles = startupinfo.handles if startupinfo else ()
-    if close_fds and handles:
-        message = "with handles, close_fds must be False"
-        raise ValueError(message)
+    if handles and not close_fds:
+        warnings.warn(
+            "startupinfo.lpAttributeList['handle_list'] overriding close_fds", stacklevel=2
+        )
     _start(self, args, *positional, pass_fds=handles, **options)
 
 
@@ -69,15 +73,30 @@ def _unless_open(function):
 
 def _is_open(path):
     real = os.path.realpath(path)
-    if not os.path.isfile(real):
+    # filelock has other locks on Windows, which remove no file that is open.
+    if not os.path.isfile(real) or ".lock" in os.path.basename(real):
         return False
     with os.scandir("/proc/self/fd") as entries:
         for entry in entries:
             with contextlib.suppress(OSError):  # closed meanwhile
                 if os.readlink(entry.path) == real:
                     return True
-    with open("/proc/self/maps", errors="surrogateescape") as lines:
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
         return any(line.rstrip("\n").endswith(f" {real}") for line in lines)
 
 
-os.replace, os.rename = _unless_open(os.replace), _unless_open(os.rename)
+for _name in ("replace", "rename", "unlink", "remove"):
+    setattr(os, _name, _unless_open(getattr(os, _name)))
+
+
+def _fsencode(name):
+    name = os.fspath(name)
+    return name.encode("utf-8", "surrogatepass") if isinstance(name, str) else name
+
+
+def _fsdecode(name):
+    name = os.fspath(name)
+    return name.decode("utf-8", "surrogatepass") if isinstance(name, bytes) else name
+
+
+os.fsencode, os.fsdecode = _fsencode, _fsdecode

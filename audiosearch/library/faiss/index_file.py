@@ -162,7 +162,12 @@ class IndexFile:
 
 def saver(index: Any) -> Callable[[Path], None]:
     """Return a function that writes a FAISS index to a path, for `IndexFile.write`."""
-    return lambda draft: faiss.write_index(index, str(draft))
+
+    def save(draft: Path) -> None:
+        with draft.open("wb") as file:  # FAISS opens no names with letters of other languages
+            faiss.write_index(index, _FAISS.PyCallbackIOWriter(file.write))
+
+    return save
 
 
 def read_by_token(path: Path, token: str | None) -> LoadedIndex:

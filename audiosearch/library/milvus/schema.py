@@ -14,7 +14,7 @@ from audiosearch.library.filters import artist_values, genre_values
 from audiosearch.library.track import Track, fold, plain_words
 from audiosearch.models.patch_print import PATCH_WORDS
 from audiosearch.models.sound import Sound
-from audiosearch.paths import parent_names
+from audiosearch.paths import parent_names, path_from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -269,4 +269,4 @@ def decoded(text: str) -> str:
         bytes([ord(char) - 0x10FF00]) if _FIRST_BYTE <= ord(char) <= _LAST_BYTE else char.encode()
         for char in text
     )
-    return os.fsdecode(b"".join(parts))
+    return path_from_bytes(b"".join(parts))

@@ -21,6 +21,7 @@ from audiosearch.library.sqlite.sound_table import EMPTY_TABLE, put_sounds, soun
 from audiosearch.library.sqlite.stored_types import PATHS, require_row, require_types
 from audiosearch.library.sqlite.vector_table import IS_COMPLETE, VectorTable, from_blob
 from audiosearch.library.track import Failure, Track
+from audiosearch.paths import path_from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -146,7 +147,7 @@ class Catalog(VectorTable):
                 rows += self.db.execute(sql.format(where), batch).fetchall()
             for position, name in enumerate(columns):
                 require_types(name, map(itemgetter(position), rows))
-        for name, convert in (("path", os.fsdecode), ("has_cover", _flag)):
+        for name, convert in (("path", path_from_bytes), ("has_cover", _flag)):
             if name in names:
                 n = names.index(name)
                 rows = [(*row[:n], convert(row[n]), *row[n + 1 :]) for row in rows]
@@ -236,7 +237,7 @@ class Catalog(VectorTable):
         for batch in batches(paths):
             sql = f"SELECT path, size, mtime_ns FROM tracks WHERE {one_of('path', batch)}"
             for row in self.rows(sql, [os.fsencode(path) for path in batch]):
-                result[os.fsdecode(row["path"])] = (row["size"], row["mtime_ns"])
+                result[path_from_bytes(row["path"])] = (row["size"], row["mtime_ns"])
         return result
 
     def linked_paths(self, paths: Sequence[str]) -> dict[str, str]:
@@ -254,7 +255,7 @@ class Catalog(VectorTable):
             with self.errors():
                 require_types("real_path", (row["real_path"] for row in rows))
             for row in rows:
-                result[os.fsdecode(row["path"])] = os.fsdecode(row["real_path"])
+                result[path_from_bytes(row["path"])] = path_from_bytes(row["real_path"])
         return result
 
     def ids(self, filters: Filters) -> Int64:
@@ -360,7 +361,7 @@ class Catalog(VectorTable):
         with self.errors():
             for row in rows:
                 require_row(row)
-        return [Failure(**row | {"path": os.fsdecode(row["path"])}) for row in rows]
+        return [Failure(**row | {"path": path_from_bytes(row["path"])}) for row in rows]
 
     def remove_failures(self, failures: Iterable[Failure]) -> None:
         """Remove failures."""
@@ -380,7 +381,7 @@ def _track(row: dict[str, Any]) -> Track:
     try:
         require_row(row)
         for name in row.keys() & PATHS:
-            row[name] = os.fsdecode(row[name])
+            row[name] = path_from_bytes(row[name])
         if "has_cover" in row:
             row["has_cover"] = _flag(row["has_cover"])
         return Track(**row)

@@ -16,6 +16,7 @@ from audiosearch.atomic import atomic_path
 from audiosearch.errors import UsageError
 from audiosearch.json_input import parse_json
 from audiosearch.library.track import fold
+from audiosearch.paths import new_name
 from audiosearch.playlist_files import Entry, PathStyle, PlaylistFormat, playlist_text
 from audiosearch.soundmap.characteristic import numbered
 
@@ -29,9 +30,8 @@ MANIFEST: Final = ".audiosearch-auto.json"
 
 _WRITERS = 8  # files that reach the disk at the same time
 _MAX_NAME_BYTES = 180  # file systems allow 255, some of which the suffix and a draft need
-# Characters and names that file systems of phones, players and Windows refuse.
+# Characters that file systems of phones, players and Windows refuse.
 _FORBIDDEN = re.compile('[<>:"/\\\\|?*\0-\x1f\x7f]')
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,11 @@ def file_stem(name: str) -> str:
 
     Examples
     --------
-    >>> file_stem("R&B / Soul, 1990s"), file_stem("..."), file_stem("Con")
-    ('R&B - Soul, 1990s', 'Playlist', 'Con_')
+    >>> file_stem("R&B / Soul, 1990s"), file_stem("..."), file_stem("Con.1")
+    ('R&B - Soul, 1990s', 'Playlist', 'Con_.1')
     """
     text = _FORBIDDEN.sub("-", name).encode(errors="replace")[:_MAX_NAME_BYTES]
-    stem = text.decode(errors="ignore").strip(". ")
-    return f"{stem}_" if _RESERVED.fullmatch(stem) else stem or "Playlist"
+    return new_name(text.decode(errors="ignore").strip(". ") or "Playlist")
 
 
 def write_folder(
