@@ -14,6 +14,7 @@ from tracks import LARGE
 from audiosearch import Index, LibraryError, UsageError, similar
 from audiosearch.library import tuning
 from audiosearch.library.faiss import faiss_index, index_file
+from audiosearch.library.faiss.candidates import FaissCandidates
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
 from audiosearch.library.faiss.tuning import code_sizes
 from audiosearch.library.filters import Filters
@@ -290,7 +291,7 @@ class TestIndexType:
         far = np.argsort(VECTORS[:LARGE] @ VECTORS[0])[: LARGE // 2] + 1
         for k, candidates in ((500, None), (10, far), (500, far)):
             ids, products = index.vector_index().search(
-                index.vector(seed), k, candidates=candidates
+                index.vector(seed), k, candidates=FaissCandidates(candidates)
             )
             assert len(set(ids.tolist())) == k
             assert candidates is None or np.isin(ids, candidates).all()
@@ -365,6 +366,33 @@ def test_changes_of_lists_are_written_without_a_copy_in_memory(index, config, wh
     assert followed.faiss.ntotal == followed.n_tracks == LARGE - 1
 
 
+@pytest.mark.parametrize("config", [FLAT, *CONFIGS], ids=lambda config: config.index_type)
+def test_to_take_in_a_change_the_vectors_that_stay_are_not_read(index, config, monkeypatch):
+    index.vector_indexes.use(index.vector_indexes.build(config))
+    new = index.add(a_track(LARGE), VECTORS[LARGE])
+    read_parts, paths, statements = index_file._read_parts, [], []
+
+    def counted(path):
+        paths.append(path)
+        return read_parts(path)
+
+    monkeypatch.setattr(index_file, "_read_parts", counted)
+    with Index(index.location) as again:
+        connection = again.storage.db.conn
+        connection.set_trace_callback(statements.append)
+        assert new.id in again.vector_index().ids
+        connection.set_trace_callback(None)
+        plans = [
+            (statement, step[3])
+            for statement in statements
+            if "vectors" in statement and statement.startswith("SELECT")
+            for step in connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+        ]
+    assert plans
+    assert not [statement for statement, step in plans if step == "SCAN vectors"]
+    assert len(paths) == 2  # before and after the change is written
+
+
 def test_changes_of_lists_are_searched_if_the_disk_is_full(index, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -397,6 +425,48 @@ def test_a_range_search_finds_what_is_near_and_nothing_else(index, config, n_nea
     assert config != FLAT or set(found.tolist()) == expected
     assert set(odd.tolist()) <= {i for i in expected if i % 2}
     assert len(odd) >= 0.95 * len([i for i in expected if i % 2])
+
+
+@pytest.mark.parametrize("config", [FLAT, *CONFIGS], ids=lambda config: config.index_type)
+@pytest.mark.parametrize("whiten", [False, True], ids=["plain", "whitened"])
+def test_a_range_search_is_needed_only_if_too_few_of_the_nearest_tracks_are_similar(
+    index, config, whiten, monkeypatch
+):
+    for is_whitened in (False, True):
+        index.vector_indexes.use(index.vector_indexes.build(config, whiten=is_whitened))
+    similarities = [
+        similarity for hits in hits_of(index, range(1, 6), whiten=whiten) for _, similarity in hits
+    ]
+    expected = hits_of(index, range(1, 6), whiten=whiten)
+    bound = min(similarities) - 1e-4
+    with monkeypatch.context() as patch:
+        patch.setattr(faiss_index.FaissIndex, "range_search", never)
+        assert hits_of(index, range(1, 6), whiten=whiten, min_similarity=bound) == expected
+    n_similar = np.count_nonzero(VECTORS[:LARGE] @ VECTORS[0] >= 0.9) - 1  # without the track
+    hits = similar(
+        index, "#1", k=LARGE, options=SearchOptions(whiten=whiten, min_similarity=0.9)
+    ).hits
+    assert 0.95 * n_similar <= len(hits) <= n_similar
+    assert min(hit.similarity for hit in hits) >= 0.9 - 1e-6
+
+
+def test_a_range_search_reads_few_vectors_that_are_out_of_range(index, monkeypatch):
+    config = next(c for c in CONFIGS if c.code_bytes)
+    index.vector_indexes.use(index.vector_indexes.build(config))
+    searched, read = index.vector_index(), []
+    read_vectors = type(index.storage).vectors_of
+
+    def counted(storage, ids):
+        read.extend(ids.tolist())
+        return read_vectors(storage, ids)
+
+    monkeypatch.setattr(faiss_index, "_CODE_ERROR", 1.0)  # all tracks that are searched
+    monkeypatch.setattr(faiss_index, "_BLOCK_CODES", 20)
+    monkeypatch.setattr(type(index.storage), "vectors_of", counted)
+    n_near = 30
+    bound = float(np.sort(VECTORS[:LARGE] @ VECTORS[0])[-n_near]) - 1e-6
+    assert len(searched.range_search(VECTORS[0], bound)) >= 0.95 * n_near
+    assert len(read) == len(set(read)) <= n_near + 60
 
 
 @pytest.mark.parametrize(

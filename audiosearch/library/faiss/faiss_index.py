@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 
 from audiosearch.errors import ModelMismatch, TrackNotFound
+from audiosearch.library.faiss.candidates import FaissCandidates
 from audiosearch.library.faiss.index_config import FLAT, held_ids
 from audiosearch.library.faiss.inverted_lists import ListFiller
 from audiosearch.library.faiss.whitening import (
@@ -34,6 +35,9 @@ _MAX_RANGE_GROWTH = (
     1.01  # a range search stops if twice the width finds at most this many times more
 )
 _CODE_ERROR = 0.05  # of an inner product computed from a code; larger errors are rare
+_BLOCK_CODES = 1_000  # after so many codes in order without one in range, the others aren't read
+# To find up to _MAX_NEAREST tracks near a center, this many times as many are tried first.
+_MAX_NEAREST, _NEAREST_FACTOR = 1_000, 4
 _CODE_FACTOR = 4  # codes that are found and compared again, for each neighbor requested
 _MAX_EF_SEARCH = 1_024  # if a search would need more, all vectors are compared instead
 
@@ -111,16 +115,14 @@ class FaissIndex:
     def outdated_ids(self) -> Int64:
         """Return the ids of vectors in the index that were changed or removed: int64, (n,)."""
         held = held_ids(self._inner)
-        removed = np.setdiff1d(held, self._database.vector_ids())
         changed = self._database.changed_since(self.revision)
-        return np.concatenate([removed, np.intersect1d(held, changed)])
+        return np.concatenate([self._database.removed_of(held), changed[np.isin(changed, held)]])
 
-    def apply_changes(self) -> None:
-        """Bring the index up to date with the database."""
+    def apply_changes(self, outdated_ids: Int64) -> None:
+        """Bring the index up to date with the database, given the result of `outdated_ids`."""
         with self._database.snapshot():
-            outdated = self.outdated_ids()
-            if len(outdated):
-                self.faiss.remove_ids(faiss.IDSelectorBatch(outdated))
+            if len(outdated_ids):
+                self.faiss.remove_ids(faiss.IDSelectorBatch(outdated_ids))
             for ids, vectors in self._database.vector_blocks(self.revision):
                 self.faiss.add_with_ids(vectors, ids)
             self.revision = self._database.revision()
@@ -218,51 +220,73 @@ class FaissIndex:
         radius = np.float32(min_product - _CODE_ERROR if has_codes else min_product)
         radius = np.nextafter(radius, np.float32(-np.inf))  # FAISS excludes the radius itself
         max_factor = self.config.max_search_width(self.n_tracks) / self.config.search_width
+        ids: Int64
         n_found, factor = -1, 1.0
         while True:
             parameters = self.config.search_parameters(width_factor=factor)
-            _, _, ids = self._inner.range_search(vector[np.newaxis], radius, params=parameters)
+            _, products, ids = self._inner.range_search(
+                vector[np.newaxis], radius, params=parameters
+            )
             if factor >= max_factor or len(ids) <= _MAX_RANGE_GROWTH * n_found:
-                return self._in_range(vector, min_product, ids) if has_codes else ids
+                break
             n_found, factor = len(ids), 2 * factor
+        if not has_codes:
+            return ids
+        ids = ids[np.argsort(-products)]
+        kept = [np.empty(0, dtype=np.int64)]
+        for start in range(0, len(ids), _BLOCK_CODES):
+            block = self._in_range(vector, min_product, ids[start : start + _BLOCK_CODES])
+            if not len(block):
+                break
+            kept.append(block)
+        return np.concatenate(kept)
 
     def _in_range(self, vector: Float32, min_product: float, ids: Int64) -> Int64:
         """Return those of some ids whose full vectors are in range."""
-        kept = [np.empty(0, dtype=np.int64)]
-        for start in range(0, len(ids), _MAX_EXHAUSTIVE):
-            block = ids[start : start + _MAX_EXHAUSTIVE]
-            block, products = self._rerank(vector, block, len(block))
-            kept.append(block[products >= min_product])
-        return np.concatenate(kept)
+        ids, products = self._rerank(vector, ids, len(ids))
+        return ids[products >= min_product]
 
     def search(
         self,
         vector: Float32,
         k: int,
         *,
-        candidates: Int64 | None = None,
+        candidates: FaissCandidates | None = None,
         exclude_ids: Sequence[int] = (),
     ) -> tuple[Int64, Float32]:
         """Return the ids of the nearest vectors and their products; see `VectorIndex.search`.
 
-        Candidates are an allow-list of ids: int64, shape (n,).
+        The nearest tracks are often near the center of the candidates too. Only if too few are, a
+        range search finds all that are.
 
         Raises
         ------
         ModelMismatch
             If the vector has another dimension than the index.
         """
-        if candidates is None:
+        candidates = candidates or FaissCandidates()
+        if candidates.near is not None and k <= _MAX_NEAREST:
+            ids, products = self._search_allowed(
+                vector, _NEAREST_FACTOR * k, candidates.allowed, exclude_ids
+            )
+            rows = np.flatnonzero(candidates.near.contains(ids))[:k]
+            if len(rows) == k:
+                return ids[rows], products[rows]
+        return self._search_allowed(vector, k, candidates.ids, exclude_ids)
+
+    def _search_allowed(
+        self, vector: Float32, k: int, allowed: Int64 | None, exclude_ids: Sequence[int]
+    ) -> tuple[Int64, Float32]:
+        """Search with an allow-list of ids: int64, shape (n,). None: all ids are allowed."""
+        if allowed is None:
             (neighbors,) = self.search_batch(vector[np.newaxis], [k], [exclude_ids])
             return neighbors
         self._check_dimension(vector)
-        candidates = np.setdiff1d(candidates, exclude_ids)
-        if not self._is_flat and len(candidates) <= _MAX_EXHAUSTIVE:
-            return self._rerank(vector, candidates, k)
-        factor = self.n_tracks / max(1, len(candidates))
-        ((ids, products),) = self._search(
-            vector[np.newaxis], min(k, len(candidates)), factor, candidates
-        )
+        allowed = np.setdiff1d(allowed, exclude_ids)
+        if not self._is_flat and len(allowed) <= _MAX_EXHAUSTIVE:
+            return self._rerank(vector, allowed, k)
+        factor = self.n_tracks / max(1, len(allowed))
+        ((ids, products),) = self._search(vector[np.newaxis], min(k, len(allowed)), factor, allowed)
         return ids[:k], products[:k]
 
     def search_batch(

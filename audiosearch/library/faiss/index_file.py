@@ -117,6 +117,7 @@ class IndexFile:
         self._database = database
         self._path = path
         self._token = token_setting(path)
+        self._read_token: str | None = None  # of the file that was read last
 
     def read(self) -> LoadedIndex:
         """Return the FAISS index and its revision.
@@ -130,7 +131,13 @@ class IndexFile:
         if footer.token != self._expected_token():
             time.sleep(_COMMIT_SECONDS)  # another process may be about to store the token
             body, footer = self._read_parts()
-        return _load(body, footer, self._expected_token())
+        loaded = _load(body, footer, self._expected_token())
+        self._read_token = footer.token
+        return loaded
+
+    def is_newer(self) -> bool:
+        """Return whether the file has been written again since it was read."""
+        return self._expected_token() != self._read_token
 
     def _read_parts(self) -> tuple[memoryview, _Footer]:
         if not self._path.exists():

@@ -66,11 +66,11 @@ class MomentIndex(PersistentFaissIndex):
         """Return the setting with the number of patches in the index."""
         return {_BUILT: str(self.n_tracks)}
 
-    def _must_rebuild(self) -> bool:
+    def _must_rebuild(self, n_outdated: int) -> bool:
         text = self._database.settings().get(_BUILT, "")
         n_built = int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0
         n_patches = self._database.count()
-        return n_patches > _MAX_GROWTH * n_built or super()._must_rebuild()
+        return n_patches > _MAX_GROWTH * n_built or super()._must_rebuild(n_outdated)
 
     def refresh(self, *, is_lag_allowed: bool = True) -> None:
         """Bring the index up to date with the database, and write the file if possible.

@@ -139,7 +139,7 @@ class PersistentFaissIndex(FaissIndex):
             self._read()
         if self._is_current():
             return
-        if self.faiss is not None and self._path.exists():
+        if self.faiss is not None and self._file.is_newer():
             self._read_newer()  # another process or thread may have brought the file up to date
             if self._is_current():
                 return
@@ -147,7 +147,8 @@ class PersistentFaissIndex(FaissIndex):
             return
         settings = {}
         with self._database.snapshot():
-            if self.faiss is None or self._must_rebuild():
+            outdated = None if self.faiss is None else self.outdated_ids()
+            if outdated is None or self._must_rebuild(len(outdated)):
                 self.build()
                 settings = self.build_settings()
                 if self.config != configured:  # there are too few tracks for the configured type
@@ -155,7 +156,7 @@ class PersistentFaissIndex(FaissIndex):
             else:
                 if self._mapped is not None:
                     self.faiss = faiss.deserialize_index(self._mapped)
-                self.apply_changes()
+                self.apply_changes(outdated)
         self._mapped = None
         # On a full or read-only disk, the next process does the same work again.
         with contextlib.suppress(OSError, RuntimeError, IndexUnwritable):
@@ -176,9 +177,11 @@ class PersistentFaissIndex(FaissIndex):
             return False
         with contextlib.suppress(OSError, RuntimeError, IndexUnwritable):
             with self._database.transaction():
-                if self._must_rebuild() or not self._configured().has_same_structure(configured):
+                outdated = self.outdated_ids()
+                is_same = self._configured().has_same_structure(configured)
+                if self._must_rebuild(len(outdated)) or not is_same:
                     return False
-                outdated, added = self.outdated_ids(), self._database.vector_blocks(self.revision)
+                added = self._database.vector_blocks(self.revision)
 
                 def save(draft: Path) -> None:
                     with draft.open("wb") as file:
@@ -208,7 +211,7 @@ class PersistentFaissIndex(FaissIndex):
             if self._configured().has_same_structure(configured):
                 self._file.write(saver(self.faiss), self.revision, settings)
 
-    def _must_rebuild(self) -> bool:
+    def _must_rebuild(self, n_outdated: int) -> bool:
         """Return whether the index must be rebuilt, because it can't take the changes."""
         if self.dimension != self._database.dimension:
             return True
@@ -222,7 +225,7 @@ class PersistentFaissIndex(FaissIndex):
         # FAISS can't remove nodes from an HNSW graph. IVF lists and PQ codes are less accurate if
         # most vectors differ from those that they were trained on.
         max_share = 0.0 if self.config.index_type == "hnsw" else _MAX_OUTDATED
-        return len(self.outdated_ids()) > max_share * self.n_tracks
+        return n_outdated > max_share * self.n_tracks
 
 
 def file_problem(

@@ -54,6 +54,9 @@ class VectorDatabase(SettingsDatabase, Protocol):
     def changed_since(self, revision: int) -> Int64:
         """Return the ids of the vectors written after a revision, ascending: int64, shape (n,)."""
 
+    def removed_of(self, ids: Int64) -> Int64:
+        """Return those of some ids that have no vector any more: int64, shape (n,)."""
+
     def vectors_of(self, ids: Int64) -> Float32:
         """Return vectors, in the order of their ids: float32, (n, dimension).
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch import time_limit
 from audiosearch.errors import IndexUnwritable
+from audiosearch.library.faiss.candidates import FaissCandidates, NearTracks
 from audiosearch.library.filters import EVERYTHING
 from audiosearch.library.search_target import SearchTarget
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from audiosearch.library.faiss.persistent_index import PersistentFaissIndex
     from audiosearch.library.faiss.vector_database import TrackVectorDatabase
     from audiosearch.library.filters import Filters
-    from audiosearch.types import Float32, Int64
+    from audiosearch.types import Float32
 
 _WHITENED_FILE = "whitened.faiss"
 MOMENTS_FILE = "moments.faiss"  # it isn't one of the `VectorIndexes`
@@ -58,21 +59,19 @@ class VectorIndexes:
 
     def candidates(
         self, filters: Filters, *, near: tuple[Float32, float] | None = None
-    ) -> Int64 | None:
-        """Return the ids of the tracks that may be hits; None if all tracks may.
+    ) -> FaissCandidates | None:
+        """Return the tracks that may be hits; None if all tracks may.
 
         Parameters
         ----------
         filters : Filters
         near : (ndarray of float32 of shape (dimension,), float), optional
             A vector of unit length, and the smallest cosine to it that a hit may have.
-
-        Returns
-        -------
-        ndarray of int64, shape (n,), or None
         """
-        ids = None if filters == EVERYTHING else self._database.ids(filters)
-        return ids if near is None else self.vector_index().range_search(*near, candidates=ids)
+        if filters == EVERYTHING and near is None:
+            return None
+        allowed = None if filters == EVERYTHING else self._database.ids(filters)
+        return FaissCandidates(allowed, near and NearTracks(*near, self.vector_index))
 
     def index_type(self) -> str:
         """Return the type of the FAISS index of the plain vectors."""

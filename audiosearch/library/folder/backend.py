@@ -24,8 +24,8 @@ from audiosearch.paths import why_missing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from audiosearch.library.faiss.candidates import FaissCandidates
     from audiosearch.library.track import EmbeddingSpec
-    from audiosearch.types import Int64
 
 
 class FolderBackend:
@@ -64,7 +64,7 @@ class FolderBackend:
                 hint="Name a folder that you may write to with --index DIR.",
             )
 
-    def open(self, location: str, settings: dict[str, str] | None) -> OpenIndex[Int64]:
+    def open(self, location: str, settings: dict[str, str] | None) -> OpenIndex[FaissCandidates]:
         """Open the index in a folder. Create it if it doesn't exist and settings are given.
 
         Raises
@@ -101,4 +101,4 @@ class FolderBackend:
         return recover(Path(location).absolute(), spec=spec)
 
 
-BACKEND: Backend[Int64] = FolderBackend()
+BACKEND: Backend[FaissCandidates] = FolderBackend()

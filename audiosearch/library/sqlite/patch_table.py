@@ -154,6 +154,10 @@ class PatchTable:
         del revision
         return np.empty(0, dtype=np.int64)
 
+    def removed_of(self, ids: Int64) -> Int64:
+        """Return those of some ids that have no patch any more: int64, shape (n,)."""
+        return ids[~np.isin(ids, self.vector_ids())]
+
     # Vectors
 
     def vectors_of(self, ids: Int64) -> Float32:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,10 @@ IS_COMPLETE = _HAS_DIMENSION.format(
     "coalesce((SELECT CAST(value AS INTEGER) FROM settings WHERE key = 'dimension'), "
     f"{defaults.DIMENSION})"
 )
+
+# SQL condition that a vector was written after a revision. Without the inner query, SQLite reads
+# all vectors, in the order of their ids.
+_IS_CHANGED = "track_id IN (SELECT track_id FROM vectors WHERE revision > ?)"
 
 
 class VectorTable(Database):
@@ -76,12 +81,20 @@ class VectorTable(Database):
 
     def changed_since(self, revision: int) -> Int64:
         """Return the ids of the vectors written after a revision, ascending: int64, shape (n,)."""
-        sql = f"SELECT track_id FROM vectors WHERE revision > ? AND {IS_COMPLETE} ORDER BY track_id"
+        sql = (
+            f"SELECT track_id FROM vectors WHERE {_IS_CHANGED} AND {IS_COMPLETE} ORDER BY track_id"
+        )
         return self._ids(sql, [revision])
+
+    def removed_of(self, ids: Int64) -> Int64:
+        """Return those of some ids that have no vector any more: int64, shape (n,)."""
+        # It needs only SQLite's index of the revisions, which is a fraction of the table.
+        return ids[~np.isin(ids, self._ids("SELECT track_id FROM vectors"))]
 
     def _ids(self, sql: str, values: Sequence[int] = ()) -> Int64:
         with self.errors():
-            return np.fromiter((row[0] for row in self.db.execute(sql, values)), dtype=np.int64)
+            rows = self.db.execute(sql, values)
+            return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
 
     def vectors_of(self, ids: Int64) -> Float32:
         """Return the vectors of tracks, in the order of their ids: float32, (n, dimension).
@@ -115,12 +128,13 @@ class VectorTable(Database):
         vectors : ndarray of float32, shape (n, dimension)
         """
         dimension = self.dimension
+        where, values = (f"{_IS_CHANGED} AND ", [since]) if since else ("", [])
         sql = (
             "SELECT track_id, embedding FROM vectors "
-            f"WHERE revision > ? AND {_HAS_DIMENSION.format(dimension)} ORDER BY track_id"
+            f"WHERE {where}{_HAS_DIMENSION.format(dimension)} ORDER BY track_id"
         )
         with self.errors():
-            cursor = self.db.execute(sql, [since])
+            cursor = self.db.execute(sql, values)
             while block := cursor.fetchmany(max(1, _BLOCK_NUMBERS // dimension)):
                 ids = np.array([row[0] for row in block], dtype=np.int64)
                 yield ids, _as_matrix((row[1] for row in block), dimension)
