@@ -60,7 +60,7 @@ def small(original: BeetsLibrary, tmp_path: Path) -> BeetsLibrary:
 def no_embedding(monkeypatch: pytest.MonkeyPatch):
     """Return a function after which nothing may be embedded."""
 
-    def refuse(_index, results) -> None:
+    def refuse(_index, results, _runtimes) -> None:
         assert not results
 
     return lambda: monkeypatch.setattr(ingest_add, "store_embedded", refuse)

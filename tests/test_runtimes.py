@@ -12,8 +12,10 @@ import pytest
 import tensorflow as tf
 from networks import pooled_tflite, tflite
 from sounds import melody, tone, write
+from toy_backend import ToyStorage
 
 from audiosearch import Embedder, Index, UsageError, WeightsError, add
+from audiosearch.library.runtimes import RUNTIMES, RuntimeRecord, runtimes_of
 from audiosearch.maintenance.copy import copy
 from audiosearch.models import auto_network, registry
 from audiosearch.models.auto_network import MIN_PATCHES, AutoNetwork
@@ -270,6 +272,25 @@ def test_an_interrupted_reembedding_remembers_its_runtime(run, music, path):
     assert runtimes(run) == "litert f32"
     assert run("reembed", "--model", path, "--runtime", "litert").exit_code == 0
     assert "openvino f32" in runtimes(run)
+
+
+class CountedStorage(ToyStorage):
+    """A storage that counts how often its settings are read."""
+
+    n_reads = 0
+
+    def settings(self):
+        self.n_reads += 1
+        return super().settings()
+
+
+def test_a_writer_reads_the_settings_once_for_each_runtime():
+    storage = CountedStorage({RUNTIMES: "openvino bf16"})
+    record = RuntimeRecord()
+    for runtime in [*3 * ["litert f32"], *3 * ["openvino f32"], "litert f32"]:
+        record.add(storage, {runtime})
+    assert storage.n_reads == 2
+    assert runtimes_of(storage) == {"litert f32", "openvino bf16", "openvino f32"}
 
 
 def test_refreshed_moments_name_their_runtime(run, music, path):

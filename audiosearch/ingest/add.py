@@ -24,6 +24,7 @@ from audiosearch.ingest.store import settle, store_embedded, store_known_sound
 from audiosearch.library.file_state import FileStates, State
 from audiosearch.library.index import EmbeddingSpec, Failure, Index
 from audiosearch.library.known_mounts import remember_mounts
+from audiosearch.library.runtimes import RuntimeRecord
 from audiosearch.models import registry
 from audiosearch.models.runtime_choice import F32, RuntimeChoice
 
@@ -187,6 +188,7 @@ class Ingest:
         self._reader = reader
         self._paths_to_embed: list[str] = []
         self._unwritten_failures: list[Failure] = []
+        self._runtimes = RuntimeRecord()
         self._results: EmbeddingResults | None = None  # of the current pass over the files
         self._previous_audio_seconds = 0.0  # of earlier passes
         try:
@@ -316,7 +318,7 @@ class Ingest:
         with self._index.transaction() if self._index else contextlib.nullcontext():
             if self._index is not None:
                 check_unchanged_hop(self._index, self._moment_hop)
-                store_embedded(self._index, embedded)
+                store_embedded(self._index, embedded, self._runtimes)
             add_results = [self._add_result(result) for result in batch]
             self._write_failures()
         return [result for result in add_results if result is not None]

@@ -13,7 +13,7 @@ from audiosearch.ingest.moments import (
 )
 from audiosearch.ingest.refresh import FileRefresh
 from audiosearch.ingest.sounds import put_sounds
-from audiosearch.library.runtimes import add_runtimes
+from audiosearch.library.runtimes import RuntimeRecord
 from audiosearch.models import registry
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class MomentRefresh(FileRefresh):
         n_jobs: int | None = None,
     ) -> None:
         self._hop = hop_to_refresh(index, hop)
+        self._runtimes = RuntimeRecord()
         storage = index.moments
         spec = index.spec
         model = registry.resolve_for_index(spec.model, spec.weights_digest, request)
@@ -94,6 +95,6 @@ class MomentRefresh(FileRefresh):
             if track.id in stored and stored[track.id].content_hash == track.content_hash
         ]
         self._index.moments.put({track.id: embedding.moments for track in unchanged})
-        add_runtimes(self._index.storage, {embedding.runtime})
+        self._runtimes.add(self._index.storage, {embedding.runtime})
         if self._index.keeps_sounds:
             put_sounds(self._index, unchanged, embedding)

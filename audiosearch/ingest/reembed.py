@@ -14,7 +14,7 @@ from audiosearch.errors import AudioError, LibraryError
 from audiosearch.ingest.refresh import opener
 from audiosearch.ingest.sounds import lacks_sounds, sound_fields
 from audiosearch.library.index import Failure, Index, Track
-from audiosearch.library.runtimes import PENDING_RUNTIMES, add_runtimes
+from audiosearch.library.runtimes import PENDING_RUNTIMES, RuntimeRecord
 from audiosearch.models import registry
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Reembedding:
             self._staged_ids = self._staged.vectors_by_content()
             on_failure.pop_all()
         self._failed: list[tuple[Track, Failure]] = []
+        self._runtimes = RuntimeRecord(PENDING_RUNTIMES)
         hop = self._index.moment_hop
         lacks_moments = hop is not None and bool(self._index.moments.missing())
         self._has_sounds = sounds and (
@@ -138,7 +139,7 @@ class Reembedding:
         if result.embedding is not None:
             vector: Float32 | None = result.embedding.vector
             moments = result.embedding.moments
-            add_runtimes(self._index.storage, {result.embedding.runtime}, PENDING_RUNTIMES)
+            self._runtimes.add(self._index.storage, {result.embedding.runtime})
         else:
             duplicate_id = result.duplicate_of and self._tracks[result.duplicate_of].id
             source_id = duplicate_id or self._staged_ids[content_hash]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from audiosearch.audio.discovery import is_missing
 from audiosearch.ingest.result import AddResult, Status
 from audiosearch.library.index import Index, Track
-from audiosearch.library.runtimes import add_runtimes
 from audiosearch.paths import real_path
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from audiosearch.embedding.embedder import Embedding
     from audiosearch.embedding.result import EmbeddingResult
     from audiosearch.library.file_state import KnownFile
+    from audiosearch.library.runtimes import RuntimeRecord
     from audiosearch.models.moments import Moments
 
 
@@ -39,8 +39,8 @@ def settle(index: Index, files: Sequence[KnownFile]) -> None:
         )
 
 
-def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
-    """Store embedded files. A file that was moved keeps its id."""
+def store_embedded(index: Index, results: list[EmbeddingResult], runtimes: RuntimeRecord) -> None:
+    """Store embedded files, and record their runtimes. A file that was moved keeps its id."""
     rows, moments = [], []
     hashes = {result.file_stat.content_hash for result in results if result.file_stat is not None}
     tracks_by_content = index.tracks_of(hashes - {""})
@@ -67,7 +67,7 @@ def store_embedded(index: Index, results: list[EmbeddingResult]) -> None:
         moments.append(embedding.moments)
     if rows:
         tracks = index.add_all(rows, moments=moments)
-        add_runtimes(index.storage, {r.embedding.runtime for r in results if r.embedding})
+        runtimes.add(index.storage, {r.embedding.runtime for r in results if r.embedding})
         index.put_waveforms(
             (track, result.embedding.waveform)
             for track, result in zip(tracks, results, strict=True)

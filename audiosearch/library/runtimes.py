@@ -23,10 +23,24 @@ def runtimes_of(storage: SettingsStorage, setting: str = RUNTIMES) -> set[str]:
     return set(filter(None, storage.settings().get(setting, "").split(", ")))
 
 
-def add_runtimes(
-    storage: SettingsStorage, runtimes: Iterable[str], setting: str = RUNTIMES
-) -> None:
-    """Record the runtimes that have embedded tracks, besides those that are recorded."""
-    recorded = runtimes_of(storage, setting)
-    if not recorded.issuperset(runtimes := set(runtimes)):
-        storage.set_settings({setting: ", ".join(sorted(recorded | runtimes))})
+class RuntimeRecord:
+    """The runtimes that embed tracks, as one writer of an index records them.
+
+    The settings are read and written only for a runtime that the writer hasn't recorded yet.
+
+    Parameters
+    ----------
+    setting : str
+        `RUNTIMES` or `PENDING_RUNTIMES`.
+    """
+
+    def __init__(self, setting: str = RUNTIMES) -> None:
+        self._setting = setting
+        self._recorded: set[str] = set()
+
+    def add(self, storage: SettingsStorage, runtimes: Iterable[str]) -> None:
+        """Record runtimes that have embedded tracks, besides those that are recorded."""
+        if not self._recorded.issuperset(runtimes := set(runtimes)):
+            everything = runtimes_of(storage, self._setting) | runtimes
+            storage.set_settings({self._setting: ", ".join(sorted(everything))})
+            self._recorded |= runtimes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from audiosearch.errors import ModelMismatch, UsageError
 from audiosearch.library.backend import display_location
 from audiosearch.library.index import Index
-from audiosearch.library.runtimes import add_runtimes, runtimes_of
+from audiosearch.library.runtimes import RuntimeRecord, runtimes_of
 from audiosearch.maintenance.exported_moments import with_moments
 from audiosearch.maintenance.moment_hops import takes_moments
 from audiosearch.maintenance.playlists_file import portable_playlists, put_playlists
@@ -79,7 +79,7 @@ def copy(source: Index, location: StrPath) -> Iterator[int]:
                 )
                 n_copied += len(batch)
                 yield n_copied
-        add_runtimes(target.storage, runtimes_of(source.storage))
+        RuntimeRecord().add(target.storage, runtimes_of(source.storage))
         target.storage.add_failures(source.storage.failures())
         put_playlists(target, portable_playlists(source))
         target.sync()

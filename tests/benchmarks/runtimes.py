@@ -7,7 +7,8 @@ Parts:
 networks    patches per second of each runtime and precision, in batches of 1 to 64
 add         whole commands `add` on mp3, flac and sounds of 1 s: wall and processor time
 ranking     the first ten hits of queries over real files, compared with those of LiteRT
-query       `query` with a new clip, from process start to answer, after `add` by each runtime
+query       `query` with a new clip, from process start to answer, with and without OpenVINO; with
+            --other CHECKOUT, also that of another checkout of the project, in turn
 
 Without --weights, a checkpoint with random weights is made first. Speed doesn't depend on their
 values; the ranking does. bf16 is left out on processors without it. It prints figures and checks
@@ -17,6 +18,7 @@ nothing, because machines differ and are noisy.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import shutil
 import subprocess
@@ -25,10 +27,10 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from speed import AUDIOSEARCH, made_checkpoint, wall_seconds
+from speed import AUDIOSEARCH, made_checkpoint
 from throughput import short_files
 
 sys.path.append(str(Path(__file__).parents[1]))  # for the modules that tests and benchmarks share
@@ -49,6 +51,11 @@ if TYPE_CHECKING:
     Times = dict[str, list[tuple[float, float]]]
 
 BATCH = 32
+WITH_THE_EXTRA = "import runpy; runpy.run_module('audiosearch', run_name='__main__')"
+EXTRAS = {
+    "with the extra": WITH_THE_EXTRA,
+    "without the extra": f"import sys; sys.modules['openvino'] = None; {WITH_THE_EXTRA}",
+}
 CHOICES = (LITERT_F32, RuntimeChoice("openvino", "f32"), RuntimeChoice("openvino", "bf16"))
 
 
@@ -134,10 +141,10 @@ def add(model: registry.Model, folder: Path, options: argparse.Namespace) -> Non
         show(times, seconds, "times real time")
 
 
-def used_by(command: list[str]) -> tuple[float, float]:
+def used_by(command: list[str], **options: Any) -> tuple[float, float]:
     """Run a command; return its wall time, and the processor time of it and its children."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, **options)
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -146,10 +153,12 @@ def ranking(model: registry.Model, folder: Path, options: argparse.Namespace) ->
     runs = loaded(model, options.threads)
     vectors: dict[str, list[Float32]] = {name: [] for name in runs}
     lowest = dict.fromkeys(runs, 1.0)
+    lengths = []
     for path in discover(options.folders).paths:
         try:
             with PatchReader(path, excerpt_seconds=options.excerpt) as reader:
                 patches = np.concatenate(list(reader))
+                lengths.append(reader.seconds)
         except AudioError:
             continue
         values = {name: embedded(network, patches) for name, network in runs.items()}
@@ -159,17 +168,26 @@ def ranking(model: registry.Model, folder: Path, options: argparse.Namespace) ->
             lowest[name] = min(lowest[name], cosines(rows, reference).min())
     unit = {name: np.stack(rows) for name, rows in vectors.items()}
     unit = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in unit.items()}
+    seconds = np.array(lengths)
+    for title, chosen in {"files": seconds > 0, "files of more than 10 s": seconds > 10}.items():
+        print(f"\n{chosen.sum()} {title}, {seconds[chosen].sum() / 3600:.1f} hours")
+        compare_hits({name: rows[chosen] for name, rows in unit.items()}, options)
+    print("\nlowest cosine of a patch", *(f"{name}: {low:.6f}" for name, low in lowest.items()))
+
+
+def compare_hits(unit: dict[str, Float32], options: argparse.Namespace) -> None:
+    """Print the share of the first hits that are those of the first network."""
     reference = next(iter(unit.values()))
     queries = np.random.default_rng(0).permutation(len(reference))[: options.queries]
     n_hits = min(options.hits, len(reference) - 1)
     best = {name: first_hits(rows, queries, n_hits) for name, rows in unit.items()}
     expected = next(iter(best.values()))
-    print(f"\nthe first {n_hits} hits of {len(queries)} queries among {len(reference)} files")
     for name, rows in best.items():
         same = np.mean([len(set(a) & set(b)) for a, b in zip(rows, expected, strict=True)])
-        print(f"  {name:14} {same / n_hits:.4f} the same;", end="")
-        print(f" lowest cosine: of a file {cosines(unit[name], reference).min():.6f},", end="")
-        print(f" of a patch {lowest[name]:.6f}")
+        print(f"  {name:14} {same / n_hits:.4f} of the first {n_hits} hits", end="")
+        print(
+            f" of {len(queries)} queries; lowest cosine {cosines(unit[name], reference).min():.6f}"
+        )
 
 
 def embedded(network: Network, patches: Float32) -> Float32:
@@ -192,26 +210,32 @@ def first_hits(vectors: Float32, queries: np.ndarray, n_hits: int) -> np.ndarray
 
 def query(model: registry.Model, folder: Path, options: argparse.Namespace) -> None:
     clip = write(folder / "clip.wav", melody(30.0, 44_100), 44_100)
-    file = write(folder / "track.wav", melody(30.0, 44_100, seed=1), 44_100)
-    for name, command in adding(model):
-        subprocess.run(
-            [*command, "--index", str(folder / name), str(file)], check=True, capture_output=True
-        )
-    asked = {
-        f"{name}, by {runtime}": (
-            *(*AUDIOSEARCH, "query", "--index", folder / name, clip),
-            *("--runtime", runtime),
-        )
-        for name, _ in adding(model)
-        for runtime in ("auto", "litert")
-    }
-    times: dict[str, list[float]] = {name: [] for name in asked}
-    for _ in range(options.rounds):
-        for name, command in asked.items():
-            times[name].append(wall_seconds(*command))
-    print("\nquery with a new clip of 30 s, from process start to answer, by what the index holds")
+    track = write(folder / "track.wav", melody(30.0, 44_100, seed=1), 44_100)
+    checkouts = {"here": Path(__file__).parents[2]}
+    if options.other:
+        checkouts["other"] = options.other.absolute()
+    times: Times = {f"{side}, {extra}": [] for extra in EXTRAS for side in checkouts}
+    for side, checkout in checkouts.items():
+        index = ("--index", side, "--model", model.path, track)
+        cold(folder, checkout, EXTRAS["without the extra"], "add", *index)
+    for turn in range(options.rounds + 1):
+        for extra, code in EXTRAS.items():
+            for side, checkout in checkouts.items():
+                used = cold(folder, checkout, code, "query", "--index", side, clip)
+                if turn:
+                    times[f"{side}, {extra}"].append(used)
+    print("\nquery with a new clip of 30 s, from process start to answer")
+    base = next(iter(times.values()))
     for name, values in times.items():
-        print(f"  {name:28} {median(values):6.3f} s, fastest {min(values):6.3f} s")
+        wall, cpu = (median(value[i] for value in values) for i in range(2))
+        ratio = median(a[0] / b[0] for a, b in zip(values, base, strict=True))
+        print(f"  {name:26} {wall:6.3f} s {ratio:6.2f}   processor time {cpu:6.3f} s")
+
+
+def cold(folder: Path, checkout: Path, code: str, *arguments: object) -> tuple[float, float]:
+    """Run a command of a checkout in a new process; return its wall and processor time."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return used_by(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(checkout)})
 
 
 PARTS = {"networks": networks, "add": add, "ranking": ranking, "query": query}
@@ -224,7 +248,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     parts = parser.add_subparsers(required=True, dest="part", metavar="PART")
     part = {name: parts.add_parser(name) for name in PARTS}
-    for name, rounds in {"networks": 10, "add": 3, "query": 5}.items():
+    for name, rounds in {"networks": 10, "add": 3, "query": 9}.items():
         part[name].add_argument("--rounds", type=int, default=rounds)
     for name in ("networks", "ranking"):
         part[name].add_argument("--threads", type=int, default=n_cores())
@@ -233,6 +257,7 @@ def main() -> None:
     part["add"].add_argument("--files", type=int, default=8, help="mp3 and flac files")
     part["add"].add_argument("--seconds", type=float, default=60.0, help="length of each of them")
     part["add"].add_argument("--short-files", type=int, default=300, help="sounds of 1 s")
+    part["query"].add_argument("--other", type=Path, metavar="CHECKOUT")
     part["ranking"].add_argument("folders", nargs="+", metavar="FOLDER")
     part["ranking"].add_argument("--queries", type=int, default=200)
     part["ranking"].add_argument("--hits", type=int, default=10)
