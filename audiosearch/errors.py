@@ -139,13 +139,15 @@ class MissingExtra(AudiosearchError):
     package : str
         Name of the package.
     extra : str
-        Extra that installs it: ``pip install 'audiosearch[EXTRA]'``.
+        Extra that installs it: see `audiosearch.installation.install_command`.
     """
 
     def __init__(self, feature: str, package: str, extra: str) -> None:
+        from audiosearch.installation import install_command
+
         super().__init__(
             f"{feature} needs the package {package}, which is not installed.",
-            hint=f"pip install 'audiosearch[{extra}]'; in a checkout, pip install '.[{extra}]'",
+            hint=install_command(extra),
         )
 
 

@@ -135,6 +135,7 @@ def test_send_can_be_combined_with_a_file_a_saved_playlist_and_a_format(
         pytest.param(["--play"], "--play needs a player", id="--play alone"),
         pytest.param(["--name", "x"], "--name needs a player", id="--name alone"),
         pytest.param(["--send", "foo"], "not the address of a player", id="no address"),
+        pytest.param(["--send", "mpd:h"], "not the address of a player", id="no slashes"),
         pytest.param(["--send", "http://x"], "not the address of a player", id="other scheme"),
         pytest.param(["--send", "mpd://"], "not the address of a player", id="no host"),
         pytest.param(["--send", "mpd://h/p"], "a host and a path", id="host and socket"),
@@ -488,7 +489,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpd", None)
     with pytest.raises(MissingExtra, match="python-mpd2") as raised:
         open_player("mpd://localhost")
-    assert "audiosearch[mpd]" in raised.value.hint
+    assert "[mpd]'" in raised.value.hint
 
 
 def test_the_password_is_not_part_of_what_is_shown():

@@ -646,7 +646,9 @@ def test_a_strategy_rejects_options_that_it_cannot_honor(directory, request_fiel
     ("arguments", "status", "message"),
     [
         (["nowhere.mp3"], 1, "neither a track"),
-        ([], 2, "No clip was given"),
+        ([], 2, "No clip was given that the playlist starts from"),
+        (["--sound", "rain"], 2, "No clip was given that the playlist starts from"),
+        (["#1", "--to", "#9999"], 1, "has no track under #9999"),
         (["#1", "--diversity", "2"], 2, "The diversity can't be 2"),
         (["#1", "--length", "soon"], 2, "soon is "),
         (["#1", "--year", "x"], 2, "x is "),

@@ -286,7 +286,7 @@ def test_without_fsspec_the_hint_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(Exception, match="Reading memory:// needs the package fsspec") as caught:
         list_url("memory://a.wav")
-    assert "audiosearch[urls]" in caught.value.hint
+    assert "[urls]'" in caught.value.hint
 
 
 def test_a_missing_url_fails_alone(web):
@@ -383,3 +383,9 @@ def test_the_url_of_a_local_file_is_an_error_with_a_hint(music):
         reason, hint = listing_error(url)
         assert reason == "it is the URL of a file on this machine"
         assert hint.startswith("Add it by its path")
+
+
+def test_the_url_of_a_folder_needs_a_slash(web):
+    (result,) = add_urls(f"{web}/deep").values()
+    assert result.message == "it is a web page"
+    assert result.hint == "For a folder, end its URL with a slash."

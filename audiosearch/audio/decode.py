@@ -234,5 +234,5 @@ def _unreadable(path: str) -> AudioError:
     return AudioError(
         path,
         "it contains no audio that can be decoded",
-        hint="Check that it plays in a music player. Playlists and text files can't be added.",
+        hint="Check that it plays in a music player. Playlists, texts and pictures hold no audio.",
     )

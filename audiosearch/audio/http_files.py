@@ -9,7 +9,7 @@ from urllib.parse import urldefrag, urljoin
 
 import requests
 
-from audiosearch.errors import RefusedAnswer
+from audiosearch.errors import AudioError, RefusedAnswer
 from audiosearch.http_client import HttpClient, body
 
 if TYPE_CHECKING:
@@ -71,9 +71,18 @@ def file_content(url: str) -> Iterator[bytes]:
         If the server says that there is no such file.
     requests.RequestException, RefusedAnswer
         If there is no acceptable answer.
+    AudioError
+        If it is a web page.
     """
     response = _response(client_for(url), url)
-    return body(response, max_bytes=MAX_FILE_BYTES, max_seconds=MAX_FILE_SECONDS)
+    is_called_html = _content_type(response) == "text/html"
+    for part in body(response, max_bytes=MAX_FILE_BYTES, max_seconds=MAX_FILE_SECONDS):
+        if is_called_html and part.lstrip().startswith(b"<"):
+            raise AudioError(
+                url, "it is a web page", hint="For a folder, end its URL with a slash."
+            )
+        is_called_html = False
+        yield part
 
 
 def page_links(client: HttpClient, folder: str) -> tuple[str, list[str]]:
@@ -101,12 +110,11 @@ def page_links(client: HttpClient, folder: str) -> tuple[str, list[str]]:
     """
     response = _response(client, folder)
     address = urldefrag(response.url).url.rpartition("/")[0] + "/"
-    content_type = response.headers.get("Content-Type", "text/html")
-    if content_type.partition(";")[0].strip().lower() != "text/html":
+    if _content_type(response) != "text/html":
         response.close()
         return address, []
     parts = body(response, max_bytes=MAX_PAGE_BYTES, max_seconds=_MAX_PAGE_SECONDS)
-    charset = _CHARSET.search(content_type[:1_000])
+    charset = _CHARSET.search(response.headers.get("Content-Type", "")[:1_000])
     text = b"".join(parts).decode(charset[1] if charset else "utf-8", errors="ignore")
     links = (_relative(link, folder, address) for link in _hrefs(text))
     return address, sorted({link for link in links if link})
@@ -121,6 +129,11 @@ def _response(client: HttpClient, url: str, method: str = "GET") -> requests.Res
             raise FileNotFoundError(url)
         response.raise_for_status()
     return response
+
+
+def _content_type(response: requests.Response) -> str:
+    """Return the type of a body without its parameters; that of a web page if it is unknown."""
+    return response.headers.get("Content-Type", "text/html").partition(";")[0].strip().lower()
 
 
 def _hrefs(text: str) -> Iterable[str]:

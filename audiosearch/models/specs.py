@@ -27,7 +27,7 @@ _VGGISH = ModelSpec(
         published_url="https://storage.googleapis.com/audioset/vggish_model.ckpt",
         published_sha512="4e320f1b148f7ae8e08a8df17b102582e57fd8a9688ec17ce8f6077f062ce8fc"
         "aea711933c1b80192f3c2a9f7a09b40d6616e04b0f22a68d217ff1ec8ef0376f",
-        option="--weights FILE",
+        option="`add --weights FILE`",
         size_mb=288,
         license="Apache-2.0",
     ),
@@ -39,7 +39,7 @@ _VGGISH = ModelSpec(
         published_url="https://storage.googleapis.com/audioset/vggish_pca_params.npz",
         published_sha512="3728bcbc45cb05b4cff527434a069f990e110f1fc9687f74fce55dc204da6aa0"
         "f0f96cb4466a96fc056c32743c63830022c839072cc501a3f14bfb44928a701c",
-        option="--pca FILE",
+        option="`embed --pca FILE`",
         size_mb=0.07,
         license="Apache-2.0",
     ),

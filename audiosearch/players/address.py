@@ -62,7 +62,8 @@ class PlayerAddress:
             port = parts.port
         except ValueError as exc:
             raise _no_address(text) from exc
-        if parts.scheme not in SCHEMES or not (parts.hostname or parts.path):
+        has_slashes = text.startswith(f"{parts.scheme}://")
+        if parts.scheme not in SCHEMES or not has_slashes or not (parts.hostname or parts.path):
             raise _no_address(text)
         if parts.query or parts.fragment or (parts.hostname and "@" in parts.path):
             raise _no_address(text, hint=_SIGNS_HINT)  # a part of the password would be the host

@@ -92,6 +92,12 @@ def playlist(
         seeds = QueryVectors(open_index, model)
         seeds.add_all(request.seeds, named=request.named)
         request, history_notes = _with_history(open_index, seeds, request)
+        if not len(seeds.vectors):
+            raise UsageError(
+                "No clip was given that the playlist starts from.",
+                hint="Name an audio file, a track's path or #ID, words of its tags, or a history "
+                "of plays. --sound and other filters only choose among the tracks.",
+            )
         request, exclusion_notes = resolve_excluded_playlists(
             open_index, request, seeds.playlist_tracks
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
 from audiosearch.errors import AmbiguousTrack, TrackNotFound
@@ -31,6 +32,8 @@ def named_track(index: Index, words: str) -> Track:
         If several tracks match.
     """
     matches = index.search_text(words, limit=_MAX_CANDIDATES)
+    if not matches and re.fullmatch(r"#[0-9]+", words):
+        raise index.no_track(words)
     if not matches:
         raise TrackNotFound(
             f"No track has all of the words {words!r} in its tags or path.",

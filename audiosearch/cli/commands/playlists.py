@@ -163,7 +163,7 @@ def auto(
     They are named after their most characteristic tags and sounds. The next run keeps their names
     and most of their tracks, replaces its own files and playlists, and touches no others.
     """
-    from audiosearch.cli.console import say, warn
+    from audiosearch.cli.console import say, say_hint, warn
     from audiosearch.cli.text import counted
     from audiosearch.library.index import Index
     from audiosearch.playlist_files import SUFFIXES, PathStyle
@@ -201,5 +201,7 @@ def auto(
         for p in result.playlists
     ]
     show_rows(rows, key="playlists", columns=COLUMNS[:3], output=output, csv_safe=csv_safe)
+    if folder is None and sending is None and not save:
+        say_hint("Keep them: write them as files with -o FOLDER, or store them with --save.")
     if sending is not None:
         sending.send_all((file_stem(p.name), p.tracks) for p in result.playlists)
