@@ -10,7 +10,7 @@ import pytest
 from sounds import melody, noise, tone, write
 
 from audiosearch import Index, add, similar
-from audiosearch.audio.discovery import find_audio
+from audiosearch.audio.discovery import discover
 from audiosearch.audio.file_stat import read_file_stat, size_and_mtime, storable_ns
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.audio.url_stat import url_size_and_mtime
@@ -89,14 +89,14 @@ def test_a_folder_that_is_reached_twice_is_read_once(tmp_path, links, roots):
         write((songs / name).mkdir(parents=True) or songs / name / "song.wav", tone())
     for path, target in links.items():
         link(songs / path, target, is_folder=True)
-    found = find_audio([songs / root for root in roots])
+    found = discover([songs / root for root in roots]).paths
     real = Counter(os.path.realpath(path) for path in found)
     assert real == {str(songs / name / "song.wav"): 1 for name in ("A", "B")}
 
 
 def test_a_folder_is_read_under_its_own_path_if_that_is_below_an_argument(disk):
     link(disk / "0 first", "album", is_folder=True)
-    assert str(disk / "album" / "two.wav") in find_audio([disk])
+    assert str(disk / "album" / "two.wav") in discover([disk]).paths
 
 
 def test_folders_without_inodes_are_all_read(disk, monkeypatch):
@@ -110,7 +110,7 @@ def test_folders_without_inodes_are_all_read(disk, monkeypatch):
         )
 
     monkeypatch.setattr(os, "stat", without_inode)
-    assert len(find_audio([disk])) == 2
+    assert len(discover([disk]).paths) == 2
 
 
 # Links
@@ -150,7 +150,7 @@ def test_the_track_of_a_link_gets_the_path_of_the_file_once_that_is_added(
     (track_id,) = stored(place).values()
     nothing_is_embedded()
     (disk / "album" / "two.wav").unlink()
-    assert dict(states(place, find_audio(disk))) == {str(disk / "one.wav"): "moved"}
+    assert dict(states(place, discover(disk).paths)) == {str(disk / "one.wav"): "moved"}
     assert statuses(add_all(place, disk)) == ["moved"]
     assert stored(place) == {str(disk / "one.wav"): track_id}
     assert statuses(add_all(place, tmp_path / "favorites")) == ["unchanged"]

@@ -17,7 +17,7 @@ from audiosearch import (
     add,
     similar,
 )
-from audiosearch.audio.discovery import find_audio
+from audiosearch.audio.discovery import discover
 from audiosearch.ingest.add import Ingest, ReprocessPolicy, Status
 from audiosearch.models.registry import ModelRequest
 from audiosearch.search.query import SearchOptions
@@ -44,7 +44,7 @@ def test_files_in_a_folder_are_chosen_by_suffix_and_named_files_always(music, tm
     odd = tmp_path / "odd.name"
     odd.write_bytes((music / "low.wav").read_bytes())
     (music / "deep" / "up").symlink_to(music)
-    files = [os.path.basename(path) for path in find_audio([music, odd, music / "low.wav"])]
+    files = [os.path.basename(path) for path in discover([music, odd, music / "low.wav"]).paths]
     assert files == ["high.wav", "hiss.flac", "low.wav", "tune.ogg", "hiss2.wav", "odd.name"]
 
 
@@ -62,29 +62,29 @@ def relative(paths, folder):
     ],
 )
 def test_excluded_files_are_left_out(music, exclude, remaining):
-    assert relative(find_audio([music], exclude=exclude), music) == remaining
+    assert relative(discover([music], exclude=exclude).paths, music) == remaining
 
 
 def test_an_ignore_file_applies_to_its_folder_and_subfolders(music):
     (music / "deep" / ".audiosearchignore").write_text("# no noise\n*2.wav\n")
     (music / ".audiosearchignore").write_text("tune.ogg\n")
-    assert relative(find_audio([music]), music) == ["high.wav", "hiss.flac", "low.wav"]
+    assert relative(discover([music]).paths, music) == ["high.wav", "hiss.flac", "low.wav"]
 
 
 @pytest.mark.parametrize("pattern", ["!", "a\\", "[z-a]"])
 def test_an_invalid_pattern_is_a_usage_error(music, pattern):
     with pytest.raises(UsageError, match="pattern"):
-        find_audio([music], exclude=[pattern])
+        discover([music], exclude=[pattern])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
 def test_an_ignore_file_that_is_a_pipe_does_not_block(music):
     os.mkfifo(music / ".audiosearchignore")
-    assert len(find_audio(music)) == 5
+    assert len(discover(music).paths) == 5
 
 
 def test_only_the_requested_suffixes_are_found(music):
-    files = find_audio([music], suffixes={".flac", ".ogg"})
+    files = discover([music], suffixes={".flac", ".ogg"}).paths
     assert relative(files, music) == ["hiss.flac", "tune.ogg"]
 
 
@@ -278,7 +278,7 @@ def test_files_that_swap_names_swap_vectors(music, index):
 
 
 def test_a_file_that_disappears_during_add_does_not_stop_the_others(music):
-    ingest = Ingest("index", find_audio([music]), request=ModelRequest("compact"))
+    ingest = Ingest("index", discover([music]).paths, request=ModelRequest("compact"))
     (music / "low.wav").unlink()
     outcomes = {os.path.basename(outcome.path): outcome.status for outcome in ingest}
     assert outcomes.pop("low.wav") is Status.FAILED

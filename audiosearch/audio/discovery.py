@@ -78,16 +78,6 @@ def folders_above(path: str) -> Iterator[str]:
         path = parent
 
 
-def find_audio(
-    paths: StrPath | Iterable[StrPath],
-    *,
-    exclude: Sequence[str] = (),
-    suffixes: AbstractSet[str] = SUFFIXES,
-) -> list[str]:
-    """Return the absolute paths of audio files: see `discover`."""
-    return discover(paths, exclude=exclude, suffixes=suffixes).paths
-
-
 def discover(
     paths: StrPath | Iterable[StrPath],
     *,

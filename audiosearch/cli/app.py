@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from audiosearch import __version__, interrupts
 from audiosearch.cli import console
+from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.streams import open_streams, write_error
 from audiosearch.cli.table import COMMAND_CLASSES, COMMANDS
 from audiosearch.cli.usage import (
@@ -119,7 +120,7 @@ for _name, _command in COMMANDS.items():
     if isinstance(_command, typer.Typer):
         app.add_typer(_command, name=_name)
     else:
-        app.command(_name, cls=COMMAND_CLASSES.get(_name, CheckedCommand))(_command)
+        app.command(_name, cls=COMMAND_CLASSES.get(_name, CheckedCommand))(with_groups(_command))
 
 
 def main() -> NoReturn:

@@ -7,10 +7,9 @@ A group is a function or a class whose parameters are options::
         width: Width = 10
         height: Height = 10
 
-    @with_groups
     def draw(*, size: Annotated[Size, OptionGroup(Size)]) -> None: ...
 
-The command ``draw`` then has the options --width and --height, and makes a ``Size`` of them.
+The command ``draw`` has the options --width and --height, and receives a ``Size`` made of them.
 """
 
 from __future__ import annotations
@@ -42,9 +41,11 @@ class OptionGroup:
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of its groups, in the place of each group."""
+    """Return a command that has the options of its groups, in the place of each group."""
     signature = inspect.signature(command, eval_str=True)
     groups = {p.name: group for p in signature.parameters.values() if (group := _group(p))}
+    if not groups:
+        return command
     options = [
         option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for p in signature.parameters.values()

@@ -11,7 +11,7 @@ from computing_time import taking_little_time
 from audiosearch import AudioError, LibraryError
 from audiosearch.audio import http_files, ignore_patterns
 from audiosearch.audio.dates import parse_year
-from audiosearch.audio.discovery import find_audio
+from audiosearch.audio.discovery import discover
 from audiosearch.audio.ignore_patterns import IgnorePatterns
 from audiosearch.audio.tags import _number, _without_credit
 from audiosearch.library.filters import split_genres
@@ -50,7 +50,7 @@ def test_a_search_in_a_folder_with_a_hostile_ignore_file_ends(tmp_path):
     name = tmp_path / f"{'a' * 240}.wav"
     name.touch()
     with taking_little_time():
-        assert find_audio(tmp_path) == [str(name)]
+        assert discover(tmp_path).paths == [str(name)]
 
 
 def test_patterns_match_as_in_git(tmp_path):
@@ -97,7 +97,7 @@ def test_an_ignore_file_that_holds_too_much_is_named(tmp_path, content, reason):
     (tmp_path / "a.wav").touch()
     (tmp_path / ".audiosearchignore").write_text(content)
     with pytest.raises(AudioError, match=reason) as caught:
-        find_audio(tmp_path)
+        discover(tmp_path)
     assert caught.value.path == str(tmp_path / ignore_patterns.IGNORE_FILE)
     assert caught.value.hint
 

@@ -29,7 +29,7 @@ from sounds import melody, noise, tone, write
 
 from audiosearch import Index, add
 from audiosearch.audio.decode import open_recording
-from audiosearch.audio.discovery import find_audio
+from audiosearch.audio.discovery import discover
 from audiosearch.demo import KINDS, RATE_HZ
 from audiosearch.errors import AudioError
 from audiosearch.search.copy_groups import Copy
@@ -93,7 +93,7 @@ def other_sound(number: int) -> tuple[np.ndarray, int]:
 
 def prepare(folders: Sequence[Path], work: Path, *, n_songs: int, n_others: int) -> None:
     """Fill the folders "songs", with a folder for each song, and "others"."""
-    paths = sorted(find_audio(folders))
+    paths = sorted(discover(folders).paths)
     songs: list[str] = []
     for path in paths:
         if len(songs) < n_songs and seconds_of(path) >= MIN_SONG_SECONDS:

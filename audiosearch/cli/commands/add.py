@@ -9,7 +9,6 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.network_options import NetworkOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import (
     Excerpt,
     Exclude,
@@ -48,7 +47,6 @@ class OptionalRayAddress(CheckedCommand):
         return super().parse_args(ctx, completed)
 
 
-@with_groups
 def add(
     paths: Annotated[
         list[str],

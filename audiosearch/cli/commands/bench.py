@@ -10,13 +10,12 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.network_options import Network
-from audiosearch.cli.option_groups import OptionGroup, with_groups
+from audiosearch.cli.option_groups import OptionGroup
 from audiosearch.cli.options import CsvSafe, Jobs, ModelName, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 from audiosearch.models.runtime_choice import LITERT
 
 
-@with_groups
 def bench(
     model: ModelName = "auto",
     *,

@@ -11,7 +11,6 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.network_options import NetworkOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import CsvSafe, OutputFormat
 from audiosearch.cli.output import Format, show_rows
 
@@ -19,7 +18,6 @@ COLUMNS = ("unheard", "sounds_most_like", "own_kind_first")
 N_HITS = 3
 
 
-@with_groups
 def demo(
     folder: Annotated[
         Path, typer.Option("--folder", metavar="DIR", help="Folder for the sounds and the index.")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from audiosearch.cli.network_options import NetworkOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import Excerpt, ModelName, Pca, file_name
 from audiosearch.errors import AudiosearchError
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-@with_groups
 def embed(
     files: Annotated[
         list[str],

@@ -9,7 +9,6 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.filter_options import FilterOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import CsvSafe, IndexAt, MomentOutputFormat, NullSeparated
 from audiosearch.cli.output import MomentFormat, show_rows
 from audiosearch.errors import UsageError
@@ -22,7 +21,6 @@ COLUMNS = ("id", "title", "artist", "album", "seconds", "sounds", "path")
 MOMENT_COLUMNS = ("sound_score", "moment", "title", "artist", "path")
 
 
-@with_groups
 def list_tracks(
     words: Annotated[
         list[str] | None,

@@ -12,7 +12,6 @@ from audiosearch import defaults
 from audiosearch.cli.filter_options import FilterOptions
 from audiosearch.cli.history_options import HalfLife, HistoryFiles, SkipRecent, history_options
 from audiosearch.cli.network_options import NetworkOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import (
     CsvSafe,
     IndexAt,
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from audiosearch.playlists import Playlist
 
 
-@with_groups
 def playlist(
     seeds: Seeds = None,
     n_tracks: Annotated[

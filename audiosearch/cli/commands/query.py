@@ -10,7 +10,6 @@ import typer
 from audiosearch import defaults
 from audiosearch.cli.filter_options import FilterOptions
 from audiosearch.cli.network_options import NetworkOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import (
     CsvSafe,
     IndexAt,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from audiosearch.search.query import SearchResult
 
 
-@with_groups
 def query(
     context: typer.Context,
     clips: Annotated[

@@ -9,7 +9,6 @@ import typer
 from audiosearch import defaults
 from audiosearch.cli.filter_options import FilterOptions
 from audiosearch.cli.network_options import NetworkOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import IndexAt, ModelName, Prefix, file_name, prefix_pairs
 from audiosearch.cli.playlist_options import (
     Drift,
@@ -22,7 +21,6 @@ from audiosearch.cli.playlist_options import (
 from audiosearch.errors import UsageError
 
 
-@with_groups
 def radio(
     address: Annotated[
         str,

@@ -8,12 +8,10 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.network_options import NetworkOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import IndexAt, Jobs, NoSounds
 from audiosearch.models.specs import model_choices
 
 
-@with_groups
 def reembed(
     model: Annotated[
         str,

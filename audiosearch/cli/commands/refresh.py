@@ -8,7 +8,6 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.network_options import NetworkOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import IndexAt, Jobs, ModelName, MomentHop
 from audiosearch.errors import UsageError
 from audiosearch.models.runtime_choice import F32
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from audiosearch.ingest.refresh import FileRefresh
 
 
-@with_groups
 def refresh(
     sounds: Annotated[
         bool,

@@ -9,7 +9,6 @@ import typer
 
 from audiosearch import defaults
 from audiosearch.cli.filter_options import FilterOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import CsvSafe, IndexAt, MomentOutputFormat
 from audiosearch.cli.output import MomentFormat, show_rows
 from audiosearch.errors import UsageError
@@ -24,7 +23,6 @@ TRACK_COLUMNS = ("name", "score", "mean", "at")
 TIME_COLUMNS = ("start", "end", "name", "score")
 
 
-@with_groups
 def sounds(
     track: Annotated[
         str | None,

@@ -9,7 +9,6 @@ import typer
 
 from audiosearch import defaults, system
 from audiosearch.cli.network_options import NetworkOptions
-from audiosearch.cli.option_groups import with_groups
 from audiosearch.cli.options import (
     Excerpt,
     Exclude,
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _STYLES = {"added": "green", "failed": "bold red", "removed": "yellow"}
 
 
-@with_groups
 def watch(
     folders: Annotated[list[str], typer.Argument(metavar="FOLDER...", help="Folders to watch.")],
     location: IndexAt = defaults.INDEX,
