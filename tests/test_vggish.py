@@ -162,12 +162,15 @@ def test_random_weights_fail_the_smoke_test(checkpoints, run):
     assert "fails Google's smoke test" in result.stderr
 
 
+@pytest.fixture(scope="module")
+def embedder(made_checkpoints):
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AUDIOSEARCH_CACHE", str(made_checkpoints.cache))
+        return Embedder("vggish", weights=made_checkpoints.v1)
+
+
 class TestGolden:
     """Values computed by Google's own code with the same checkpoint."""
-
-    @pytest.fixture
-    def embedder(self, checkpoints):
-        return Embedder("vggish", weights=checkpoints.v1)
 
     @pytest.mark.skipif(sys.platform != "linux", reason="its digests are those of glibc")
     def test_the_checkpoint_belongs_to_the_golden_values(self, checkpoints):

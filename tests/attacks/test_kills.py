@@ -240,9 +240,9 @@ def forks():
 class Attack:
     """A command that is disturbed and run again, and compared with an undisturbed run."""
 
-    def __init__(self, case, forks, tmp_path):
-        self.case, self._forks, self._folder = case, forks, tmp_path / "run" / "here"
-        self._prepared = tmp_path / "run" / "prepared"
+    def __init__(self, case, forks, folder):
+        self.case, self._forks, self._folder = case, forks, folder / "run" / "here"
+        self._prepared = folder / "run" / "prepared"
         self._folder.mkdir(parents=True)
         case.prepare(self._folder)
         shutil.copytree(self._folder, self._prepared)
@@ -299,11 +299,17 @@ class Attack:
                 assert spec in (before[1], after[1])
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_killed_command_loses_nothing_and_completes_when_run_again(
-    name, forks, tmp_path, request
-):
-    attack = Attack(CASES[name], forks, tmp_path)
+@pytest.fixture(scope="module", params=CASES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def attack(name, forks, tmp_path_factory):
+    return Attack(CASES[name], forks, tmp_path_factory.mktemp("attack"))
+
+
+def test_a_killed_command_loses_nothing_and_completes_when_run_again(name, attack, request):
     n_kills, rng = request.config.getoption("--kills"), random.Random(name)
     n_killed = 0
     for _ in range(n_kills):
@@ -311,11 +317,7 @@ def test_a_killed_command_loses_nothing_and_completes_when_run_again(
     print(f"{name}: killed {n_killed} times of {n_kills}, in {attack.seconds:.2f} s; 0 lost")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_command_that_finds_a_full_disk_loses_nothing_and_completes_later(
-    name, forks, tmp_path, request
-):
-    attack = Attack(CASES[name], forks, tmp_path)
+def test_a_command_that_finds_a_full_disk_loses_nothing_and_completes_later(name, attack, request):
     n_tries, rng = -(-request.config.getoption("--kills") // 5), random.Random(name)
     n_failed = 0
     for _ in range(n_tries):
