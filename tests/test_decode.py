@@ -304,6 +304,7 @@ def test_a_pipe_is_rejected_without_waiting_for_a_writer(tmp_path):
         open_recording(os.fspath(tmp_path / "a.wav"))
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux allows any bytes in file names")
 @pytest.mark.parametrize("name", [b"caf\xe9.wav", "\N{SNOWMAN}\n.wav".encode()])
 def test_file_names_may_contain_any_bytes(tmp_path, name):

@@ -33,7 +33,7 @@ def database(tmp_path, vectors):
         with index.transaction():
             for number, vector in enumerate(vectors):
                 title = "long " * 2_000 if number == 7 else f"song {number}"
-                path = os.fsdecode(f"/music/{number} ".encode() + b"\xff.mp3")
+                path = f"/music/{number} \udcff.mp3"
                 seconds = number / 4
                 track = Track(path, 1, number, f"{number:032x}", seconds, 44_100, 2, "mp3", title)
                 index.add(track, vector)

@@ -127,7 +127,7 @@ def test_filtered_hits_equal_those_of_an_index_in_a_folder(tmp_path):
 
 @pytest.mark.parametrize("dimension", [128, 512])
 def test_a_copy_to_milvus_and_back_changes_nothing(address, tmp_path, dimension):
-    odd = replace(some_track(7), path=os.fsdecode(b"/m/caf\xe9\n'\"\\%.mp3"), year=1999, genre="")
+    odd = replace(some_track(7), path="/m/caf\udce9\n'\"\\%.mp3", year=1999, genre="")
     failure = Failure("/music/bad.mp3", "it is empty", 0, 1)
     vectors = unit_vectors(30, dimension=dimension)
     with Index(tmp_path / "first", spec=replace(SPEC, dimension=dimension)) as first:
@@ -233,7 +233,7 @@ def test_an_id_that_is_in_use_is_not_given_to_another_track(address):
     [
         "/plain",
         "/𠮷/\U00016ff0",
-        os.fsdecode(b"/caf\xe9/\xff"),
+        "/caf\udce9/\udcff",
         "/\U0010ff80/\U0010ffff",
         "/é\udcc3\U0010ffaa",
         "",

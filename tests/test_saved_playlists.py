@@ -314,7 +314,7 @@ def test_a_saved_playlist_is_found_again(index, name):
         pytest.param("a\nb", "control", id="line break"),
         pytest.param("a\0", "control", id="NUL"),
         pytest.param("a\u2028b", "control", id="line separator"),
-        pytest.param(os.fsdecode(b"a\xff"), "control", id="not UTF-8"),
+        pytest.param("a\udcff", "control", id="not UTF-8"),
         pytest.param("..", "can't have the name", id="dots"),
     ],
 )
@@ -375,7 +375,7 @@ def test_a_moved_track_stays_in_its_playlists(index):
 
 
 def test_a_path_of_any_bytes_is_found_again(index):
-    track = replace(some_track(60), path=os.fsdecode(b"/music/caf\xe9\n.mp3"))
+    track = replace(some_track(60), path="/music/caf\udce9\n.mp3")
     stored = index.add(track, unit_vectors(1)[0])
     saved.save(index, "One", [stored])
     index.remove([stored])

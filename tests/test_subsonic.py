@@ -133,6 +133,7 @@ def test_without_a_password_the_error_says_where_to_put_it(passwords):
     assert str(passwords_file()) in caught.value.hint
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
 def test_a_file_of_passwords_that_others_may_read_is_refused(passwords, mode):
     passwords(f"{ACCOUNT} secret\n", mode)

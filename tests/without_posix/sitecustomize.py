@@ -5,7 +5,9 @@ branches. Here, a handle is a file descriptor. A file that this process has open
 or removed.
 """
 
+import builtins
 import contextlib
+import importlib
 import os
 import select
 import subprocess
@@ -16,8 +18,20 @@ import warnings
 import psutil._psposix  # before what is missing on Windows is gone, which it uses on Linux
 
 psutil._psposix.select = types.SimpleNamespace(**vars(select))
+_fcntl = importlib.import_module("fcntl")
 for _name in ("fcntl", "grp", "pwd", "resource", "termios"):
     sys.modules[_name] = None
+_import = builtins.__import__
+
+
+def _imported(name, variables=None, *others, **options):
+    # Milvus Lite has another lock on Windows, but asks for the system by its name.
+    if name == "fcntl" and variables is not None and variables.get("__name__") == "milvus_lite.db":
+        return _fcntl
+    return _import(name, variables, *others, **options)
+
+
+builtins.__import__ = _imported
 for _module, _names in {
     select: ["poll", "epoll"],
     os: ["fchdir", "nice", "pread", "pwrite", "sched_getaffinity", "sync"],
