@@ -1,6 +1,7 @@
 """`list`: words, filters, order and number of tracks."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -46,6 +47,12 @@ def test_words_and_filters_select_tracks(index):
     years = Filters(year=(Range(2000, 2010),))
     assert sorted(names(list_tracks(index, filters=years))) == ["songs/b.mp3", "songs/kick.mp3"]
     assert list_tracks(index, "nothing") == []
+
+
+def test_texts_that_are_not_utf_8_match_no_track(index):
+    bytes_of_a_shell = os.fsdecode(b"\xffzoe")
+    for field in ("artist", "album", "genre", "folder", "folder_name"):
+        assert list_tracks(index, filters=Filters(**{field: (bytes_of_a_shell,)})) == []
 
 
 def test_a_limit_counts_the_tracks_that_match(index):

@@ -33,10 +33,13 @@ __all__ = [
 ]
 
 UNIT_TOLERANCE: Final = 1e-3  # largest difference of a stored vector's length from 1
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 def fold(text: str | None) -> str:
     """Return a text as texts are compared: case-folded, in NFC, and with single spaces.
+
+    Bytes that aren't UTF-8, which arguments of commands may have, become U+FFFD.
 
     Examples
     --------
@@ -53,6 +56,7 @@ def fold(text: str | None) -> str:
     folded = " ".join((text or "").split())
     if folded.isascii():
         return folded.lower()
+    folded = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", folded)
     return normal_form("NFC", normal_form("NFD", folded).casefold())
 
 
