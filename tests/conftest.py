@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sqlite3  # before any test imports TensorFlow, whose SQLite has no full-text search
@@ -26,11 +27,14 @@ from filelock import FileLock
 from served import Served, library, serving
 from songs import write_songs
 from sounds import melody, noise, tone, write
-from typer.testing import CliRunner, Result
+from typer import testing
 
 from audiosearch.cli import app
 from audiosearch.maintenance.export_import import import_vectors
 from audiosearch.system import IS_WINDOWS
+
+# Each run of a command line would make all commands again, which takes longer than most commands.
+testing._get_command = functools.cache(testing._get_command)
 
 sqlite3.connect(":memory:").close()  # binds Python's own SQLite
 
@@ -206,8 +210,8 @@ def figures(record_property):
 def run():
     """Run a command line in this process."""
 
-    def invoke(*arguments: object) -> Result:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    def invoke(*arguments: object) -> testing.Result:
+        result = testing.CliRunner().invoke(app, [str(argument) for argument in arguments])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
