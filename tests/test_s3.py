@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 import soundfile
@@ -37,7 +38,7 @@ def running():
 def s3(running, monkeypatch):
     """The server, with a new bucket, and the environment of a user."""
     use(running, monkeypatch)
-    running.door(refusals=0, vanishing=[], silent=[], latency=0)
+    running.door(refusals=0, vanishing=[], silent=[], latency=0, needs_payer=False)
     running.use_new_bucket()
     running.door(requests=[], n_bytes=0)
     return running
@@ -242,6 +243,14 @@ def test_missing_and_wrong_credentials_are_one_sentence(
     assert error == f"error: {bucket.music}: {reason}"
     assert hint.startswith("hint: Set up credentials as for the AWS command line")
     assert not os.path.exists("index")
+
+
+def test_buckets_whose_readers_pay_are_read_by_those_who_agree(bucket, monkeypatch):
+    bucket.door(needs_payer=True)
+    with pytest.raises(AudioError, match="access is denied"):
+        add_urls(bucket.music)
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"requester_pays": True})
+    assert set(add_urls(bucket.music).values()) == {Status.ADDED}
 
 
 def test_the_index_and_messages_hold_no_credentials(bucket, run):
