@@ -43,6 +43,7 @@ class Door:
         self.app, self.key, self.lock = app, key, Lock()
         self.refusals, self.vanishing, self.requests, self.n_bytes = 0, [], [], 0
         self.silent, self.latency, self.n_open, self.most_open = [], 0.0, 0, 0
+        self.needs_payer = False
 
     def __call__(self, environ, start_response):
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
@@ -67,7 +68,9 @@ class Door:
             self.n_open -= 1
         if is_refused:
             return self.refuse(environ, start_response, "503 Slow Down", BUSY)
-        if f"Credential={self.key}/" not in environ.get("HTTP_AUTHORIZATION", ""):
+        is_known = f"Credential={self.key}/" in environ.get("HTTP_AUTHORIZATION", "")
+        has_payer = environ.get("HTTP_X_AMZ_REQUEST_PAYER") == "requester"
+        if not is_known or (self.needs_payer and not has_payer):
             return self.refuse(environ, start_response, "403 Forbidden", DENIED)
         if method == "GET" and any(path.endswith(name) for name in self.vanishing):
             environ["REQUEST_METHOD"] = "DELETE"
@@ -134,9 +137,9 @@ class S3Server:
         """Change the door, and return what went through it.
 
         refusals: number of requests to answer with 503; vanishing: ends of keys that are deleted
-        when they are read; silent: ends of keys whose requests wait; latency: seconds before
-        each answer; requests, n_bytes, most_open (requests that waited for their answers at the
-        same time): what went through, to start again.
+        when they are read; silent: ends of keys whose requests wait; latency: seconds before each
+        answer; needs_payer: whether who reads must agree to pay; requests, n_bytes, most_open
+        (requests that waited for answers at the same time): what went through, to start again.
         """
         return httpx.post(f"{self.url}/-door", content=json.dumps(settings)).json()
 

@@ -4,8 +4,10 @@ import os
 import shutil
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 import soundfile
@@ -36,7 +38,7 @@ def running():
 def s3(running, monkeypatch):
     """The server, with a new bucket, and the environment of a user."""
     use(running, monkeypatch)
-    running.door(refusals=0, vanishing=[], silent=[], latency=0)
+    running.door(refusals=0, vanishing=[], silent=[], latency=0, needs_payer=False)
     running.use_new_bucket()
     running.door(requests=[], n_bytes=0)
     return running
@@ -120,6 +122,17 @@ def test_a_key_may_have_any_name(s3, content, name):
     assert add_urls(f"{s3.music}/{name}") == {f"{s3.music}/{name}": Status.UNCHANGED}
 
 
+def test_a_version_of_an_object_is_not_taken_for_the_current_one(s3, content):
+    for name in ("a.wav", "b?versionId=7.wav"):
+        s3.put(f"music/{name}", content)
+    with pytest.raises(AudioError, match=r"\?versionId= names a version of a file"):
+        list_url(f"{s3.music}/a.wav?versionId=7")
+    listing = list_url(s3.music)
+    assert list(listing.files) == [f"{s3.music}/a.wav"]
+    (error,) = listing.errors.values()
+    assert error.reason == "its name contains ?versionId="
+
+
 def test_keys_in_hidden_folders_are_left_out(s3, content):
     for name in ("a.wav", ".trash/b.wav", "up/../c.wav", "d.txt"):
         s3.put(f"music/{name}", content)
@@ -128,8 +141,8 @@ def test_keys_in_hidden_folders_are_left_out(s3, content):
 
 @pytest.mark.parametrize("n_files", [300, pytest.param(5_000, marks=pytest.mark.long)])
 def test_a_large_bucket_is_listed_in_pages(s3, content, n_files):
-    for i in range(n_files):
-        s3.put(f"music/{i % 7}/{i}.wav", content)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: s3.put(f"music/{i % 7}/{i}.wav", content), range(n_files)))
     s3.door(requests=[])
     assert len(list_url(s3.music).files) == n_files
     pages = [one for one in s3.door()["requests"] if "prefix=music" in one]
@@ -217,6 +230,7 @@ def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(bucket, start):
             id="none",
         ),
         pytest.param({"AWS_ACCESS_KEY_ID": "other"}, "access is denied", id="wrong"),
+        pytest.param({"AWS_PROFILE": "none"}, "there are no credentials for it", id="profile"),
     ],
 )
 def test_missing_and_wrong_credentials_are_one_sentence(
@@ -229,6 +243,14 @@ def test_missing_and_wrong_credentials_are_one_sentence(
     assert error == f"error: {bucket.music}: {reason}"
     assert hint.startswith("hint: Set up credentials as for the AWS command line")
     assert not os.path.exists("index")
+
+
+def test_buckets_whose_readers_pay_are_read_by_those_who_agree(bucket, monkeypatch):
+    bucket.door(needs_payer=True)
+    with pytest.raises(AudioError, match="access is denied"):
+        add_urls(bucket.music)
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"requester_pays": True})
+    assert set(add_urls(bucket.music).values()) == {Status.ADDED}
 
 
 def test_the_index_and_messages_hold_no_credentials(bucket, run):
@@ -281,6 +303,13 @@ def test_what_commands_do_not_do_with_objects_is_one_sentence(bucket, run):
     other = f"{bucket.music}/other.wav"
     assert "queries don't download URLs" in run("query", other).stderr
     assert f"{other}: it is a URL, and only" in run("embed", other, *COMPACT).stderr
+
+
+def test_moments_of_objects_are_found_by_their_embeddings_alone(bucket, music, run):
+    run("add", bucket.music, *COMPACT, "--moments")
+    found = run("query", music / "hiss.flac", "--moments")
+    assert "it is at a URL" in " ".join(found.stderr.split())
+    assert f"{bucket.music}/hiss.flac" in found.stdout.splitlines()[0]
 
 
 def test_playlists_of_objects_hold_their_urls(bucket, run):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
 
+_VERSION = "?versionId="  # drivers take what follows in a name for a version, and may ignore it
+
 
 @dataclass(frozen=True, slots=True)
 class UrlListing:
@@ -95,6 +97,9 @@ def list_url(
 
 def _list_filesystem(url: str, is_included: Callable[[str], bool]) -> UrlListing:
     """Return the sizes and times of the file at a URL, or of the files below it, by fsspec."""
+    if _VERSION in url:
+        hint = "Add the URL without it. The current version is read."
+        raise AudioError(url, f"{_VERSION} names a version of a file", hint=hint)
     with translate_errors(url):
         filesystem, name = filesystem_of(url)
         filesystem.invalidate_cache()
@@ -110,9 +115,10 @@ def _list_filesystem(url: str, is_included: Callable[[str], bool]) -> UrlListing
         file = f"{url.rstrip('/')}/{path}"
         if path.endswith("/"):
             continue
-        if is_url(file):
-            listing.files[file] = url_size_and_mtime(details_by_name[names[path]])
-        else:
-            reason = "its name contains a line break"
+        unusable = "a line break" if not is_url(file) else _VERSION if _VERSION in file else ""
+        if unusable:
+            reason = f"its name contains {unusable}"
             listing.errors[file] = AudioError(file, reason, hint="Rename it, and add it again.")
+        else:
+            listing.files[file] = url_size_and_mtime(details_by_name[names[path]])
     return listing

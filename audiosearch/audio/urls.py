@@ -186,7 +186,7 @@ def _unreachable(url: str, error: BaseException | None) -> Unreachable:
     The driver's own message is left out, because it may contain credentials.
     """
     status, kind = _status(error), type(error).__name__
-    if "Credentials" in kind:
+    if "Credentials" in kind or kind == "ProfileNotFound":
         return _denied(url, "there are no credentials for it")
     if status in (401, 403):
         return _denied(url, "access is denied")

@@ -19,6 +19,7 @@ from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.decoder_worker import StretchEnd
 from audiosearch.errors import AudioError
 from audiosearch.models.front_end import N_BANDS
+from audiosearch.paths import is_url
 from audiosearch.system import n_cores
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class StretchReader:
         Raises
         ------
         AudioError
-            If the file can't be decoded, or is not the one that it must be.
+            If the file can't be decoded, is not the one that it must be, or is at a URL.
         """
         yield from self._messages([stretch], _seconds_left(), set())
 
@@ -184,6 +185,9 @@ class StretchReader:
         self, stretches: list[Stretch], max_seconds: float | None, lent: set[DecoderProcess]
     ) -> Iterator[Float32 | StretchEnd]:
         path, real_path, identity = stretches[0].file
+        if is_url(path):
+            hint = "Download the file, and search with that."
+            raise AudioError(path, "it is at a URL", hint=hint)
         with self._process(lent) as process:
             yield from process.read_stretches(
                 path,

@@ -9,7 +9,6 @@ from audiosearch.embedding.decoder_worker import StretchEnd
 from audiosearch.embedding.stretches import Stretch, StretchReader
 from audiosearch.errors import AudioError
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
-from audiosearch.paths import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,10 +75,6 @@ class PartFrames:
         AudioError
             If the file can't be decoded, is at a URL, or the part lies beyond its end.
         """
-        if is_url(self._stretch.path):
-            raise AudioError(
-                self._name, "it is at a URL", hint="Download the file, and search with that."
-            )
         is_empty = True
         try:
             for message in self._reader.stream(self._stretch):
