@@ -13,7 +13,7 @@ from tracks import LARGE
 
 from audiosearch import Index, LibraryError, UsageError, similar
 from audiosearch.library import tuning
-from audiosearch.library.faiss import faiss_index, index_file
+from audiosearch.library.faiss import faiss_index, index_file, threads
 from audiosearch.library.faiss.candidates import FaissCandidates
 from audiosearch.library.faiss.index_config import FLAT, IndexConfig
 from audiosearch.library.faiss.tuning import code_sizes
@@ -467,6 +467,24 @@ def test_a_range_search_reads_few_vectors_that_are_out_of_range(index, monkeypat
     bound = float(np.sort(VECTORS[:LARGE] @ VECTORS[0])[-n_near]) - 1e-6
     assert len(searched.range_search(VECTORS[0], bound)) >= 0.95 * n_near
     assert len(read) == len(set(read)) <= n_near + 60
+
+
+def test_a_search_has_no_more_threads_than_queries(monkeypatch):
+    index = faiss.IndexFlatIP(128)
+    index.add(VECTORS)
+    search, used = faiss.IndexFlatIP.search, []
+
+    def counted(*args, **kwargs):
+        used.append(faiss.omp_get_max_threads())
+        return search(*args, **kwargs)
+
+    monkeypatch.setattr(faiss.IndexFlatIP, "search", counted)
+    before = faiss.omp_get_max_threads()
+    for n_queries in (1, before + 1):
+        _, ids = threads.search(index, VECTORS[:n_queries], 1)
+        assert ids[:, 0].tolist() == list(range(n_queries))
+        assert faiss.omp_get_max_threads() == before
+    assert used == [1, before]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from audiosearch.errors import ModelMismatch, TrackNotFound
 from audiosearch.library.faiss.candidates import FaissCandidates
 from audiosearch.library.faiss.index_config import FLAT, held_ids
 from audiosearch.library.faiss.inverted_lists import ListFiller
+from audiosearch.library.faiss.threads import max_threads, search
 from audiosearch.library.faiss.whitening import (
     check_enough_tracks,
     max_fitting_samples,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 WHITENED_TRACKS = "whitened_tracks"  # setting: number of tracks that the transform was fitted to
 
-_MIN_QUERIES_FOR_BLAS = 8  # from this number on, one matrix product is faster than single queries
 _MAX_EXHAUSTIVE = 10_000  # if no more tracks are allowed, all are compared, for any index type
 _MAX_RANGE_GROWTH = (
     1.01  # a range search stops if twice the width finds at most this many times more
@@ -224,9 +224,10 @@ class FaissIndex:
         n_found, factor = -1, 1.0
         while True:
             parameters = self.config.search_parameters(width_factor=factor)
-            _, products, ids = self._inner.range_search(
-                vector[np.newaxis], radius, params=parameters
-            )
+            with max_threads(1):
+                _, products, ids = self._inner.range_search(
+                    vector[np.newaxis], radius, params=parameters
+                )
             if factor >= max_factor or len(ids) <= _MAX_RANGE_GROWTH * n_found:
                 break
             n_found, factor = len(ids), 2 * factor
@@ -315,9 +316,7 @@ class FaissIndex:
         n_hits = max(self.config.n_candidates, _CODE_FACTOR * k) if has_codes else k
         selector = None if candidates is None else faiss.IDSelectorBatch(candidates)
         parameters = self.config.search_parameters(width_factor=width_factor, selector=selector)
-        # This is a global variable of FAISS. It is compared with the total size of all queries.
-        faiss.cvar.distance_compute_blas_threshold = _MIN_QUERIES_FOR_BLAS * self.dimension
-        products, ids = self._inner.search(vectors, min(n_hits, self.n_tracks), params=parameters)
+        products, ids = search(self._inner, vectors, min(n_hits, self.n_tracks), parameters)
         results = [(ids[n, row], products[n, row]) for n, row in enumerate(ids != -1)]
         if has_codes:
             results = [

@@ -10,7 +10,6 @@ References
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -21,10 +20,9 @@ import numpy as np
 from audiosearch.errors import LibraryError
 from audiosearch.json_input import parse_json
 from audiosearch.library.faiss.inverted_lists import ids_in_lists, trained_centroids
+from audiosearch.library.faiss.threads import max_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from audiosearch.types import Float32, Int64
 
 #: Name of a FAISS index: of plain vectors, of whitened vectors, of moments.
@@ -238,7 +236,8 @@ class IndexConfig:
             index.pq.cp.min_points_per_centroid = 1  # or FAISS prints a warning
             index.pq.cp.max_points_per_centroid = _PQ_SAMPLES // 2**_PQ_BITS
             index.pq.cp.niter = _PQ_ITERATIONS
-        with _one_thread():
+        # k-means of short vectors spends more time in waiting for other threads than they save.
+        with max_threads(1):
             index.train(np.ascontiguousarray(sample))
         return index
 
@@ -293,17 +292,3 @@ def held_ids(index: Any) -> Int64:
         ids: Int64 = faiss.vector_to_array(index.id_map)
         return ids
     return ids_in_lists(index)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Make FAISS use one thread inside the block.
-
-    k-means of short vectors spends more time in waiting for other threads than they save.
-    """
-    n_threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(n_threads)
