@@ -4,6 +4,7 @@ import errno
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import faiss
 import numpy as np
@@ -450,6 +451,15 @@ def test_a_range_search_is_needed_only_if_too_few_of_the_nearest_tracks_are_simi
     assert min(hit.similarity for hit in hits) >= 0.9 - 1e-6
 
 
+@pytest.mark.parametrize("code_bytes", [4, 16])
+def test_a_range_search_finds_a_track_itself_however_short_its_code_is(index, code_bytes):
+    config = replace(next(c for c in CONFIGS if c.code_bytes), code_bytes=code_bytes)
+    index.vector_indexes.use(index.vector_indexes.build(config))
+    searched = index.vector_index()
+    for number in range(100):
+        assert number + 1 in searched.range_search(VECTORS[number], 0.999)
+
+
 def test_a_range_search_reads_few_vectors_that_are_out_of_range(index, monkeypatch):
     config = next(c for c in CONFIGS if c.code_bytes)
     index.vector_indexes.use(index.vector_indexes.build(config))
@@ -460,7 +470,8 @@ def test_a_range_search_reads_few_vectors_that_are_out_of_range(index, monkeypat
         read.extend(ids.tolist())
         return read_vectors(storage, ids)
 
-    monkeypatch.setattr(faiss_index, "_CODE_ERROR", 1.0)  # all tracks that are searched
+    # All tracks that are searched.
+    monkeypatch.setattr(faiss_index.FaissIndex, "_code_error", lambda _self, _vector: 1.0)
     monkeypatch.setattr(faiss_index, "_BLOCK_CODES", 20)
     monkeypatch.setattr(type(index.storage), "vectors_of", counted)
     n_near = 30

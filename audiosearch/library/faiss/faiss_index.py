@@ -34,7 +34,6 @@ _MAX_EXHAUSTIVE = 10_000  # if no more tracks are allowed, all are compared, for
 _MAX_RANGE_GROWTH = (
     1.01  # a range search stops if twice the width finds at most this many times more
 )
-_CODE_ERROR = 0.05  # of an inner product computed from a code; larger errors are rare
 _BLOCK_CODES = 1_000  # after so many codes in order without one in range, the others aren't read
 # To find up to _MAX_NEAREST tracks near a center, this many times as many are tried first.
 _MAX_NEAREST, _NEAREST_FACTOR = 1_000, 4
@@ -217,8 +216,9 @@ class FaissIndex:
     def _range_search(self, vector: Float32, min_product: float) -> Int64:
         """Search wider and wider, until twice the width finds hardly more."""
         has_codes = self.config.index_type == "ivf-pq"
-        radius = np.float32(min_product - _CODE_ERROR if has_codes else min_product)
-        radius = np.nextafter(radius, np.float32(-np.inf))  # FAISS excludes the radius itself
+        margin = self._code_error(vector) if has_codes else 0.0
+        # FAISS excludes the radius itself.
+        radius = np.nextafter(np.float32(min_product - margin), np.float32(-np.inf))
         max_factor = self.config.max_search_width(self.n_tracks) / self.config.search_width
         ids: Int64
         n_found, factor = -1, 1.0
@@ -241,6 +241,17 @@ class FaissIndex:
                 break
             kept.append(block)
         return np.concatenate(kept)
+
+    def _code_error(self, vector: Float32) -> float:
+        """Return by how much the codes of the nearest vectors understate inner products at most."""
+        parameters = self.config.search_parameters()
+        with max_threads(1):
+            products, ids = self._inner.search(vector[np.newaxis], _BLOCK_CODES, params=parameters)
+        by_code = dict(zip(ids[0].tolist(), products[0].tolist(), strict=True))
+        by_code.pop(-1, None)  # fewer were found
+        near, exact = self._rerank(vector, np.array([*by_code], dtype=np.int64), len(by_code))
+        errors = (product - by_code[i] for i, product in zip(near.tolist(), exact, strict=True))
+        return float(max(errors, default=0.0))
 
     def _in_range(self, vector: Float32, min_product: float, ids: Int64) -> Int64:
         """Return those of some ids whose full vectors are in range."""
