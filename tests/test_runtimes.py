@@ -199,7 +199,7 @@ def test_auto_stays_on_litert_for_files_that_openvino_cannot_run(several):
     network = AutoNetwork(several, "digest", n_threads=1)
     run_patches(network, MIN_PATCHES + 32)
     assert network.runtime == LITERT_F32
-    assert recorded() == [0]
+    assert recorded() == []
 
 
 def test_auto_stays_on_litert_if_the_values_differ(path):
@@ -207,6 +207,23 @@ def test_auto_stays_on_litert_if_the_values_differ(path):
     for change in (lambda values: values + 0.1, lambda values: values * np.nan):
         assert auto_network.speedup(lambda p, c=change: c(network(p)), network, patches) == 0
     assert auto_network.speedup(network, network, patches) > 0
+
+
+def test_patches_without_any_values_are_equal():
+    values = np.array([[0.0, 0.0], [3.0, 4.0]], np.float32)
+    other = np.array([[1e-9, 0.0], [3.0, 4.0]], np.float32)
+    patches = patches_of(2)
+    assert auto_network.speedup(lambda _: values, lambda _: values.copy(), patches) > 0
+    assert auto_network.speedup(lambda _: values, lambda _: other, patches) == 0
+
+
+def test_a_file_names_every_runtime_that_embedded_it(path, run, tmp_path):
+    run_patches(AutoNetwork(path, registry.resolve(str(path)).weights_digest), MIN_PATCHES + 32)
+    (record,) = (cache_dir() / "speedups").iterdir()
+    record.write_text("2.0\n")
+    long = write(tmp_path / "long.wav", melody(0.96 * (MIN_PATCHES + 70)))
+    add("index", [long], model=str(path))
+    assert runtimes(run) == "litert f32, openvino f32"
 
 
 def test_add_measures_after_many_patches_but_never_single_clips(path, tmp_path):
@@ -303,8 +320,21 @@ def test_refreshed_moments_name_their_runtime(run, music, path):
 
 PROBE = """
 import json, sys
-if sys.argv[1] == "missing":
+from importlib.util import spec_from_loader
+state = sys.argv[1]
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "openvino" and state == "blocked":
+            raise ModuleNotFoundError(name)
+        return spec_from_loader(name, self) if name == "openvino" else None
+    def create_module(self, spec):
+        raise OSError("libtbb.so.12: no such file")
+    def exec_module(self, module):
+        pass
+if state == "missing":
     sys.modules["openvino"] = None
+elif state != "there":
+    sys.meta_path.insert(0, Finder())
 events, codes = [], []
 def watch(event, arguments):
     if event.startswith("socket.") or event == "open" and set(str(arguments[1])) & set("wax+"):
@@ -323,7 +353,10 @@ print(json.dumps({"codes": codes, "modules": modules, "events": events}))
 
 
 def probe(state, *commands):
-    """Run commands with OpenVINO "missing" or "there"; return errors and what was touched."""
+    """Run commands with OpenVINO "missing", "blocked", "broken" or "there".
+
+    Return errors and what was touched.
+    """
     lists = json.dumps([[str(word) for word in command] for command in commands])
     arguments = [sys.executable, "-c", PROBE, state, lists]
     result = subprocess.run(arguments, capture_output=True, text=True, check=True)
@@ -344,14 +377,26 @@ def test_no_command_imports_openvino_unless_it_is_asked_for(music, path, state):
     assert touched["modules"] == []
 
 
+@pytest.mark.parametrize("state", ["missing", "blocked"])
 @pytest.mark.parametrize("options", [("--runtime", "openvino"), ("--precision", "bf16")])
-def test_without_the_extra_a_request_for_it_names_it(music, path, options):
+def test_without_the_extra_a_request_for_it_names_it(music, path, options, state):
     for_model = ("--model", path, *options)
-    errors, touched = probe("missing", ["add", music, *for_model], ["embed", music, *for_model])
+    errors, touched = probe(state, ["add", music, *for_model], ["embed", music, *for_model])
     assert touched["codes"] == [1, 1]
     assert errors.count(f"`{' '.join(options)}` needs the package openvino") == 2
     assert "[openvino]'" in errors
     assert not Path("index").exists()
+
+
+@pytest.mark.parametrize("options", [("--runtime", "openvino"), ("--precision", "bf16")])
+def test_an_openvino_that_cannot_be_loaded_is_a_sentence(music, path, options):
+    long = write(music.parent / "long.wav", melody(0.96 * (MIN_PATCHES + 70)))
+    errors, touched = probe("broken", ["embed", long, "--model", path, *options])
+    assert touched["codes"] == [1]
+    assert "OpenVINO can't be loaded: libtbb.so.12: no such file." in errors
+    assert "Install it again" in errors
+    errors, touched = probe("broken", ["add", long, "--model", path, "--no-sounds"])
+    assert touched["codes"] == [0], errors
 
 
 def test_openvino_sends_nothing_and_writes_nothing(music, path, monkeypatch):

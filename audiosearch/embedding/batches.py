@@ -43,6 +43,8 @@ class FileInProgress:
         Scores of the sounds in these, if there is a tagger.
     moments : RunningMoments
         All patches, if moments are kept.
+    runtimes : set of str
+        Runtimes and precisions that the network has run on.
     n_pending : int
         Patches that wait for the network.
     n_done : int
@@ -56,6 +58,7 @@ class FileInProgress:
     pool: RunningPool = field(default_factory=RunningPool)
     scores: RunningScores = field(default_factory=RunningScores)
     moments: RunningMoments = field(default_factory=RunningMoments)
+    runtimes: set[str] = field(default_factory=set)
     n_pending: int = 0
     n_done: int = 0
     end: DecodeSummary | Tags | AudioError | None = None
@@ -95,7 +98,7 @@ class FileInProgress:
             embedding = clip_embedding(self.pool, batches.network, clip=end, path=self.path)
         except AudioError as exc:
             return EmbeddingResult(self.path, self.file_stat, error=exc)
-        runtime = str(batches.network.runtime)
+        runtime = ", ".join(sorted(self.runtimes))
         embedding = replace(embedding, waveform=end.waveform, runtime=runtime)
         if batches.tagger is not None:
             sounds = self.scores.sounds(batches.tagger.names, end.starts)
@@ -193,6 +196,7 @@ class PatchBatches:
             n_missing -= len(parts[-1][1])
         batches = [patches for _, patches in parts]
         batch = batches[0] if len(batches) == 1 else np.concatenate(batches)
+        runtime = str(self.network.runtime)
         values = self.network(batch)
         scores = self.tagger.scores(batch, values) if self.tagger else None
         moments = None
@@ -206,6 +210,7 @@ class PatchBatches:
             end = start + len(patches)
             of_file = None if scores is None else scores[start:end]
             file.add(values[start:end], of_file, step=self._step)
+            file.runtimes.add(runtime)
             if moments is not None:
                 file.moments.add(moments.part(start, end))
             start = end

@@ -52,8 +52,8 @@ class Embedding:
         See `audiosearch.audio.waveform.to_bytes`. Empty for an excerpt, and if a file is embedded
         alone.
     runtime : str
-        Runtime and precision of the network, such as "litert f32". Empty if a file is embedded
-        alone.
+        Runtime and precision of the network, such as "litert f32", or those of several, such as
+        "litert f32, openvino f32". Empty if a file is embedded alone.
     """
 
     vector: Float32

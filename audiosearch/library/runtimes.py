@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 RUNTIMES: Final = "runtimes"
 #: Setting: the same for staged vectors.
 PENDING_RUNTIMES: Final = "pending_runtimes"
+_SEPARATOR: Final = ", "
 
 
 def runtimes_of(storage: SettingsStorage, setting: str = RUNTIMES) -> set[str]:
@@ -20,7 +21,7 @@ def runtimes_of(storage: SettingsStorage, setting: str = RUNTIMES) -> set[str]:
 
     Those of imported tracks, and of tracks that an older version added, are unknown.
     """
-    return set(filter(None, storage.settings().get(setting, "").split(", ")))
+    return set(filter(None, storage.settings().get(setting, "").split(_SEPARATOR)))
 
 
 class RuntimeRecord:
@@ -39,8 +40,12 @@ class RuntimeRecord:
         self._recorded: set[str] = set()
 
     def add(self, storage: SettingsStorage, runtimes: Iterable[str]) -> None:
-        """Record runtimes that have embedded tracks, besides those that are recorded."""
-        if not self._recorded.issuperset(runtimes := set(runtimes)):
-            everything = runtimes_of(storage, self._setting) | runtimes
-            storage.set_settings({self._setting: ", ".join(sorted(everything))})
-            self._recorded |= runtimes
+        """Record runtimes that have embedded tracks, besides those that are recorded.
+
+        Each text may name several: see `audiosearch.embedding.embedder.Embedding`.
+        """
+        new = {name for text in runtimes for name in text.split(_SEPARATOR)} - self._recorded
+        if new:
+            everything = runtimes_of(storage, self._setting) | new
+            storage.set_settings({self._setting: _SEPARATOR.join(sorted(everything))})
+            self._recorded |= new

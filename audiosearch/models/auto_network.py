@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ class AutoNetwork(Network):
         self._key = "|".join(
             (
                 *(processor(), str(self._n_threads), weights_digest),
-                *(f"{name} {version(name)}" for name in ("ai-edge-litert", "openvino")),
+                *(f"{name} {_version(name)}" for name in ("ai-edge-litert", "openvino")),
             )
         )
         self._n_patches = 0
@@ -73,11 +73,13 @@ class AutoNetwork(Network):
         if ratio is not None and ratio <= 1:
             return
         graph = self._openvino_graph()
+        if graph is None:
+            return
         if ratio is None:
-            ratio = 0.0 if graph is None else speedup(graph, self._values, patches)
+            ratio = speedup(graph, self._values, patches)
             with contextlib.suppress(ModelError):  # it is measured again next time
                 record_speedup(self._key, ratio)
-        if graph is not None and ratio > 1:
+        if ratio > 1:
             self._values, self.runtime = graph, _OPENVINO_F32
 
     def _openvino_graph(self) -> openvino.Graph | None:
@@ -116,6 +118,14 @@ def speedup(graph: Computation, reference: Computation, patches: Float32) -> flo
     return float(of_reference / of_graph)
 
 
+def _version(package: str) -> str:
+    """Return the version of a package; empty if it wasn't installed by an installer."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
 def _seconds(run: Computation, patches: Float32) -> float:
     started = time.process_time()
     run(patches)
@@ -123,5 +133,9 @@ def _seconds(run: Computation, patches: Float32) -> float:
 
 
 def _lowest_cosine(values: Float32, others: Float32) -> float:
-    lengths = np.linalg.norm(values, axis=1) * np.linalg.norm(others, axis=1)
-    return float(np.min((values * others).sum(axis=1) / lengths))
+    """Return the lowest cosine of two rows. Rows that are both zero, as of silence, are equal."""
+    is_any = values.any(axis=1) | others.any(axis=1)
+    values, others = values[is_any], others[is_any]
+    with np.errstate(invalid="ignore"):
+        lengths = np.linalg.norm(values, axis=1) * np.linalg.norm(others, axis=1)
+        return float(np.min((values * others).sum(axis=1) / lengths, initial=1.0))

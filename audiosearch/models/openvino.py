@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audiosearch.errors import MissingExtra, UsageError, WeightsError
+from audiosearch.errors import MissingExtra, ModelError, UsageError, WeightsError
 from audiosearch.models.litert import has_one_computation
 from audiosearch.models.runtime_choice import BF16, OPENVINO
 
@@ -26,7 +26,10 @@ _DEVICE = "CPU"
 
 def is_installed() -> bool:
     """Return whether OpenVINO is installed, without importing it."""
-    return find_spec("openvino") is not None
+    try:
+        return find_spec("openvino") is not None
+    except ImportError:
+        return False
 
 
 def check(choice: RuntimeChoice, path: Path) -> None:
@@ -119,8 +122,13 @@ def _core() -> Any:
     modules.setdefault("openvino_telemetry", None)
     try:
         from openvino import Core
-    except ImportError as exc:
+    except ModuleNotFoundError as exc:
         raise MissingExtra("The runtime openvino", "openvino", "openvino") from exc
+    except Exception as exc:  # a library of its own is missing or damaged
+        raise ModelError(
+            f"OpenVINO can't be loaded: {exc}.",
+            hint="Install it again: pip install --force-reinstall openvino",
+        ) from exc
     return Core()
 
 
