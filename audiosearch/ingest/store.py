@@ -87,14 +87,18 @@ def store_known_sound(
     """
     path, tags = result.path, result.tags
     digest = file_stat.content_hash if tags is None else file_stat.audio_hash
-    same_sound = index.tracks_of({digest})[digest]
-    if not same_sound:
-        return None
-    current = index.storage.track_at(path)
-    duplicate = result.duplicate_of and index.storage.track_at(result.duplicate_of)
-    moved = _first_missing(same_sound)
-    is_same = current in same_sound
-    source = duplicate or (current if is_same else None) or moved or same_sound[0]
+    current, moved = index.storage.track_at(path), None
+    source = index.storage.track_at(result.duplicate_of) if result.duplicate_of else None
+    # Thousands of files may have this content; they are read only if no copy is known.
+    if source is None or digest not in (source.content_hash, source.audio_hash):
+        same_sound = index.tracks_of({digest})[digest]
+        if not same_sound:
+            return None
+        if current in same_sound:
+            source = current
+        else:
+            moved = _first_missing(same_sound)
+            source = moved or same_sound[0]
     track = replace(
         source,
         path=path,
@@ -107,7 +111,7 @@ def store_known_sound(
     if source is current:
         index.storage.update(track)
         return AddResult(path, Status.UNCHANGED if tags is None else Status.RETAGGED)
-    if source is moved and current is None:
+    if moved is not None and current is None:
         index.storage.update(track)
         return AddResult(path, Status.MOVED)
     (added,) = index.add_all([(track, index.vector(source))], moments=[index.moments_of(source)])
