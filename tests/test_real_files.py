@@ -453,3 +453,21 @@ def test_every_time_of_a_url_can_be_stored(time):
     size, mtime_ns = url_size_and_mtime({"size": 5, "mtime": time})
     assert size == 5
     assert -_INT64 < mtime_ns < _INT64
+
+
+def test_a_copy_is_added_without_reading_all_other_copies(tmp_path, monkeypatch):
+    content = write(tmp_path / "sound.wav", tone()).read_bytes()
+    (tmp_path / "music").mkdir()
+    for number in range(60):
+        (tmp_path / "music" / f"{number}.wav").write_bytes(content)
+    tracks_of, n_read = Index.tracks_of, 0
+
+    def counted(index, hashes):
+        nonlocal n_read
+        found = tracks_of(index, hashes)
+        n_read += sum(map(len, found.values()))
+        return found
+
+    monkeypatch.setattr(Index, "tracks_of", counted)
+    assert statuses(add("index", [tmp_path / "music"], model="compact")) == ["added"] * 60
+    assert n_read < 60
