@@ -92,6 +92,43 @@ def test_bf16_is_near_f32_or_refused(path):
     assert not np.array_equal(values, reference)
 
 
+def first_and_last(patches):
+    """Return 16 numbers for each patch. Only the first and the last of three layers round."""
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(0, 0.3, (3, 3, 1, 1)).astype(np.float32)
+    matrix = rng.normal(0, 0.1, (48 * 32, 16)).astype(np.float32)
+    maps = tf.nn.conv2d(patches[..., tf.newaxis], kernel, 2, "SAME")
+    maps = tf.nn.conv2d(tf.round(maps), np.ones((1, 1, 1, 1), np.float32), 1, "SAME")
+    return tf.reshape(maps, (-1, matrix.shape[0])) @ matrix
+
+
+def with_a_branch(patches):
+    """Return 32 numbers for each patch. The second convolution has a bypass."""
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(0, 0.3, (3, 3, 1, 4)).astype(np.float32)
+    second = rng.normal(0, 0.1, (3, 3, 4, 4)).astype(np.float32)
+    matrix = rng.normal(0, 0.1, (4 * 48 * 32, 32)).astype(np.float32)
+    maps = tf.nn.relu(tf.nn.conv2d(patches[..., tf.newaxis], kernel, 2, "SAME"))
+    maps = maps + tf.nn.relu(tf.nn.conv2d(maps, second, 1, "SAME"))
+    return tf.reshape(maps, (-1, matrix.shape[0])) @ matrix
+
+
+@pytest.mark.skipif(not HAS_BF16, reason="this processor doesn't compute in bf16")
+def test_bf16_is_exact_in_the_first_convolution_and_the_last_layer(tmp_path):
+    file = tflite(tmp_path / "chain.tflite", first_and_last)
+    network, patches = Network(file, choice=RuntimeChoice("auto", "bf16")), patches_of(8)
+    np.testing.assert_allclose(network(patches), Network(file)(patches), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(not HAS_BF16, reason="this processor doesn't compute in bf16")
+def test_bf16_runs_networks_with_branches(tmp_path):
+    file = tflite(tmp_path / "branch.tflite", with_a_branch)
+    network, patches = Network(file, choice=RuntimeChoice("auto", "bf16")), patches_of(8)
+    values = network(patches)
+    assert cosines(values, Network(file)(patches)).min() > 0.999
+    assert network.dimension == values.shape[1] == 32
+
+
 def test_a_result_does_not_change_with_the_next_batch(path):
     network = Network(path, choice=OPENVINO_F32)
     first = network(patches_of(4))
