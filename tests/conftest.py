@@ -31,7 +31,7 @@ from typer import testing
 
 from audiosearch.cli import app
 from audiosearch.maintenance.export_import import import_vectors
-from audiosearch.system import IS_WINDOWS
+from audiosearch.system import IS_WINDOWS, n_cores
 
 # Each run of a command line would make all commands again, which takes longer than most commands.
 testing._get_command = functools.cache(testing._get_command)
@@ -93,6 +93,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--playlists", 300, "number of playlists with random constraints")
     add("--tracks", tracks.LARGE, "number of tracks in a large index")
     group.addoption("--long", action="store_true", help="also run the tests marked long")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of workers: one more than cores, because many tests wait for servers."""
+    return n_cores() + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
