@@ -31,7 +31,7 @@ from typer import testing
 
 from audiosearch.cli import app
 from audiosearch.maintenance.export_import import import_vectors
-from audiosearch.system import IS_WINDOWS, n_cores
+from audiosearch.system import IS_WINDOWS
 
 # Each run of a command line would make all commands again, which takes longer than most commands.
 testing._get_command = functools.cache(testing._get_command)
@@ -74,6 +74,15 @@ SLOW = [
     "test_radio",
 ]
 
+#: Features of Chromium that load two hidden pages of its own in each window, even a headless one.
+#: They take longer than the page that a test opens.
+WITHOUT_POPUPS = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup")
+#: Features that Playwright disables, in an option that ours replaces.
+WITHOUT_SURPRISES = (
+    *("DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay", "MediaRouter"),
+    *("OptimizationHints", "PaintHolding", "RenderDocument", "Translate"),
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add options that make the long tests longer."""
@@ -93,11 +102,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--playlists", 300, "number of playlists with random constraints")
     add("--tracks", tracks.LARGE, "number of tracks in a large index")
     group.addoption("--long", action="store_true", help="also run the tests marked long")
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Return the number of workers: one more than cores, because many tests wait for servers."""
-    return n_cores() + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -303,6 +307,7 @@ def browser():
         # A fake microphone that needs no permission; players that may start by themselves.
         options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         options += ["--autoplay-policy=no-user-gesture-required"]
+        options += [f"--disable-features={','.join((*WITHOUT_POPUPS, *WITHOUT_SURPRISES))}"]
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=options)
         yield chromium
         chromium.close()
