@@ -24,7 +24,12 @@ from waiting import wait_for
 
 # Of the real server. A read waits for the next tick of time, every 200 ms by default. A killed
 # server that starts again waits until the sessions of the former one end, after 30 s by default.
-_SETTINGS = {"proxy.timeTickInterval": 20, "common.session.ttl": 5}
+# Until then, collecting metrics for its quotas may end it by a null pointer.
+_SETTINGS = {
+    "proxy.timeTickInterval": 20,
+    "common.session.ttl": 5,
+    "quotaAndLimits.enabled": "false",
+}
 
 
 class _TokenInterceptor(grpc.ServerInterceptor):

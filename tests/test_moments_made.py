@@ -184,6 +184,8 @@ def test_seconds_of_audio_are_counted_once(hop, tmp_path):
 class CountedNetwork:
     """A network that counts how often embeddings are computed."""
 
+    runtime = "litert f32"
+
     def __init__(self):
         self.n_calls = 0
 
