@@ -151,7 +151,8 @@ def test_all_threads_of_a_transcoder_are_confined(tmp_path, monkeypatch):
             tasks = [
                 task
                 for child in psutil.Process().children()
-                if "transcode" in Path(f"/proc/{child.pid}/cmdline").read_text()  # or a zombie
+                if "transcode"
+                in Path(f"/proc/{child.pid}/cmdline").read_text("utf-8")  # or a zombie
                 for task in Path(f"/proc/{child.pid}/task").glob("*/status")
             ]
             threads = ["NoNewPrivs:\t1" in task.read_text() for task in tasks]
