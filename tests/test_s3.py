@@ -173,6 +173,16 @@ def test_an_object_that_is_replaced_after_it_was_listed_is_read_as_a_whole(s3, c
         assert Path(copy.path).read_bytes() == content
 
 
+def test_an_object_that_has_grown_since_it_was_listed_is_read_in_parts(s3, content, monkeypatch):
+    s3.put("music/a.wav", content)
+    monkeypatch.setattr("audiosearch.audio.fetch.PART_BYTES", part := len(content) // 4)
+    s3.door(requests=[])
+    with fetched(f"{s3.music}/a.wav", size=part) as copy:
+        assert Path(copy.path).read_bytes() == content
+    gets = [one for one in s3.door()["requests"] if one.startswith("GET") and "/music/" in one]
+    assert len(gets) > len(content) // part
+
+
 def test_a_key_that_is_deleted_midway_fails_alone(bucket):
     bucket.door(vanishing=["low.wav"])
     statuses = add_urls(bucket.music)

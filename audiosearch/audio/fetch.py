@@ -133,8 +133,11 @@ def _parts(url: str, size: int) -> Generator[bytes, None, None]:
         return
     filesystem, name = filesystem_of(url)
     if 0 < size <= PART_BYTES:
-        yield filesystem.cat_file(name, start=0)  # without a start, s3fs asks for the size first
-        return
+        # Without a start, s3fs asks for the size first.
+        content = filesystem.cat_file(name, start=0, end=PART_BYTES + 1)
+        if len(content) <= PART_BYTES:  # else it was replaced since it was listed
+            yield content
+            return
     with filesystem.open(name, "rb", cache_type="none") as source:
         while part := source.read(PART_BYTES):
             yield part

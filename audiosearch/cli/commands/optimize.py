@@ -61,8 +61,8 @@ def optimize(
         return
     if result.after == result.before:
         say(
-            "Nothing changed: exact search takes at most 5 ms, or no other index type is twice as "
-            "fast at this recall."
+            "Nothing changed: search is fast already, or no other index type is twice as fast at "
+            "this recall."
         )
     rows = [
         {"when": when, **measured, "query_ms": measured["ms"], "memory_bytes": measured["bytes"]}
