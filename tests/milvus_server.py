@@ -18,7 +18,7 @@ import milvus
 from milvus import MilvusServerConfig
 from milvus_lite import MilvusLite
 from milvus_lite.adapter.grpc.servicer import MilvusServicer
-from pymilvus import MilvusClient
+from pymilvus import MilvusClient, MilvusException
 from pymilvus.grpc_gen import milvus_pb2_grpc
 from waiting import wait_for
 
@@ -105,7 +105,26 @@ class RealMilvus:
         self.start()
 
     def start(self) -> None:
-        """Start the server, and wait until it serves requests."""
+        """Start the server, and wait until it says that it serves requests."""
+        self._launch()
+        wait_for(lambda: self._has_ended() or self._is_healthy())
+        assert not self._has_ended(), self.log()
+
+    def restart(self) -> None:
+        """Start the killed server, and wait until its collections can be read.
+
+        After a kill, Milvus 2.3.5 rarely ends by itself, or says that it serves requests but never
+        answers a read. Then it is started again, as a service manager does.
+        """
+        for _ in range(5):
+            self._launch()
+            wait_for(lambda: self._has_ended() or self._is_healthy())
+            if self._can_be_read():
+                return
+            self.kill()
+        raise AssertionError(self.log())
+
+    def _launch(self) -> None:
         with (self._folder / "logs" / "output.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._folder / "bin" / "milvus", "run", "standalone"],
@@ -114,15 +133,28 @@ class RealMilvus:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(self._is_healthy)
+
+    def _has_ended(self) -> bool:
+        return self._process.poll() is not None
 
     def _is_healthy(self) -> bool:
-        assert self._process.poll() is None, self.log()
         with contextlib.suppress(OSError):
             url = f"http://127.0.0.1:{self._health}/healthz"
             with urllib.request.urlopen(url, timeout=5) as response:
                 return b"OK" in response.read()
         return False
+
+    def _can_be_read(self) -> bool:
+        with contextlib.suppress(grpc.RpcError, MilvusException), self.client() as client:
+            for name in client.list_collections():
+                client.load_collection(name, timeout=30)
+                client.query(name, output_fields=["count(*)"], timeout=30)
+            return True
+        return False
+
+    def client(self) -> contextlib.closing[MilvusClient]:
+        """Return a connection to the server."""
+        return contextlib.closing(MilvusClient(f"http://{self.host}", dedicated=True))
 
     def log(self) -> str:
         """Return the end of what the server printed."""
@@ -168,15 +200,15 @@ def _etcd(folder: Path, client: int, peer: int) -> dict[str, str]:
     return urls | names | {"data-dir": str(folder / "data" / "etcd.data")}
 
 
-def emptied(host: str, dimension: int) -> str:
+def emptied(server: RealMilvus, dimension: int) -> str:
     """Return the address of collections without rows, which the next call empties again.
 
     To Milvus, collections cost seconds: they are loaded. To an index, these are collections whose
     creation was interrupted.
     """
     name, conditions = f"c{dimension}", {"": "id > 0", "_notes": 'key > ""', "_moments": 'key > ""'}
-    with contextlib.closing(MilvusClient(f"http://{host}", dedicated=True)) as client:
+    with server.client() as client:
         for suffix, condition in conditions.items():
             if client.has_collection(name + suffix):
                 client.delete(name + suffix, filter=condition)
-    return f"milvus://{host}/{name}"
+    return f"milvus://{server.host}/{name}"

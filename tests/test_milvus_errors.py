@@ -4,16 +4,20 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 
 import psutil
 import pytest
+from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from milvus_server import milvus_server
 from tracks import SPEC, some_track, unit
 from waiting import wait_for
 
 from audiosearch import Index, LibraryError, ModelMismatch, UsageError
 from audiosearch.errors import MissingExtra
+from audiosearch.library.milvus import client
 from audiosearch.library.milvus.client import TOKEN, Address
 from audiosearch.library.milvus.database import MilvusDatabase
 from audiosearch.library.track import EmbeddingSpec
@@ -43,6 +47,22 @@ def test_a_server_that_stops_is_reported(tmp_path):
         index = Index(f"milvus://{host}/music", spec=SPEC)
     with index:
         failed(lambda: list(index), host, "no Milvus answers")
+
+
+def test_a_server_that_does_not_answer_in_time_is_reported(tmp_path, monkeypatch):
+    answered = MilvusServicer.Query
+    stalls = threading.Event()
+
+    def stalling(servicer, request, context):
+        if stalls.is_set():
+            time.sleep(1)
+        return answered(servicer, request, context)
+
+    monkeypatch.setattr(MilvusServicer, "Query", stalling)
+    with milvus_server(tmp_path / "m") as host, Index(f"milvus://{host}/music", spec=SPEC) as index:
+        stalls.set()
+        monkeypatch.setattr(client, "_TIMEOUT_SECONDS", 0.2)
+        failed(lambda: list(index), host, "doesn't answer within")
 
 
 def test_no_connection_stays_open_after_an_index_is_closed(tmp_path):

@@ -33,7 +33,7 @@ def real_server(tmp_path_factory):
 @pytest.fixture
 def location(real_server, dimension):
     """Address of an index without rows. A test that fails shows the log of the server."""
-    yield emptied(real_server.host, dimension)
+    yield emptied(real_server, dimension)
     print(real_server.log())
 
 
@@ -119,7 +119,7 @@ def kill_at_write(real_server, monkeypatch):
             patched.setattr(MilvusDatabase, "call", call)
             with pytest.raises(LibraryError, match="no Milvus answers"):
                 yield
-        real_server.start()
+        real_server.restart()
 
     return killing
 

@@ -5,7 +5,8 @@ Usage: python tests/benchmarks/runtimes.py [--weights CHECKPOINT] PART [OPTION .
 Parts:
 
 networks    patches per second of each runtime and precision, in batches of 1 to 64
-add         whole commands `add` on mp3, flac and sounds of 1 s: wall and processor time
+add         whole commands `add` on mp3, flac and sounds of 1 s: wall and processor time; with
+            --other CHECKOUT, also that of another checkout of the project, in turn
 ranking     the first ten hits of queries over real files, compared with those of LiteRT
 query       `query` with a new clip, from process start to answer, with and without OpenVINO; with
             --other CHECKOUT, also that of another checkout of the project, in turn
@@ -30,7 +31,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from speed import AUDIOSEARCH, made_checkpoint
+from speed import made_checkpoint
 from throughput import short_files
 
 sys.path.append(str(Path(__file__).parents[1]))  # for the modules that tests and benchmarks share
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     Times = dict[str, list[tuple[float, float]]]
 
 BATCH = 32
+CHECKOUT = Path(__file__).parents[2]
 WITH_THE_EXTRA = "import runpy; runpy.run_module('audiosearch', run_name='__main__')"
 EXTRAS = {
     "with the extra": WITH_THE_EXTRA,
@@ -119,22 +121,29 @@ def inputs(folder: Path, options: argparse.Namespace) -> dict[str, tuple[list[st
     }
 
 
-def adding(model: registry.Model) -> Iterator[tuple[str, list[str]]]:
-    """Yield the name of each runtime and precision, and the command that adds with it."""
+def adding(model: registry.Model, other: Path | None) -> Iterator[tuple[str, Path, list[str]]]:
+    """Yield the names of what adds, its checkout, and the options that choose its network.
+
+    That is each runtime and precision, and another checkout, if there is one.
+    """
+    named = ["--model", str(model.path)]
+    if other:
+        yield "other", other.absolute(), named
     for one in usable(model):
         choice = one.runtime
-        options = ("--runtime", choice.runtime, "--precision", choice.precision)
-        yield str(choice), [*AUDIOSEARCH, "add", "--model", str(one.path), *options]
+        options = ["--runtime", choice.runtime, "--precision", choice.precision]
+        yield str(choice), CHECKOUT, [*named, *options]
 
 
 def add(model: registry.Model, folder: Path, options: argparse.Namespace) -> None:
+    ways = list(adding(model, options.other))
     for title, (files, seconds) in inputs(folder, options).items():
-        times: Times = {name: [] for name, _ in adding(model)}
+        times: Times = {name: [] for name, *_ in ways}
         for turn in range(options.rounds + 1):
-            for name, command in adding(model):
-                index = folder / "index"
-                used = used_by([*command, "--no-sounds", "--index", str(index), *files])
-                shutil.rmtree(index)
+            for name, checkout, chosen in ways:
+                common = ("--no-sounds", "--index", "index", *files)
+                used = cold(folder, checkout, WITH_THE_EXTRA, "add", *chosen, *common)
+                shutil.rmtree(folder / "index")
                 if turn:  # the first one reads files that aren't in memory yet
                     times[name].append(used)
         print(f"\nadd, {title}, {len(files)} files, {seconds:.0f} s")
@@ -211,7 +220,7 @@ def first_hits(vectors: Float32, queries: np.ndarray, n_hits: int) -> np.ndarray
 def query(model: registry.Model, folder: Path, options: argparse.Namespace) -> None:
     clip = write(folder / "clip.wav", melody(30.0, 44_100), 44_100)
     track = write(folder / "track.wav", melody(30.0, 44_100, seed=1), 44_100)
-    checkouts = {"here": Path(__file__).parents[2]}
+    checkouts = {"here": CHECKOUT}
     if options.other:
         checkouts["other"] = options.other.absolute()
     times: Times = {f"{side}, {extra}": [] for extra in EXTRAS for side in checkouts}
@@ -252,12 +261,13 @@ def main() -> None:
         part[name].add_argument("--rounds", type=int, default=rounds)
     for name in ("networks", "ranking"):
         part[name].add_argument("--threads", type=int, default=n_cores())
+    for name in ("add", "query"):
+        part[name].add_argument("--other", type=Path, metavar="CHECKOUT")
     sizes = [1, 2, 4, 8, 16, 32, 64]
     part["networks"].add_argument("--batches", type=int, nargs="+", default=sizes)
     part["add"].add_argument("--files", type=int, default=8, help="mp3 and flac files")
     part["add"].add_argument("--seconds", type=float, default=60.0, help="length of each of them")
     part["add"].add_argument("--short-files", type=int, default=300, help="sounds of 1 s")
-    part["query"].add_argument("--other", type=Path, metavar="CHECKOUT")
     part["ranking"].add_argument("folders", nargs="+", metavar="FOLDER")
     part["ranking"].add_argument("--queries", type=int, default=200)
     part["ranking"].add_argument("--hits", type=int, default=10)

@@ -182,13 +182,15 @@ class Connection:
         try:
             yield
         except grpc.RpcError as exc:
-            raise _refused(location) if _is_refusal(exc) else _unreachable(location) from exc
+            if _is_refusal(exc):
+                raise _refused(location) from exc
+            raise _failed_call(location, str(exc)) from exc
         except MilvusException as exc:
             if _is_refusal(exc.__cause__ or exc.__context__):
                 raise _refused(location) from exc
             text = " ".join(str(exc.message).split()).rstrip(".")
             if "Fail connecting" in text or "UNAVAILABLE" in text or "DEADLINE" in text:
-                raise _unreachable(location) from exc
+                raise _failed_call(location, text) from exc
             raise LibraryError(
                 f"The index {location} reports an error: {text}.",
                 hint="Look into the log of the server for the cause.",
@@ -268,7 +270,13 @@ def _refused(location: str) -> LibraryError:
     )
 
 
-def _unreachable(location: str) -> LibraryError:
+def _failed_call(location: str, text: str) -> LibraryError:
+    """Return the error of a call whose error of gRPC has a text."""
+    if "DEADLINE" in text and "UNAVAILABLE" not in text:
+        return LibraryError(
+            f"The index {location} doesn't answer within {_TIMEOUT_SECONDS:.0f} s.",
+            hint="Its server may be busy, or still starting. Wait, then run the command again.",
+        )
     return LibraryError(
         f"Can't reach the index {location}: no Milvus answers there.",
         hint="Check the host and port, and that the server runs. If it uses TLS, write "
