@@ -1,7 +1,6 @@
 """`list`: words, filters, order and number of tracks."""
 
 import json
-import os
 from dataclasses import replace
 
 import pytest
@@ -50,9 +49,8 @@ def test_words_and_filters_select_tracks(index):
 
 
 def test_texts_that_are_not_utf_8_match_no_track(index):
-    bytes_of_a_shell = os.fsdecode(b"\xffzoe")
     for field in ("artist", "album", "genre", "folder", "folder_name"):
-        assert list_tracks(index, filters=Filters(**{field: (bytes_of_a_shell,)})) == []
+        assert list_tracks(index, filters=Filters(**{field: ("\udcffzoe",)})) == []
 
 
 def test_a_limit_counts_the_tracks_that_match(index):

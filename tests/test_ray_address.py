@@ -145,6 +145,7 @@ def test_a_server_that_answers_no_request_is_an_error(clip, run, monkeypatch):
 
     connections = []
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
         address = f"127.0.0.1:{server.getsockname()[1]}"
         answering = threading.Thread(target=send_settings_only, args=[server])
         answering.start()

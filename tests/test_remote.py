@@ -111,6 +111,7 @@ def test_a_fetched_copy_is_removed_after_the_block(bucket, music):
     assert not os.path.lexists(copy.path)
 
 
+@pytest.mark.posix
 def test_a_copy_has_no_name_on_disk_where_files_are_read_by_descriptor(bucket, monkeypatch):
     folder = Path(tempfile.mkdtemp(dir="."))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

@@ -90,6 +90,7 @@ def test_a_pipe_among_the_files_of_a_database_blocks_no_command(planted, suffix,
     assert result.stderr.startswith("error: ")
 
 
+@pytest.mark.posix
 def test_a_pipe_in_place_of_vectors_is_replaced(planted):
     folder, _ = planted
     file = folder / "vectors.faiss"

@@ -18,17 +18,17 @@ import warnings
 import psutil._psposix  # before what is missing on Windows is gone, which it uses on Linux
 
 psutil._psposix.select = types.SimpleNamespace(**vars(select))
-_fcntl = importlib.import_module("fcntl")
+# Packages that do without these modules on Windows, but ask for the system by its name.
+_USERS = {"fcntl": "milvus_lite.db", "pwd": "ray._private.utils"}
+_used = {(name, user): importlib.import_module(name) for name, user in _USERS.items()}
 for _name in ("fcntl", "grp", "pwd", "resource", "termios"):
     sys.modules[_name] = None
 _import = builtins.__import__
 
 
 def _imported(name, variables=None, *others, **options):
-    # Milvus Lite has another lock on Windows, but asks for the system by its name.
-    if name == "fcntl" and variables is not None and variables.get("__name__") == "milvus_lite.db":
-        return _fcntl
-    return _import(name, variables, *others, **options)
+    used = _used.get((name, (variables or {}).get("__name__")))
+    return used or _import(name, variables, *others, **options)
 
 
 builtins.__import__ = _imported
