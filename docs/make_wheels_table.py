@@ -13,9 +13,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tomllib
 from packaging.requirements import Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PAGE = Path(__file__).with_name("install.md")
 START, END = "<!-- wheels -->\n", "<!-- end of wheels -->"
@@ -32,7 +36,11 @@ def main() -> None:
     project = tomllib.loads(Path(path).read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     groups = {"(none)": project["dependencies"]}
-    groups |= {f"`{name}`": extras[name] for name in sorted(extras) if name not in LEFT_OUT}
+    groups |= {
+        f"`{name}`": list(_with_those_of_extras(extras[name], extras))
+        for name in sorted(extras)
+        if name not in LEFT_OUT
+    }
     rows = [_row(name, texts) for name, texts in groups.items()]
     lines = [
         "| extra | compiled packages | Windows x64 | macOS arm64 |",
@@ -43,6 +51,17 @@ def main() -> None:
     sys.stdout.write(table)
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
     PAGE.write_text(f"{before}{START}{table}{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+def _with_those_of_extras(texts: list[str], extras: dict[str, list[str]]) -> Iterator[str]:
+    """Yield requirements, with those of audiosearch's own extras in place of their names."""
+    for text in texts:
+        requirement = Requirement(text)
+        if requirement.name == "audiosearch":
+            for extra in requirement.extras:
+                yield from _with_those_of_extras(extras[extra], extras)
+        else:
+            yield text
 
 
 def _row(name: str, texts: list[str]) -> str:
