@@ -67,6 +67,24 @@ def test_an_unknown_command_comes_with_the_help_that_lists_commands(run):
     assert "--help` lists the commands and options." in run("relocat", "a").stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["query", "-k", "x"], "'-k': 'x' is not a whole number of at least 1."),
+        (["query", "-k", "0"], "'-k': 0 is not a whole number of at least 1."),
+        (["watch", "a", "--nice", "20"], "'--nice': 20 is not a whole number from 0 to 19."),
+        (["serve", "--port", "1e5"], "'--port': '1e5' is not a whole number from 0 to 65,535."),
+        (["add", "a", "--excerpt", "0.5"], "'--excerpt': 0.5 is not a number of at least 1."),
+        (["duplicates", "--threshold", "a"], "'--threshold': 'a' is not a number from 0 to 1."),
+        (["query", "--min-similarity", "a"], "'--min-similarity': 'a' is not a number."),
+    ],
+)
+def test_numbers_that_an_option_does_not_take_are_described_in_words(run, arguments, words):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert f"Invalid value for {words}" in " ".join(result.stderr.split())
+
+
 def test_an_empty_index_is_listed_as_empty(index, run):
     run("remove", index)
     assert run("list").stderr == "The index is empty.\n"
