@@ -1,5 +1,6 @@
 """Sentences of the command line: counts, empty results, known failures, broken links."""
 
+import io
 import json
 import os
 import re
@@ -7,10 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from sounds import tone, write
 
+from audiosearch.audio.input_files import InputFiles
+from audiosearch.cli.progress import IngestProgress
+from audiosearch.ingest.add import Ingest
 from audiosearch.models import registry
+from audiosearch.models.registry import ModelRequest
 from audiosearch.models.specs import SPECS
+
+COMPACT = ModelRequest("compact")
 
 
 @pytest.fixture
@@ -166,3 +174,44 @@ def test_the_figures_of_compact_are_those_of_its_card():
         f"{100 * float(precision[name]):.0f}" for name in ("compact", "YAMNet, the teacher")
     )
     assert figures == [n_files, n_classes, compact, teacher]
+
+
+class KnownShortAndLong:
+    """Three files: one is known, and of the two others one is nine times as large as the other."""
+
+    audio_seconds = 0.0
+
+    def __init__(self):
+        self.sizes = {"/short.wav": 10, "/long.wav": 90}
+
+    def __len__(self):
+        return 3
+
+
+@pytest.mark.parametrize(
+    ("done", "time_left"),
+    [
+        pytest.param(["/known.wav"], "-:--:--", id="unknown"),
+        pytest.param(["/known.wav", "/short.wav"], "0:09:00", id="short"),
+        pytest.param(["/known.wav", "/long.wav"], "0:00:07", id="long"),
+        pytest.param(["/known.wav", "/long.wav", "/short.wav"], "0:00:00", id="all"),
+    ],
+)
+def test_the_time_left_goes_by_the_sizes_of_files(done, time_left):
+    now, output = 0.0, io.StringIO()
+    console = Console(
+        file=output, force_terminal=True, width=120, get_time=lambda: now, _environ={}
+    )
+    with IngestProgress(console, KnownShortAndLong()) as bar:
+        for path in done:
+            bar.advance(path)
+        now = 60.0
+    assert f" {time_left} " in re.sub("\x1b[^m]*m", "", output.getvalue())
+
+
+def test_only_files_that_are_embedded_have_sizes(music, tmp_path):
+    list(Ingest(tmp_path / "index", InputFiles(music).paths, request=COMPACT))
+    path = write(music / "new.wav", tone(200))
+    ingest = Ingest(tmp_path / "index", InputFiles(music).paths, request=COMPACT)
+    list(ingest)
+    assert ingest.sizes == {str(path): path.stat().st_size}
