@@ -15,8 +15,11 @@ from mpd_server import made_track, make_music, name_of, serving_mpd
 from tracks import SPEC, heard, some_track, unit_vectors
 
 from audiosearch import Index, LibraryError, UsageError
+from audiosearch.cli.sending import Sending
+from audiosearch.errors import PlayerError
 from audiosearch.library.filters import Filters, Range
 from audiosearch.maintenance.export_import import import_vectors
+from audiosearch.players import PlayerAddress, SendOptions, SendResult
 from audiosearch.playlist_files import PathStyle, PlaylistFormat, read_playlist
 from audiosearch.playlists import Playlist, saved
 from audiosearch.playlists.auto import (
@@ -609,6 +612,33 @@ def test_nothing_more_is_sent_to_a_player_that_is_gone(mpd, tmp_path, run):
     mpd.kill()
     result = send_kinds(run, tmp_path, mpd.tcp_address)
     assert result.exit_code == 1
-    assert result.stderr.count("was not sent") == 1
+    assert result.stderr.count("warning:") == 1
     names = result.stderr.rpartition(f"Not sent to {mpd.tcp_address}: ")[2].partition(".")[0]
     assert sorted(names.split(", ")) == ["Folk", "Jazz", "Metal"]
+
+
+class HalfDeafPlayer:
+    """A player that knows only tracks with even numbers, which are their sizes."""
+
+    def send(self, tracks, options):
+        known = [track for track in tracks if not track.size % 2]
+        if not known:
+            raise PlayerError("The player knows none of them.", hint="Scan the music.")
+        unknown = [track for track in tracks if track.size % 2]
+        return SendResult(len(known), options.name, unknown, "Update the database.")
+
+
+def test_what_several_playlists_have_in_common_is_said_once(capsys):
+    sending = Sending(PlayerAddress.parse("mpd://host"), HalfDeafPlayer(), SendOptions())
+    tracks = [made_track(f"/music/{n}.mp3", n) for n in range(8)]
+    playlists = {"A": tracks[:5], "B": tracks[3:], "C": tracks[1:2], "D": tracks[3:4]}
+    with pytest.raises(PlayerError, match="Not sent to mpd://host: C, D"):
+        sending.send_all(playlists.items())
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "3 tracks sent to A at mpd://host.",
+        "2 tracks sent to B at mpd://host.",
+        *(f"warning: mpd://host doesn't know /music/{n}.mp3" for n in (1, 3, 5, 7)),
+        "hint: Update the database.",
+        "warning: C, D: not sent. The player knows none of them.",
+    ]

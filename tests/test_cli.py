@@ -331,6 +331,10 @@ def test_model_status_without_vggish(run):
     status = json.loads(run("model", "status", "--format", "json").stdout)
     assert status["vggish"] is None
     assert os.path.isfile(status["compact"])
+    lines = run("model", "status").stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines] == list(status)
+    assert "vggish\tnone on this machine" in lines
+    assert not [line for line in lines if line.endswith("\t")]
 
 
 def test_demo_queries_find_sounds_of_the_same_kind(run):

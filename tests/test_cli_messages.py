@@ -1,5 +1,6 @@
 """Sentences of the command line: counts, empty results, known failures, broken links."""
 
+import io
 import json
 import os
 import re
@@ -7,10 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from sounds import tone, write
 
+from audiosearch.audio.input_files import InputFiles
+from audiosearch.cli.progress import IngestProgress
+from audiosearch.ingest.add import Ingest
 from audiosearch.models import registry
-from audiosearch.models.specs import SPECS
+from audiosearch.models.registry import ModelRequest
+
+COMPACT = ModelRequest("compact")
 
 
 @pytest.fixture
@@ -65,6 +72,24 @@ def test_files_whose_folder_is_now_a_link_come_with_a_hint(music, run, command):
 
 def test_an_unknown_command_comes_with_the_help_that_lists_commands(run):
     assert "--help` lists the commands and options." in run("relocat", "a").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["query", "-k", "x"], "'-k': 'x' is not a whole number of at least 1."),
+        (["query", "-k", "0"], "'-k': 0 is not a whole number of at least 1."),
+        (["watch", "a", "--nice", "20"], "'--nice': 20 is not a whole number from 0 to 19."),
+        (["serve", "--port", "1e5"], "'--port': '1e5' is not a whole number from 0 to 65,535."),
+        (["add", "a", "--excerpt", "0.5"], "'--excerpt': 0.5 is not a number of at least 1."),
+        (["duplicates", "--threshold", "a"], "'--threshold': 'a' is not a number from 0 to 1."),
+        (["query", "--min-similarity", "a"], "'--min-similarity': 'a' is not a number."),
+    ],
+)
+def test_numbers_that_an_option_does_not_take_are_described_in_words(run, arguments, words):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert f"Invalid value for {words}" in " ".join(result.stderr.split())
 
 
 def test_an_empty_index_is_listed_as_empty(index, run):
@@ -143,11 +168,11 @@ def test_a_copy_to_an_index_of_another_model_says_so(index, run, tmp_path):
     assert "hint: Copy to a location without an index" in refused.stderr
 
 
-def test_an_index_made_without_vggish_says_what_compact_is_good_at(music, run, caplog):
+def test_an_index_made_without_vggish_says_so_in_a_sentence_and_a_hint(music, run, caplog):
     made = run("add", music).stderr
     assert made.count("warning: ") == 1
-    assert "Using `compact` instead" in made
-    assert SPECS["compact"].strengths in made
+    assert "warning: Using compact, because VGGish isn't available. `" in made
+    assert "`audiosearch model fetch`" in made
     assert "`audiosearch reembed --model vggish`" in made
     assert run("add", music).stderr == "0 added, 5 unchanged, 0 failed\n"
     assert run("embed", music / "low.wav").stderr == ""
@@ -156,13 +181,42 @@ def test_an_index_made_without_vggish_says_what_compact_is_good_at(music, run, c
     assert caplog.records == []
 
 
-def test_the_figures_of_compact_are_those_of_its_card():
-    card = SPECS["compact"].weights.path.with_name("compact.md").read_text()
-    test = card.partition("**test**: ")[2].partition("\n**")[0]
-    precision = dict(re.findall(r"^\| ([^|]+) \| (0\.\d+) \|", test, re.MULTILINE))
-    n_files, n_classes = re.match(r"(\d+) files, (\d+) classes", test).groups()
-    figures = re.findall(r"\d+", SPECS["compact"].strengths)
-    compact, teacher = (
-        f"{100 * float(precision[name]):.0f}" for name in ("compact", "YAMNet, the teacher")
+class KnownShortAndLong:
+    """Three files: one is known, and of the two others one is nine times as large as the other."""
+
+    audio_seconds = 0.0
+
+    def __init__(self):
+        self.sizes = {"/short.wav": 10, "/long.wav": 90}
+
+    def __len__(self):
+        return 3
+
+
+@pytest.mark.parametrize(
+    ("done", "time_left"),
+    [
+        pytest.param(["/known.wav"], "-:--:--", id="unknown"),
+        pytest.param(["/known.wav", "/short.wav"], "0:09:00", id="short"),
+        pytest.param(["/known.wav", "/long.wav"], "0:00:07", id="long"),
+        pytest.param(["/known.wav", "/long.wav", "/short.wav"], "0:00:00", id="all"),
+    ],
+)
+def test_the_time_left_goes_by_the_sizes_of_files(done, time_left):
+    now, output = 0.0, io.StringIO()
+    console = Console(
+        file=output, force_terminal=True, width=120, get_time=lambda: now, _environ={}
     )
-    assert figures == [n_files, n_classes, compact, teacher]
+    with IngestProgress(console, KnownShortAndLong()) as bar:
+        for path in done:
+            bar.advance(path)
+        now = 60.0
+    assert f" {time_left} " in re.sub("\x1b[^m]*m", "", output.getvalue())
+
+
+def test_only_files_that_are_embedded_have_sizes(music, tmp_path):
+    list(Ingest(tmp_path / "index", InputFiles(music).paths, request=COMPACT))
+    path = write(music / "new.wav", tone(200))
+    ingest = Ingest(tmp_path / "index", InputFiles(music).paths, request=COMPACT)
+    list(ingest)
+    assert ingest.sizes == {str(path): path.stat().st_size}

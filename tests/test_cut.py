@@ -14,9 +14,11 @@ from sounds import encode, melody, noise, tone, write
 from typer.testing import CliRunner
 
 from audiosearch import child_process
+from audiosearch.audio.continued import ContinuedRecording
+from audiosearch.audio.cut import cut as cut_recording
 from audiosearch.audio.decode import open_recording
 from audiosearch.cli import app
-from audiosearch.errors import UsageError
+from audiosearch.errors import AudioError, UsageError
 from audiosearch.search import cut
 from audiosearch.search.cut import CutRequest
 from audiosearch.times import parse_time
@@ -321,6 +323,23 @@ def test_a_stretch_beyond_the_end_is_an_error_and_one_over_the_end_a_warning(tmp
     assert over.exit_code == 0
     assert "it ends 1.0 s before the end of the stretch" in over.stderr
     assert run("cut", f"{path}@2-3.05", "-o", "cuts").stderr == ""
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a", "alac.m4a", "mka"])
+def test_of_a_recording_that_ends_too_early_only_the_end_is_decoded(kind, tmp_path, monkeypatch):
+    path = song(tmp_path, kind)
+    n_decoded = 0
+
+    def counted(self, *, blocks=ContinuedRecording.blocks):
+        nonlocal n_decoded
+        for block in blocks(self):
+            n_decoded += len(block)
+            yield block
+
+    monkeypatch.setattr(ContinuedRecording, "blocks", counted)
+    with (tmp_path / "cut").open("wb") as target, pytest.raises(AudioError, match="at 20 s"):
+        cut_recording(str(path), target.fileno(), 20.0, 21.0)
+    assert 0 < n_decoded < 2 * RATE
 
 
 def test_an_unknown_id_is_an_error_with_and_without_an_index(index, run):

@@ -196,16 +196,35 @@ def test_a_deleted_upload_is_gone(api, folder):
     assert api.delete(f"/uploads/{upload}").status_code == 404
 
 
-def test_a_file_without_audio_is_not_kept(api):
-    response = api.post("/uploads", files={"file": b"no sound"})
+@pytest.mark.parametrize(
+    ("filename", "shown"),
+    [
+        pytest.param("notes.txt", "notes.txt", id="name"),
+        pytest.param(r"C:\\Texts\\notes.txt", "notes.txt", id="path on Windows"),
+        pytest.param("", "The file", id="none"),
+    ],
+)
+def test_a_file_without_audio_is_an_error_with_its_name(api, filename, shown):
+    disposition = f'Content-Disposition: form-data; name="file"; filename="{filename}"'
+    body = f"--x\r\n{disposition}\r\n\r\nno sound\r\n--x--\r\n".encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    response = api.post("/uploads", content=body, headers=headers)
     assert response.status_code == 422
-    assert "it contains no audio" in response.json()["error"]
+    assert response.json()["error"] == f"{shown}: it contains no audio that can be decoded"
+
+
+@pytest.mark.parametrize("data", [{}, {"moments": "true"}], ids=["tracks", "moments"])
+def test_a_part_beyond_the_end_of_an_upload_is_an_error_with_its_name(api, folder, data):
+    upload = keep(api, folder / "clip.wav", name="Bells")["id"]
+    response = api.post("/query", data={"upload": upload, "from": 100} | data)
+    assert response.status_code == 422
+    assert response.json()["error"].startswith("Bells: it is ")
 
 
 class NoEmbedding:
     """Embeds any file as the same vector."""
 
-    async def embed_with_waveform(self, _):
+    async def embed_with_waveform(self, _, *, name):
         embedding = Embedding(np.ones(2, np.float32), AudioInfo(8_000, 1, 1.0, "wav"), 1.0, None)
         return embedding, bytes(800)
 

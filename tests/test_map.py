@@ -535,6 +535,26 @@ def test_names_of_regions_in_a_static_image_do_not_overlap(tmp_path):
     assert texts & {"Guitar", "Drum", "Speech"} == {"Guitar", "Drum"}
 
 
+def test_names_of_regions_in_a_static_image_are_above_their_points_or_below(tmp_path):
+    tracks, clusters = clustered([{}] * 40)
+    positions = np.random.default_rng(0).uniform(-1, 1, (40, 2))
+    positions[:2] = [[0.0, 0.0], [-1.0, 0.5]]
+    corner, wide = tuple(positions[1]), "M" * 20
+    regions = [
+        Region("Above", 0.0, 0.0, 10, 0),
+        Region("Below", 0.0, 0.0, 10, 1),
+        Region(wide, *corner, 10, 2),
+        Region("i", *corner, 10, 3),
+    ]
+    result = SoundMap(tracks, positions, clusters, regions, crowd(40), is_relayout=True)
+    draw(result, tmp_path / "m.svg", kind="svg", color_by="folder")
+    texts = {e.text: e for e in ET.parse(tmp_path / "m.svg").iter() if e.tag.endswith("}text")}
+    at = {r.name: [float(texts[r.name].get(axis)) for axis in "xy"] for r in regions}
+    assert at["Above"][0] == pytest.approx(at["Below"][0])
+    assert at["Above"][1] + 16 < at["Below"][1]
+    assert at[wide][0] > at["i"][0] + 20  # moved away from the edge
+
+
 @pytest.mark.parametrize("n_words", [1, 20, 400])
 def test_a_long_title_of_a_static_image_is_above_the_map(tmp_path, n_words):
     tracks, clusters = clustered([{}] * 200)

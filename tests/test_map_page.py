@@ -384,18 +384,35 @@ def test_the_length_of_a_track_is_as_precise_as_it_is_short(browser_page, tmp_pa
     expect(browser_page.locator(".map-details")).to_contain_text(text)
 
 
+def test_the_name_of_a_region_is_above_its_point_and_in_the_view(browser_page, tmp_path):
+    positions = np.array([[-1.0, -0.5], [0.0, 0.5], [1.0, 0.0]])
+    names = {1: "M" * 20, 2: "Middle", 3: "W" * 20}
+    regions = [Region(names[n], *positions[n - 1], 1, n) for n in names]
+    browser_page.set_viewport_size({"width": 390, "height": 844})
+    browser_page.goto(scattered(tmp_path, [{}] * 3, regions, positions))
+    settle(browser_page)
+    labels = {label["text"]: label for label in call(browser_page, "map.labels")}
+    for track, name in names.items():
+        x, y = call(browser_page, "map.positionOf(value)", track)
+        left, right = labels[name]["left"], labels[name]["right"]
+        assert 0 < left < x < right < 390
+        assert y - 40 < labels[name]["bottom"] < y
+        if name == "Middle":
+            assert (left + right) / 2 == pytest.approx(x, abs=0.1)
+
+
 def test_names_stay_off_the_line_of_the_playlist(browser_page, tmp_path):
     positions = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
     regions = [Region("Middle", 0.0, 0.0, 5, 0)]
     browser_page.goto(scattered(tmp_path, [{}] * 5, regions, positions))
     settle(browser_page)
     [before] = (label for label in call(browser_page, "map.labels") if label["text"] == "Middle")
-    _, middle = call(browser_page, "map.positionOf(2)")
-    assert before["top"] < middle < before["bottom"]
-    call(browser_page, "map.setPlaylist([1, 2, 3])")
+    middle, _ = call(browser_page, "map.positionOf(2)")
+    assert before["left"] < middle < before["right"]
+    call(browser_page, "map.setPlaylist([4, 2, 5])")
     browser_page.wait_for_function(
         "middle => { const label = document.querySelector('.map').mapView.labels"
-        ".find(({ text }) => text === 'Middle'); return label && !(label.top < middle && middle < label.bottom); }",  # noqa: E501
+        ".find(({ text }) => text === 'Middle'); return label && !(label.left < middle && middle < label.right); }",  # noqa: E501
         arg=middle,
     )
 

@@ -95,6 +95,7 @@ def test_a_clip_of_a_track_is_found_first_at_its_time(index, tmp_path, name, sta
     assert hit.start == pytest.approx(start, abs=0.05)
     assert hit.end - hit.start == pytest.approx(seconds, abs=0.05)
     assert hit.match > 0.8
+    assert hit.is_same_recording
     assert all(other.match is None or other.match < 0.8 for other in others)
 
 

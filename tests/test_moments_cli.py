@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from sounds import melody, noise, tone, write
+from terminals import on_terminal
 from tracks import some_track
 from typer.testing import CliRunner
 
@@ -132,6 +134,19 @@ def test_a_table_shows_moments_as_cut_takes_them(index, clip, run):
     made = run("cut", rows[0][2], "-o", "cuts")
     assert made.exit_code == 0
     assert Path(made.stdout.strip()).exists()
+
+
+@pytest.mark.parametrize("columns", [60, 200])
+def test_on_a_terminal_moments_of_the_same_recording_are_marked(index, tmp_path, columns):
+    # The melody at the start of the file has the same noise in it.
+    samples, rate = soundfile.read(index / "long0.wav", dtype="float32")
+    clip = write(tmp_path / "part.wav", samples[8 * rate : 10 * rate], rate)
+    command = [sys.executable, "-m", "audiosearch", "query", str(clip), "--moments", "-k", "3"]
+    shown = on_terminal(command, columns=columns).decode()
+    row = re.compile(r" *[123] +(0\.\d+) +(same recording)? +\d+@")
+    (_, second, third) = filter(None, map(row.match, shown.splitlines()))
+    assert float(second[1]) < float(third[1])
+    assert (second[2], third[2]) == ("same recording", None)
 
 
 def test_hits_of_a_query_can_be_cut(index, tmp_path, run):

@@ -175,13 +175,57 @@ def test_a_missing_permission_is_named(closed):
     assert "Traceback" not in result.stderr
 
 
-def test_a_folder_that_cannot_be_written_is_a_missing_permission(tmp_path):
+def shut_folder(tmp_path, _index):
     (tmp_path / "shut").mkdir(mode=0o500)
+    return tmp_path / "shut" / "index"
+
+
+def shut_database(_tmp_path, index):
+    Path(index, "audiosearch.db").chmod(0o400)
+    return Path(index)
+
+
+def file_for_a_folder(tmp_path, _index):
+    (tmp_path / "file").touch()
+    return tmp_path / "file" / "index"
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        pytest.param(
+            shut_folder, "you don't have the permission to write to {parent}", id="folder"
+        ),
+        pytest.param(
+            shut_database,
+            "you don't have the permission to write to {path}/audiosearch.db",
+            id="database",
+        ),
+        pytest.param(file_for_a_folder, "{parent} is not a folder", id="file"),
+        pytest.param(
+            lambda *_: Path("/proc/index"), "no file can be created in /proc (", id="file system"
+        ),
+    ],
+)
+def test_an_index_that_cannot_be_written_is_reported_before_files_are_decoded(
+    location, reason, tmp_path, index
+):
+    path = location(tmp_path, index)
     sound = tmp_path / "sound.wav"
-    sound.touch()
-    result = without_permissions("add", sound, "--index", tmp_path / "shut" / "index")
+    sound.touch()  # decoding it would be another error
+    result = without_permissions("add", sound, "--index", path)
     assert result.returncode == 1
-    assert "don't have the permission to write" in result.stderr.replace("\n", " ")
+    expected = reason.format(path=path, parent=path.parent)
+    assert f"Can't write an index to {path}: {expected}" in " ".join(result.stderr.split())
+    assert "sound.wav" not in result.stderr
+    assert "--index DIR" in result.stderr
+
+
+def test_checking_that_an_index_can_be_written_leaves_nothing(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    Index.check_writable(folder / "new" / "index")
+    assert list(folder.iterdir()) == []
 
 
 def test_an_error_of_the_operating_system_is_a_missing_permission(index, monkeypatch):

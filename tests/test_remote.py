@@ -1,6 +1,7 @@
 """Audio behind URLs: listing, fetching, adding, and errors."""
 
 import asyncio
+import errno
 import os
 import shutil
 import sys
@@ -19,7 +20,7 @@ from audiosearch.audio.discovery import is_missing
 from audiosearch.audio.fetch import fetched
 from audiosearch.audio.input_files import InputFiles
 from audiosearch.audio.url_listing import list_url
-from audiosearch.audio.urls import check_no_secret
+from audiosearch.audio.urls import check_no_secret, translate_errors
 from audiosearch.errors import Unreachable, UsageError
 from audiosearch.ingest.add import Status
 from audiosearch.ingest.reembed import Reembedding
@@ -273,6 +274,30 @@ def test_each_failure_of_a_url_has_a_reason_and_a_hint(web, memory):
     assert listing_error("memory://empty")[0] == "it contains no audio files"
     assert listing_error(f"{web}/none/") == ("there is no such folder", "Check the URL.")
     assert listing_error(f"{web}/broken/")[0] == "its server answers with status 500"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "expected"),
+    [
+        pytest.param("http://", "its proxy can't be used", id="no host"),
+        pytest.param("http://127.0.0.1:1", "its proxy can't be used", id="away"),
+        pytest.param("http://[x", "its URL, or that of its proxy, is malformed", id="no URL"),
+    ],
+)
+def test_a_wrong_proxy_is_named(web, monkeypatch, proxy, expected):
+    monkeypatch.setenv("http_proxy", proxy)
+    reason, hint = listing_error(f"{web}/low.wav")
+    assert reason == expected
+    assert "HTTP_PROXY" in hint
+
+
+def test_a_bucket_of_another_region_is_told_from_one_that_is_away():
+    with (
+        pytest.raises(Unreachable, match="the region that is set for it is wrong") as caught,
+        translate_errors("s3://bucket/a.wav"),
+    ):
+        raise OSError(errno.EIO, "Moved Permanently")
+    assert "AWS_DEFAULT_REGION" in caught.value.hint
 
 
 @pytest.mark.parametrize(("scheme", "package"), [("abfs", "adlfs"), ("gs", "gcsfs")])

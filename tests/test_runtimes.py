@@ -154,7 +154,7 @@ def test_vggish_gives_the_same_embeddings_on_openvino(checkpoints):
         pytest.param("cuda", "f32", "'cuda' is not a runtime", "auto, litert, openvino", id="name"),
         pytest.param("auto", "f16", "'f16' is not a precision", "f32, bf16", id="precision"),
         pytest.param("auto", "", "'' is not a precision", "f32, bf16", id="empty"),
-        pytest.param("openvino", "int8", "int8 is not offered", "bf16", id="int8"),
+        pytest.param("openvino", "int8", "'int8' is not a precision", "f32, bf16", id="int8"),
         pytest.param("litert", "bf16", "LiteRT doesn't compute in bf16", "openvino", id="litert"),
     ],
 )

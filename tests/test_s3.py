@@ -283,6 +283,44 @@ def test_missing_buckets_keys_and_servers_are_one_sentence(s3, monkeypatch, run)
     assert f"error: {s3.music}: it can't be reached" in run("add", s3.music).stderr
 
 
+@pytest.mark.parametrize(
+    ("variables", "reason", "setting"),
+    [
+        pytest.param(
+            {"AWS_ENDPOINT_URL": "nonsense"},
+            "the address that is set for its server is not a URL",
+            "AWS_ENDPOINT_URL",
+            id="endpoint",
+        ),
+        pytest.param(
+            {"AWS_DEFAULT_REGION": "no region"},
+            "the region that is set for it is wrong",
+            "AWS_DEFAULT_REGION",
+            id="region",
+        ),
+        pytest.param(
+            {"AWS_MAX_ATTEMPTS": "many"}, "the settings for it are invalid", "AWS_", id="number"
+        ),
+        pytest.param(
+            {"AWS_RETRY_MODE": "often"}, "the settings for it are invalid", "AWS_", id="name"
+        ),
+        *(
+            pytest.param({"HTTP_PROXY": proxy}, "its proxy can't be used", "HTTP_PROXY", id=proxy)
+            for proxy in ("http://127.0.0.1:1", "nonsense:port")
+        ),
+    ],
+)
+def test_wrong_settings_are_one_sentence_and_named(
+    bucket, monkeypatch, run, variables, reason, setting
+):
+    use(bucket, monkeypatch, **variables)
+    completed = run("add", bucket.music, *COMPACT)
+    assert completed.exit_code == 1
+    error, hint = completed.stderr.splitlines()
+    assert error == f"error: {bucket.music}: {reason}"
+    assert setting in hint
+
+
 def test_duplicates_of_objects_are_found_by_their_sound(bucket, music, run):
     samples, rate = soundfile.read(music / "tune.ogg", dtype="float32")
     copy = write(music / "copy.flac", samples, rate)

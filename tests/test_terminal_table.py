@@ -51,9 +51,14 @@ def test_a_narrow_terminal_has_two_lines_per_row(show):
     assert show(40, [SONG, SAMPLE]) == [
         "1  0.951  #12  Symphony No. 9 i…   24:22",
         "  …/Nine Symphonies/04 Presto.flac",
-        "2  0.500   #3                     0.28 s",
+        "2  0.500   #3  kick.wav           0.28 s",
         "  /samples/kick.wav",
     ]
+
+
+def test_a_track_without_a_title_has_its_file_name_before_its_other_tags(show):
+    lines = show(60, [SONG, SAMPLE | {"artist": "Mira"}])
+    assert lines[2].split("  ")[3] == "kick.wav · Mira"
 
 
 def test_rows_that_are_too_narrow_to_align_keep_every_value(show):

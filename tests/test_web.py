@@ -369,10 +369,10 @@ def test_an_invalid_request_gets_a_sentence_and_a_hint(
     assert problem["hint"]
 
 
-def test_an_upload_without_audio_is_an_error_that_names_no_path(api, served):
+def test_an_upload_without_audio_is_an_error_that_names_it_without_a_path(api, served):
     response = api.post("/embed", files=upload(served.clip("text.mp3")))
     assert response.status_code == 422
-    assert response.json()["error"] == "the file: it contains no audio that can be decoded"
+    assert response.json()["error"] == "clip: it contains no audio that can be decoded"
 
 
 def test_playing_a_track_that_is_no_longer_decodable_is_an_error(api, served):
@@ -443,7 +443,7 @@ def test_a_clip_is_embedded_where_descriptors_cannot_be_read(served, monkeypatch
     async def embedded(path):
         service = EmbeddingService(compact, None, limits=Limits())
         with path.open("rb") as stream, contextlib.closing(service):
-            return await service.embed(stream)
+            return await service.embed(stream, name=path.name)
 
     clip = served.clip("hiss.flac")
     monkeypatch.setattr("audiosearch.system.HAS_DESCRIPTOR_PATHS", False)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _MAX_CHANNELS, _MAX_RATE_HZ = 8, 655_350  # of FLAC
 _MAX_PEAK = 2.0  # lossy decoders overshoot 1 by less than this
 _MISSING_SECONDS = 0.1  # times are often typed in tenths
+_LAST_SECONDS = 1.0  # of a recording; time stamps at its end are wrong by less
 _EXPORT_HINT = "Export the file again from a program that can play it."
 _FLAC_HINT = "Cut it with an audio editor, into a wav file."
 
@@ -85,14 +86,35 @@ def cut(source: str, descriptor: int, start: float, end: float) -> list[str]:
     OSError
         If the file can't be written.
     """
+    no_samples = AudioError(
+        source, f"nothing can be decoded at {start:g} s", hint="Use a time before its end."
+    )
+    if _ends_before(source, start):
+        raise no_samples
     written = _write_stretch(source, descriptor, start, end)
     if written.peak > _MAX_PEAK:
         divisor = 2.0 ** math.ceil(math.log2(written.peak))
         _write_stretch(source, descriptor, start, end, divisor=divisor)
     if not written.n_samples:
-        reason = f"nothing can be decoded at {start:g} s"
-        raise AudioError(source, reason, hint="Use a time before its end.")
+        raise no_samples
     return list(_remarks(written, end - start))
+
+
+def _ends_before(source: str, seconds: float) -> bool:
+    """Return whether the end of a recording shows that it is before a time.
+
+    False also if the recording declares no length: then all of it must be decoded.
+    """
+    with closing(open_recording(source)) as recording:
+        declared_seconds = recording.info.seconds
+        if declared_seconds is None or declared_seconds > seconds:
+            return False
+        start = max(0.0, declared_seconds - _LAST_SECONDS)
+        recording.seek(start)
+        n_samples = sum(map(len, recording.blocks()))  # also those of another file that is joined
+        end_seconds = start + n_samples / recording.info.sample_rate_hz
+        tolerance_seconds = 0.0 if recording.is_seek_exact else _LAST_SECONDS
+        return n_samples > 0 and end_seconds + tolerance_seconds <= seconds
 
 
 @dataclass(slots=True)

@@ -27,6 +27,34 @@ _CREDENTIALS = {
     "https": "in ~/.netrc",
     "http": "in ~/.netrc",
 }
+# Reasons and the settings to look at, by the start of the class and message of an error.
+_WRONG_URLS = {
+    r"\w*Prox|HTTPClientError:.*proxies": ("its proxy can't be used", "HTTP_PROXY and HTTPS_PROXY"),
+    "InvalidURL": (
+        "its URL, or that of its proxy, is malformed",
+        "the URL, HTTP_PROXY and HTTPS_PROXY",
+    ),
+}
+_WRONG_SETTINGS = {
+    "s3fs": {
+        "ValueError: Invalid endpoint": (
+            "the address that is set for its server is not a URL",
+            "AWS_ENDPOINT_URL, and endpoint_url in ~/.aws/config",
+        ),
+        "InvalidRegion|OSError:.*(Moved Permanently|the region )": (
+            "the region that is set for it is wrong",
+            "AWS_DEFAULT_REGION, and region in ~/.aws/config",
+        ),
+        "EndpointConnectionError": (
+            "it can't be reached",
+            "the network connection, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION and HTTPS_PROXY",
+        ),
+        "ValueError|Invalid|Config": (
+            "the settings for it are invalid",
+            "the variables that start with AWS_, and ~/.aws/config",
+        ),
+    }
+}
 # Names of parameters of HTTP that let anybody who sees them read a file.
 _SECRET = re.compile(
     "signature|token|credential|secret|passw|api[-_]?key|access[-_]?key|^(sig|auth|key|pwd)$",
@@ -173,6 +201,16 @@ def _denied(url: str, reason: str) -> Unreachable:
     )
 
 
+def _wrong_setting(url: str, error: BaseException | None) -> Unreachable | None:
+    """Return the error for a failure by which settings show to be wrong; None for any other."""
+    driver = _DRIVERS.get(scheme_of(url), "")
+    text = f"{type(error).__name__}: {error}"
+    for pattern, (reason, settings) in (_WRONG_URLS | _WRONG_SETTINGS.get(driver, {})).items():
+        if re.match(pattern, text):
+            return Unreachable(url, reason, hint=f"Check {settings}. With --ray, on every node.")
+    return None
+
+
 def _status(error: BaseException | None) -> int | None:
     """Return the HTTP status of an error; None if it has none."""
     response = getattr(error, "response", None)
@@ -192,6 +230,8 @@ def _unreachable(url: str, error: BaseException | None) -> Unreachable:
         return _denied(url, "access is denied")
     if kind == "FileExpired":  # of s3fs
         return replaced(url)
+    if wrong := _wrong_setting(url, error):
+        return wrong
     hint = _RETRY_HINT
     if status is not None:
         reason = f"its server answers with status {status}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from audiosearch.search.query import Hit, SearchResult
 
 _COLUMNS = ("rank", "similarity", "id", "title", "artist", "album", "seconds", "sounds", "path")
-_MOMENT_COLUMNS = ("rank", "similarity", "moment", "title", "artist", "path")
+_PIPED_MOMENT_COLUMNS = ("rank", "similarity", "moment", "title", "artist", "path")
+_MOMENT_COLUMNS = ("rank", "similarity", "match", "moment", "title", "artist", "path")
 _DIGITS = 3  # of times: thousandths of a second
 
 
@@ -31,7 +33,8 @@ def show_hits(
     **options
         Further arguments of `show_rows`.
     """
-    columns = list(_MOMENT_COLUMNS if has_moments else _COLUMNS)
+    moment_columns = _MOMENT_COLUMNS if sys.stdout.isatty() else _PIPED_MOMENT_COLUMNS
+    columns = list(moment_columns if has_moments else _COLUMNS)
     if any(hit.sound_score is not None for hit in result.hits):
         columns.insert(columns.index("similarity") + 1, "sound_score")
     options |= {"key": "hits", "columns": columns, "about": {"model": result.spec.model}}
@@ -41,7 +44,7 @@ def show_hits(
         return
     stretches = [_stretch(hit) for hit in result.hits]
     rows = [
-        _row(hit) | moment_fields(stretch, output) | {"match": hit.match}
+        _row(hit) | moment_fields(stretch, output) | {"match": _match(hit, output)}
         for hit, stretch in zip(result.hits, stretches, strict=True)
     ]
     show_stretches(rows, stretches, output=output, **options)
@@ -75,6 +78,13 @@ def _row(hit: Hit) -> dict[str, Any]:
         "sound_score": hit.sound_score,
         "sounds": [asdict(sound) for sound in hit.track.sounds],
     }
+
+
+def _match(hit: Hit, output: MomentFormat) -> float | str | None:
+    """Return the correlation of a moment with the clip; in a table, what it means."""
+    if output is MomentFormat.TABLE:
+        return "same recording" if hit.is_same_recording else None
+    return hit.match
 
 
 def _stretch(hit: Hit) -> LabeledStretch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import typer
@@ -27,7 +28,7 @@ from audiosearch.cli.console import say, stderr
 from audiosearch.cli.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from rich.console import Console
 
@@ -48,19 +49,36 @@ class _Speed(ProgressColumn):
         return Text(f"{task.completed / elapsed:.1f} files/s, {times:.0f} x real time")
 
 
+class _TimeLeft(ProgressColumn):
+    """Column of the time left, if the rest takes as long for its size as what is done."""
+
+    def __init__(self, share_done: Callable[[], float]) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._share_done = share_done
+
+    def render(self, task: Task) -> Text:
+        share = self._share_done()
+        if not share:
+            return Text("-:--:--", style="progress.remaining")
+        seconds = (task.elapsed or 0.0) * (1 - share) / share
+        return Text(str(timedelta(seconds=round(seconds))), style="progress.remaining")
+
+
 class IngestProgress:
     """Progress bar for embedding files, on a terminal only.
 
     It shows the count, files per second, speed relative to real time, time left and the last file.
     """
 
-    def __init__(self, console: Console, n_files: int, audio_seconds: Callable[[], float]) -> None:
+    def __init__(self, console: Console, files: DecodedFiles) -> None:
+        self._files = files
+        self._size_done = 0.0
         self._bar = Progress(
             SpinnerColumn(),
             MofNCompleteColumn(),
             BarColumn(bar_width=12),
-            _Speed(audio_seconds),
-            TimeRemainingColumn(),
+            _Speed(lambda: files.audio_seconds),
+            _TimeLeft(self._share_done),
             TextColumn(
                 "{task.fields[file]}",
                 markup=False,
@@ -71,7 +89,7 @@ class IngestProgress:
             redirect_stderr=False,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("add", total=n_files, file="")
+        self._task = self._bar.add_task("add", total=len(files), file="")
 
     def __enter__(self) -> IngestProgress:
         self._bar.start()
@@ -82,7 +100,12 @@ class IngestProgress:
 
     def advance(self, path: str) -> None:
         """Count one finished file."""
+        self._size_done += self._files.sizes.get(path, 0.0)
         self._bar.update(self._task, advance=1, file=printable(os.path.basename(path)))
+
+    def _share_done(self) -> float:
+        total = sum(self._files.sizes.values())
+        return self._size_done / total if total else 0.0
 
 
 class DecodedFiles(Protocol):
@@ -91,6 +114,13 @@ class DecodedFiles(Protocol):
     @property
     def audio_seconds(self) -> float:
         """Seconds of audio decoded so far."""
+
+    @property
+    def sizes(self) -> Mapping[str, float]:
+        """Sizes of the files that are to be decoded, by path, in bytes or any other unit.
+
+        They are known before the first file is done.
+        """
 
     def __len__(self) -> int: ...
 
@@ -111,7 +141,7 @@ def file_progress(files: DecodedFiles, *, kept: str) -> Iterator[IngestProgress]
         After Ctrl-C, with status 130.
     """
     try:
-        with IngestProgress(stderr(), len(files), lambda: files.audio_seconds) as bar:
+        with IngestProgress(stderr(), files) as bar:
             yield bar
     except KeyboardInterrupt:
         say(f"Interrupted. {kept} kept; run the same command to continue.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from audiosearch.library.track import Track
-    from audiosearch.players import Player, PlayerAddress, SendOptions
+    from audiosearch.players import Player, PlayerAddress, SendOptions, SendResult
 
 _MAX_LISTED = 20  # tracks that the player doesn't know
 
@@ -72,7 +73,10 @@ class Sending:
         PlayerError
             If there are no tracks, or the player raises it.
         """
-        from audiosearch.cli.console import say, say_hint, warn
+        self._warn_of_unmatched([self._send(tracks, title, name=name)])
+
+    def _send(self, tracks: Sequence[Track], title: str, *, name: str | None) -> SendResult:
+        from audiosearch.cli.console import say
         from audiosearch.cli.text import counted
 
         if not tracks:
@@ -82,19 +86,29 @@ class Sending:
             )
         name = self.options.name if name is None else name
         result = self.player.send(tracks, replace(self.options, title=title, name=name))
-        for track in result.unmatched[:_MAX_LISTED]:
-            warn(f"{self.address} doesn't know {track.path}")
-        n_more = len(result.unmatched) - _MAX_LISTED
+        say(f"{counted(result.n_sent, 'track')} sent to {result.destination} at {self.address}.")
+        return result
+
+    def _warn_of_unmatched(self, results: Iterable[SendResult]) -> None:
+        """Warn of each track that the player doesn't know once."""
+        from audiosearch.cli.console import say_hint, warn
+        from audiosearch.cli.text import counted
+
+        hints = {track.path: result.hint for result in results for track in result.unmatched}
+        paths = list(hints)
+        for path in paths[:_MAX_LISTED]:
+            warn(f"{self.address} doesn't know {path}")
+        n_more = len(paths) - _MAX_LISTED
         if n_more > 0:
             warn(f"and {counted(n_more, 'more track')}")
-        if result.unmatched and result.hint:
-            say_hint(result.hint)
-        say(f"{counted(result.n_sent, 'track')} sent to {result.destination} at {self.address}.")
+        for hint in filter(None, dict.fromkeys(hints.values())):
+            say_hint(hint)
 
     def send_all(self, playlists: Iterable[tuple[str, Sequence[Track]]]) -> None:
         """Send playlists under their names. One that can't be sent doesn't keep back the others.
 
-        Once the player can't be reached or refuses the login, nothing more is sent.
+        Once the player can't be reached or refuses the login, nothing more is sent. What several
+        playlists have in common is said once, at the end.
 
         Parameters
         ----------
@@ -107,19 +121,24 @@ class Sending:
         """
         from audiosearch.cli.console import warn
 
-        failed, error = list[str](), None
+        results: list[SendResult] = []
+        failed: dict[str, list[str]] = {}  # names by message
+        error: PlayerError | None = None
         for name, tracks in playlists:
             if not isinstance(error, (PlayerUnreachable, LoginRefused)):
                 try:
-                    self.send(tracks, name, name=name)
+                    results.append(self._send(tracks, name, name=name))
                     continue
                 except PlayerError as exc:
-                    warn(f"{name} was not sent. {exc}")
                     error = exc
-            failed.append(name)
+            failed.setdefault(str(error), []).append(name)
+        self._warn_of_unmatched(results)
+        for message, names in failed.items():
+            warn(f"{', '.join(names)}: not sent. {message}")
         if error is not None:
+            all_names = ", ".join(chain.from_iterable(failed.values()))
             raise PlayerError(
-                f"Not sent to {self.address}: {', '.join(failed)}.", hint=error.hint
+                f"Not sent to {self.address}: {all_names}.", hint=error.hint
             ) from error
 
 

@@ -94,10 +94,7 @@ def _print_two_lines_each(
 ) -> None:
     """Print rows without a header. Texts that have a line of their own may wrap."""
     columns = _with_label(columns)
-    rows = [
-        {**row, "id": f"#{row.get('id')}", "label": " · ".join(row[c] for c in _TAGS if row.get(c))}
-        for row in cells
-    ]
+    rows = [{**row, "id": f"#{row.get('id')}", "label": _label(row)} for row in cells]
     beside = [column for column in columns if column not in _OWN_LINES]
     widths = {c: max(cell_len(row[c]) for row in rows) for c in beside}
     if "label" in widths:
@@ -119,6 +116,12 @@ def _with_label(columns: Sequence[str]) -> list[str]:
     """Return the columns with one column in place of those of tags."""
     names = ["label" if column in _TAGS else column for column in columns]
     return list(dict.fromkeys(names))
+
+
+def _label(row: Cells) -> str:
+    """Return the tags of a row as one text. A file without a title has its name in place of it."""
+    title, *others = (row.get(column) for column in _TAGS)
+    return " · ".join(filter(None, [title or os.path.basename(row["path"]), *others]))
 
 
 def _fitted(text: str, width: int, *, is_right: bool) -> str:

@@ -25,6 +25,9 @@ _CONTRADICTIONS: dict[tuple[str, str], Any] = {
     ("n_tracks", "length"): None,
 }
 
+# Types of numbers in errors, by the first word of their names.
+_NUMBERS = {"int": "a whole number", "float": "a number"}
+
 
 class CheckedCommand(TyperCommand):
     """Command that refuses contradicting options, and escapes what it prints on a terminal."""
@@ -107,6 +110,7 @@ def usage_message(error: Any, args: Sequence[str]) -> str:
         The command line. Of a long option with a single dash, the error only has one letter.
     """
     if not hasattr(error, "possibilities"):
+        _describe_number(error)
         return " ".join(str(error.format_message()).split())
     name = error.option_name
     if not name.startswith("--"):
@@ -115,6 +119,26 @@ def usage_message(error: Any, args: Sequence[str]) -> str:
     params = error.ctx.command.params
     names = [option for param in params for option in param.opts + param.secondary_opts]
     return f"No such option: {name}{suggestion(name, names)}"
+
+
+def _describe_number(error: Any) -> None:
+    """Say in an error which numbers an option takes, if it takes numbers and got something else."""
+    number = getattr(getattr(error, "param", None), "type", None)
+    kind = getattr(number, "name", "").partition(" ")[0]
+    value, is_not, _ = error.message.rpartition(" is not ")
+    if is_not and kind in _NUMBERS:
+        error.message = f"{value}{is_not}{_NUMBERS[kind]}{_range_words(number)}."
+
+
+def _range_words(number: Any) -> str:
+    """Return the range of a type of numbers in words that follow the noun; empty without one."""
+    low, high = (
+        None if bound is None else f"{bound:,.15g}"
+        for bound in (getattr(number, "min", None), getattr(number, "max", None))
+    )
+    if low is None:
+        return "" if high is None else f" of at most {high}"
+    return f" of at least {low}" if high is None else f" from {low} to {high}"
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:

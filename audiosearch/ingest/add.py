@@ -156,6 +156,9 @@ class Ingest:
     ----------
     spec : EmbeddingSpec
         Model and excerpt of the index.
+    sizes : dict of str to int
+        Sizes in bytes of the files that are embedded, by path. Iterating fills it before the first
+        file is embedded.
 
     Raises
     ------
@@ -187,6 +190,7 @@ class Ingest:
         self._reprocess = reprocess
         self._reader = reader
         self._paths_to_embed: list[str] = []
+        self.sizes: dict[str, int] = {}
         self._unwritten_failures: list[Failure] = []
         self._runtimes = RuntimeRecord()
         self._results: EmbeddingResults | None = None  # of the current pass over the files
@@ -240,8 +244,9 @@ class Ingest:
         try:
             yield from self._known_results()
             self._write_failures()
+            self.sizes.update(self._sizes_to_embed())
             if self._moment_hop is not None:
-                n_moments = min_moments(self._sizes_to_embed(), self._moment_hop)
+                n_moments = min_moments(self.sizes.values(), self._moment_hop)
                 require_space(self._directory, bytes_of(n_moments, self.spec.dimension))
             while self._paths_to_embed:
                 self._results = self._start_embedding()
@@ -258,10 +263,10 @@ class Ingest:
                     remember_mounts(self._index, disks_of(real_paths))
                     self._index.sync()
 
-    def _sizes_to_embed(self) -> Iterator[int]:
+    def _sizes_to_embed(self) -> Iterator[tuple[str, int]]:
         for path in self._paths_to_embed:
             with contextlib.suppress(AudioError):  # it was removed: embedding it will fail
-                yield self._reader.size_and_mtime(path)[0]
+                yield path, self._reader.size_and_mtime(path)[0]
 
     def _start_embedding(self) -> EmbeddingResults:
         known_hashes: set[str] = set()

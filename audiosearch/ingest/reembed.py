@@ -48,6 +48,8 @@ class Reembedding:
     ----------
     spec : EmbeddingSpec
         The other model, and the excerpt of the index.
+    sizes : dict of str to float
+        Lengths of the tracks in seconds, by path.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class Reembedding:
                 )
             self._staged = self._index.staged_vectors(self.spec)
             self._tracks = {track.path: track for track in self._staged.missing()}
+            self.sizes = {path: track.seconds for path, track in self._tracks.items()}
             self._staged_ids = self._staged.vectors_by_content()
             on_failure.pop_all()
         self._failed: list[tuple[Track, Failure]] = []

@@ -43,6 +43,11 @@ class FileRefresh(ABC):
         Number of decoder processes. Default: the number of cores.
     moment_hop : float, optional
         Read the moments of the files, with this many seconds from one patch to the next.
+
+    Attributes
+    ----------
+    sizes : dict of str to float
+        Lengths of the files in seconds, by path.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class FileRefresh(ABC):
     ) -> None:
         self._index = index
         self._tracks = {track.path: track for track in tracks}
+        self.sizes = {path: track.seconds for path, track in self._tracks.items()}
         self._tracks_by_hash: defaultdict[str, list[Track]] = defaultdict(list)
         for track in self._tracks.values():
             for digest in {track.content_hash, track.audio_hash} - {""}:

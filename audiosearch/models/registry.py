@@ -82,7 +82,7 @@ def resolve(
         Local copy of the model's weights.
     may_fetch : bool
         Download the published weights if they aren't on this machine. If that fails with "auto",
-        the log has a warning that says what compact is good at.
+        the log has a warning.
     progress : callable
         Called while a download or a conversion runs.
 
@@ -106,10 +106,10 @@ def resolve(
     if model is None and may_fetch:
         try:
             model = fetch(spec.name, progress)
-        except ModelError as exc:
+        except ModelError:
             if name != AUTO:
                 raise
-            _warn_of_fallback(str(exc))
+            _warn_of_fallback()
     if model is not None:
         return model
     if name == AUTO:
@@ -359,13 +359,11 @@ def _user_model(path: Path) -> Model:
     return Model(PREFERRED if is_vggish else path.name, weights_digest, path)
 
 
-def _warn_of_fallback(reason: str) -> None:
+def _warn_of_fallback() -> None:
     log.warning(
-        "%s Using `%s` instead, the smaller model in this package. %s To change to %s later: "
-        "`audiosearch model fetch`, then `audiosearch reembed --model %s`.",
-        reason,
+        "Using %s, because %s isn't available. `audiosearch model fetch` says why; "
+        "once it works, change the index with `audiosearch reembed --model %s`.",
         FALLBACK,
-        SPECS[FALLBACK].strengths,
         SPECS[PREFERRED].title,
         PREFERRED,
     )

@@ -46,11 +46,6 @@ class RuntimeChoice:
             raise UsageError(
                 f"{self.runtime!r} is not a runtime.", hint=f"Use one of {', '.join(RUNTIMES)}."
             )
-        if self.precision == "int8":
-            raise UsageError(
-                "int8 is not offered as a precision, because it changes too many hits.",
-                hint="Use --precision bf16, or f32, which is exact.",
-            )
         if self.precision not in PRECISIONS:
             raise UsageError(
                 f"{self.precision!r} is not a precision.",

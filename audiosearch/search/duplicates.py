@@ -75,6 +75,8 @@ class DuplicateSearch:
     ----------
     audio_seconds : float
         Seconds of audio read so far.
+    sizes : dict of str to float
+        Lengths of the files to read in seconds, by path.
     n_unread : int
         Number of tracks whose sound may have to be compared, but whose files are missing. Only
         their bytes are compared, if known.
@@ -107,6 +109,7 @@ class DuplicateSearch:
         self.n_unread = 0
         self.audio_seconds = 0.0
         self._look_up_prints()
+        self.sizes = {path: track.seconds for path, (_, track) in self._unread.items()}
 
     def _look_up_prints(self) -> None:
         positions = sorted({position for pair in self._pairs for position in pair})

@@ -61,6 +61,9 @@ class Hit:
     match : float or None
         Correlation of the stretch's log-mel spectrogram with that of the clip, in [-1, 1]: see
         `audiosearch.search.moments.spectrogram_match`. None if the two were not compared.
+    is_same_recording : bool
+        Whether the correlation is so high that the stretch has the same recording as the clip. Such
+        hits come first, even if the similarity of others is higher.
     """
 
     rank: int
@@ -70,6 +73,7 @@ class Hit:
     start: float | None = None
     end: float | None = None
     match: float | None = None
+    is_same_recording: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ _MIN_DOT_POINTS, _MAX_DOT_POINTS = 2.2, 13.0
 _MAX_OUTLINED = 2_000  # more dots have no outlines
 _FONT_POINTS = (10.0, 18.0)  # of the names of the smallest and the largest region
 _MAX_LENGTH = 28  # characters of a name or of a label of the legend
-_GAP_POINTS = 8.0  # between the densest point of a region and its name
+_GAP_POINTS = 8.0  # between a point and its name
 _MAX_NAMED_TRACKS = 30  # in a larger library, tracks have no names
 _RIGHT_SHARE = 0.8  # of the map's width; names of points beyond that are at their left
 _CELLS = 300  # along each side of the grid in which tracks are counted
@@ -215,29 +215,30 @@ def _halo(theme: Theme, kind: str) -> dict[str, Any]:
 
 
 def _draw_names(axes: Any, sound_map: SoundMap, theme: Theme, halo: dict[str, Any]) -> list[Any]:
-    """Draw names beside points, the most important ones first: of regions, and of few tracks."""
+    """Draw names, the most important ones first: of regions above, of few tracks beside points."""
     largest = max((region.n_tracks for region in sound_map.regions), default=1)
     smallest_font, largest_font = _FONT_POINTS
     names = [
-        (r.name, (r.x, r.y), smallest_font + (largest_font - smallest_font) * share**0.5, "bold")
+        (r.name, (r.x, r.y), smallest_font + (largest_font - smallest_font) * share**0.5, True)
         for r in sound_map.regions
         for share in [r.n_tracks / largest]
     ]
     if len(sound_map.tracks) <= _MAX_NAMED_TRACKS:
         places = zip(sound_map.tracks, sound_map.positions.tolist(), strict=True)
-        names += [(name_of(track), (x, y), smallest_font, "normal") for track, (x, y) in places]
+        names += [(name_of(track), (x, y), smallest_font, False) for track, (x, y) in places]
     left, right = axes.get_xlim()
     texts = []
-    for name, (x, y), size, weight in names:
+    for name, (x, y), size, is_region in names:
         is_right = x > left + _RIGHT_SHARE * (right - left)
+        beside = (-_GAP_POINTS if is_right else _GAP_POINTS, 0)
         text = axes.annotate(
             _truncated(name),
             (x, y),
-            xytext=(-_GAP_POINTS if is_right else _GAP_POINTS, 0),
+            xytext=(0, _GAP_POINTS) if is_region else beside,
             textcoords="offset points",
-            ha="right" if is_right else "left",
-            va="center",
-            weight=weight,
+            ha="center" if is_region else "right" if is_right else "left",
+            va="bottom" if is_region else "center",
+            weight="bold" if is_region else "normal",
             color=theme.foreground,
             size=size,
             **halo,
@@ -286,12 +287,30 @@ def _image_bytes(figure: Any, names: list[Any], kind: str) -> bytes:
         figure.draw_without_rendering()  # computes where texts are
         boxes: list[Any] = []
         for name in names:
+            _move_into_axes(name, figure.dpi)
             if name.get_window_extent().count_overlaps(boxes):
-                x, y = name.xyann
-                name.set(ha="right" if x > 0 else "left")
-                name.xyann = (-x, y)
+                _move_to_other_side(name)
             box = name.get_window_extent()
             name.set_visible(not box.count_overlaps(boxes))
             boxes += [box] if name.get_visible() else []
         figure.savefig(content, format=kind)
     return content.getvalue()
+
+
+def _move_into_axes(name: Any, dots_per_inch: float) -> None:
+    """Move a name that reaches over the left or right edge of its axes."""
+    box, edges = name.get_window_extent(), name.axes.bbox
+    shift = max(0, edges.x0 - box.x0) + min(0, edges.x1 - box.x1)
+    x, y = name.xyann
+    name.xyann = (x + shift * 72 / dots_per_inch, y)
+
+
+def _move_to_other_side(name: Any) -> None:
+    """Move a name from above its point to below it, or from beside it to the other side."""
+    x, y = name.xyann
+    if y:
+        name.set(va="top")
+        name.xyann = (x, -y)
+    else:
+        name.set(ha="right" if x > 0 else "left")
+        name.xyann = (-x, y)

@@ -111,7 +111,7 @@ def test_an_upload_that_takes_long_is_given_up_at_the_time_limit(hasty, folder, 
     assert time.monotonic() - started < 15
     assert response.status_code == 422
     assert response.json() == {
-        "error": "the file: decoding it takes too long",
+        "error": "0: decoding it takes too long",
         "hint": "Send an excerpt.",
     }
     assert not busy_decoders(hasty)

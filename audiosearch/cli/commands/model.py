@@ -29,7 +29,10 @@ def status(output: OutputFormat = Format.TABLE, csv_safe: CsvSafe = False) -> No
     """Show which models are on this machine, and where."""
     from audiosearch.models import registry
 
-    show_facts(registry.status(), output, csv_safe=csv_safe)
+    facts = registry.status()
+    if output is Format.TABLE:
+        facts = {name: value or "none on this machine" for name, value in facts.items()}
+    show_facts(facts, output, csv_safe=csv_safe)
 
 
 def _downloads() -> dict[str, RemoteFile]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,18 +48,10 @@ class FolderBackend:
         Raises
         ------
         IndexUnwritable
-            If the folder can't be written.
+            If the folder, or the database in it, can't be written.
         """
         path = Path(location).absolute()
-        existing = next(p for p in (path, *path.parents) if os.path.lexists(p))
-        reason = None
-        if not os.path.exists(existing):
-            reason = f"{existing} can't be used: {why_missing(os.fspath(existing))}"
-        elif not os.path.isdir(existing):
-            reason = f"{existing} is not a folder"
-        elif not os.access(existing, os.W_OK | os.X_OK):
-            reason = f"you don't have the permission to write to {existing}"
-        if reason:
+        if reason := _why_unwritable(path):
             raise IndexUnwritable(
                 f"Can't write an index to {path}: {reason}.",
                 hint="Name a folder that you may write to with --index DIR.",
@@ -99,6 +92,24 @@ class FolderBackend:
         from audiosearch.library.folder.recovery import recover
 
         return recover(Path(location).absolute(), spec=spec)
+
+
+def _why_unwritable(directory: Path) -> str | None:
+    """Return the reason why no index can be created or changed in a folder; None if it can."""
+    existing = next(p for p in (directory, *directory.parents) if os.path.lexists(p))
+    if not os.path.exists(existing):
+        return f"{existing} can't be used: {why_missing(os.fspath(existing))}"
+    if not os.path.isdir(existing):
+        return f"{existing} is not a folder"
+    closed = database.unwritable_file(directory)
+    try:
+        with tempfile.TemporaryFile(dir=existing):  # permissions don't tell: root has them all
+            pass
+    except PermissionError:
+        closed = existing
+    except OSError as exc:
+        return f"no file can be created in {existing} ({exc.strerror})"
+    return f"you don't have the permission to write to {closed}" if closed else None
 
 
 BACKEND: Backend[FaissCandidates] = FolderBackend()

@@ -267,11 +267,21 @@ class Database:
         return sum(p.stat().st_size for p in (self.path, log_path(self.path)) if p.exists())
 
 
+def unwritable_file(directory: Path) -> Path | None:
+    """Return the first file of the database in a folder that can't be written; None if all can."""
+    # Opening them would end the locks of this process.
+    files = _files(directory / FILE_NAME)
+    return next((f for f in files if os.path.exists(f) and not os.access(f, os.W_OK)), None)
+
+
+def _files(path: Path) -> list[Path]:
+    return [path, *(path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm"))]
+
+
 def _closed_path(path: Path) -> Path | None:
     """Return the first folder or file of the database that can't be opened; None if all can."""
-    files = [path, *(path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm"))]
     needed = dict.fromkeys(reversed(path.absolute().parents), os.X_OK)
-    needed |= dict.fromkeys(files, os.R_OK)
+    needed |= dict.fromkeys(_files(path), os.R_OK)
     closed = (part for part, mode in needed.items() if not os.access(part, mode))
     return next((part for part in closed if os.path.lexists(part)), None)
 

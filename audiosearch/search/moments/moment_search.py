@@ -96,6 +96,7 @@ class MomentSearch:
                 place.start,
                 place.end,
                 place.match,
+                is_same_recording=place.is_same_recording,
             )
             for rank, place in enumerate(places, start=1)
         ]

@@ -45,6 +45,8 @@ class Place:
         Highest score of the sounds that the query asks for, in [0, 1].
     match : float or None
         See `audiosearch.search.query.Hit`.
+    is_same_recording : bool
+        See `audiosearch.search.query.Hit`.
     """
 
     track_id: int
@@ -54,6 +56,7 @@ class Place:
     similarity: float | None = None
     sound_score: float | None = None
     match: float | None = None
+    is_same_recording: bool = False
 
     def overlaps(self, other: Place) -> bool:
         """Return whether the stretch and another one of the same track overlap."""

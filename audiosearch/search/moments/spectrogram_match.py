@@ -115,7 +115,8 @@ def match_places(
         if match >= same_match(len(pattern) / FRAMES_PER_SECOND):
             start = max(0.0, stretch.start + shift / FRAMES_PER_SECOND - lead_seconds)
             end = min(start + place.end - place.start, tracks[place.track_id].seconds or math.inf)
-            matched.same.append(replace(place, start=start, end=end, match=match))
+            same = replace(place, start=start, end=end, match=match, is_same_recording=True)
+            matched.same.append(same)
         else:
             matched.others.append(replace(place, match=match))
     return matched

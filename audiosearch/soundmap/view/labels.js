@@ -1,4 +1,4 @@
-// Texts on the map: names of regions beside their densest points, and names of tracks where there is room for them.
+// Texts on the map: names of regions above their densest points, and names of tracks where there is room for them.
 
 const MAX_TRACK_NAMES = 60; // with more points in view, tracks have no names
 const [MIN_FONT_PX, MAX_FONT_PX] = [12, 21];
@@ -19,15 +19,16 @@ function crosses([x1, y1], [x2, y2], { left, top, right, bottom }) {
   return Math.abs(sideOf(left, top) + sideOf(right, top) + sideOf(left, bottom) + sideOf(right, bottom)) < 4;
 }
 
-/** Return boxes in which a text beside a point may lie, the best one first. */
-function placesBeside(x, y, { width, height, gap }) {
+/**
+ * Return boxes in which the text of a point may lie, the best one first. That of a track is beside its point. That of a
+ * region is above or below its point, so that it lies on the region and not on its neighbor.
+ */
+function placesAround(x, y, { width, height, gap, isTrack, rightmost }) {
   const boxAt = (left, top) => ({ left, top, right: left + width, bottom: top + height });
-  return [
-    boxAt(x + gap, y - height / 2),
-    boxAt(x - gap - width, y - height / 2),
-    boxAt(x - width / 2, y - gap - height),
-    boxAt(x - width / 2, y + gap),
-  ];
+  const beside = [boxAt(x + gap, y - height / 2), boxAt(x - gap - width, y - height / 2)];
+  const left = Math.max(EDGE_GAP_PX, Math.min(x - width / 2, rightmost - width));
+  const aligned = [boxAt(left, y - gap - height), boxAt(left, y + gap)];
+  return isTrack ? [...beside, ...aligned] : [...aligned, ...beside];
 }
 
 /** Yield the texts to show, the most important one first: {text, x, y, size, isTrack}. */
@@ -69,7 +70,7 @@ export function placeLabels(context, { data, camera, theme }, visibleRows, { occ
     const font = `${isTrack ? 400 : 650} ${size * theme.textScale}px system-ui, sans-serif`;
     context.font = font;
     const [width, height] = [context.measureText(text).width + 4, size * theme.textScale * 1.3];
-    const places = placesBeside(...camera.toScreen(x, y), { width, height, gap }).filter(isFree);
+    const places = placesAround(...camera.toScreen(x, y), { width, height, gap, isTrack, rightmost }).filter(isFree);
     const box = places.find((place) => !isOnLine(place)) ?? places[0];
     if (!box) continue;
     boxes.push(box);

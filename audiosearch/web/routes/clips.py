@@ -26,6 +26,7 @@ from audiosearch.web.routes.shared import (
     Shared,
     TrackId,
     UploadedFile,
+    name_of,
     new_router,
 )
 from audiosearch.web.services.moments import Clips
@@ -39,7 +40,8 @@ router = new_router()
 async def embed(shared: Shared, request: Request, file: UploadedFile) -> schemas.EmbedResponse:
     """Return the embedding of a file: a vector of unit length."""
     model = await shared.index.run(lambda index: index.spec.model)
-    embedding = await unless_left(request.receive, shared.embedding.embed(file.file))
+    running = shared.embedding.embed(file.file, name=name_of(file))
+    embedding = await unless_left(request.receive, running)
     return schemas.EmbedResponse(model=model, embedding=embedding.vector.tolist())
 
 
@@ -75,7 +77,8 @@ async def query(  # noqa: PLR0913  (the fields of the form)
     `moments`, the hits are stretches of tracks, as long as the clip.
     """
     uploads, unlike_uploads = map(shared.uploads.get_all, (upload, unlike_upload))
-    clips = Clips([clip.file for clip in file], track, unlike, part, uploads, unlike_uploads)
+    files = [(clip.file, name_of(clip)) for clip in file]
+    clips = Clips(files, track, unlike, part, uploads, unlike_uploads)
     if per_track is not None:
         preparing = shared.moments.prepare(clips, k=k, per_track=per_track, options=options)
         moment_query, warnings = await unless_left(request.receive, preparing)

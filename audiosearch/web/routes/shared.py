@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -18,7 +19,9 @@ from fastapi import (
 )
 from fastapi.security import APIKeyHeader
 
+from audiosearch import defaults
 from audiosearch.search.query import SearchResult
+from audiosearch.soundmap.labels import readable
 from audiosearch.web.interface import schemas
 from audiosearch.web.interface.route import Route
 from audiosearch.web.interface.statuses import COMMON, problems
@@ -77,3 +80,9 @@ CopyFormat = Annotated[
     Literal["mp3"] | None,
     Query(alias="format", description="mp3: a copy as mp3, even if browsers play the format."),
 ]
+
+
+def name_of(file: UploadFile, name: str = "") -> str:
+    """Return the name to show for a sent file: a given one, or else that of the file."""
+    shown = readable(name or ntpath.basename(file.filename or ""))
+    return shown[: defaults.MAX_UPLOAD_NAME_LENGTH]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ntpath
 from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 
 from audiosearch import defaults
-from audiosearch.soundmap.labels import readable
 from audiosearch.web.interface import schemas
 from audiosearch.web.interface.statuses import problems
 from audiosearch.web.routes.shared import (
@@ -19,6 +17,7 @@ from audiosearch.web.routes.shared import (
     Services,
     Shared,
     UploadedFile,
+    name_of,
     new_router,
 )
 from audiosearch.web.services.track_files import TrackFileResponse
@@ -44,8 +43,7 @@ async def keep_upload(
     ] = "",
 ) -> schemas.Upload:
     """Embed a file and keep it for an hour, so that queries can name it by its id."""
-    name = readable(name or ntpath.basename(file.filename or ""))
-    adding = shared.uploads.add(file.file, name[: defaults.MAX_UPLOAD_NAME_LENGTH])
+    adding = shared.uploads.add(file.file, name_of(file, name))
     return _described(shared, await unless_left(request.receive, adding))
 
 

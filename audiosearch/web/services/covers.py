@@ -57,7 +57,7 @@ class Covers:
         """
         if is_url(track.path):
             return None
-        name = f"track #{track.id}"
+        name = f"Track #{track.id}"
         with await open_track(track) as file:
             try:
                 image = await DISKS.call_async(track.path, partial(read_cover, file))

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _BUSY = "Too many files are waiting."
-_NAME = "the file"  # name of an upload in error messages
+_UNNAMED = "The file"  # in errors, if a file was sent without a name
 
 
 @dataclass(eq=False, slots=True)
@@ -108,7 +108,7 @@ class EmbeddingService:
         return None if error is None else _cant_embed(error)
 
     async def embed(
-        self, stream: BinaryIO, part: TimeRange | None = None, *, name: str = _NAME
+        self, stream: BinaryIO, part: TimeRange | None = None, *, name: str
     ) -> Embedding:
         """Embed the audio file in a stream that has a descriptor. Canceling stops its decoder.
 
@@ -118,7 +118,7 @@ class EmbeddingService:
         part : TimeRange, optional
             Part of the file to embed. Default: all of it.
         name : str
-            Name of the file in errors.
+            Name of the file in errors; may be empty.
 
         Raises
         ------
@@ -134,9 +134,9 @@ class EmbeddingService:
         embed = partial(self._embed_part, part=part, name=name) if part else self._embed_file
         return await self._in_turn(stream, name, embed)
 
-    async def embed_with_waveform(self, stream: BinaryIO) -> tuple[Embedding, bytes]:
+    async def embed_with_waveform(self, stream: BinaryIO, *, name: str) -> tuple[Embedding, bytes]:
         """Embed a file like `embed`; also return its `audiosearch.audio.waveform.to_bytes`."""
-        return await self._in_turn(stream, _NAME, self._embed_with_waveform)
+        return await self._in_turn(stream, name, self._embed_with_waveform)
 
     async def clip(
         self,
@@ -145,7 +145,7 @@ class EmbeddingService:
         *,
         hop: float,
         track: Track | None = None,
-        name: str = _NAME,
+        name: str,
     ) -> tuple[Clip, str | None]:
         """Decode and embed a file for a query for moments, like `embed`.
 
@@ -159,7 +159,7 @@ class EmbeddingService:
         track : Track, optional
             The track whose file it is.
         name : str
-            Name of the file in errors.
+            Name of the file in errors; may be empty.
 
         Returns
         -------
@@ -187,7 +187,7 @@ class EmbeddingService:
         if (problem := await self.problem()) is not None:
             raise problem
         await self._wait_for_turn()
-        work = _Work(stream, name, self._idle.pop() if self._idle else None)
+        work = _Work(stream, name or _UNNAMED, self._idle.pop() if self._idle else None)
         self._active.add(work)
         try:
             run = partial(self._run, work, function)
@@ -259,7 +259,7 @@ class EmbeddingService:
                 pool.add(self._network(message))
             else:
                 summary = message
-        return clip_embedding(pool, self._network, clip=summary, path=_NAME), summary
+        return clip_embedding(pool, self._network, clip=summary, path=""), summary
 
     def _embed_with_waveform(
         self, process: DecoderProcess, file: str | int

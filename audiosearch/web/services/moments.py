@@ -39,8 +39,8 @@ class Clips:
 
     Attributes
     ----------
-    files : sequence of binary files
-        Uploads.
+    files : sequence of (binary file, str)
+        Sent files, with their names.
     tracks, unlike : sequence of int
         Ids of tracks to search with, and to move away from.
     uploads, unlike_uploads : sequence of Upload
@@ -54,7 +54,7 @@ class Clips:
         If a part is not one of exactly one clip.
     """
 
-    files: Sequence[BinaryIO]
+    files: Sequence[tuple[BinaryIO, str]]
     tracks: Sequence[int]
     unlike: Sequence[int]
     part: TimeRange | None
@@ -118,10 +118,11 @@ class MomentService:
         """
         embed, part = self._embedding.embed, clips.part
         if clips.files or part is None:  # one by one, up to the first error
-            return [await embed(file, part) for file in clips.files]
+            return [await embed(file, part, name=name) for file, name in clips.files]
         if clips.uploads:
-            with _readable(clips.uploads[0].open()) as file:
-                return [await embed(file, part)]
+            (upload,) = clips.uploads
+            with _readable(upload.open()) as file:
+                return [await embed(file, part, name=upload.name)]
         (track,) = await self._stored(clips.tracks)
         with _readable(await open_track(track)) as file:
             return [await embed(file, part, name=_name(track))]
@@ -144,7 +145,9 @@ class MomentService:
         clips.check_number()
         hop = await self._index.run(lambda index: index.require_moments())
         part = clips.part
-        pairs = [await self._embedding.clip(file, part, hop=hop) for file in clips.files]
+        pairs = [
+            await self._embedding.clip(file, part, hop=hop, name=name) for file, name in clips.files
+        ]
         pairs += [await self._clip_of(upload, part, hop) for upload in clips.uploads]
         pairs += await self._clips_of(clips.tracks, part, hop)
         negatives = [await self._clip_of(upload, None, hop) for upload in clips.unlike_uploads]
@@ -171,7 +174,7 @@ class MomentService:
         clip = upload.clips.get((part, hop))
         if clip is None:
             with _readable(upload.open()) as file:
-                clip = await self._embedding.clip(file, part, hop=hop)
+                clip = await self._embedding.clip(file, part, hop=hop, name=upload.name)
             self._uploads.keep_clip(upload, (part, hop), clip)
         return clip
 
@@ -197,4 +200,4 @@ def _readable(opened: OpenedFile) -> Iterator[BinaryIO]:
 
 
 def _name(track: Track) -> str:
-    return f"track #{track.id}"
+    return f"Track #{track.id}"

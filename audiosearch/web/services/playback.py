@@ -169,7 +169,9 @@ async def _media_type(name: str, file: OpenedFile) -> str | None:
         return await DISKS.call_async(file.path, partial(browser_media_type, file.name))
     except (OSError, Unreachable) as exc:
         file.close()
-        raise Unreachable(name, "its file can't be read", hint="Check its disk.") from exc
+        raise Unreachable(
+            _capitalized(name), "its file can't be read", hint="Check its disk."
+        ) from exc
     except BaseException:
         file.close()
         raise
@@ -227,4 +229,9 @@ async def _transcoder_status(source: OpenedFile, descriptor: int) -> int | None:
 
 def _faulty(name: str) -> AudioError:
     hint = "`audiosearch doctor` shows details."
-    return AudioError(name, "it can't be played", hint=hint)
+    return AudioError(_capitalized(name), "it can't be played", hint=hint)
+
+
+def _capitalized(name: str) -> str:
+    """Return a name as a sentence begins with it."""
+    return name[0].upper() + name[1:]

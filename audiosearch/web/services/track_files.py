@@ -46,7 +46,7 @@ async def open_track(track: Track) -> OpenedFile:
     try:
         return await DISKS.call_async(track.path, opening)
     except Unreachable as exc:
-        raise exc.at(f"the file of track #{track.id}") from None
+        raise exc.at(f"The file of track #{track.id}") from None
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise TrackNotFound(
             f"The file of track #{track.id} is missing.",

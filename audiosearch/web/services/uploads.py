@@ -114,7 +114,7 @@ class Uploads:
         AudioError, RequestError, OSError
             If it can't be embedded or kept: see `EmbeddingService.embed`.
         """
-        embedding, waveform = await self._embedding.embed_with_waveform(stream)
+        embedding, waveform = await self._embedding.embed_with_waveform(stream, name=name)
         upload = Upload(name, copy_of(stream), embedding, waveform)
         self._kept[upload.id] = upload
         self._use(upload)

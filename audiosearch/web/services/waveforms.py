@@ -111,7 +111,7 @@ class Waveforms:
         try:
             peaks = await run_in_thread(self._thread, read, cancel=self._kill)
         except AudioError as exc:
-            raise exc.at(f"track #{track.id}") from exc
+            raise exc.at(f"Track #{track.id}") from exc
         return to_bytes(peaks.values)
 
     def _kill(self) -> None:

@@ -28,7 +28,7 @@ async function call(send) {
 async function problemOf(response) {
   const problem = await response.json().catch(() => ({ error: response.statusText, hint: "" }));
   const sentence = (problem.error || "The server can't answer").replace(/[^.]$/, "$&.");
-  const error = new Error(`${sentence[0].toUpperCase()}${sentence.slice(1)} ${problem.hint ?? ""}`.trim());
+  const error = new Error(`${sentence} ${problem.hint ?? ""}`.trim());
   return Object.assign(error, { status: response.status });
 }
 

@@ -10,6 +10,8 @@ import { canUseClips } from "./clip_support.js";
 import { keepUpload } from "./clips.js";
 import { addClips, currentQuery, newQuery, search } from "./query.js";
 
+const FAULTY_FILE = 422; // status of an error whose sentence begins with the name of the file
+
 /**
  * Upload files, then search with them.
  *
@@ -56,7 +58,7 @@ async function uploadShown(file) {
     return upload;
   } catch (error) {
     if (error.name === "AbortError") showStatus("Upload canceled.");
-    else showStatus(`${file.name}: ${error.message}`, true);
+    else showStatus(error.status === FAULTY_FILE ? error.message : `${file.name}: ${error.message}`, true);
     return null;
   } finally {
     card.remove();
