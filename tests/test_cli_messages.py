@@ -16,6 +16,7 @@ from audiosearch.cli.progress import IngestProgress
 from audiosearch.ingest.add import Ingest
 from audiosearch.models import registry
 from audiosearch.models.registry import ModelRequest
+from audiosearch.models.specs import SPECS
 
 COMPACT = ModelRequest("compact")
 
@@ -168,17 +169,29 @@ def test_a_copy_to_an_index_of_another_model_says_so(index, run, tmp_path):
     assert "hint: Copy to a location without an index" in refused.stderr
 
 
-def test_an_index_made_without_vggish_says_so_in_a_sentence_and_a_hint(music, run, caplog):
+def test_an_index_made_without_vggish_says_what_compact_is_good_at(music, run, caplog):
     made = run("add", music).stderr
     assert made.count("warning: ") == 1
-    assert "warning: Using compact, because VGGish isn't available. `" in made
-    assert "`audiosearch model fetch`" in made
+    assert "Using `compact` instead" in made
+    assert SPECS["compact"].strengths in made
     assert "`audiosearch reembed --model vggish`" in made
     assert run("add", music).stderr == "0 added, 5 unchanged, 0 failed\n"
     assert run("embed", music / "low.wav").stderr == ""
     caplog.clear()
     assert registry.resolve().name == "compact"  # as `bench` does
     assert caplog.records == []
+
+
+def test_the_figures_of_compact_are_those_of_its_card():
+    card = SPECS["compact"].weights.path.with_name("compact.md").read_text()
+    test = card.partition("**test**: ")[2].partition("\n**")[0]
+    precision = dict(re.findall(r"^\| ([^|]+) \| (0\.\d+) \|", test, re.MULTILINE))
+    n_files, n_classes = re.match(r"(\d+) files, (\d+) classes", test).groups()
+    figures = re.findall(r"\d+", SPECS["compact"].strengths)
+    compact, teacher = (
+        f"{100 * float(precision[name]):.0f}" for name in ("compact", "YAMNet, the teacher")
+    )
+    assert figures == [n_files, n_classes, compact, teacher]
 
 
 class KnownShortAndLong:

@@ -82,7 +82,7 @@ def resolve(
         Local copy of the model's weights.
     may_fetch : bool
         Download the published weights if they aren't on this machine. If that fails with "auto",
-        the log has a warning.
+        the log has a warning that says what compact is good at.
     progress : callable
         Called while a download or a conversion runs.
 
@@ -106,10 +106,10 @@ def resolve(
     if model is None and may_fetch:
         try:
             model = fetch(spec.name, progress)
-        except ModelError:
+        except ModelError as exc:
             if name != AUTO:
                 raise
-            _warn_of_fallback()
+            _warn_of_fallback(str(exc))
     if model is not None:
         return model
     if name == AUTO:
@@ -359,11 +359,13 @@ def _user_model(path: Path) -> Model:
     return Model(PREFERRED if is_vggish else path.name, weights_digest, path)
 
 
-def _warn_of_fallback() -> None:
+def _warn_of_fallback(reason: str) -> None:
     log.warning(
-        "Using %s, because %s isn't available. `audiosearch model fetch` says why; "
-        "once it works, change the index with `audiosearch reembed --model %s`.",
+        "%s Using `%s` instead, the smaller model in this package. %s To change to %s later: "
+        "`audiosearch model fetch`, then `audiosearch reembed --model %s`.",
+        reason,
         FALLBACK,
+        SPECS[FALLBACK].strengths,
         SPECS[PREFERRED].title,
         PREFERRED,
     )

@@ -61,6 +61,8 @@ class ModelSpec(NamedTuple):
         Turns the file into a LiteRT file in the cache, unless it ships with audiosearch.
     abilities : frozenset of Ability
         Optional things that the model can do.
+    strengths : str
+        Sentences on what the model is good and bad at, with measured figures.
     pca : RemoteFile or None
         Published parameters of PCA post-processing, for ``embed --postprocess``.
     flops_per_patch : int or None
@@ -77,6 +79,7 @@ class ModelSpec(NamedTuple):
     weights: PackagedFile | RemoteFile
     weights_format: WeightsFormat = LiteRtFile()
     abilities: frozenset[Ability] = frozenset()
+    strengths: str = ""
     pca: RemoteFile | None = None
     flops_per_patch: int | None = None
     weights_variable: str | None = None

@@ -52,6 +52,9 @@ _COMPACT = ModelSpec(
     title="compact",
     dimension=128,
     weights=PackagedFile("compact.tflite", license="Apache-2.0"),
+    strengths="It is good at kinds of sound: with 687 files in 39 classes of music, instruments, "
+    "speech and effects, the nearest neighbor was of the same class for 76 % (62 % with YAMNet, "
+    "from which it is derived).",
 )
 
 #: Every built-in model, by name.
