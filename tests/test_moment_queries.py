@@ -516,6 +516,56 @@ def test_a_clip_longer_than_every_track_is_refused_with_a_hint(index, tmp_path):
     assert "--from" in caught.value.hint
 
 
+@pytest.fixture(scope="module")
+def long_tracks(tmp_path_factory):
+    """An index of two tracks of 40 s, and their folder."""
+    folder = tmp_path_factory.mktemp("long")
+    paths = [write(folder / f"{name}.wav", melody(40, seed=ord(name))) for name in "ab"]
+    add(folder / "index", paths, model="compact", moments=True, n_jobs=1)
+    with Index(folder / "index") as index:
+        yield index, folder
+
+
+def test_of_a_long_clip_the_middle_is_searched_with(long_tracks, tmp_path):
+    index, _ = long_tracks
+    track = melody(40, seed=ord("a"))
+    path = write(
+        tmp_path / "c.wav", np.concatenate([noise(20), track[5 * RATE : 35 * RATE], noise(20)])
+    )
+    result = similar_moments(index, path)
+    assert found(result)[0] == ("a", pytest.approx(5, abs=0.05))
+    assert result.hits[0].end == pytest.approx(35, abs=0.05)
+    (warning,) = result.warnings
+    assert "it is 1:10.0 long, so the clip is its middle, from 0:20.0 to 0:50.0;" in warning
+
+
+def test_a_part_of_a_long_clip_is_used_as_it_is(long_tracks, tmp_path):
+    index, folder = long_tracks
+    result = similar_moments(
+        index, folder / "a.wav", part=TimeRange(2), options=SearchOptions(include_self=True)
+    )
+    assert found(result)[0] == ("a", pytest.approx(2, abs=0.05))
+    assert result.hits[0].end == pytest.approx(40, abs=0.05)
+    assert not result.warnings
+
+
+def test_no_stretch_of_a_long_track_that_is_the_clip_is_a_hit(long_tracks):
+    index, _ = long_tracks
+    assert {hit.track.id for hit in similar_moments(index, "#1", k=40, per_track=20).hits} == {2}
+
+
+def test_tracks_in_which_the_clip_has_no_room_keep_no_others_out(tmp_path):
+    index_of(tmp_path)
+    with Index(tmp_path / "index") as index:
+        codes = index.moments_of(index.resolve("#1")).codes
+        track = index.resolve("#4")
+        index.storage.update(replace(track, seconds=2.0))
+        index.moments.put({track.id: Moments(np.repeat(codes, 1_000, axis=0))})
+        result = similar_moments(index, clip(tmp_path, "a", 5.33, 4.0))
+    assert found(result)[0] == ("a", pytest.approx(5.33, abs=0.05))
+    assert not result.warnings
+
+
 def test_an_index_without_moments_is_refused_with_a_hint(tmp_path):
     write(tmp_path / "a.wav", TRACKS["a"])
     add(tmp_path / "index", [str(tmp_path / "a.wav")], model="compact")

@@ -134,6 +134,18 @@ def test_a_table_shows_moments_as_cut_takes_them(index, clip, run):
     assert Path(made.stdout.strip()).exists()
 
 
+def test_that_nothing_else_matches_is_said_only_if_all_was_searched(index, clip, run):
+    command = ("query", clip, "--moments", "--min-similarity", 1)
+    sentence = "No other moment in the index matches."
+    assert sentence in " ".join(run(*command).stderr.split())
+    with Index("index") as opened_index:
+        opened_index.moments.put({2: None})
+    said = " ".join(run(*command).stderr.split())
+    assert "1 of 2 tracks have no moments" in said
+    assert "No hits." in said
+    assert sentence not in said
+
+
 def test_hits_of_a_query_can_be_cut(index, tmp_path, run):
     samples, rate = soundfile.read(index / "long0.wav", dtype="float32")
     clip = write(tmp_path / "part.wav", samples[rate : 4 * rate], rate)

@@ -157,6 +157,7 @@ class DecoderProcess:
         max_seconds: float | None = None,
         real_path: str = "",
         size_and_mtime: tuple[int, int] | None = None,
+        is_middle: bool = False,
     ) -> Iterator[Float32 | StretchEnd]:
         """Decode stretches of a file to log-mel frames.
 
@@ -173,6 +174,8 @@ class DecoderProcess:
             Path without symbolic links that the file must have; empty for any.
         size_and_mtime : tuple of (int, int), optional
             Size in bytes and modification time in ns that the file must have.
+        is_middle : bool
+            Move the only stretch to the middle of the file; read all of a file that is no longer.
 
         Yields
         ------
@@ -186,7 +189,9 @@ class DecoderProcess:
         AudioError
             If the file can't be decoded or has changed, takes too long, or its decoder crashes.
         """
-        request = StretchRequest(_absolute(file), tuple(stretches), real_path, size_and_mtime)
+        request = StretchRequest(
+            _absolute(file), tuple(stretches), real_path, size_and_mtime, is_middle
+        )
         n_left = len(stretches)
         for message in self._messages(file, request, max_seconds=max_seconds):
             n_left -= isinstance(message, StretchEnd)

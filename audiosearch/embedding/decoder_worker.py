@@ -124,12 +124,16 @@ class StretchRequest:
         Path without symbolic links that the file must have; empty for any.
     size_and_mtime : tuple of (int, int) or None
         Size in bytes and modification time in ns that the file must have; None for any.
+    is_middle : bool
+        Whether the only stretch begins where it lies in the middle of the file. A file that is no
+        longer is read as a whole.
     """
 
     path: str | None
     stretches: tuple[tuple[float, float | None], ...] = WHOLE_FILE
     real_path: str = ""
     size_and_mtime: tuple[int, int] | None = None
+    is_middle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +181,13 @@ class StretchEnd:
         Length of the whole file.
     warning : str or None
         Fault of the file, or of the samples of the stretches so far; None if there is none.
+    start : float
+        Start of the stretch, in seconds from the start of the file.
     """
 
     seconds: float
     warning: str | None
+    start: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,15 +325,24 @@ def _send_stretches(connection: Connection, request: StretchRequest, file: Opene
         hint = "Run `audiosearch add` on its folder again."
         raise AudioError(file.path, "it has changed since it was added", hint=hint)
     with PatchReader(file.name) as reader:
-        if request.stretches == WHOLE_FILE:
+        stretches = _middle(request, reader) if request.is_middle else request.stretches
+        if stretches == WHOLE_FILE:
             for frames in reader.frames():
                 connection.send(frames)
             connection.send(StretchEnd(reader.seconds, reader.warning))
             return
-        for stretch in reader.frames_of_parts(request.stretches):
-            for frames in stretch:
+        parts = reader.frames_of_parts(stretches)
+        for (start, _), part in zip(stretches, parts, strict=True):
+            for frames in part:
                 connection.send(frames)
-            connection.send(StretchEnd(reader.seconds, reader.level_warning))
+            connection.send(StretchEnd(reader.seconds, reader.level_warning, start))
+
+
+def _middle(request: StretchRequest, reader: PatchReader) -> tuple[tuple[float, float | None], ...]:
+    """Return the only stretch of a request, moved to the middle of the file, or all of it."""
+    ((_, seconds),) = request.stretches
+    start = (reader.measured_seconds() - (seconds or 0.0)) / 2
+    return ((start, seconds),) if start > 0 else WHOLE_FILE
 
 
 def _peaks(file: OpenedFile) -> FilePeaks:

@@ -49,6 +49,9 @@ class Stretch:
     size_and_mtime : tuple of (int, int) or None
         Size in bytes and modification time in ns that the file must have. None: any; then the
         frames are not kept.
+    is_middle : bool
+        Whether it lies in the middle of the file, and `start` is ignored. It is all of a file that
+        is no longer. For `StretchReader.stream` only.
     """
 
     path: str
@@ -56,6 +59,7 @@ class Stretch:
     seconds: float | None = None
     real_path: str = ""
     size_and_mtime: tuple[int, int] | None = None
+    is_middle: bool = False
 
     @property
     def file(self) -> tuple[str, str, tuple[int, int] | None]:
@@ -195,6 +199,7 @@ class StretchReader:
                 max_seconds=max_seconds,
                 real_path=real_path,
                 size_and_mtime=identity,
+                is_middle=stretches[0].is_middle,
             )
 
     @contextlib.contextmanager

@@ -31,8 +31,9 @@ _SAME_SECONDS = 5.0
 _MIN_SAME_MATCH = 0.1
 #: Correlation from which on no better place is searched for.
 CLEAR_MATCH: Final = 0.7
-#: Seconds of a long clip that are compared, from its middle.
-MAX_COMPARED: Final = 20.0
+#: Seconds of a long clip that are compared, from its middle. More recognize no softer recording:
+#: see `same_match`.
+MAX_COMPARED: Final = 10.0
 
 _FRAME_SECONDS = 0.015  # by which a frame is longer than the hop
 _MEAN_FRAMES, _MEAN_BANDS = 51, 9  # of local means
