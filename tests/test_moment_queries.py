@@ -15,13 +15,18 @@ from audiosearch.library.track import EmbeddingSpec, Track
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.models.moments import Moments, PatchSounds
 from audiosearch.models.patch_print import patch_prints
-from audiosearch.models.registry import compact
+from audiosearch.models.registry import AUTO_REQUEST, compact
 from audiosearch.models.tagger import sound_names
 from audiosearch.search.moments.alignment import Run
 from audiosearch.search.moments.clip import Clip
+from audiosearch.search.moments.clips import QueryClips
+from audiosearch.search.moments.moment_query import MomentQuery
+from audiosearch.search.moments.moment_search import MomentSearch
+from audiosearch.search.moments.places import Comparison, Place
 from audiosearch.search.moments.print_candidates import PrintedTracks
 from audiosearch.search.moments.spectrogram_match import best_shift
 from audiosearch.search.options import SearchOptions, TimeRange
+from audiosearch.search.part_frames import stretch_reader
 
 RATE = 16_000
 SECONDS = 20.0
@@ -237,6 +242,38 @@ def test_the_place_of_the_clip_itself_is_left_out_but_not_others_in_its_track(in
     own = [hit for hit in result.hits if hit.track.id == 1]
     assert own
     assert all(hit.end <= 5.1 or hit.start >= 8.9 for hit in own)
+
+
+def test_a_stretch_that_was_moved_has_the_similarity_of_where_it_is_now():
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((8, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    run = Run(0, vectors, is_start=True, is_end=True, hop=0.96)
+    example = Clip(np.zeros((192, 64), np.float32), (vectors[[4, 5]],), 1.92)
+    track = Track("a.wav", 1, 1, "a", 7.68, 16_000, 1, "wav", id=1)
+    places = [Place(1, start, start + 1.92, 0.5, 0.5, match=0.9) for start in (3.8, 1.0)]
+
+    def similarities(lowest):
+        options = SearchOptions(min_similarity=lowest)
+        moved = Comparison([example], [], options).realigned(places, run, track)
+        return [place.similarity for place in moved]
+
+    assert similarities(None) == [
+        pytest.approx(1),
+        pytest.approx(vectors[4] @ vectors[1] / 2 + vectors[5] @ vectors[2] / 2, abs=1e-5),
+    ]
+    assert similarities(0.9) == [pytest.approx(1)]
+
+
+def test_a_stretch_that_is_moved_to_the_place_of_the_clip_has_the_similarity_there(index, tmp_path):
+    clips = QueryClips(index, AUTO_REQUEST, hop=PATCH_HOP_SECONDS)
+    clips.add_all(clip(tmp_path, "a", 5.33, 4.0))
+    search = MomentSearch(index, MomentQuery(clips.clips, [], 10, 3), stretch_reader(index))
+    best = search.nearest()[0]
+    beside = replace(best, start=best.start + 0.5, end=best.end + 0.5, similarity=0.1)
+    (moved,) = search.compared([beside])
+    assert moved.start == pytest.approx(5.33, abs=0.05)
+    assert moved.similarity == pytest.approx(best.similarity, abs=1e-5)
 
 
 def test_part_of_a_clip_is_a_query_for_tracks_too(index, folder):
@@ -600,8 +637,6 @@ def test_patches_that_overlap_are_aligned_too(tmp_path):
 
 
 def test_processes_end_with_the_index(folder, tmp_path):
-    from audiosearch.search.part_frames import stretch_reader
-
     with Index(folder / "index") as index:
         similar_moments(index, clip(tmp_path, "a", 5.33, 4.0))
         processes = [process._process for process in stretch_reader(index)._idle]

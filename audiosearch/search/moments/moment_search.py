@@ -179,14 +179,28 @@ class MomentSearch:
         matched = self._match(places[:n_compared])
         if matched.problems:
             self.warnings.append(unread_warning(matched.problems))
-        more: list[Place] = []
-        if max((place.match or 0 for place in matched.same), default=0) < CLEAR_MATCH:
-            more = self._match(self._printed_places()).same
-        return [*matched.ranked(more), *places[n_compared:]]
+        same = matched.same
+        if max((place.match or 0 for place in same), default=0) < CLEAR_MATCH:
+            same = [*same, *self._match(self._printed_places()).same]
+        return [*matched.ranked(self._realigned(same)), *places[n_compared:]]
 
     def _match(self, places: list[Place]) -> MatchedPlaces:
         own = self._comparison.own_stretches
         return match_places(self._query.clips[0], places, self._tracks, self._reader, own=own)
+
+    def _realigned(self, places: list[Place]) -> list[Place]:
+        """Return places that were moved, with the similarity that they have where they are now.
+
+        Those that are not similar enough there are left out.
+        """
+        by_track: dict[int, list[Place]] = {}
+        for place in places:
+            by_track.setdefault(place.track_id, []).append(place)
+        return [
+            place
+            for run, track, _ in self._runs(dict.fromkeys(by_track))
+            for place in self._comparison.realigned(by_track[track.id], run, track)
+        ]
 
     @cached_property
     def _ids(self) -> Int64 | None:

@@ -116,6 +116,31 @@ class Comparison:
         ]
         return self._with_sounds(found, sounds, run.hop)
 
+    def realigned(self, places: Sequence[Place], run: Run, track: Track) -> list[Place]:
+        """Return places in a run of patches with the similarities at their starts.
+
+        Those that are not similar enough there are left out.
+
+        Parameters
+        ----------
+        places : sequence of Place
+            In any position, and not only at starts of the run.
+        run : Run
+        track : Track
+        """
+        similarities = mean_alignment(run, self.clips, self.seconds)
+        starts = _starts_within(track, run.starts, self.seconds)
+        is_possible = np.isfinite(similarities)
+        distances = np.abs(starts[is_possible] - [[place.start] for place in places])
+        is_nearest = distances == distances.min(axis=1, keepdims=True)
+        highest = np.where(is_nearest, similarities[is_possible], -np.inf).max(axis=1)
+        lowest = self.options.min_similarity
+        return [
+            replace(place, similarity=min(float(value), 1.0))
+            for place, value in zip(places, highest, strict=True)
+            if lowest is None or value >= lowest
+        ]
+
     def own_stretches(self, track: Track) -> list[tuple[float, float]]:
         """Return the spans of the clips in a track, unless they may be hits themselves."""
         return [

@@ -60,12 +60,12 @@ class MatchedPlaces:
     unread: list[tuple[int, Place]]
     problems: list[AudioError]
 
-    def ranked(self, same: Iterable[Place] = ()) -> list[Place]:
-        """Return all places, and more of the same recording, the best match first.
+    def ranked(self, same: Iterable[Place]) -> list[Place]:
+        """Return places of the same recording, the best match first, and then the others.
 
         Those that are unread stay in their positions.
         """
-        by_match = sorted([*self.same, *same], key=lambda place: -(place.match or 0))
+        by_match = sorted(same, key=lambda place: -(place.match or 0))
         result = [*by_match, *self.others]
         for position, place in self.unread:
             result.insert(position, place)
