@@ -43,6 +43,7 @@ from audiosearch.models.front_end import PATCH_HOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from audiosearch.audio.opened_file import OpenedFile
     from audiosearch.audio.recording import AudioInfo
@@ -127,6 +128,8 @@ class StretchRequest:
     is_middle : bool
         Whether the only stretch begins where it lies in the middle of the file. A file that is no
         longer is read as a whole.
+    is_in_parts : bool
+        Whether the parts of the file are fetched as they are read: see `PartRequest`.
     """
 
     path: str | None
@@ -134,6 +137,7 @@ class StretchRequest:
     real_path: str = ""
     size_and_mtime: tuple[int, int] | None = None
     is_middle: bool = False
+    is_in_parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,12 +270,14 @@ def _readable_path(connection: Connection, request: Request) -> Iterator[str]:
 def _handle(connection: Connection, path: str, request: Request) -> None:
     try:
         with open_regular(path, real_path=request.real_path) as file:
-            if isinstance(request, StretchRequest):
-                _send_stretches(connection, request, file)
-            elif isinstance(request, PeaksRequest):
+            if isinstance(request, PeaksRequest):
                 connection.send(_peaks(file))
-            else:
-                _send_answers(connection, request, file)
+                return
+            with _fetched(connection, file) if request.is_in_parts else contextlib.nullcontext():
+                if isinstance(request, StretchRequest):
+                    _send_stretches(connection, request, file)
+                else:
+                    _send_file(connection, request, file)
     except (ConnectionError, EOFError, AudioError, MemoryError):
         raise
     except OSError as exc:
@@ -281,17 +287,14 @@ def _handle(connection: Connection, path: str, request: Request) -> None:
         raise AudioError(path, reason, hint=_EXPORT_HINT) from exc
 
 
-def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFile) -> None:
-    if not request.is_in_parts:
-        _send_file(connection, request, file)
-        return
+def _fetched(connection: Connection, file: OpenedFile) -> AbstractContextManager[None]:
+    """Return a context in which the parts of a file are fetched as they are read."""
 
     def fetch(start: int, stop: int) -> None:
         connection.send(PartRequest(start, stop))
         connection.recv()
 
-    with fetching(file.name, fetch):
-        _send_file(connection, request, file)
+    return fetching(file.name, fetch)
 
 
 def _send_file(connection: Connection, request: DecodeRequest, file: OpenedFile) -> None:
