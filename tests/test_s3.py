@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -9,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
+import httpx
 import numpy as np
 import pytest
 import soundfile
 from networks import mean_bands, tflite
 from s3_server import KEY, SECRET, S3Server, s3_server, use
 from s3fs.core import S3File
+from served import serving
 from sounds import melody, tone, write
 from waiting import wait_for
 
@@ -297,6 +300,22 @@ def test_a_stretch_of_an_object_is_cut(bucket, run):
     run("add", bucket.music, *COMPACT)
     path = run("cut", f"{bucket.music}/low.wav@1-2", "-o", "cuts").stdout.rstrip()
     assert soundfile.info(path).duration == 1.0
+
+
+def test_the_server_says_how_to_fetch_a_track_that_it_does_not_play(bucket, tmp_path, run):
+    run("add", f"{bucket.music}/low.wav", *COMPACT)
+    with serving(tmp_path, {}, index="index") as served:
+        response = httpx.get(f"{served.url}/api/tracks/1/audio")
+    assert response.status_code == 404
+    problem = response.json()
+    assert problem["error"] == (
+        "Track #1 is stored under s3://, and the server opens only files of its own machine."
+    )
+    command = re.search("`audiosearch (.+)`", problem["hint"])[1]
+    (copy,) = run(*command.split()).stdout.splitlines()
+    with Index("index") as index:
+        (track,) = index
+    assert soundfile.info(copy).duration == pytest.approx(track.seconds, abs=0.1)
 
 
 def test_objects_are_embedded_with_another_model(bucket, tmp_path):
