@@ -123,7 +123,8 @@ class MomentSearch:
         if not fits:
             longer_than = "all tracks of the index" if within is None else within.track.path
             raise LibraryError(
-                f"The clip is {self._comparison.seconds:.1f} s long, longer than {longer_than}.",
+                f"The clip to search with is {self._comparison.seconds:.1f} s long, longer than "
+                f"{longer_than}.",
                 hint="Search with a part of it, for example `--from 1:02 --to 1:09`.",
             )
 
