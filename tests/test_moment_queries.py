@@ -15,13 +15,18 @@ from audiosearch.library.track import EmbeddingSpec, Track
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
 from audiosearch.models.moments import Moments, PatchSounds
 from audiosearch.models.patch_print import patch_prints
-from audiosearch.models.registry import compact
+from audiosearch.models.registry import AUTO_REQUEST, compact
 from audiosearch.models.tagger import sound_names
 from audiosearch.search.moments.alignment import Run
 from audiosearch.search.moments.clip import Clip
+from audiosearch.search.moments.clips import QueryClips
+from audiosearch.search.moments.moment_query import MomentQuery
+from audiosearch.search.moments.moment_search import MomentSearch
+from audiosearch.search.moments.places import Comparison, Place
 from audiosearch.search.moments.print_candidates import PrintedTracks
 from audiosearch.search.moments.spectrogram_match import best_shift
 from audiosearch.search.options import SearchOptions, TimeRange
+from audiosearch.search.part_frames import stretch_reader
 
 RATE = 16_000
 SECONDS = 20.0
@@ -240,6 +245,38 @@ def test_the_place_of_the_clip_itself_is_left_out_but_not_others_in_its_track(in
     assert all(hit.end <= 5.1 or hit.start >= 8.9 for hit in own)
 
 
+def test_a_stretch_that_was_moved_has_the_similarity_of_where_it_is_now():
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((8, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    run = Run(0, vectors, is_start=True, is_end=True, hop=0.96)
+    example = Clip(np.zeros((192, 64), np.float32), (vectors[[4, 5]],), 1.92)
+    track = Track("a.wav", 1, 1, "a", 7.68, 16_000, 1, "wav", id=1)
+    places = [Place(1, start, start + 1.92, 0.5, 0.5, match=0.9) for start in (3.8, 1.0)]
+
+    def similarities(lowest):
+        options = SearchOptions(min_similarity=lowest)
+        moved = Comparison([example], [], options).realigned(places, run, track)
+        return [place.similarity for place in moved]
+
+    assert similarities(None) == [
+        pytest.approx(1),
+        pytest.approx(vectors[4] @ vectors[1] / 2 + vectors[5] @ vectors[2] / 2, abs=1e-5),
+    ]
+    assert similarities(0.9) == [pytest.approx(1)]
+
+
+def test_a_stretch_that_is_moved_to_the_place_of_the_clip_has_the_similarity_there(index, tmp_path):
+    clips = QueryClips(index, AUTO_REQUEST, hop=PATCH_HOP_SECONDS)
+    clips.add_all(clip(tmp_path, "a", 5.33, 4.0))
+    search = MomentSearch(index, MomentQuery(clips.clips, [], 10, 3), stretch_reader(index))
+    best = search.nearest()[0]
+    beside = replace(best, start=best.start + 0.5, end=best.end + 0.5, similarity=0.1)
+    (moved,) = search.compared([beside])
+    assert moved.start == pytest.approx(5.33, abs=0.05)
+    assert moved.similarity == pytest.approx(best.similarity, abs=1e-5)
+
+
 def test_part_of_a_clip_is_a_query_for_tracks_too(index, folder):
     options = SearchOptions(include_self=True)
     part = TimeRange(6.5, 13)
@@ -323,14 +360,14 @@ def test_a_part_of_a_playlist_is_refused(index, tmp_path):
         similar(index, playlist, part=TimeRange(1, 2))
 
 
-def test_a_track_at_a_url_is_no_clip_for_moments(tmp_path):
-    path = "https://example.org/a.wav"
+def test_a_track_at_a_url_that_does_not_answer_is_no_clip(tmp_path):
+    path = "https://127.0.0.1:1/a.wav"
     spec = EmbeddingSpec("compact", compact().weights_digest, dimension=compact().dimension)
     with Index(tmp_path / "index", spec=spec, moment_hop=0.96) as index:
         index.add(
             Track(path, 1, 1, "a", 60.0, 16_000, 1, "wav"), np.eye(spec.dimension, dtype="f4")[0]
         )
-        with pytest.raises(AudioError, match="it is at a URL") as caught:
+        with pytest.raises(AudioError, match="it can't be reached") as caught:
             similar_moments(index, path)
     assert caught.value.hint
 
@@ -517,6 +554,56 @@ def test_a_clip_longer_than_every_track_is_refused_with_a_hint(index, tmp_path):
     assert "--from" in caught.value.hint
 
 
+@pytest.fixture(scope="module")
+def long_tracks(tmp_path_factory):
+    """An index of two tracks of 40 s, and their folder."""
+    folder = tmp_path_factory.mktemp("long")
+    paths = [write(folder / f"{name}.wav", melody(40, seed=ord(name))) for name in "ab"]
+    add(folder / "index", paths, model="compact", moments=True, n_jobs=1)
+    with Index(folder / "index") as index:
+        yield index, folder
+
+
+def test_of_a_long_clip_the_middle_is_searched_with(long_tracks, tmp_path):
+    index, _ = long_tracks
+    track = melody(40, seed=ord("a"))
+    path = write(
+        tmp_path / "c.wav", np.concatenate([noise(20), track[5 * RATE : 35 * RATE], noise(20)])
+    )
+    result = similar_moments(index, path)
+    assert found(result)[0] == ("a", pytest.approx(5, abs=0.05))
+    assert result.hits[0].end == pytest.approx(35, abs=0.05)
+    (warning,) = result.warnings
+    assert "it is 1:10.0 long, so the clip is its middle, from 0:20.0 to 0:50.0;" in warning
+
+
+def test_a_part_of_a_long_clip_is_used_as_it_is(long_tracks, tmp_path):
+    index, folder = long_tracks
+    result = similar_moments(
+        index, folder / "a.wav", part=TimeRange(2), options=SearchOptions(include_self=True)
+    )
+    assert found(result)[0] == ("a", pytest.approx(2, abs=0.05))
+    assert result.hits[0].end == pytest.approx(40, abs=0.05)
+    assert not result.warnings
+
+
+def test_no_stretch_of_a_long_track_that_is_the_clip_is_a_hit(long_tracks):
+    index, _ = long_tracks
+    assert {hit.track.id for hit in similar_moments(index, "#1", k=40, per_track=20).hits} == {2}
+
+
+def test_tracks_in_which_the_clip_has_no_room_keep_no_others_out(tmp_path):
+    index_of(tmp_path)
+    with Index(tmp_path / "index") as index:
+        codes = index.moments_of(index.resolve("#1")).codes
+        track = index.resolve("#4")
+        index.storage.update(replace(track, seconds=2.0))
+        index.moments.put({track.id: Moments(np.repeat(codes, 1_000, axis=0))})
+        result = similar_moments(index, clip(tmp_path, "a", 5.33, 4.0))
+    assert found(result)[0] == ("a", pytest.approx(5.33, abs=0.05))
+    assert not result.warnings
+
+
 def test_an_index_without_moments_is_refused_with_a_hint(tmp_path):
     write(tmp_path / "a.wav", TRACKS["a"])
     add(tmp_path / "index", [str(tmp_path / "a.wav")], model="compact")
@@ -551,8 +638,6 @@ def test_patches_that_overlap_are_aligned_too(tmp_path):
 
 
 def test_processes_end_with_the_index(folder, tmp_path):
-    from audiosearch.search.part_frames import stretch_reader
-
     with Index(folder / "index") as index:
         similar_moments(index, clip(tmp_path, "a", 5.33, 4.0))
         processes = [process._process for process in stretch_reader(index)._idle]

@@ -149,6 +149,18 @@ def test_on_a_terminal_moments_of_the_same_recording_are_marked(index, tmp_path,
     assert (second[2], third[2]) == ("same recording", None)
 
 
+def test_that_nothing_else_matches_is_said_only_if_all_was_searched(index, clip, run):
+    command = ("query", clip, "--moments", "--min-similarity", 1)
+    sentence = "No other moment in the index matches."
+    assert sentence in " ".join(run(*command).stderr.split())
+    with Index("index") as opened_index:
+        opened_index.moments.put({2: None})
+    said = " ".join(run(*command).stderr.split())
+    assert "1 of 2 tracks have no moments" in said
+    assert "No hits." in said
+    assert sentence not in said
+
+
 def test_hits_of_a_query_can_be_cut(index, tmp_path, run):
     samples, rate = soundfile.read(index / "long0.wav", dtype="float32")
     clip = write(tmp_path / "part.wav", samples[rate : 4 * rate], rate)

@@ -25,6 +25,7 @@ def ids(folder):
     samples, _ = soundfile.read(folder / "clip.wav", dtype="float32")
     write(folder / "soft.wav", samples / 8)
     write(folder / "long.wav", noise(20.0, seed=7))
+    write(folder / "longer.wav", noise(40.0, seed=7))
     return ids
 
 
@@ -160,10 +161,14 @@ def test_a_wrong_request_is_a_sentence(data, status, words, api, folder):
     assert response.json()["hint"]
 
 
-def test_a_clip_longer_than_all_tracks_is_a_sentence(api, folder):
-    response = api.post("/query", files=upload(folder / "long.wav"), data={"moments": "true"})
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [pytest.param("long.wav", 20, id="whole"), pytest.param("longer.wav", 30, id="middle")],
+)
+def test_a_clip_longer_than_all_tracks_is_a_sentence(name, seconds, api, folder):
+    response = api.post("/query", files=upload(folder / name), data={"moments": "true"})
     assert response.status_code == 409
-    assert "longer than all tracks" in response.json()["error"]
+    assert f"is {seconds}.0 s long, longer than all tracks" in response.json()["error"]
 
 
 def test_a_missing_file_of_a_track_is_named_by_its_id_alone(api, folder, ids):

@@ -1,6 +1,8 @@
 """Audio in a bucket of a real S3 server: adding, changes, failures, and what other commands do."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -8,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
+import httpx
 import numpy as np
 import pytest
 import soundfile
 from networks import mean_bands, tflite
 from s3_server import KEY, SECRET, S3Server, s3_server, use
 from s3fs.core import S3File
+from served import serving
 from sounds import melody, tone, write
 from waiting import wait_for
 
@@ -336,6 +340,22 @@ def test_a_stretch_of_an_object_is_cut(bucket, run):
     assert soundfile.info(path).duration == 1.0
 
 
+def test_the_server_says_how_to_fetch_a_track_that_it_does_not_play(bucket, tmp_path, run):
+    run("add", f"{bucket.music}/low.wav", *COMPACT)
+    with serving(tmp_path, {}, index="index") as served:
+        response = httpx.get(f"{served.url}/api/tracks/1/audio")
+    assert response.status_code == 404
+    problem = response.json()
+    assert problem["error"] == (
+        "Track #1 is stored under s3://, and the server opens only files of its own machine."
+    )
+    command = re.search("`audiosearch (.+)`", problem["hint"])[1]
+    (copy,) = run(*command.split()).stdout.splitlines()
+    with Index("index") as index:
+        (track,) = index
+    assert soundfile.info(copy).duration == pytest.approx(track.seconds, abs=0.1)
+
+
 def test_objects_are_embedded_with_another_model(bucket, tmp_path):
     add_urls(bucket.music)
     add_urls(bucket.music)
@@ -400,6 +420,23 @@ def test_an_excerpt_fetches_only_the_parts_that_it_needs(s3, long, suffix):
     add("plain", path, model="compact", excerpt_seconds=5.0)
     np.testing.assert_array_equal(vectors("index")[path.name], vectors("plain")[path.name])
     assert set(add_urls(f"{s3.music}/{path.name}").values()) == {Status.UNCHANGED}
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+@pytest.mark.parametrize(
+    ("part", "start"),
+    [
+        pytest.param(["--from", "2:00", "--to", "2:10"], 120, id="part"),
+        pytest.param([], 135, id="middle"),
+    ],
+)
+def test_a_clip_fetches_only_its_part_of_an_object(s3, long, run, suffix, part, start):
+    name = f"long.{suffix}"
+    run("add", f"{s3.music}/{name}", *COMPACT, "--moments")
+    s3.door(n_bytes=0)
+    found = run("query", "#1", "--moments", "--include-self", "--format", "json", *part)
+    assert json.loads(found.stdout)["hits"][0]["start"] == pytest.approx(start, abs=0.15)
+    assert s3.door()["n_bytes"] < 0.25 * (long / name).stat().st_size
 
 
 def test_excerpts_of_which_no_content_is_known_stay_apart(s3, long):

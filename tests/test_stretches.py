@@ -76,6 +76,17 @@ def test_a_stretch_beyond_the_end_has_no_frames_and_one_over_it_has_fewer(reader
     assert len(over) == 198
 
 
+@pytest.mark.parametrize(
+    ("seconds", "start", "end"),
+    [pytest.param(4.0, 4.0, 8.0, id="longer"), pytest.param(12.0, 0.0, 12.0, id="as long")],
+)
+def test_the_middle_of_a_file_is_read(reader, wav, seconds, start, end):
+    *frames, last = reader.stream(Stretch(str(wav), seconds=seconds, is_middle=True))
+    assert last == StretchEnd(12.0, None, start)
+    expected = log_mel_frames(SAMPLES[round(start * 16_000) : round(end * 16_000)])
+    assert np.concatenate(frames) == pytest.approx(expected, abs=0.01)
+
+
 def test_one_file_that_is_changed_or_missing_is_an_error_for_its_stretches_only(
     reader, wav, tmp_path
 ):
@@ -156,7 +167,7 @@ def test_a_descriptor_is_read_like_a_path(reader, wav):
     finally:
         process.close()
     assert sum(map(len, frames)) == 98
-    assert end == StretchEnd(12.0, None)
+    assert end == StretchEnd(12.0, None, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -178,4 +189,4 @@ def test_answers_that_nobody_took_are_not_those_to_the_next_request(start, wav):
         process.close()
     expected = log_mel_frames(SAMPLES[32_000:48_000])
     assert np.concatenate(frames) == pytest.approx(expected, abs=0.01)
-    assert end == StretchEnd(12.0, None)
+    assert end == StretchEnd(12.0, None, 2.0)

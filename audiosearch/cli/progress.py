@@ -72,7 +72,7 @@ class IngestProgress:
 
     def __init__(self, console: Console, files: DecodedFiles) -> None:
         self._files = files
-        self._size_done = 0.0
+        self._size = self._size_done = 0.0
         self._bar = Progress(
             SpinnerColumn(),
             MofNCompleteColumn(),
@@ -104,8 +104,9 @@ class IngestProgress:
         self._bar.update(self._task, advance=1, file=printable(os.path.basename(path)))
 
     def _share_done(self) -> float:
-        total = sum(self._files.sizes.values())
-        return self._size_done / total if total else 0.0
+        if not self._size:
+            self._size = float(sum(self._files.sizes.values()))
+        return self._size_done / self._size if self._size else 0.0
 
 
 class DecodedFiles(Protocol):

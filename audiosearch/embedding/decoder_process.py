@@ -154,9 +154,11 @@ class DecoderProcess:
         file: str | int,
         stretches: Sequence[tuple[float, float | None]] = WHOLE_FILE,
         *,
+        fetch: Callable[[int, int], None] | None = None,
         max_seconds: float | None = None,
         real_path: str = "",
         size_and_mtime: tuple[int, int] | None = None,
+        is_middle: bool = False,
     ) -> Iterator[Float32 | StretchEnd]:
         """Decode stretches of a file to log-mel frames.
 
@@ -167,12 +169,16 @@ class DecoderProcess:
         stretches : sequence of (float, float or None)
             At least one: see `audiosearch.embedding.decoder_worker.StretchRequest`. Default: all of
             the file.
+        fetch : callable, optional
+            Fetches the bytes between two positions, as for `read`.
         max_seconds : float, optional
             Time limit, as for `read`.
         real_path : str
             Path without symbolic links that the file must have; empty for any.
         size_and_mtime : tuple of (int, int), optional
             Size in bytes and modification time in ns that the file must have.
+        is_middle : bool
+            Move the only stretch to the middle of the file; read all of a file that is no longer.
 
         Yields
         ------
@@ -186,9 +192,16 @@ class DecoderProcess:
         AudioError
             If the file can't be decoded or has changed, takes too long, or its decoder crashes.
         """
-        request = StretchRequest(_absolute(file), tuple(stretches), real_path, size_and_mtime)
+        request = StretchRequest(
+            _absolute(file),
+            tuple(stretches),
+            real_path,
+            size_and_mtime,
+            is_middle,
+            is_in_parts=fetch is not None,
+        )
         n_left = len(stretches)
-        for message in self._messages(file, request, max_seconds=max_seconds):
+        for message in self._messages(file, request, max_seconds=max_seconds, fetch=fetch):
             n_left -= isinstance(message, StretchEnd)
             self._is_answering = n_left > 0
             yield message

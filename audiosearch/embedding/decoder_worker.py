@@ -43,6 +43,7 @@ from audiosearch.models.front_end import PATCH_HOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from audiosearch.audio.opened_file import OpenedFile
     from audiosearch.audio.recording import AudioInfo
@@ -124,12 +125,19 @@ class StretchRequest:
         Path without symbolic links that the file must have; empty for any.
     size_and_mtime : tuple of (int, int) or None
         Size in bytes and modification time in ns that the file must have; None for any.
+    is_middle : bool
+        Whether the only stretch begins where it lies in the middle of the file. A file that is no
+        longer is read as a whole.
+    is_in_parts : bool
+        Whether the parts of the file are fetched as they are read: see `PartRequest`.
     """
 
     path: str | None
     stretches: tuple[tuple[float, float | None], ...] = WHOLE_FILE
     real_path: str = ""
     size_and_mtime: tuple[int, int] | None = None
+    is_middle: bool = False
+    is_in_parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +185,13 @@ class StretchEnd:
         Length of the whole file.
     warning : str or None
         Fault of the file, or of the samples of the stretches so far; None if there is none.
+    start : float
+        Start of the stretch, in seconds from the start of the file.
     """
 
     seconds: float
     warning: str | None
+    start: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,12 +270,14 @@ def _readable_path(connection: Connection, request: Request) -> Iterator[str]:
 def _handle(connection: Connection, path: str, request: Request) -> None:
     try:
         with open_regular(path, real_path=request.real_path) as file:
-            if isinstance(request, StretchRequest):
-                _send_stretches(connection, request, file)
-            elif isinstance(request, PeaksRequest):
+            if isinstance(request, PeaksRequest):
                 connection.send(_peaks(file))
-            else:
-                _send_answers(connection, request, file)
+                return
+            with _fetched(connection, file) if request.is_in_parts else contextlib.nullcontext():
+                if isinstance(request, StretchRequest):
+                    _send_stretches(connection, request, file)
+                else:
+                    _send_file(connection, request, file)
     except (ConnectionError, EOFError, AudioError, MemoryError):
         raise
     except OSError as exc:
@@ -274,17 +287,14 @@ def _handle(connection: Connection, path: str, request: Request) -> None:
         raise AudioError(path, reason, hint=_EXPORT_HINT) from exc
 
 
-def _send_answers(connection: Connection, request: DecodeRequest, file: OpenedFile) -> None:
-    if not request.is_in_parts:
-        _send_file(connection, request, file)
-        return
+def _fetched(connection: Connection, file: OpenedFile) -> AbstractContextManager[None]:
+    """Return a context in which the parts of a file are fetched as they are read."""
 
     def fetch(start: int, stop: int) -> None:
         connection.send(PartRequest(start, stop))
         connection.recv()
 
-    with fetching(file.name, fetch):
-        _send_file(connection, request, file)
+    return fetching(file.name, fetch)
 
 
 def _send_file(connection: Connection, request: DecodeRequest, file: OpenedFile) -> None:
@@ -318,15 +328,24 @@ def _send_stretches(connection: Connection, request: StretchRequest, file: Opene
         hint = "Run `audiosearch add` on its folder again."
         raise AudioError(file.path, "it has changed since it was added", hint=hint)
     with PatchReader(file.name) as reader:
-        if request.stretches == WHOLE_FILE:
+        stretches = _middle(request, reader) if request.is_middle else request.stretches
+        if stretches == WHOLE_FILE:
             for frames in reader.frames():
                 connection.send(frames)
             connection.send(StretchEnd(reader.seconds, reader.warning))
             return
-        for stretch in reader.frames_of_parts(request.stretches):
-            for frames in stretch:
+        parts = reader.frames_of_parts(stretches)
+        for (start, _), part in zip(stretches, parts, strict=True):
+            for frames in part:
                 connection.send(frames)
-            connection.send(StretchEnd(reader.seconds, reader.level_warning))
+            connection.send(StretchEnd(reader.seconds, reader.level_warning, start))
+
+
+def _middle(request: StretchRequest, reader: PatchReader) -> tuple[tuple[float, float | None], ...]:
+    """Return the only stretch of a request, moved to the middle of the file, or all of it."""
+    ((_, seconds),) = request.stretches
+    start = (reader.measured_seconds() - (seconds or 0.0)) / 2
+    return ((start, seconds),) if start > 0 else WHOLE_FILE
 
 
 def _peaks(file: OpenedFile) -> FilePeaks:

@@ -138,7 +138,7 @@ class PatchReader:
             Frames of a part, to be read before the next part. They are fewer if the file ends
             earlier; a part beyond its end has none.
         """
-        self.seconds = self._recording.measured_seconds()
+        self.seconds = self.measured_seconds()
         lengths = [None if s is None else round(s * SAMPLE_RATE_HZ) for _, s in parts]
         if len(parts) == 1:
             (start, _), (n_samples,) = parts[0], lengths
@@ -149,6 +149,10 @@ class PatchReader:
         spans = [(start, n or 0) for (start, _), n in zip(parts, lengths, strict=True)]
         for samples in part_waveforms(self._recording, self.path, spans, downmix=self._downmix):
             yield frame_stream([samples])
+
+    def measured_seconds(self) -> float:
+        """Return the length of the file in seconds, without decoding it."""
+        return self._recording.measured_seconds()
 
     @property
     def level_warning(self) -> str | None:
@@ -197,7 +201,7 @@ class PatchReader:
         """Return the start of each patch of the excerpt in seconds; empty for the whole file."""
         if self._excerpt_seconds is None:
             return []
-        excerpt, whole = self._excerpt_seconds, self._recording.measured_seconds()
+        excerpt, whole = self._excerpt_seconds, self.measured_seconds()
         if whole <= excerpt:
             return []
         self.seconds = whole

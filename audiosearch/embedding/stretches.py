@@ -14,6 +14,7 @@ import numpy as np
 
 from audiosearch import time_limit
 from audiosearch.audio.file_stat import size_and_mtime
+from audiosearch.audio.local_file import open_local
 from audiosearch.audio.opened_file import check_regular
 from audiosearch.embedding.decoder_process import DecoderProcess
 from audiosearch.embedding.decoder_worker import StretchEnd
@@ -49,6 +50,9 @@ class Stretch:
     size_and_mtime : tuple of (int, int) or None
         Size in bytes and modification time in ns that the file must have. None: any; then the
         frames are not kept.
+    is_middle : bool
+        Whether it lies in the middle of the file, and `start` is ignored. It is all of a file that
+        is no longer. For `StretchReader.stream` only.
     """
 
     path: str
@@ -56,6 +60,7 @@ class Stretch:
     seconds: float | None = None
     real_path: str = ""
     size_and_mtime: tuple[int, int] | None = None
+    is_middle: bool = False
 
     @property
     def file(self) -> tuple[str, str, tuple[int, int] | None]:
@@ -108,15 +113,19 @@ class StretchReader:
     def stream(self, stretch: Stretch) -> Iterator[Float32 | StretchEnd]:
         """Yield the frames of one stretch, array by array, and a `StretchEnd` after them.
 
+        Of a file at a URL, only the parts that are needed are fetched, if its scheme allows this.
+
         Raises
         ------
         AudioError
-            If the file can't be decoded, is not the one that it must be, or is at a URL.
+            If the file can't be fetched or decoded, or is not the one that it must be.
+        MissingExtra
+            If fsspec is not installed.
         """
         yield from self._messages([stretch], _seconds_left(), set())
 
     def read(self, stretches: Sequence[Stretch]) -> list[Float32 | AudioError]:
-        """Read stretches.
+        """Read stretches of files on this machine.
 
         Returns
         -------
@@ -170,6 +179,7 @@ class StretchReader:
         results: dict[Stretch, Float32 | AudioError] = {}
         parts: list[Float32] = []
         try:
+            _require_local(stretches[0].path)
             for message in self._messages(stretches, max_seconds, lent):
                 if isinstance(message, StretchEnd):
                     frames = np.concatenate([np.empty((0, N_BANDS), np.float32), *parts])
@@ -185,16 +195,20 @@ class StretchReader:
         self, stretches: list[Stretch], max_seconds: float | None, lent: set[DecoderProcess]
     ) -> Iterator[Float32 | StretchEnd]:
         path, real_path, identity = stretches[0].file
-        if is_url(path):
-            hint = "Download the file, and search with that."
-            raise AudioError(path, "it is at a URL", hint=hint)
-        with self._process(lent) as process:
+        with (
+            self._process(lent) as process,
+            open_local(
+                path, in_parts=True, is_stopped=lambda: process not in self._active
+            ) as local,
+        ):
             yield from process.read_stretches(
-                path,
+                local.source,
                 [(stretch.start, stretch.seconds) for stretch in stretches],
+                fetch=local.fetch,
                 max_seconds=max_seconds,
                 real_path=real_path,
                 size_and_mtime=identity,
+                is_middle=stretches[0].is_middle,
             )
 
     @contextlib.contextmanager
@@ -243,6 +257,12 @@ class StretchReader:
             while self._n_kept_bytes > CACHE_BYTES:
                 _, dropped = self._kept.popitem(last=False)
                 self._n_kept_bytes -= dropped.nbytes
+
+
+def _require_local(path: str) -> None:
+    """Check that a file is on this machine: a search compares so many that fetching takes long."""
+    if is_url(path):
+        raise AudioError(path, "it is at a URL", hint="Download the file, and add the copy.")
 
 
 def _jobs(stretches: list[Stretch], n_jobs: int) -> list[list[Stretch]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
@@ -9,6 +10,7 @@ from audiosearch.embedding.decoder_worker import StretchEnd
 from audiosearch.embedding.stretches import Stretch, StretchReader
 from audiosearch.errors import AudioError
 from audiosearch.models.front_end import PATCH_HOP_SECONDS
+from audiosearch.times import position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +30,20 @@ def stretch_reader(index: Index) -> StretchReader:
     return _readers[index]
 
 
-def stretch_of(path: str, part: TimeRange | None, *, real_path: str = "") -> Stretch:
-    """Return the stretch of a file that is a part of it; all of it if the part is None."""
+def stretch_of(
+    path: str,
+    part: TimeRange | None,
+    *,
+    real_path: str = "",
+    middle_seconds: float | None = None,
+) -> Stretch:
+    """Return the stretch of a file that is a part of it.
+
+    If the part is None, it is all of the file, or so many seconds in its middle.
+    """
     if part is None:
-        return Stretch(path, real_path=real_path)
+        is_middle = middle_seconds is not None
+        return Stretch(path, 0.0, middle_seconds, real_path, is_middle=is_middle)
     seconds = None if part.end is None else part.end - part.start
     return Stretch(path, part.start, seconds, real_path)
 
@@ -59,7 +71,8 @@ class PartFrames:
         Length of the part, valid once the stream has ended. An end beyond the end of the file by
         less than a patch is moved there.
     warning : str or None
-        Fault of the file; None if there is none. Valid once the stream has ended.
+        Fault of the file, or that only its middle is read; None if there is none. Valid once the
+        stream has ended.
     """
 
     def __init__(self, reader: FrameSource, stretch: Stretch, *, name: str) -> None:
@@ -80,7 +93,7 @@ class PartFrames:
             for message in self._reader.stream(self._stretch):
                 if isinstance(message, StretchEnd):
                     self.seconds = self._checked_seconds(message.seconds)
-                    self.warning = message.warning
+                    self.warning = "; ".join(self._remarks(message)) or None
                 else:
                     is_empty = False
                     yield message
@@ -93,9 +106,27 @@ class PartFrames:
                 hint="Choose a part within the clip.",
             )
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """Start and end, in seconds, of what was asked for: a part, or all of the file."""
+        start, seconds = self._stretch.start, self._stretch.seconds
+        return start, math.inf if self._stretch.is_middle or seconds is None else start + seconds
+
+    def _remarks(self, end: StretchEnd) -> Iterator[str]:
+        if self._stretch.is_middle and end.start:
+            times = f"{position(end.start)} to {position(end.start + self.seconds)}"
+            yield (
+                f"it is {position(end.seconds)} long, so the clip is its middle, from {times}; "
+                "choose another part to search with that"
+            )
+        if end.warning:
+            yield end.warning
+
     def _checked_seconds(self, length: float) -> float:
         """Return the length of the part, given that of the file."""
         start, seconds = self._stretch.start, self._stretch.seconds
+        if self._stretch.is_middle:
+            return min(seconds or length, length)
         end = length if seconds is None else start + seconds
         if start >= length or end > length + PATCH_HOP_SECONDS:
             what, at = ("start", start) if start >= length else ("end", end)

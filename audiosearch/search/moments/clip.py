@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -41,8 +42,9 @@ class Clip:
         Path of its file; empty if unknown.
     track : Track or None
         The track that it is a part of, if that is known.
-    start : float
-        Start of the clip in that file, in seconds.
+    span : tuple of (float, float)
+        Start and end in seconds, in that file, of what the query names: the clip is all or the
+        middle of it. Infinity for the end of the file.
     """
 
     frames: Float32
@@ -50,7 +52,7 @@ class Clip:
     seconds: float
     path: str = ""
     track: Track | None = None
-    start: float = 0.0
+    span: tuple[float, float] = (0.0, math.inf)
 
 
 def embedded_clip(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -20,12 +20,16 @@ from audiosearch.search.part_frames import PartFrames, stretch_of, stretch_reade
 from audiosearch.search.query_vectors import QueryVectors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from audiosearch.library.index import Index
     from audiosearch.models.registry import ModelRequest
     from audiosearch.search.options import TimeRange
     from audiosearch.types import Float32, UInt16
 
-_MAX_SECONDS = 600  # of a clip: limits time and memory
+#: Length of a clip, from the middle of a longer file, unless the query names a part of it.
+CLIP_SECONDS: Final = 30.0
+_MAX_SECONDS = 600  # of a part: limits time and memory
 
 _Clips = TypeVar("_Clips", bound="QueryClips")
 
@@ -80,14 +84,12 @@ class QueryClips(QueryVectors):
 
     def _add_clip(self, path: str, *, name: str, track: Track | None = None) -> None:
         real_path = track.real_path if track else ""
-        stretch = stretch_of(path, self._part, real_path=real_path)
+        stretch = stretch_of(path, self._part, real_path=real_path, middle_seconds=CLIP_SECONDS)
         part = PartFrames(stretch_reader(self._index), stretch, name=name)
-        frames = all_frames(part, name)
+        clip = clip_of(part, self.embed_patches, hop=self._hop, name=name)
         if part.warning:
             self.warnings.append(f"{name}: {part.warning}")
-        clip = embedded_clip(frames, self.embed_patches, hop=self._hop, seconds=part.seconds)
-        start = self._part.start if self._part else 0.0
-        self.clips.append(replace(clip, path=path, track=track, start=start))
+        self.clips.append(replace(clip, path=path, track=track))
 
     def embedded_file(self, path: str, track: Track | None) -> Within:
         """Return a file to find stretches in: its patches are embedded now, and not kept.
@@ -121,8 +123,29 @@ class QueryClips(QueryVectors):
         return np.concatenate(list(self._embedder().vectors([patches])))
 
 
-def all_frames(part: PartFrames, name: str) -> Float32:
-    """Return all frames of a part of a clip that is not too long."""
+def clip_of(
+    part: PartFrames, embed: Callable[[Float32], Float32], *, hop: float, name: str
+) -> Clip:
+    """Read and embed the part of a file that is a clip.
+
+    Parameters
+    ----------
+    part : PartFrames
+    embed, hop
+        As for `audiosearch.search.moments.clip.embedded_clip`.
+    name : str
+        Name of the file, for errors.
+
+    Raises
+    ------
+    AudioError
+        If it can't be read, or is longer than 10 minutes.
+    """
+    clip = embedded_clip(_all_frames(part, name), embed, hop=hop, seconds=part.seconds)
+    return replace(clip, span=part.span)
+
+
+def _all_frames(part: PartFrames, name: str) -> Float32:
     arrays: list[Float32] = []
     n_frames = 0
     for frames in part:
@@ -131,7 +154,8 @@ def all_frames(part: PartFrames, name: str) -> Float32:
         if n_frames > _MAX_SECONDS * FRAMES_PER_SECOND:
             raise AudioError(
                 name,
-                f"it is longer than {_MAX_SECONDS // 60} minutes, too long for a query for moments",
-                hint="Search with a part of it, for example `--from 1:02 --to 1:09`.",
+                f"its part is longer than {_MAX_SECONDS // 60} minutes, too long for a query for "
+                "moments",
+                hint="Search with a shorter part, for example `--from 1:02 --to 1:09`.",
             )
     return np.concatenate(arrays)

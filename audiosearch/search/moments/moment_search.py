@@ -116,18 +116,28 @@ class MomentSearch:
             )
 
     def _check_length(self) -> None:
-        seconds, within = self._comparison.seconds, self._query.within
-        min_seconds = max(0.0, seconds - _LONGER_SECONDS)
+        within = self._query.within
         if within is None:
-            fits = len(self._index.storage.ids(Filters(seconds=(Range(min=min_seconds),)))) > 0
+            fits = len(self._long_enough) > 0
         else:
-            fits = within.track.seconds >= min_seconds
+            fits = within.track.seconds >= self._min_seconds
         if not fits:
             longer_than = "all tracks of the index" if within is None else within.track.path
             raise LibraryError(
-                f"The clip is {seconds:.1f} s long, longer than {longer_than}.",
+                f"The clip to search with is {self._comparison.seconds:.1f} s long, longer than "
+                f"{longer_than}.",
                 hint="Search with a part of it, for example `--from 1:02 --to 1:09`.",
             )
+
+    @property
+    def _min_seconds(self) -> float:
+        """Length of the shortest tracks in which the clips have room."""
+        return max(0.0, self._comparison.seconds - _LONGER_SECONDS)
+
+    @cached_property
+    def _long_enough(self) -> Int64:
+        """Ids of the tracks in which the clips have room, shape (n_tracks,)."""
+        return self._index.storage.ids(Filters(seconds=(Range(min=self._min_seconds),)))
 
     def _heard_places(self) -> list[Place]:
         within = self._query.within
@@ -171,24 +181,37 @@ class MomentSearch:
         matched = self._match(places[:n_compared])
         if matched.problems:
             self.warnings.append(unread_warning(matched.problems))
-        more: list[Place] = []
-        if max((place.match or 0 for place in matched.same), default=0) < CLEAR_MATCH:
-            more = self._match(self._printed_places()).same
-        return [*matched.ranked(more), *places[n_compared:]]
+        same = matched.same
+        if max((place.match or 0 for place in same), default=0) < CLEAR_MATCH:
+            same = [*same, *self._match(self._printed_places()).same]
+        return [*matched.ranked(self._realigned(same)), *places[n_compared:]]
 
     def _match(self, places: list[Place]) -> MatchedPlaces:
         own = self._comparison.own_stretches
         return match_places(self._query.clips[0], places, self._tracks, self._reader, own=own)
 
+    def _realigned(self, places: list[Place]) -> list[Place]:
+        """Return places that were moved, with the similarity that they have where they are now.
+
+        Those that are not similar enough there are left out.
+        """
+        by_track: dict[int, list[Place]] = {}
+        for place in places:
+            by_track.setdefault(place.track_id, []).append(place)
+        return [
+            place
+            for run, track, _ in self._runs(dict.fromkeys(by_track))
+            for place in self._comparison.realigned(by_track[track.id], run, track)
+        ]
+
     @cached_property
     def _ids(self) -> Int64 | None:
         """Ids of the tracks that may have hits, shape (n_tracks,); None for all."""
         filters, within = self._options.filters, self._query.within
-        ids = None if filters == EVERYTHING else self._index.storage.ids(track_filters(filters))
-        if within is None:
-            return ids
-        only = np.array([within.track.id])
-        return only if ids is None else np.intersect1d(ids, only)
+        ids = self._long_enough if within is None else np.array([within.track.id])
+        if filters != EVERYTHING:
+            ids = np.intersect1d(ids, self._index.storage.ids(track_filters(filters)))
+        return None if len(ids) == self._index.n_tracks and within is None else ids
 
     def _candidates(self, n_neighbors: int) -> tuple[list[Place], bool]:
         """Return the places around the nearest patches, best first, and whether they are all."""
@@ -219,8 +242,8 @@ class MomentSearch:
         return [
             place
             for run, track, sounds in self._runs(dict.fromkeys(starts))
-            for start in starts.get(track.id, ())
-            for place in self._comparison.places(run, track, sounds=sounds, at=start)
+            if (at := starts.get(track.id))
+            for place in self._comparison.places(run, track, sounds=sounds, at=at)
         ]
 
     def _runs(

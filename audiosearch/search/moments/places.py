@@ -88,7 +88,7 @@ class Comparison:
         return (*self.clips, *self.negatives)
 
     def places(
-        self, run: Run, track: Track, *, sounds: PatchSounds | None, at: float | None = None
+        self, run: Run, track: Track, *, sounds: PatchSounds | None, at: Sequence[float] = ()
     ) -> list[Place]:
         """Return the stretches in a run of patches that are more similar than their neighbors.
 
@@ -98,8 +98,8 @@ class Comparison:
         track : Track
         sounds : PatchSounds or None
             The sounds in all patches of the track.
-        at : float, optional
-            Return only the stretch nearest to this start in seconds, if it qualifies.
+        at : sequence of float
+            Return only the stretches nearest to these starts in seconds, if they qualify.
         """
         similarities = mean_alignment(run, self.clips, self.seconds)
         values = self._values(run, similarities)
@@ -109,20 +109,45 @@ class Comparison:
             is_hit &= similarities >= self.options.min_similarity
         for start, end in self.own_stretches(track):
             is_hit &= (starts + self.seconds <= start) | (starts >= end)
-        if at is None:
-            peaks = _peaks(np.where(is_hit, values, -np.inf))
+        if at:
+            nearest = [int(np.argmin(np.abs(starts - start))) for start in at]
+            peaks = [i for i in nearest if is_hit[i]]
         else:
-            nearest = int(np.argmin(np.abs(starts - at)))
-            peaks = [nearest] if is_hit[nearest] else []
+            peaks = _peaks(np.where(is_hit, values, -np.inf))
         found = [
             _placed(track, starts[i], self.seconds, (values[i], similarities[i])) for i in peaks
         ]
         return self._with_sounds(found, sounds, run.hop)
 
-    def own_stretches(self, track: Track) -> list[tuple[float, float]]:
-        """Return start and end of the clips in a track, unless they may be hits themselves."""
+    def realigned(self, places: Sequence[Place], run: Run, track: Track) -> list[Place]:
+        """Return places in a run of patches with the similarities at their starts.
+
+        Those that are not similar enough there are left out.
+
+        Parameters
+        ----------
+        places : sequence of Place
+            In any position, and not only at starts of the run.
+        run : Run
+        track : Track
+        """
+        similarities = mean_alignment(run, self.clips, self.seconds)
+        starts = _starts_within(track, run.starts, self.seconds)
+        is_possible = np.isfinite(similarities)
+        distances = np.abs(starts[is_possible] - [[place.start] for place in places])
+        is_nearest = distances == distances.min(axis=1, keepdims=True)
+        highest = np.where(is_nearest, similarities[is_possible], -np.inf).max(axis=1)
+        lowest = self.options.min_similarity
         return [
-            (clip.start, clip.start + clip.seconds)
+            replace(place, similarity=min(float(value), 1.0))
+            for place, value in zip(places, highest, strict=True)
+            if lowest is None or value >= lowest
+        ]
+
+    def own_stretches(self, track: Track) -> list[tuple[float, float]]:
+        """Return the spans of the clips in a track, unless they may be hits themselves."""
+        return [
+            clip.span
             for clip in (() if self.options.include_self else self.all_clips)
             if is_same_file(clip, track)
         ]

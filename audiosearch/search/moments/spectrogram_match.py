@@ -31,8 +31,9 @@ _SAME_SECONDS = 5.0
 _MIN_SAME_MATCH = 0.1
 #: Correlation from which on no better place is searched for.
 CLEAR_MATCH: Final = 0.7
-#: Seconds of a long clip that are compared, from its middle.
-MAX_COMPARED: Final = 20.0
+#: Seconds of a long clip that are compared, from its middle. More recognize no softer recording:
+#: see `same_match`.
+MAX_COMPARED: Final = 10.0
 
 _FRAME_SECONDS = 0.015  # by which a frame is longer than the hop
 _MEAN_FRAMES, _MEAN_BANDS = 51, 9  # of local means
@@ -59,12 +60,12 @@ class MatchedPlaces:
     unread: list[tuple[int, Place]]
     problems: list[AudioError]
 
-    def ranked(self, same: Iterable[Place] = ()) -> list[Place]:
-        """Return all places, and more of the same recording, the best match first.
+    def ranked(self, same: Iterable[Place]) -> list[Place]:
+        """Return places of the same recording, the best match first, and then the others.
 
         Those that are unread stay in their positions.
         """
-        by_match = sorted([*self.same, *same], key=lambda place: -(place.match or 0))
+        by_match = sorted(same, key=lambda place: -(place.match or 0))
         result = [*by_match, *self.others]
         for position, place in self.unread:
             result.insert(position, place)

@@ -25,8 +25,8 @@ from audiosearch.embedding.pooling import RunningPool
 from audiosearch.errors import AudioError, ModelError
 from audiosearch.models.front_end import SAMPLE_RATE_HZ
 from audiosearch.models.log_mel import patch_groups
-from audiosearch.search.moments.clip import Clip, embedded_clip
-from audiosearch.search.moments.clips import all_frames
+from audiosearch.search.moments.clip import Clip
+from audiosearch.search.moments.clips import CLIP_SECONDS, clip_of
 from audiosearch.search.part_frames import PartFrames, stretch_of
 from audiosearch.system import n_cores
 from audiosearch.web.errors import unavailable
@@ -153,7 +153,7 @@ class EmbeddingService:
         ----------
         stream : binary file
         part : TimeRange, optional
-            Part of the file to use. Default: all of it.
+            Part of the file to use. Default: all of it, or the middle of a long one.
         hop : float
             Seconds from one patch of a track to the next.
         track : Track, optional
@@ -170,7 +170,7 @@ class EmbeddingService:
         Raises
         ------
         AudioError
-            If it can't be embedded, or is longer than 10 minutes.
+            If it can't be embedded, or its part is longer than 10 minutes.
         ModelError, RequestError, OSError
             As for `embed`.
         """
@@ -291,17 +291,15 @@ class EmbeddingService:
         track: Track | None,
         name: str,
     ) -> tuple[Clip, str | None]:
-        stretch = self._frames(process, file, part, name)
-        frames = all_frames(stretch, name)
-        clip = embedded_clip(frames, self._network.vectors, hop=hop, seconds=stretch.seconds)
-        path, start = track.path if track else "", part.start if part else 0.0
-        return replace(clip, path=path, track=track, start=start), stretch.warning
+        frames = self._frames(process, file, part, name)
+        clip = clip_of(frames, self._network.vectors, hop=hop, name=name)
+        return replace(clip, path=track.path if track else "", track=track), frames.warning
 
     def _frames(
         self, process: DecoderProcess, file: str | int, part: TimeRange | None, name: str
     ) -> PartFrames:
         source = _OneFile(process, file, self._limits.embedding_seconds)
-        return PartFrames(source, stretch_of("", part), name=name)
+        return PartFrames(source, stretch_of("", part, middle_seconds=CLIP_SECONDS), name=name)
 
 
 def _cant_embed(error: ModelError) -> ModelError:
@@ -329,8 +327,12 @@ class _OneFile:
 
     def stream(self, stretch: Stretch) -> Iterator[Float32 | StretchEnd]:
         """Yield the frames of a stretch, and a `StretchEnd` after them."""
-        pair = (stretch.start, stretch.seconds)
-        return self.process.read_stretches(self.file, [pair], max_seconds=self.max_seconds)
+        return self.process.read_stretches(
+            self.file,
+            [(stretch.start, stretch.seconds)],
+            max_seconds=self.max_seconds,
+            is_middle=stretch.is_middle,
+        )
 
 
 @contextlib.contextmanager

@@ -11,8 +11,10 @@ from starlette.responses import StreamingResponse
 from audiosearch import system
 from audiosearch.audio.disk import DISKS
 from audiosearch.audio.opened_file import OpenedFile, open_regular
+from audiosearch.audio.urls import scheme_of
 from audiosearch.errors import AudioError, TrackNotFound, Unreachable
 from audiosearch.paths import is_url
+from audiosearch.times import position
 from audiosearch.web.errors import RequestError
 from audiosearch.web.transport.ranges import requested_part
 
@@ -38,9 +40,11 @@ async def open_track(track: Track) -> OpenedFile:
         If its disk doesn't answer.
     """
     if is_url(track.path):
+        whole = f"{track.id}@0:00.0-{position(track.seconds)}"
         raise TrackNotFound(
-            f"Track #{track.id} is stored under a URL, which the server doesn't open.",
-            hint="Open the URL itself.",
+            f"Track #{track.id} is stored under {scheme_of(track.path)}://, and the server opens "
+            "only files of its own machine.",
+            hint=f"On that machine, `audiosearch cut {whole} -o .` fetches a copy to play or add.",
         )
     opening = partial(open_regular, track.path, real_path=track.real_path)
     try:
