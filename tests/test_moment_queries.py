@@ -564,6 +564,12 @@ def long_tracks(tmp_path_factory):
         yield index, folder
 
 
+@pytest.fixture
+def clips_of_30_s(monkeypatch):
+    monkeypatch.setattr("audiosearch.search.moments.clips.CLIP_SECONDS", 30.0)
+
+
+@pytest.mark.usefixtures("clips_of_30_s")
 def test_of_a_long_clip_the_middle_is_searched_with(long_tracks, tmp_path):
     index, _ = long_tracks
     track = melody(40, seed=ord("a"))
@@ -577,6 +583,7 @@ def test_of_a_long_clip_the_middle_is_searched_with(long_tracks, tmp_path):
     assert "it is 1:10.0 long, so the clip is its middle, from 0:20.0 to 0:50.0;" in warning
 
 
+@pytest.mark.usefixtures("clips_of_30_s")
 def test_a_part_of_a_long_clip_is_used_as_it_is(long_tracks, tmp_path):
     index, folder = long_tracks
     result = similar_moments(
@@ -587,6 +594,7 @@ def test_a_part_of_a_long_clip_is_used_as_it_is(long_tracks, tmp_path):
     assert not result.warnings
 
 
+@pytest.mark.usefixtures("clips_of_30_s")
 def test_no_stretch_of_a_long_track_that_is_the_clip_is_a_hit(long_tracks):
     index, _ = long_tracks
     assert {hit.track.id for hit in similar_moments(index, "#1", k=40, per_track=20).hits} == {2}

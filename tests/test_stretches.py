@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sounds import encode, melody, write
+from sounds import encode, melody, noise, write
 
 from audiosearch import AudioError, time_limit
 from audiosearch.audio.file_stat import size_and_mtime
@@ -85,6 +85,15 @@ def test_the_middle_of_a_file_is_read(reader, wav, seconds, start, end):
     assert last == StretchEnd(12.0, None, start)
     expected = log_mel_frames(SAMPLES[round(start * 16_000) : round(end * 16_000)])
     assert np.concatenate(frames) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "mp3"])
+def test_of_a_file_that_is_cut_short_before_its_middle_all_is_read(reader, tmp_path, suffix):
+    path = write(tmp_path / f"a.{suffix}", noise(30.0))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    *frames, last = reader.stream(Stretch(str(path), seconds=8.0, is_middle=True))
+    assert sum(map(len, frames)) == pytest.approx(1_000, abs=30)
+    assert last.seconds == pytest.approx(10.0, abs=0.3)
 
 
 def test_one_file_that_is_changed_or_missing_is_an_error_for_its_stretches_only(

@@ -127,7 +127,7 @@ class StretchRequest:
         Size in bytes and modification time in ns that the file must have; None for any.
     is_middle : bool
         Whether the only stretch begins where it lies in the middle of the file. A file that is no
-        longer is read as a whole.
+        longer, or that is cut short before, is read as a whole.
     is_in_parts : bool
         Whether the parts of the file are fetched as they are read: see `PartRequest`.
     """
@@ -327,8 +327,8 @@ def _send_stretches(connection: Connection, request: StretchRequest, file: Opene
     if request.size_and_mtime not in {None, size_and_mtime_of(file.status)}:
         hint = "Run `audiosearch add` on its folder again."
         raise AudioError(file.path, "it has changed since it was added", hint=hint)
+    stretches = _middle(request, file.name) if request.is_middle else request.stretches
     with PatchReader(file.name) as reader:
-        stretches = _middle(request, reader) if request.is_middle else request.stretches
         if stretches == WHOLE_FILE:
             for frames in reader.frames():
                 connection.send(frames)
@@ -341,11 +341,18 @@ def _send_stretches(connection: Connection, request: StretchRequest, file: Opene
             connection.send(StretchEnd(reader.seconds, reader.level_warning, start))
 
 
-def _middle(request: StretchRequest, reader: PatchReader) -> tuple[tuple[float, float | None], ...]:
-    """Return the only stretch of a request, moved to the middle of the file, or all of it."""
+def _middle(request: StretchRequest, path: str) -> tuple[tuple[float, float | None], ...]:
+    """Return the only stretch of a request, moved to the middle of a file.
+
+    It is all of a file that is no longer, or that is cut short before.
+    """
     ((_, seconds),) = request.stretches
-    start = (reader.measured_seconds() - (seconds or 0.0)) / 2
-    return ((start, seconds),) if start > 0 else WHOLE_FILE
+    with PatchReader(path) as reader:
+        start = (reader.measured_seconds() - (seconds or 0.0)) / 2
+        if start <= 0:
+            return WHOLE_FILE
+        (part,) = map(list, reader.frames_of_parts([(start, PATCH_HOP_SECONDS)]))
+    return ((start, seconds),) if part else WHOLE_FILE
 
 
 def _peaks(file: OpenedFile) -> FilePeaks:

@@ -92,7 +92,7 @@ class PartFrames:
         try:
             for message in self._reader.stream(self._stretch):
                 if isinstance(message, StretchEnd):
-                    self.seconds = self._checked_seconds(message.seconds)
+                    self.seconds = self._checked_seconds(message)
                     self.warning = "; ".join(self._remarks(message)) or None
                 else:
                     is_empty = False
@@ -122,11 +122,11 @@ class PartFrames:
         if end.warning:
             yield end.warning
 
-    def _checked_seconds(self, length: float) -> float:
-        """Return the length of the part, given that of the file."""
-        start, seconds = self._stretch.start, self._stretch.seconds
+    def _checked_seconds(self, stretch_end: StretchEnd) -> float:
+        """Return the length of the part."""
+        start, seconds, length = self._stretch.start, self._stretch.seconds, stretch_end.seconds
         if self._stretch.is_middle:
-            return min(seconds or length, length)
+            return min(seconds or length, length) if stretch_end.start else length
         end = length if seconds is None else start + seconds
         if start >= length or end > length + PATCH_HOP_SECONDS:
             what, at = ("start", start) if start >= length else ("end", end)

@@ -66,7 +66,7 @@ def similar_moments(  # noqa: PLR0913  (the options of the command)
         Largest number of hits in a track, at least 1. Default: 3, or with ``within`` as many as
         ``k``.
     part : TimeRange, optional
-        The part of the only clip to search with. Default: all of it, or 30 s in the middle of a
+        The part of the only clip to search with. Default: all of it, or 60 s in the middle of a
         longer one, which a warning names.
     within : str or path-like, optional
         Find moments only in this track or audio file. It needn't be in the index.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Float32, UInt16
 
 #: Length of a clip, from the middle of a longer file, unless the query names a part of it.
-CLIP_SECONDS: Final = 30.0
+CLIP_SECONDS: Final = 60.0
 _MAX_SECONDS = 600  # of a part: limits time and memory
 
 _Clips = TypeVar("_Clips", bound="QueryClips")
