@@ -35,25 +35,23 @@ _WRONG_URLS = {
         "the URL, HTTP_PROXY and HTTPS_PROXY",
     ),
 }
-_WRONG_SETTINGS = {
-    "s3fs": {
-        "ValueError: Invalid endpoint": (
-            "the address that is set for its server is not a URL",
-            "AWS_ENDPOINT_URL, and endpoint_url in ~/.aws/config",
-        ),
-        "InvalidRegion|OSError:.*(Moved Permanently|the region )": (
-            "the region that is set for it is wrong",
-            "AWS_DEFAULT_REGION, and region in ~/.aws/config",
-        ),
-        "EndpointConnectionError": (
-            "it can't be reached",
-            "the network connection, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION and HTTPS_PROXY",
-        ),
-        "ValueError|Invalid|Config": (
-            "the settings for it are invalid",
-            "the variables that start with AWS_, and ~/.aws/config",
-        ),
-    }
+_WRONG_S3 = {
+    "ValueError: Invalid endpoint": (
+        "the address that is set for its server is not a URL",
+        "AWS_ENDPOINT_URL, and endpoint_url in ~/.aws/config",
+    ),
+    "InvalidRegion|OSError:.*(Moved Permanently|the region )": (
+        "the region that is set for it is wrong",
+        "AWS_DEFAULT_REGION, and region in ~/.aws/config",
+    ),
+    "EndpointConnectionError": (
+        "it can't be reached",
+        "the network connection, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION and HTTPS_PROXY",
+    ),
+    "ValueError: invalid|Invalid|Config": (
+        "the settings for it are invalid",
+        "the variables that start with AWS_, and ~/.aws/config",
+    ),
 }
 # Names of parameters of HTTP that let anybody who sees them read a file.
 _SECRET = re.compile(
@@ -202,10 +200,10 @@ def _denied(url: str, reason: str) -> Unreachable:
 
 
 def _wrong_setting(url: str, error: BaseException | None) -> Unreachable | None:
-    """Return the error for a failure by which settings show to be wrong; None for any other."""
-    driver = _DRIVERS.get(scheme_of(url), "")
+    """Return the error for a failure that a wrong setting causes; None for any other."""
+    of_driver = _WRONG_S3 if _DRIVERS.get(scheme_of(url)) == "s3fs" else {}
     text = f"{type(error).__name__}: {error}"
-    for pattern, (reason, settings) in (_WRONG_URLS | _WRONG_SETTINGS.get(driver, {})).items():
+    for pattern, (reason, settings) in (_WRONG_URLS | of_driver).items():
         if re.match(pattern, text):
             return Unreachable(url, reason, hint=f"Check {settings}. With --ray, on every node.")
     return None
@@ -223,6 +221,8 @@ def _unreachable(url: str, error: BaseException | None) -> Unreachable:
 
     The driver's own message is left out, because it may contain credentials.
     """
+    if wrong := _wrong_setting(url, error):
+        return wrong
     status, kind = _status(error), type(error).__name__
     if "Credentials" in kind or kind == "ProfileNotFound":
         return _denied(url, "there are no credentials for it")
@@ -230,8 +230,6 @@ def _unreachable(url: str, error: BaseException | None) -> Unreachable:
         return _denied(url, "access is denied")
     if kind == "FileExpired":  # of s3fs
         return replaced(url)
-    if wrong := _wrong_setting(url, error):
-        return wrong
     hint = _RETRY_HINT
     if status is not None:
         reason = f"its server answers with status {status}"

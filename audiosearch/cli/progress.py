@@ -52,16 +52,14 @@ class _Speed(ProgressColumn):
 class _TimeLeft(ProgressColumn):
     """Column of the time left, if the rest takes as long for its size as what is done."""
 
-    def __init__(self, share_done: Callable[[], float]) -> None:
+    def __init__(self, seconds_left: Callable[[float], float | None]) -> None:
         super().__init__(Column(no_wrap=True))
-        self._share_done = share_done
+        self._seconds_left = seconds_left
 
     def render(self, task: Task) -> Text:
-        share = self._share_done()
-        if not share:
-            return Text("-:--:--", style="progress.remaining")
-        seconds = (task.elapsed or 0.0) * (1 - share) / share
-        return Text(str(timedelta(seconds=round(seconds))), style="progress.remaining")
+        seconds = self._seconds_left(task.elapsed or 0.0)
+        text = "-:--:--" if seconds is None else str(timedelta(seconds=round(seconds)))
+        return Text(text, style="progress.remaining")
 
 
 class IngestProgress:
@@ -72,13 +70,13 @@ class IngestProgress:
 
     def __init__(self, console: Console, files: DecodedFiles) -> None:
         self._files = files
-        self._size = self._size_done = 0.0
+        self._size = self._size_done = self._started = 0.0
         self._bar = Progress(
             SpinnerColumn(),
             MofNCompleteColumn(),
             BarColumn(bar_width=12),
             _Speed(lambda: files.audio_seconds),
-            _TimeLeft(self._share_done),
+            _TimeLeft(self._seconds_left),
             TextColumn(
                 "{task.fields[file]}",
                 markup=False,
@@ -103,10 +101,13 @@ class IngestProgress:
         self._size_done += self._files.sizes.get(path, 0.0)
         self._bar.update(self._task, advance=1, file=printable(os.path.basename(path)))
 
-    def _share_done(self) -> float:
+    def _seconds_left(self, elapsed: float) -> float | None:
+        """Return the time left, given the time since the start; None before a file is done."""
         if not self._size:
-            self._size = float(sum(self._files.sizes.values()))
-        return self._size_done / self._size if self._size else 0.0
+            self._size, self._started = float(sum(self._files.sizes.values())), elapsed
+        if not self._size_done:
+            return None
+        return (elapsed - self._started) * (self._size / self._size_done - 1)
 
 
 class DecodedFiles(Protocol):

@@ -107,8 +107,8 @@ class Sending:
     def send_all(self, playlists: Iterable[tuple[str, Sequence[Track]]]) -> None:
         """Send playlists under their names. One that can't be sent doesn't keep back the others.
 
-        Once the player can't be reached or refuses the login, nothing more is sent. What several
-        playlists have in common is said once, at the end.
+        Once the player can't be reached or refuses the login, nothing more is sent. Tracks that the
+        player doesn't know, hints and equal failures are shown once, at the end.
 
         Parameters
         ----------

@@ -178,7 +178,7 @@ class DecoderProcess:
         size_and_mtime : tuple of (int, int), optional
             Size in bytes and modification time in ns that the file must have.
         is_middle : bool
-            Move the only stretch to the middle of the file; read all of a file that is no longer.
+            Move the only stretch to the middle of the file; read all of a file that isn't longer.
 
         Yields
         ------

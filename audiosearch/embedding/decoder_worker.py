@@ -126,8 +126,8 @@ class StretchRequest:
     size_and_mtime : tuple of (int, int) or None
         Size in bytes and modification time in ns that the file must have; None for any.
     is_middle : bool
-        Whether the only stretch begins where it lies in the middle of the file. A file that is no
-        longer, or that is cut short before, is read as a whole.
+        Whether to move the only stretch to the middle of the file. All of a file is read that
+        isn't longer, or whose middle can't be decoded up to its end.
     is_in_parts : bool
         Whether the parts of the file are fetched as they are read: see `PartRequest`.
     """
@@ -344,14 +344,15 @@ def _send_stretches(connection: Connection, request: StretchRequest, file: Opene
 def _middle(request: StretchRequest, path: str) -> tuple[tuple[float, float | None], ...]:
     """Return the only stretch of a request, moved to the middle of a file.
 
-    It is all of a file that is no longer, or that is cut short before.
+    It is all of a file that isn't longer, or whose middle can't be decoded up to its end.
     """
     ((_, seconds),) = request.stretches
     with PatchReader(path) as reader:
         start = (reader.measured_seconds() - (seconds or 0.0)) / 2
         if start <= 0:
             return WHOLE_FILE
-        (part,) = map(list, reader.frames_of_parts([(start, PATCH_HOP_SECONDS)]))
+        last = start + (seconds or 0.0) - PATCH_HOP_SECONDS
+        (part,) = map(list, reader.frames_of_parts([(last, PATCH_HOP_SECONDS)]))
     return ((start, seconds),) if part else WHOLE_FILE
 
 

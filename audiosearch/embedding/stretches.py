@@ -52,7 +52,7 @@ class Stretch:
         frames are not kept.
     is_middle : bool
         Whether it lies in the middle of the file, and `start` is ignored. It is all of a file that
-        is no longer. For `StretchReader.stream` only.
+        isn't longer. For `StretchReader.stream` only.
     """
 
     path: str

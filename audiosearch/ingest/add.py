@@ -244,7 +244,7 @@ class Ingest:
         try:
             yield from self._known_results()
             self._write_failures()
-            self.sizes.update(self._sizes_to_embed())
+            self.sizes = dict(self._sizes_to_embed())
             if self._moment_hop is not None:
                 n_moments = min_moments(self.sizes.values(), self._moment_hop)
                 require_space(self._directory, bytes_of(n_moments, self.spec.dimension))

@@ -39,7 +39,7 @@ def stretch_of(
 ) -> Stretch:
     """Return the stretch of a file that is a part of it.
 
-    If the part is None, it is all of the file, or so many seconds in its middle.
+    If the part is None, it is all of the file, or `middle_seconds` in its middle.
     """
     if part is None:
         is_middle = middle_seconds is not None
@@ -86,7 +86,7 @@ class PartFrames:
         Raises
         ------
         AudioError
-            If the file can't be decoded, is at a URL, or the part lies beyond its end.
+            If the file can't be fetched or decoded, or the part lies beyond its end.
         """
         is_empty = True
         try:
@@ -116,8 +116,8 @@ class PartFrames:
         if self._stretch.is_middle and end.start:
             times = f"{position(end.start)} to {position(end.start + self.seconds)}"
             yield (
-                f"it is {position(end.seconds)} long, so the clip is its middle, from {times}; "
-                "choose another part to search with that"
+                f"it is {position(end.seconds)} long, so only its middle is searched with, from "
+                f"{times}"
             )
         if end.warning:
             yield end.warning
@@ -126,7 +126,7 @@ class PartFrames:
         """Return the length of the part."""
         start, seconds, length = self._stretch.start, self._stretch.seconds, stretch_end.seconds
         if self._stretch.is_middle:
-            return min(seconds or length, length) if stretch_end.start else length
+            return (seconds or length) if stretch_end.start else length
         end = length if seconds is None else start + seconds
         if start >= length or end > length + PATCH_HOP_SECONDS:
             what, at = ("start", start) if start >= length else ("end", end)

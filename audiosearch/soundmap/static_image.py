@@ -312,5 +312,6 @@ def _move_to_other_side(name: Any) -> None:
         name.set(va="top")
         name.xyann = (x, -y)
     else:
-        name.set(ha="right" if x > 0 else "left")
-        name.xyann = (-x, y)
+        is_right = name.get_ha() == "left"
+        name.set(ha="right" if is_right else "left")
+        name.xyann = (-_GAP_POINTS if is_right else _GAP_POINTS, y)

@@ -122,9 +122,9 @@ def inputs(folder: Path, options: argparse.Namespace) -> dict[str, tuple[list[st
 
 
 def adding(model: registry.Model, other: Path | None) -> Iterator[tuple[str, Path, list[str]]]:
-    """Yield the names of what adds, its checkout, and the options that choose its network.
+    """Yield a name, a checkout and the options for the network, for each way to add.
 
-    That is each runtime and precision, and another checkout, if there is one.
+    These are all runtimes and precisions, and another checkout, if there is one.
     """
     named = ["--model", str(model.path)]
     if other:

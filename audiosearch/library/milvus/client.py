@@ -271,7 +271,7 @@ def _refused(location: str) -> LibraryError:
 
 
 def _failed_call(location: str, text: str) -> LibraryError:
-    """Return the error of a call whose error of gRPC has a text."""
+    """Return the error for a failed call, given the text of gRPC's error."""
     if "DEADLINE" in text and "UNAVAILABLE" not in text:
         return LibraryError(
             f"The index {location} doesn't answer within {_TIMEOUT_SECONDS:.0f} s.",

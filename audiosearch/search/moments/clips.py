@@ -47,7 +47,7 @@ class QueryClips(QueryVectors):
     hop : float
         Seconds from one patch of a track to the next.
     part : TimeRange, optional
-        The part of each clip to use.
+        The part of each clip to use. Default: all of it, or 60 s in the middle of a longer file.
 
     Attributes
     ----------
@@ -154,8 +154,8 @@ def _all_frames(part: PartFrames, name: str) -> Float32:
         if n_frames > _MAX_SECONDS * FRAMES_PER_SECOND:
             raise AudioError(
                 name,
-                f"its part is longer than {_MAX_SECONDS // 60} minutes, too long for a query for "
-                "moments",
+                f"more than {_MAX_SECONDS // 60} minutes of it would be searched with, too many "
+                "for moments",
                 hint="Search with a shorter part, for example `--from 1:02 --to 1:09`.",
             )
     return np.concatenate(arrays)

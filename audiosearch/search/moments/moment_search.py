@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from audiosearch.types import Int64
 
 _MIN_NEIGHBORS = 100  # patches that are searched at first for each patch of the clips
-_GROWTH = 8  # of that number, while there are too few hits
-_MAX_NEIGHBORS = _MIN_NEIGHBORS * _GROWTH
+_MAX_NEIGHBORS = 800  # the same, if these give too few hits
 _MIN_COMPARED = 40  # places that are compared once more by their sound
 _MAX_COMPARED = 200
 _PRINTED_COMPARED = 60  # the same, of those with the nearest prints
@@ -51,7 +50,7 @@ class MomentSearch:
 
     So a server decodes and embeds uploads first, with
     `audiosearch.embedding.decoder_process.DecoderProcess.read_stretches` and
-    `audiosearch.search.moments.clip.embedded_clip`, and runs the query elsewhere, under an
+    `audiosearch.search.moments.clips.clip_of`, and runs the query elsewhere, under an
     `audiosearch.time_limit`.
 
     Parameters
@@ -151,18 +150,17 @@ class MomentSearch:
 
         There are enough for all hits, unless there are no more, or a warning says so.
         """
-        n_neighbors = _MIN_NEIGHBORS
-        while True:
-            places, is_complete = self._candidates(n_neighbors)
-            if is_complete or len(self.merged(places)) == self._query.k:
-                return places
-            if n_neighbors >= _MAX_NEIGHBORS:
-                self.warnings.append(
-                    f"Only stretches around the {n_neighbors:,} patches that are nearest to each "
-                    "patch of the clips were compared; more may qualify."
-                )
-                return places
-            n_neighbors *= _GROWTH
+        places: list[Place] = []
+        for ids in self._searched_ids():
+            for n_neighbors in (_MIN_NEIGHBORS, _MAX_NEIGHBORS):
+                places, is_complete = self._candidates(n_neighbors, ids)
+                if is_complete or len(self.merged(places)) == self._query.k:
+                    return places
+        self.warnings.append(
+            f"Only stretches around the {_MAX_NEIGHBORS:,} patches that are nearest to each patch "
+            "of the clips were compared; more may qualify."
+        )
+        return places
 
     def compared(self, places: list[Place]) -> list[Place]:
         """Compare the first places once more with the clip, by the sound itself.
@@ -201,25 +199,41 @@ class MomentSearch:
         return [
             place
             for run, track, _ in self._runs(dict.fromkeys(by_track))
-            for place in self._comparison.realigned(by_track[track.id], run, track)
+            if (moved := by_track.get(track.id))
+            for place in self._comparison.realigned(moved, run, track)
         ]
 
     @cached_property
     def _ids(self) -> Int64 | None:
         """Ids of the tracks that may have hits, shape (n_tracks,); None for all."""
         filters, within = self._options.filters, self._query.within
-        ids = self._long_enough if within is None else np.array([within.track.id])
-        if filters != EVERYTHING:
-            ids = np.intersect1d(ids, self._index.storage.ids(track_filters(filters)))
-        return None if len(ids) == self._index.n_tracks and within is None else ids
+        ids = None if filters == EVERYTHING else self._index.storage.ids(track_filters(filters))
+        if within is None:
+            return ids
+        only = np.array([within.track.id])
+        return only if ids is None else np.intersect1d(ids, only)
 
-    def _candidates(self, n_neighbors: int) -> tuple[list[Place], bool]:
+    def _searched_ids(self) -> Iterator[Int64 | None]:
+        """Yield ids of tracks to search in, None for all.
+
+        First they are all that may have hits. Patches of tracks that are too short can take all
+        places among the nearest ones, so then only the tracks in which the clips have room.
+        """
+        yield self._ids
+        if self._ids is None:
+            n_searched, with_room = self._index.n_tracks, self._long_enough
+        else:
+            n_searched, with_room = len(self._ids), np.intersect1d(self._ids, self._long_enough)
+        if len(with_room) < n_searched:
+            yield with_room
+
+    def _candidates(self, n_neighbors: int, ids: Int64 | None) -> tuple[list[Place], bool]:
         """Return the places around the nearest patches, best first, and whether they are all."""
-        if self._query.within is not None and self._ids is not None:
-            return ranked(self._places(dict.fromkeys(self._ids.tolist()))), True
+        if self._query.within is not None and ids is not None:
+            return ranked(self._places(dict.fromkeys(ids.tolist()))), True
         vectors = np.concatenate([v for clip in self._comparison.clips for v in clip.vectors])
         found = nearest_patches(
-            self._index.moments, vectors, n_neighbors, ids=self._ids, reach=self._reach
+            self._index.moments, vectors, n_neighbors, ids=ids, reach=self._reach
         )
         return ranked(self._places(found.by_track)), found.is_complete
 

@@ -134,6 +134,8 @@ class Comparison:
         similarities = mean_alignment(run, self.clips, self.seconds)
         starts = _starts_within(track, run.starts, self.seconds)
         is_possible = np.isfinite(similarities)
+        if not is_possible.any():  # another process has replaced the track
+            return []
         distances = np.abs(starts[is_possible] - [[place.start] for place in places])
         is_nearest = distances == distances.min(axis=1, keepdims=True)
         highest = np.where(is_nearest, similarities[is_possible], -np.inf).max(axis=1)

@@ -293,7 +293,8 @@ class EmbeddingService:
     ) -> tuple[Clip, str | None]:
         frames = self._frames(process, file, part, name)
         clip = clip_of(frames, self._network.vectors, hop=hop, name=name)
-        return replace(clip, path=track.path if track else "", track=track), frames.warning
+        warning = frames.warning and f"{name or _UNNAMED}: {frames.warning}"
+        return replace(clip, path=track.path if track else "", track=track), warning
 
     def _frames(
         self, process: DecoderProcess, file: str | int, part: TimeRange | None, name: str

@@ -185,10 +185,9 @@ class MomentService:
         clips = []
         for track in await self._stored(list(dict.fromkeys(ids))):
             with _readable(await open_track(track)) as file:
-                clip, warning = await self._embedding.clip(
-                    file, part, hop=hop, track=track, name=_name(track)
+                clips.append(
+                    await self._embedding.clip(file, part, hop=hop, track=track, name=_name(track))
                 )
-            clips.append((clip, warning and f"{_name(track)}: {warning}"))
         return clips
 
 
