@@ -44,8 +44,8 @@ async def open_track(track: Track) -> OpenedFile:
         raise TrackNotFound(
             f"Track #{track.id} is stored under {scheme_of(track.path)}://, and the server opens "
             "only files of its own machine.",
-            hint=f"On that machine, `audiosearch cut {whole} -o .`, with the server's --index, "
-            "fetches a copy to play or add.",
+            hint=f"On that machine, `audiosearch cut {whole} -o .` with the server's index fetches "
+            "a copy to play or add.",
         )
     opening = partial(open_regular, track.path, real_path=track.real_path)
     try:
