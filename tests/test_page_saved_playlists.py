@@ -108,7 +108,7 @@ def test_a_playlist_that_cannot_be_saved_says_why(page, served):
         "**/api/playlists/Mine",
         lambda route: route.fulfill(
             status=503,
-            json={"error": "the index is read-only", "hint": "Make its folder writable."},
+            json={"error": "The index is read-only", "hint": "Make its folder writable."},
         ),
     )
     page.locator("#playlist-name").fill("Mine")

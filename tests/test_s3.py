@@ -347,7 +347,7 @@ def test_the_server_says_how_to_fetch_a_track_that_it_does_not_play(bucket, tmp_
     assert response.status_code == 404
     problem = response.json()
     assert problem["error"] == (
-        "Track #1 is stored under s3://, and the server opens only files of its own machine."
+        "Track #1 is stored under a URL, and the server opens only files of its own machine."
     )
     command = re.search("`audiosearch (.+)`", problem["hint"])[1]
     (copy,) = run(*command.split()).stdout.splitlines()

@@ -11,7 +11,6 @@ from starlette.responses import StreamingResponse
 from audiosearch import system
 from audiosearch.audio.disk import DISKS
 from audiosearch.audio.opened_file import OpenedFile, open_regular
-from audiosearch.audio.urls import scheme_of
 from audiosearch.errors import AudioError, TrackNotFound, Unreachable
 from audiosearch.paths import is_url
 from audiosearch.times import position
@@ -42,8 +41,8 @@ async def open_track(track: Track) -> OpenedFile:
     if is_url(track.path):
         whole = f"{track.id}@0:00.0-{position(track.seconds)}"
         raise TrackNotFound(
-            f"Track #{track.id} is stored under {scheme_of(track.path)}://, and the server opens "
-            "only files of its own machine.",
+            f"Track #{track.id} is stored under a URL, and the server opens only files of its own "
+            "machine.",
             hint=f"On that machine, `audiosearch cut {whole} -o .` with the server's index fetches "
             "a copy to play or add.",
         )
