@@ -136,6 +136,7 @@ def test_a_table_shows_moments_as_cut_takes_them(index, clip, run):
     assert Path(made.stdout.strip()).exists()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("columns", [60, 200])
 def test_on_a_terminal_moments_of_the_same_recording_are_marked(index, tmp_path, columns):
     # The melody at the start of the file has the same noise in it.
