@@ -191,13 +191,21 @@ CASES = {
 }
 
 
-def state(index):
-    """Return what an index holds: its tracks with their vectors and moments, and its model."""
+def state(index, *, has_ids):
+    """Return what an index holds: its tracks with their vectors and moments, and its model.
+
+    Files that are added at about the same time get their ids in any order.
+    """
     if not Index.exists(index):
         return {}, None
     with Index(index) as opened, opened.storage.all_with_vectors() as (_, rows):
         tracks = {
-            track.path: (track, vector.tobytes(), moments(opened, track)) for track, vector in rows
+            track.path: (
+                track if has_ids else replace(track, id=0),
+                vector.tobytes(),
+                moments(opened, track),
+            )
+            for track, vector in rows
         }
         return tracks, opened.spec
 
@@ -209,15 +217,15 @@ def moments(index, track):
 
 
 def revisions(index):
-    """Return the revisions of each track's vector and moments. They grow when one is written."""
+    """Return each track's id, and the revisions of its vector and moments: they grow on a write."""
     path = index / "audiosearch.db"
     if not Index.exists(index):
         return {}
     with contextlib.closing(sqlite3.connect(path)) as connection:
         found = {}
         for table in ("vectors", "moments"):
-            sql = f"SELECT path, revision FROM tracks JOIN {table} ON id = track_id"
-            found |= {(table, path): number for path, number in connection.execute(sql)}
+            sql = f"SELECT path, id, revision FROM tracks JOIN {table} ON id = track_id"
+            found |= {(table, path): tuple(numbers) for path, *numbers in connection.execute(sql)}
         return found
 
 
@@ -257,7 +265,8 @@ class Attack:
         return self._forks.run(*self._command, folder=self._folder, **options)
 
     def _states(self):
-        return [state(self._folder / name) for name in self.case.results]
+        has_ids = self.case.is_atomic
+        return [state(self._folder / name, has_ids=has_ids) for name in self.case.results]
 
     def disturb(self, **options):
         """Run the command in the same folder as before, disturbed. Check, and run it again."""
