@@ -105,9 +105,8 @@ class RealMilvus:
         self.start()
 
     def start(self) -> None:
-        """Start the server, and wait until it says that it serves requests."""
+        """Start the server, and check that it serves requests."""
         self._launch()
-        wait_for(lambda: self._has_ended() or self._is_healthy())
         assert not self._has_ended(), self.log()
 
     def restart(self) -> None:
@@ -118,13 +117,13 @@ class RealMilvus:
         """
         for _ in range(5):
             self._launch()
-            wait_for(lambda: self._has_ended() or self._is_healthy())
             if self._can_be_read():
                 return
             self.kill()
         raise AssertionError(self.log())
 
     def _launch(self) -> None:
+        """Start the server, and wait until it says that it serves requests, or has ended."""
         with (self._folder / "logs" / "output.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._folder / "bin" / "milvus", "run", "standalone"],
@@ -133,6 +132,7 @@ class RealMilvus:
                 stdout=log,
                 stderr=log,
             )
+        wait_for(lambda: self._has_ended() or self._is_healthy())
 
     def _has_ended(self) -> bool:
         return self._process.poll() is not None
