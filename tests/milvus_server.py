@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import grpc
 import milvus
@@ -22,12 +23,13 @@ from pymilvus import MilvusClient, MilvusException
 from pymilvus.grpc_gen import milvus_pb2_grpc
 from waiting import wait_for
 
-# Of the real server. A read waits for the next tick of time, every 200 ms by default. A killed
-# server that starts again waits until the sessions of the former one end, after 30 s by default.
-# Until then, collecting metrics for its quotas may end it by a null pointer.
+# Of the real server. A read waits for the next tick of time, every 200 ms by default. A server that
+# isn't run for as long as a session lasts refuses all requests from then on: a busy machine may
+# stop it for seconds. While sessions of a killed server last, collecting metrics for its quotas may
+# end the next one by a null pointer.
 _SETTINGS = {
     "proxy.timeTickInterval": 20,
-    "common.session.ttl": 5,
+    "common.session.ttl": 60,  # seconds, 30 by default
     "quotaAndLimits.enabled": "false",
 }
 
@@ -90,10 +92,11 @@ class RealMilvus:
             config.set(name, value)
         config.resolve()
         milvus._initialize_data_files(str(folder))
-        client, peer, self._health = ports[-3:]
+        self._etcd_port, peer, self._health = ports[-3:]
         etcd = folder / "configs" / "etcd.json"
-        etcd.write_text(json.dumps(_etcd(folder, client, peer)))
+        etcd.write_text(json.dumps(_etcd(folder, self._etcd_port, peer)))
         self._folder = folder
+        self._sessions: set[str] = set()
         self._environment = os.environ | {
             "DEPLOY_MODE": "STANDALONE",
             "ETCD_CONFIG_PATH": str(etcd),
@@ -132,7 +135,30 @@ class RealMilvus:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(lambda: self._has_ended() or self._is_healthy())
+        wait_for(lambda: self._has_ended() or (self._end_former_sessions() and self._is_healthy()))
+        if not self._has_ended():
+            self._sessions = self._leases()
+
+    def _end_former_sessions(self) -> bool:
+        """End the sessions of the killed server, for which this one waits; return whether it did.
+
+        Each session is a lease of the etcd in the server.
+        """
+        with contextlib.suppress(OSError):
+            for lease in self._sessions & self._leases():
+                self._ask_etcd("lease/revoke", {"ID": lease})
+            self._sessions.clear()
+            return True
+        return False
+
+    def _leases(self) -> set[str]:
+        return {lease["ID"] for lease in self._ask_etcd("lease/leases", {}).get("leases", ())}
+
+    def _ask_etcd(self, method: str, arguments: dict[str, str]) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self._etcd_port}/v3/{method}"
+        with urllib.request.urlopen(url, json.dumps(arguments).encode(), timeout=5) as response:
+            answer: dict[str, Any] = json.load(response)
+        return answer
 
     def _has_ended(self) -> bool:
         return self._process.poll() is not None

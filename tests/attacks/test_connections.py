@@ -79,6 +79,7 @@ class TestManyConnections:
 
     def test_a_server_without_free_descriptors_says_so_once_and_recovers(self, narrow):
         process = psutil.Process(narrow.pid)
+        wait_until(lambda: process.num_fds() < 20)  # without connections of the test before
         limits = resource.prlimit(narrow.pid, resource.RLIMIT_NOFILE)
         n_free = process.num_fds()
         resource.prlimit(narrow.pid, resource.RLIMIT_NOFILE, (n_free, limits[1]))
