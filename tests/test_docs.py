@@ -376,17 +376,18 @@ def on_a_terminal(arguments: list[str], folder: Path) -> str:
     return printed.decode()
 
 
-def hits_in(listing: str) -> list[tuple[str, float, str, str]]:
-    """Parse a list of hits: return the rank, similarity, tags and path of each."""
-    hit = re.compile(r"^(\d+) +(\d\.\d+) +#\d+ +(.+?) +\d\.\d\d s\n +(\S+)$", re.MULTILINE)
+def hits_in(listing: str) -> list[tuple[str, float, str, str, str]]:
+    """Parse a list of hits: return the rank, similarity, ID, tags and path of each."""
+    hit = re.compile(r"^(\d+) +(\d\.\d+) +(#\d+) +(.+?) +\d\.\d\d s\n +(\S+)$", re.MULTILINE)
     found = hit.findall(listing.replace("\r", ""))
-    return [(rank, float(similarity), tags, path) for rank, similarity, tags, path in found]
+    return [(rank, float(similarity), *rest) for rank, similarity, *rest in found]
 
 
 @pytest.mark.posix
-def test_the_readme_shows_real_output_of_query(demo):
+def test_the_readme_shows_real_output_of_query(tmp_path):
     (line,) = [line for line in shell_lines(README) if "audiosearch-demo" in line]
-    printed = on_a_terminal(shlex.split(line)[1:], demo)
+    on_a_terminal(["demo"], tmp_path)
+    printed = on_a_terminal(shlex.split(line)[1:], tmp_path)
     (shown,) = blocks_of(README, "text")
     hits, expected = hits_in(printed), hits_in(shown)
     assert len(expected) == 5

@@ -31,6 +31,7 @@ def demo(
     from audiosearch.cli.console import say
     from audiosearch.cli.ingest_run import run_ingest
     from audiosearch.demo import write_sounds
+    from audiosearch.embedding.reader import Reader
     from audiosearch.errors import AudiosearchError
     from audiosearch.ingest.add import Ingest
     from audiosearch.library.index import Index
@@ -55,6 +56,7 @@ def demo(
             index_dir,
             [os.path.abspath(sound.path) for sound in sounds],
             request=replace(request, model=model),
+            reader=Reader(n_jobs=1),  # the same IDs in each run
         )
     run_ingest(ingest)
 
