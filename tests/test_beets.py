@@ -303,6 +303,7 @@ def test_a_folder_of_music_may_be_a_link(tmp_path):
         pytest.param(["no such song"], "No track in the library matches no such song", id="query"),
         pytest.param(["id:5", "--unlike", "no such song"], "No track in the library", id="unlike"),
         pytest.param(["id:5", "-n", "0"], "-k 10", id="number"),
+        pytest.param(["id:5", "-m", ""], "name of the playlist is empty", id="empty name"),
         pytest.param(["year:x"], "invalid query", id="invalid query"),
         pytest.param(["id:5", "--among", "year:x"], "invalid query", id="invalid among"),
         pytest.param(["id:5", "--unlike", "a 'b"], "quotation", id="open quotation"),

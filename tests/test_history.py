@@ -206,7 +206,10 @@ def test_an_unusable_entry_is_left_out_and_counted(tmp_path, entry, warning):
     assert warning in text
 
 
+FUTURE = jsonl([listen(2, days=-30), listen(3, days=-30)]).encode()
 BAD = [
+    pytest.param(FUTURE, "2 plays in the future left out; it contains no other", id="the future"),
+    pytest.param(b"{}", "1 entry without a time, artist or title left out; it", id="an object"),
     pytest.param(b"", "contains no plays", id="empty"),
     pytest.param(b"just a text\n" * 9, "contains no plays", id="a text"),
     pytest.param(b"[]", "contains no plays", id="an empty list"),

@@ -1,5 +1,6 @@
 """Models that installed packages bring, by entry points of the group `audiosearch.models`."""
 
+import importlib
 import json
 import os
 import shutil
@@ -52,6 +53,7 @@ def install(tmp_path, monkeypatch):
             f"[audiosearch.models]\nmodels = {module}:{target}\n"
         )
         (site / f"{module}.py").write_text(SPEC + code)
+        importlib.invalidate_caches()  # the folder may have been missing at an earlier import
         return site
 
     return installed
@@ -125,6 +127,35 @@ BROKEN = [
     pytest.param("VALUE = spec('../x')", "can't be the name", id="a path"),
     pytest.param("VALUE = spec('x.tflite')", "can't be the name", id="a file"),
     pytest.param("VALUE = spec('x', 1)", "has 1 dimensions", id="one dimension"),
+    pytest.param("VALUE = spec('x', True)", "dimension can't be True", id="no number"),
+    pytest.param("VALUE = spec('x', 128.0)", "dimension can't be 128.0", id="a fraction"),
+    pytest.param("VALUE = spec('x', abilities=None)", "abilities can't be None", id="no set"),
+    pytest.param("VALUE = spec('x', weights_format=None)", "weights_format", id="no format"),
+    pytest.param(
+        "from audiosearch.models.weights_format import LiteRtFile\n"
+        "VALUE = spec('x', weights_format=LiteRtFile)",
+        "weights_format can't be <class",
+        id="a class",
+    ),
+    pytest.param(
+        "VALUE = spec('x')._replace(weights=FILE._replace(folder='/models'))",
+        "folder can't be '/models' in a PackagedFile",
+        id="a folder that is no Path",
+    ),
+    pytest.param(
+        "from audiosearch.models.remote_file import RemoteFile\n"
+        "FILE = RemoteFile('X', 'X', 'https://models.example/x', 'abc', '--weights', 1.0, 'MIT')\n"
+        "VALUE = spec('x')",
+        "'abc' is not a SHA-512 digest",
+        id="no digest",
+    ),
+    pytest.param(
+        "from audiosearch.models.remote_file import RemoteFile\n"
+        "FILE = RemoteFile('X', 'X', None, 'AB' * 64, '--weights', 1.0, 'MIT')\n"
+        "VALUE = spec('x')",
+        "published_url can't be None in a RemoteFile",
+        id="no address",
+    ),
     pytest.param("VALUE = spec('x', front_end='9')", "front end 9", id="another front end"),
 ]
 
@@ -142,6 +173,18 @@ def test_a_broken_package_is_named_once_and_breaks_nothing(install, run, music, 
     (line,) = (line for line in result.stderr.splitlines() if "broken-models" in line)
     assert reason in line
     assert result.exit_code == 0
+
+
+def test_a_digest_may_be_in_upper_case(install):
+    install(
+        "remote-models",
+        "from audiosearch.models.remote_file import RemoteFile\n"
+        "URL = 'https://models.example/x'\n"
+        "FILE = RemoteFile('X', 'X', URL, 'AB' * 64, '--weights', 1.0, 'MIT')\n"
+        "VALUE = spec('x')",
+    )
+    (model,) = installed_models()
+    assert model.spec.weights.sha512 == "ab" * 64
 
 
 def test_a_model_whose_file_is_missing_or_does_not_fit_says_so(install, tmp_path):

@@ -18,9 +18,12 @@ def index(music, place):
         yield opened
 
 
-def test_tracks_and_failures_of_missing_files_are_pruned(music, index):
-    (music / "low.wav").unlink()
-    (music / "bad.mp3").unlink()
+@pytest.mark.parametrize("has_folders", [False, True], ids=["nothing", "folders in their place"])
+def test_tracks_and_failures_of_missing_files_are_pruned(music, index, has_folders):
+    for name in ("low.wav", "bad.mp3"):
+        (music / name).unlink()
+        if has_folders:
+            (music / name).mkdir()
     missing = missing_files(index)
     assert [os.path.basename(track.path) for track in missing.tracks] == ["low.wav"]
     prune(index, missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import sys
@@ -228,6 +229,22 @@ def test_for_many_unknown_tracks_the_database_is_read_in_parts(server, monkeypat
         assert (result.unmatched, server.queue()) == (unknown, names(3, 9))
 
 
+def test_names_that_are_no_utf8_are_sent_and_disturb_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(songs, "_MAX_SEARCHES", 1)
+    music = make_music(tmp_path / "music", tmp_path / "index", 2)
+    odd = os.fsdecode(b"\xff caf\xe9.wav")
+    (music / odd).write_bytes((music / name_of(0)).read_bytes())
+    unknown = tracks_at("/elsewhere", *range(100, 105))
+    tracks = [*unknown, replaced_id(made_track(f"/nas/{odd}", 50), 51), *tracks_at(music, 1)]
+    with serving_mpd(tmp_path / "mpd", music) as server:
+        for name in (None, "Mine"):
+            result = open_player(server.tcp_address).send(tracks, SendOptions(name=name))
+            assert result.unmatched == unknown
+        with connection.connected(PlayerAddress.parse(server.address)) as client:
+            queue = [song["file"] for song in client.playlistinfo()]
+            assert queue == client.listplaylist("Mine") == [odd, name_of(1)]
+
+
 def test_of_two_songs_with_equal_ends_none_is_guessed(server, tmp_path):
     (server.music / "Copy" / "Artist 1").mkdir(parents=True, exist_ok=True)
     (server.music / "Copy" / "Artist 1" / "Song 1.wav").write_bytes(
@@ -387,7 +404,7 @@ def test_a_password_that_does_not_do_changes_nothing(music, tmp_path, user, mess
         assert server.queue() == names(1)
 
 
-@pytest.mark.parametrize("name", ["a/b", "a\nb", "\udcff"])
+@pytest.mark.parametrize("name", ["a/b", "a\nb", "\ud800"])
 def test_a_name_that_mpd_cannot_keep_is_a_usage_error(server, music, name):
     with pytest.raises(UsageError, match="can't keep a playlist"):
         open_player(server.address).send(tracks_at(music, 1), SendOptions(name=name))

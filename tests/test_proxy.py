@@ -296,8 +296,9 @@ def test_similar_songs_are_those_of_query_with_artists_apart(world, method):
     assert songs[0] == world.ask("getSong", base=world.server.url, id=songs[0]["id"])["song"]
 
 
-def test_copies_are_left_out(world):
-    answer = world.ask("getSonicSimilarTracks", id=world.ids["Song 5"], count=100)
+@pytest.mark.parametrize("count", ["100", "1" + "0" * 9, "9" * 5_000])
+def test_copies_are_left_out(world, count):
+    answer = world.ask("getSonicSimilarTracks", id=world.ids["Song 5"], count=count)
     titles = [match["entry"]["title"] for match in answer["sonicMatch"]]
     assert titles.count("Song 1") == 1
     assert "Song 5" not in titles
@@ -373,9 +374,6 @@ def test_answers_come_in_xml_and_jsonp_too(world):
         pytest.param("getSonicSimilarTracks", {"id": "unknown"}, 0, id="unknown song"),
         pytest.param("getSonicSimilarTracks", {"id": "Not in the index"}, 70, id="unknown track"),
         pytest.param("getSimilarSongs", {"id": "Song 1", "count": "-1"}, 0, id="no number"),
-        pytest.param(
-            "getSimilarSongs", {"id": "Song 1", "count": "9" * 5_000}, 0, id="huge number"
-        ),
     ],
 )
 def test_a_request_that_can_not_be_answered_fails_with_a_code(world, method, parameters, code):

@@ -75,19 +75,21 @@ def test_a_proxy_needs_the_plain_address_of_a_server(url, message):
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("address", "hint"),
     [
-        "subsonic://ann:secret@host:x",
-        "subsonik://ann:secret@host",
-        "subsonic://ann:1#secret@host",
-        "mpd://secret/secret@host",
-        "mpd://secret?secret@host",
+        ("subsonic://ann:secret@host:x", "Enter an address"),
+        ("subsonik://ann:secret@host", "Enter an address"),
+        ("subsonic://ann:1#secret@host", "In a password, write %23"),
+        ("subsonic://ann:secret#secret@host", "In a password, write %23"),
+        ("mpd://secret/secret@host", "In a password, write %23"),
+        ("mpd://secret?secret@host", "In a password, write %23"),
     ],
 )
-def test_an_error_about_an_address_shows_no_password(address):
+def test_an_error_about_an_address_shows_no_password(address, hint):
     with pytest.raises(UsageError) as caught:
         PlayerAddress.parse(address)
     assert "secret" not in str(caught.value)
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize("address", ["subsonic://music.example", "subsonic:///path"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,38 @@ def test_a_folder_that_left_and_came_back_is_watched_without_a_warning(index, so
         write(sounds / "deep" / "new.wav", tone(900, 1.0))
         wait_for_names(index, *ALL, "new.wav")
     assert not recwarn.list
+
+
+def replace_by_folder(path, other):
+    """Put another folder in place of a file or folder, in a moment."""
+    path.rename(other.with_name("former"))
+    other.rename(path)
+
+
+def replace_by_new_folder(path, other):
+    """Delete a file, and make a folder of its name."""
+    path.unlink()
+    shutil.copytree(other, path)
+
+
+@pytest.mark.parametrize(
+    ("replace", "name", "left"),
+    [
+        pytest.param(replace_by_folder, "deep", {"low.wav", "hiss.wav"}, id="folder"),
+        pytest.param(replace_by_folder, "low.wav", {"hiss.wav", "tune.flac"}, id="file moved away"),
+        pytest.param(replace_by_new_folder, "low.wav", {"hiss.wav", "tune.flac"}, id="file"),
+    ],
+)
+def test_files_in_whose_place_a_folder_comes_are_removed(index, sounds, replace, name, left):
+    other = sounds.parent / "other"
+    other.mkdir()
+    write(other / "new.wav", tone(900, 1.0))
+    with watched(index, sounds):
+        write(sounds / "first.wav", tone(500, 1.0))
+        wait_for_names(index, *ALL, "first.wav")  # the first scan is over
+        replace(sounds / name, other)
+        wait_for_names(index, *left, "first.wav", "new.wav")
+    assert_like_new(index, sounds)
 
 
 def test_new_tags_are_read_without_embedding(place, sounds):
@@ -323,6 +356,43 @@ def test_no_mount_point_without_its_disk_removes_a_library(index, sounds, leave,
         away.rename(sounds.parent)
         write(sounds / "new.wav", tone(900, 1.0))
         wait_for_names(index, *ALL, "new.wav")
+
+
+def test_the_folder_of_an_unmounted_disk_may_be_removed(index, sounds, monkeypatch):
+    mounted = {str(sounds / "deep"): "ext4"}
+    monkeypatch.setattr(disk, "mounts", lambda: mounted)
+    handle, is_unmounting = observer.FolderObserver._handle, threading.Event()
+    monkeypatch.setattr(
+        observer.FolderObserver,
+        "_handle",
+        lambda self, event: None if is_unmounting.is_set() else handle(self, event),
+    )
+    with watched(index, sounds) as run, Index(index) as opened:
+        wait_for(lambda: known_mounts(opened) == set(mounted))
+        is_unmounting.set()
+        (sounds / "deep").rename(sounds.parent / "away")
+        (sounds / "deep").mkdir()
+        mounted.clear()
+        wait_for(lambda: "deep holds no audio files" in run.notes())
+        is_unmounting.clear()
+        (sounds / "deep").rmdir()
+        (sounds / "low.wav").unlink()
+        wait_for_names(index, "hiss.wav", "tune.flac")
+
+
+def test_a_folder_in_which_a_disk_was_mounted_may_be_an_ordinary_one_now(
+    index, sounds, monkeypatch
+):
+    mounted = {str(sounds / "deep"): "ext4"}
+    monkeypatch.setattr(disk, "mounts", lambda: mounted)
+    (sounds / "deep" / "album").mkdir()
+    write(sounds / "deep" / "album" / "song.wav", tone(700, 1.0))
+    with watched(index, sounds), Index(index) as opened:
+        wait_for_names(index, *ALL, "song.wav")
+        wait_for(lambda: known_mounts(opened) == set(mounted))
+        mounted.clear()
+        (sounds / "deep" / "album").rename(sounds.parent / "album")
+        wait_for_names(index, *ALL)
 
 
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "started later"])

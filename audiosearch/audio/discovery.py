@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -154,19 +155,22 @@ def no_audio_files(folder: str) -> AudioError:
 
 
 def is_missing(path: str) -> bool:
-    """Return whether no file exists at a path.
+    """Return whether no file exists at a path: nothing does, or a folder.
 
-    Returns False for a URL, and for a path that can't be looked up.
+    Returns False for a URL, for a path that can't be looked up, and for a folder that can't be
+    read, which stands for the files in it.
     """
     if is_url(path):
         return False
     try:
-        os.lstat(path)
+        is_folder = stat.S_ISDIR(os.lstat(path).st_mode)
+        if is_folder:
+            os.scandir(path).close()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a NUL in the path
         return True
     except OSError:
         return False
-    return False
+    return is_folder
 
 
 class _Walk:

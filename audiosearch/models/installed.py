@@ -8,24 +8,42 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Set as AbstractSet
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from audiosearch import defaults
 from audiosearch.errors import UsageError
 from audiosearch.models.front_end import FRONT_END_VERSION
-from audiosearch.models.remote_file import RemoteFile
+from audiosearch.models.remote_file import RemoteFile, is_sha512
 from audiosearch.models.spec import ModelSpec, PackagedFile
 from audiosearch.models.specs import AUTO, SPECS
+from audiosearch.models.weights_format import WeightsFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from importlib.metadata import EntryPoint
 
 log = logging.getLogger(__name__)
 
 GROUP: Final = "audiosearch.models"
 
+_TYPES: Final = {
+    "name": str,
+    "title": str,
+    "dimension": int,
+    "weights": (PackagedFile, RemoteFile),
+    "weights_format": WeightsFormat,
+    "abilities": AbstractSet,
+    "strengths": str,
+}
+_REMOTE_TYPES: Final = {
+    **dict.fromkeys(
+        ("key", "title", "published_url", "published_sha512", "option", "license"), str
+    ),
+    "size_mb": (int, float),
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -126,10 +144,18 @@ def _check(spec: Any) -> None:
     TypeError, ValueError
         If the model can't be used. The message is a phrase.
     """
-    if not isinstance(spec, ModelSpec) or not isinstance(spec.weights, (PackagedFile, RemoteFile)):
+    if not isinstance(spec, ModelSpec):
         message = "it brings something that is not a ModelSpec"
         raise TypeError(message)
-    if not isinstance(spec.name, str) or not _is_name(spec.name):
+    _check_types(spec, _TYPES)
+    if isinstance(spec.weights, PackagedFile):
+        _check_types(spec.weights, {"name": str, "license": str, "folder": Path})
+    else:
+        _check_types(spec.weights, _REMOTE_TYPES)
+        if not is_sha512(spec.weights.published_sha512):
+            message = f"{spec.weights.published_sha512!r} is not a SHA-512 digest"
+            raise ValueError(message)
+    if not _is_name(spec.name):
         message = f"{spec.name!r} can't be the name of a model"
         raise ValueError(message)
     if spec.dimension not in range(defaults.MIN_DIMENSION, defaults.MAX_DIMENSION + 1):
@@ -138,6 +164,14 @@ def _check(spec: Any) -> None:
     if spec.front_end != FRONT_END_VERSION:
         message = f"{spec.name} needs the front end {spec.front_end}, not {FRONT_END_VERSION}"
         raise ValueError(message)
+
+
+def _check_types(values: Any, types: Mapping[str, Any]) -> None:
+    for field, type_ in types.items():
+        value = getattr(values, field)
+        if not isinstance(value, type_) or isinstance(value, (bool, type)):
+            message = f"{field} can't be {value!r} in a {type(values).__name__}"
+            raise TypeError(message)
 
 
 def _is_name(text: str) -> bool:

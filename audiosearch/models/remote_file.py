@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _SHA512 = re.compile("[0-9a-f]{128}")
 
 
+def is_sha512(text: str) -> bool:
+    """Return whether a text is a SHA-512 digest: 128 hexadecimal digits."""
+    return bool(_SHA512.fullmatch(text.strip().lower()))
+
+
 class RemoteFile(NamedTuple):
     """A published file: its address, and the digest that verifies it.
 
@@ -68,13 +73,13 @@ class RemoteFile(NamedTuple):
             If the variable holds something else.
         """
         variable = f"AUDIOSEARCH_{self.key}_SHA512"
-        digest = (os.environ.get(variable) or self.published_sha512).strip().lower()
-        if not _SHA512.fullmatch(digest):
+        digest = os.environ.get(variable) or self.published_sha512
+        if not is_sha512(digest):
             raise ModelError(
                 f"The variable {variable} is not a SHA-512 digest.",
                 hint="Set it to the 128 hexadecimal digits that `sha512sum FILE` prints.",
             )
-        return digest
+        return digest.strip().lower()
 
     @property
     def path(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from audiosearch.errors import WeightsError
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from audiosearch.models.download import Progress
 
 
+@runtime_checkable
 class WeightsFormat(Protocol):
     """A kind of weights file. `LiteRtFile` and `VggishCheckpoint` implement it."""
 

@@ -61,7 +61,8 @@ class PlayerAddress:
             parts = urlsplit(text)
             port = parts.port
         except ValueError as exc:
-            raise _no_address(text) from exc
+            has_signs = re.search(r"//.*[#/?].*@", text)
+            raise _no_address(text, hint=_SIGNS_HINT if has_signs else _HINT) from exc
         has_slashes = text.startswith(f"{parts.scheme}://")
         if parts.scheme not in SCHEMES or not has_slashes or not (parts.hostname or parts.path):
             raise _no_address(text)

@@ -50,7 +50,11 @@ def read_history(path: str) -> ListeningHistory:
     except _MALFORMED as exc:
         raise _unreadable(path, "it is damaged or cut off", hint="Export it again.") from exc
     if not history.times:
-        raise LibraryError(f"{path} contains no plays.", hint=_HINT)
+        left_out = "; ".join(history.warnings)
+        message = (
+            f"{left_out}; it contains no other plays." if left_out else f"{path} contains no plays."
+        )
+        raise LibraryError(message, hint=_HINT)
     return history
 
 

@@ -37,6 +37,8 @@ class ChangedPath:
     is_gone : bool
         Whether it was deleted or moved away.
     is_folder : bool
+    has_replaced : bool
+        Whether it is a folder in whose place there was something that is gone.
     is_open : bool
         Whether a program may still write the file.
     changed_at : float
@@ -48,6 +50,7 @@ class ChangedPath:
     path: str
     is_gone: bool = False
     is_folder: bool = False
+    has_replaced: bool = False
     is_open: bool = False
     changed_at: float = field(default_factory=time.monotonic)
     signature: _Signature | None = None
@@ -85,7 +88,11 @@ class Changes:
     def add(self, *changed: ChangedPath) -> None:
         """Add paths, in place of earlier changes of the same ones."""
         with self._lock:
-            self._paths |= {change.path: change for change in changed}
+            for change in changed:
+                former = self._paths.get(change.path)
+                is_known = former is not None and (former.is_gone or former.has_replaced)
+                change.has_replaced = change.is_folder and is_known
+                self._paths[change.path] = change
 
     def is_open(self, path: str) -> bool:
         """Return whether a path has changed, and a program may still write it."""
@@ -150,7 +157,7 @@ class Changes:
         is_empty = size == 0 and not change.is_folder
         if change.is_open or is_empty:
             return self.open_seconds
-        return self.quiet_seconds * (_LATER if change.is_gone else 1)
+        return self.quiet_seconds * (_LATER if change.is_gone or change.has_replaced else 1)
 
 
 def event_path(path: str) -> str:

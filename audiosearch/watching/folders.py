@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from audiosearch.audio.discovery import folders_above
+from audiosearch.audio.discovery import find_files, folders_above
 from audiosearch.audio.disk import DISKS, mounted_disks, mounts
 from audiosearch.errors import Unreachable
 from audiosearch.paths import is_in, real_path
@@ -144,9 +144,17 @@ class Folders:
         occupied = {folder for path in paths for folder in folders_above(path)}
         kept = [folder.paths for folder in self.away]
         kept += [folder.paths for folder in self.roots if occupied.isdisjoint(folder.paths)]
-        away_disks = map(self.names_of, self.mounted - self.disks())
-        kept += [names for names in away_disks if occupied.isdisjoint(names)]
+        kept += [names for names in self._unmounted() if occupied.isdisjoint(names)]
         return [name for names in kept for name in names]
+
+    def away_disks(self) -> list[str]:
+        """Return the folders without audio files in which a disk was mounted at an earlier time."""
+        away = [n for n in self._unmounted() if not find_files(filter(os.path.isdir, n)).paths]
+        return [name for names in away for name in names]
+
+    def _unmounted(self) -> list[list[str]]:
+        """Return the names of each folder in which a disk was mounted earlier and isn't now."""
+        return list(map(self.names_of, self.mounted - self.disks()))
 
     def _concerns(self, mount: str) -> bool:
         return any(

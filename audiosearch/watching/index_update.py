@@ -77,16 +77,33 @@ class IndexUpdate:
             if not is_known and not is_missing(result.path):
                 yield Change(result.path, result.status.value, result.message, result.hint)
 
-    def remove(self, files: Iterable[str], folders: Iterable[str]) -> Iterator[Change]:
-        """Remove the tracks and failures of files that are gone, and of files in such folders."""
+    def remove(
+        self, files: Iterable[str], folders: Iterable[str], kept: Iterable[str] = ()
+    ) -> Iterator[Change]:
+        """Remove the tracks and failures of files that are gone.
+
+        Parameters
+        ----------
+        files : iterable of str
+        folders : iterable of str
+            Folders with files that may be gone.
+        kept : iterable of str
+            Folders of which no files are removed but those in `files`.
+        """
         if not self.exists():
             return
-        part, names = PartOfFolders([*files, *folders]), list(files)
+        names = set(files)
+        inside, spared = PartOfFolders(folders), PartOfFolders(kept)
+
+        def may_be_gone(path: str) -> bool:
+            return path in names or (inside.covers(path) and not spared.covers(path))
+
         with Index(self._location) as index:
-            stored = index.storage.sizes_and_times(names)
+            stored = index.storage.sizes_and_times(list(names))
             tracks = [track for name in stored if (track := index.storage.track_at(name))]
             tracks += [t for folder in folders for t in index.storage.tracks_under(folder)]
-            failures = [f for f in index.storage.failures() if part.covers(f.path)]
+            tracks = [track for track in tracks if may_be_gone(track.path)]
+            failures = [f for f in index.storage.failures() if may_be_gone(f.path)]
             gone = _missing({track.id: track for track in tracks}.values())
             index.storage.remove_failures(_missing(failures))
             for start in range(0, len(gone), _REMOVED_AT_ONCE):

@@ -275,7 +275,11 @@ class Watch:
         except BaseException:
             self._changes.add_new(changed)
             raise
-        self._gone += [change for change in changed if change.is_gone and is_missing(change.path)]
+        self._gone += [
+            change
+            for change in changed
+            if change.has_replaced or (change.is_gone and is_missing(change.path))
+        ]
         if self._observer is not None and any(change.is_folder for change in changed):
             self._observer.require_room()
 
@@ -304,9 +308,12 @@ class Watch:
         files: list[str] = []
         folders: list[str] = []
         for removed in gone:
-            is_folder = removed.is_folder or self._folders.is_link(removed.path)
-            (folders if is_folder else files).extend(self._folders.names_of(removed.path))
-        for change in self._update.remove(files, folders) if gone else ():
+            names = self._folders.names_of(removed.path)
+            files += names
+            if removed.is_folder or self._folders.is_link(removed.path):
+                folders += names
+        kept = self._folders.away_disks() if folders else ()
+        for change in self._update.remove(files, folders, kept) if gone else ():
             self._failed.pop(change.path, None)
             yield change
 

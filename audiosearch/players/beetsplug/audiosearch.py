@@ -150,6 +150,8 @@ class AudiosearchPlugin(BeetsPlugin):
         with self._user_errors(lib):
             if not args:
                 raise UserError("Nothing to search with. Enter a query, or the path of a file.")
+            if opts.playlist is not None and not opts.playlist.strip():
+                raise UserError("The name of the playlist is empty. Enter -m NAME.")
             items = self._similar_items(lib, opts, args)
             if not items:
                 self._log.warning("No other track in the library matches.")

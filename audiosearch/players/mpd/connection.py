@@ -61,9 +61,9 @@ def check_address(address: PlayerAddress) -> None:
 
 
 def is_sendable(text: str) -> bool:
-    """Return whether MPD's protocol can carry a text: UTF-8 without line breaks."""
+    """Return whether MPD's protocol can carry a text: no line breaks, and no lone surrogates."""
     try:
-        text.encode()
+        text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
         return False
     return not any(char in text for char in "\n\r\0")
@@ -74,10 +74,11 @@ def parts(uris: Iterable[str]) -> Iterator[list[str]]:
     part: list[str] = []
     n_bytes = 0
     for uri in uris:
-        n_bytes += len(uri.encode()) + _COMMAND_BYTES
+        n_command_bytes = len(uri.encode(errors="surrogateescape")) + _COMMAND_BYTES
+        n_bytes += n_command_bytes
         if part and n_bytes > _MAX_LIST_BYTES:
             yield part
-            part, n_bytes = [], len(uri.encode()) + _COMMAND_BYTES
+            part, n_bytes = [], n_command_bytes
         part.append(uri)
     if part:
         yield part
@@ -102,9 +103,9 @@ def connected(address: PlayerAddress, needs: Iterable[str] = ()) -> Iterator[MPD
     PlayerError
         If MPD refuses a command or the password.
     """
-    from mpd import MPDClient
+    from audiosearch.players.mpd.client import Client
 
-    client = MPDClient()
+    client = Client()
     client.timeout = TIMEOUT_S
     try:
         with translated_errors(address):

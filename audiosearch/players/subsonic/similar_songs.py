@@ -179,9 +179,9 @@ def _required(parameters: dict[str, str], name: str) -> str:
 
 def _count(parameters: dict[str, str], default: int) -> int:
     text = parameters.get("count") or str(default)
-    if not text.isdecimal() or len(text) > 9:
+    if not text.isdecimal():
         raise _failure(f"{text} is not a number of songs.")
-    return min(int(text), _MAX_COUNT)
+    return int(min(float(text), _MAX_COUNT))  # int(text) refuses thousands of digits
 
 
 def _song(client: SubsonicClient, song_id: str) -> Song:
