@@ -4,6 +4,7 @@ import re
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 from screens import serious_violations
 
 from audiosearch.web.interface.docs_page import docs_page
@@ -119,5 +120,9 @@ def test_the_page_fits_its_window_and_keeps_nobody_out(browser, served, scheme, 
     page.goto(f"{served.url}/docs")
     assert serious_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    methods = page.locator("li a > span")
+    assert set(methods.all_inner_texts()) == {"GET", "POST", "PUT", "PATCH", "DELETE"}
+    for method in methods.all():
+        expect(method).to_have_css("border-style", "solid")
     assert faults == []
     page.close()

@@ -38,6 +38,7 @@ def test_options_become_fields(hint, over_http):
     "hint",
     [
         "Add them with `audiosearch refresh --moments`.",
+        "`add --weights FILE` uses a local one.",
         "Years are from 1990..1999, a well-known range - or not.",
     ],
 )
@@ -122,6 +123,14 @@ def test_a_hint_names_the_field_to_change(api, path, request_, field):
     problem = api.post(path, **request_).json()
     assert field in problem["hint"]
     assert not re.search(r"(?<!\w)--?[a-z]", problem["hint"])
+
+
+@pytest.mark.parametrize("body", ["x", '{"tracks": [1'])
+def test_a_request_that_is_not_json_is_an_error_without_a_field(api, body):
+    headers = {"Content-Type": "application/json"}
+    response = api.post("/playlist", content=body, headers=headers)
+    assert response.status_code == 422
+    assert response.json()["error"] == "The request isn't valid JSON."
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ from sounds import encode, noise, tone, write
 
 from audiosearch.audio.recording import AudioInfo
 from audiosearch.embedding.embedder import Embedding
+from audiosearch.errors import AudioError
 from audiosearch.search.moments.clip import Clip
 from audiosearch.system import read_at
 from audiosearch.web.errors import RequestError
 from audiosearch.web.limits import Limits
+from audiosearch.web.services.playback import Playback
 from audiosearch.web.services.uploads import Uploads
 
 
@@ -229,10 +231,10 @@ class NoEmbedding:
         return embedding, bytes(800)
 
 
-async def added(uploads, content=bytes(100)):
+async def added(uploads, content=bytes(100), name=""):
     with tempfile.TemporaryFile() as file:
         file.write(content)
-        return await uploads.add(file, "")
+        return await uploads.add(file, name)
 
 
 def kept(steps, **limits):
@@ -299,6 +301,18 @@ def test_a_dropped_upload_is_deleted_once_nothing_uses_it():
         closed = upload._file
         del upload
         assert closed.closed
+
+    kept(steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("talk.wav", "The clip talk.wav"), ("", "The clip")], ids=["name", "none"]
+)
+def test_an_upload_that_cannot_be_played_is_an_error_with_its_name(name, shown):
+    async def steps(uploads):
+        upload, playback = await added(uploads, b"no sound", name), Playback()
+        with pytest.raises(AudioError, match=f"^{shown}: it can't be played$"):
+            await playback.playable_file(upload.open(), upload.label, key=upload.id)
 
     kept(steps)
 

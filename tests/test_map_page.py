@@ -452,6 +452,33 @@ def test_texts_on_the_map_grow_with_the_font_of_the_page(browser_page, tmp_path)
     )
 
 
+def test_the_controls_do_not_overlap_with_a_large_font(browser_page, tmp_path):
+    browser_page.set_viewport_size({"width": 1025, "height": 768})
+    browser_page.goto(scattered(tmp_path, [{"artist": f"Artist {n}"} for n in range(5)]))
+    browser_page.evaluate("document.documentElement.style.fontSize = '200%'")
+    browser_page.set_viewport_size({"width": 1024, "height": 768})
+    settle(browser_page)
+    search = browser_page.locator(".map-search").bounding_box()
+    legend = browser_page.locator(".map-legend").bounding_box()
+    assert (
+        search["x"] + search["width"] <= legend["x"]
+        or search["y"] + search["height"] <= legend["y"]
+    )
+
+
+def test_long_names_leave_room_for_the_rest(browser_page, tmp_path):
+    fields = {"title": "Long title " * 45, "artist": "Artist " * 60}
+    browser_page.goto(scattered(tmp_path, [fields] * 5))
+    settle(browser_page)
+    x, y = place(browser_page, alone(browser_page, [1, 2, 3, 4, 5]))
+    browser_page.mouse.move(x, y)
+    assert browser_page.locator(".map-card").bounding_box()["height"] < 160
+    browser_page.mouse.click(x, y)
+    similar = browser_page.locator(".map-selected summary").bounding_box()
+    selected = browser_page.locator(".map-selected").bounding_box()
+    assert similar["y"] - selected["y"] < 240
+
+
 def test_the_page_has_one_script_for_all_modules(evil_page):
     text = evil_page.read_text()
     script = text[text.index('<script type="module">') :]

@@ -261,7 +261,7 @@ def test_a_track_that_does_not_play_is_skipped_unless_it_was_chosen(page, tone3)
     expect(page.locator("#status")).to_contain_text("Can't play tone3.wav.")
     page.locator("#previous").click()
     expect(page.locator("#now-title")).to_have_text("tone3.wav")
-    expect(page.locator("#audio")).to_have_js_property("error.code", 4)
+    page.wait_for_function("() => document.querySelector('#audio').error?.code === 4")
     page.wait_for_timeout(200)
     expect(page.locator("#now-title")).to_have_text("tone3.wav")
 
@@ -354,6 +354,21 @@ def test_actions_of_a_row_are_in_its_menu(page):
     page.keyboard.press("Enter")
     expect(page.locator("#filter-chips li")).to_have_text([f"Album{EVIL}"])
     expect(titles(page)).to_have_text([EVIL])
+
+
+def test_a_message_names_a_track_shortly(page):
+    def with_long_titles(route):
+        found = route.fetch().json()
+        tracks = [track | {"title": "Long title " * 45} for track in found["tracks"]]
+        route.fulfill(json=found | {"tracks": tracks})
+
+    page.route("**/api/tracks?*", with_long_titles)
+    search(page, "tune", 4)
+    page.locator("#words").blur()  # without suggestions, which may come later
+    page.locator("#hits .play-button").first.click()
+    choose_action(page.locator("#hits .row").nth(1), "Add to queue")
+    expect(page.locator("#status")).to_have_text(re.compile("^Added (Long title )+.{0,10}… to the"))
+    assert len(page.locator("#status").inner_text()) < 90
 
 
 def test_a_second_click_closes_a_menu(page):

@@ -318,6 +318,23 @@ def test_a_part_may_reach_to_the_end_of_a_clip(page, tmp_path):
     expect(page.locator("#hits .row")).to_have_count(defaults.HITS)
 
 
+def test_the_controls_of_a_clip_keep_the_focus(page, served):
+    upload(page, served.clip("tone.wav"))
+    expect(page.locator("#hits-title")).to_have_text("Results for tone.wav")
+    page.get_by_role("slider", name="Start of the part").focus()
+    for start in ("0.5", "1.0", "1.5"):
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#hits-title")).to_have_text(f"Results for tone.wav, 0:0{start}-0:03.0")
+    page.locator("#added-file").set_input_files(served.clip("hiss.flac"))
+    expect(cards(page)).to_have_count(2)
+    like = cards(page).last.locator(".like")
+    like.focus()
+    for text in ("Less like this", "More like this"):
+        page.keyboard.press("Enter")
+        expect(like).to_have_text(text)
+        expect(like).to_be_focused()
+
+
 def test_no_part_of_several_clips_can_be_chosen(page, served):
     upload(page, served.clip("tone.wav"), served.clip("hiss.flac"))
     expect(page.locator("#hits-title")).to_have_text("Results for 2 clips")
@@ -383,6 +400,17 @@ def test_no_hit_shows_less_than_those_after_it(page, similarities, matches, show
     page.route("**/api/query", answer)
     row(page, "hiss1").get_by_label("More like this").click()
     expect(page.locator("#hits .match")).to_have_text(shown)
+
+
+def test_warnings_about_clips_are_sentences(page):
+    def with_warnings(route):
+        route.fulfill(
+            json=route.fetch().json() | {"warnings": ["clip.wav: too long", "Cut short."]}
+        )
+
+    page.route("**/api/query", with_warnings)
+    row(page, "tone1").get_by_label("More like this").click()
+    expect(page.locator("#status")).to_have_text("clip.wav: too long. Cut short.")
 
 
 def test_more_tracks_are_listed_while_scrolling(page, served):
@@ -533,6 +561,16 @@ def test_years_that_are_no_range_are_explained_beside_the_field(page, text):
     expect(page.get_by_text("Enter years like 1990-1999")).to_be_visible()
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#filter-chips li")).to_have_count(0)
+
+
+def test_what_is_no_range_is_cleared_with_the_filters(page):
+    page.locator("#toggle-filters").click()
+    field = page.locator("#filters [name=year]")
+    field.fill("nineties")
+    field.press("Enter")
+    page.locator("#clear-filters").click()
+    expect(field).to_have_value("")
+    expect(page.get_by_text("Enter years like 1990-1999")).to_be_hidden()
 
 
 def test_filters_apply_to_clips_too(page):

@@ -6,6 +6,7 @@ import pytest
 from maps import alone, call, drag, place, settle, state
 from pages import choose_action, play, row, search
 from playwright.sync_api import expect
+from screens import serious_violations
 from served import EVIL
 
 from audiosearch import Index
@@ -95,6 +96,16 @@ def test_what_a_search_finds_becomes_a_playlist_with_the_keyboard_alone(page):
     expect(page.locator(".map-lasso strong")).to_have_text("4 tracks")
     page.locator(".map-lasso").get_by_text("Make playlist").press("Enter")
     expect(page.locator("#seeds li")).to_have_count(4)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_buttons_on_the_map_stay_readable_under_the_pointer(page, scheme):
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colors change at once
+    show_map(page)
+    call(page, "map.search('hiss')")
+    for button in page.locator(".map-lasso button").all():
+        button.hover()
+        assert serious_violations(page) == []
 
 
 def test_the_selected_track_leads_to_similar_ones(page, served):

@@ -118,7 +118,7 @@ def create_app(
             log.warning("Clips can't be embedded until this is solved: %s %s", error, error.hint)
         playback, covers = Playback(limits), Covers(limits)
         waveforms = Waveforms(executor, limits)
-        uploads = Uploads(embedding, limits, on_drop=lambda upload: playback.forget(upload.label))
+        uploads = Uploads(embedding, limits, on_drop=lambda upload: playback.forget(upload.id))
         moments = MomentService(executor, embedding, uploads)
         app.state.services = Services(
             executor,
@@ -195,6 +195,10 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
 async def _on_invalid_request(_: Request, error: Exception) -> Response:
     """Respond with the problem of the first invalid field."""
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
+    if first.get("type") == "json_invalid":  # its place isn't a field but a position
+        return error_response(
+            422, "The request isn't valid JSON.", "/api/openapi.json describes it."
+        )
     field = ".".join(str(part) for part in first.get("loc", ())[1:]) or "the request"
     message = f"{field}: {first.get('msg', 'invalid value')}."
     return error_response(422, message, "/api/openapi.json describes the fields.")

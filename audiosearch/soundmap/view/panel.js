@@ -9,7 +9,7 @@ const KEY_HELP =
   "the selected one.";
 const BUTTON_ZOOM = 1.6;
 const MAX_LISTED_MATCHES = 20;
-const NARROW_PX = 640; // a narrower map has its controls above and below
+const NARROW_REM = 40; // a narrower map has its controls above and below
 const [MARGIN_PX, FREE_PX] = [12, 24]; // around the controls, see map.css; between them and the whole map
 
 export class Panel {
@@ -91,7 +91,7 @@ export class Panel {
 
   /** Arrange the controls for the width of the map, and return whether it is narrow. A narrow one has its lists closed. */
   adapt() {
-    const isNarrow = this.stage.clientWidth < NARROW_PX;
+    const isNarrow = this.stage.clientWidth < NARROW_REM * parseFloat(getComputedStyle(document.documentElement).fontSize);
     this.stage.parentElement.classList.toggle("is-narrow", isNarrow);
     if (isNarrow !== this.isNarrow) this.legend.open = this.isSimilarOpen = !isNarrow;
     this.isNarrow = isNarrow;
@@ -150,7 +150,7 @@ export class Panel {
     if (row === null) return this.selected.replaceChildren();
     this.selected.replaceChildren(
       createButton("map-close", "×", () => this.on.closeSelected(), "Close"),
-      createElement("h2", { tabIndex: -1 }, isolated(data.nameOf(row))),
+      createElement("h2", { tabIndex: -1, title: data.nameOf(row) }, isolated(data.nameOf(row))),
       ...describe(data, row),
       createElement("p", { className: "map-details" }, isolated(data.detailsOf(row))),
       this.#createActions(data, row),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 _CODE = re.compile(r"(`[^`]*`)")
+_COMMAND = re.compile("`[a-z]")  # with or without "audiosearch" before it
 _VALUE = r"[0-9](?:[0-9:.]*[0-9])?|[A-Z]{2,}(?:\.[a-z]+)?"  # a number, a time or a placeholder
 _OPTION = re.compile(rf"(?<![\w-])(?:--([a-z][a-z-]*)|-([a-z]))(?![\w-])(?: ({_VALUE}))?")
 #: Commands of the owner of the server, by the options that they have.
@@ -70,7 +71,7 @@ def with_field_names(text: str, fields: Collection[str]) -> str:
 
     pieces = _CODE.split(text)
     for i, piece in enumerate(pieces):
-        if not piece.startswith("`audiosearch "):
+        if not _COMMAND.match(piece):
             pieces[i] = _OPTION.sub(field if piece.startswith("`") else quoted, piece)
     translated = "".join(pieces)
     for name, known in _NAMES.items():

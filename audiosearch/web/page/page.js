@@ -19,7 +19,7 @@ import { currentTrack, playNext, restoreQueue } from "./player/queue.js";
 import "./player/queue_panel.js";
 import { addSeed } from "./playlist/seeds.js";
 import { restorePlaylist } from "./playlist/view.js";
-import { titleOf } from "./tracks/names.js";
+import { shortTitleOf } from "./tracks/names.js";
 
 const isTrack = (track) => !track.upload;
 const linkToFilter = (name, value) => addressOf("find", parametersOf(newQuery({ filters: { [name]: [value] } })));
@@ -50,7 +50,7 @@ addTrackAction({
 function playAfterCurrent(track) {
   if (!currentTrack()) return enqueue(track);
   playNext(track);
-  showStatus(`${titleOf(track)} plays next.`);
+  showStatus(`${shortTitleOf(track)} plays next.`);
 }
 
 // The map is loaded when it is first shown.

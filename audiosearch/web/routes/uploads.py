@@ -75,11 +75,11 @@ async def upload_audio(
     """Return a kept upload's audio, or the part that a Range header requests."""
     upload = shared.uploads.get(upload_id)
     opening = shared.playback.playable_file(
-        upload.open(), upload.label, is_copy_needed=copy is not None
+        upload.open(), upload.label, key=upload.id, is_copy_needed=copy is not None
     )
     opened, kind = await unless_left(request.receive, opening)
     if not shared.uploads.has(upload):  # deleted while the copy was made
-        shared.playback.forget(upload.label)
+        shared.playback.forget(upload.id)
     return TrackFileResponse(opened, kind, request.headers)
 
 

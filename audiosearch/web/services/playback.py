@@ -33,7 +33,7 @@ _TRANSCODED = "audio/mpeg"
 _MAX_COPIES = 8
 _MAX_SECONDS = 120.0  # time limit of one transcoding
 
-_Key = tuple[str, int]  # name of the track or upload, and modification time of its file in ns
+_Key = tuple[str, int]  # key of the track or upload, and modification time of its file in ns
 
 
 class Playback:
@@ -73,10 +73,10 @@ class Playback:
         """
         file = await open_track(track)
         name = f"track #{track.id}"
-        return await self.playable_file(file, name, is_copy_needed=is_copy_needed)
+        return await self.playable_file(file, name, key=name, is_copy_needed=is_copy_needed)
 
     async def playable_file(
-        self, file: OpenedFile, name: str, *, is_copy_needed: bool = False
+        self, file: OpenedFile, name: str, *, key: str, is_copy_needed: bool = False
     ) -> tuple[OpenedFile, str]:
         """Return a playable file, given an open one, and its media type.
 
@@ -87,7 +87,9 @@ class Playback:
         file : OpenedFile
             It is returned or closed.
         name : str
-            Its name in errors, which no other file has.
+            Its name in errors.
+        key : str
+            A text that no other file has.
         is_copy_needed : bool
             Return an mp3 copy in any case.
 
@@ -106,13 +108,13 @@ class Playback:
             kind = await _media_type(name, file)
             if kind is not None:
                 return file, kind
-        return reopened(await self._copy(name, file)), _TRANSCODED
+        return reopened(await self._copy(name, (key, file.status.st_mtime_ns), file)), _TRANSCODED
 
-    def forget(self, name: str) -> None:
-        """Forget a file: delete its copy."""
-        self._faulty = {key for key in self._faulty if key[0] != name}
-        for key in [key for key in self._copies if key[0] == name]:
-            self._copies.pop(key).close()
+    def forget(self, key: str) -> None:
+        """Forget the file with a key: delete its copy."""
+        self._faulty = {faulty for faulty in self._faulty if faulty[0] != key}
+        for copied in [copied for copied in self._copies if copied[0] == key]:
+            self._copies.pop(copied).close()
 
     def close(self) -> None:
         """Stop all transcoding, and delete the copies."""
@@ -121,13 +123,12 @@ class Playback:
         for copy in self._copies.values():
             copy.close()
 
-    async def _copy(self, name: str, file: OpenedFile) -> IO[bytes]:
-        key = (name, file.status.st_mtime_ns)
+    async def _copy(self, name: str, key: _Key, file: OpenedFile) -> IO[bytes]:
         if key not in self._running and key not in self._copies and key not in self._faulty:
             if len(self._running) >= self._limits.waiting_copies:
                 file.close()
                 raise unavailable("Too many files are waiting to be made playable.")
-            self._running[key] = asyncio.create_task(self._transcode(key, file))
+            self._running[key] = asyncio.create_task(self._transcode(name, key, file))
         else:
             file.close()
         if key in self._running:
@@ -149,11 +150,11 @@ class Playback:
                 transcoding.cancel()  # no effect on one that has ended
                 del self._running[key], self._n_clients[key]
 
-    async def _transcode(self, key: _Key, file: OpenedFile) -> IO[bytes]:
+    async def _transcode(self, name: str, key: _Key, file: OpenedFile) -> IO[bytes]:
         with file:
             async with self._lock:
                 try:
-                    copy = await _write_copy(key[0], file)
+                    copy = await _write_copy(name, file)
                 except AudioError:
                     self._faulty.add(key)
                     raise
@@ -228,7 +229,7 @@ async def _transcoder_status(source: OpenedFile, descriptor: int) -> int | None:
 
 
 def _faulty(name: str) -> AudioError:
-    hint = "`audiosearch doctor` shows details."
+    hint = "Check that it plays in a music player."
     return AudioError(_capitalized(name), "it can't be played", hint=hint)
 
 

@@ -100,5 +100,5 @@ def tracks_in_order(stored: dict[int, Track], ids: Sequence[int]) -> list[Track]
     """
     for i in ids:
         if i not in stored:
-            raise TrackNotFound(f"Track #{i} doesn't exist.", hint="/api/tracks lists them.")
+            raise TrackNotFound(f"Track #{i} doesn't exist.", hint="It may have been removed.")
     return [stored[i] for i in ids]

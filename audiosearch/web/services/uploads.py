@@ -49,7 +49,7 @@ class Upload:
     id : str
         128 random bits, which nobody can guess.
     label : str
-        Name in errors, which no other upload has.
+        Name in errors.
     clips : dict
         The clip that the last query for moments made of it, and a warning about it.
     last_use : float
@@ -58,8 +58,8 @@ class Upload:
 
     def __init__(self, name: str, file: IO[bytes], embedding: Embedding, waveform: bytes) -> None:
         self.id = secrets.token_urlsafe(_ID_BYTES)
-        self.label = f"upload {self.id}"
         self.name, self.embedding, self.waveform = name, embedding, waveform
+        self.label = f"the clip {name}".rstrip()
         self.last_use = 0.0
         self._file = file
         self._file_bytes = os.fstat(file.fileno()).st_size

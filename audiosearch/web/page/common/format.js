@@ -3,6 +3,9 @@
 /** Return a number and its noun, such as "1 track" or "2,000 tracks". */
 export const formatCount = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
+/** Return a text that ends as a sentence does. */
+export const withPeriod = (text) => text.replace(/[^.!?]$/, "$&.");
+
 /** Return a length: "0.28 s", "4.0 s", "3:05" or "1:02:03"; empty for 0, which stands for an unknown one. */
 export function formatLength(seconds) {
   if (!seconds) return "";

@@ -19,7 +19,10 @@ export function showCards(query) {
   const shown = new Map(query.clips.map((clip) => [clipKey(clip), clip]));
   for (const key of cards.keys()) if (!shown.has(key)) cards.delete(key);
   for (const [key, clip] of shown) if (!cards.has(key)) cards.set(key, createCard(clip));
-  byId("cards").replaceChildren(...[...shown.keys()].map((key) => cards.get(key).element));
+  const elements = [...shown.keys()].map((key) => cards.get(key).element);
+  const listed = [...byId("cards").children];
+  const isSame = listed.length === elements.length && listed.every((element, index) => element === elements[index]);
+  if (!isSame) byId("cards").replaceChildren(...elements); // elements lose the focus, even if they stay
   byId("query-card").hidden = !query.clips.length;
   for (const [key, clip] of shown) cards.get(key).show(clip, query);
 }

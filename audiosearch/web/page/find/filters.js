@@ -23,11 +23,17 @@ function removeFilter(name, value) {
   byId("toggle-filters").focus();
 }
 
-function setRange(name) {
+/** Return the range in a field, and show whether it is none. */
+function readRange(name) {
   const field = fieldOf(name);
   const range = parseRange(field.value);
   field.setAttribute("aria-invalid", String(range === null));
   panel.querySelector(`#${name}-problem`).hidden = range !== null;
+  return range;
+}
+
+function setRange(name) {
+  const range = readRange(name);
   if (range !== null) changeQuery({ filters: { ...currentQuery().filters, [name]: range } });
 }
 
@@ -76,7 +82,11 @@ for (const name of FILTER_NAMES) {
 }
 for (const name of RANGE_NAMES) fieldOf(name).addEventListener("change", () => setRange(name));
 panel.onsubmit = (event) => event.preventDefault();
-byId("clear-filters").onclick = () => changeQuery({ filters: {} });
+byId("clear-filters").onclick = () => {
+  panel.reset();
+  RANGE_NAMES.forEach(readRange);
+  changeQuery({ filters: {} });
+};
 byId("sort").onchange = (event) => changeQuery({ sort: event.target.value, isDescending: false });
 byId("direction").onclick = () => changeQuery({ isDescending: !currentQuery().isDescending, sort: byId("sort").value });
 byId("moments").onchange = (event) => changeQuery({ hasMoments: event.target.checked });

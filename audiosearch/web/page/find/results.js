@@ -3,7 +3,7 @@
 import { keepInEntry, keptInEntry } from "../common/address.js";
 import { loadDefaults } from "../common/defaults.js";
 import { byId, createButton, createElement, isolated } from "../common/dom.js";
-import { formatCount, formatTime } from "../common/format.js";
+import { formatCount, formatTime, withPeriod } from "../common/format.js";
 import { runBusy, showStatus } from "../common/status.js";
 import { titleOf } from "../tracks/names.js";
 import { createRow } from "../tracks/row.js";
@@ -41,7 +41,7 @@ export async function showResults(query, nListed = 0) {
     if (signal.aborted) return;
     showRows(query, nListed, results);
     if (isAskedFor) byId("hits").children[nListed]?.focus();
-    if (results.warnings.length) showStatus(results.warnings.join(" "));
+    if (results.warnings.length) showStatus(results.warnings.map(withPeriod).join(" "));
   });
   if (!signal.aborted) byId("hits").removeAttribute("aria-busy");
 }

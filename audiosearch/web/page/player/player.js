@@ -3,7 +3,7 @@
 import { callApi } from "../common/api.js";
 import { byId } from "../common/dom.js";
 import { showStatus } from "../common/status.js";
-import { titleOf } from "../tracks/names.js";
+import { shortTitleOf } from "../tracks/names.js";
 import {
   addToQueue, currentTrack, keyOf, moveInQueue, nextTrack, queuedTracks, queuePosition, removeFromQueue, setQueue,
 } from "./queue.js";
@@ -93,7 +93,7 @@ export function seek(seconds) {
 export function enqueue(track) {
   if (!queuedTracks().length) return playTracks([track], 0);
   addToQueue(track);
-  showStatus(`Added ${titleOf(track)} to the queue.`);
+  showStatus(`Added ${shortTitleOf(track)} to the queue.`);
 }
 
 /** Take a track out of the queue. If it is the current one, the one after it takes its place. */
@@ -138,7 +138,7 @@ async function playCopy() {
     await callApi(path.replace("/api/", ""), { headers: { Range: "bytes=0-0" } });
     if (path.endsWith(MP3_COPY)) throw new Error("This browser can't play its mp3 copy either, or has no sound device.");
   } catch (error) {
-    showStatus(`Can't play ${titleOf(track)}. ${error.message}`, true);
+    showStatus(`Can't play ${shortTitleOf(track)}. ${error.message}`, true);
     if (isAdvancing && ++nFailed < MAX_FAILED && audio.getAttribute("src") === path) advance();
     return;
   }

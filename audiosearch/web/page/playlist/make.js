@@ -2,7 +2,7 @@
 
 import { fetchJson, postJson } from "../common/api.js";
 import { byId } from "../common/dom.js";
-import { formatCount } from "../common/format.js";
+import { formatCount, withPeriod } from "../common/format.js";
 import { runBusy } from "../common/status.js";
 import { changeList, startRequest } from "./list.js";
 import { openPanel } from "./panels.js";
@@ -24,7 +24,7 @@ export async function makePlaylist() {
     const isRemoved = ({ id }) => playlist.removed.includes(id) && !excluded.has(id); // while it was made
     const tracks = result.tracks.filter((track) => !isRemoved(track));
     const name = [...result.name].slice(0, byId("playlist-name").maxLength).join("");
-    changeList(`Made a playlist of ${formatCount(tracks.length, "track")}.`, { ...made, tracks, name, notes: result.notes.map(sentence) });
+    changeList(`Made a playlist of ${formatCount(tracks.length, "track")}.`, { ...made, tracks, name, notes: result.notes.map((note) => withPeriod(`${note[0].toUpperCase()}${note.slice(1)}`)) });
     openPanel(null);
     byId("playlist-head").scrollIntoView({ block: "nearest" });
   });
@@ -34,8 +34,6 @@ export async function makePlaylist() {
 export function makeFirst() {
   if (playlist.seeds.length && !hasList()) makePlaylist();
 }
-
-const sentence = (note) => `${note[0].toUpperCase()}${note.slice(1)}`.replace(/[^.!?]$/, "$&.");
 
 function showProblemOf(field) {
   openPanel("settings");

@@ -7,7 +7,7 @@ import { formatCount } from "../common/format.js";
 import { showStatus } from "../common/status.js";
 import { suggest } from "../common/suggestions.js";
 import { createCover } from "../tracks/cover.js";
-import { subtitleOf, titleOf, trackName } from "../tracks/names.js";
+import { shortTitleOf, subtitleOf, titleOf, trackName } from "../tracks/names.js";
 import { makeFirst, makePlaylist } from "./make.js";
 import { openPanel } from "./panels.js";
 import { applyRules } from "./rules.js";
@@ -58,7 +58,7 @@ export function addSeed(track) {
   else makeFirst();
   if (isFirst) return;
   openPanel("settings");
-  const text = `${titleOf(track)} is one of ${formatCount(playlist.seeds.length, "starting track")}.`;
+  const text = `${shortTitleOf(track)} is one of ${formatCount(playlist.seeds.length, "starting track")}.`;
   showStatus(text, false, { text: "Make playlist", run: makePlaylist });
 }
 

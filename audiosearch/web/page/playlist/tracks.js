@@ -2,7 +2,7 @@
 
 import { byId, createElement, createIconButton } from "../common/dom.js";
 import { formatCount, formatPosition } from "../common/format.js";
-import { titleOf, trackName } from "../tracks/names.js";
+import { shortTitleOf, trackName } from "../tracks/names.js";
 import { createRow } from "../tracks/row.js";
 import { makeDraggable } from "./dragging.js";
 import { changeList } from "./list.js";
@@ -70,14 +70,14 @@ function moveTrack(from, to, focused = list.children[from]) {
   if (to < 0 || to >= playlist.tracks.length || from === to) return;
   const tracks = [...playlist.tracks];
   tracks.splice(to, 0, ...tracks.splice(from, 1));
-  changeList(`Moved ${titleOf(tracks[to])} to position ${to + 1}.`, { tracks });
+  changeList(`Moved ${shortTitleOf(tracks[to])} to position ${to + 1}.`, { tracks });
   focused.focus();
 }
 
 function removeTrack(position) {
   const track = playlist.tracks[position];
   const tracks = playlist.tracks.filter((_, index) => index !== position);
-  changeList(`Removed ${titleOf(track)}.`, { tracks, removed: [...new Set([...playlist.removed, track.id])] });
+  changeList(`Removed ${shortTitleOf(track)}.`, { tracks, removed: [...new Set([...playlist.removed, track.id])] });
   (list.children[Math.min(position, tracks.length - 1)] ?? byId("undo")).focus();
 }
 

@@ -2,7 +2,15 @@
 
 import { createElement } from "../common/dom.js";
 
+const MAX_SHORT_LENGTH = 60; // characters
+
 export const titleOf = (track) => track.title || track.file || track.name;
+
+/** Return a title for a message, cut if it is long. */
+export function shortTitleOf(track) {
+  const characters = [...titleOf(track)];
+  return characters.length > MAX_SHORT_LENGTH ? `${characters.slice(0, MAX_SHORT_LENGTH - 1).join("").trim()}…` : titleOf(track);
+}
 
 /** Return artist and album; of an untagged track its folder and file, of a clip what it is. */
 export function subtitleOf(track) {
