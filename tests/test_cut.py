@@ -212,6 +212,17 @@ def test_a_track_is_named_by_id_or_path(index, run, hit):
     np.testing.assert_array_equal(samples_of(made)[0], decoded(track["path"])[0][16_000:32_000])
 
 
+def test_a_track_whose_file_has_changed_is_cut_with_a_warning(tmp_path, run):
+    path = write(tmp_path / "a.wav", tone())
+    assert run("add", path, "--model", "compact").exit_code == 0
+    assert "warning" not in run("cut", "1@0-1", "-o", "cuts").stderr
+    write(path, melody(5.0))
+    result = run("cut", "1@1-2", f"{path}@2-3", "-o", "cuts")
+    assert len(paths_of(result)) == 2
+    said = " ".join(result.stderr.split())
+    assert said.count("its file has changed since it was added") == 2
+
+
 def test_a_path_may_contain_an_at_sign_and_needs_no_index(tmp_path, run):
     path = write(tmp_path / "me@1-2.wav", tone())
     (made,) = paths_of(run("cut", f"{path}@0-1", "-o", "cuts"))
@@ -256,8 +267,8 @@ def test_a_line_that_is_no_moment_is_a_sentence(line):
         pytest.param("song.wav", "song.wav is not a moment", id="no time"),
         pytest.param("song.wav@1", "is not a moment", id="one time"),
         pytest.param("@1-2", "is not a moment", id="no track"),
-        pytest.param("song.wav@2-1", "ends before it starts", id="reversed"),
-        pytest.param("song.wav@1-1", "ends before it starts", id="empty"),
+        pytest.param("song.wav@2-1", "doesn't end after it starts", id="reversed"),
+        pytest.param("song.wav@1-1", "doesn't end after it starts", id="empty"),
         pytest.param("song.wav@a-b", "a is not a time", id="letters"),
         pytest.param("", "An empty text is not a moment", id="empty text"),
     ],

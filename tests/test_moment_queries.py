@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from sounds import melody, noise, tone, write
 
-from audiosearch import AudioError, Index, LibraryError, UsageError, similar, similar_moments
+from audiosearch import (
+    AudioError,
+    Index,
+    LibraryError,
+    TrackNotFound,
+    UsageError,
+    similar,
+    similar_moments,
+)
 from audiosearch.embedding.patch_reader import PatchReader
 from audiosearch.ingest.add import add
 from audiosearch.library.filters import Filters
@@ -353,6 +361,13 @@ def test_a_part_beyond_the_end_is_refused_with_the_length_of_the_clip(index, sea
     assert caught.value.hint
 
 
+def test_an_empty_name_of_a_clip_or_file_is_a_sentence(index):
+    for options in ({"clips": ""}, {"clips": "#1", "within": ""}):
+        with pytest.raises(TrackNotFound, match=r"^An empty text is neither a track") as caught:
+            similar_moments(index, **options)
+        assert caught.value.hint
+
+
 def test_a_part_of_a_playlist_is_refused(index, tmp_path):
     playlist = tmp_path / "list.m3u8"
     playlist.write_text("#EXTM3U\n")
@@ -620,6 +635,16 @@ def test_tracks_in_which_the_clip_has_no_room_keep_no_others_out(tmp_path):
         result = similar_moments(index, clip(tmp_path, "a", 5.33, 4.0))
     assert found(result)[0] == ("a", pytest.approx(5.33, abs=0.05))
     assert not result.warnings
+
+
+def test_a_track_in_which_the_clip_has_no_room_is_no_hit(tmp_path):
+    names = {"short": tone(300, 0.6), "almost": tone(300, 1.7), "long": tone(900, 4)}
+    paths = [write(tmp_path / f"{name}.wav", samples) for name, samples in names.items()]
+    add(tmp_path / "index", paths, model="compact", moments=True, n_jobs=1)
+    result = similar_moments(tmp_path / "index", write(tmp_path / "clip.wav", tone(300, 2)))
+    hits = [(os.path.basename(hit.track.path), hit.end - hit.start) for hit in result.hits]
+    assert hits[0] == ("almost.wav", pytest.approx(1.7))  # up to 0.5 s may be missing
+    assert {name for name, _ in hits} == {"almost.wav", "long.wav"}
 
 
 def test_an_index_without_moments_is_refused_with_a_hint(tmp_path):

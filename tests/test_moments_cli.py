@@ -162,6 +162,23 @@ def test_that_nothing_else_matches_is_said_only_if_all_was_searched(index, clip,
     assert sentence not in said
 
 
+def test_that_nothing_else_matches_within_a_file_names_the_file(index, run):
+    path = index / "long0.wav"
+    said = " ".join(run("query", path, "--within", path).stderr.split())
+    assert f"No hits. No other moment in {path} matches." in said
+
+
+def test_filters_within_a_track_without_moments_need_a_refresh(plain, run):
+    path = plain / "low.wav"
+    result = run("query", path, "--sound", "Dog", "--within", path)
+    assert result.exit_code == 2
+    assert "is not a track with moments" in " ".join(result.stderr.split())
+    assert "`audiosearch refresh --moments`" in " ".join(result.stderr.split())
+    outside = write(plain / "outside.wav", tone())
+    result = run("query", path, "--sound", "Dog", "--within", outside)
+    assert "`audiosearch add`" in " ".join(result.stderr.split())
+
+
 def test_hits_of_a_query_can_be_cut(index, tmp_path, run):
     samples, rate = soundfile.read(index / "long0.wav", dtype="float32")
     clip = write(tmp_path / "part.wav", samples[rate : 4 * rate], rate)

@@ -69,11 +69,23 @@ def test_neighboring_patches_with_a_sound_are_one_stretch(index):
     assert isinstance(stretches[0], SoundStretch)
 
 
-def test_stretches_of_overlapping_patches_end_with_the_last_one(tmp_path):
+def test_of_overlapping_patches_those_that_touch_are_one_stretch(tmp_path):
+    patches = moments({"Dog": 0.4}, {"Dog": 0.8}, {}, {"Dog": 0.6}, {}, {}, {"Dog": 0.2})
     with Index(tmp_path / "index", spec=SPEC, moment_hop=0.48) as index:
-        index.add_all([(some_track(1), unit_vectors(1)[0])], moments=[DOG_TWICE])
-        dogs = [row for row in sounds_over_time(index, index.resolve("#1")) if row.name == "Dog"]
-    assert rounded(dogs) == [(0.0, 1.44, "Dog", 0.8), (1.44, 2.4, "Dog", 0.6)]
+        index.add_all([(some_track(1), unit_vectors(1)[0])], moments=[patches])
+        stretches = sounds_over_time(index, index.resolve("#1"))
+    # The second patch ends where the fourth starts; the fourth ends before the last one starts.
+    assert rounded(stretches) == [(0.0, 2.4, "Dog", 0.8), (2.88, 3.84, "Dog", 0.2)]
+
+
+def test_a_stretch_of_overlapping_patches_ends_before_an_excluded_sound(tmp_path):
+    patches = moments({"Dog": 0.4}, {"Dog": 0.6, "Rain": 0.8}, {"Dog": 0.2}, {"Dog": 0.8})
+    track = replace(some_track(1), sounds=heard(Dog=0.8, Rain=0.8), tagger="a")
+    with Index(tmp_path / "index", spec=SPEC, moment_hop=0.48) as index:
+        index.add_all([(track, unit_vectors(1)[0])], moments=[patches])
+        filters = Filters(sound=("Dog",), exclude=Filters(sound=("Rain",)))
+        found = heard_moments(index, filters)
+    assert rounded([row[1:] for row in found]) == [(0.96, 2.4, 0.8), (0.0, 0.96, 0.4)]
 
 
 @pytest.mark.parametrize(

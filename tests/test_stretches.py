@@ -53,6 +53,7 @@ def test_frames_do_not_depend_on_the_lengths_of_blocks():
     [
         pytest.param("flac", "flac", ".flac", id="positions can be sought"),
         pytest.param("adts", "aac", ".aac", id="positions can't be sought"),
+        pytest.param("tta", "tta", ".tta", id="packets of a second"),
     ],
 )
 def test_stretches_are_the_same_as_cut_from_the_whole(reader, tmp_path, container, codec, suffix):
@@ -67,6 +68,23 @@ def test_stretches_are_the_same_as_cut_from_the_whole(reader, tmp_path, containe
         first = round(100 * start)
         assert abs(len(frames) - 100 * seconds) < 3
         same = np.abs(frames[5:90] - whole[first + 5 : first + 90])
+        assert np.median(same) < 0.01
+
+
+@pytest.mark.parametrize("codec", ["VORBIS", "OPUS"])
+def test_stretches_in_oggs_that_are_joined_as_by_radios_are_right(reader, tmp_path, codec):
+    parts = [
+        write(tmp_path / f"{n}", part, format="OGG", subtype=codec)
+        for n, part in enumerate(np.split(SAMPLES, 3))
+    ]
+    path = tmp_path / "joined"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    (whole,) = reader.read([Stretch(str(path))])
+    for start, seconds in ((1.0, 2.0), (3.0, 3.0), (6.0, 3.0), (9.5, 2.0)):
+        *frames, end = reader.stream(Stretch(str(path), start, seconds))
+        assert end.seconds > start + seconds - 0.05
+        first = round(100 * start)
+        same = np.abs(np.concatenate(frames)[5:190] - whole[first + 5 : first + 190])
         assert np.median(same) < 0.01
 
 

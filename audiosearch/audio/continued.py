@@ -87,6 +87,7 @@ class ContinuedRecording:
                     yield block
                 if self._reaches_end(n_samples):
                     damage = second.damage
+            n_before = self._n_joined_before_start()
             while (start_byte := decoder.next_start()) is not None:
                 second = self._open_at(start_byte)
                 if second is None:
@@ -94,10 +95,19 @@ class ContinuedRecording:
                     break
                 stack.close()
                 stack.callback(second.close)
-                yield from second.blocks()
+                for block in second.blocks():
+                    yield block[n_before:]
+                    n_before = max(0, n_before - len(block))
                 decoder, damage = second, damage or second.damage
         self._damage = self._damage or damage
         self._has_read_all = not self._start_seconds
+
+    def _n_joined_before_start(self) -> int:
+        """Return the number of samples of joined files that lie before the position sought."""
+        if not self._start_seconds or self._first.next_start() is None:
+            return 0
+        seconds = self._start_seconds - self._first.measured_seconds()
+        return max(0, round(seconds * self.info.sample_rate_hz))
 
     def _reaches_end(self, n_samples: int) -> bool:
         """Return whether a number of samples from the current position reach the declared end."""

@@ -198,14 +198,10 @@ class FfmpegRecording:
         is_started = not self._start_seconds
         try:
             for packet in self._container.demux(self._stream):
-                if packet.pos is not None:
-                    self._end_byte = max(
-                        self._end_byte, self._start_byte + packet.pos + packet.size
-                    )
+                self._note_end_of(packet)
                 # Seek tables are coarse, so that seeks go too far back.
-                is_started = is_started or (
-                    self._time_of(packet) >= self._start_seconds - _PREROLL_SECONDS
-                )
+                end_seconds = self._time_of(packet) + self._seconds_of(packet)
+                is_started = is_started or end_seconds >= self._start_seconds - _PREROLL_SECONDS
                 if is_started and packet.size:
                     yield packet
         except (av.FFmpegError, OSError):
@@ -220,7 +216,7 @@ class FfmpegRecording:
     def measured_seconds(self) -> float:
         """Return the declared length in seconds, or else add up the packets without decoding.
 
-        If time stamps jump, positions can't be sought.
+        If time stamps jump, or another file is joined to this one, positions can't be sought.
         """
         if self.info.seconds is not None:
             return self.info.seconds
@@ -228,6 +224,7 @@ class FfmpegRecording:
         has_packets = False
         with contextlib.suppress(av.FFmpegError, OSError), self._open() as container:
             for packet in container.demux(default_stream(container)):
+                self._note_end_of(packet)
                 if packet.pts is None:
                     continue
                 start, seconds = self._time_of(packet), self._seconds_of(packet)
@@ -237,7 +234,13 @@ class FfmpegRecording:
                     self.is_seekable = False
                 end = start + seconds
                 total += seconds
+        if self.next_start() is not None:
+            self.is_seekable = False
         return end - first if self.is_seekable else total
+
+    def _note_end_of(self, packet: av.Packet[Any]) -> None:
+        if packet.pos is not None:
+            self._end_byte = max(self._end_byte, self._start_byte + packet.pos + packet.size)
 
     def _time_of(self, packet: av.Packet[Any]) -> float:
         """Return the start of a packet in seconds; infinity for a packet without a time stamp."""

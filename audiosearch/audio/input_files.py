@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from audiosearch.audio import file_stat
 from audiosearch.audio.decode import SUFFIXES
-from audiosearch.audio.discovery import AudioFiles, discover, is_missing
+from audiosearch.audio.discovery import AudioFiles, discover
 from audiosearch.errors import AudioError, Unreachable
 from audiosearch.paths import absolute, is_url
 
@@ -79,7 +79,7 @@ class InputFiles:
         except AudioError:
             if not self.urls:
                 raise
-            files = AudioFiles([path for path in local_paths if is_missing(path)], [])
+            files = AudioFiles([path for path in local_paths if not os.path.isdir(path)], [])
         self.folder_aliases = files.folder_aliases
         if not files.paths and not self.urls:
             raise next(iter(self._errors.values()))

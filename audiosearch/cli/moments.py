@@ -117,7 +117,7 @@ def parse_moment(text: str) -> NamedMoment:
     moment = NamedMoment(track, parse_time(start), parse_time(end))
     if moment.end <= moment.start:
         raise UsageError(
-            f"The moment {text} ends before it starts.", hint="Enter the earlier time first."
+            f"The moment {text} doesn't end after it starts.", hint="Enter the earlier time first."
         )
     return moment
 

@@ -141,14 +141,22 @@ class PatchReader:
         self.seconds = self.measured_seconds()
         lengths = [None if s is None else round(s * SAMPLE_RATE_HZ) for _, s in parts]
         if len(parts) == 1:
-            (start, _), (n_samples,) = parts[0], lengths
-            yield frame_stream(
-                part_blocks(self._recording, self.path, start, n_samples, downmix=self._downmix)
-            )
+            yield frame_stream(self._part_blocks(parts[0][0], lengths[0]))
             return
         spans = [(start, n or 0) for (start, _), n in zip(parts, lengths, strict=True)]
         for samples in part_waveforms(self._recording, self.path, spans, downmix=self._downmix):
             yield frame_stream([samples])
+
+    def _part_blocks(self, start: float, n_samples: int | None) -> Iterator[Float32]:
+        """Yield the samples of a part. It shows if the file is longer than it declares."""
+        n_read = 0
+        for block in part_blocks(
+            self._recording, self.path, start, n_samples, downmix=self._downmix
+        ):
+            n_read += len(block)
+            yield block
+        if n_read:
+            self.seconds = max(self.seconds, start + n_read / SAMPLE_RATE_HZ)
 
     def measured_seconds(self) -> float:
         """Return the length of the file in seconds, without decoding it."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiosearch import child_process, system
 from audiosearch.atomic import atomic_path
+from audiosearch.audio.file_stat import size_and_mtime_of
 from audiosearch.audio.local_file import open_local
 from audiosearch.audio.opened_file import open_regular
 from audiosearch.embedding.decoder_process import ENVIRONMENT, time_limit
@@ -47,6 +48,9 @@ class CutRequest:
         Tags of the recording, for the name of the new file.
     real_path : str
         Path without symbolic links that the recording must have; empty for any.
+    size_and_mtime : tuple of (int, int) or None
+        Size in bytes and modification time in ns that the recording had when its track was added;
+        None if it isn't a track.
     """
 
     path: str
@@ -55,6 +59,7 @@ class CutRequest:
     title: str | None = None
     artist: str | None = None
     real_path: str = ""
+    size_and_mtime: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
@@ -115,10 +120,10 @@ class StretchFolder:
             raise LibraryError(
                 f"{path} exists.", hint="Choose another folder with -o, or replace it with --force."
             )
-        with _opened(stretch) as source:
+        with _opened(stretch) as (source, remarks):
             try:
                 with atomic_path(path) as draft, draft.open("rb+", buffering=0) as target:
-                    warnings = _cut(stretch, source, target.fileno())
+                    warnings = [*remarks, *_cut(stretch, source, target.fileno())]
             except OSError as exc:
                 raise LibraryError(
                     f"Can't write {path}: {exc.strerror}.", hint="Choose another folder with -o."
@@ -141,7 +146,8 @@ def _time(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def _opened(stretch: CutRequest) -> Iterator[OpenedFile]:
+def _opened(stretch: CutRequest) -> Iterator[tuple[OpenedFile, list[str]]]:
+    """Yield the recording, and phrases about what is wrong with it."""
     path = stretch.path
     with open_local(path) as local:
         try:
@@ -153,7 +159,9 @@ def _opened(stretch: CutRequest) -> Iterator[OpenedFile]:
             reason = why_missing(path) if is_missing else f"it can't be read ({exc.strerror})"
             raise AudioError(path, reason, hint="Check the path and its read permission.") from exc
         with source:
-            yield source
+            expected = stretch.size_and_mtime if local.is_original else None
+            is_changed = expected not in {None, size_and_mtime_of(source.status)}
+            yield source, ["its file has changed since it was added"] * is_changed
 
 
 def _cut(stretch: CutRequest, source: OpenedFile, descriptor: int) -> list[str]:

@@ -251,7 +251,8 @@ class QueryVectors:
             )
         if not os.path.exists(clip):
             raise TrackNotFound(
-                f"{clip} is neither a track of the index {self._index.location} nor a file.",
+                f"{clip or 'An empty text'} is neither a track of the index "
+                f"{self._index.location} nor a file.",
                 hint=self._words_hint(clip)
                 or "Use an audio file, or a path or #ID from `audiosearch list`.",
             )

@@ -108,9 +108,14 @@ def similar_moments(  # noqa: PLR0913  (the options of the command)
         moments = None if track is None else open_index.moments_of(track)
         is_embedded = within is not None and moments is None
         if is_embedded and options.filters != EVERYTHING:
+            missing = (
+                "add the file with `audiosearch add`"
+                if track is None
+                else "add its moments with `audiosearch refresh --moments`"
+            )
             raise UsageError(
                 f"{within} is not a track with moments, so filters can't select stretches of it.",
-                hint="Leave out the filters, or add the file with `audiosearch add`.",
+                hint=f"Leave out the filters, or {missing}.",
             )
         hop = PATCH_HOP_SECONDS if is_embedded else open_index.require_moments()
         seeds = QueryClips(open_index, request, hop=hop, part=part)

@@ -79,7 +79,13 @@ def _stretch(index: Index | None, moment: NamedMoment) -> CutRequest:
     track = None if index is None else index.resolve(moment.track)
     if track is not None:
         return CutRequest(
-            track.path, moment.start, moment.end, track.title, track.artist, track.real_path
+            track.path,
+            moment.start,
+            moment.end,
+            track.title,
+            track.artist,
+            track.real_path,
+            (track.size, track.mtime_ns) if track.size else None,  # None: imported without it
         )
     if index is not None and moment.is_named_by_id:
         raise index.no_track(moment.track)

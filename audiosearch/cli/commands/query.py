@@ -155,7 +155,8 @@ def query(
     for warning in result.warnings:
         warn(warning)
     if not result.hits:
-        nothing_else = f" No other {'moment' if moments else 'track'} in the index matches."
+        noun, place = "moment" if moments else "track", within or "the index"
+        nothing_else = f" No other {noun} in {place} matches."
         warn("No hits." + ("" if result.warnings else nothing_else))
     show_hits(result, output, has_moments=moments, csv_safe=csv_safe, null=null)
 

@@ -64,7 +64,7 @@ class HeardMoment(NamedTuple):
 def sounds_over_time(index: Index, track: Track) -> list[SoundStretch]:
     """Return the stretches of a track in which each sound is heard.
 
-    Neighboring patches in which the same sound is heard are one stretch.
+    Patches in which the same sound is heard, and which touch or overlap, are one stretch.
 
     Returns
     -------
@@ -100,8 +100,9 @@ def heard_moments(
 ) -> list[HeardMoment]:
     """Return the stretches of tracks in which the sounds of filters are heard, best score first.
 
-    Neighboring patches in which any of them is heard are one stretch. It is left out where a sound
-    of ``filters.exclude`` is heard. The other filters are conditions on the tracks.
+    Patches in which any of them is heard, and which touch or overlap, are one stretch. It is left
+    out where a sound of ``filters.exclude`` is heard. The other filters are conditions on the
+    tracks.
 
     Parameters
     ----------
@@ -165,7 +166,10 @@ def allowed_scores(sounds: PatchSounds, filters: Filters) -> tuple[Float32, Bool
 def _heard_scores(
     index: Index, filters: Filters, wanted: Collection[int] | None
 ) -> Iterator[tuple[int, Float32]]:
-    """Yield the id of each track that may have moments, and the score of each of its patches."""
+    """Yield the id of each track that may have moments, and the score of each of its patches.
+
+    The score is negative where an excluded sound is heard.
+    """
     ids = index.storage.ids(track_filters(filters)).tolist()
     if wanted is not None:
         ids = [i for i in ids if i in wanted]
@@ -173,15 +177,22 @@ def _heard_scores(
         time_limit.check()
         if moments.sounds is not None:
             scores, is_clean = allowed_scores(moments.sounds, filters)
-            if (scores := scores * is_clean).any():
-                yield track_id, scores
+            if (scores * is_clean).any():
+                yield track_id, np.where(is_clean, scores, np.float32(-1))
 
 
 def _stretches(scores: Float32, track: Track, hop: float) -> Iterator[tuple[float, float, float]]:
-    """Yield start and end in seconds and highest score of each run of patches with a score."""
-    is_heard = np.pad(scores > 0, 1)
-    edges = np.flatnonzero(is_heard[1:] != is_heard[:-1])
-    highest = np.maximum.reduceat(np.append(scores, 0), edges)[::2] if len(edges) else edges
-    for first, after, score in zip(edges[::2], edges[1::2], highest, strict=True):
-        end = float(after - 1) * hop + PATCH_HOP_SECONDS
-        yield float(first) * hop, min(end, track.seconds or end), float(score)
+    """Yield start and end in seconds and highest score of each run of patches with a score.
+
+    A run goes on as long as the next patch with a score starts before the last one ends, or there,
+    and no patch between them has a negative score.
+    """
+    starts = np.flatnonzero(scores > 0)
+    if not len(starts):
+        return
+    step = round(PATCH_HOP_SECONDS / hop)  # from a patch to the next one that doesn't overlap it
+    n_excluded = np.cumsum(scores < 0)[starts]
+    is_end = (np.diff(starts) > step) | (np.diff(n_excluded) > 0)
+    for run in np.split(starts, np.flatnonzero(is_end) + 1):
+        end = float(run[-1]) * hop + PATCH_HOP_SECONDS
+        yield float(run[0]) * hop, min(end, track.seconds or end), float(scores[run].max())
