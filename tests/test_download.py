@@ -43,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         content = self.server.content
         content = content.read_bytes() if isinstance(content, Path) else content
         if name == "bad":
-            content = content[:-1] + b"?"
+            content = content[:-1] + bytes([content[-1] ^ 1])
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

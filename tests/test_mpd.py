@@ -229,6 +229,7 @@ def test_for_many_unknown_tracks_the_database_is_read_in_parts(server, monkeypat
         assert (result.unmatched, server.queue()) == (unknown, names(3, 9))
 
 
+@pytest.mark.posix
 def test_names_that_are_no_utf8_are_sent_and_disturb_no_others(tmp_path, monkeypatch):
     monkeypatch.setattr(songs, "_MAX_SEARCHES", 1)
     music = make_music(tmp_path / "music", tmp_path / "index", 2)
