@@ -148,7 +148,7 @@ class PatchReader:
             yield frame_stream([samples])
 
     def _part_blocks(self, start: float, n_samples: int | None) -> Iterator[Float32]:
-        """Yield the samples of a part. It shows if the file is longer than it declares."""
+        """Yield the samples of a part, and correct the length of a file that declares less."""
         n_read = 0
         for block in part_blocks(
             self._recording, self.path, start, n_samples, downmix=self._downmix

@@ -277,8 +277,9 @@ class MomentSearch:
         for track_id, moments in index.moments.of(list(patches)):
             time_limit.check()
             track, near = self._tracks.get(track_id), patches[track_id]
-            # Another process may have removed the track since the search.
-            if track is None or 0 < track.seconds < self._min_seconds:
+            if track is None:  # another process has removed it since the search
+                continue
+            if 0 < track.seconds < self._min_seconds:  # the clip has no room in it
                 continue
             n_patches = len(moments)
             for first, end in (

@@ -48,8 +48,6 @@ class Upload:
     ----------
     id : str
         128 random bits, which nobody can guess.
-    label : str
-        Name in errors.
     clips : dict
         The clip that the last query for moments made of it, and a warning about it.
     last_use : float
@@ -59,12 +57,16 @@ class Upload:
     def __init__(self, name: str, file: IO[bytes], embedding: Embedding, waveform: bytes) -> None:
         self.id = secrets.token_urlsafe(_ID_BYTES)
         self.name, self.embedding, self.waveform = name, embedding, waveform
-        self.label = f"the clip {name}".rstrip()
         self.last_use = 0.0
         self._file = file
         self._file_bytes = os.fstat(file.fileno()).st_size
         self.clips: dict[ClipKey, tuple[Clip, str | None]] = {}
         weakref.finalize(self, file.close)
+
+    @property
+    def label(self) -> str:
+        """Name in errors."""
+        return f"the clip {self.name}".rstrip()
 
     @property
     def n_bytes(self) -> int:
