@@ -220,7 +220,7 @@ def test_a_track_whose_file_has_changed_is_cut_with_a_warning(tmp_path, run):
     result = run("cut", "1@1-2", f"{path}@2-3", "-o", "cuts")
     assert len(paths_of(result)) == 2
     said = " ".join(result.stderr.split())
-    assert said.count("its file has changed since it was added") == 2
+    assert said.count("its source file has changed since it was added") == 2
 
 
 def test_a_path_may_contain_an_at_sign_and_needs_no_index(tmp_path, run):

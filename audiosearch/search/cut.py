@@ -161,7 +161,7 @@ def _opened(stretch: CutRequest) -> Iterator[tuple[OpenedFile, list[str]]]:
         with source:
             expected = stretch.size_and_mtime if local.is_original else None
             is_changed = expected not in {None, size_and_mtime_of(source.status)}
-            yield source, ["its file has changed since it was added"] * is_changed
+            yield source, ["its source file has changed since it was added"] * is_changed
 
 
 def _cut(stretch: CutRequest, source: OpenedFile, descriptor: int) -> list[str]:
